@@ -1,0 +1,119 @@
+"""An asyncio client for the Backupify API: list, watch and trigger backups across many instances at once.
+
+    async with BackupifyClient.from_env() as client:
+        async with client.fleet(ids).get_active() as outcomes:
+            async for outcome in outcomes:
+                print(outcome.key, outcome.value if outcome.ok else outcome.error)
+
+`BackupifyClient` is the front door; `errors` draws the tree of errors; `backupify_async.testing` is a
+simulated Backupify for your own tests.
+"""
+
+from backupify_async import errors as _errors
+from backupify_async.client import BackupifyClient
+from backupify_async.config import RateLimit, RetryPolicy, Settings, Timeouts
+from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
+from backupify_async.errors import (
+    AmbiguousTrigger,
+    APIError,
+    AuthenticationError,
+    BackupifyError,
+    BadRequest,
+    ClientClosed,
+    ConfigurationError,
+    Conflict,
+    ConnectionFailed,
+    DecodeError,
+    DuplicateInstance,
+    FanOutAborted,
+    NotFound,
+    PaginationError,
+    PermissionDenied,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+    TransportError,
+    Unauthorized,
+    UnprocessableEntity,
+    UnsafeLink,
+)
+from backupify_async.events import (
+    Event,
+    EventHook,
+    RequestSent,
+    ResponseReceived,
+    RetryScheduled,
+    Throttled,
+    TokenRefreshed,
+)
+from backupify_async.fleet.fan_out import FanOut, fan_out
+from backupify_async.fleet.fleet import Fleet
+from backupify_async.fleet.outcomes import Outcome, Results
+from backupify_async.fleet.streaming import Outcomes
+from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult
+from backupify_async.pagination import Page, Paginator
+from backupify_async.statistics import Statistics
+from backupify_async.version import __version__
+
+__all__ = [
+    "APIError",
+    "AmbiguousTrigger",
+    "AuthenticationError",
+    "Backup",
+    "BackupInstance",
+    "BackupifyClient",
+    "BackupifyError",
+    "BadRequest",
+    "ClientClosed",
+    "ClientCredentials",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectionFailed",
+    "DecodeError",
+    "DuplicateInstance",
+    "Event",
+    "EventHook",
+    "FanOut",
+    "FanOutAborted",
+    "Fleet",
+    "NotFound",
+    "Outcome",
+    "Outcomes",
+    "Page",
+    "PaginationError",
+    "Paginator",
+    "PermissionDenied",
+    "RateLimit",
+    "RateLimited",
+    "RequestSent",
+    "RequestTimeout",
+    "ResponseReceived",
+    "Results",
+    "RetryPolicy",
+    "RetryScheduled",
+    "ServerError",
+    "Settings",
+    "StaticToken",
+    "Statistics",
+    "Throttled",
+    "Timeouts",
+    "Token",
+    "TokenRefreshed",
+    "TokenSource",
+    "TransportError",
+    "TriggerKind",
+    "TriggerResult",
+    "Unauthorized",
+    "UnprocessableEntity",
+    "UnsafeLink",
+    "__version__",
+    "fan_out",
+]
+
+# Errors and client show themselves under the name that users import. Not the models: cattrs and attrs look
+# a model's annotations up in the module that it says it is from.
+for _error in vars(_errors).values():
+    if isinstance(_error, type) and issubclass(_error, BackupifyError):
+        _error.__module__ = __name__
+BackupifyClient.__module__ = __name__
+del _error, _errors

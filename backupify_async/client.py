@@ -1,0 +1,128 @@
+"""`BackupifyClient`: the front door."""
+
+import os
+from collections.abc import AsyncIterable, Iterable, Mapping
+from types import TracebackType
+from typing import Self, Unpack
+
+import aiohttp
+import attrs
+
+from backupify_async.config import Settings, SettingsOptions, read_environment
+from backupify_async.credentials import ClientCredentials, TokenSource
+from backupify_async.events import EventHook
+from backupify_async.fleet.fleet import Fleet
+from backupify_async.resources.backups import Backups
+from backupify_async.resources.customers import Customers
+from backupify_async.resources.instances import Instances
+from backupify_async.statistics import Statistics
+from backupify_async.transport.exchange import Exchange
+from backupify_async.transport.session import Session
+
+
+class BackupifyClient:
+    """A client of the Backupify API, for any number of tasks of one event loop.
+
+        async with BackupifyClient(ClientCredentials(id, secret)) as client:
+            active = await client.backups.get_active(42)
+
+    Or, in an application that starts and stops: `await client.open()`, and `await client.close()` at the end.
+    Calls before that, after that, or from another loop raise `ConfigurationError`. A closed client does not
+    reopen.
+
+    Args:
+        credentials: `ClientCredentials`, `StaticToken`, or any object with `async def token() -> Token`.
+        connector: An aiohttp connector of your own, which stays yours: the client does not close it.
+        on_event: Told of frozen events (`RequestSent`, `Throttled`, ...) as they happen.
+        **options: What `Settings` says: `base_url`, `rate_limit`, `retry`, `timeouts`, `max_concurrency`,
+            `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`.
+
+    Attributes:
+        backups: List, look at and trigger backups of an instance.
+        instances: Which instances there are.
+        customers: Which instances a customer has.
+
+    Raises:
+        ConfigurationError: Credentials, base URL or proxy cannot work; the message says which and why.
+        ValueError: A number makes no sense; the message names it.
+    """
+
+    def __init__(
+        self,
+        credentials: ClientCredentials | TokenSource,
+        *,
+        connector: aiohttp.BaseConnector | None = None,
+        on_event: EventHook | None = None,
+        **options: Unpack[SettingsOptions],
+    ) -> None:
+        settings = Settings(credentials=credentials, **options)
+        self._session = Session(settings, Exchange(settings, connector), on_event)
+        self.backups = Backups(self._session)
+        self.instances = Instances(self._session)
+        self.customers = Customers(self._session)
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        connector: aiohttp.BaseConnector | None = None,
+        on_event: EventHook | None = None,
+        **options: Unpack[SettingsOptions],
+    ) -> Self:
+        """A client with its credentials from the environment; `Settings.from_env` says which variables.
+
+        Raises:
+            ConfigurationError: The environment does not say enough, or too much; the message names the
+                variable.
+        """
+        credentials, options = read_environment(environ, options)
+        return cls(credentials, connector=connector, on_event=on_event, **options)
+
+    async def open(self) -> Self:
+        """Open the client in the running loop. Opening it again does nothing.
+
+        Raises:
+            ConfigurationError: It was closed, or is open in another loop.
+        """
+        await self._session.open()
+        return self
+
+    async def close(self) -> None:
+        """Close the client: calls in flight end with `ClientClosed`. Closing it again does nothing."""
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def fetch_token(self) -> None:
+        """Get a token now, if there is none yet: a wrong secret shows here, before a long run begins.
+
+        Raises:
+            AuthenticationError: There is none to be had with these credentials.
+            BackupifyError: The token endpoint cannot be reached, or failed.
+        """
+        await self._session.fetch_token()
+
+    def fleet(self, ids: Iterable[int | str] | AsyncIterable[int | str], *, concurrency: int = 32) -> Fleet:
+        """Many instances at once.
+
+        Args:
+            ids: Instance ids: an iterable or an async iterable of any length, read as the work goes on.
+            concurrency: How many instances at once. The client's `max_concurrency` holds over all fleets;
+                one that asks for more waits.
+
+        Raises:
+            ValueError: `concurrency` is no whole number from 1 up.
+            TypeError: `ids` is no iterable, or a str, whose letters are no ids.
+        """
+        return Fleet(self.backups, ids, concurrency=concurrency, refuses_all=self._session.refuses_all)
+
+    def statistics(self) -> Statistics:
+        """What is going on now: requests in flight, calls waiting, refusals, the retry budget."""
+        return attrs.evolve(self._session.statistics(), answered_from_memory=self.backups.idle.answered)

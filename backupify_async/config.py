@@ -1,0 +1,293 @@
+"""The settings: frozen, checked when they are made, and never more than was asked for."""
+
+import ipaddress
+import math
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import attrs
+from yarl import URL
+
+from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource
+from backupify_async.errors import ConfigurationError
+
+DEFAULT_BASE_URL = "https://api.backupify.com"
+
+_TOKEN = "BACKUPIFY_TOKEN"  # noqa: S105 - the variable's name, not a token
+_ID = "BACKUPIFY_CLIENT_ID"
+_SECRET = "BACKUPIFY_CLIENT_SECRET"  # noqa: S105 - the variable's name, not a secret
+_SECRET_FILE = "BACKUPIFY_CLIENT_SECRET_FILE"  # noqa: S105 - the variable's name, not a secret
+_BASE_URL = "BACKUPIFY_BASE_URL"
+
+
+def check_count(name: str, value: object, minimum: int = 1) -> None:
+    """Refuse all but a whole number from `minimum` up.
+
+    Raises:
+        ValueError: It is something else; the message names it.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f"{name} must be a whole number from {minimum} up, not {value!r}")
+
+
+def _count(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+    check_count(attribute.name, value)
+
+
+def _count_or_zero(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+    check_count(attribute.name, value, minimum=0)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not _is_finite(value) or value <= 0:
+        raise ValueError(f"{attribute.name} must be a finite number above 0, not {value!r}")
+
+
+def _not_negative(_instance: object, attribute: "attrs.Attribute[float]", value: float) -> None:
+    if not _is_finite(value) or value < 0:
+        raise ValueError(f"{attribute.name} must be a finite number from 0 up, not {value!r}")
+
+
+def _positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
+    if value is not None:
+        _positive(instance, attribute, value)
+
+
+@attrs.frozen
+class RateLimit:
+    """How fast the client may send, over all its calls.
+
+    Attributes:
+        per_second: Calls a second; None sets no ceiling of our own.
+        burst: How many calls may leave at once after a time of rest.
+
+    Raises:
+        ValueError: One of them is 0, negative or no number.
+    """
+
+    per_second: float | None = attrs.field(default=10.0, validator=_positive_or_none)
+    burst: int = attrs.field(default=10, validator=_count)
+
+
+@attrs.frozen
+class RetryPolicy:
+    """What a failed call may cost before its error is raised.
+
+    Attributes:
+        attempts: How often one call may be sent; refusals for now (429, 503 with Retry-After) and
+            the replay after a renewed token do not count.
+        base: Seconds; the n-th back-off is drawn from 0 to base x 2^(n-1) ("full jitter").
+        cap: Seconds that no back-off, and no pause after a 429 without Retry-After, exceeds.
+        max_retry_after: Seconds; a Retry-After above it is raised at once instead of waited for.
+        max_throttled: Seconds for which one call may go on being refused for now.
+        budget: Tokens that all retries of the client share: a retry costs 5, one after a time-out
+            10; success earns some back. A server that fails everything gets no storm of retries.
+
+    Raises:
+        ValueError: A number makes no sense; the message names it.
+    """
+
+    attempts: int = attrs.field(default=4, validator=_count)
+    base: float = attrs.field(default=0.5, validator=_not_negative)
+    cap: float = attrs.field(default=8.0, validator=_not_negative)
+    max_retry_after: float = attrs.field(default=120.0, validator=_not_negative)
+    max_throttled: float = attrs.field(default=900.0, validator=_not_negative)
+    budget: int = attrs.field(default=500, validator=_count_or_zero)
+
+
+@attrs.frozen
+class Timeouts:
+    """How long a call may take, in seconds; None sets no limit.
+
+    Attributes:
+        connect: To resolve the name, connect and shake hands.
+        read: Between two pieces of the answer.
+        attempt: One sending, from the moment it may leave to the answer's last byte.
+        total: One call, over all its attempts and all the waits between and before them.
+
+    Raises:
+        ValueError: A time-out is 0, negative or no number.
+    """
+
+    connect: float | None = attrs.field(default=10.0, validator=_positive_or_none)
+    read: float | None = attrs.field(default=30.0, validator=_positive_or_none)
+    attempt: float | None = attrs.field(default=60.0, validator=_positive_or_none)
+    total: float | None = attrs.field(default=None, validator=_positive_or_none)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address stays on this machine (RFC 6761 §6.3, RFC 5735 §3, RFC 4291 §2.5.3)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def parse_base_url(text: object, *, allow_insecure: bool, name: str = "base_url") -> URL:
+    """Read a base URL: an origin, and perhaps a path prefix.
+
+    Raises:
+        ConfigurationError: It has no http(s) scheme or no host, carries a user or password, a query or
+            a fragment, or would send the token in the clear; the message begins with `name`.
+    """
+    try:
+        url = URL(text)  # type: ignore[arg-type] # anything else than a str is a TypeError
+    except (ValueError, TypeError):
+        raise ConfigurationError(f"{name}: is not a URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigurationError(f"{name}: needs a scheme and a host, as in {DEFAULT_BASE_URL}")
+    if url.user is not None or url.password is not None:
+        raise ConfigurationError(f"{name}: must not hold a user or a password")
+    if url.raw_query_string or url.raw_fragment:
+        raise ConfigurationError(f"{name}: must not hold a query or a fragment")
+    if url.scheme == "http" and not is_loopback(url.host) and not allow_insecure:
+        raise ConfigurationError(
+            f"{name}: http:// to {url.host} would send the token in the clear; "
+            "use https://, or say allow_insecure=True"
+        )
+    return url
+
+
+def _url_of_a_proxy(_instance: object, _attribute: object, value: str) -> None:
+    try:
+        usable = URL(value).scheme in ("http", "https") and bool(URL(value).host)
+    except (ValueError, TypeError):
+        usable = False
+    if not usable:
+        raise ConfigurationError("proxy: needs a scheme and a host, as in http://proxy.example:3128")
+
+
+class SettingsOptions(TypedDict, total=False):
+    """The settings beside the credentials, as keyword arguments; `Settings` says what each does."""
+
+    base_url: str
+    rate_limit: RateLimit
+    retry: RetryPolicy
+    timeouts: Timeouts
+    max_concurrency: int
+    max_body_bytes: int
+    proxy: str | None
+    trust_env: bool
+    tls: ssl.SSLContext | None
+    allow_insecure: bool
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All that a client is told when it is made.
+
+    Attributes:
+        credentials: `ClientCredentials`, `StaticToken`, or any object with `async def token() -> Token`.
+        base_url: The API's origin, perhaps with a path prefix.
+        rate_limit: How fast the client may send.
+        retry: What a failed call may cost before its error is raised.
+        timeouts: How long a call may take.
+        max_concurrency: How many requests may be in flight at once, over all fleets of the client.
+        max_body_bytes: The largest answer that is read, in bytes after decompression.
+        proxy: URL of an HTTP proxy for all requests; it may hold a user and a password.
+        trust_env: Whether to take a proxy from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+            A loopback host is never reached through one, and netrc is never read.
+        tls: The TLS context, where the system's certificates are not what is wanted.
+        allow_insecure: Whether http:// is allowed to hosts other than a loopback one.
+
+    Raises:
+        ConfigurationError: Credentials, base URL or proxy cannot work; the message says which and why.
+        ValueError: A number makes no sense; the message names it.
+    """
+
+    credentials: ClientCredentials | TokenSource = attrs.field(repr=lambda value: type(value).__name__)
+    base_url: str = DEFAULT_BASE_URL
+    rate_limit: RateLimit = attrs.field(factory=RateLimit)
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    timeouts: Timeouts = attrs.field(factory=Timeouts)
+    max_concurrency: int = attrs.field(default=64, validator=_count)
+    max_body_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
+    proxy: str | None = attrs.field(
+        default=None, repr=False, validator=attrs.validators.optional(_url_of_a_proxy)
+    )
+    trust_env: bool = False
+    tls: ssl.SSLContext | None = None
+    allow_insecure: bool = False
+
+    @credentials.validator
+    def _knows_tokens(self, _attribute: object, value: object) -> None:
+        if not isinstance(value, ClientCredentials | TokenSource):
+            raise ConfigurationError(
+                "credentials: must be ClientCredentials, StaticToken, or an object with `async def token()`"
+            )
+
+    def __attrs_post_init__(self) -> None:
+        parse_base_url(self.base_url, allow_insecure=self.allow_insecure)
+
+    @property
+    def url(self) -> URL:
+        """The base URL, read."""
+        return parse_base_url(self.base_url, allow_insecure=self.allow_insecure)
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str] = os.environ, **options: Unpack[SettingsOptions]
+    ) -> "Settings":
+        """Read the settings from the environment.
+
+        `BACKUPIFY_TOKEN`; or `BACKUPIFY_CLIENT_ID` with `BACKUPIFY_CLIENT_SECRET` or
+        `BACKUPIFY_CLIENT_SECRET_FILE` (read anew for each token); `BACKUPIFY_BASE_URL` where it is not
+        the default; and a proxy from the usual variables.
+
+        Args:
+            environ: The environment.
+            **options: Settings that stand above the environment.
+
+        Raises:
+            ConfigurationError: Credentials are missing, doubled or empty, or the base URL cannot work;
+                the message names the variable.
+        """
+        credentials, options = read_environment(environ, options)
+        return cls(credentials=credentials, **options)
+
+
+def read_environment(
+    environ: Mapping[str, str], options: SettingsOptions
+) -> tuple[ClientCredentials | StaticToken, SettingsOptions]:
+    """Credentials from the environment, and the options with what it adds to them.
+
+    Raises:
+        ConfigurationError: As `Settings.from_env` says.
+    """
+    found: SettingsOptions = {"trust_env": True}
+    if "base_url" not in options and environ.get(_BASE_URL):
+        insecure = options.get("allow_insecure", False)
+        parse_base_url(environ[_BASE_URL], allow_insecure=insecure, name=_BASE_URL)
+        found["base_url"] = environ[_BASE_URL]
+    return _credentials(environ), {**found, **options}
+
+
+def _credentials(environ: Mapping[str, str]) -> ClientCredentials | StaticToken:
+    found = [name for name in (_TOKEN, _ID, _SECRET, _SECRET_FILE) if name in environ]
+    if not found:
+        raise ConfigurationError(f"no credentials: set {_ID} and {_SECRET} (or {_SECRET_FILE}), or {_TOKEN}")
+    for name in found:
+        if not environ[name].strip():
+            raise ConfigurationError(f"{name}: is set but empty")
+    if _TOKEN in found:
+        if len(found) > 1:
+            raise ConfigurationError(f"two kinds of credentials: {_TOKEN} and {found[1]}; unset one of them")
+        return StaticToken(environ[_TOKEN])
+    if _ID not in found:
+        raise ConfigurationError(f"{_ID}: is missing beside {found[0]}")
+    if len(found) == 1:
+        raise ConfigurationError(f"{_SECRET}: is missing beside {_ID} (or set {_SECRET_FILE})")
+    if _SECRET in found and _SECRET_FILE in found:
+        raise ConfigurationError(f"two secrets: {_SECRET} and {_SECRET_FILE}; unset one of them")
+    return ClientCredentials(
+        environ[_ID], environ[_SECRET] if _SECRET in found else Path(environ[_SECRET_FILE])
+    )

@@ -1,0 +1,97 @@
+"""Who we are to the API: client credentials, a token, or an object of the caller's that gives tokens.
+
+Nothing here shows a secret in its `repr`, and nothing here can be pickled or copied.
+"""
+
+import os
+import unicodedata
+from typing import NoReturn, Protocol, runtime_checkable
+
+import attrs
+
+from backupify_async.errors import ConfigurationError
+
+
+class _Unpicklable:
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a secret and refuses to be pickled or copied")
+
+
+def _usable_token(_instance: object, _attribute: object, value: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError("token: must be a non-empty string")
+    if any(character.isspace() or unicodedata.category(character) == "Cc" for character in value):
+        raise ConfigurationError("token: holds white space or control characters, which no header may carry")
+
+
+@attrs.frozen
+class Token(_Unpicklable):
+    """A bearer token.
+
+    Attributes:
+        value: What stands behind `Authorization: Bearer`.
+        expires_in: Seconds from now for which the server takes it; None where it has no known end.
+    """
+
+    value: str = attrs.field(repr=False, validator=_usable_token)
+    expires_in: float | None = None
+
+
+@runtime_checkable
+class TokenSource(Protocol):
+    """Anything that gives tokens: a vault of your own, say.
+
+    It is asked when there is no token, ahead of expiry, and once more after the server refused one.
+    """
+
+    async def token(self) -> Token:
+        """A token to use from now on."""
+        ...
+
+
+@attrs.frozen
+class StaticToken(_Unpicklable):
+    """A token that you have already; it is not renewed.
+
+    Args:
+        value: The token.
+
+    Raises:
+        ConfigurationError: The token is empty, or holds white space or control characters.
+    """
+
+    value: str = attrs.field(repr=False, validator=_usable_token)
+
+    async def token(self) -> Token:
+        """The same token each time."""
+        return Token(self.value)
+
+
+def _named(_instance: object, _attribute: object, value: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError("client id: must be a non-empty string")
+
+
+def _usable_secret(_instance: object, _attribute: object, value: str | os.PathLike[str]) -> None:
+    if not isinstance(value, str | os.PathLike):
+        raise ConfigurationError("client secret: must be a string, or the path of a file that holds it")
+    if value == "":
+        raise ConfigurationError("client secret: is empty")
+
+
+@attrs.frozen
+class ClientCredentials(_Unpicklable):
+    """OAuth client credentials, exchanged for tokens at `/oauth/token` (RFC 6749 §4.4).
+
+    Args:
+        id: The client id.
+        secret: The client secret; or the path of a file that holds it, read anew for each token.
+
+    Raises:
+        ConfigurationError: One of them is empty.
+    """
+
+    id: str = attrs.field(validator=_named)
+    secret: str | os.PathLike[str] = attrs.field(repr=False, validator=_usable_secret)

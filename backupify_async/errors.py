@@ -1,0 +1,248 @@
+"""The errors: one tree, drawn here.
+
+    BackupifyError
+    ├── ConfigurationError          settings or credentials that cannot work
+    ├── ClientClosed                the client was closed while the call was under way
+    ├── AuthenticationError         no token is to be had, or the server refuses it
+    ├── TransportError              no whole answer arrived
+    │   ├── ConnectionFailed        no connection was made: nothing was sent
+    │   └── RequestTimeout          a time-out of `Timeouts` ran out
+    ├── APIError                    the server answered, and the answer is a refusal
+    │   ├── BadRequest              400
+    │   ├── Unauthorized            401, also an AuthenticationError
+    │   ├── PermissionDenied        403
+    │   ├── NotFound                404
+    │   ├── Conflict                409
+    │   ├── UnprocessableEntity     422
+    │   ├── RateLimited             429
+    │   └── ServerError             5xx
+    ├── DecodeError                 the answer is not what the API speaks
+    ├── PaginationError             the pages of a list cannot be followed to their end
+    │   └── UnsafeLink              a Link leads to another origin
+    ├── AmbiguousTrigger            a backup may or may not have been started
+    ├── DuplicateInstance           an instance came twice in one sweep of triggers
+    └── FanOutAborted               a fan-out stopped before its keys ended
+
+Every error survives `pickle` and `copy`, and none holds a token or a secret.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+
+class BackupifyError(Exception):
+    """The root of all that this library raises on purpose."""
+
+
+class ConfigurationError(BackupifyError):
+    """Settings, credentials or the use of the client cannot work; the message says which and what to do."""
+
+
+class ClientClosed(BackupifyError):
+    """The client was closed while this call was under way."""
+
+
+class AuthenticationError(BackupifyError):
+    """No token is to be had with these credentials, or the server refuses the token."""
+
+
+@attrs.define(slots=False, eq=False)
+class TransportError(BackupifyError):
+    """No whole answer arrived.
+
+    Attributes:
+        problem: What went wrong, in words.
+        sent: False where the request surely never reached the server.
+        gave_up: Why it was not tried again, or None where trying again was never in question.
+    """
+
+    problem: str
+    sent: bool = True
+    gave_up: str | None = None
+
+    def __str__(self) -> str:
+        return self.problem + _because(self.gave_up)
+
+
+class ConnectionFailed(TransportError):
+    """No connection to the server was made, so nothing was sent."""
+
+
+class RequestTimeout(TransportError):
+    """A time-out of `Timeouts` ran out; the message says which."""
+
+
+@attrs.define(slots=False, eq=False)
+class APIError(BackupifyError):
+    """The server answered, and the answer is a refusal.
+
+    Attributes:
+        status: The HTTP status.
+        method: The method of the request.
+        path: The path of the request, without its query.
+        request_id: The server's name for this request (`X-Request-Id`), to quote in a support case.
+        excerpt: The beginning of the body as text, 200 bytes at most.
+        retry_after: Seconds that the server asked to wait, or None.
+        gave_up: Why it was not tried again, or None where trying again was never in question.
+    """
+
+    status: int
+    method: str
+    path: str
+    request_id: str | None = None
+    excerpt: str = ""
+    retry_after: float | None = None
+    gave_up: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.method} {self.path} answered {self.status}"
+        if self.excerpt:
+            text += f": {self.excerpt}"
+        if self.retry_after is not None:
+            text += f" (Retry-After: {self.retry_after:g} s)"
+        if self.request_id:
+            text += f" (request {self.request_id})"
+        return text + _because(self.gave_up)
+
+
+class BadRequest(APIError):
+    """400: the server does not understand the request."""
+
+
+class Unauthorized(APIError, AuthenticationError):
+    """401: the server refuses the token, also after it was renewed."""
+
+
+class PermissionDenied(APIError):
+    """403: the token may not do this, on this instance."""
+
+
+class NotFound(APIError):
+    """404: there is no such thing."""
+
+
+class Conflict(APIError):
+    """409: the request is at odds with what the server has."""
+
+
+class UnprocessableEntity(APIError):
+    """422: the server understands the request and does not accept it."""
+
+
+class RateLimited(APIError):
+    """429: the server refuses calls for now, for longer than the retry policy waits."""
+
+
+class ServerError(APIError):
+    """5xx: the server, or a proxy before it, failed."""
+
+
+_BY_STATUS: Mapping[int, type[APIError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: PermissionDenied,
+    404: NotFound,
+    409: Conflict,
+    422: UnprocessableEntity,
+    429: RateLimited,
+}
+
+
+def api_error_type(status: int) -> type[APIError]:
+    """The class of error that stands for an HTTP status."""
+    return _BY_STATUS.get(status, ServerError if status >= 500 else APIError)
+
+
+@attrs.define(slots=False, eq=False)
+class DecodeError(BackupifyError):
+    """The answer is not what the API speaks.
+
+    Attributes:
+        problem: What is wrong with it, in words.
+        path: The path of the request, without its query.
+        content_type: The answer's Content-Type, "" where it has none.
+        excerpt: The first 200 bytes of the body, as text.
+    """
+
+    problem: str
+    path: str
+    content_type: str = ""
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        kind = self.content_type or "missing"
+        return f"{self.path}: {self.problem} (Content-Type {kind}): {self.excerpt!r}"
+
+
+class PaginationError(BackupifyError):
+    """The pages of a list cannot be followed to their end; the message names the link."""
+
+
+class UnsafeLink(PaginationError):
+    """A Link leads to another origin: it was not followed, and the token did not travel."""
+
+
+@attrs.define(slots=False, eq=False)
+class AmbiguousTrigger(BackupifyError):
+    """A backup may or may not have been started: the request left, and no clear answer came.
+
+    It was not sent again, for that could start a second backup: look at the instance first.
+
+    Attributes:
+        instance_id: The instance.
+        sent_at: When the request left, UTC, by this machine's clock.
+        cause: What became of the answer.
+    """
+
+    instance_id: int | str
+    sent_at: datetime
+    cause: BackupifyError
+
+    def __str__(self) -> str:
+        return (
+            f"instance {self.instance_id}: the backup triggered at {self.sent_at:%Y-%m-%dT%H:%M:%SZ} "
+            f"may or may not have started: {self.cause}"
+        )
+
+
+@attrs.define(slots=False, eq=False)
+class DuplicateInstance(BackupifyError):
+    """An instance came twice in one sweep of triggers; the second was not sent.
+
+    Attributes:
+        instance_id: The instance.
+    """
+
+    instance_id: int | str
+
+    def __str__(self) -> str:
+        return f"instance {self.instance_id} came before in this sweep: no second backup was triggered"
+
+
+@attrs.define(slots=False, eq=False)
+class FanOutAborted(BackupifyError):
+    """A fan-out stopped before its keys ended; every key that was begun has its outcome.
+
+    Attributes:
+        reason: Why it stopped.
+        succeeded: How many keys succeeded.
+        failed: How many failed.
+        values: What was done until then, by key; empty where the outcomes were streamed.
+        errors: What failed until then, by key; empty where the outcomes were streamed.
+    """
+
+    reason: str
+    succeeded: int
+    failed: int
+    values: Mapping[Any, object] = attrs.field(factory=dict, repr=False)
+    errors: Mapping[Any, BaseException] = attrs.field(factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        return f"stopped early: {self.reason} ({self.succeeded} succeeded, {self.failed} failed until then)"
+
+
+def _because(gave_up: str | None) -> str:
+    return f"; gave up: {gave_up}" if gave_up else ""

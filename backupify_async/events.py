@@ -1,0 +1,108 @@
+"""What a client tells its `on_event` hook while it works: frozen, and without a token or a secret.
+
+Hooks are called in the event loop, between two steps of a request: let them be quick. One that raises is
+logged, and harms nobody.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+import attrs
+
+_LOGGER = logging.getLogger("backupify_async.events")
+
+
+@attrs.frozen
+class RequestSent:
+    """A request is about to leave.
+
+    Attributes:
+        method: Its method.
+        path: Its path, without the query.
+        attempt: Which sending of this call it is, from 1.
+    """
+
+    method: str
+    path: str
+    attempt: int
+
+
+@attrs.frozen
+class ResponseReceived:
+    """An answer has come, whole or refused.
+
+    Attributes:
+        method: The request's method.
+        path: The request's path, without the query.
+        attempt: Which sending of this call it was, from 1.
+        status: The answer's HTTP status.
+        elapsed: Seconds from sending to the answer's last byte.
+    """
+
+    method: str
+    path: str
+    attempt: int
+    status: int
+    elapsed: float
+
+
+@attrs.frozen
+class RetryScheduled:
+    """A call failed, and will be sent again.
+
+    Attributes:
+        method: The request's method.
+        path: The request's path, without the query.
+        attempt: Which sending of this call failed, from 1.
+        delay: Seconds until it joins the queue again.
+        reason: The failure in words.
+    """
+
+    method: str
+    path: str
+    attempt: int
+    delay: float
+    reason: str
+
+
+@attrs.frozen
+class Throttled:
+    """The server refused a call for now (429), and all calls wait.
+
+    Attributes:
+        method: The request's method.
+        path: The request's path, without the query.
+        retry_after: Seconds that the server asked to wait, or None where it did not say.
+        paused_until: Until when nobody sends, UTC.
+    """
+
+    method: str
+    path: str
+    retry_after: float | None
+    paused_until: datetime
+
+
+@attrs.frozen
+class TokenRefreshed:
+    """There is a new token.
+
+    Attributes:
+        expires_in: Seconds for which the server takes it, or None where it has no known end.
+    """
+
+    expires_in: float | None
+
+
+Event = RequestSent | ResponseReceived | RetryScheduled | Throttled | TokenRefreshed
+EventHook = Callable[[Event], object]
+
+
+def tell(hook: EventHook | None, event: Event) -> None:
+    """Tell a hook of an event; one that raises is logged, and harms nobody."""
+    if hook is None:
+        return
+    try:
+        hook(event)
+    except Exception:
+        _LOGGER.exception("the on_event hook raised at %s", type(event).__name__)

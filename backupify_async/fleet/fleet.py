@@ -1,0 +1,127 @@
+"""A fleet: the operations on backups, over many instances at once."""
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from functools import partial
+from typing import TypeVar
+
+from backupify_async.config import check_count
+from backupify_async.errors import DuplicateInstance, RateLimited
+from backupify_async.fleet.fan_out import FanOut
+from backupify_async.models import Backup, TriggerResult
+from backupify_async.resources.backups import Backups
+from backupify_async.transport.request import identifier
+
+T = TypeVar("T")
+InstanceId = int | str
+
+
+class Fleet:
+    """Many instances: each method begins a fan-out over all of them, to be awaited or streamed.
+
+        results = await fleet.get_active()                # Results: .values, .errors
+        async with fleet.get_active() as outcomes:        # or one Outcome after the other, as they come
+            async for outcome in outcomes: ...
+
+    Each id gets exactly one `Outcome`. One that comes twice is called twice, but by `trigger`.
+
+    A fan-out stops early, with `FanOutAborted`, where more than `max_failures` instances fail, or where the
+    server asks for a longer wait than `max_retry_after`: every further call would fail unsent.
+    """
+
+    def __init__(
+        self,
+        backups: Backups,
+        ids: Iterable[InstanceId] | AsyncIterable[InstanceId],
+        *,
+        concurrency: int,
+        refuses_all: Callable[[], bool],
+    ) -> None:
+        check_count("concurrency", concurrency)
+        if isinstance(ids, str | bytes) or not isinstance(ids, Iterable | AsyncIterable):
+            raise TypeError(f"ids must be an iterable or an async iterable of instance ids, not {ids!r}")
+        self._backups = backups
+        self._ids = ids
+        self._read_once = isinstance(ids, Iterator) or not isinstance(ids, Iterable)
+        self._used = False
+        self._concurrency = concurrency
+        self._refuses_all = refuses_all
+
+    def list(
+        self, *, limit: int | None = None, ordered: bool = False, max_failures: int | None = None
+    ) -> FanOut[InstanceId, list[Backup]]:
+        """The backups of each instance, ascending by id.
+
+        Args:
+            limit: How many of each at most; None for all.
+            ordered: Whether outcomes come in the order of the ids.
+            max_failures: How many failures to bear; None for any number.
+        """
+        return self._fan_out(partial(_collect, self._backups, limit), ordered, max_failures)
+
+    def latest(
+        self, *, ordered: bool = False, max_failures: int | None = None
+    ) -> FanOut[InstanceId, Backup | None]:
+        """The newest backup of each instance, or None where it has none.
+
+        Args:
+            ordered: Whether outcomes come in the order of the ids.
+            max_failures: How many failures to bear; None for any number.
+        """
+        return self._fan_out(self._backups.latest, ordered, max_failures)
+
+    def get_active(
+        self, *, assume_exists: bool = False, ordered: bool = False, max_failures: int | None = None
+    ) -> FanOut[InstanceId, Backup | None]:
+        """The backup that runs now, for each instance, or None where none does.
+
+        Args:
+            assume_exists: Whether to take each 404 for "none", without a look at the instance.
+            ordered: Whether outcomes come in the order of the ids.
+            max_failures: How many failures to bear; None for any number.
+        """
+        function = partial(self._backups.get_active, assume_exists=assume_exists)
+        return self._fan_out(function, ordered, max_failures)
+
+    def trigger(
+        self, *, ordered: bool = False, max_failures: int | None = None
+    ) -> FanOut[InstanceId, TriggerResult]:
+        """Start a backup of each instance now, and never two of one.
+
+        An id that comes a second time is answered unsent, with `DuplicateInstance`; for this the ids are
+        kept while the sweep runs, at about 100 bytes each.
+
+        Args:
+            ordered: Whether outcomes come in the order of the ids.
+            max_failures: How many failures to bear; None for any number.
+        """
+        return self._fan_out(partial(_trigger_once, self._backups, set()), ordered, max_failures)
+
+    def _fan_out(
+        self, function: Callable[[InstanceId], Awaitable[T]], ordered: bool, max_failures: int | None
+    ) -> FanOut[InstanceId, T]:
+        if self._read_once and self._used:
+            raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
+        self._used = True
+        return FanOut(
+            function,
+            self._ids,
+            concurrency=self._concurrency,
+            ordered=ordered,
+            max_failures=max_failures,
+            stop_at=self._reason_to_stop,
+        )
+
+    def _reason_to_stop(self, error: BaseException) -> str | None:
+        return str(error) if isinstance(error, RateLimited) and self._refuses_all() else None
+
+
+async def _collect(backups: Backups, limit: int | None, instance_id: InstanceId) -> list[Backup]:
+    return await backups.list(instance_id).collect(limit)
+
+
+async def _trigger_once(backups: Backups, seen: set[str], instance_id: InstanceId) -> TriggerResult:
+    name = identifier(instance_id, "backup_instance_id")
+    if name in seen:
+        raise DuplicateInstance(instance_id)
+    seen.add(name)
+    return await backups.trigger(instance_id)

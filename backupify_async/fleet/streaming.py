@@ -1,0 +1,216 @@
+"""The workers of a fan-out, and the stream of their outcomes.
+
+Theory of operation. A fan-out has up to `concurrency` workers, each a task that takes the next key, calls
+the function and delivers the outcome; a worker that got a key starts the next worker, so three keys start
+four tasks however large `concurrency` is. One lock serves the workers as they read the keys, which may come
+from an async iterable.
+
+The consumer sets the pace. A key counts as *held* from the moment it is taken until its outcome is handed
+out, and a worker waits before it takes a key while as many are held as the window allows: `concurrency`, or
+twice that with `ordered=True`, where outcomes behind a slow head wait for it. So memory is bounded by the
+window, for any number of keys.
+
+The workers belong to the `async with` block and not to the iteration: an async generator that owned them
+could be left suspended, and they with it (PEP 789). Leaving the block cancels what is in flight, and waits.
+
+It ends in one of three ways: the keys end; the source of the keys raises; or it stops early, by
+`max_failures` or because an error makes going on pointless. Each time, what was begun is finished and
+handed out first.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from backupify_async.attempts import ATTEMPTS, AttemptCount
+from backupify_async.errors import FanOutAborted
+from backupify_async.fleet.outcomes import Outcome
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+
+class Outcomes(Generic[K, T]):
+    """The outcomes of a fan-out that is under way: `async for outcome in outcomes`, in one task.
+
+    After the block was left early, `leftover` and `unfinished` account for what was begun.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[K], Awaitable[T]],
+        keys: Iterable[K] | AsyncIterable[K],
+        *,
+        concurrency: int,
+        ordered: bool,
+        max_failures: int | None,
+        stop_at: Callable[[BaseException], str | None] | None,
+    ) -> None:
+        self._function = function
+        self._source: Iterator[K] | AsyncIterator[K]
+        self._source = aiter(keys) if isinstance(keys, AsyncIterable) else iter(keys)
+        self._concurrency = concurrency
+        self._ordered = ordered
+        self._max_failures = max_failures
+        self._stop_at = stop_at
+        self._window = asyncio.Semaphore(2 * concurrency if ordered else concurrency)
+        self._turn_to_read = asyncio.Lock()
+        self._reader: asyncio.Task[None] | None = None
+        self._workers: list[asyncio.Task[None]] = []
+        self._at_work = 0
+        self._taken = 0
+        self._in_flight: dict[int, K] = {}
+        self._ready: OrderedDict[int, Outcome[K, T]] = OrderedDict()
+        self._handed_out = 0
+        self._succeeded = 0
+        self._failures = 0
+        self._news = asyncio.Event()
+        self._no_more_keys = False
+        self._failure: BaseException | None = None
+        self._stopped: str | None = None
+
+    def __aiter__(self) -> "Outcomes[K, T]":
+        return self
+
+    async def __anext__(self) -> Outcome[K, T]:
+        while True:
+            outcome = self._next_ready()
+            if outcome is not None:
+                self._handed_out += 1
+                self._succeeded += outcome.ok
+                self._window.release()
+                return outcome
+            if self._at_work == 0:
+                raise self._end_of_outcomes()
+            self._news.clear()
+            await self._news.wait()
+
+    @property
+    def leftover(self) -> list[Outcome[K, T]]:
+        """Outcomes that came and were not handed out."""
+        return list(self._ready.values())
+
+    @property
+    def unfinished(self) -> list[K]:
+        """Keys that were begun and have no outcome: in flight, or cut off when the block was left."""
+        return list(self._in_flight.values())
+
+    def begin(self) -> None:
+        """Start the first worker."""
+        self._start_worker()
+
+    async def end(self) -> None:
+        """Cancel what is in flight, wait for its end whatever happens, and close an async source."""
+        for worker in self._workers:
+            worker.cancel()
+        cancelled: asyncio.CancelledError | None = None
+        while pending := [worker for worker in self._workers if not worker.done()]:
+            try:
+                await asyncio.wait(pending)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
+        if cancelled is not None:
+            raise cancelled
+
+    def _next_ready(self) -> Outcome[K, T] | None:
+        if self._ordered:
+            return self._ready.pop(self._handed_out, None)
+        return self._ready.popitem(last=False)[1] if self._ready else None
+
+    def _end_of_outcomes(self) -> BaseException:
+        """What ends the iteration: the source's own error, an early stop, or nothing more to come. Once."""
+        failure, self._failure = self._failure, None
+        reason, self._stopped = self._stopped, None
+        if failure is not None:
+            return failure
+        if reason is not None:
+            return FanOutAborted(reason, self._succeeded, self._handed_out - self._succeeded)
+        return StopAsyncIteration()
+
+    def _start_worker(self) -> None:
+        self._at_work += 1
+        self._workers.append(asyncio.create_task(self._work(), name="backupify_async fan-out"))
+
+    async def _work(self) -> None:
+        """Take keys and deliver their outcomes, until there are no more keys or nobody wants more."""
+        try:
+            while True:
+                await self._window.acquire()
+                taken = await self._take()
+                if taken is None:
+                    self._window.release()
+                    return
+                if len(self._workers) < self._concurrency:
+                    self._start_worker()
+                index, key = taken
+                self._deliver(index, await self._call(key))
+        except Exception as error:  # noqa: BLE001 - the source's error: handed on when the rest is done
+            self._failure = self._failure or error
+            self._no_more_keys = True
+        finally:
+            self._at_work -= 1
+            self._news.set()
+
+    async def _take(self) -> tuple[int, K] | None:
+        """The next key and its number; None where there is none, or none is wanted."""
+        async with self._turn_to_read:
+            if self._no_more_keys:
+                return None
+            self._reader = asyncio.current_task()
+            try:
+                source = self._source
+                key = await anext(source) if isinstance(source, AsyncIterator) else next(source)
+            except (StopIteration, StopAsyncIteration):
+                self._no_more_keys = True
+                return None
+            except asyncio.CancelledError:
+                if self._stopped is None:
+                    raise
+                return None  # we were waiting for a key that nobody wants any more
+            finally:
+                self._reader = None
+            index = self._taken
+            self._taken += 1
+            self._in_flight[index] = key
+            return index, key
+
+    async def _call(self, key: K) -> Outcome[K, T]:
+        count = AttemptCount()
+        ATTEMPTS.set(count)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        value: T | None = None
+        failure: BaseException | None = None
+        try:
+            value = await self._function(key)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            failure = error  # the function's own: nobody cancelled us
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this key's outcome
+            failure = error
+        return Outcome(key, value, failure, count.sent, loop.time() - began)
+
+    def _deliver(self, index: int, outcome: Outcome[K, T]) -> None:
+        del self._in_flight[index]
+        self._ready[index] = outcome
+        self._news.set()
+        if outcome.error is not None and self._stopped is None:
+            self._stopped = self._reason_to_stop(outcome.error)
+            if self._stopped is not None:
+                self._no_more_keys = True
+                if self._reader is not None:
+                    self._reader.cancel()
+
+    def _reason_to_stop(self, error: BaseException) -> str | None:
+        self._failures += 1
+        if self._stop_at is not None and (reason := self._stop_at(error)) is not None:
+            return reason
+        if self._max_failures is not None and self._failures > self._max_failures:
+            return f"more than max_failures={self._max_failures} keys failed; the last of them: {error}"
+        return None

@@ -1,0 +1,84 @@
+"""What the API speaks of, as frozen values.
+
+Only `id` is taken as given. Of any other field, what is missing or cannot be read as its type is None;
+what cannot be read, and all that a model does not know, stays as it came in `extra`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Backup:
+    """One backup of one instance.
+
+    Attributes:
+        id: Its id.
+        backup_instance_id: The instance that it is a backup of.
+        status: What the server calls its state; the API documents no set of values.
+        created_at: When it was made known, UTC.
+        started_at: When it began to run, UTC.
+        completed_at: When it ended, UTC.
+        updated_at: When the server last changed it, UTC.
+        extra: The fields that are not above, and the raw values of those above that could not be read.
+    """
+
+    id: int | str
+    backup_instance_id: int | str | None = None
+    status: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    updated_at: datetime | None = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen
+class BackupInstance:
+    """One customer's use of one service, of which backups are made.
+
+    Attributes:
+        id: Its id.
+        customer_id: The customer whose data it is.
+        backup_definition_id: The definition that says what is backed up.
+        backup_frequency: How often the server makes a backup by itself, in the server's words.
+        created_at: When it was set up, UTC.
+        updated_at: When the server last changed it, UTC.
+        extra: The fields that are not above, and the raw values of those above that could not be read.
+    """
+
+    id: int | str
+    customer_id: int | str | None = None
+    backup_definition_id: int | str | None = None
+    backup_frequency: int | str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+
+class TriggerKind(Enum):
+    """What became of a trigger."""
+
+    STARTED = "started"
+    """This call started a backup."""
+    ALREADY_ACTIVE = "already_active"
+    """A backup was running before, and goes on; none was started."""
+    ADOPTED = "adopted"
+    """The answer was lost, and the backup that this call had started was found afterwards."""
+
+
+@attrs.frozen
+class TriggerResult:
+    """What became of a trigger, and the backup that now runs.
+
+    Attributes:
+        kind: Whether this call started it.
+        backup: The backup, or None where the server does not say.
+    """
+
+    kind: TriggerKind
+    backup: Backup | None

@@ -1,0 +1,30 @@
+"""Customers: which instances are theirs."""
+
+from backupify_async.models import BackupInstance
+from backupify_async.pagination import Paginator, paginate
+from backupify_async.transport.session import Session
+
+
+class Customers:
+    """`client.customers`: the customers that the credentials may see."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def instances(self, customer_id: int | str, *, per_page: int | None = None) -> Paginator[BackupInstance]:
+        """All instances of one customer.
+
+        Args:
+            customer_id: The customer.
+            per_page: How many to ask for at once; the server may cap or ignore it.
+
+        Raises:
+            TypeError, ValueError: An argument makes no sense; the message names it.
+        """
+        return paginate(
+            self._session.send,
+            BackupInstance,
+            "/v1/customers/{customer_id}/backup_instances",
+            per_page=per_page,
+            customer_id=customer_id,
+        )

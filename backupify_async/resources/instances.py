@@ -1,0 +1,47 @@
+"""Backup instances: which there are."""
+
+from backupify_async.models import BackupInstance
+from backupify_async.pagination import Paginator, paginate
+from backupify_async.transport.request import Request
+from backupify_async.transport.session import Session
+from backupify_async.transport.wire import decode_present
+
+
+class Instances:
+    """`client.instances`: the backup instances that the credentials may see."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(
+        self, backup_definition_id: int | str | None = None, *, per_page: int | None = None
+    ) -> Paginator[BackupInstance]:
+        """All instances.
+
+        Args:
+            backup_definition_id: Only those of this backup definition.
+            per_page: How many to ask for at once; the server may cap or ignore it.
+
+        Raises:
+            TypeError, ValueError: An argument makes no sense; the message names it.
+        """
+        return paginate(
+            self._session.send,
+            BackupInstance,
+            "/v1/backup_instances",
+            query={"backup_definition_id": backup_definition_id},
+            per_page=per_page,
+        )
+
+    async def get(self, backup_instance_id: int | str) -> BackupInstance:
+        """One instance.
+
+        Raises:
+            TypeError, ValueError: The id cannot be one.
+            NotFound: There is no such instance.
+            BackupifyError: The answer cannot be had.
+        """
+        request = Request.get(
+            "/v1/backup_instances/{backup_instance_id}", backup_instance_id=backup_instance_id
+        )
+        return decode_present(await self._session.send(request), BackupInstance)

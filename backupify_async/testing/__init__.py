@@ -1,0 +1,55 @@
+"""A simulated Backupify on a real socket, its faults and its log: for the tests of whoever uses the library.
+
+`async with SimulatedBackupify(instances=50, seed=1) as server:` starts it on a loopback port, the pytest
+fixture `backupify` hands one out that runs in a thread of its own. Nothing in here imports the client, so
+that a wrong belief cannot pass on both sides.
+
+The names are looked up on first use: pytest loads the plugin in every run, and must not pay for
+`aiohttp.web`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backupify_async.testing.clock import ManualClock
+    from backupify_async.testing.faults import Fault
+    from backupify_async.testing.limits import FixedWindow, TokenBucket
+    from backupify_async.testing.log import RequestRecord
+    from backupify_async.testing.server import SimulatedBackupify
+    from backupify_async.testing.state import SimulatedBackup
+    from backupify_async.testing.thread import running_in_thread
+
+__all__ = [
+    "Fault",
+    "FixedWindow",
+    "ManualClock",
+    "RequestRecord",
+    "SimulatedBackup",
+    "SimulatedBackupify",
+    "TokenBucket",
+    "running_in_thread",
+]
+
+_ROOMS = {
+    "Fault": "faults",
+    "FixedWindow": "limits",
+    "ManualClock": "clock",
+    "RequestRecord": "log",
+    "SimulatedBackup": "state",
+    "SimulatedBackupify": "server",
+    "TokenBucket": "limits",
+    "running_in_thread": "thread",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

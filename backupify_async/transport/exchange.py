@@ -1,0 +1,175 @@
+"""One request over the wire and its answer back: the only module that talks to aiohttp."""
+
+import asyncio
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+
+import aiohttp
+from yarl import URL
+
+from backupify_async.config import Settings, is_loopback
+from backupify_async.errors import (
+    BackupifyError,
+    ConnectionFailed,
+    DecodeError,
+    RequestTimeout,
+    TransportError,
+)
+from backupify_async.transport.request import Message, Response
+from backupify_async.version import __version__
+
+_ERROR_BODY_BYTES = 64 * 2**10
+_CHUNK_BYTES = 64 * 2**10
+
+
+class Exchange:
+    """A pool of connections to one API.
+
+    Args:
+        settings: Where to, through which proxy, with which time-outs.
+        connector: A connector of the caller's, which stays the caller's; None for one of our own.
+    """
+
+    def __init__(self, settings: Settings, connector: aiohttp.BaseConnector | None) -> None:
+        self._settings = settings
+        self._connector = connector
+        self._session: aiohttp.ClientSession | None = None
+        self._proxy = settings.proxy
+        if self._proxy is None and settings.trust_env:
+            self._proxy = _proxy_from_environment(settings.url)
+
+    @property
+    def places(self) -> int:
+        """How many requests may be in flight: no more than the connector takes, or they would queue there."""
+        connector = self._connector
+        limits = [connector.limit, connector.limit_per_host] if connector is not None else []
+        return min([self._settings.max_concurrency, *(limit for limit in limits if limit > 0)])
+
+    async def open(self) -> None:
+        """Make the pool, in the running loop."""
+        timeouts = self._settings.timeouts
+        own = self._connector is None
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0) if own else self._connector,
+            connector_owner=own,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept": "application/json", "User-Agent": f"backupify-async/{__version__}"},
+            skip_auto_headers=("Content-Type",),
+            timeout=aiohttp.ClientTimeout(
+                total=timeouts.attempt,
+                connect=timeouts.connect,
+                sock_connect=timeouts.connect,
+                sock_read=timeouts.read,
+            ),
+            auto_decompress=True,
+            trust_env=False,  # it would read netrc, and then refuse every request that has a bearer token
+        )
+        # aiohttp sends a request again by itself after a disconnect, uncounted. There is no public switch.
+        self._session._retry_connection = False  # noqa: SLF001
+
+    async def close(self) -> None:
+        """Close the pool's connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def __call__(self, message: Message) -> Response:
+        """Send one request, once, and read the whole answer.
+
+        Raises:
+            TransportError: No whole answer came; `sent` says whether the request may have arrived.
+            DecodeError: The body is larger than `max_body_bytes`.
+        """
+        assert self._session is not None  # noqa: S101 - the session above opens before it sends
+        failure: BackupifyError
+        try:
+            async with self._session.request(
+                message.method,
+                message.url,
+                headers=message.headers,
+                data=message.body,
+                allow_redirects=False,
+                proxy=self._proxy,
+                ssl=self._settings.tls if self._settings.tls is not None else True,
+            ) as answer:
+                return await self._read(message, answer)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = _translate(error, self._settings)
+        # Raised out here, so that aiohttp's exception, which holds the token, is not even its context.
+        raise failure
+
+    async def _read(self, message: Message, answer: aiohttp.ClientResponse) -> Response:
+        """Read the body. Only an error's may be cut: its status stands anyway."""
+        refused = answer.status >= 300
+        limit = _ERROR_BODY_BYTES if refused else self._settings.max_body_bytes
+        try:
+            body, whole = await _read_up_to(answer, limit)
+        except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if not refused:
+                raise
+            body, whole = b"", False
+        response = Response(message, answer.status, answer.headers, body, whole)
+        if whole or refused:
+            return response
+        problem = f"the body is larger than max_body_bytes={limit}"
+        raise DecodeError(problem, message.url.path, response.content_type, response.excerpt)
+
+
+async def _read_up_to(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+    """At most `limit` bytes of the body, counted while they come, and whether that is all of it."""
+    length = answer.content_length
+    if length is not None and length <= limit and "Content-Encoding" not in answer.headers:
+        return await answer.read(), True
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > limit:
+            answer.close()
+            return bytes(body[:limit]), False
+    return bytes(body), True
+
+
+def _translate(error: Exception, settings: Settings) -> TransportError:
+    """Our word for an exception of aiohttp's. None of its texts is used but the operating system's."""
+    timeouts = settings.timeouts
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return RequestTimeout(f"connecting took longer than connect={timeouts.connect:g} s", sent=False)
+        case aiohttp.SocketTimeoutError():
+            return RequestTimeout(f"the answer paused for longer than read={timeouts.read:g} s")
+        case asyncio.TimeoutError():
+            return RequestTimeout(f"one attempt took longer than attempt={timeouts.attempt:g} s")
+        case aiohttp.ClientConnectorCertificateError():
+            return ConnectionFailed(
+                f"the certificate of {error.host} is not trusted: {error.certificate_error}",
+                sent=False,
+                gave_up="a certificate does not heal by itself",
+            )
+        case aiohttp.ClientConnectorError():
+            return ConnectionFailed(
+                f"no connection to {error.host}:{error.port}: {_reason(error.os_error)}", sent=False
+            )
+        case aiohttp.ClientHttpProxyError():
+            return ConnectionFailed(f"the proxy answered {error.status} to CONNECT", sent=False)
+        case aiohttp.ServerDisconnectedError():
+            return TransportError("the server closed the connection before it answered")
+        case aiohttp.ClientPayloadError():
+            return TransportError("the connection closed in the midst of the answer")
+        case aiohttp.ClientResponseError():
+            # aiohttp makes up a status 400 for an answer that is not HTTP, or whose headers are too large.
+            return TransportError("the answer is not HTTP that can be read, or its headers are too large")
+        case OSError():
+            return TransportError(f"the connection broke: {_reason(error)}")
+        case _:
+            return TransportError(f"the exchange failed: {type(error).__name__}")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _proxy_from_environment(url: URL) -> str | None:
+    """The proxy that HTTP_PROXY and its kin name for a URL."""
+    host = url.host or ""
+    proxies = getproxies_environment()
+    if is_loopback(host) or proxy_bypass_environment(host, proxies):
+        return None
+    return proxies.get(url.scheme) or proxies.get("all")

@@ -1,0 +1,113 @@
+"""The gate: one place among those in flight and one slot of the rate limiter, granted together, FIFO.
+
+Together, because a call that held a place while it waited for a slot, or a slot while it waited for a place,
+would keep others from what it cannot use itself. Who waits costs one future; one timer serves them all.
+"""
+
+import asyncio
+from collections import OrderedDict
+
+from backupify_async.transport.rate import RateLimiter
+
+
+class LimiterClosed(Exception):
+    """The server asked for a wait that is longer than anybody wants to wait."""
+
+
+class Gate:
+    """Who may send now, for one client in one event loop.
+
+    Args:
+        limiter: Says when the next call may leave, and is told of every answer.
+        places: How many requests may be in flight at once.
+    """
+
+    def __init__(self, limiter: RateLimiter, places: int) -> None:
+        self._limiter = limiter
+        self._places = places
+        self._turns: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
+        self.in_flight = 0
+        """How many places are taken."""
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn."""
+        return len(self._turns)
+
+    async def enter(self) -> None:
+        """Wait for a place and a slot. After it returns, `leave` must be called once.
+
+        Raises:
+            LimiterClosed: The limiter is closed, or was closed while this call waited.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now < self._limiter.closed_until:
+            raise LimiterClosed
+        if not self._turns and self.in_flight < self._places and self._limiter.earliest() <= now:
+            self._limiter.take(now)
+            self.in_flight += 1
+            return
+        turn = loop.create_future()
+        self._turns[turn] = None
+        self._wake()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn in self._turns:
+                del self._turns[turn]
+            elif not turn.cancelled() and turn.exception() is None:
+                self.leave(unused=True)  # granted and cancelled in one turn of the loop
+            raise
+
+    def leave(self, *, unused: bool = False) -> None:
+        """Give the place back, and with `unused` the slot too."""
+        self.in_flight -= 1
+        if unused:
+            self._limiter.give_back()
+        self._wake()
+
+    def told(self, sent_at: float, status: int, retry_after: float | None) -> None:
+        """Pass an answer on to the limiter; `sent_at` is the loop's time at which its request left."""
+        self._limiter.told(asyncio.get_running_loop().time(), sent_at, status, retry_after)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let go whoever may go now, and set the timer for the next one."""
+        if not self._turns:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        closed = now < self._limiter.closed_until
+        while self._turns and (closed or self.in_flight < self._places):
+            earliest = self._limiter.earliest()
+            if earliest > now and not closed:
+                self._set_timer(loop, earliest)
+                return
+            turn, _ = self._turns.popitem(last=False)
+            if turn.done():
+                continue  # cancelled, and its call has not run since
+            if closed:
+                turn.set_exception(LimiterClosed())
+                continue
+            self._limiter.take(now)
+            self.in_flight += 1
+            turn.set_result(None)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() == when and not self._timer.cancelled():
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._wake()
+
+    def close(self) -> None:
+        """Stop the timer; nobody waits any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,82 @@
+"""The Link header, RFC 8288: text to relations, pure.
+
+aiohttp's own `response.links` takes `rel="next last"` for one relation, does not fold case, and splits at a
+quoted `;` or `,`; a list then ends in silence. Hence this parser, which follows RFC 8288 appendix B.2, goes
+on behind what it cannot read, and says that there was such a thing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+_TARGET = re.compile(r"[\s,]*<([^>]*)>")
+# A parameter: a name, and perhaps a value, quoted (with backslash escapes) or a token.
+_PARAMETER = re.compile(r"""\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?""")
+_END = re.compile(r"[\s;]*(?:,|$)")
+_BLANK = re.compile(r"[\s,]*$")
+
+
+@attrs.frozen
+class Links:
+    """The relations of one answer.
+
+    Attributes:
+        targets: URL references by relation, in lower case, as they came: perhaps relative.
+        readable: False where a part of the header was not RFC 8288.
+    """
+
+    targets: dict[str, str]
+    readable: bool = True
+
+
+def parse_links(headers: Iterable[str]) -> Links:
+    """Read the values of an answer's Link headers.
+
+    The first of several links with one relation wins, as does the first `rel` of one link (RFC 8288 §3.3);
+    a link with another context (`anchor`, §3.2) does not speak of this page and is passed over.
+    """
+    targets: dict[str, str] = {}
+    readable = True
+    for header in headers:
+        for link in _links(header):
+            if link is None:
+                readable = False
+                continue
+            target, parameters = link
+            if "anchor" in parameters:
+                continue
+            for relation in parameters.get("rel", "").lower().split():
+                targets.setdefault(relation, target)
+    return Links(targets, readable)
+
+
+def _links(header: str) -> Iterator[tuple[str, dict[str, str]] | None]:
+    """Each link of one header; None stands for a stretch that is none."""
+    position = 0
+    while not _BLANK.match(header, position):
+        found = _TARGET.match(header, position)
+        if found is None:
+            yield None
+            position = _next_link(header, position + 1)
+            continue
+        parameters: dict[str, str] = {}
+        position = found.end()
+        while (parameter := _PARAMETER.match(header, position)) is not None:
+            name, quoted, token = parameter.groups()
+            value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else token or ""
+            parameters.setdefault(name.lower(), value)
+            position = parameter.end()
+        yield found[1].strip(), parameters
+        end = _END.match(header, position)
+        if end is None:
+            yield None
+            position = _next_link(header, position)
+        else:
+            position = end.end()
+
+
+def _next_link(header: str, position: int) -> int:
+    """Where the next link may begin, behind something that cannot be read."""
+    comma = header.find(",", position)
+    return len(header) if comma < 0 else comma + 1

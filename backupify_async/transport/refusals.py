@@ -1,0 +1,88 @@
+"""What an answer that is no success says: which error it is, and how long it asks to wait."""
+
+import email.utils
+import re
+from datetime import UTC, datetime
+
+from yarl import URL
+
+from backupify_async.errors import APIError, api_error_type
+from backupify_async.transport.request import Request, Response
+
+_ABSURD = 7 * 86_400.0
+_SECONDS = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
+
+
+def refusal(
+    request: Request, response: Response, gave_up: str | None = None, *, show_body: bool = True
+) -> APIError:
+    """The error that an answer stands for.
+
+    Args:
+        request: What was asked.
+        response: The answer, 3xx to 5xx.
+        gave_up: Why it is not tried again, where that is known already.
+        show_body: Whether the error may show the body's beginning.
+    """
+    excerpt = response.excerpt if show_body else ""
+    if response.status < 400:
+        excerpt = f"a redirect to {_origin(response.headers.get('Location', ''))}, which is not followed"
+    return api_error_type(response.status)(
+        response.status,
+        request.method,
+        request.path,
+        response.headers.get("X-Request-Id"),
+        excerpt,
+        retry_after(response),
+        gave_up,
+    )
+
+
+def _origin(location: str) -> str:
+    """The origin of a Location: the rest of it may hold more than an error should show."""
+    try:
+        return str(URL(location).origin())
+    except ValueError:
+        return "a place of the same origin"
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds that an answer asks to wait, or None."""
+    headers = response.headers
+    return read_retry_after(headers.get("Retry-After"), headers.get("Date"), datetime.now(UTC))
+
+
+def read_retry_after(value: str | None, date: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks to wait (RFC 9110 §10.2.3), fractions allowed.
+
+    What is negative, past, no number and no date, or longer than a week is taken as missing.
+
+    Args:
+        value: The header.
+        date: The answer's Date header: a date to wait for is by the server's clock, not by ours.
+        now: Our own time, where the server does not tell its own.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if _SECONDS.fullmatch(value):
+        seconds = float(value)
+    else:
+        until = http_date(value)
+        if until is None:
+            return None
+        seconds = (until - (http_date(date) or now)).total_seconds()
+        if seconds <= 0:
+            return None
+    return seconds if seconds <= _ABSURD else None
+
+
+def http_date(value: str | None) -> datetime | None:
+    """A date in any of the three forms of RFC 9110 §5.6.7."""
+    if value is None:
+        return None
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)

@@ -1,0 +1,183 @@
+"""One request and one answer, as values: no I/O here."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import quote, urlencode
+
+import attrs
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from backupify_async.errors import BackupifyError
+
+
+def identifier(value: object, name: str = "id") -> str:
+    """An id as it stands in a path: an int in digits, any other string percent-quoted whole.
+
+    Args:
+        value: What the caller gave.
+        name: What to call it in an error.
+
+    Raises:
+        TypeError: It is neither an int nor a str (a bool is neither).
+        ValueError: It is empty, "." or "..", or holds a control character or half a surrogate pair.
+    """
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"{name} must be an int or a str, not {value!r}")
+    text = value if isinstance(value, str) else str(int(value))
+    # RFC 3986 §5.2.4: dot segments vanish on the way, and the request would reach another resource.
+    if text in ("", ".", "..") or any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError(f"{name} must not be empty, '.', '..' or hold control characters: {value!r}")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} is not a whole Unicode string: {value!r}") from None
+
+
+@attrs.frozen
+class Request:
+    """What to ask.
+
+    Attributes:
+        method: The HTTP method.
+        path: Path with its ids filled in and quoted; below the base URL, or from the origin for a Link.
+        query: The query, encoded, without its question mark.
+        from_origin: Whether `path` begins at the origin, as a Link's does, and not below the base URL.
+        repeatable: Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2).
+        answers: Statuses from 300 up that whoever asks reads as answers; all others are raised.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    from_origin: bool = False
+    repeatable: bool = True
+    answers: frozenset[int] = frozenset()
+
+    @property
+    def target(self) -> str:
+        """Path and query in one."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @classmethod
+    def get(
+        cls,
+        template: str,
+        *,
+        query: Mapping[str, int | str | None] | None = None,
+        answers: frozenset[int] = frozenset(),
+        **ids: int | str,
+    ) -> "Request":
+        """A GET of a path template, `{names}` filled with quoted ids; a query item that is None is left out.
+
+        Raises:
+            TypeError, ValueError: An id cannot stand in a path; the message names it.
+        """
+        items = {name: value for name, value in (query or {}).items() if value is not None}
+        return cls("GET", _fill(template, ids), urlencode(items), answers=answers)
+
+    @classmethod
+    def post(cls, template: str, *, answers: frozenset[int] = frozenset(), **ids: int | str) -> "Request":
+        """A POST without a body to a path template; it is never sent twice for one call.
+
+        Raises:
+            TypeError, ValueError: An id cannot stand in a path; the message names it.
+        """
+        return cls("POST", _fill(template, ids), repeatable=False, answers=answers)
+
+
+def _fill(template: str, ids: dict[str, int | str]) -> str:
+    return template.format_map({name: identifier(value, name) for name, value in ids.items()})
+
+
+@attrs.frozen
+class Message:
+    """One sending of a request, with all that goes over the wire.
+
+    Attributes:
+        method: The HTTP method.
+        url: Where to, encoded.
+        headers: Beside those that every request has.
+        body: The bytes to send.
+        sent_at: When it leaves, UTC, by this machine's clock.
+        secrets: What no error about it may show.
+    """
+
+    method: str
+    url: URL
+    headers: dict[str, str] = attrs.field(repr=False)
+    body: bytes | None = attrs.field(repr=False)
+    sent_at: datetime
+    secrets: tuple[str, ...] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Response:
+    """A whole answer.
+
+    Attributes:
+        message: What it answers.
+        status: The HTTP status.
+        headers: The headers.
+        body: The bytes, after decompression.
+        whole: Whether all of the body came; only an error's body may have been cut.
+    """
+
+    message: Message = attrs.field(repr=False)
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes = attrs.field(repr=False)
+    whole: bool = True
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type, "" where there is none."""
+        return self.headers.get("Content-Type", "")
+
+    @property
+    def excerpt(self) -> str:
+        """The first 200 bytes of the body as text, for an error, without the secrets that we sent.
+
+        Servers have been seen to echo a token.
+        """
+        body = self.body
+        for secret in self.message.secrets:
+            body = body.replace(secret.encode(), b"[secret]")
+        return body[:200].decode(errors="backslashreplace")
+
+
+class Carrier(Protocol):
+    """What carries messages: `Exchange`, or a stand-in without a network."""
+
+    @property
+    def places(self) -> int:
+        """How many messages may be under way at once."""
+        ...
+
+    async def open(self) -> None:
+        """Get ready, in the running loop."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+    async def __call__(self, message: Message) -> Response:
+        """Send a message once, and return the whole answer."""
+        ...
+
+
+class FateUnknown(Exception):
+    """A request that must not be repeated left, and no clear answer came.
+
+    Whoever built the request says to the caller what that means.
+    """
+
+    def __init__(self, sent_at: datetime, cause: BackupifyError) -> None:
+        super().__init__(sent_at, cause)
+        self.sent_at = sent_at
+        self.cause = cause

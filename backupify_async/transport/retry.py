@@ -1,0 +1,196 @@
+"""What may be tried again, and after how long: pure decisions. `session` carries them out, by tenacity.
+
+| what happened | a request that is safe to repeat | any other |
+| --- | --- | --- |
+| never sent (no connection) | again | again |
+| 429; 503 with Retry-After: the server says that it did nothing | again, uncounted | again, uncounted |
+| 408, 500, 502, 503, 504; sent and the answer lost | again | its fate is unknown |
+| any other 5xx; an answer that cannot be read | its error | its fate is unknown |
+| any other answer | its error | its error |
+"""
+
+from collections.abc import Callable
+from enum import Enum
+
+import attrs
+
+from backupify_async.config import RetryPolicy
+from backupify_async.errors import APIError, BackupifyError, DecodeError, RequestTimeout, TransportError
+
+_TRANSIENT = frozenset({408, 500, 502, 503, 504})
+_TIMED_OUT = frozenset({408, 504})
+_RETRY_COST = 5  # botocore's retry quota: 5 a retry, 10 after a time-out, 1 back for an untroubled success
+_TIMEOUT_COST = 10
+_UNTROUBLED = 1
+
+
+class Ground(Enum):
+    """Why a failed request may be sent again."""
+
+    NEVER_SENT = "it never left"
+    REFUSED = "the server refused it for now"
+    REPEATABLE = "it is safe to repeat"
+
+
+@attrs.frozen
+class Again:
+    """Send it again, after `delay` seconds, for `cost` tokens of the budget."""
+
+    ground: Ground
+    delay: float
+    cost: int = 0
+
+
+@attrs.frozen
+class GiveUp:
+    """Raise its error; `reason` says why it is not sent again, None where that was never in question."""
+
+    reason: str | None = None
+
+
+@attrs.frozen
+class Unknown:
+    """It may have been acted on, and is not sent again."""
+
+
+Verdict = Again | GiveUp | Unknown
+
+
+@attrs.frozen
+class History:
+    """What a call has met so far.
+
+    Attributes:
+        attempts: Sendings that count.
+        refusals: Refusals for now, which do not count.
+        refused_for: Seconds since the first of them.
+        budget: Tokens that all calls of the client have left for retries.
+    """
+
+    attempts: int
+    refusals: int
+    refused_for: float
+    budget: int
+
+
+def decide(
+    error: BackupifyError,
+    history: History,
+    policy: RetryPolicy,
+    *,
+    repeatable: bool,
+    gated: bool,
+    uniform: Callable[[float, float], float],
+) -> Verdict:
+    """What becomes of a call whose last sending failed.
+
+    Args:
+        error: How it failed.
+        history: What the call has met so far, this failure included.
+        policy: The limits.
+        repeatable: Whether the request is safe to repeat.
+        gated: Whether the request passes the gate, where the limiter makes it wait after a 429.
+        uniform: Draws a number between two others: the jitter.
+    """
+    ground = _ground(error, repeatable=repeatable)
+    match ground:
+        case GiveUp() | Unknown():
+            return ground
+        case Ground.REFUSED:
+            return _wait_out(error, history, policy, gated=gated, uniform=uniform)
+        case Ground.NEVER_SENT | Ground.REPEATABLE:
+            return _back_off(ground, error, history, policy, uniform)
+
+
+def _ground(error: BackupifyError, *, repeatable: bool) -> Ground | GiveUp | Unknown:
+    again = Ground.REPEATABLE if repeatable else Unknown()
+    match error:
+        case APIError(gave_up=str(reason)) | TransportError(gave_up=str(reason)):
+            return GiveUp(reason)
+        case APIError() if is_refusal(error):
+            return Ground.REFUSED
+        case APIError(status=status):
+            if status in _TRANSIENT:
+                return again
+            return GiveUp() if repeatable or status < 500 else Unknown()
+        case TransportError(sent=False):
+            return Ground.NEVER_SENT
+        case TransportError():
+            return again
+        case DecodeError():
+            return GiveUp() if repeatable else Unknown()
+        case _:
+            return GiveUp()
+
+
+def is_refusal(error: BackupifyError) -> bool:
+    """Whether the server says "not now", and thereby that it did nothing: 429, or 503 with Retry-After."""
+    return isinstance(error, APIError) and (
+        error.status == 429 or (error.status == 503 and error.retry_after is not None)
+    )
+
+
+def _wait_out(
+    error: BackupifyError,
+    history: History,
+    policy: RetryPolicy,
+    *,
+    gated: bool,
+    uniform: Callable[[float, float], float],
+) -> Verdict:
+    assert isinstance(error, APIError)  # noqa: S101 - only an answer refuses
+    asked = error.retry_after or 0.0
+    if asked > policy.max_retry_after:
+        return GiveUp(f"Retry-After {asked:g} s is over max_retry_after={policy.max_retry_after:g} s")
+    if history.refused_for + asked > policy.max_throttled:
+        return GiveUp(
+            f"refused for {history.refused_for:.0f} s, and max_throttled={policy.max_throttled:g} s"
+        )
+    if error.status == 429 and gated:
+        return Again(Ground.REFUSED, 0.0)  # the limiter has paused everybody: the gate is where it waits
+    return Again(Ground.REFUSED, max(asked, full_jitter(history.refusals, policy, uniform)))
+
+
+def _back_off(
+    ground: Ground,
+    error: BackupifyError,
+    history: History,
+    policy: RetryPolicy,
+    uniform: Callable[[float, float], float],
+) -> Verdict:
+    if history.attempts >= policy.attempts:
+        return GiveUp(f"sent {history.attempts} times" if history.attempts > 1 else None)
+    timed_out = isinstance(error, RequestTimeout) or (
+        isinstance(error, APIError) and error.status in _TIMED_OUT
+    )
+    cost = _TIMEOUT_COST if timed_out else _RETRY_COST
+    if cost > history.budget:
+        return GiveUp("the client's retry budget is spent")
+    return Again(ground, full_jitter(history.attempts, policy, uniform), cost)
+
+
+def full_jitter(failures: int, policy: RetryPolicy, uniform: Callable[[float, float], float]) -> float:
+    """Seconds to back off after the n-th failure: anything up to a doubling bound ("full jitter").
+
+    Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    return uniform(0.0, min(policy.cap, policy.base * 2.0 ** min(failures - 1, 60)))
+
+
+@attrs.define
+class RetryBudget:
+    """Tokens that all calls of a client share for their retries: a token bucket that success refills."""
+
+    capacity: int
+    left: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.left = self.capacity
+
+    def spend(self, cost: int) -> None:
+        """Pay for a retry."""
+        self.left -= cost
+
+    def succeeded(self, last_cost: int) -> None:
+        """A call came through: give back what its last retry cost, or a little where it needed none."""
+        self.left = min(self.capacity, self.left + (last_cost or _UNTROUBLED))

@@ -1,0 +1,142 @@
+"""Carries out what `retry` decides, by tenacity."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import attrs
+from tenacity import AsyncRetrying, RetryCallState
+
+from backupify_async.config import RetryPolicy
+from backupify_async.errors import APIError, BackupifyError, TransportError
+from backupify_async.transport.request import FateUnknown, Request, Response
+from backupify_async.transport.retry import (
+    Again,
+    GiveUp,
+    History,
+    RetryBudget,
+    Unknown,
+    Verdict,
+    decide,
+    is_refusal,
+)
+
+
+@attrs.define
+class Call:
+    """What one call has met so far.
+
+    Attributes:
+        request: What it asks.
+        gated: Whether it passes the gate; the request for a token does not.
+        sent_at: When the sending left whose fate is open, UTC; None while there is none.
+        sendings: How often it was sent.
+        attempts: How many of these failed and count.
+        refusals: How many were refused for now, and do not count.
+        refused_since: The time of the first refusal, by the monotonic clock.
+        last_cost: What the last retry took from the budget.
+    """
+
+    request: Request
+    gated: bool = True
+    sent_at: datetime | None = None
+    sendings: int = 0
+    attempts: int = 0
+    refusals: int = 0
+    refused_since: float = 0.0
+    last_cost: int = 0
+
+
+class Retrying:
+    """Attempts calls until they succeed, or must not or need not be tried again.
+
+    Args:
+        policy: The limits.
+        now: A monotonic clock, seconds.
+        on_retry: Told of each retry: the call, the delay in seconds, and the failure.
+    """
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        now: Callable[[], float],
+        on_retry: Callable[[Call, float, BackupifyError], None],
+    ) -> None:
+        self._policy = policy
+        self._now = now
+        self._on_retry = on_retry
+        self.budget = RetryBudget(policy.budget)
+        self.retried = 0
+        """How many sendings repeated a failed one."""
+
+    async def run(self, call: Call, attempt: Callable[[], Awaitable[Response]]) -> Response:
+        """Attempt a call. The first attempt runs bare: tenacity costs a success a tenth of a request.
+
+        Raises:
+            FateUnknown: The request is not repeatable, left, and got no clear answer.
+            BackupifyError: The last failure, which says why it was not tried again.
+        """
+        try:
+            response = await attempt()
+        except BackupifyError as error:
+            response = await self._again(call, attempt, error)
+        self.budget.succeeded(call.last_cost)
+        return response
+
+    async def _again(
+        self, call: Call, attempt: Callable[[], Awaitable[Response]], first: BackupifyError
+    ) -> Response:
+        failures = [first]
+        verdict: Verdict = GiveUp()
+
+        async def next_attempt() -> Response:
+            if failures:
+                raise failures.pop()  # tenacity judges the failure already at hand like any other
+            return await attempt()
+
+        def goes_on(state: RetryCallState) -> bool:
+            nonlocal verdict
+            error = state.outcome.exception() if state.outcome is not None else None
+            if isinstance(error, BackupifyError):
+                verdict = self._judge(call, error)
+                return isinstance(verdict, Again)
+            return False
+
+        def delay(_state: RetryCallState) -> float:
+            return verdict.delay if isinstance(verdict, Again) else 0.0
+
+        retrying = AsyncRetrying(retry=goes_on, wait=delay, sleep=asyncio.sleep, reraise=True)
+        try:
+            return await retrying(next_attempt)
+        except BackupifyError as error:
+            if isinstance(verdict, Unknown) and call.sent_at is not None:
+                raise FateUnknown(call.sent_at, error) from error
+            raise
+
+    def _judge(self, call: Call, error: BackupifyError) -> Verdict:
+        if call.sent_at is None:
+            return GiveUp()  # no token, or a closed gate: there is nothing to repeat
+        now = self._now()
+        if is_refusal(error):
+            call.refused_since = call.refused_since if call.refusals else now
+            call.refusals += 1
+        else:
+            call.attempts += 1
+        verdict = decide(
+            error,
+            History(call.attempts, call.refusals, now - call.refused_since, self.budget.left),
+            self._policy,
+            repeatable=call.request.repeatable,
+            gated=call.gated,
+            uniform=random.uniform,
+        )
+        if isinstance(verdict, Again):
+            call.sent_at = None
+            call.last_cost = verdict.cost
+            self.budget.spend(verdict.cost)
+            self.retried += 1
+            self._on_retry(call, verdict.delay, error)
+        elif isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError):
+            error.gave_up = verdict.reason
+        return verdict

@@ -1,0 +1,296 @@
+"""`Session.send`: the way of one call through token, gate, carrier and retry.
+
+    token -> gate (a place and a slot) -> carrier -> limiter told -> answer
+      ^                                                 |
+      '------------------ again? when? -----------------'
+
+The token comes first, for a wait for a renewal must not use up slots that then leave as one burst. The gate
+comes before any time-out of the attempt starts. Place and slot are given back while a call backs off.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from yarl import URL
+
+from backupify_async.attempts import ATTEMPTS
+from backupify_async.config import Settings
+from backupify_async.credentials import Token
+from backupify_async.errors import (
+    BackupifyError,
+    ClientClosed,
+    ConfigurationError,
+    RateLimited,
+    RequestTimeout,
+)
+from backupify_async.events import (
+    EventHook,
+    RequestSent,
+    ResponseReceived,
+    RetryScheduled,
+    Throttled,
+    TokenRefreshed,
+    tell,
+)
+from backupify_async.statistics import Statistics
+from backupify_async.transport.auth import TokenKeeper, ask_for_token
+from backupify_async.transport.gate import Gate, LimiterClosed
+from backupify_async.transport.rate import RateLimiter
+from backupify_async.transport.refusals import refusal, retry_after
+from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
+from backupify_async.transport.retrying import Call, Retrying
+
+_LOGGER = logging.getLogger("backupify_async.session")
+_TOKEN_REQUEST = Request("POST", "/oauth/token")
+
+
+class Session:
+    """Sends requests within the settings: one token, one gate, one budget for all calls of a client.
+
+    Args:
+        settings: The settings.
+        carrier: Carries the messages.
+        on_event: Told of what happens.
+    """
+
+    def __init__(self, settings: Settings, carrier: Carrier, on_event: EventHook | None = None) -> None:
+        self._settings = settings
+        self._carrier = carrier
+        self._on_event = on_event
+        self._origin = str(settings.url.origin())
+        self._prefix = settings.url.raw_path.rstrip("/")
+        self._limiter = RateLimiter(settings.rate_limit, settings.retry)
+        self._gate = Gate(self._limiter, carrier.places)
+        self._retrying = Retrying(settings.retry, self._now, self._retry_scheduled)
+        self._keeper = TokenKeeper(self._ask_for_token, self._now, self._token_renewed)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._scopes: set[asyncio.Timeout] = set()
+        self._last_call_ended = asyncio.Event()
+        self._requests = 0
+        self._refused = 0
+
+    async def open(self) -> None:
+        """Get ready to send, in the running loop.
+
+        Raises:
+            ConfigurationError: The session was closed, or is open in another loop.
+        """
+        if self._loop is None and not self._closed:
+            self._loop = asyncio.get_running_loop()
+            await self._carrier.open()
+        self.require_open()
+
+    async def close(self) -> None:
+        """End the calls in flight with `ClientClosed`, wait for their end, and close all connections."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            for scope in self._scopes:
+                if not scope.expired():
+                    scope.reschedule(self._now())
+            if self._scopes:
+                await self._last_call_ended.wait()
+        finally:
+            await self._keeper.close()
+            self._gate.close()
+            await self._carrier.close()
+
+    def require_open(self) -> None:
+        """Refuse to work before `open()`, after `close()` and in another loop.
+
+        Raises:
+            ConfigurationError: It is one of these; the message says which.
+        """
+        if self._closed:
+            raise ConfigurationError("the client is closed, and does not reopen: make a new one")
+        if self._loop is None:
+            raise ConfigurationError("the client is not open: use `async with`, or await open()")
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError("the client was opened in another event loop: make one for each loop")
+
+    async def send(self, request: Request) -> Response:
+        """Send a request, again where that is safe and may help; return a 2xx, or one of `answers`.
+
+        Raises:
+            APIError: The server refuses the request; its class says how.
+            TransportError: No whole answer came; `RequestTimeout` also where `total` ran out.
+            AuthenticationError: There is no token.
+            DecodeError: The body is larger than `max_body_bytes`.
+            FateUnknown: The request is not repeatable, left, and got no clear answer.
+            ClientClosed: The client was closed meanwhile.
+            ConfigurationError: The client is not open in this loop.
+        """
+        self.require_open()
+        call = Call(request)
+        try:
+            async with asyncio.timeout(self._settings.timeouts.total) as scope:
+                self._scopes.add(scope)
+                try:
+                    return await self._retrying.run(call, partial(self._attempt, call))
+                finally:
+                    self._scopes.discard(scope)
+                    if self._closed and not self._scopes:
+                        self._last_call_ended.set()
+        except TimeoutError:
+            raise self._cut_short(call) from None
+
+    async def fetch_token(self) -> None:
+        """Get a token now, if there is none: a wrong secret shows here before a long run begins.
+
+        Raises:
+            AuthenticationError: There is none to be had with these credentials.
+            BackupifyError: The token endpoint cannot be reached, or failed.
+        """
+        self.require_open()
+        await self._keeper.get()
+
+    def refuses_all(self) -> bool:
+        """Whether calls fail unsent now, because the server asked for a longer wait than we are to wait."""
+        return self._now() < self._limiter.closed_until
+
+    def statistics(self) -> Statistics:
+        """What is going on now."""
+        paused = self._loop is not None and self._limiter.paused_until > self._now()
+        return Statistics(
+            in_flight=self._gate.in_flight,
+            waiting=self._gate.waiting,
+            paused_until=self._utc(self._limiter.paused_until) if paused else None,
+            requests=self._requests,
+            refused=self._refused,
+            retried=self._retrying.retried,
+            budget_left=self._retrying.budget.left,
+        )
+
+    def _cut_short(self, call: Call) -> BackupifyError | FateUnknown:
+        """The error of a call that was ended from outside: by `close()`, or by the total time-out."""
+        error: BackupifyError
+        if self._closed:
+            error = ClientClosed("the client was closed while the call was under way")
+        else:
+            total = self._settings.timeouts.total
+            sent = call.sent_at is not None
+            error = RequestTimeout(f"the call took longer than total={total:g} s", sent=sent)
+        if call.sent_at is not None and not call.request.repeatable:
+            return FateUnknown(call.sent_at, error)
+        return error
+
+    async def _attempt(self, call: Call) -> Response:
+        """One attempt of an API call; with one replay where the token was refused."""
+        token, response = await self._send_with_token(call)
+        if response.status == 401:
+            call.sent_at = None
+            self._keeper.drop(token)
+            if await self._keeper.get() == token:
+                raise refusal(call.request, response, "there is no other token")
+            token, response = await self._send_with_token(call)
+            if response.status == 401:
+                raise refusal(call.request, response, "a renewed token was refused too")
+        if response.status >= 300 and response.status not in call.request.answers:
+            raise refusal(call.request, response)
+        return response
+
+    async def _send_with_token(self, call: Call) -> tuple[str, Response]:
+        token = await self._enter(call)
+        try:
+            count = ATTEMPTS.get()
+            if count is not None:
+                count.sent += 1
+            began = self._now()
+            response = await self._transmit(call, {"Authorization": f"Bearer {token}"}, None, (token,))
+            self._gate.told(began, response.status, retry_after(response))
+            if response.status == 429:
+                self._throttled(call, response)
+            return token, response
+        finally:
+            self._gate.leave()
+
+    async def _enter(self, call: Call) -> str:
+        """Get a token, then a place and a slot; return the token, which is still the current one."""
+        call.sent_at = None
+        while True:
+            token = self._keeper.current() or await self._keeper.get()
+            try:
+                await self._gate.enter()
+            except LimiterClosed:
+                raise self._closed_gate(call) from None
+            if self._keeper.current() == token:
+                return token
+            self._gate.leave(unused=True)
+
+    async def _transmit(
+        self, call: Call, headers: dict[str, str], body: bytes | None, secrets: tuple[str, ...]
+    ) -> Response:
+        """Send once, counted and told of."""
+        request = call.request
+        self._requests += 1
+        call.sendings += 1
+        if self._on_event is not None:
+            tell(self._on_event, RequestSent(request.method, request.path, call.sendings))
+        began = self._now()
+        call.sent_at = datetime.now(UTC)
+        response = await self._carrier(
+            Message(request.method, self._url(request), headers, body, call.sent_at, secrets)
+        )
+        elapsed = self._now() - began
+        _LOGGER.debug("%s %s answered %d in %.3f s", request.method, request.path, response.status, elapsed)
+        if self._on_event is not None:
+            event = ResponseReceived(request.method, request.path, call.sendings, response.status, elapsed)
+            tell(self._on_event, event)
+        return response
+
+    async def _ask_for_token(self) -> Token:
+        return await ask_for_token(self._settings.credentials, self._post_for_token)
+
+    async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
+        """Post to the token endpoint, past the gate: else who waits for a token would hold its place."""
+        call = Call(_TOKEN_REQUEST, gated=False)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+        async def attempt() -> Response:
+            response = await self._transmit(call, headers, form, secrets)
+            if response.status in (408, 429) or response.status >= 500:
+                raise refusal(call.request, response, show_body=False)  # it may echo the secret
+            return response
+
+        return await self._retrying.run(call, attempt)
+
+    def _url(self, request: Request) -> URL:
+        base = self._origin if request.from_origin else self._origin + self._prefix
+        return URL(base + request.target, encoded=True)
+
+    def _closed_gate(self, call: Call) -> RateLimited:
+        until = self._limiter.closed_until
+        return RateLimited(
+            429,
+            call.request.method,
+            call.request.path,
+            retry_after=until - self._now(),
+            gave_up=f"the server refuses all calls until {self._utc(until):%Y-%m-%dT%H:%M:%SZ}; not sent",
+        )
+
+    def _throttled(self, call: Call, response: Response) -> None:
+        self._refused += 1
+        _LOGGER.info("%s %s was refused for now (429)", call.request.method, call.request.path)
+        until = self._utc(self._limiter.paused_until)
+        tell(self._on_event, Throttled(call.request.method, call.request.path, retry_after(response), until))
+
+    def _retry_scheduled(self, call: Call, delay: float, error: BackupifyError) -> None:
+        request = call.request
+        _LOGGER.info("%s %s is sent again in %.2f s: %s", request.method, request.path, delay, error)
+        event = RetryScheduled(request.method, request.path, call.sendings, delay, str(error))
+        tell(self._on_event, event)
+
+    def _token_renewed(self, expires_in: float | None) -> None:
+        tell(self._on_event, TokenRefreshed(expires_in))
+
+    def _now(self) -> float:
+        assert self._loop is not None  # noqa: S101 - require_open() came first
+        return self._loop.time()
+
+    def _utc(self, when: float) -> datetime:
+        """A time of the monotonic clock as people read it."""
+        return datetime.now(UTC) + timedelta(seconds=when - self._now())

@@ -1,0 +1,21 @@
+"""What every test has: no blocking call in the event loop, and no warning let pass."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+# pytest-asyncio 1.5 asks for the main thread's event loop before its first test. Up to Python 3.13 that makes
+# one which nobody closes, and its ResourceWarning fails whichever test runs by then. None makes none.
+asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A call of ours that blocks the event loop raises BlockingError."""
+    if request.node.get_closest_marker("blocking") is not None:
+        yield
+        return
+    with blockbuster_ctx("backupify_async"):
+        yield

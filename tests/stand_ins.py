@@ -1,0 +1,118 @@
+"""Stand-ins for the network: a carrier without one, for virtual time; a raw server, for what no server should say."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from backupify_async.config import Settings, SettingsOptions
+from backupify_async.credentials import StaticToken
+from backupify_async.transport.request import Message, Response
+from backupify_async.transport.session import Session
+
+Answer = Callable[[Message], Awaitable[Response]]
+
+
+def respond(
+    message: Message,
+    status: int = 200,
+    body: bytes | object = b"",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer to a message; a body that is no bytes is written as JSON."""
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    return Response(message, status, CIMultiDictProxy(CIMultiDict(headers or {})), content)
+
+
+class FakeCarrier:
+    """Answers messages from a function, after a round trip of loop time, and remembers when they left."""
+
+    def __init__(self, answer: Callable[[Message], Response], round_trip: float = 0.0, places: int = 64) -> None:
+        self.answer = answer
+        self.round_trip = round_trip
+        self.places = places
+        self.sent: list[tuple[float, Message]] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    async def open(self) -> None:
+        """There is nothing to open."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    async def __call__(self, message: Message) -> Response:
+        """Answer a message, `round_trip` seconds later."""
+        self.sent.append((asyncio.get_running_loop().time(), message))
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            if self.round_trip:
+                await asyncio.sleep(self.round_trip)
+            return self.answer(message)
+        finally:
+            self.in_flight -= 1
+
+    @property
+    def times(self) -> list[float]:
+        """When each message left, in seconds of the loop."""
+        return [round(when, 6) for when, _ in self.sent]
+
+
+@contextlib.asynccontextmanager
+async def session_over(carrier: FakeCarrier, **options: Any) -> AsyncIterator[Session]:
+    """A session that sends through a stand-in, with a static token unless `credentials` says otherwise."""
+    credentials = options.pop("credentials", StaticToken("static-token"))
+    settings = Settings(credentials=credentials, base_url="http://127.0.0.1", **options)
+    session = Session(settings, carrier)
+    await session.open()
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+@contextlib.asynccontextmanager
+async def raw_server(
+    handle: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[str]:
+    """A server of raw bytes on a loopback port; gives its base URL.
+
+    Args:
+        handle: Called with each request's head and body and the writer; it may write anything and close.
+    """
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = 0
+                for line in head.split(b"\r\n"):
+                    name, _, value = line.partition(b":")
+                    if name.strip().lower() == b"content-length":
+                        length = int(value)
+                body = await reader.readexactly(length) if length else b""
+                await handle(head + body, writer)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1")
+    host, port = server.sockets[0].getsockname()[:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.close()
+        server.close_clients() if hasattr(server, "close_clients") else None
+        await asyncio.sleep(0)
+
+
+def http(status: int, body: bytes = b"", *headers: str) -> bytes:
+    """A whole HTTP answer in bytes, with its Content-Length."""
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+__all__ = ["Answer", "FakeCarrier", "SettingsOptions", "http", "raw_server", "respond", "session_over"]

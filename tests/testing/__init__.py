@@ -1,0 +1,1 @@
+"""The simulated server's tests: real sockets and a plain client, never ours."""

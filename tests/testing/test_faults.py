@@ -1,0 +1,283 @@
+"""Faults: which requests they meet, and what the client sees."""
+
+import asyncio
+import random
+import re
+from typing import Any
+
+import aiohttp
+import pytest
+
+from backupify_async.testing import Fault, FixedWindow, ManualClock, SimulatedBackupify
+from backupify_async.testing.answers import Asked, Operation
+from backupify_async.testing.faults import FaultBook
+
+from .caller import calling
+
+_ACTIVE = "/v1/backup_instances/7/backups/active"
+_BACKUPS = "/v1/backup_instances/7/backups"
+
+
+def _asked(operation: Operation = "get_active", instance: int = 7, *, method: str = "GET") -> Asked:
+    path = f"/v1/backup_instances/{instance}/backups/active"
+    parts = {"instance_id": str(instance)}
+    return Asked(operation=operation, method=method, path=path, at=0.0, origin="http://host", parts=parts)
+
+
+def _book(*faults: Fault) -> FaultBook:
+    return FaultBook(faults, random.Random(1))
+
+
+def _hits(book: FaultBook, count: int) -> list[int]:
+    """The places, from 1, of the requests that were met."""
+    return [place for place in range(1, count + 1) if book.meet(_asked()) is not None]
+
+
+class TestWhichRequests:
+    @pytest.mark.parametrize(
+        "where",
+        [
+            {},
+            {"operation": "get_active"},
+            {"method": "get"},
+            {"instance": 7},
+            {"path": "/v1/*/active"},
+            {"path": re.compile(r"/active$")},
+            {"operation": "get_active", "method": "GET", "instance": 7, "path": "*"},
+        ],
+    )
+    def test_those_that_fit(self, where: Any) -> None:
+        assert Fault.answer(503, **where).fits(_asked())
+
+    @pytest.mark.parametrize(
+        "where",
+        [
+            {"operation": "trigger"},
+            {"method": "POST"},
+            {"instance": 8},
+            {"path": "/v1/*/backups"},
+            {"path": re.compile(r"^/active$")},
+            {"operation": "get_active", "instance": 8},
+        ],
+    )
+    def test_but_not_those_that_differ_in_one_thing(self, where: Any) -> None:
+        assert not Fault.answer(503, **where).fits(_asked())
+
+    def test_without_a_number_all_of_them(self) -> None:
+        assert _hits(_book(Fault.answer(503)), 3) == [1, 2, 3]
+
+    def test_the_first_ones(self) -> None:
+        assert _hits(_book(Fault.answer(503, first=2)), 5) == [1, 2]
+
+    def test_every_so_manieth(self) -> None:
+        assert _hits(_book(Fault.answer(503, every=3)), 7) == [3, 6]
+
+    def test_with_a_probability_by_the_seed(self) -> None:
+        fault = Fault.answer(503, probability=0.1)
+        hits = _hits(_book(fault), 1000)
+        assert 70 < len(hits) < 130
+        assert hits == _hits(_book(fault), 1000)
+
+    def test_only_requests_that_fit_are_counted(self) -> None:
+        book = _book(Fault.answer(503, instance=7, first=1))
+        assert book.meet(_asked(instance=8)) is None
+        assert book.meet(_asked(instance=7)) is not None
+
+    def test_the_first_fault_that_wants_a_request_gets_it_and_the_others_do_not_see_it(self) -> None:
+        front, behind = Fault.answer(503, first=1), Fault.answer(500, first=1)
+        book = _book(front, behind)
+        assert [book.meet(_asked()) for _ in range(3)] == [front, behind, None]
+
+    def test_equal_faults_count_each_for_itself(self) -> None:
+        assert _hits(_book(Fault.answer(503, first=1), Fault.answer(503, first=1)), 3) == [1, 2]
+
+
+class TestMistakes:
+    def test_two_numbers_at_once(self) -> None:
+        with pytest.raises(ValueError, match="one of first, every and probability"):
+            Fault.hang(first=1, every=2)
+
+    @pytest.mark.parametrize(
+        ("where", "named"),
+        [
+            ({"operation": "get_activ"}, "operation"),
+            ({"first": 0}, "first"),
+            ({"every": 0}, "every"),
+            ({"probability": 0}, "probability"),
+            ({"probability": 1.1}, "probability"),
+            ({"probability": float("nan")}, "probability"),
+        ],
+    )
+    def test_what_is_out_of_range_is_named(self, where: Any, named: str) -> None:
+        with pytest.raises(ValueError, match=named):
+            Fault.hang(**where)
+
+    def test_a_header_that_cannot_be_sent(self) -> None:
+        with pytest.raises(ValueError, match="line break"):
+            Fault.wrong_link("<a>\r\nX: y")
+        with pytest.raises(ValueError, match="line break"):
+            Fault.answer(503, headers={"X": "a\nb"})
+
+    @pytest.mark.parametrize("status", [100, 199, 600])
+    def test_a_status_that_ends_nothing(self, status: int) -> None:
+        with pytest.raises(ValueError, match="status"):
+            Fault.answer(status)
+
+
+def test_a_repr_says_what_was_set_and_no_more() -> None:
+    assert repr(Fault.lose_answer(after_acting=True, operation="trigger", first=2)) == (
+        "<Fault lose_answer operation='trigger' first=2 after_acting=True>"
+    )
+
+
+class TestAnswer:
+    async def test_another_status_comes_instead_and_nothing_is_done(self) -> None:
+        fault = Fault.answer(503, retry_after="soon", first=1)
+        async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
+            received = await call.post(_BACKUPS)
+            assert (received.status, received.json) == (503, {"error": "Service Unavailable"})
+            assert received.headers["Retry-After"] == "soon"
+            assert server.triggers[7] == []
+            assert (server.requests[0].status, server.requests[0].fault) == (503, fault)
+            assert (await call.post(_BACKUPS)).status == 201
+
+    async def test_the_server_may_have_acted_before(self) -> None:
+        fault = Fault.answer(500, after_acting=True)
+        async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
+            assert (await call.post(_BACKUPS)).status == 500
+            assert len(server.triggers[7]) == 1
+
+    async def test_body_type_and_headers_are_free(self) -> None:
+        fault = Fault.answer(299, body="<h1>", content_type="text/html", headers={"X-Proxy": "1"})
+        async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
+            received = await call.get(_ACTIVE)
+            assert (received.status, received.body) == (299, b"<h1>")
+            assert (received.headers["Content-Type"], received.headers["X-Proxy"]) == ("text/html", "1")
+
+    async def test_a_status_without_a_name_is_one_too(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.answer(599)]) as server, calling(server) as call:
+            assert (await call.get(_ACTIVE)).json == {"error": "Status 599"}
+
+    async def test_a_redirect(self) -> None:
+        fault = Fault.redirect("http://elsewhere.example/", status=307)
+        async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
+            received = await call.get(_ACTIVE)
+            assert (received.status, received.headers["Location"]) == (307, "http://elsewhere.example/")
+
+    async def test_a_token_that_is_said_to_be_over_is_good_again_afterwards(self) -> None:
+        async with (
+            SimulatedBackupify(faults=[Fault.expired_token(first=1)]) as server,
+            calling(server) as call,
+        ):
+            assert (await call.get(_ACTIVE)).json == {"error": "The access token expired"}
+            assert (await call.get(_ACTIVE)).status == 404
+
+
+class TestLostAnswer:
+    @pytest.mark.parametrize(("after_acting", "started"), [(False, 0), (True, 1)])
+    async def test_the_connection_is_dropped_before_or_after_acting(
+        self, after_acting: bool, started: int
+    ) -> None:
+        fault = Fault.lose_answer(after_acting=after_acting, first=1)
+        async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                await call.post(_BACKUPS)
+            assert len(server.triggers[7]) == started
+            assert (server.requests[0].status, server.requests[0].fault) == (None, fault)
+
+    async def test_not_a_byte_comes_before_the_connections_end(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.lose_answer(after_acting=True)]) as server:
+            assert await _raw(server, "GET /v1/ping HTTP/1.1") == b""
+
+    async def test_it_is_kept_for_a_request_that_would_have_been_served(self) -> None:
+        clock, fault = ManualClock(), Fault.lose_answer(after_acting=True, operation="trigger", first=1)
+        server = SimulatedBackupify(faults=[fault], rate_limit=FixedWindow(1, 60), clock=clock)
+        async with server, calling(server) as call:
+            await call.get(_ACTIVE)
+            assert (await call.post(_BACKUPS)).status == 429
+            clock.advance(60)
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                await call.post(_BACKUPS)
+
+
+class TestHang:
+    @pytest.mark.parametrize(("after_acting", "started"), [(False, 0), (True, 1)])
+    async def test_no_answer_comes_until_the_server_stops(self, after_acting: bool, started: int) -> None:
+        fault = Fault.hang(after_acting=after_acting)
+        async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
+            waiting = asyncio.create_task(call.post(_BACKUPS))
+            await server.wait_for_requests(1)
+            assert (len(server.triggers[7]), server.requests[0].status) == (started, None)
+            await server.stop()
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await waiting
+
+    async def test_it_ends_when_the_client_leaves(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            before = asyncio.all_tasks()
+            async with calling(server) as call:
+                waiting = asyncio.create_task(call.get(_ACTIVE))
+                await server.wait_for_requests(1)
+                waiting.cancel()
+            await asyncio.wait(asyncio.all_tasks() - before)
+            assert waiting.cancelled()
+
+
+class TestSpoiltAnswers:
+    async def test_a_truncated_one_announces_more_than_comes(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.truncate()]) as server:
+            head, _, body = (await _raw(server, "GET /v1/ping HTTP/1.1")).partition(b"\r\n\r\n")
+            assert b"200 OK" in head
+            assert b"Content-Length: 15" in head
+            assert body == b'{"ping"'
+
+    async def test_a_truncated_one_was_acted_upon(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.truncate()]) as server, calling(server) as call:
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await call.post(_BACKUPS)
+            assert len(server.triggers[7]) == 1
+
+    async def test_a_truncated_one_without_a_body_just_ends(self) -> None:
+        server = SimulatedBackupify(faults=[Fault.truncate(operation="get_active")], idle_answer=204)
+        async with server, calling(server) as call:
+            assert (await call.get(_ACTIVE)).status == 204
+
+    async def test_garbage_is_half_of_the_true_json_in_a_whole_answer(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.garbage()]) as server, calling(server) as call:
+            received = await call.get("/v1/ping")
+            assert (received.status, received.body) == (200, b'{"ping"')
+            assert received.headers["Content-Type"] == "application/json"
+
+    async def test_garbage_may_be_anything(self) -> None:
+        fault = Fault.garbage(b"\xff<html>", content_type="text/html")
+        async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
+            received = await call.post(_BACKUPS)
+            assert (received.status, received.body) == (201, b"\xff<html>")
+            assert received.headers["Content-Type"] == "text/html"
+            assert len(server.triggers[7]) == 1
+
+    async def test_a_wrong_link_comes_with_the_true_page(self) -> None:
+        fault = Fault.wrong_link('<http://elsewhere.example/>; rel="next"')
+        async with SimulatedBackupify(faults=[fault], backups=45) as server, calling(server) as call:
+            received = await call.get(_BACKUPS)
+            assert received.headers["Link"] == '<http://elsewhere.example/>; rel="next"'
+            assert len(received.json) == 20
+
+
+class TestWhileRunning:
+    async def test_faults_can_be_added_and_dropped(self) -> None:
+        async with SimulatedBackupify() as server, calling(server) as call:
+            server.inject(Fault.answer(503))
+            assert (await call.get("/v1/ping")).status == 503
+            server.clear_faults()
+            assert (await call.get("/v1/ping")).status == 200
+
+
+async def _raw(server: SimulatedBackupify, request_line: str) -> bytes:
+    """All that the server sends before it closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.base_url.rpartition(":")[2]))
+    writer.write(f"{request_line}\r\nHost: {server.base_url[7:]}\r\n\r\n".encode())
+    received = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return received

@@ -1,0 +1,72 @@
+"""The pytest plugin, as a user's own tests meet it."""
+
+import http.client
+
+import pytest
+
+from backupify_async.testing import Fault, SimulatedBackupify
+
+pytest_plugins = ["pytester"]
+
+_NO_ASYNC_PLUGIN = ("-p", "no:asyncio", "-p", "no:looptime_plugin")
+
+
+def _status(server: SimulatedBackupify, path: str = "/v1/ping") -> int:
+    connection = http.client.HTTPConnection(server.base_url.removeprefix("http://"))
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+class TestFixture:
+    def test_it_is_a_running_server_for_a_plain_function(self, backupify: SimulatedBackupify) -> None:
+        assert _status(backupify) == 200
+
+    async def test_and_for_a_coroutine(self, backupify: SimulatedBackupify) -> None:
+        assert backupify.instance_ids == list(range(1, 51))
+
+    def test_each_test_has_a_fresh_one(self, backupify: SimulatedBackupify) -> None:
+        assert backupify.requests == []
+
+
+@pytest.mark.backupify(instances=3, faults=[Fault.answer(503)])
+class TestMark:
+    def test_it_sets_the_server_up(self, backupify: SimulatedBackupify) -> None:
+        assert (backupify.instance_ids, _status(backupify)) == ([1, 2, 3], 503)
+
+    @pytest.mark.backupify(faults=[])
+    def test_the_nearest_one_wins_for_what_it_says(self, backupify: SimulatedBackupify) -> None:
+        assert (backupify.instance_ids, _status(backupify)) == ([1, 2, 3], 200)
+
+    def test_it_is_known(self, pytestconfig: pytest.Config) -> None:
+        assert any(line.startswith("backupify(") for line in pytestconfig.getini("markers"))
+
+
+def test_positional_arguments_of_the_mark_are_an_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.backupify(5)
+        def test_it(backupify):
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess(*_NO_ASYNC_PLUGIN)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*takes keywords only*"])
+
+
+def test_a_stranger_without_any_async_plugin_can_take_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import urllib.request
+
+        def test_it(backupify):
+            with urllib.request.urlopen(f"{backupify.base_url}/v1/ping") as answer:
+                assert answer.status == 200
+        """
+    )
+    pytester.runpytest_subprocess(*_NO_ASYNC_PLUGIN, "-W", "error").assert_outcomes(passed=1)
