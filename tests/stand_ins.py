@@ -1,4 +1,4 @@
-"""Stand-ins for the network: a carrier without one, for virtual time; a raw server, for what no server should say."""
+"""Stand-ins for the network: a carrier without one, for virtual time; a raw server, for bad answers."""
 
 import asyncio
 import contextlib
@@ -17,10 +17,7 @@ Answer = Callable[[Message], Awaitable[Response]]
 
 
 def respond(
-    message: Message,
-    status: int = 200,
-    body: bytes | object = b"",
-    headers: Mapping[str, str] | None = None,
+    message: Message, status: int = 200, body: bytes | object = b"", headers: Mapping[str, str] | None = None
 ) -> Response:
     """The answer to a message; a body that is no bytes is written as JSON."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
@@ -30,7 +27,9 @@ def respond(
 class FakeCarrier:
     """Answers messages from a function, after a round trip of loop time, and remembers when they left."""
 
-    def __init__(self, answer: Callable[[Message], Response], round_trip: float = 0.0, places: int = 64) -> None:
+    def __init__(
+        self, answer: Callable[[Message], Response], round_trip: float = 0.0, places: int = 64
+    ) -> None:
         self.answer = answer
         self.round_trip = round_trip
         self.places = places
@@ -76,9 +75,7 @@ async def session_over(carrier: FakeCarrier, **options: Any) -> AsyncIterator[Se
 
 
 @contextlib.asynccontextmanager
-async def raw_server(
-    handle: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[str]:
+async def raw_server(handle: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
     """A server of raw bytes on a loopback port; gives its base URL.
 
     Args:
