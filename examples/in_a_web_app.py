@@ -1,0 +1,53 @@
+"""A small web service with one client for its whole life: `python examples/in_a_web_app.py 8080`.
+
+    GET /active/42      the backup that runs now, or null
+    GET /statistics     what the client is doing
+
+One client means one token, one rate limit and one pool of connections for all requests that the service
+gets at once.
+"""
+
+import sys
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from backupify_async import BackupifyClient, BackupifyError, NotFound
+
+CLIENT = web.AppKey("client", BackupifyClient)
+
+
+async def client_for_life(app: web.Application) -> AsyncIterator[None]:
+    """Open the client when the service starts, and close it when it stops."""
+    app[CLIENT] = await BackupifyClient.from_env().open()
+    yield
+    await app[CLIENT].close()
+
+
+async def active(request: web.Request) -> web.Response:
+    """The backup that runs now."""
+    try:
+        backup = await request.app[CLIENT].backups.get_active(request.match_info["instance"])
+    except NotFound:
+        return web.json_response({"error": "no such instance"}, status=404)
+    except BackupifyError as error:
+        return web.json_response({"error": str(error)}, status=502)
+    return web.json_response(backup and {"id": backup.id, "status": backup.status})
+
+
+async def statistics(request: web.Request) -> web.Response:
+    """What the client is doing."""
+    now = request.app[CLIENT].statistics()
+    return web.json_response({"in_flight": now.in_flight, "waiting": now.waiting, "requests": now.requests})
+
+
+def application() -> web.Application:
+    """The service."""
+    app = web.Application()
+    app.cleanup_ctx.append(client_for_life)
+    app.add_routes([web.get("/active/{instance}", active), web.get("/statistics", statistics)])
+    return app
+
+
+if __name__ == "__main__":
+    web.run_app(application(), host="127.0.0.1", port=int(sys.argv[1]))

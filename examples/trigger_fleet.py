@@ -1,0 +1,45 @@
+"""Start a backup of each instance in a file of ids: `python examples/trigger_fleet.py ids.txt`.
+
+No instance gets two: an id that stands in the file twice is triggered once, and a trigger whose answer was
+lost is reported and not repeated.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from backupify_async import AmbiguousTrigger, BackupifyClient, DuplicateInstance, TriggerKind
+
+
+def read_ids(text: str) -> Iterator[str]:
+    """The ids in a text, one a line; blank lines and comments are passed over."""
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line.strip()
+
+
+async def main(path: str) -> int:
+    """Trigger, print what became of each instance, and return the exit code."""
+    text = await asyncio.to_thread(Path(path).read_text)
+    failed = 0
+    async with BackupifyClient.from_env() as client, client.fleet(read_ids(text)).trigger() as outcomes:
+        async for outcome in outcomes:
+            match outcome.error:
+                case None if outcome.value is not None and outcome.value.kind is TriggerKind.ALREADY_ACTIVE:
+                    print(f"instance {outcome.key}: a backup was running already")
+                case None:
+                    print(f"instance {outcome.key}: started")
+                case DuplicateInstance():
+                    print(f"instance {outcome.key}: stands in the file twice, triggered once")
+                case AmbiguousTrigger() as error:
+                    failed += 1
+                    print(f"instance {outcome.key}: LOOK AT IT before you trigger again: {error.cause}")
+                case error:
+                    failed += 1
+                    print(f"instance {outcome.key}: not started: {error}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1])))

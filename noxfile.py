@@ -1,0 +1,84 @@
+"""What to run on a checkout: `nox -s tests`, and the rest of what CI runs."""
+
+import subprocess
+import sys
+
+import nox
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+CODE = ("backupify_async", "tests", "examples", "noxfile.py")
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["tests", "lint", "types", "examples"]
+
+
+def _works(version: str) -> bool:
+    """Whether an interpreter is there and runs: a version manager's shim may be there and not run."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return True
+    try:
+        subprocess.run([f"python{version}", "-c", ""], check=True, capture_output=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+SUPPORTED = nox.project.python_versions(PYPROJECT)
+FOUND = [version for version in SUPPORTED if _works(version)]
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    session.install("-e", ".[cli]", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session(python=FOUND or False)
+def tests(session: nox.Session) -> None:
+    """The tests, with branch coverage, on every supported interpreter that is found."""
+    if not FOUND:
+        session.error(f"none of the supported Python versions is found: {', '.join(SUPPORTED)}")
+    _install(session, "test")
+    session.env["COVERAGE_FILE"] = f"{session.create_tmp()}/.coverage"
+    # Some tests take long and depend little on the interpreter: the first one runs them.
+    everywhere = [] if session.python == FOUND[0] else ["-m", "not slow"]
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *everywhere, *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    if not session.posargs:
+        session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """The linter and the formatter."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """The types, strictly, of package, tests and examples."""
+    _install(session, "types")
+    session.run("mypy", *CODE)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Each example, as its user would start it, against the simulated server."""
+    _install(session, "test")
+    session.run("pytest", "tests/test_examples.py", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """What a call costs, beside a bare aiohttp loop."""
+    _install(session, "test")
+    session.run("python", "-m", "tests.benchmarks.call_cost", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The API pages, from the docstrings, into `docs`."""
+    _install(session, "docs")
+    session.run("pdoc", "--docformat", "google", "-o", "docs", "backupify_async")

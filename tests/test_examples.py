@@ -1,0 +1,103 @@
+"""Each example, started as its user would start it, against the simulated server."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from backupify_async.testing import Fault, SimulatedBackupify
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def environment(server: SimulatedBackupify) -> dict[str, str]:
+    return {
+        **os.environ,
+        "BACKUPIFY_CLIENT_ID": "demo",
+        "BACKUPIFY_CLIENT_SECRET": "demo",
+        "BACKUPIFY_BASE_URL": server.base_url,
+    }
+
+
+def run(server: SimulatedBackupify, example: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(EXAMPLES / example), *arguments]
+    return subprocess.run(
+        command, env=environment(server), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.backupify(instances=3, backups=2)
+def test_list_backups_lists_those_of_the_instances_that_are_named(backupify: SimulatedBackupify) -> None:
+    done = run(backupify, "list_backups.py", "2", "1", "99")
+    assert [line for line in done.stdout.splitlines() if line.startswith("instance")] == [
+        "instance 2: 2 backups",
+        "instance 1: 2 backups",
+    ]
+    assert "instance 99: GET /v1/backup_instances/99/backups answered 404" in done.stderr
+
+
+@pytest.mark.backupify(instances=3, backups=1)
+def test_list_backups_without_ids_lists_those_of_all(backupify: SimulatedBackupify) -> None:
+    done = run(backupify, "list_backups.py")
+    assert (done.stdout.count("instance "), done.stderr) == (3, "")
+
+
+@pytest.mark.backupify(instances=5, seed=3, backups=3)
+def test_poll_fleet_names_the_stale_instances_and_exits_1(backupify: SimulatedBackupify) -> None:
+    done = run(backupify, "poll_fleet.py")
+    assert re.search(r"^instance 4 is stale: its newest backup is \d+ days old$", done.stdout, re.MULTILINE)
+    assert (done.returncode, "5 instances polled" in done.stderr) == (1, True)
+
+
+@pytest.mark.backupify(instances=5, backups=0)
+def test_poll_fleet_exits_0_where_all_are_fresh(backupify: SimulatedBackupify) -> None:
+    for instance in backupify.instance_ids:
+        backupify.start_backup(instance)
+    done = run(backupify, "poll_fleet.py")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.backupify(
+    instances=3, backups=0, faults=[Fault.lose_answer(operation="trigger", instance=3, after_acting=True)]
+)
+def test_trigger_fleet_starts_one_backup_each_and_reports_a_lost_answer(
+    backupify: SimulatedBackupify, tmp_path: Path
+) -> None:
+    backupify.start_backup(2)
+    ids = tmp_path / "ids.txt"
+    ids.write_text("# the fleet\n1\n2\n\n3\n1\n")
+    done = run(backupify, "trigger_fleet.py", str(ids))
+    assert sorted(done.stdout.splitlines())[:3] == [
+        "instance 1: stands in the file twice, triggered once",
+        "instance 1: started",
+        "instance 2: a backup was running already",
+    ]
+    assert "instance 3: LOOK AT IT before you trigger again" in done.stdout
+    assert (done.returncode, [len(backupify.triggers[instance]) for instance in (1, 2, 3)]) == (1, [1, 0, 1])
+
+
+@pytest.mark.backupify(instances=2, backups=0)
+def test_in_a_web_app_serves_with_one_client_and_stops_cleanly(backupify: SimulatedBackupify) -> None:
+    running = backupify.start_backup(1)
+    with subprocess.Popen(
+        [sys.executable, "-u", str(EXAMPLES / "in_a_web_app.py"), "0"],
+        env=environment(backupify),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as service:
+        assert service.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", service.stdout.readline())
+        assert found is not None
+        with urllib.request.urlopen(f"{found[0]}/active/1", timeout=30) as answer:
+            active = answer.read().decode()
+        with urllib.request.urlopen(f"{found[0]}/active/2", timeout=30) as answer:
+            idle = answer.read().decode()
+        service.send_signal(signal.SIGINT)
+        service.communicate(timeout=30)
+    assert (active, idle) == (f'{{"id": {running.id}, "status": "running"}}', "null")
+    assert (service.returncode, backupify.tokens_issued) == (0, 1)
