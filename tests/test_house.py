@@ -1,0 +1,134 @@
+"""The house rules that a machine can check."""
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import backupify_async
+
+PACKAGE = Path(backupify_async.__file__).parent
+# From the bottom up: a room imports from those before it, and from itself.
+ROOMS = [
+    ["version", "errors", "attempts"],
+    ["credentials", "models", "events", "statistics"],
+    ["config"],
+    ["transport"],
+    ["pagination"],
+    ["resources"],
+    ["fleet"],
+    ["client"],
+    ["cli"],
+]
+FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def tree(module: str) -> ast.Module:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
+
+
+def imports(module: str) -> Iterator[str]:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module if node.module != "backupify_async" else f"backupify_async.{node.names[0].name}"
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.endswith("__main__")])
+def test_a_module_imports_alone_with_warnings_as_errors(module: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", f"import {module}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) in FLOOR])
+def test_imports_run_downwards_only(module: str) -> None:
+    upward = [
+        name
+        for name in imports(module)
+        if name.startswith("backupify_async.") and FLOOR.get(room(name), 0) > FLOOR[room(module)]
+    ]
+    assert upward == []
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) == "testing"])
+def test_the_simulated_server_shares_no_code_with_the_client(module: str) -> None:
+    assert [
+        name for name in imports(module) if name.startswith("backupify_async") and room(name) != "testing"
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if room(module) not in ("cli", "testing", "")]
+)
+def test_only_the_command_line_knows_the_simulated_server_and_only_it_prints(module: str) -> None:
+    calls = [node.func for node in ast.walk(tree(module)) if isinstance(node, ast.Call)]
+    assert [name for name in imports(module) if room(name) == "testing"] == []
+    assert [call for call in calls if isinstance(call, ast.Name) and call.id == "print"] == []
+
+
+def test_only_the_exchange_and_the_front_door_know_aiohttp() -> None:
+    users = {module for module in MODULES if room(module) != "testing" and "aiohttp" in imports(module)}
+    assert users == {"backupify_async.transport.exchange", "backupify_async.client"}
+
+
+def test_the_menu_is_sorted_and_complete() -> None:
+    menu = backupify_async.__all__
+    public = {
+        name
+        for name, value in vars(backupify_async).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert set(menu) - {"__version__"} == public
+    assert menu == sorted(menu)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_whatever_is_public_says_what_it_is_for(module: str) -> None:
+    bare = [] if ast.get_docstring(tree(module)) else [module]
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            members = [item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
+            bare += [
+                f"{node.name}.{item.name}"
+                for item in members
+                if not item.name.startswith("_") and not ast.get_docstring(item)
+            ]
+            bare += [] if ast.get_docstring(node) else [node.name]
+    bare += [
+        item.name
+        for item in tree(module).body
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not item.name.startswith("_")
+        and not ast.get_docstring(item)
+    ]
+    assert bare == []
+
+
+def test_importing_the_package_needs_no_extra() -> None:
+    unwanted = ("cyclopts", "rich", "pytest", "aiohttp.web")
+    code = f"import sys, backupify_async; print([name for name in {unwanted} if name in sys.modules])"
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_importlib_finds_the_plugin_under_its_entry_point() -> None:
+    plugin = importlib.import_module("backupify_async.testing.pytest_plugin")
+    assert hasattr(plugin, "backupify")

@@ -1,0 +1,95 @@
+"""What the README says can be run is run."""
+
+import ast
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import pytest
+
+from backupify_async import BackupifyClient, RateLimit
+from backupify_async.testing import SimulatedBackupify
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if ".venv" in block]
+FIRST, *BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_first_screen_shows_the_code_and_both_commands() -> None:
+    screen = "\n".join(README.splitlines()[:40])
+    assert FIRST in screen
+    assert all(command in screen for command in COMMANDS)
+    assert len([line for line in FIRST.splitlines() if line]) <= 10
+
+
+def test_ci_runs_the_test_command_to_the_letter() -> None:
+    assert COMMANDS[1] in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.backupify(instances=5)
+def test_the_first_block_is_a_whole_program(backupify: SimulatedBackupify) -> None:
+    environment = {
+        **os.environ,
+        "BACKUPIFY_CLIENT_ID": "demo",
+        "BACKUPIFY_CLIENT_SECRET": "demo",
+        "BACKUPIFY_BASE_URL": backupify.base_url,
+    }
+    command = [sys.executable, "-c", FIRST]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stderr, sorted(done.stdout.split())) == (
+        "",
+        sorted(["1", "None", "2", "None", "3", "None", "4", "None", "5", "None"]),
+    )
+
+
+@pytest.mark.backupify(instances=50, backups=25)
+def test_the_other_blocks_run_one_after_the_other(backupify: SimulatedBackupify) -> None:
+    environment = {
+        "BACKUPIFY_CLIENT_ID": "demo",
+        "BACKUPIFY_CLIENT_SECRET": "demo",
+        "BACKUPIFY_BASE_URL": backupify.base_url,
+    }
+
+    async def run_all() -> None:
+        async with BackupifyClient.from_env(environment, rate_limit=RateLimit(per_second=None)) as client:
+            names: dict[str, Any] = {"BackupifyClient": BackupifyClient, "client": client}
+            for block in BLOCKS:
+                code: CodeType = compile(block, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+                outcome = eval(code, names)
+                if isinstance(outcome, Coroutine):
+                    await outcome
+
+    asyncio.run(run_all())
+    assert len(backupify.triggers[42]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_first_command_sets_up_a_fresh_machine_and_shows_the_demo(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "docs", "dist")
+    shutil.copytree(ROOT, checkout, ignore=ignored)
+    done = subprocess.run(
+        ["bash", "-c", COMMANDS[0]], cwd=checkout, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "200" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_wheel_alone_imports_and_its_command_says_what_is_missing(tmp_path: Path) -> None:
+    python, command = tmp_path / "bin" / "python", tmp_path / "bin" / "backupify"
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path)], check=True)
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(ROOT)], check=True)
+    subprocess.run([str(python), "-c", "import backupify_async"], cwd=tmp_path, check=True)
+    done = subprocess.run([str(command)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "pip install 'backupify-async[cli]'" in done.stderr) == (2, True)

@@ -1,0 +1,85 @@
+"""What an editor shows: checked by mypy, never run."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any, assert_type
+
+from backupify_async import (
+    Backup,
+    BackupifyClient,
+    BackupInstance,
+    ClientCredentials,
+    FanOut,
+    Outcome,
+    Page,
+    Paginator,
+    RateLimited,
+    Results,
+    StaticToken,
+    Statistics,
+    Token,
+    TriggerKind,
+    TriggerResult,
+    fan_out,
+)
+
+
+class Vault:
+    """A credentials object of a user's own."""
+
+    async def token(self) -> Token:
+        return Token("from the vault", expires_in=300)
+
+
+async def ids() -> AsyncIterator[int | str]:
+    yield 42
+
+
+async def length(word: str) -> int:
+    return len(word)
+
+
+async def one_instance(client: BackupifyClient) -> None:
+    assert_type(client.backups.list(42), Paginator[Backup])
+    assert_type([backup async for backup in client.backups.list(42)], list[Backup])
+    assert_type([page async for page in client.backups.list(42).pages()], list[Page[Backup]])
+    assert_type(await client.backups.list(42).collect(limit=5), list[Backup])
+    assert_type(await client.backups.get(42, "1007"), Backup)
+    assert_type(await client.backups.get_active(42), Backup | None)
+    assert_type(await client.backups.latest(42), Backup | None)
+    assert_type(await client.backups.trigger(42), TriggerResult)
+    assert_type(client.instances.list(backup_definition_id=1), Paginator[BackupInstance])
+    assert_type(await client.instances.get(42), BackupInstance)
+    assert_type(client.customers.instances(7), Paginator[BackupInstance])
+    assert_type(client.statistics(), Statistics)
+
+
+async def many_instances(client: BackupifyClient) -> None:
+    fleet = client.fleet(ids(), concurrency=32)
+    assert_type(fleet.list(limit=5), FanOut[int | str, list[Backup]])
+    assert_type(await client.fleet([1, 2]).get_active(), Results[int | str, Backup | None])
+    assert_type((await client.fleet([1, 2]).latest()).values, dict[int | str, Backup | None])
+    async with fleet.trigger(ordered=True, max_failures=3) as outcomes:
+        async for outcome in outcomes:
+            assert_type(outcome, Outcome[int | str, TriggerResult])
+            assert_type(outcome.value, TriggerResult | None)
+            assert_type(outcome.error, BaseException | None)
+
+
+async def any_function() -> None:
+    assert_type(await fan_out(length, ["a", "bb"]), Results[str, int])
+
+
+def values(backup: Backup, result: TriggerResult, error: RateLimited) -> None:
+    assert_type(backup.id, int | str)
+    assert_type(backup.created_at, datetime | None)
+    assert_type(backup.extra, Mapping[str, Any])
+    assert_type(result.kind, TriggerKind)
+    assert_type(error.retry_after, float | None)
+
+
+def clients() -> None:
+    assert_type(BackupifyClient(ClientCredentials("id", "secret"), max_concurrency=8), BackupifyClient)
+    assert_type(BackupifyClient(StaticToken("token"), base_url="https://api.example.com"), BackupifyClient)
+    assert_type(BackupifyClient(Vault()), BackupifyClient)
+    assert_type(BackupifyClient.from_env(), BackupifyClient)
