@@ -157,13 +157,25 @@ def parse_base_url(text: object, *, allow_insecure: bool, name: str = "base_url"
     return url
 
 
-def _url_of_a_proxy(_instance: object, _attribute: object, value: str) -> None:
+def check_proxy(url: str, name: str = "proxy") -> None:
+    """Refuse what is no URL of an HTTP proxy.
+
+    Raises:
+        ConfigurationError: It is none; the message begins with `name`, and shows nothing of the URL,
+            which may hold a password.
+    """
     try:
-        usable = URL(value).scheme in ("http", "https") and bool(URL(value).host)
+        usable = URL(url).scheme in ("http", "https") and bool(URL(url).host)
     except (ValueError, TypeError):
         usable = False
     if not usable:
-        raise ConfigurationError("proxy: needs a scheme and a host, as in http://proxy.example:3128")
+        raise ConfigurationError(
+            f"{name}: needs http:// or https:// and a host, as in http://proxy.example:3128"
+        )
+
+
+def _proxy(_instance: object, _attribute: object, value: str) -> None:
+    check_proxy(value)
 
 
 class SettingsOptions(TypedDict, total=False):
@@ -211,9 +223,7 @@ class Settings:
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     max_concurrency: int = attrs.field(default=64, validator=_count)
     max_body_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
-    proxy: str | None = attrs.field(
-        default=None, repr=False, validator=attrs.validators.optional(_url_of_a_proxy)
-    )
+    proxy: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_proxy))
     trust_env: bool = False
     tls: ssl.SSLContext | None = None
     allow_insecure: bool = False
@@ -281,7 +291,10 @@ def _credentials(environ: Mapping[str, str]) -> ClientCredentials | StaticToken:
     if _TOKEN in found:
         if len(found) > 1:
             raise ConfigurationError(f"two kinds of credentials: {_TOKEN} and {found[1]}; unset one of them")
-        return StaticToken(environ[_TOKEN])
+        try:
+            return StaticToken(environ[_TOKEN])
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{_TOKEN}: {error}") from None
     if _ID not in found:
         raise ConfigurationError(f"{_ID}: is missing beside {found[0]}")
     if len(found) == 1:

@@ -3,6 +3,7 @@
 Nothing here shows a secret in its `repr`, and nothing here can be pickled or copied.
 """
 
+import math
 import os
 import unicodedata
 from typing import NoReturn, Protocol, runtime_checkable
@@ -10,6 +11,9 @@ from typing import NoReturn, Protocol, runtime_checkable
 import attrs
 
 from backupify_async.errors import ConfigurationError
+
+ASSUMED_LIFE = 60.0
+"""Seconds: what `expires_in` does not say. RFC 6749 §5.1 recommends it, and does not require it."""
 
 
 class _Unpicklable:
@@ -22,8 +26,18 @@ class _Unpicklable:
 def _usable_token(_instance: object, _attribute: object, value: str) -> None:
     if not isinstance(value, str) or not value:
         raise ConfigurationError("token: must be a non-empty string")
-    if any(character.isspace() or unicodedata.category(character) == "Cc" for character in value):
+    if any(character.isspace() or unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise ConfigurationError("token: holds white space or control characters, which no header may carry")
+
+
+def read_life(expires_in: object) -> float:
+    """Seconds that a token lives; a minute where `expires_in` is no number above 0."""
+    try:
+        seconds = float(expires_in)  # type: ignore[arg-type] # whatever is no number is a TypeError
+    except (TypeError, ValueError, OverflowError):
+        return ASSUMED_LIFE
+    usable = math.isfinite(seconds) and seconds > 0 and not isinstance(expires_in, bool)
+    return seconds if usable else ASSUMED_LIFE
 
 
 @attrs.frozen
@@ -32,11 +46,12 @@ class Token(_Unpicklable):
 
     Attributes:
         value: What stands behind `Authorization: Bearer`.
-        expires_in: Seconds from now for which the server takes it; None where it has no known end.
+        expires_in: Seconds from now for which the server takes it; None where it has no known end. What is no
+            number above 0 is read as a minute.
     """
 
     value: str = attrs.field(repr=False, validator=_usable_token)
-    expires_in: float | None = None
+    expires_in: float | None = attrs.field(default=None, converter=attrs.converters.optional(read_life))
 
 
 @runtime_checkable
@@ -70,8 +85,8 @@ class StaticToken(_Unpicklable):
 
 
 def _named(_instance: object, _attribute: object, value: str) -> None:
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError("client id: must be a non-empty string")
+    if not isinstance(value, str) or not value or not _is_whole(value):
+        raise ConfigurationError("client id: must be a non-empty string of whole characters")
 
 
 def _usable_secret(_instance: object, _attribute: object, value: str | os.PathLike[str]) -> None:
@@ -79,6 +94,17 @@ def _usable_secret(_instance: object, _attribute: object, value: str | os.PathLi
         raise ConfigurationError("client secret: must be a string, or the path of a file that holds it")
     if value == "":
         raise ConfigurationError("client secret: is empty")
+    if isinstance(value, str) and not _is_whole(value):
+        raise ConfigurationError("client secret: holds half a surrogate pair, which no request can carry")
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text can be encoded: half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @attrs.frozen

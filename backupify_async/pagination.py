@@ -13,11 +13,12 @@ from yarl import URL
 from backupify_async.config import check_count
 from backupify_async.errors import PaginationError, UnsafeLink
 from backupify_async.transport.links import Links, parse_links
-from backupify_async.transport.request import Request, Response, identifier
+from backupify_async.transport.request import Message, Request, Response, identifier
 from backupify_async.transport.wire import ModelT, decode_list
 
 T = TypeVar("T")
 
+_TOO_LONG = 20  # digits of a number of items
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What may stand in a path or a query unquoted, and escapes that are there already: RFC 3986 §3.3, §3.4.
 # Brackets may not, but are used all over (`page[number]=2`): a link is sent back as it came.
@@ -78,8 +79,13 @@ class _Answer(Generic[T]):
     """A page, and what is needed to go on from it."""
 
     page: Page[T]
-    url: URL
+    message: Message
     links: Links
+
+    @property
+    def url(self) -> URL:
+        """Where the page is."""
+        return self.message.url
 
 
 class Paginator(Generic[T]):
@@ -144,22 +150,28 @@ class Paginator(Generic[T]):
         Where the list grew meanwhile, the pages behind are read too; from an empty last page it goes back.
         """
         answer = await self._fetch(self._request, 1)
-        newest = answer.page.items[-1:]
         ahead = _follow(answer, "last") or _follow(answer, "next")
-        if ahead is not None:
-            async for answer in self._chain(ahead, "next"):
-                newest = answer.page.items[-1:] or newest
-        back = None if answer.page.items else _follow(answer, "prev")
-        if back is not None:
-            async for answer in self._chain(back, "prev"):
-                if answer.page.items:
-                    return answer.page.items[-1]
+        if ahead is None:
+            return answer.page.items[-1] if answer.page.items else None
+        answer, newest = await self._read_on(ahead)
+        back = _follow(answer, "prev")
+        if not newest and back is not None:
+            async with contextlib.aclosing(self._chain(back, "prev")) as answers:
+                async for answer in answers:
+                    if answer.page.items:
+                        return answer.page.items[-1]
+        if not newest:  # the end is empty and names nothing before it: what the first page holds may be old
+            _, newest = await self._read_on(self._request)
         return newest[0] if newest else None
 
     async def aclose(self) -> None:
-        """End all iterations of this list that were begun and not finished."""
+        """End all iterations of this list that were begun and not finished.
+
+        One that another task is just waiting on ends with that task.
+        """
         for iteration in list(self._begun):
-            await iteration.aclose()
+            if not getattr(iteration, "ag_running", False):
+                await iteration.aclose()
 
     def _begin(self, iteration: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
         self._begun.add(iteration)
@@ -188,18 +200,26 @@ class Paginator(Generic[T]):
             if ahead is not None and ahead.target in seen:
                 raise PaginationError(f"the list goes in a circle: {answer.page.links[relation]} comes again")
 
+    async def _read_on(self, request: Request) -> tuple[_Answer[T], list[T]]:
+        """Follow `next` to the end: the last answer, and the last item of all in a list, if there was one."""
+        newest: list[T] = []
+        async with contextlib.aclosing(self._chain(request, "next")) as answers:
+            async for answer in answers:
+                newest = answer.page.items[-1:] or newest
+        return answer, newest
+
     async def _fetch(self, request: Request, number: int) -> _Answer[T]:
         response = await self._send(request)
         links = parse_links(response.headers.getall("Link", []))
         url = response.message.url
         absolute = {relation: _absolute(target, url) for relation, target in links.targets.items()}
         known = {relation: target for relation, target in absolute.items() if target is not None}
-        return _Answer(Page(self._read(response), number, _total(response), known), url, links)
+        return _Answer(Page(self._read(response), number, _total(response), known), response.message, links)
 
 
 def _total(response: Response) -> int | None:
     text = response.headers.get("Total", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _TOO_LONG else None
 
 
 def _absolute(reference: str, page: URL) -> str | None:
@@ -224,17 +244,17 @@ def _follow(answer: _Answer[Any], relation: str) -> Request | None:
         if links.readable:
             return None
         raise PaginationError(f"the Link header of {answer.url} cannot be read: a page may be behind it")
+    named = f"the {relation!r} link of {answer.url}"
     target = answer.page.links.get(relation)
+    if answer.message.conceal(target or links.targets[relation]) != (target or links.targets[relation]):
+        raise UnsafeLink(f"{named} holds the token, which belongs in no URL: not followed")
     if target is None:
-        raise PaginationError(f"the {relation!r} link of {answer.url} is no URL: {links.targets[relation]!r}")
+        raise PaginationError(f"{named} is no URL: {links.targets[relation]!r}")
     link, page = urlsplit(target), answer.url
     hosts = {page.host, page.raw_host}
     same_origin = (link.scheme, link.port or _DEFAULT_PORTS.get(link.scheme)) == (page.scheme, page.port)
     # Behind a proxy that ends TLS, a server takes itself for http://: the way there stays https, and ours.
     downgraded = (link.scheme, page.scheme) == ("http", "https")
     if link.hostname not in hosts or not (same_origin or downgraded):
-        raise UnsafeLink(
-            f"the {relation!r} link of {answer.url} leads to another origin, "
-            f"{link.scheme}://{link.hostname}: not followed"
-        )
+        raise UnsafeLink(f"{named} leads to another origin, {link.scheme}://{link.hostname}: not followed")
     return Request("GET", quote(link.path, _KEPT) or "/", quote(link.query, _KEPT), from_origin=True)

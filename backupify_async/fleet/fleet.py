@@ -1,6 +1,6 @@
 """A fleet: the operations on backups, over many instances at once."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -41,7 +41,7 @@ class Fleet:
             raise TypeError(f"ids must be an iterable or an async iterable of instance ids, not {ids!r}")
         self._backups = backups
         self._ids = ids
-        self._read_once = isinstance(ids, Iterator) or not isinstance(ids, Iterable)
+        self._read_once = isinstance(ids, Iterator | AsyncIterator)
         self._used = False
         self._concurrency = concurrency
         self._refuses_all = refuses_all
@@ -55,7 +55,12 @@ class Fleet:
             limit: How many of each at most; None for all.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to bear; None for any number.
+
+        Raises:
+            ValueError: A number makes no sense; the message names it.
         """
+        if limit is not None:
+            check_count("limit", limit, minimum=0)
         return self._fan_out(partial(_collect, self._backups, limit), ordered, max_failures)
 
     def latest(
@@ -101,8 +106,7 @@ class Fleet:
     ) -> FanOut[InstanceId, T]:
         if self._read_once and self._used:
             raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
-        self._used = True
-        return FanOut(
+        begun = FanOut(
             function,
             self._ids,
             concurrency=self._concurrency,
@@ -110,6 +114,8 @@ class Fleet:
             max_failures=max_failures,
             stop_at=self._reason_to_stop,
         )
+        self._used = True
+        return begun
 
     def _reason_to_stop(self, error: BaseException) -> str | None:
         return str(error) if isinstance(error, RateLimited) and self._refuses_all() else None

@@ -48,6 +48,7 @@ class Outcomes(Generic[K, T]):
         stop_at: Callable[[BaseException], str | None] | None,
     ) -> None:
         self._function = function
+        self._outer_count: AttemptCount | None = None
         self._source: Iterator[K] | AsyncIterator[K]
         self._source = aiter(keys) if isinstance(keys, AsyncIterable) else iter(keys)
         self._concurrency = concurrency
@@ -67,6 +68,7 @@ class Outcomes(Generic[K, T]):
         self._failures = 0
         self._news = asyncio.Event()
         self._no_more_keys = False
+        self._left = False
         self._failure: BaseException | None = None
         self._stopped: str | None = None
 
@@ -98,10 +100,12 @@ class Outcomes(Generic[K, T]):
 
     def begin(self) -> None:
         """Start the first worker."""
+        self._outer_count = ATTEMPTS.get()
         self._start_worker()
 
     async def end(self) -> None:
         """Cancel what is in flight, wait for its end whatever happens, and close an async source."""
+        self._left = self._no_more_keys = True
         for worker in self._workers:
             worker.cancel()
         cancelled: asyncio.CancelledError | None = None
@@ -133,27 +137,31 @@ class Outcomes(Generic[K, T]):
 
     def _start_worker(self) -> None:
         self._at_work += 1
-        self._workers.append(asyncio.create_task(self._work(), name="backupify_async fan-out"))
+        worker = asyncio.create_task(self._work(), name="backupify_async fan-out")
+        worker.add_done_callback(self._worker_ended)
+        self._workers.append(worker)
+
+    def _worker_ended(self, worker: asyncio.Task[None]) -> None:
+        """Count it out. What it raised is the source's error, or a fault of ours: never an end in silence."""
+        self._at_work -= 1
+        self._news.set()
+        failure = asyncio.CancelledError() if worker.cancelled() else worker.exception()
+        if failure is not None and not self._left:
+            self._failure = self._failure or failure
+            self._no_more_keys = True
 
     async def _work(self) -> None:
         """Take keys and deliver their outcomes, until there are no more keys or nobody wants more."""
-        try:
-            while True:
-                await self._window.acquire()
-                taken = await self._take()
-                if taken is None:
-                    self._window.release()
-                    return
-                if len(self._workers) < self._concurrency:
-                    self._start_worker()
-                index, key = taken
-                self._deliver(index, await self._call(key))
-        except Exception as error:  # noqa: BLE001 - the source's error: handed on when the rest is done
-            self._failure = self._failure or error
-            self._no_more_keys = True
-        finally:
-            self._at_work -= 1
-            self._news.set()
+        while not self._no_more_keys:
+            await self._window.acquire()
+            taken = await self._take()
+            if taken is None:
+                self._window.release()
+                return
+            if len(self._workers) < self._concurrency:
+                self._start_worker()
+            index, key = taken
+            self._deliver(index, await self._call(key))
 
     async def _take(self) -> tuple[int, K] | None:
         """The next key and its number; None where there is none, or none is wanted."""
@@ -166,13 +174,14 @@ class Outcomes(Generic[K, T]):
                 key = await anext(source) if isinstance(source, AsyncIterator) else next(source)
             except (StopIteration, StopAsyncIteration):
                 self._no_more_keys = True
-                return None
-            except asyncio.CancelledError:
-                if self._stopped is None:
-                    raise
-                return None  # we were waiting for a key that nobody wants any more
+            except BaseException as error:
+                self._no_more_keys = True
+                if not isinstance(error, asyncio.CancelledError) or self._stopped is None:
+                    raise  # else we were waiting for a key that nobody wants any more
             finally:
                 self._reader = None
+            if self._no_more_keys:
+                return None
             index = self._taken
             self._taken += 1
             self._in_flight[index] = key
@@ -187,13 +196,17 @@ class Outcomes(Generic[K, T]):
         failure: BaseException | None = None
         try:
             value = await self._function(key)
-        except asyncio.CancelledError as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if self._left:
+                raise
+            failure = error
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                raise
-            failure = error  # the function's own: nobody cancelled us
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this key's outcome
-            failure = error
+                task.uncancel()  # the function cancelled the worker that it runs in
+        if self._outer_count is not None:
+            self._outer_count.sent += count.sent  # a fan-out within a fan-out sends for the outer key too
         return Outcome(key, value, failure, count.sent, loop.time() - began)
 
     def _deliver(self, index: int, outcome: Outcome[K, T]) -> None:

@@ -139,7 +139,8 @@ class Backups:
         response = await self._session.send(request)
         if response.status != 404:
             return True
-        self.idle.came_with_missing(response.body)
+        if response.whole:
+            self.idle.came_with_missing(response.body)
         return False
 
     async def _running(self, backup_instance_id: int | str) -> Backup | None:

@@ -16,13 +16,12 @@ from urllib.parse import urlencode
 import attrs
 import orjson
 
-from backupify_async.credentials import ClientCredentials, Token, TokenSource
+from backupify_async.credentials import ASSUMED_LIFE, ClientCredentials, Token, TokenSource
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
 from backupify_async.transport.request import Response
 
 _LOGGER = logging.getLogger("backupify_async.auth")
 _MARGIN = 60.0
-_ASSUMED_LIFE = 60.0  # where expires_in says nothing: RFC 6749 §5.1 recommends it, and does not require it
 _REMEMBER_REFUSAL = 60.0  # seconds: 100,000 calls with a wrong secret are not 100,000 wrong logins
 _SHORTEST_LIFE = 1.0  # seconds: a token that is over when it comes must not make us ask in a loop
 _HOLD_OFF = 1.0  # seconds between attempts to renew ahead, while the present token still holds
@@ -67,7 +66,10 @@ async def ask_for_token(
         token = await credentials.token()
     except BackupifyError:
         raise
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # it is us who are cancelled
         raise AuthenticationError(f"the credentials object raised {type(error).__name__}") from error
     if not isinstance(token, Token):
         raise AuthenticationError(f"the credentials object gave a {type(token).__name__} instead of a Token")
@@ -102,7 +104,8 @@ def read_token(response: Response) -> Token:
         raise AuthenticationError(f"{said}{named}: check client id, client secret and base URL")
     value = answer.get("access_token")
     try:
-        return Token(value if isinstance(value, str) else "", read_life(answer.get("expires_in")))
+        life = answer.get("expires_in")
+        return Token(value if isinstance(value, str) else "", ASSUMED_LIFE if life is None else life)
     except ConfigurationError:
         raise AuthenticationError(f"{said} without a usable access_token: check the base URL") from None
 
@@ -113,17 +116,6 @@ def _json_object(body: bytes) -> dict[str, object]:
     except orjson.JSONDecodeError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def read_life(expires_in: object) -> float:
-    """Seconds that a token lives; a minute where `expires_in` is missing or no positive number."""
-    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float | str):
-        return _ASSUMED_LIFE
-    try:
-        seconds = float(expires_in)
-    except (ValueError, OverflowError):
-        return _ASSUMED_LIFE
-    return seconds if math.isfinite(seconds) and seconds > 0 else _ASSUMED_LIFE
 
 
 @attrs.frozen
@@ -199,23 +191,20 @@ class TokenKeeper:
             await asyncio.wait([self._renewal])
 
     def _renew(self) -> asyncio.Task[BackupifyError | None]:
-        if self._renewal is None:
+        if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renewed(), name="backupify_async token renewal")
         return self._renewal
 
     async def _renewed(self) -> BackupifyError | None:
         """Ask for a token, and keep it. An error is returned, since there may be nobody to raise it to."""
         try:
-            token = await self._ask()
+            self._hold(await self._ask())
         except BackupifyError as error:
             refused = isinstance(error, AuthenticationError)
             self._not_before = self._now() + (_REMEMBER_REFUSAL if refused else _HOLD_OFF)
             self._refusal = error if isinstance(error, AuthenticationError) else None
             _LOGGER.warning("no new token: %s", error)
             return error
-        finally:
-            self._renewal = None
-        self._hold(token)
         return None
 
     def _hold(self, token: Token) -> None:

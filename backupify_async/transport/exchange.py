@@ -6,9 +6,10 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 import aiohttp
 from yarl import URL
 
-from backupify_async.config import Settings, is_loopback
+from backupify_async.config import Settings, check_proxy, is_loopback
 from backupify_async.errors import (
     BackupifyError,
+    ConfigurationError,
     ConnectionFailed,
     DecodeError,
     RequestTimeout,
@@ -45,24 +46,32 @@ class Exchange:
         return min([self._settings.max_concurrency, *(limit for limit in limits if limit > 0)])
 
     async def open(self) -> None:
-        """Make the pool, in the running loop."""
+        """Make the pool, in the running loop.
+
+        Raises:
+            ConfigurationError: The caller's connector is of another loop.
+        """
         timeouts = self._settings.timeouts
         own = self._connector is None
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0) if own else self._connector,
-            connector_owner=own,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept": "application/json", "User-Agent": f"backupify-async/{__version__}"},
-            skip_auto_headers=("Content-Type",),
-            timeout=aiohttp.ClientTimeout(
-                total=timeouts.attempt,
-                connect=timeouts.connect,
-                sock_connect=timeouts.connect,
-                sock_read=timeouts.read,
-            ),
-            auto_decompress=True,
-            trust_env=False,  # it would read netrc, and then refuse every request that has a bearer token
-        )
+        try:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0) if own else self._connector,
+                connector_owner=own,
+                loop=asyncio.get_running_loop(),  # else aiohttp takes the connector's, whichever that is
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept": "application/json", "User-Agent": f"backupify-async/{__version__}"},
+                skip_auto_headers=("Content-Type",),
+                timeout=aiohttp.ClientTimeout(
+                    total=timeouts.attempt,
+                    connect=timeouts.connect,
+                    sock_connect=timeouts.connect,
+                    sock_read=timeouts.read,
+                ),
+                auto_decompress=True,
+                trust_env=False,  # it would read netrc, and then refuse every request that has a bearer token
+            )
+        except RuntimeError:
+            raise ConfigurationError("connector: it was made in another event loop, or is closed") from None
         # aiohttp sends a request again by itself after a disconnect, uncounted. There is no public switch.
         self._session._retry_connection = False  # noqa: SLF001
 
@@ -93,6 +102,10 @@ class Exchange:
                 return await self._read(message, answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _translate(error, self._settings)
+        except RuntimeError:
+            if self._connector is None or not self._connector.closed:
+                raise
+            failure = ConfigurationError("the connector that the client was given is closed")
         # Raised out here, so that aiohttp's exception, which holds the token, is not even its context.
         raise failure
 
@@ -102,7 +115,7 @@ class Exchange:
         limit = _ERROR_BODY_BYTES if refused else self._settings.max_body_bytes
         try:
             body, whole = await _read_up_to(answer, limit)
-        except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+        except (aiohttp.ClientError, TimeoutError):
             if not refused:
                 raise
             body, whole = b"", False
@@ -168,8 +181,13 @@ def _reason(error: OSError) -> str:
 
 def _proxy_from_environment(url: URL) -> str | None:
     """The proxy that HTTP_PROXY and its kin name for a URL."""
-    host = url.host or ""
     proxies = getproxies_environment()
-    if is_loopback(host) or proxy_bypass_environment(host, proxies):
+    if is_loopback(url.host or "") or proxy_bypass_environment(
+        f"{url.host_subcomponent}:{url.port}", proxies
+    ):
         return None
-    return proxies.get(url.scheme) or proxies.get("all")
+    for kind in (url.scheme, "all"):
+        if proxies.get(kind):
+            check_proxy(proxies[kind], name=f"{kind.upper()}_PROXY")
+            return proxies[kind]
+    return None

@@ -49,8 +49,8 @@ class RateLimiter:
         self._due = max(self._due, now) + self._interval
 
     def give_back(self) -> None:
-        """Uncount a call that was to leave and did not."""
-        self._due -= self._interval
+        """Uncount a call that was to leave and did not; what a pause has taken stays taken."""
+        self._due = max(self._due - self._interval, self.paused_until + self._tolerance)
 
     def told(self, now: float, sent_at: float, status: int, retry_after: float | None) -> None:
         """Learn from an answer.

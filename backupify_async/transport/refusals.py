@@ -31,7 +31,7 @@ def refusal(
         response.status,
         request.method,
         request.path,
-        response.headers.get("X-Request-Id"),
+        response.message.conceal(response.headers.get("X-Request-Id", "")) or None,
         excerpt,
         retry_after(response),
         gave_up,

@@ -114,6 +114,13 @@ class Message:
     sent_at: datetime
     secrets: tuple[str, ...] = attrs.field(repr=False)
 
+    def conceal(self, text: str) -> str:
+        """A text of the server's as an error may show it: servers have been seen to echo a token."""
+        for secret in self.secrets:
+            for written in {secret, quote(secret, safe=""), quote(secret), secret.replace("/", r"\/")}:
+                text = text.replace(written, "[secret]")
+        return text
+
 
 @attrs.frozen
 class Response:
@@ -135,19 +142,14 @@ class Response:
 
     @property
     def content_type(self) -> str:
-        """The Content-Type, "" where there is none."""
-        return self.headers.get("Content-Type", "")
+        """The Content-Type as an error may show it, "" where there is none."""
+        return self.message.conceal(self.headers.get("Content-Type", ""))
 
     @property
     def excerpt(self) -> str:
-        """The first 200 bytes of the body as text, for an error, without the secrets that we sent.
-
-        Servers have been seen to echo a token.
-        """
-        body = self.body
-        for secret in self.message.secrets:
-            body = body.replace(secret.encode(), b"[secret]")
-        return body[:200].decode(errors="backslashreplace")
+        """The body's first 200 bytes, as text and as an error may show them."""
+        text = self.message.conceal(self.body.decode(errors="backslashreplace"))
+        return text.encode()[:200].decode(errors="ignore")
 
 
 class Carrier(Protocol):

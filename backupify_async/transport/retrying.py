@@ -31,6 +31,7 @@ class Call:
         request: What it asks.
         gated: Whether it passes the gate; the request for a token does not.
         sent_at: When the sending left whose fate is open, UTC; None while there is none.
+        answered: Whether an earlier sending surely reached the server.
         sendings: How often it was sent.
         attempts: How many of these failed and count.
         refusals: How many were refused for now, and do not count.
@@ -41,11 +42,17 @@ class Call:
     request: Request
     gated: bool = True
     sent_at: datetime | None = None
+    answered: bool = False
     sendings: int = 0
     attempts: int = 0
     refusals: int = 0
     refused_since: float = 0.0
     last_cost: int = 0
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the server may have seen the request at all."""
+        return self.answered or self.sent_at is not None
 
 
 class Retrying:
@@ -117,6 +124,7 @@ class Retrying:
     def _judge(self, call: Call, error: BackupifyError) -> Verdict:
         if call.sent_at is None:
             return GiveUp()  # no token, or a closed gate: there is nothing to repeat
+        call.answered = call.answered or not isinstance(error, TransportError) or error.sent
         now = self._now()
         if is_refusal(error):
             call.refused_since = call.refused_since if call.refusals else now

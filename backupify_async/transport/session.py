@@ -9,9 +9,12 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 """
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any, TypeVar
 
 from yarl import URL
 
@@ -19,9 +22,11 @@ from backupify_async.attempts import ATTEMPTS
 from backupify_async.config import Settings
 from backupify_async.credentials import Token
 from backupify_async.errors import (
+    AuthenticationError,
     BackupifyError,
     ClientClosed,
     ConfigurationError,
+    DecodeError,
     RateLimited,
     RequestTimeout,
 )
@@ -43,6 +48,7 @@ from backupify_async.transport.request import Carrier, FateUnknown, Message, Req
 from backupify_async.transport.retrying import Call, Retrying
 
 _LOGGER = logging.getLogger("backupify_async.session")
+T = TypeVar("T")
 _TOKEN_REQUEST = Request("POST", "/oauth/token")
 
 
@@ -79,8 +85,8 @@ class Session:
             ConfigurationError: The session was closed, or is open in another loop.
         """
         if self._loop is None and not self._closed:
-            self._loop = asyncio.get_running_loop()
             await self._carrier.open()
+            self._loop = asyncio.get_running_loop()
         self.require_open()
 
     async def close(self) -> None:
@@ -124,19 +130,8 @@ class Session:
             ClientClosed: The client was closed meanwhile.
             ConfigurationError: The client is not open in this loop.
         """
-        self.require_open()
         call = Call(request)
-        try:
-            async with asyncio.timeout(self._settings.timeouts.total) as scope:
-                self._scopes.add(scope)
-                try:
-                    return await self._retrying.run(call, partial(self._attempt, call))
-                finally:
-                    self._scopes.discard(scope)
-                    if self._closed and not self._scopes:
-                        self._last_call_ended.set()
-        except TimeoutError:
-            raise self._cut_short(call) from None
+        return await self._within_scope(call, self._retrying.run(call, partial(self._attempt, call)))
 
     async def fetch_token(self) -> None:
         """Get a token now, if there is none: a wrong secret shows here before a long run begins.
@@ -145,8 +140,7 @@ class Session:
             AuthenticationError: There is none to be had with these credentials.
             BackupifyError: The token endpoint cannot be reached, or failed.
         """
-        self.require_open()
-        await self._keeper.get()
+        await self._within_scope(Call(_TOKEN_REQUEST), self._keeper.get())
 
     def refuses_all(self) -> bool:
         """Whether calls fail unsent now, because the server asked for a longer wait than we are to wait."""
@@ -165,6 +159,23 @@ class Session:
             budget_left=self._retrying.budget.left,
         )
 
+    async def _within_scope(self, call: Call, work: Coroutine[Any, Any, T]) -> T:
+        """Work on a call, until it is done, the total time-out runs out, or the client is closed."""
+        try:
+            self.require_open()
+            async with asyncio.timeout(self._settings.timeouts.total) as scope:
+                self._scopes.add(scope)
+                try:
+                    return await work
+                finally:
+                    self._scopes.discard(scope)
+                    if self._closed and not self._scopes:
+                        self._last_call_ended.set()
+        except TimeoutError:
+            raise self._cut_short(call) from None
+        finally:
+            work.close()
+
     def _cut_short(self, call: Call) -> BackupifyError | FateUnknown:
         """The error of a call that was ended from outside: by `close()`, or by the total time-out."""
         error: BackupifyError
@@ -172,8 +183,7 @@ class Session:
             error = ClientClosed("the client was closed while the call was under way")
         else:
             total = self._settings.timeouts.total
-            sent = call.sent_at is not None
-            error = RequestTimeout(f"the call took longer than total={total:g} s", sent=sent)
+            error = RequestTimeout(f"the call took longer than total={total:g} s", sent=call.may_have_arrived)
         if call.sent_at is not None and not call.request.repeatable:
             return FateUnknown(call.sent_at, error)
         return error
@@ -182,7 +192,7 @@ class Session:
         """One attempt of an API call; with one replay where the token was refused."""
         token, response = await self._send_with_token(call)
         if response.status == 401:
-            call.sent_at = None
+            call.sent_at, call.answered = None, True
             self._keeper.drop(token)
             if await self._keeper.get() == token:
                 raise refusal(call.request, response, "there is no other token")
@@ -201,9 +211,7 @@ class Session:
                 count.sent += 1
             began = self._now()
             response = await self._transmit(call, {"Authorization": f"Bearer {token}"}, None, (token,))
-            self._gate.told(began, response.status, retry_after(response))
-            if response.status == 429:
-                self._throttled(call, response)
+            self._learn(call, response, began)
             return token, response
         finally:
             self._gate.leave()
@@ -212,12 +220,16 @@ class Session:
         """Get a token, then a place and a slot; return the token, which is still the current one."""
         call.sent_at = None
         while True:
-            token = self._keeper.current() or await self._keeper.get()
+            if self.refuses_all():
+                raise self._closed_gate(call)
+            if self._keeper.current() is None:
+                await self._keeper.get()
             try:
                 await self._gate.enter()
             except LimiterClosed:
                 raise self._closed_gate(call) from None
-            if self._keeper.current() == token:
+            token = self._keeper.current()  # it may have been renewed, or dropped, while this call waited
+            if token is not None:
                 return token
             self._gate.leave(unused=True)
 
@@ -251,12 +263,17 @@ class Session:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
         async def attempt() -> Response:
+            began = self._now()
             response = await self._transmit(call, headers, form, secrets)
+            if response.status == 429:  # it does not wait at the gate, but who would ask it again does
+                self._learn(call, response, began)
             if response.status in (408, 429) or response.status >= 500:
                 raise refusal(call.request, response, show_body=False)  # it may echo the secret
             return response
 
-        return await self._retrying.run(call, attempt)
+        with contextlib.suppress(DecodeError):  # it would show the body: what is raised here shows nothing
+            return await self._retrying.run(call, attempt)
+        raise AuthenticationError(f"{call.request.path} answered with more than max_body_bytes")
 
     def _url(self, request: Request) -> URL:
         base = self._origin if request.from_origin else self._origin + self._prefix
@@ -272,7 +289,11 @@ class Session:
             gave_up=f"the server refuses all calls until {self._utc(until):%Y-%m-%dT%H:%M:%SZ}; not sent",
         )
 
-    def _throttled(self, call: Call, response: Response) -> None:
+    def _learn(self, call: Call, response: Response, began: float) -> None:
+        """Tell the limiter of an answer, and everybody of a refusal."""
+        self._gate.told(began, response.status, retry_after(response))
+        if response.status != 429:
+            return
         self._refused += 1
         _LOGGER.info("%s %s was refused for now (429)", call.request.method, call.request.path)
         until = self._utc(self._limiter.paused_until)

@@ -6,6 +6,7 @@ the API documents no response body.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, TypeVar, get_args
 
 import attrs
@@ -87,7 +88,9 @@ def _parse(response: Response) -> Any:
     try:
         return orjson.loads(response.body)
     except orjson.JSONDecodeError as error:
-        raise _decode_error(response, f"no JSON: {error.msg}") from None
+        problem = f"no JSON: {error.msg}"
+    # Raised out here, so that orjson's exception, which holds the whole body, is not even its context.
+    raise _decode_error(response, problem)
 
 
 def _decode_error(response: Response, problem: str) -> DecodeError:
@@ -113,7 +116,7 @@ def _thing(raw: Any, model: type[ModelT]) -> ModelT:
 
 def _id(raw: Any, _type: object) -> int | str:
     if isinstance(raw, bool) or not isinstance(raw, int | str) or raw == "":
-        raise _Unreadable(f"an id that is neither a number nor a text: {raw!r}")
+        raise _Unreadable(f"an id must be a whole number or a text, not {type(raw).__name__}")
     return raw
 
 
@@ -169,3 +172,5 @@ _CONVERTER.register_structure_hook_func(_is_exactly(int | str | None), _id_or_no
 _CONVERTER.register_structure_hook_func(_is_exactly(str | None), _text_or_none)
 _CONVERTER.register_structure_hook_func(_is_exactly(datetime | None), _date_or_none)
 _CONVERTER.register_structure_hook_factory(attrs.has, _tolerant)
+_CONVERTER.register_unstructure_hook(datetime, datetime.isoformat)
+_CONVERTER.register_unstructure_hook(Enum, lambda member: member.value)
