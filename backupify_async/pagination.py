@@ -154,8 +154,8 @@ class Paginator(Generic[T]):
         if ahead is None:
             return answer.page.items[-1] if answer.page.items else None
         answer, newest = await self._read_on(ahead)
-        back = _follow(answer, "prev")
-        if not newest and back is not None:
+        back = None if newest else _follow(answer, "prev")
+        if back is not None:
             async with contextlib.aclosing(self._chain(back, "prev")) as answers:
                 async for answer in answers:
                     if answer.page.items:
@@ -246,7 +246,7 @@ def _follow(answer: _Answer[Any], relation: str) -> Request | None:
         raise PaginationError(f"the Link header of {answer.url} cannot be read: a page may be behind it")
     named = f"the {relation!r} link of {answer.url}"
     target = answer.page.links.get(relation)
-    if answer.message.conceal(target or links.targets[relation]) != (target or links.targets[relation]):
+    if answer.message.gives_away(links.targets[relation]):
         raise UnsafeLink(f"{named} holds the token, which belongs in no URL: not followed")
     if target is None:
         raise PaginationError(f"{named} is no URL: {links.targets[relation]!r}")

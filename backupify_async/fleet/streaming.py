@@ -205,6 +205,7 @@ class Outcomes(Generic[K, T]):
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 task.uncancel()  # the function cancelled the worker that it runs in
+                await asyncio.sleep(0)  # or somebody cancelled all tasks: let the consumer's end come first
         if self._outer_count is not None:
             self._outer_count.sent += count.sent  # a fan-out within a fan-out sends for the outer key too
         return Outcome(key, value, failure, count.sent, loop.time() - began)

@@ -15,6 +15,7 @@ _TARGET = re.compile(r"[\s,]*<([^>]*)>")
 _PARAMETER = re.compile(r"""\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?""")
 _END = re.compile(r"[\s;]*(?:,|$)")
 _BLANK = re.compile(r"[\s,]*$")
+_SEPARATORS = re.compile(r",[\s,]*")
 
 
 @attrs.frozen
@@ -78,5 +79,5 @@ def _links(header: str) -> Iterator[tuple[str, dict[str, str]] | None]:
 
 def _next_link(header: str, position: int) -> int:
     """Where the next link may begin, behind something that cannot be read."""
-    comma = header.find(",", position)
-    return len(header) if comma < 0 else comma + 1
+    separators = _SEPARATORS.search(header, position)
+    return len(header) if separators is None else separators.end()

@@ -94,6 +94,17 @@ def _fill(template: str, ids: dict[str, int | str]) -> str:
     return template.format_map({name: identifier(value, name) for name, value in ids.items()})
 
 
+_NO_MERE_WORD = 16  # characters
+_MOST_READ = (
+    64 * 2**10
+)  # bytes: more than the longest token, however it is quoted, with what stands around it
+
+
+def _spellings(secret: str) -> set[str]:
+    """How a secret may stand in a text: as it is, in a URL, in JSON."""
+    return {secret, quote(secret, safe=""), quote(secret), secret.replace("/", r"\/")}
+
+
 @attrs.frozen
 class Message:
     """One sending of a request, with all that goes over the wire.
@@ -117,9 +128,14 @@ class Message:
     def conceal(self, text: str) -> str:
         """A text of the server's as an error may show it: servers have been seen to echo a token."""
         for secret in self.secrets:
-            for written in {secret, quote(secret, safe=""), quote(secret), secret.replace("/", r"\/")}:
+            for written in _spellings(secret):
                 text = text.replace(written, "[secret]")
         return text
+
+    def gives_away(self, text: str) -> bool:
+        """Whether a text holds one of the secrets, and not by chance, as it may hold a short word."""
+        long = [secret for secret in self.secrets if len(secret) >= _NO_MERE_WORD]
+        return any(written in text for secret in long for written in _spellings(secret))
 
 
 @attrs.frozen
@@ -148,7 +164,7 @@ class Response:
     @property
     def excerpt(self) -> str:
         """The body's first 200 bytes, as text and as an error may show them."""
-        text = self.message.conceal(self.body.decode(errors="backslashreplace"))
+        text = self.message.conceal(self.body[:_MOST_READ].decode(errors="backslashreplace"))
         return text.encode()[:200].decode(errors="ignore")
 
 

@@ -7,10 +7,13 @@
 | 408, 500, 502, 503, 504; sent and the answer lost | again | its fate is unknown |
 | any other 5xx; an answer that cannot be read | its error | its fate is unknown |
 | any other answer | its error | its error |
+
+The token endpoint, which is not gated, gets another try after any 5xx: without a token nothing goes on.
 """
 
 from collections.abc import Callable
 from enum import Enum
+from typing import assert_never
 
 import attrs
 
@@ -92,7 +95,7 @@ def decide(
         gated: Whether the request passes the gate, where the limiter makes it wait after a 429.
         uniform: Draws a number between two others: the jitter.
     """
-    ground = _ground(error, repeatable=repeatable)
+    ground = _ground(error, repeatable=repeatable, gated=gated)
     match ground:
         case GiveUp() | Unknown():
             return ground
@@ -100,9 +103,11 @@ def decide(
             return _wait_out(error, history, policy, gated=gated, uniform=uniform)
         case Ground.NEVER_SENT | Ground.REPEATABLE:
             return _back_off(ground, error, history, policy, uniform)
+        case _:
+            assert_never(ground)
 
 
-def _ground(error: BackupifyError, *, repeatable: bool) -> Ground | GiveUp | Unknown:
+def _ground(error: BackupifyError, *, repeatable: bool, gated: bool) -> Ground | GiveUp | Unknown:
     again = Ground.REPEATABLE if repeatable else Unknown()
     match error:
         case APIError(gave_up=str(reason)) | TransportError(gave_up=str(reason)):
@@ -110,7 +115,7 @@ def _ground(error: BackupifyError, *, repeatable: bool) -> Ground | GiveUp | Unk
         case APIError() if is_refusal(error):
             return Ground.REFUSED
         case APIError(status=status):
-            if status in _TRANSIENT:
+            if status in _TRANSIENT or (status >= 500 and not gated):
                 return again
             return GiveUp() if repeatable or status < 500 else Unknown()
         case TransportError(sent=False):

@@ -220,8 +220,6 @@ class Session:
         """Get a token, then a place and a slot; return the token, which is still the current one."""
         call.sent_at = None
         while True:
-            if self.refuses_all():
-                raise self._closed_gate(call)
             if self._keeper.current() is None:
                 await self._keeper.get()
             try:
@@ -263,6 +261,8 @@ class Session:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
         async def attempt() -> Response:
+            if self.refuses_all():
+                raise self._closed_gate(call)
             began = self._now()
             response = await self._transmit(call, headers, form, secrets)
             if response.status == 429:  # it does not wait at the gate, but who would ask it again does

@@ -1,0 +1,109 @@
+"""Work for fan-outs that have no network: functions and sources of keys that a test can watch."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from typing import Any
+
+from backupify_async import Outcome, Outcomes
+
+
+class Work:
+    """A coroutine function that takes loop time, fails where it is told to, and counts who is in it.
+
+    Args:
+        seconds: How long a call takes; or a function of the key that says so.
+        failing: The keys that raise `LookupError`.
+    """
+
+    def __init__(
+        self, seconds: float | Callable[[Any], float] = 1.0, failing: Collection[object] = ()
+    ) -> None:
+        self._seconds = seconds
+        self._failing = failing
+        self.begun: list[Any] = []
+        self.ended: list[Any] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    async def __call__(self, key: Any) -> str:
+        self.begun.append(key)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(self._seconds(key) if callable(self._seconds) else self._seconds)
+            self.ended.append(key)
+        finally:
+            self.in_flight -= 1
+        if key in self._failing:
+            raise LookupError(key)
+        return f"did {key}"
+
+
+class Keys:
+    """A lazy source of keys that counts what was taken, and may fail in the end."""
+
+    def __init__(self, keys: Iterable[Any], fails_with: BaseException | None = None) -> None:
+        self._keys = iter(keys)
+        self._fails_with = fails_with
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        for key in self._keys:
+            self.taken += 1
+            return key
+        if self._fails_with is not None:
+            raise self._fails_with
+        raise StopIteration
+
+
+class AsyncKeys:
+    """An async source that refuses to be read by two tasks at once, and knows whether it was closed."""
+
+    def __init__(self, keys: Iterable[Any], *, seconds: float = 0.0) -> None:
+        self._keys = iter(keys)
+        self._seconds = seconds
+        self._reading = False
+        self.closed = False
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._reading:
+            raise RuntimeError("two tasks read at once")
+        self._reading = True
+        try:
+            await asyncio.sleep(self._seconds)
+            for key in self._keys:
+                return key
+            raise StopAsyncIteration
+        finally:
+            self._reading = False
+
+    async def aclose(self) -> None:
+        """Note that there is nothing more to read."""
+        self.closed = True
+
+
+async def drain(outcomes: Outcomes[Any, Any]) -> tuple[list[Outcome[Any, Any]], BaseException | None]:
+    """All outcomes that are handed out, and the error that ended them, if one did."""
+    found: list[Outcome[Any, Any]] = []
+    try:
+        async for outcome in outcomes:
+            found += [outcome]
+    except Exception as error:  # noqa: BLE001 - whatever it is, a test looks at it
+        return found, error
+    return found, None
+
+
+def now() -> float:
+    """Seconds of the loop, which runs on virtual time in these tests."""
+    return round(asyncio.get_running_loop().time(), 6)
+
+
+def other_tasks() -> set[asyncio.Task[Any]]:
+    """All tasks but this one."""
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}

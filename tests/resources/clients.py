@@ -1,0 +1,49 @@
+"""Clients for tests over sockets, which never wait; and a server that answers from a script."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from backupify_async import BackupifyClient, ClientCredentials, RateLimit, RetryPolicy, StaticToken
+from backupify_async.testing import RequestRecord, SimulatedBackupify
+
+AT_ONCE = RetryPolicy(base=0, cap=0)
+"""Retries and pauses of no length: the order of things is the same, and no test waits."""
+
+TOKEN = "b64+of/a-token=="
+
+
+def client_of(server: SimulatedBackupify | str, **options: Any) -> BackupifyClient:
+    """A client of a simulator, or with a static token of any server by its base URL."""
+    where: dict[str, Any]
+    if isinstance(server, str):
+        where = {"base_url": server, "credentials": StaticToken(TOKEN)}
+    else:
+        where = {"base_url": server.base_url, "credentials": ClientCredentials("demo", "demo")}
+    return BackupifyClient(**{"rate_limit": RateLimit(None), "retry": AT_ONCE, **where, **options})
+
+
+def asked(server: SimulatedBackupify, operation: str | None = None) -> list[RequestRecord]:
+    """What a simulator was asked, but for tokens."""
+    return [
+        request
+        for request in server.requests
+        if request.operation != "token" and operation in (None, request.operation)
+    ]
+
+
+class Script:
+    """Answers requests with raw bytes in turn, the last one for ever; keeps what was asked."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers: Sequence[bytes] = answers
+        self.requests: list[bytes] = []
+
+    async def __call__(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        self.requests.append(request)
+        writer.write(self.answers[min(len(self.requests), len(self.answers)) - 1])
+
+    @property
+    def request_lines(self) -> list[str]:
+        """The first line of each request, without the HTTP version."""
+        return [request.split(b"\r\n", 1)[0].decode().rpartition(" ")[0] for request in self.requests]

@@ -1,0 +1,140 @@
+"""Servers that say back what they were told wherever they can, and a search for what they may have spread."""
+
+import asyncio
+import copy
+import json
+import pickle
+import urllib.parse
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+
+from backupify_async import BackupifyError
+from tests.stand_ins import http, raw_server
+
+SECRET = "hush/hush+SECRET=="
+TOKEN = "b64+TOKEN/keep=="
+
+
+def spellings(secret: str) -> Iterator[str]:
+    """A secret as it is, as it goes into a form or a URL, and as JSON and repr may write it."""
+    yield secret
+    yield urllib.parse.quote(secret, safe="")
+    yield urllib.parse.quote_plus(secret)
+    yield secret.replace("/", r"\/")
+    yield secret.lower()
+
+
+FORBIDDEN = sorted({text for secret in (SECRET, TOKEN) for text in spellings(secret)})
+
+
+def leaks(value: object) -> list[str]:
+    """Which spellings of a secret a text holds."""
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return [spelling for spelling in FORBIDDEN if spelling in text]
+
+
+def corners(error: BaseException) -> Iterator[object]:
+    """All that an error shows of itself and of those behind it."""
+    seen: set[int] = set()
+    ahead: list[BaseException | None] = [error]
+    while ahead:
+        one = ahead.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield from (str(one), repr(one), repr(one.args), repr(vars(one)), repr(copy.copy(one)))
+        yield from getattr(one, "__notes__", ())
+        if isinstance(one, BackupifyError):
+            yield pickle.dumps(one)
+        ahead += [one.__cause__, one.__context__]
+        ahead += [value for value in vars(one).values() if isinstance(value, BaseException)]
+
+
+def echo(status: int, *names: str, body: bool = True) -> Callable[[bytes], bytes]:
+    """An answer that says back what it was told: in its body, and in the headers of these names."""
+
+    def answer(request: bytes) -> bytes:
+        said = TOKEN if TOKEN.encode() in request else SECRET
+        headers = [f"{name}: {template.format(said)}" for name, template in _TEMPLATES if name in names]
+        text = json.dumps({"error": f"no: {said}", "raw": request.decode()}).encode() if body else b""
+        return http(status, text, *headers)
+
+    return answer
+
+
+_TEMPLATES = [
+    ("Location", "https://elsewhere.example/?token={}"),
+    ("Location", "/here?token={}"),
+    ("X-Request-Id", "{}"),
+    ("Content-Type", "text/{}"),
+    ("Retry-After", "{}"),
+    ("Total", "{}"),
+    ("Link", '<https://elsewhere.example/{0}?token={0}>; rel="next"'),
+]
+
+
+def links(template: str) -> Callable[[bytes], bytes]:
+    """A page with a Link header that holds the token."""
+    return lambda request: http(200, b'[{"id":1}]', f"Link: {template.format(TOKEN)}")
+
+
+ANSWERS: dict[str, Callable[[bytes], bytes]] = {
+    "400": echo(400),
+    "401": echo(401),
+    "403, html": lambda request: http(403, b"<html>" + request, "Content-Type: text/html"),
+    "404": echo(404),
+    "409": echo(409),
+    "422": echo(422),
+    "429": echo(429, "Retry-After"),
+    "429, too long": lambda request: http(429, request, "Retry-After: 500"),
+    "500": echo(500),
+    "503": lambda request: http(503, request, "Retry-After: 500"),
+    "redirect": echo(302, "Location"),
+    "header": echo(400, body=False),
+    "200, no JSON": lambda request: http(200, request),
+    "200, no id": echo(200),
+    "200, a bad id": lambda request: http(200, json.dumps([{"id": None, "x": TOKEN}]).encode()),
+    "200, in the id": lambda request: http(200, json.dumps({"id": {"x": TOKEN}}).encode()),
+    "400, escaped": lambda request: http(400, json.dumps(TOKEN).replace("/", r"\/").encode()),
+    "400, in a URL": lambda request: http(400, f"/?token={urllib.parse.quote(TOKEN, safe='')}".encode()),
+    "not HTTP": lambda request: b"HELLO " + request,
+    "a truncated body": lambda request: http(200, request * 2)[: -len(request)],
+    "link elsewhere": echo(200, "Link", body=False),
+    "link that is no URL": links("<https://[{0}>; rel=next"),
+}
+IN_A_NAME: dict[str, Callable[[bytes], bytes]] = {
+    "request id": echo(400, "X-Request-Id"),
+    "content type": lambda request: http(200, b"<html>", f"Content-Type: text/{TOKEN}"),
+    "page loop": links("</v1/list?access_token={0}>; rel=next"),
+    "unreadable page": links("</v1/list?access_token={0}>; rel=next, <nonsense"),
+    "link's path": links("</v1/{0}>; rel=next"),
+    "link in a scheme": links("{0}://elsewhere.example>; rel=next"),
+}
+
+
+@asynccontextmanager
+async def answering(answer: Callable[[bytes], bytes]) -> AsyncIterator[str]:
+    """A server that gives out a token, and then answers everything in one way and hangs up."""
+
+    async def handle(request: bytes, writer: asyncio.StreamWriter) -> None:
+        if request.startswith(b"POST /oauth/token"):
+            writer.write(http(200, json.dumps({"access_token": TOKEN, "expires_in": 899}).encode()))
+        else:
+            writer.write(answer(request))
+            writer.close()
+
+    async with raw_server(handle) as url:
+        yield url
+
+
+def echoing_form(status: int, header: str) -> Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]:
+    """A token endpoint that says back the secret it was sent."""
+
+    async def handle(request: bytes, writer: asyncio.StreamWriter) -> None:
+        form = urllib.parse.parse_qs(request.partition(b"\r\n\r\n")[2].decode())
+        (secret,) = form["client_secret"]
+        body = json.dumps({"error": secret, "form": request.decode()})
+        location = f"Location: https://elsewhere.example/?{secret}"
+        writer.write(http(status, body.encode(), location, f"{header}: {secret}"))
+
+    return handle

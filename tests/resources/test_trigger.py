@@ -1,0 +1,308 @@
+"""Triggers: a backup is started once, or it is said that nobody knows."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from backupify_async import (
+    AmbiguousTrigger,
+    APIError,
+    AuthenticationError,
+    BackupifyError,
+    ConnectionFailed,
+    DecodeError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    RequestTimeout,
+    RetryPolicy,
+    RetryScheduled,
+    ServerError,
+    StaticToken,
+    Timeouts,
+    TransportError,
+    TriggerKind,
+    TriggerResult,
+    UnprocessableEntity,
+)
+from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
+from tests.resources.clients import Script, asked, client_of
+from tests.stand_ins import http, raw_server
+
+
+async def trigger(*faults: Fault, **settings: Any) -> tuple[TriggerResult | BackupifyError, int, int]:
+    """What a trigger of instance 7 gives, how often it was sent, and how many backups it started."""
+    async with SimulatedBackupify(faults=faults, **settings) as server, client_of(server) as client:
+        result: TriggerResult | BackupifyError
+        try:
+            result = await client.backups.trigger(7)
+        except BackupifyError as error:
+            result = error
+        return result, len(asked(server, "trigger")), len(server.triggers[7])
+
+
+class TestStarted:
+    @pytest.mark.parametrize("envelope", [None, "backups"])
+    async def test_is_the_new_backup(self, envelope: str | None) -> None:
+        async with SimulatedBackupify(envelope=envelope) as server, client_of(server) as client:
+            result = await client.backups.trigger("7")
+            assert result.kind is TriggerKind.STARTED
+            assert result.backup == await client.backups.get_active(7)
+            assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
+
+    @pytest.mark.parametrize("body", ["", " \n", "null", "{}", "[]", '{"backup": null}'])
+    async def test_without_a_body_is_what_get_active_then_answers(self, body: str) -> None:
+        silent = Fault.answer(201, body=body, operation="trigger", after_acting=True)
+        async with SimulatedBackupify(faults=[silent]) as server, client_of(server) as client:
+            result = await client.backups.trigger(7)
+            assert result == TriggerResult(TriggerKind.STARTED, await client.backups.get_active(7))
+            assert result.backup is not None
+            assert result.backup.id == server.triggers[7][0].id
+
+    async def test_without_a_body_and_over_already_has_no_backup(self) -> None:
+        result, sent, _ = await trigger(Fault.answer(204, body="", operation="trigger"))
+        assert (result, sent) == (TriggerResult(TriggerKind.STARTED, None), 1)
+
+    async def test_stands_though_the_look_after_it_fails(self, caplog: pytest.LogCaptureFixture) -> None:
+        silent = Fault.answer(204, body="", operation="trigger", after_acting=True)
+        result, sent, started = await trigger(silent, Fault.answer(403, operation="get_active"))
+        assert (result, sent, started) == (TriggerResult(TriggerKind.STARTED, None), 1, 1)
+        assert "instance 7: the look after its trigger failed" in caplog.text
+
+    async def test_stands_though_the_client_is_closed_during_the_look_after_it(self) -> None:
+        silent = Fault.answer(204, body="", operation="trigger", after_acting=True)
+        hanging = Fault.hang(operation="get_active")
+        async with SimulatedBackupify(faults=[silent, hanging]) as server, client_of(server) as client:
+            call = asyncio.create_task(client.backups.trigger(7))
+            await server.wait_for_requests(3)
+            await client.close()
+            assert await call == TriggerResult(TriggerKind.STARTED, None)
+
+
+class TestAlreadyActive:
+    @pytest.mark.parametrize("conflict", [409, 422])
+    async def test_is_the_backup_that_runs(self, conflict: Any) -> None:
+        async with SimulatedBackupify(active_conflict=conflict) as server, client_of(server) as client:
+            running = server.start_backup(7)
+            result = await client.backups.trigger(7)
+            assert result == TriggerResult(TriggerKind.ALREADY_ACTIVE, await client.backups.get_active(7))
+            assert result.backup is not None
+            assert (result.backup.id, server.triggers[7]) == (running.id, [])
+
+    async def test_by_409_stands_though_none_is_active_any_more(self) -> None:
+        result, sent, _ = await trigger(Fault.answer(409, operation="trigger"))
+        assert (result, sent) == (TriggerResult(TriggerKind.ALREADY_ACTIVE, None), 1)
+
+    async def test_by_409_stands_though_the_look_after_it_fails(self) -> None:
+        result, *_ = await trigger(Fault.answer(409, operation="trigger"), Fault.answer(500, method="GET"))
+        assert result == TriggerResult(TriggerKind.ALREADY_ACTIVE, None)
+
+    async def test_by_422_takes_an_active_backup(self) -> None:
+        result, sent, _ = await trigger(Fault.answer(422, body='{"error":"paused"}', operation="trigger"))
+        assert isinstance(result, UnprocessableEntity)
+        assert (result.excerpt, sent) == ('{"error":"paused"}', 1)
+
+
+class TestTheAgeOfTheBackupInA2xx:
+    """A server may answer 200 with the one that ran before."""
+
+    @pytest.mark.parametrize(
+        ("field", "seconds", "date", "kind"),
+        [
+            ("created_at", -61, None, TriggerKind.ALREADY_ACTIVE),
+            ("started_at", -61, None, TriggerKind.ALREADY_ACTIVE),
+            ("updated_at", -61, None, TriggerKind.STARTED),
+            ("created_at", -50, None, TriggerKind.STARTED),
+            ("created_at", +3600, None, TriggerKind.STARTED),
+            ("created_at", -8, 0, TriggerKind.ALREADY_ACTIVE),
+            ("created_at", -2, 0, TriggerKind.STARTED),
+            # A clock of the server's that is an hour behind, or before: with its Date that is known.
+            ("created_at", -3600, -3600, TriggerKind.STARTED),
+            ("created_at", -3608, -3600, TriggerKind.ALREADY_ACTIVE),
+            ("created_at", 3592, 3600, TriggerKind.ALREADY_ACTIVE),
+        ],
+    )
+    async def test_tells_whether_it_was_started(
+        self, field: str, seconds: int, date: int | None, kind: TriggerKind
+    ) -> None:
+        now = datetime.now(UTC)
+        body = f'{{"id":5,"{field}":"{(now + timedelta(seconds=seconds)).isoformat()}"}}'
+        headers = []
+        if date is not None:
+            headers = [f"Date: {now + timedelta(seconds=date):%a, %d %b %Y %H:%M:%S GMT}"]
+        async with raw_server(Script(http(200, body.encode(), *headers))) as url, client_of(url) as client:
+            assert (await client.backups.trigger(7)).kind is kind
+
+    @pytest.mark.parametrize("date", ["yesterday", "Thu, 01 Jan 1970 00:00:00 +9999999"])
+    async def test_is_by_our_own_clock_where_the_date_cannot_be_read(self, date: str) -> None:
+        body = f'{{"id":5,"created_at":"{datetime.now(UTC).isoformat()}"}}'.encode()
+        async with raw_server(Script(http(200, body, f"Date: {date}"))) as url, client_of(url) as client:
+            assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
+
+    async def test_is_by_the_servers_clock_where_it_tells_it(self) -> None:
+        clock = ManualClock()  # far behind ours
+        settings: Any = {"clock": clock, "date_header": True, "active_conflict": 200}
+        async with SimulatedBackupify(**settings) as server, client_of(server) as client:
+            assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
+            clock.advance(10)
+            assert (await client.backups.trigger(7)).kind is TriggerKind.ALREADY_ACTIVE
+            assert len(server.triggers[7]) == 1
+
+
+class TestAmbiguous:
+    @pytest.mark.parametrize(
+        ("fault", "cause", "started"),
+        [
+            (Fault.lose_answer(after_acting=False, operation="trigger"), TransportError, 0),
+            (Fault.lose_answer(after_acting=True, operation="trigger"), TransportError, 1),
+            (Fault.truncate(operation="trigger"), TransportError, 1),
+            (Fault.garbage(operation="trigger"), DecodeError, 1),
+            (Fault.garbage("<html>", content_type="text/html", operation="trigger"), DecodeError, 1),
+            (Fault.garbage('{"status":"ok"}', operation="trigger"), DecodeError, 1),
+            (Fault.garbage('[{"id":5}]', operation="trigger"), DecodeError, 1),
+            (Fault.garbage('{"id":null}', operation="trigger"), DecodeError, 1),
+            (Fault.garbage("true", operation="trigger"), DecodeError, 1),
+            (Fault.garbage(b"\xff\xfe", operation="trigger"), DecodeError, 1),
+            (Fault.answer(408, operation="trigger"), APIError, 0),
+            (Fault.answer(500, operation="trigger", after_acting=True), ServerError, 1),
+            (Fault.answer(501, operation="trigger"), ServerError, 0),
+            (Fault.answer(502, operation="trigger"), ServerError, 0),
+            (Fault.answer(503, operation="trigger"), ServerError, 0),
+            (Fault.answer(503, retry_after="soon", operation="trigger"), ServerError, 0),
+            (Fault.answer(503, retry_after=-5, operation="trigger"), ServerError, 0),
+            (Fault.answer(504, retry_after=0, operation="trigger"), ServerError, 0),
+        ],
+        ids=str,
+    )
+    async def test_it_is_not_sent_again(
+        self, fault: Fault, cause: type[BackupifyError], started: int
+    ) -> None:
+        before = datetime.now(UTC)
+        error, sent, really = await trigger(fault)
+        assert isinstance(error, AmbiguousTrigger)
+        assert (type(error.cause), error.instance_id) == (cause, 7)
+        assert before <= error.sent_at <= datetime.now(UTC)
+        assert (sent, really) == (1, started)
+
+    @pytest.mark.parametrize(
+        ("timeouts", "which"),
+        [(Timeouts(read=0.05), "read"), (Timeouts(attempt=0.05), "attempt"), (Timeouts(total=0.05), "total")],
+    )
+    async def test_a_time_out_while_it_is_read(self, timeouts: Timeouts, which: str) -> None:
+        hanging = Fault.hang(after_acting=True, operation="trigger")
+        async with SimulatedBackupify(faults=[hanging]) as server:
+            async with client_of(server) as client:
+                await client.fetch_token()
+            async with client_of(server, timeouts=timeouts) as client:
+                with pytest.raises(AmbiguousTrigger) as raised:
+                    await client.backups.trigger(7)
+            assert isinstance(raised.value.cause, RequestTimeout)
+            assert f"{which}=0.05 s" in str(raised.value)
+            assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
+
+    async def test_a_client_that_is_closed_meanwhile(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang(operation="trigger")]) as server:
+            client = await client_of(server).open()
+            call = asyncio.create_task(client.backups.trigger(7))
+            await server.wait_for_requests(2)
+            await client.close()
+            with pytest.raises(AmbiguousTrigger, match="closed"):
+                await call
+
+    async def test_a_body_over_the_cap(self) -> None:
+        async with SimulatedBackupify() as server, client_of(server, max_body_bytes=200) as client:
+            server.inject(Fault.garbage(b"[" * 201, operation="trigger"))
+            with pytest.raises(AmbiguousTrigger, match="max_body_bytes=200"):
+                await client.backups.trigger(7)
+            assert len(asked(server, "trigger")) == 1
+
+    async def test_its_cause_is_also_pythons(self) -> None:
+        error, *_ = await trigger(Fault.answer(500, operation="trigger"))
+        assert isinstance(error, AmbiguousTrigger)
+        assert error.__cause__ is error.cause
+
+
+class TestSentAgain:
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Fault.answer(429, operation="trigger", first=3),
+            Fault.answer(429, retry_after=0, operation="trigger", first=3),
+            Fault.answer(429, retry_after=0.01, operation="trigger", first=3),
+            Fault.answer(503, retry_after=0, operation="trigger", first=3),
+            Fault.answer(503, retry_after=0.01, operation="trigger", first=3),
+        ],
+        ids=str,
+    )
+    async def test_what_the_server_refused_for_now(self, fault: Fault) -> None:
+        result, sent, started = await trigger(fault)
+        assert isinstance(result, TriggerResult)
+        assert (result.kind, sent, started) == (TriggerKind.STARTED, 4, 1)
+
+    async def test_refusals_count_against_no_attempts_and_no_budget(self) -> None:
+        fault = Fault.answer(503, retry_after=0, operation="trigger", first=10)
+        async with SimulatedBackupify(faults=[fault]) as server:
+            policy = RetryPolicy(attempts=1, base=0, cap=0, budget=0)
+            async with client_of(server, retry=policy) as client:
+                assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
+
+    async def test_what_met_a_refused_connection(self) -> None:
+        server = SimulatedBackupify()
+        await server.start()
+        await server.stop()
+        starting: list[asyncio.Task[None]] = []
+
+        def start(event: object) -> None:
+            if isinstance(event, RetryScheduled) and not starting:
+                starting.append(asyncio.get_running_loop().create_task(server.start()))
+
+        policy = RetryPolicy(attempts=10_000, base=0, cap=0, budget=10**6)
+        credentials = StaticToken(server.issue_token())
+        async with client_of(server, credentials=credentials, retry=policy, on_event=start) as client:
+            assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
+            assert client.statistics().retried > 0
+        assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
+        await server.stop()
+
+    async def test_after_a_token_that_was_over(self) -> None:
+        result, sent, started = await trigger(Fault.expired_token(operation="trigger", first=1))
+        assert isinstance(result, TriggerResult)
+        assert (result.kind, sent, started) == (TriggerKind.STARTED, 2, 1)
+
+
+class TestNotStarted:
+    @pytest.mark.parametrize(
+        ("fault", "kind", "sent_times"),
+        [
+            (Fault.answer(400, operation="trigger"), APIError, 1),
+            (Fault.answer(403, operation="trigger"), PermissionDenied, 1),
+            (Fault.answer(404, operation="trigger"), NotFound, 1),
+            (Fault.redirect("/elsewhere", operation="trigger"), APIError, 1),
+            (Fault.redirect("/elsewhere", status=307, operation="trigger"), APIError, 1),
+            (Fault.answer(429, retry_after=500, operation="trigger"), RateLimited, 1),
+            (Fault.answer(503, retry_after=500, operation="trigger"), ServerError, 1),
+            (Fault.expired_token(operation="trigger"), AuthenticationError, 2),
+            (Fault.answer(401, operation="token"), AuthenticationError, 0),
+        ],
+        ids=str,
+    )
+    async def test_a_clear_refusal_is_an_error_of_its_own(
+        self, fault: Fault, kind: type[BackupifyError], sent_times: int
+    ) -> None:
+        error, sent, started = await trigger(fault)
+        assert isinstance(error, kind)
+        assert (sent, started) == (sent_times, 0)
+
+    async def test_a_missing_instance(self, backupify: SimulatedBackupify) -> None:
+        async with client_of(backupify) as client:
+            with pytest.raises(NotFound):
+                await client.backups.trigger(999)
+
+    async def test_without_a_connection_it_is_tried_again_and_never_ambiguous(self) -> None:
+        async with SimulatedBackupify() as server:
+            pass
+        async with client_of(server.base_url) as client:
+            with pytest.raises(ConnectionFailed, match="sent 4 times"):
+                await client.backups.trigger(7)

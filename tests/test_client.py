@@ -1,0 +1,420 @@
+"""The front door: its life, its loop, and what it hands out."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from backupify_async import (
+    BackupifyClient,
+    ClientClosed,
+    ClientCredentials,
+    ConfigurationError,
+    RateLimit,
+    RequestSent,
+    ResponseReceived,
+    RetryScheduled,
+    StaticToken,
+    Throttled,
+    Token,
+    TokenRefreshed,
+    __version__,
+)
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.resources.clients import asked, client_of
+
+
+@contextlib.contextmanager
+def another_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop
+    finally:
+        loop.close()
+
+
+def in_another_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    with another_loop() as loop:
+        return loop.run_until_complete(work)
+
+
+class TestOpenAndClose:
+    async def test_a_block_opens_and_closes_it(self, backupify: SimulatedBackupify) -> None:
+        async with client_of(backupify) as client:
+            assert (await client.instances.get(1)).id == 1
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.instances.get(1)
+
+    async def test_so_do_its_methods(self, backupify: SimulatedBackupify) -> None:
+        client = client_of(backupify)
+        assert await client.open() is client
+        assert (await client.instances.get(1)).id == 1
+        await client.close()
+
+    async def test_twice_is_once(self, backupify: SimulatedBackupify) -> None:
+        client = client_of(backupify)
+        await client.open()
+        async with client:
+            assert (await client.instances.get(1)).id == 1
+        await client.close()
+        await client.close()
+
+    async def test_before_it_is_opened_a_call_is_refused(self, backupify: SimulatedBackupify) -> None:
+        client = client_of(backupify)
+        for call in (client.instances.get(1), client.backups.trigger(1), client.fetch_token()):
+            with pytest.raises(ConfigurationError, match=r"open\(\)"):
+                await call
+        assert backupify.requests == []
+
+    async def test_a_closed_one_does_not_reopen(self, backupify: SimulatedBackupify) -> None:
+        client = client_of(backupify)
+        async with client:
+            pass
+        with pytest.raises(ConfigurationError, match="does not reopen"):
+            await client.open()
+
+    async def test_one_that_was_never_opened_can_be_closed_and_then_not_opened(
+        self, backupify: SimulatedBackupify
+    ) -> None:
+        client = client_of(backupify)
+        await client.close()
+        with pytest.raises(ConfigurationError, match="does not reopen"):
+            await client.open()
+
+    async def test_it_closes_though_the_block_raises(self, backupify: SimulatedBackupify) -> None:
+        with pytest.raises(ZeroDivisionError):
+            async with client_of(backupify) as client:
+                _ = 1 / 0
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.fetch_token()
+
+
+class TestLoops:
+    def test_a_call_from_another_one_is_refused(self, backupify: SimulatedBackupify) -> None:
+        client = client_of(backupify)
+        with another_loop() as home:
+            home.run_until_complete(client.open())
+            for call in (client.instances.get(1), client.backups.trigger(1), client.fetch_token()):
+                with pytest.raises(ConfigurationError, match="another event loop"):
+                    in_another_loop(call)
+            home.run_until_complete(client.instances.get(1))
+            home.run_until_complete(client.close())
+
+    def test_opening_it_in_another_one_is_refused(self, backupify: SimulatedBackupify) -> None:
+        client = client_of(backupify)
+        with another_loop() as home:
+            home.run_until_complete(client.open())
+            with pytest.raises(ConfigurationError, match="another event loop"):
+                in_another_loop(client.open())
+            home.run_until_complete(client.close())
+
+    def test_it_may_be_made_where_no_loop_runs(self, backupify: SimulatedBackupify) -> None:
+        client = client_of(backupify)
+
+        async def use() -> int | str:
+            async with client:
+                return (await client.instances.get(1)).id
+
+        assert in_another_loop(use()) == 1
+
+
+class TestTasks:
+    async def test_any_number_of_one_loop_may_use_it(self, backupify: SimulatedBackupify) -> None:
+        async with client_of(backupify) as client:
+            found = await asyncio.gather(*(client.instances.get(1 + key % 50) for key in range(200)))
+        assert [instance.id for instance in found] == [1 + key % 50 for key in range(200)]
+        assert backupify.tokens_issued == 1
+
+
+class TestClosingWhileCallsAreInFlight:
+    async def test_ends_them_with_client_closed(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            client = await client_of(server, credentials=StaticToken(server.issue_token())).open()
+            calls = [asyncio.create_task(client.instances.get(key)) for key in (1, 2, 3)]
+            await server.wait_for_requests(3)
+            await client.close()
+            assert all(call.done() for call in calls)
+            for call in calls:
+                with pytest.raises(ClientClosed):
+                    await call
+
+    async def test_ends_those_that_wait_for_a_place_too(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            token = StaticToken(server.issue_token())
+            client = await client_of(server, credentials=token, max_concurrency=1).open()
+            calls = [asyncio.create_task(client.instances.get(key)) for key in (1, 2, 3)]
+            await server.wait_for_requests(1)
+            assert client.statistics().waiting == 2
+            await client.close()
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(result) for result in results} == {ClientClosed}
+            assert (client.statistics().in_flight, client.statistics().waiting) == (0, 0)
+            assert len(server.requests) == 1
+
+    async def test_ends_those_that_wait_for_a_token_too(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang(operation="token")]) as server:
+            client = await client_of(server).open()
+            call = asyncio.create_task(client.instances.get(1))
+            await server.wait_for_requests(1)
+            await client.close()
+            with pytest.raises(ClientClosed):
+                await call
+
+    async def test_ends_fetch_token_too(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang(operation="token")]) as server:
+            client = await client_of(server).open()
+            call = asyncio.create_task(client.fetch_token())
+            await server.wait_for_requests(1)
+            await client.close()
+            await asyncio.wait([call])
+            assert not call.cancelled()
+            assert isinstance(call.exception(), ClientClosed)
+
+    async def test_gives_a_fleet_its_outcomes(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            client = await client_of(server, credentials=StaticToken(server.issue_token())).open()
+            sweep = asyncio.ensure_future(client.fleet([1, 2, 3]).get_active())
+            await server.wait_for_requests(3)
+            await client.close()
+            assert {type(error) for error in (await sweep).errors.values()} == {ClientClosed}
+
+    async def test_leaves_no_task_and_no_connection(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            before = asyncio.all_tasks()
+            client = await client_of(server, credentials=StaticToken(server.issue_token())).open()
+            calls = [asyncio.create_task(client.instances.get(key)) for key in range(20)]
+            await server.wait_for_requests(20)
+            await client.close()
+            await asyncio.wait(calls)
+            # The server's own handlers are the only others: they end with their connections.
+            if others := asyncio.all_tasks() - before:
+                await asyncio.wait(others)
+            assert asyncio.all_tasks() == before
+
+
+class TestAConnectorOfTheCallers:
+    async def test_stays_open_and_is_used(self, backupify: SimulatedBackupify) -> None:
+        async with aiohttp.TCPConnector(limit=3) as connector:
+            for _ in range(2):
+                async with client_of(backupify, connector=connector) as client:
+                    await client.fleet(range(1, 20)).latest()
+                assert not connector.closed
+
+    async def test_bounds_what_is_in_flight(self) -> None:
+        hanging = Fault.hang(operation="get_instance")
+        async with SimulatedBackupify(faults=[hanging]) as server, aiohttp.TCPConnector(limit=3) as connector:
+            client = await client_of(server, connector=connector).open()
+            calls = [asyncio.create_task(client.instances.get(key)) for key in range(1, 10)]
+            await server.wait_for_requests(4)
+            assert (client.statistics().in_flight, client.statistics().waiting) == (3, 6)
+            await client.close()
+            await asyncio.wait(calls)
+            assert {type(call.exception()) for call in calls} == {ClientClosed}
+
+    async def test_of_another_loop_is_refused_by_name_and_the_client_is_not_half_open(
+        self, backupify: SimulatedBackupify
+    ) -> None:
+        async def make() -> aiohttp.BaseConnector:
+            return aiohttp.TCPConnector()
+
+        loop = asyncio.new_event_loop()
+        connector = await asyncio.to_thread(loop.run_until_complete, make())
+        client = client_of(backupify, connector=connector)
+        try:
+            for _ in range(2):
+                with pytest.raises(ConfigurationError, match="loop"):
+                    await client.open()
+        finally:
+            await asyncio.to_thread(loop.run_until_complete, connector.close())
+            loop.close()
+
+    async def test_that_was_closed_is_an_error_of_ours(self, backupify: SimulatedBackupify) -> None:
+        connector = aiohttp.TCPConnector()
+        async with client_of(backupify, connector=connector) as client:
+            await client.fetch_token()
+            await connector.close()
+            with pytest.raises(ConfigurationError, match="connector"):
+                await client.instances.get(1)
+
+
+class TestFromEnv:
+    async def test_reads_credentials_and_base_url(self, backupify: SimulatedBackupify) -> None:
+        environ = {
+            "BACKUPIFY_CLIENT_ID": "demo",
+            "BACKUPIFY_CLIENT_SECRET": "demo",
+            "BACKUPIFY_BASE_URL": backupify.base_url,
+        }
+        async with BackupifyClient.from_env(environ, rate_limit=RateLimit(None)) as client:
+            assert (await client.instances.get(1)).id == 1
+
+    async def test_reads_the_process_environment_when_it_is_called(
+        self, backupify: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BACKUPIFY_TOKEN", backupify.issue_token())
+        monkeypatch.setenv("BACKUPIFY_BASE_URL", backupify.base_url)
+        async with BackupifyClient.from_env() as client:
+            assert (await client.instances.get(1)).id == 1
+        assert backupify.tokens_issued == 1
+
+    async def test_reads_a_secrets_file_at_each_refresh(
+        self, backupify: SimulatedBackupify, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "secret"
+        file.write_text("demo\n")
+        environ = {"BACKUPIFY_CLIENT_ID": "demo", "BACKUPIFY_CLIENT_SECRET_FILE": str(file)}
+        async with BackupifyClient.from_env(environ, base_url=backupify.base_url) as client:
+            await client.instances.get(1)
+            file.write_text("rotated")
+            backupify.expire_tokens()
+            with pytest.raises(Exception, match="invalid_client"):
+                await client.instances.get(1)
+
+    async def test_takes_options_hook_and_connector(self, backupify: SimulatedBackupify) -> None:
+        events: list[object] = []
+        environ = {"BACKUPIFY_TOKEN": backupify.issue_token(), "BACKUPIFY_BASE_URL": "https://not.used"}
+        async with aiohttp.TCPConnector() as connector:
+            async with BackupifyClient.from_env(
+                environ, connector=connector, on_event=events.append, base_url=backupify.base_url
+            ) as client:
+                await client.instances.get(1)
+            assert not connector.closed
+        assert events
+
+    def test_says_which_variable_is_missing(self) -> None:
+        with pytest.raises(ConfigurationError, match="BACKUPIFY_CLIENT_ID"):
+            BackupifyClient.from_env({})
+
+    def test_a_subclass_makes_its_own_kind(self) -> None:
+        class Mine(BackupifyClient):
+            pass
+
+        assert type(Mine.from_env({"BACKUPIFY_TOKEN": "t"})) is Mine
+
+
+class TestEvents:
+    async def test_tell_what_happens_in_its_order(self, backupify: SimulatedBackupify) -> None:
+        events: list[Any] = []
+        backupify.inject(
+            Fault.answer(500, operation="get_instance", first=1),
+            Fault.answer(429, operation="get_instance", first=1),
+        )
+        async with client_of(backupify, on_event=events.append) as client:
+            await client.instances.get(1)
+        path = "/v1/backup_instances/1"
+        assert [(type(event), getattr(event, "path", None)) for event in events] == [
+            (RequestSent, "/oauth/token"),
+            (ResponseReceived, "/oauth/token"),
+            (TokenRefreshed, None),
+            (RequestSent, path),
+            (ResponseReceived, path),
+            (RetryScheduled, path),
+            (RequestSent, path),
+            (ResponseReceived, path),
+            (Throttled, path),
+            (RetryScheduled, path),
+            (RequestSent, path),
+            (ResponseReceived, path),
+        ]
+        assert [event.status for event in events if isinstance(event, ResponseReceived)] == [
+            200,
+            500,
+            429,
+            200,
+        ]
+        assert events[-1].attempt == 3
+
+    async def test_a_hook_that_raises_harms_nobody(
+        self, backupify: SimulatedBackupify, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken(event: object) -> None:
+            raise LookupError("in the hook")
+
+        async with client_of(backupify, on_event=broken) as client:
+            assert (await client.instances.get(1)).id == 1
+        assert "the on_event hook raised at RequestSent" in caplog.text
+
+
+class TestFetchToken:
+    async def test_gets_one_ahead_of_the_first_call(self, backupify: SimulatedBackupify) -> None:
+        async with client_of(backupify) as client:
+            await client.fetch_token()
+            await client.fetch_token()
+            assert (backupify.tokens_issued, asked(backupify)) == (1, [])
+            await client.instances.get(1)
+            assert backupify.tokens_issued == 1
+
+    async def test_shows_a_wrong_secret(self, backupify: SimulatedBackupify) -> None:
+        async with client_of(backupify, credentials=ClientCredentials("demo", "wrong")) as client:
+            with pytest.raises(Exception, match="invalid_client"):
+                await client.fetch_token()
+
+    async def test_asks_an_object_of_the_callers(self, backupify: SimulatedBackupify) -> None:
+        class Vault:
+            asked = 0
+
+            async def token(self) -> Token:
+                self.asked += 1
+                return Token(backupify.issue_token(), 60.0)
+
+        vault = Vault()
+        async with client_of(backupify, credentials=vault) as client:
+            await client.fetch_token()
+            await client.instances.get(1)
+        assert vault.asked == 1
+
+
+class TestStatistics:
+    async def test_before_it_is_opened_are_zero(self, backupify: SimulatedBackupify) -> None:
+        statistics = client_of(backupify).statistics()
+        assert (statistics.requests, statistics.in_flight, statistics.paused_until) == (0, 0, None)
+        assert statistics.budget_left == 500
+
+    async def test_count_requests_refusals_and_retries(self, backupify: SimulatedBackupify) -> None:
+        backupify.inject(
+            Fault.answer(500, operation="get_instance", first=1),
+            Fault.answer(429, operation="get_instance", first=1),
+        )
+        async with client_of(backupify) as client:
+            await client.instances.get(1)
+        statistics = client.statistics()
+        assert (statistics.requests, statistics.refused, statistics.retried) == (4, 1, 2)
+        assert statistics.requests == len(backupify.requests)
+
+    async def test_count_a_refusal_of_the_token_endpoint_too(self, backupify: SimulatedBackupify) -> None:
+        events: list[object] = []
+        backupify.inject(Fault.answer(429, operation="token", first=1))
+        async with client_of(backupify, on_event=events.append) as client:
+            await client.instances.get(1)
+        assert client.statistics().refused == 1
+        assert [event.path for event in events if isinstance(event, Throttled)] == ["/oauth/token"]
+
+    async def test_say_until_when_nobody_sends(self, backupify: SimulatedBackupify) -> None:
+        backupify.inject(Fault.answer(429, retry_after=500, operation="get_instance"))
+        async with client_of(backupify) as client:
+            with pytest.raises(Exception, match="Retry-After"):
+                await client.instances.get(1)
+            assert client.statistics().paused_until is not None
+
+    async def test_show_who_is_in_flight(self) -> None:
+        hanging = Fault.hang(operation="get_instance")
+        async with (
+            SimulatedBackupify(faults=[hanging]) as server,
+            client_of(server, max_concurrency=2) as client,
+        ):
+            calls = [asyncio.create_task(client.instances.get(key)) for key in (1, 2, 3)]
+            await server.wait_for_requests(3)
+            assert (client.statistics().in_flight, client.statistics().waiting) == (2, 1)
+            for call in calls:
+                call.cancel()
+            await asyncio.wait(calls)
+            assert (client.statistics().in_flight, client.statistics().waiting) == (0, 0)
+
+
+async def test_it_says_who_it_is(backupify: SimulatedBackupify) -> None:
+    async with client_of(backupify) as client:
+        await client.instances.get(1)
+    assert {request.user_agent for request in backupify.requests} == {f"backupify-async/{__version__}"}

@@ -1,0 +1,85 @@
+"""Credentials hold a secret, and show it to nobody."""
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+
+from backupify_async import ClientCredentials, ConfigurationError, StaticToken, Token, TokenSource
+
+HOLDERS = [Token("s3cret", 899), StaticToken("s3cret"), ClientCredentials("demo", "s3cret")]
+holders = pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: type(holder).__name__)
+
+
+@holders
+class TestASecret:
+    def test_it_is_not_in_repr_or_str(self, holder: object) -> None:
+        assert "s3cret" not in f"{holder!r} {holder} {[holder]}"
+
+    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    def test_it_refuses_pickle(self, holder: object, protocol: int) -> None:
+        with pytest.raises(
+            TypeError, match=f"^{type(holder).__name__} holds a secret and refuses to be"
+        ) as caught:
+            pickle.dumps(holder, protocol)
+        assert "s3cret" not in str(caught.value)
+
+    @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+    def test_it_refuses_copy(self, holder: object, duplicate: "type[copy.Error]") -> None:
+        with pytest.raises(TypeError, match="refuses to be pickled or copied"):
+            duplicate(holder)
+
+    def test_it_cannot_be_changed(self, holder: object) -> None:
+        with pytest.raises(AttributeError):
+            holder.value = "other"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", [Token, StaticToken])
+class TestAToken:
+    @pytest.mark.parametrize("value", ["", None, 7, b"abc"])
+    def test_what_is_no_text_is_refused(self, kind: type[Token], value: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"^token: must be a non-empty string$"):
+            kind(value)
+
+    @pytest.mark.parametrize(
+        "value", ["s3cret\n", " s3cret", "s3 cret", "s3\x00cret", "s3\x7fcret", "s3\u2028"]
+    )
+    def test_what_no_header_may_carry_is_refused_unseen(self, kind: type[Token], value: str) -> None:
+        with pytest.raises(ConfigurationError, match="white space or control characters") as caught:
+            kind(value)
+        assert "s3" not in str(caught.value)
+
+    @pytest.mark.parametrize("value", ["abc", "ab+/c==", "a.b-c_d~e"])
+    def test_what_a_token_may_hold_is_taken(self, kind: type[Token], value: str) -> None:
+        assert kind(value).value == value
+
+    def test_half_a_surrogate_pair_is_refused(self, kind: type[Token]) -> None:
+        with pytest.raises(ConfigurationError):
+            kind("s3cret\udcff")
+
+
+class TestAStaticToken:
+    async def test_it_gives_the_same_token_each_time(self) -> None:
+        source = StaticToken("abc")
+        assert isinstance(source, TokenSource)
+        assert await source.token() == await source.token() == Token("abc", None)
+
+
+class TestClientCredentials:
+    @pytest.mark.parametrize("id_", ["", None, 7])
+    def test_an_id_is_needed(self, id_: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"^client id: "):
+            ClientCredentials(id_, "s3cret")
+
+    @pytest.mark.parametrize("secret", ["", None, 7, b"s3cret"])
+    def test_a_secret_is_needed(self, secret: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"^client secret: ") as caught:
+            ClientCredentials("demo", secret)
+        assert "s3cret" not in str(caught.value)
+
+    def test_a_path_is_not_read_before_it_is_needed(self) -> None:
+        assert ClientCredentials("demo", Path("nowhere")).secret == Path("nowhere")
+
+    def test_the_id_may_be_seen(self) -> None:
+        assert "demo" in repr(ClientCredentials("demo", "s3cret"))

@@ -1,0 +1,56 @@
+"""Events are frozen values, and a hook can do no harm."""
+
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+
+from backupify_async import RequestSent, ResponseReceived, RetryScheduled, Throttled, TokenRefreshed
+from backupify_async.events import Event, tell
+
+EVENTS: list[Event] = [
+    RequestSent("GET", "/x", 1),
+    ResponseReceived("GET", "/x", 1, 200, 0.1),
+    RetryScheduled("GET", "/x", 1, 0.5, "lost"),
+    Throttled("GET", "/x", None, datetime.now(UTC)),
+    TokenRefreshed(None),
+]
+each = pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+
+
+@each
+def test_an_event_is_frozen(event: Event) -> None:
+    name = attrs.fields(type(event))[0].name
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        setattr(event, name, None)
+
+
+@each
+def test_an_event_is_a_value(event: Event) -> None:
+    assert event == attrs.evolve(event)
+    assert hash(event) == hash(attrs.evolve(event))
+
+
+@each
+def test_a_hook_is_told(event: Event) -> None:
+    told: list[Event] = []
+    tell(told.append, event)
+    assert told == [event]
+
+
+@each
+def test_a_hook_that_raises_is_logged_by_the_events_name(
+    event: Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hook(_: Event) -> None:
+        raise RuntimeError("broken")
+
+    tell(hook, event)
+    (record,) = caplog.records
+    assert record.getMessage() == f"the on_event hook raised at {type(event).__name__}"
+    assert record.levelname == "ERROR"
+
+
+def test_there_need_be_no_hook(caplog: pytest.LogCaptureFixture) -> None:
+    tell(None, EVENTS[0])
+    assert caplog.records == []

@@ -1,0 +1,55 @@
+"""What the API speaks of, as values."""
+
+import copy
+import pickle
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+
+from backupify_async import Backup, BackupInstance, TriggerKind, TriggerResult
+from backupify_async.transport.wire import to_plain
+
+VALUES = [
+    Backup(1007, 42, "running", started_at=datetime(2026, 1, 2, tzinfo=UTC), extra={"size": 3}),
+    BackupInstance("i-1", 7, 2, "daily", extra={"name": "x"}),
+    TriggerResult(TriggerKind.STARTED, Backup(1)),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+class TestEachModel:
+    def test_survives_pickle_and_copy(self, value: Any) -> None:
+        assert pickle.loads(pickle.dumps(value)) == copy.copy(value) == copy.deepcopy(value) == value
+
+    def test_is_frozen(self, value: Any) -> None:
+        name = attrs.fields(type(value))[0].name
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(value, name, None)
+
+    def test_can_be_put_into_a_set(self, value: Any) -> None:
+        assert {value, copy.deepcopy(value)} == {value}
+
+
+class TestBackup:
+    def test_only_its_id_must_be_known(self) -> None:
+        assert Backup(1) == Backup(1, None, None, None, None, None, None, {})
+
+    def test_what_the_model_does_not_know_counts_when_it_is_compared(self) -> None:
+        assert Backup(1, extra={"size": 1}) != Backup(1, extra={"size": 2})
+
+    def test_extra_is_its_own(self) -> None:
+        assert Backup(1).extra is not Backup(1).extra
+
+    def test_is_plain_json_on_request(self) -> None:
+        plain = to_plain(VALUES[0])
+        assert (plain["id"], plain["started_at"], plain["extra"]) == (
+            1007,
+            "2026-01-02T00:00:00+00:00",
+            {"size": 3},
+        )
+
+
+def test_the_kinds_of_a_trigger_are_these() -> None:
+    assert [kind.value for kind in TriggerKind] == ["started", "already_active", "adopted"]

@@ -1,0 +1,250 @@
+"""No secret and no token in anything that can be printed, logged, pickled or sent to somebody else.
+
+One test walks all: it makes every error that it can, over a server that echoes what it is told wherever it
+can, and looks into every corner of what came of it.
+"""
+
+import asyncio
+import copy
+import logging
+import pickle
+import tracemalloc
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+from yarl import URL
+
+from backupify_async import (
+    BackupifyClient,
+    BackupifyError,
+    ClientCredentials,
+    RateLimit,
+    Settings,
+    StaticToken,
+    Timeouts,
+    Token,
+)
+from backupify_async.transport.request import Message, Response
+from tests.resources.clients import AT_ONCE, client_of
+from tests.resources.echoes import (
+    ANSWERS,
+    IN_A_NAME,
+    SECRET,
+    TOKEN,
+    answering,
+    corners,
+    echo,
+    echoing_form,
+    leaks,
+)
+from tests.stand_ins import raw_server, respond
+
+CALLS: list[Callable[[BackupifyClient], Awaitable[Any]]] = [
+    lambda client: client.backups.get(1, 1),
+    lambda client: client.backups.list(1).collect(),
+    lambda client: client.backups.get_active(1),
+    lambda client: client.backups.latest(1),
+    lambda client: client.backups.trigger(1),
+]
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """All that is logged by us and by aiohttp, at DEBUG, with its arguments and tracebacks."""
+    for name in ("backupify_async", "aiohttp", "asyncio", ""):
+        caplog.set_level(logging.DEBUG, logger=name)
+    formatter = logging.Formatter("%(name)s %(message)s")
+    return lambda: [formatter.format(record) + repr(record.args) for record in caplog.records]
+
+
+async def what_comes_of(url: str, events: list[object], **options: Any) -> list[BaseException]:
+    """The errors of each call; their events, statistics and reprs are looked at on the way."""
+    errors: list[BaseException] = []
+    credentials = options.pop("credentials", ClientCredentials("demo", SECRET))
+    for call in CALLS:
+        async with client_of(url, credentials=credentials, on_event=events.append, **options) as client:
+            try:
+                await call(client)
+            except BackupifyError as error:
+                errors.append(error)
+            assert leaks(repr(client.statistics())) == leaks(repr(client)) == []
+    return errors
+
+
+def assert_tight(errors: list[BaseException], events: list[object], logged: list[str]) -> None:
+    found = [(type(error).__name__, corner) for error in errors for corner in corners(error) if leaks(corner)]
+    assert found == []
+    assert [text for event in events for text in (repr(event), pickle.dumps(event)) if leaks(text)] == []
+    assert [line for line in logged if leaks(line)] == []
+
+
+class TestNoErrorEventOrLogLineHoldsOne:
+    @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+    async def test_however_a_server_echoes_the_token(
+        self, answer: Callable[[bytes], bytes], logged: Callable[[], list[str]]
+    ) -> None:
+        events: list[object] = []
+        async with answering(answer) as url:
+            errors = await what_comes_of(url, events, retry=attrs.evolve(AT_ONCE, max_throttled=0))
+        assert events
+        assert_tight(errors, events, logged())
+
+    @pytest.mark.parametrize("answer", IN_A_NAME.values(), ids=IN_A_NAME)
+    async def test_even_in_a_link_or_a_header_that_an_error_names(
+        self, answer: Callable[[bytes], bytes], logged: Callable[[], list[str]]
+    ) -> None:
+        events: list[object] = []
+        async with answering(answer) as url:
+            errors = await what_comes_of(url, events)
+        assert errors
+        assert_tight(errors, events, logged())
+
+    @pytest.mark.parametrize("header", ["X-Other", "X-Request-Id"])
+    @pytest.mark.parametrize("status", [408, 429, 500, 503])
+    async def test_however_the_token_endpoint_fails_and_echoes_the_secret(
+        self, status: int, header: str, logged: Callable[[], list[str]]
+    ) -> None:
+        events: list[object] = []
+        async with raw_server(echoing_form(status, header)) as url:
+            errors = await what_comes_of(url, events, retry=attrs.evolve(AT_ONCE, max_throttled=0))
+        assert len(errors) == len(CALLS)
+        assert_tight(errors, events, logged())
+
+    @pytest.mark.parametrize("status", [200, 302, 400, 401])
+    async def test_however_the_token_endpoint_refuses_and_echoes_the_secret(
+        self, status: int, logged: Callable[[], list[str]]
+    ) -> None:
+        events: list[object] = []
+        async with raw_server(echoing_form(status, "X-Request-Id")) as url:
+            errors = await what_comes_of(url, events)
+        assert len(errors) == len(CALLS)
+        assert_tight(errors, events, logged())
+
+    async def test_where_nothing_comes_back(self, logged: Callable[[], list[str]]) -> None:
+        async def hang(_request: bytes, _writer: asyncio.StreamWriter) -> None: ...
+
+        async def drop(_request: bytes, writer: asyncio.StreamWriter) -> None:
+            writer.close()
+
+        events: list[object] = []
+        errors: list[BaseException] = []
+        static = StaticToken(TOKEN)
+        async with raw_server(drop) as url:
+            errors += await what_comes_of(url, events)
+            errors += await what_comes_of(url, events, credentials=static)
+        errors += await what_comes_of(url, events, credentials=static)  # it listens no more
+        for timeouts in (Timeouts(read=0.001), Timeouts(attempt=0.001), Timeouts(total=0.001)):
+            async with raw_server(hang) as url:
+                errors += await what_comes_of(url, events, credentials=static, timeouts=timeouts)
+        assert len(errors) == 6 * len(CALLS)
+        assert_tight(errors, events, logged())
+
+    async def test_where_a_callers_own_vault_gives_it(self, logged: Callable[[], list[str]]) -> None:
+        class Vault:
+            async def token(self) -> Token:
+                return Token(TOKEN, 60.0)
+
+        events: list[object] = []
+        async with answering(echo(401)) as url:
+            errors = await what_comes_of(url, events, credentials=Vault())
+        assert len(errors) == len(CALLS)
+        assert_tight(errors, events, logged())
+
+    async def test_where_a_fleet_stops(self, logged: Callable[[], list[str]]) -> None:
+        credentials = ClientCredentials("demo", SECRET)
+        async with (
+            answering(ANSWERS["429, too long"]) as url,
+            client_of(url, credentials=credentials) as client,
+        ):
+            with pytest.raises(BackupifyError) as raised:
+                await client.fleet(range(10)).get_active()
+        assert_tight([raised.value], [], logged())
+
+
+MESSAGE = Message(
+    "GET",
+    URL("https://api.example/"),
+    {"Authorization": f"Bearer {TOKEN}"},
+    SECRET.encode(),
+    datetime.now(UTC),
+    (TOKEN, SECRET),
+)
+
+
+class TestNoReprHoldsOne:
+    @pytest.mark.parametrize(
+        "value",
+        [
+            ClientCredentials("demo", SECRET),
+            StaticToken(TOKEN),
+            Token(TOKEN, 899.0),
+            Settings(
+                credentials=ClientCredentials("demo", SECRET), proxy=f"http://u:{SECRET[:4]}@proxy.example"
+            ),
+            BackupifyClient(StaticToken(TOKEN), rate_limit=RateLimit(None)),
+            MESSAGE,
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_of(self, value: object) -> None:
+        assert leaks(repr(value)) == leaks(str(value)) == leaks(f"{value}") == []
+        assert "hush" not in repr(value)
+
+    def test_of_a_response(self) -> None:
+        response: Response = respond(MESSAGE, 200, TOKEN.encode())
+        assert leaks(repr(response)) == []
+
+
+class TestAnExcerpt:
+    def test_costs_no_more_than_the_bodys_beginning(self) -> None:
+        response = respond(MESSAGE, 200, b"\xff" * 2**20)
+        tracemalloc.start()
+        try:
+            assert len(response.excerpt) == 200
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 2**21
+
+    @pytest.mark.parametrize("before", [0, 150, 180, 195, 199, 200])
+    def test_holds_no_part_of_a_secret_that_stands_across_its_end(self, before: int) -> None:
+        response = respond(MESSAGE, 200, b"x" * before + SECRET.encode() + b"y" * 300)
+        assert SECRET[:4] not in response.excerpt
+        assert len(response.excerpt) == 200
+
+    def test_that_is_full_of_secrets_holds_none(self) -> None:
+        response = respond(MESSAGE, 200, TOKEN.encode() * 100_000)
+        assert set(response.excerpt.split("[secret]")) <= {
+            "",
+            "[",
+            "[s",
+            "[se",
+            "[sec",
+            "[secr",
+            "[secre",
+            "[secret",
+        }
+
+
+class TestWhatHoldsOneRefusesToBeCarriedAway:
+    HOLDERS: Mapping[str, object] = {
+        "credentials": ClientCredentials("demo", SECRET),
+        "static token": StaticToken(TOKEN),
+        "token": Token(TOKEN),
+        "settings": Settings(credentials=ClientCredentials("demo", SECRET)),
+    }
+
+    @pytest.mark.parametrize("value", HOLDERS.values(), ids=HOLDERS)
+    @pytest.mark.parametrize("carry", [pickle.dumps, copy.deepcopy], ids=["pickle", "deepcopy"])
+    def test_by(self, value: object, carry: Callable[[object], object]) -> None:
+        with pytest.raises(TypeError, match="secret") as raised:
+            carry(value)
+        assert leaks(str(raised.value)) == []
+
+    async def test_a_whole_client(self) -> None:
+        async with client_of("http://127.0.0.1:1", credentials=StaticToken(TOKEN)) as client:
+            with pytest.raises((TypeError, AttributeError)):
+                pickle.dumps(client)

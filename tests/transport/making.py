@@ -1,0 +1,33 @@
+"""What several tests of the transport make: answers out of nothing, and numbers that are not random."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from yarl import URL
+
+from backupify_async.transport.request import Message, Response
+from tests.stand_ins import respond
+
+PATH = "/v1/backup_instances/42/backups"
+
+
+def message(*secrets: str, path: str = PATH) -> Message:
+    """A message that was sent with these secrets."""
+    return Message("GET", URL(f"https://api.example{path}"), {}, None, datetime.now(UTC), secrets)
+
+
+def answer(
+    body: bytes | object = b"", status: int = 200, headers: Mapping[str, str] | None = None, *secrets: str
+) -> Response:
+    """The answer to a message with these secrets."""
+    return respond(message(*secrets), status, body, headers)
+
+
+def upper(_low: float, high: float) -> float:
+    """The longest jitter."""
+    return high
+
+
+def lower(low: float, _high: float) -> float:
+    """The shortest jitter."""
+    return low

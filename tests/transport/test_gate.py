@@ -1,0 +1,275 @@
+"""The gate in virtual time: who goes, when, and what a cancelled one leaves behind."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backupify_async import RateLimit, RetryPolicy
+from backupify_async.transport.gate import Gate, LimiterClosed
+from backupify_async.transport.rate import RateLimiter
+
+pytestmark = pytest.mark.looptime
+
+
+def gate(places: int = 100, per_second: float | None = None, burst: int = 1, **policy: float) -> Gate:
+    limit = RateLimit(per_second=per_second, burst=burst)
+    return Gate(RateLimiter(limit, RetryPolicy(**policy)), places)  # type: ignore[arg-type]
+
+
+def now() -> float:
+    return round(asyncio.get_running_loop().time(), 6)
+
+
+async def pass_through(subject: Gate, hold: float = 0.0) -> float:
+    """Enter, stay a while, leave; the time of entering."""
+    await subject.enter()
+    entered = now()
+    try:
+        await asyncio.sleep(hold)
+    finally:
+        subject.leave()
+    return entered
+
+
+async def settled() -> None:
+    """Let all that is ready run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def nothing_left() -> AsyncIterator[None]:
+    yield
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+class TestWhoGoesWhen:
+    async def test_slots_come_at_the_rate(self) -> None:
+        subject = gate(per_second=2, burst=3)
+        assert await asyncio.gather(*(pass_through(subject) for _ in range(6))) == [0, 0, 0, 0.5, 1, 1.5]
+
+    async def test_places_come_as_they_are_left(self) -> None:
+        subject = gate(places=2)
+        assert await asyncio.gather(*(pass_through(subject, 3) for _ in range(5))) == [0, 0, 3, 3, 6]
+
+    async def test_place_and_slot_are_granted_together(self) -> None:
+        subject = gate(places=1, per_second=1)
+        assert await asyncio.gather(*(pass_through(subject, 2.5) for _ in range(3))) == [0, 2.5, 5]
+
+    async def test_no_slot_is_taken_while_there_is_no_place(self) -> None:
+        subject = gate(places=1, per_second=1, burst=2)
+        assert await asyncio.gather(*(pass_through(subject, 10) for _ in range(3))) == [0, 10, 20]
+
+    async def test_first_come_is_first_served(self) -> None:
+        subject, order = gate(per_second=1), []
+
+        async def arrive(name: int) -> None:
+            await asyncio.sleep(name / 10)
+            await pass_through(subject)
+            order.append(name)
+
+        await asyncio.gather(*map(arrive, reversed(range(8))))
+        assert order == list(range(8))
+
+    async def test_a_newcomer_does_not_overtake_who_was_just_let_in(self) -> None:
+        subject, order = gate(places=1), []
+
+        async def enter(name: str) -> None:
+            await subject.enter()
+            order.append(name)
+            subject.leave()
+
+        await subject.enter()
+        waiter = asyncio.create_task(enter("waiter"))
+        await settled()
+        subject.leave()
+        await enter("newcomer")
+        await waiter
+        assert order == ["waiter", "newcomer"]
+
+    async def test_a_newcomer_in_the_moment_of_a_slot_does_not_overtake(self) -> None:
+        subject, overtaken = gate(per_second=1), []
+
+        def arrive() -> None:
+            newcomer = subject.enter()
+            try:
+                newcomer.send(None)
+            except StopIteration:
+                overtaken.append(now())
+            else:
+                with contextlib.suppress(asyncio.CancelledError):
+                    newcomer.throw(asyncio.CancelledError())
+
+        asyncio.get_running_loop().call_at(1, arrive)  # before the gate sets its own timer
+        assert [await pass_through(subject), await pass_through(subject)] == [0, 1]
+        assert overtaken == []
+
+    async def test_it_counts_who_is_in_and_who_waits(self) -> None:
+        subject = gate(places=2)
+        tasks = [asyncio.create_task(pass_through(subject, 1)) for _ in range(5)]
+        await settled()
+        assert (subject.in_flight, subject.waiting) == (2, 3)
+        await asyncio.gather(*tasks)
+        assert (subject.in_flight, subject.waiting) == (0, 0)
+
+
+class TestAPause:
+    async def test_who_waits_goes_on_waiting(self) -> None:
+        subject = gate(per_second=1)
+        tasks = [asyncio.create_task(pass_through(subject)) for _ in range(4)]
+        await asyncio.sleep(1.5)
+        subject.told(1.0, 429, 10.0)
+        assert await asyncio.gather(*tasks) == [0, 1, 11.5, 12.5]
+
+    async def test_it_can_be_lengthened_while_they_wait(self) -> None:
+        subject = gate()
+        subject.told(0.0, 429, 5.0)
+        task = asyncio.create_task(pass_through(subject))
+        await asyncio.sleep(4)
+        subject.told(0.0, 429, 5.0)
+        assert await task == 9
+
+    async def test_a_newcomer_waits_too(self) -> None:
+        subject = gate(per_second=10, burst=10)
+        subject.told(0.0, 429, 5.0)
+        assert await asyncio.gather(*(pass_through(subject) for _ in range(3))) == [5, 5.1, 5.2]
+
+
+class TestClosing:
+    async def test_who_waits_is_told_at_once(self) -> None:
+        subject = gate(places=1)
+        tasks = [asyncio.create_task(pass_through(subject, 100)) for _ in range(4)]
+        await asyncio.sleep(1)
+        subject.told(0.0, 429, 3600.0)
+        results = await asyncio.gather(*tasks[1:], return_exceptions=True)
+        assert (now(), [type(result) for result in results]) == (1, [LimiterClosed] * 3)
+
+    async def test_a_newcomer_is_told_at_once(self) -> None:
+        subject = gate()
+        subject.told(0.0, 429, 3600.0)
+        with pytest.raises(LimiterClosed):
+            await subject.enter()
+        assert (now(), subject.in_flight, subject.waiting) == (0, 0, 0)
+
+    async def test_it_opens_again(self) -> None:
+        subject = gate()
+        subject.told(0.0, 429, 3600.0)
+        await asyncio.sleep(3600)
+        assert await pass_through(subject) == 3600
+
+    async def test_one_who_is_told_and_cancelled_at_once_takes_no_place(self) -> None:
+        subject = gate(places=1)
+        await subject.enter()
+        waiter = asyncio.create_task(subject.enter())
+        await settled()
+        subject.told(0.0, 429, 3600.0)
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        assert (subject.in_flight, subject.waiting) == (1, 0)
+
+
+@pytest.mark.usefixtures("nothing_left")
+class TestCancelling:
+    """Each `enter` in its three moments: while it waits, when it was just let in, and after `leave`."""
+
+    async def test_while_it_waits_for_a_slot(self) -> None:
+        subject = gate(per_second=1)
+        await pass_through(subject)
+        first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
+        await asyncio.sleep(0.5)
+        first.cancel()
+        assert await second == 1
+        assert (subject.in_flight, subject.waiting) == (0, 0)
+
+    async def test_while_it_waits_for_a_place(self) -> None:
+        subject = gate(places=1)
+        holder, first, second = (asyncio.create_task(pass_through(subject, 2)) for _ in range(3))
+        await asyncio.sleep(1)
+        first.cancel()
+        assert await second == 2
+        await holder
+        assert (subject.in_flight, subject.waiting) == (0, 0)
+
+    async def test_when_it_was_just_let_in_its_slot_goes_to_the_next(self) -> None:
+        subject = gate(places=1, per_second=1, burst=2)
+        await subject.enter()
+        first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
+        await settled()
+        subject.leave()
+        first.cancel()
+        assert await second == 0
+        assert (subject.in_flight, subject.waiting) == (0, 0)
+
+    async def test_when_it_was_just_let_in_and_nobody_else_waits(self) -> None:
+        subject = gate(places=1, per_second=1, burst=2)
+        await subject.enter()
+        only = asyncio.create_task(pass_through(subject))
+        await settled()
+        subject.leave()
+        only.cancel()
+        await asyncio.wait([only])
+        assert only.cancelled()
+        assert [await pass_through(subject), await pass_through(subject)] == [0, 1]
+
+    async def test_after_it_left_its_slot_is_spent(self) -> None:
+        subject = gate(per_second=1)
+        await pass_through(subject)
+        task = asyncio.create_task(pass_through(subject, 5))
+        await asyncio.sleep(2)
+        task.cancel()
+        assert [*await asyncio.gather(pass_through(subject), pass_through(subject))] == [2, 3]
+
+    async def test_a_slot_cancelled_before_its_turn_came_is_free(self) -> None:
+        subject = gate(places=1)
+        await subject.enter()
+        first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
+        await settled()
+        first.cancel()
+        subject.leave()  # the cancelled one is still in the queue, and is passed over
+        assert await second == 0
+        assert (subject.in_flight, subject.waiting) == (0, 0)
+
+    async def test_ten_thousand_waiters_at_once(self) -> None:
+        subject = gate(per_second=1)
+        tasks = [asyncio.create_task(pass_through(subject)) for _ in range(10_000)]
+        await asyncio.sleep(2.5)
+        for task in tasks:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [result for result in done if isinstance(result, float)] == [0, 1, 2]
+        assert (subject.in_flight, subject.waiting) == (0, 0)
+        assert await pass_through(subject) == 3
+
+    async def test_no_burst_follows_a_pause_during_which_slots_were_given_back(self) -> None:
+        subject = gate(places=3, per_second=1, burst=6)
+        for _ in range(3):
+            await subject.enter()
+        waiters = [asyncio.create_task(pass_through(subject)) for _ in range(3)]
+        await settled()
+        for _ in range(3):
+            subject.leave()  # lets the waiters in
+        subject.told(0.0, 429, 10.0)
+        for waiter in waiters:
+            waiter.cancel()
+        await asyncio.wait(waiters)
+        assert await asyncio.gather(*(pass_through(subject) for _ in range(3))) == [10, 11, 12]
+
+
+class TestClose:
+    async def test_it_stops_the_timer(self) -> None:
+        subject = gate(per_second=1)
+        await pass_through(subject)
+        waiter = asyncio.create_task(pass_through(subject))
+        await settled()
+        subject.close()
+        await asyncio.sleep(5)
+        assert (waiter.done(), subject.waiting) == (False, 1)
+        waiter.cancel()
+
+    async def test_it_may_be_closed_unused(self) -> None:
+        subject = gate()
+        subject.close()
+        assert (subject.in_flight, subject.waiting) == (0, 0)

@@ -1,0 +1,135 @@
+"""Requests and answers as values."""
+
+import tracemalloc
+from enum import IntEnum, StrEnum
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async.transport.request import Request, identifier
+from tests.transport.making import answer, message
+
+TEMPLATE = "/v1/backup_instances/{instance_id}/backups/{backup_id}"
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+class Name(StrEnum):
+    ONE = "a/b"
+
+
+class TestAnId:
+    @pytest.mark.parametrize(
+        ("value", "path"),
+        [
+            *((42, "42"), ("42", "42"), (0, "0"), (-1, "-1"), (10**30, "1" + "0" * 30), ("007", "007")),
+            *(
+                ("a/b", "a%2Fb"),
+                ("a b", "a%20b"),
+                (" ", "%20"),
+                ("ü", "%C3%BC"),
+                ("%2F", "%252F"),
+                ("?#", "%3F%23"),
+            ),
+            *(
+                ("...", "..."),
+                (".a", ".a"),
+                ("%2e%2e", "%252e%252e"),
+                ("a\\b", "a%5Cb"),
+                ("\u2028", "%E2%80%A8"),
+            ),
+            *((Number.ONE, "1"), (Name.ONE, "a%2Fb"), ("{0}", "%7B0%7D")),
+        ],
+    )
+    def test_an_int_stands_as_it_is_and_a_text_is_quoted_whole(self, value: object, path: str) -> None:
+        assert identifier(value) == path
+
+    @pytest.mark.parametrize(
+        "value", ["", ".", "..", "\n", "a\x00", "a\tb", "\x7f", "a\x85", "42\r\nHost: x"]
+    )
+    def test_a_text_that_would_lead_elsewhere_is_refused_by_name(self, value: str) -> None:
+        with pytest.raises(ValueError, match=r"^backup_id must not be empty") as caught:
+            identifier(value, "backup_id")
+        assert repr(value) in str(caught.value)
+
+    @pytest.mark.parametrize("value", ["\ud800", "a\udcffb"])
+    def test_half_a_surrogate_pair_is_refused_by_name(self, value: str) -> None:
+        with pytest.raises(ValueError, match=r"^backup_id is not a whole Unicode string"):
+            identifier(value, "backup_id")
+
+    @pytest.mark.parametrize("value", [None, True, False, 1.0, float("nan"), b"42", [42], (), object])
+    def test_what_is_neither_is_refused_by_name(self, value: object) -> None:
+        with pytest.raises(TypeError, match=r"^backup_id must be an int or a str, not "):
+            identifier(value, "backup_id")
+
+    @given(st.text() | st.integers())
+    def test_what_is_accepted_can_be_read_back(self, value: str | int) -> None:
+        try:
+            path = identifier(value)
+        except ValueError:
+            return
+        assert unquote(path) == str(value)
+        assert path.isascii()
+        assert not set(path) & set("/?#\\ ")
+
+
+class TestARequest:
+    def test_a_get_fills_its_template(self) -> None:
+        request = Request.get(TEMPLATE, instance_id="a/b", backup_id=7)
+        assert request == Request("GET", "/v1/backup_instances/a%2Fb/backups/7", repeatable=True)
+
+    def test_a_bad_id_is_named_as_the_template_names_it(self) -> None:
+        with pytest.raises(ValueError, match=r"^backup_id must not be empty"):
+            Request.get(TEMPLATE, instance_id=1, backup_id="..")
+
+    def test_a_query_leaves_out_what_is_none(self) -> None:
+        request = Request.get("/v1/x", query={"a": None, "b": 1, "c d": "e&f", "g": ""})
+        assert request.target == "/v1/x?b=1&c+d=e%26f&g="
+
+    def test_without_a_query_there_is_no_question_mark(self) -> None:
+        assert Request.get("/v1/x", query={"a": None}).target == "/v1/x"
+
+    def test_a_post_is_never_sent_twice(self) -> None:
+        request = Request.post("/v1/x/{id}", id=1, answers=frozenset({409}))
+        assert request == Request("POST", "/v1/x/1", repeatable=False, answers=frozenset({409}))
+
+
+class TestWhatMayBeShown:
+    def test_a_message_shows_no_header_body_or_secret(self) -> None:
+        assert "s3cret" not in repr(message("s3cret"))
+
+    def test_an_answer_shows_neither_body_nor_message(self) -> None:
+        assert "s3cret" not in repr(answer(b"s3cret", 200, None, "s3cret"))
+
+    def test_an_excerpt_is_200_bytes_without_the_secrets(self) -> None:
+        response = answer(b"a=s3cret b=t0ken " + b"x" * 999, 400, None, "s3cret", "t0ken")
+        assert response.excerpt == "a=[secret] b=[secret] " + "x" * 178
+
+    def test_a_secret_that_the_cut_would_halve_is_blotted_out_first(self) -> None:
+        assert "s3c" not in answer(b"x" * 197 + b"s3cret", 400, None, "s3cret").excerpt
+
+    @pytest.mark.parametrize("echo", ["a/b+c=", "a%2Fb%2Bc%3D", "a\\/b+c="])
+    def test_a_secret_is_blotted_out_however_it_is_written(self, echo: str) -> None:
+        response = answer(echo.encode(), 400, {"Content-Type": f"x; {echo}"}, "a/b+c=")
+        assert (response.excerpt, response.content_type) == ("[secret]", "x; [secret]")
+
+    def test_bytes_that_are_no_text_are_shown_escaped(self) -> None:
+        assert answer(b"\xff" * 999, 400).excerpt == "\\xff" * 50
+
+    def test_an_excerpt_of_a_large_body_costs_no_more_than_it_shows(self) -> None:
+        response = answer(b"x" * 4 * 2**20, 200, None, "s3cret")
+        tracemalloc.start()
+        try:
+            assert response.excerpt == "x" * 200
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 2**20
+
+    def test_the_content_type_may_be_missing(self) -> None:
+        assert answer().content_type == ""
+        assert answer(b"", 200, {"content-type": "text/html"}).content_type == "text/html"

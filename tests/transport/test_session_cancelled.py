@@ -1,0 +1,163 @@
+"""A call that is cancelled at each of its awaits leaves limiter, places and scopes as they were.
+
+The call runs inside `Interrupted`, which counts its suspensions and cancels it at the n-th: once while it
+waits, and once in the very turn of the loop in which what it waits for is done. n goes up until the call
+comes through.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from backupify_async import RateLimit, RetryPolicy, StaticToken
+from backupify_async.transport.request import Request
+from backupify_async.transport.session import Session
+from tests.stand_ins import FakeCarrier, session_over
+from tests.transport.making import upper
+from tests.transport.scripted import DEMO, PING, TRIGGER, Script, after, api_times, now, settled, token_times
+
+pytestmark = pytest.mark.looptime
+
+
+class Interrupted:
+    """Awaits something, and has the task cancelled at its n-th suspension."""
+
+    def __init__(self, call: Awaitable[object], at: int, *, when_done: bool) -> None:
+        self._call = call
+        self._at = at
+        self._when_done = when_done
+        self.suspensions = 0
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        steps = self._call.__await__()
+        step: Callable[[], Any] = partial(next, steps)
+        while True:
+            try:
+                waited_for = step()
+            except StopIteration as done:
+                return done.value
+            self.suspensions += 1
+            if self.suspensions == self._at:
+                self._cancel(waited_for)
+            try:
+                yield waited_for
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the call
+                step = partial(steps.throw, error)
+            else:
+                step = partial(next, steps)
+
+    def _cancel(self, waited_for: "asyncio.Future[object] | None") -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if self._when_done and waited_for is not None:
+            waited_for.add_done_callback(lambda _: task.cancel())  # runs before the task's own wake-up
+        else:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+
+class Scenario:
+    """What a call meets, and how often it is suspended meanwhile, at least."""
+
+    def __init__(self, *steps: Any, suspensions: int, request: Request = PING, **options: Any) -> None:
+        self.steps = steps
+        self.suspensions = suspensions
+        self.request = request
+        self.options = options
+
+
+SCENARIOS = {
+    "success": Scenario(suspensions=2),
+    "trigger": Scenario(request=TRIGGER, suspensions=2),
+    "retry after a 500": Scenario(500, suspensions=5),
+    "retry after a 503": Scenario((503, after("4")), suspensions=4),
+    "pause after a 429": Scenario((429, after("4")), suspensions=4),
+    "pause after a 429 that says nothing": Scenario(429, suspensions=4),
+    "replay after a 401": Scenario(401, credentials=DEMO, suspensions=5),
+    "wait for a token": Scenario(credentials=DEMO, suspensions=2),
+    "wait for a token that is asked for twice": Scenario(credentials=DEMO, tokens=(500,), suspensions=2),
+    "one place": Scenario(places=1, suspensions=2),
+}
+
+
+async def interrupt(scenario: Scenario, at: int, *, when_done: bool) -> bool:
+    """Run a call that is cancelled at its n-th suspension, and look at what it left; whether it was cut."""
+    options = {"credentials": StaticToken("static-token"), **scenario.options}
+    script = Script(*scenario.steps, tokens=options.pop("tokens", ()))
+    carrier = FakeCarrier(script, round_trip=1, places=options.pop("places", 64))
+    limit = RateLimit(per_second=0.25, burst=1)
+    async with session_over(carrier, rate_limit=limit, retry=RetryPolicy(base=2), **options) as session:
+        if options["credentials"] is not DEMO:
+            script.steps.insert(0, 200)
+            await session.send(PING)  # so that the call has to wait for a slot
+        call = Interrupted(session.send(scenario.request), at, when_done=when_done)
+        results = await asyncio.gather(asyncio.ensure_future(_run(call)), return_exceptions=True)
+        cut = isinstance(results[0], asyncio.CancelledError)
+        if cut:
+            await looks_untouched(session, carrier)
+            script.steps.clear()
+            await a_fresh_call_leaves_as_if_it_had_not_been(session, carrier)
+        else:
+            assert call.suspensions >= scenario.suspensions, "the scenario does not meet what it is to meet"
+        await settled()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    return cut
+
+
+async def _run(call: Interrupted) -> object:
+    return await call
+
+
+async def looks_untouched(session: Session, carrier: FakeCarrier) -> None:
+    statistics = session.statistics()
+    renewals = [task for task in asyncio.all_tasks() if "renewal" in task.get_name()]
+    assert (statistics.in_flight, statistics.waiting) == (0, 0)
+    assert session._scopes == set()
+    assert carrier.in_flight == len(renewals)
+    assert len(asyncio.all_tasks()) == 1 + len(renewals)
+
+
+async def a_fresh_call_leaves_as_if_it_had_not_been(session: Session, carrier: FakeCarrier) -> None:
+    """As soon as rate, pause and token let it: a call that never left took no slot."""
+    earliest = [now(), session._limiter.paused_until, *(when + 4 for when in api_times(carrier)[-1:])]
+    await session.fetch_token()
+    earliest.append(now())
+    assert (await session.send(PING)).status == 200
+    assert api_times(carrier)[-1] == pytest.approx(max(earliest))
+
+
+@pytest.mark.parametrize("when_done", [False, True], ids=["while it waits", "just as it is done"])
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_cancelled_at_any_await(name: str, when_done: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", upper)
+    at = 1
+    while await interrupt(SCENARIOS[name], at, when_done=when_done):
+        at += 1
+    assert at > SCENARIOS[name].suspensions
+
+
+async def test_a_cancelled_waiter_for_a_token_stops_nobody_else() -> None:
+    carrier = FakeCarrier(Script(), round_trip=5)
+    async with session_over(carrier, credentials=DEMO) as session:
+        first, second = (asyncio.create_task(session.send(PING)) for _ in range(2))
+        await asyncio.sleep(1)
+        first.cancel()
+        await second
+    assert (first.cancelled(), token_times(carrier), api_times(carrier)) == (True, [0], [5])
+
+
+async def test_ten_thousand_calls_cancelled_at_once_leave_nothing() -> None:
+    carrier = FakeCarrier(Script(), round_trip=1)
+    async with session_over(carrier) as session:
+        tasks = [asyncio.create_task(session.send(PING)) for _ in range(10_000)]
+        await asyncio.sleep(0.5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        statistics = session.statistics()
+        assert (statistics.in_flight, statistics.waiting, carrier.in_flight) == (0, 0, 0)
+        sent = len(carrier.sent)
+        await session.send(PING)
+    assert api_times(carrier)[-1] == pytest.approx((sent - 10 + 1) / 10, abs=0.001)

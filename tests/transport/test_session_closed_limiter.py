@@ -1,0 +1,65 @@
+"""A 429 whose Retry-After is longer than anybody is to wait: calls fail at once until then."""
+
+import asyncio
+
+import pytest
+
+from backupify_async import RateLimited
+from tests.stand_ins import FakeCarrier, session_over
+from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_it_is_raised_at_once_and_named() -> None:
+    carrier = FakeCarrier(Script((429, after("3600"))))
+    async with session_over(carrier) as session:
+        with pytest.raises(RateLimited, match=r"Retry-After 3600 s is over max_retry_after=120 s") as caught:
+            await session.send(PING)
+        assert session.refuses_all()
+    assert (caught.value.retry_after, now()) == (3600, 0)
+
+
+async def test_waiters_and_new_calls_fail_at_once_unsent_naming_the_time() -> None:
+    carrier = FakeCarrier(Script((429, after("3600"))), round_trip=1, places=1)
+    async with session_over(carrier) as session:
+        waiters = [session.send(PING) for _ in range(3)]
+        errors = await asyncio.gather(*waiters, return_exceptions=True)
+        with pytest.raises(RateLimited, match=r"until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ; not sent$") as caught:
+            await session.send(TRIGGER)
+    assert {type(error) for error in errors} == {RateLimited}
+    assert (len(carrier.sent), now(), caught.value.retry_after) == (1, 1, 3600)
+
+
+async def test_it_opens_again() -> None:
+    carrier = FakeCarrier(Script((429, after("3600"))))
+    async with session_over(carrier) as session:
+        with pytest.raises(RateLimited):
+            await session.send(PING)
+        await asyncio.sleep(3600)
+        assert not session.refuses_all()
+        await session.send(PING)
+    assert carrier.times == [0, 3600]
+
+
+async def test_a_call_that_backs_off_meanwhile_fails_when_it_comes_back() -> None:
+    carrier = FakeCarrier(Script((503, after("10")), (429, after("3600"))))
+    async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        backing_off = asyncio.create_task(session.send(PING))
+        await asyncio.sleep(1)
+        with pytest.raises(RateLimited):
+            await session.send(PING)
+        with pytest.raises(RateLimited, match="not sent"):
+            await backing_off
+    assert (len(carrier.sent), now()) == (2, 10)
+
+
+async def test_nothing_at_all_is_sent_while_it_is_closed() -> None:
+    carrier = FakeCarrier(Script((429, after("3600"))))
+    async with session_over(carrier, credentials=DEMO) as session:
+        with pytest.raises(RateLimited):
+            await session.send(PING)
+        await asyncio.sleep(1000)  # by now the token is over
+        with pytest.raises(RateLimited):
+            await session.send(PING)
+    assert len(carrier.sent) == 2

@@ -1,0 +1,137 @@
+"""What a session tells its hook and its log: in order, and without a secret."""
+
+import asyncio
+import logging
+
+import pytest
+
+from backupify_async import (
+    RequestSent,
+    ResponseReceived,
+    RetryPolicy,
+    RetryScheduled,
+    Settings,
+    Throttled,
+    TokenRefreshed,
+    Unauthorized,
+)
+from backupify_async.events import Event, EventHook, tell
+from backupify_async.transport.session import Session
+from tests.stand_ins import FakeCarrier
+from tests.transport.making import upper
+from tests.transport.scripted import DEMO, PING, Script, Step, after
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.fixture(autouse=True)
+def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", upper)
+
+
+async def story(*steps: Step, hook: EventHook | None = None, tokens: tuple[Step, ...] = ()) -> list[Event]:
+    """The events of one call that meets these steps."""
+    events: list[Event] = []
+    carrier = FakeCarrier(Script(*steps, tokens=tokens), round_trip=0.25)
+    settings = Settings(credentials=DEMO, base_url="http://127.0.0.1", retry=RetryPolicy(base=1))
+    session = Session(settings, carrier, hook or events.append)
+    await session.open()
+    try:
+        await session.send(PING)
+    finally:
+        await session.close()
+    return events
+
+
+GET = ("GET", "/v1/ping")
+POST = ("POST", "/oauth/token")
+TOKEN = [RequestSent(*POST, 1), ResponseReceived(*POST, 1, 200, 0.25), TokenRefreshed(899)]
+DONE = [RequestSent(*GET, 2), ResponseReceived(*GET, 2, 200, 0.25)]
+
+
+class TestEvents:
+    async def test_a_success(self) -> None:
+        assert await story() == [*TOKEN, RequestSent(*GET, 1), ResponseReceived(*GET, 1, 200, 0.25)]
+
+    async def test_a_retry(self) -> None:
+        failed = [RequestSent(*GET, 1), ResponseReceived(*GET, 1, 500, 0.25)]
+        scheduled = RetryScheduled(*GET, 1, 1.0, "GET /v1/ping answered 500")
+        assert await story(500) == [*TOKEN, *failed, scheduled, *DONE]
+
+    async def test_a_429(self) -> None:
+        *begin, throttled, scheduled, _, _ = await story((429, after("5")))
+        assert begin[3:] == [RequestSent(*GET, 1), ResponseReceived(*GET, 1, 429, 0.25)]
+        assert isinstance(throttled, Throttled)
+        assert (throttled.method, throttled.path, throttled.retry_after) == (*GET, 5.0)
+        assert scheduled == RetryScheduled(*GET, 1, 0.0, "GET /v1/ping answered 429 (Retry-After: 5 s)")
+
+    async def test_a_429_says_when_the_pause_ends(self) -> None:
+        sent_at = []
+
+        def watch(event: Event) -> None:
+            if isinstance(event, Throttled):
+                sent_at.append((event.paused_until, event.paused_until.utcoffset()))
+
+        await story((429, after("5")), hook=watch)
+        ((_, offset),) = sent_at
+        assert offset is not None
+        assert not offset
+
+    async def test_a_replay_after_a_401(self) -> None:
+        refused = [RequestSent(*GET, 1), ResponseReceived(*GET, 1, 401, 0.25)]
+        assert await story(401) == [*TOKEN, *refused, *TOKEN, *DONE]
+
+    async def test_a_retried_token_request(self) -> None:
+        events = await story(tokens=(500,))
+        assert events[:3] == [
+            RequestSent(*POST, 1),
+            ResponseReceived(*POST, 1, 500, 0.25),
+            RetryScheduled(*POST, 1, 1.0, "POST /oauth/token answered 500"),
+        ]
+
+    async def test_none_holds_a_secret(self) -> None:
+        events = await story(500, 429, 401, tokens=(500,))
+        assert {type(event) for event in events} == {
+            RequestSent,
+            ResponseReceived,
+            RetryScheduled,
+            Throttled,
+            TokenRefreshed,
+        }
+        assert not [event for event in events if "s3cret" in repr(event) or "token-" in repr(event)]
+
+
+class TestTheHook:
+    async def test_one_that_raises_is_logged_and_harms_nobody(self, caplog: pytest.LogCaptureFixture) -> None:
+        told = []
+
+        def hook(event: Event) -> None:
+            told.append(event)
+            raise LookupError("a bug of the caller's")
+
+        await story(500, 429, hook=hook)
+        records = [record for record in caplog.records if record.name == "backupify_async.events"]
+        assert len(records) == len(told) > 8
+        assert records[0].getMessage() == "the on_event hook raised at RequestSent"
+        assert records[0].exc_info is not None
+
+    async def test_a_cancellation_of_its_own_is_not_swallowed(self) -> None:
+        def hook(event: Event) -> None:
+            raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            tell(hook, TokenRefreshed(1.0))
+
+    async def test_there_need_be_none(self) -> None:
+        tell(None, TokenRefreshed(1.0))
+
+
+async def test_the_log_holds_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(Unauthorized):
+        await story(500, 429, 401, 401, tokens=(500, 429))
+    ours = [record for record in caplog.records if record.name.startswith("backupify_async")]
+    assert {record.name for record in ours} >= {"backupify_async.session", "backupify_async.auth"}
+    assert not [
+        record for record in ours if "s3cret" in record.getMessage() or "token-" in record.getMessage()
+    ]

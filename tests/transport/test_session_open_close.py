@@ -1,0 +1,212 @@
+"""When a session may be used, and how it ends."""
+
+import asyncio
+import gc
+
+import pytest
+
+from backupify_async import (
+    ClientClosed,
+    ConfigurationError,
+    ConnectionFailed,
+    RateLimit,
+    RequestTimeout,
+    Settings,
+    StaticToken,
+    Timeouts,
+    Token,
+)
+from backupify_async.transport.request import FateUnknown, Request
+from backupify_async.transport.session import Session
+from tests.stand_ins import FakeCarrier, session_over
+from tests.transport.making import upper
+from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now, settled
+
+pytestmark = pytest.mark.looptime
+
+SLOW = RateLimit(per_second=0.01, burst=1)
+
+
+def unopened() -> Session:
+    settings = Settings(credentials=StaticToken("static-token"), base_url="http://127.0.0.1")
+    return Session(settings, FakeCarrier(Script()))
+
+
+async def begun(session: Session, request: Request = PING, *, after_: float = 1) -> "asyncio.Task[object]":
+    """A call that has been under way for a second."""
+    task: asyncio.Task[object] = asyncio.create_task(session.send(request))
+    await asyncio.sleep(after_)
+    return task
+
+
+class TestOpening:
+    async def test_a_call_before_it_says_so(self) -> None:
+        with pytest.raises(ConfigurationError, match="the client is not open"):
+            await unopened().send(PING)
+
+    async def test_a_token_before_it_says_so(self) -> None:
+        with pytest.raises(ConfigurationError, match="the client is not open"):
+            await unopened().fetch_token()
+
+    async def test_it_may_be_done_twice(self) -> None:
+        session = unopened()
+        await session.open()
+        await session.open()
+        await session.send(PING)
+        await session.close()
+
+    async def test_a_closed_session_does_not_reopen(self) -> None:
+        session = unopened()
+        await session.open()
+        await session.close()
+        with pytest.raises(ConfigurationError, match="the client is closed, and does not reopen"):
+            await session.open()
+
+    async def test_one_that_was_never_open_can_be_closed_and_looked_at(self) -> None:
+        session = unopened()
+        assert session.statistics().paused_until is None
+        await session.close()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await session.send(PING)
+
+    def test_another_loop_is_told_apart(self) -> None:
+        session = unopened()
+        asyncio.run(session.open())
+        with pytest.raises(ConfigurationError, match="opened in another event loop"):
+            asyncio.run(session.send(PING))
+        with pytest.raises(ConfigurationError, match="opened in another event loop"):
+            asyncio.run(session.open())
+        gc.collect()
+
+    async def test_one_that_failed_to_open_is_not_open(self) -> None:
+        class Broken(FakeCarrier):
+            async def open(self) -> None:
+                raise RuntimeError("no sockets today")
+
+        settings = Settings(credentials=StaticToken("static-token"), base_url="http://127.0.0.1")
+        session = Session(settings, Broken(Script()))
+        with pytest.raises(RuntimeError):
+            await session.open()
+        with pytest.raises(ConfigurationError, match="not open"):
+            await session.send(PING)
+
+
+class TestClosing:
+    @pytest.fixture(autouse=True)
+    def longest_jitter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("random.uniform", upper)
+
+    async def ended(self, session: Session, *tasks: "asyncio.Task[object]") -> list[type[object]]:
+        """Close; what became of calls that were under way, at once and without a task left behind."""
+        before = now()
+        await session.close()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert now() == before
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert (session.statistics().in_flight, session.statistics().waiting) == (0, 0)
+        return [type(result) for result in results]
+
+    async def test_it_may_be_done_twice(self) -> None:
+        async with session_over(FakeCarrier(Script())) as session:
+            assert await self.ended(session) == []
+            assert await self.ended(session) == []
+
+    async def test_it_ends_calls_that_wait_at_the_gate(self) -> None:
+        async with session_over(FakeCarrier(Script()), rate_limit=SLOW) as session:
+            await session.send(PING)
+            tasks = [await begun(session), await begun(session, TRIGGER)]
+            assert await self.ended(session, *tasks) == [ClientClosed] * 2
+
+    async def test_it_ends_calls_in_flight(self) -> None:
+        async with session_over(FakeCarrier(Script(), round_trip=9)) as session:
+            assert await self.ended(session, await begun(session)) == [ClientClosed]
+
+    async def test_a_trigger_in_flight_may_have_been_acted_on(self) -> None:
+        async with session_over(FakeCarrier(Script(), round_trip=9)) as session:
+            task = await begun(session, TRIGGER)
+            assert await self.ended(session, task) == [FateUnknown]
+        error = task.exception()
+        assert isinstance(error, FateUnknown)
+        assert isinstance(error.cause, ClientClosed)
+
+    @pytest.mark.parametrize("step", [(503, after("9")), ConnectionFailed("no route", sent=False)])
+    @pytest.mark.parametrize("request_", [PING, TRIGGER])
+    async def test_it_ends_calls_that_back_off(self, step: ConnectionFailed, request_: Request) -> None:
+        async with session_over(FakeCarrier(Script(step))) as session:
+            task = await begun(session, request_, after_=0.1)
+            assert await self.ended(session, task) == [ClientClosed]
+
+    @pytest.mark.parametrize("request_", [PING, TRIGGER])
+    async def test_it_ends_calls_that_wait_out_a_pause(self, request_: Request) -> None:
+        async with session_over(FakeCarrier(Script((429, after("9"))))) as session:
+            assert await self.ended(session, await begun(session, request_)) == [ClientClosed]
+
+    async def test_it_ends_calls_that_wait_for_a_token(self) -> None:
+        async with session_over(FakeCarrier(Script(), round_trip=9), credentials=DEMO) as session:
+            tasks = [await begun(session), await begun(session, TRIGGER)]
+            assert await self.ended(session, *tasks) == [ClientClosed] * 2
+
+    async def test_it_ends_calls_that_wait_for_an_object_of_the_callers(self) -> None:
+        class Vault:
+            async def token(self) -> Token:
+                await asyncio.sleep(9)
+                return Token("too late")
+
+        async with session_over(FakeCarrier(Script()), credentials=Vault()) as session:
+            assert await self.ended(session, await begun(session)) == [ClientClosed]
+
+    async def test_it_ends_calls_whose_token_request_backs_off(self) -> None:
+        carrier = FakeCarrier(Script(tokens=((503, after("9")),)))
+        async with session_over(carrier, credentials=DEMO) as session:
+            assert await self.ended(session, await begun(session)) == [ClientClosed]
+
+    async def test_it_ends_a_wait_for_nothing_but_a_token(self) -> None:
+        async with session_over(FakeCarrier(Script(), round_trip=9), credentials=DEMO) as session:
+            task: asyncio.Task[object] = asyncio.create_task(session.fetch_token())
+            await asyncio.sleep(1)
+            assert await self.ended(session, task) == [ClientClosed]
+
+    async def test_it_ends_a_renewal_that_nobody_waits_for(self) -> None:
+        async with session_over(FakeCarrier(Script(life=100), round_trip=9), credentials=DEMO) as session:
+            await session.send(PING)
+            await asyncio.sleep(75)
+            await session.send(PING)
+            assert len(asyncio.all_tasks()) == 1 + 1
+            assert await self.ended(session) == []
+
+    async def test_a_call_that_was_answered_in_the_same_turn_is_ended_or_answered(self) -> None:
+        async with session_over(FakeCarrier(Script(), round_trip=5)) as session:
+            task = await begun(session, after_=5)
+            (kind,) = await self.ended(session, task)
+            assert kind.__name__ in ("ClientClosed", "Response")
+
+    async def test_a_call_that_is_being_timed_out_is_not_ended_twice(self) -> None:
+        carrier = FakeCarrier(Script(), round_trip=9)
+        async with session_over(carrier, timeouts=Timeouts(total=5)) as session:
+            task: asyncio.Task[object] = asyncio.create_task(session.send(PING))
+            await asyncio.sleep(5)
+            assert (await self.ended(session, task))[0] in (ClientClosed, RequestTimeout)
+
+    async def test_a_cancelled_close_lets_go_of_everything_all_the_same(self) -> None:
+        async with session_over(FakeCarrier(Script(), round_trip=9), rate_limit=UNLIMITED) as session:
+            tasks = [await begun(session) for _ in range(3)]
+            closing = asyncio.create_task(session.close())
+            await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.wait([closing, *tasks])
+            assert await self.ended(session) == []
+        assert {type(task.exception()) for task in tasks} == {ClientClosed}
+
+    async def test_a_call_after_it_says_so(self) -> None:
+        async with session_over(FakeCarrier(Script())) as session:
+            await session.close()
+            for call in (session.send(PING), session.fetch_token()):
+                with pytest.raises(ConfigurationError, match="the client is closed"):
+                    await call
+
+    async def test_a_cancelled_caller_is_cancelled_and_not_closed(self) -> None:
+        async with session_over(FakeCarrier(Script(), round_trip=9)) as session:
+            task = await begun(session)
+            task.cancel()
+            await settled()
+            assert task.cancelled()

@@ -1,0 +1,87 @@
+"""A whole session over a real socket: what only shows when all parts are in place."""
+
+import pytest
+
+from backupify_async import (
+    APIError,
+    AuthenticationError,
+    BackupifyError,
+    ClientCredentials,
+    RateLimited,
+    RetryPolicy,
+    Settings,
+    TransportError,
+)
+from backupify_async.transport.exchange import Exchange
+from backupify_async.transport.session import Session
+from tests.stand_ins import http
+from tests.transport.scripted import PING
+from tests.transport.sockets import Server, serving
+
+TOKEN = http(200, b'{"access_token": "t0ken-of-the-server", "expires_in": "899"}')
+OK = http(200, b"[]")
+SECRET = "s3cret"
+
+
+async def failure(*answers: bytes | None, **options: int) -> tuple[BackupifyError, Server]:
+    """The error of one call to a server that answers so."""
+    async with serving(*answers) as server:
+        settings = Settings(
+            credentials=ClientCredentials("demo", SECRET),
+            base_url=server.base_url,
+            retry=RetryPolicy(attempts=1),
+            **options,  # type: ignore[arg-type]
+        )
+        session = Session(settings, Exchange(settings, None))
+        await session.open()
+        try:
+            with pytest.raises(BackupifyError) as caught:
+                await session.send(PING)
+        finally:
+            await session.close()
+    return caught.value, server
+
+
+async def test_a_redirect_is_an_error_that_shows_its_origin_only() -> None:
+    error, server = await failure(TOKEN, http(302, b"", "Location: https://evil.example/steal?x=1"))
+    assert type(error) is APIError
+    assert str(error) == (
+        "GET /v1/ping answered 302: a redirect to https://evil.example, which is not followed"
+    )
+    assert len(server.requests) == 2
+
+
+async def test_a_throttled_answer_of_the_stack_is_read() -> None:
+    error, _ = await failure(TOKEN, http(429, b"Retry later\n", "retry-after: 900"))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == 900
+
+
+async def test_a_token_that_the_server_echoes_is_not_shown() -> None:
+    error, _ = await failure(TOKEN, http(403, b'{"error": "t0ken-of-the-server may not"}'))
+    assert str(error) == 'GET /v1/ping answered 403: {"error": "[secret] may not"}'
+
+
+@pytest.mark.parametrize("body", [b"<html>s3cret</html>", b'{"secret": "s3cret"}', b""])
+async def test_a_token_endpoint_that_answers_something_else_is_named_without_it(body: bytes) -> None:
+    error, _ = await failure(http(200, body, "Content-Type: text/html"))
+    assert isinstance(error, AuthenticationError)
+    assert SECRET not in str(error) + repr(error)
+
+
+async def test_a_token_endpoint_that_redirects_gets_no_secret_anywhere_else() -> None:
+    async with serving(TOKEN) as elsewhere:
+        error, _ = await failure(http(307, b"", f"Location: {elsewhere.base_url}/oauth/token"))
+    assert isinstance(error, AuthenticationError)
+    assert elsewhere.requests == []
+
+
+async def test_a_token_endpoint_that_hangs_up_is_no_wrong_secret() -> None:
+    error, _ = await failure(Server.CLOSE)
+    assert isinstance(error, TransportError)
+    assert not isinstance(error, AuthenticationError)
+
+
+async def test_a_token_answer_over_the_cap_does_not_show_the_token() -> None:
+    error, _ = await failure(TOKEN, max_body_bytes=50)
+    assert "t0ken-of-the-server" not in str(error) + repr(error)

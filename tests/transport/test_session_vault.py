@@ -1,0 +1,53 @@
+"""Credentials that are an object of the caller's, with whatever it may do."""
+
+import asyncio
+
+import pytest
+
+from backupify_async import AuthenticationError, ConfigurationError, StaticToken, Token
+from tests.stand_ins import FakeCarrier, session_over
+from tests.transport.scripted import PING, Script, Vault, now
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_what_it_raises_is_named_by_its_type_only() -> None:
+    carrier = FakeCarrier(Script())
+    async with session_over(carrier, credentials=Vault(OSError("s3cret"))) as session:
+        with pytest.raises(AuthenticationError, match=r"^the credentials object raised OSError$"):
+            await session.send(PING)
+    assert carrier.sent == []
+
+
+async def test_an_error_of_this_library_passes_through() -> None:
+    async with session_over(FakeCarrier(Script()), credentials=Vault(ConfigurationError("x"))) as session:
+        with pytest.raises(ConfigurationError, match=r"^x$"):
+            await session.send(PING)
+
+
+@pytest.mark.parametrize("nonsense", [None, "token", StaticToken("x")])
+async def test_what_is_no_token_is_named_by_its_type(nonsense: object) -> None:
+    async with session_over(FakeCarrier(Script()), credentials=Vault(nonsense)) as session:
+        message = f"gave a {type(nonsense).__name__} instead of a Token"
+        with pytest.raises(AuthenticationError, match=message):
+            await session.send(PING)
+
+
+async def test_one_that_is_slow_is_waited_for() -> None:
+    carrier = FakeCarrier(Script())
+    async with session_over(carrier, credentials=Vault(Token("one"), takes=3)) as session:
+        await session.send(PING)
+    assert now() == 3
+
+
+async def test_a_life_that_is_no_number_is_no_raw_type_error() -> None:
+    token = Token("one", "899")
+    async with session_over(FakeCarrier(Script()), credentials=Vault(token)) as session:
+        assert (await session.send(PING)).status == 200
+
+
+async def test_one_that_cancels_itself_is_an_error_like_any_other() -> None:
+    vault = Vault(asyncio.CancelledError())
+    async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+        (error,) = await asyncio.gather(session.send(PING), return_exceptions=True)
+    assert isinstance(error, AuthenticationError)
