@@ -15,7 +15,7 @@ class Statistics:
         paused_until: Until when nobody sends, UTC; None where nothing is paused.
         requests: Requests sent, those for tokens and those sent again included.
         refused: Answers 429.
-        retried: Sendings that repeat a failed one.
+        retried: Sendings that repeat a failed one; after a 429, which `refused` counts, they are not counted.
         budget_left: Tokens left for retries.
         answered_from_memory: 404 answers to get-active taken for "idle" without a second look.
     """

@@ -19,6 +19,7 @@ from backupify_async.testing import Fault, RequestRecord, SimulatedBackupify, To
 from tests.resources.clients import client_of
 from tests.stand_ins import http
 
+pytestmark = pytest.mark.slow
 INSTANCES = 2000
 FAILED = {None, 429, 503}
 

@@ -90,8 +90,8 @@ class Outcomes(Generic[K, T]):
 
     @property
     def leftover(self) -> list[Outcome[K, T]]:
-        """Outcomes that came and were not handed out."""
-        return list(self._ready.values())
+        """Outcomes that came and were not handed out, in the order of their keys."""
+        return [self._ready[index] for index in sorted(self._ready)]
 
     @property
     def unfinished(self) -> list[K]:

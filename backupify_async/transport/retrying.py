@@ -9,7 +9,7 @@ import attrs
 from tenacity import AsyncRetrying, RetryCallState
 
 from backupify_async.config import RetryPolicy
-from backupify_async.errors import APIError, BackupifyError, TransportError
+from backupify_async.errors import APIError, BackupifyError, RateLimited, TransportError
 from backupify_async.transport.request import FateUnknown, Request, Response
 from backupify_async.transport.retry import (
     Again,
@@ -75,7 +75,7 @@ class Retrying:
         self._on_retry = on_retry
         self.budget = RetryBudget(policy.budget)
         self.retried = 0
-        """How many sendings repeated a failed one."""
+        """How many sendings repeated a failed one; those refused by a 429 are counted as refused."""
 
     async def run(self, call: Call, attempt: Callable[[], Awaitable[Response]]) -> Response:
         """Attempt a call. The first attempt runs bare: tenacity costs a success a tenth of a request.
@@ -143,7 +143,7 @@ class Retrying:
             call.sent_at = None
             call.last_cost = verdict.cost
             self.budget.spend(verdict.cost)
-            self.retried += 1
+            self.retried += not isinstance(error, RateLimited)
             self._on_retry(call, verdict.delay, error)
         elif isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError):
             error.gave_up = verdict.reason

@@ -90,7 +90,7 @@ class TestA429:
         policy = RetryPolicy(attempts=1, budget=0)
         async with session_over(carrier, rate_limit=UNLIMITED, retry=policy) as session:
             await session.send(asked)
-            assert (session.statistics().refused, session.statistics().retried) == (20, 20)
+            assert (session.statistics().refused, session.statistics().retried) == (20, 0)
         assert carrier.times == list(range(21))
 
     async def test_one_call_goes_on_being_refused_for_max_throttled_only(self) -> None:
@@ -234,7 +234,7 @@ class TestStatistics:
             await asyncio.sleep(1)
             statistics = session.statistics()
             await asyncio.gather(*calls)
-        assert (statistics.requests, statistics.refused, statistics.retried) == (3, 1, 2)
+        assert (statistics.requests, statistics.refused, statistics.retried) == (3, 1, 1)
         assert statistics.paused_until is not None
         assert statistics.budget_left == 495
 

@@ -1,0 +1,157 @@
+"""The commands and their options."""
+
+from functools import partial
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from backupify_async.cli import examples, operations
+from backupify_async.cli.ids import choose
+from backupify_async.cli.interrupts import run_command
+from backupify_async.cli.listing import Choice, list_instances
+from backupify_async.cli.options import (
+    CALL_DEFAULTS,
+    CONSENT,
+    OUTPUT,
+    SWEEP_DEFAULTS,
+    WHICH,
+    CallOptions,
+    Flag,
+    SweepOptions,
+    above_zero,
+    from_one_up,
+    from_zero_up,
+    port_number,
+    possible_id,
+    whole,
+)
+from backupify_async.cli.sweep import Operation, T, sweep
+from backupify_async.cli.triggers import Consent
+from backupify_async.version import __version__
+
+InstanceIds = Annotated[
+    str, Parameter(group=WHICH, help="Instance ids; behind -- also such that begin with -.")
+]
+
+
+def _usage(command: str) -> str:
+    return f"Usage: backupify {command} [OPTIONS] IDS... | --ids-file FILE | --all"
+
+
+app = App(
+    name="backupify",
+    help=examples.PROGRAM,
+    help_format="plaintext",
+    help_epilogue=f"{examples.MAIN}\n\n{examples.EXIT_CODES}",
+    version=__version__,
+    version_flags="--version",
+)
+
+
+@app.command(help_epilogue=examples.DEMO, sort_key=0)
+def demo() -> int:
+    """Show what it does, on a simulated server with a rate limit and faults. Needs no credentials."""
+    # The server is heavy to load, and no other command needs it.
+    from backupify_async.cli.demo import demonstrate  # noqa: PLC0415
+
+    return run_command(demonstrate)
+
+
+@app.command(name="list", usage=_usage("list"), help_epilogue=examples.LIST, sort_key=1)
+def list_(
+    *ids: InstanceIds,
+    limit: Annotated[
+        int | None,
+        Parameter(
+            group=OUTPUT,
+            converter=whole,
+            validator=from_one_up,
+            help="So many backups of each instance at most.",
+        ),
+    ] = None,
+    options: SweepOptions = SWEEP_DEFAULTS,
+) -> int:
+    """List all backups of each instance, one row per backup, ascending by id."""
+    return _sweep(operations.listing(limit), ids, options)
+
+
+@app.command(usage=_usage("active"), help_epilogue=examples.ACTIVE, sort_key=2)
+def active(*ids: InstanceIds, options: SweepOptions = SWEEP_DEFAULTS) -> int:
+    """Show the backup that runs now on each instance, one row per instance, idle ones too."""
+    return _sweep(operations.active(), ids, options)
+
+
+@app.command(usage=_usage("latest"), help_epilogue=examples.LATEST, sort_key=3)
+def latest(*ids: InstanceIds, options: SweepOptions = SWEEP_DEFAULTS) -> int:
+    """Show the newest backup of each instance, one row per instance."""
+    return _sweep(operations.latest(), ids, options)
+
+
+@app.command(usage=_usage("trigger"), help_epilogue=examples.TRIGGER, sort_key=4)
+def trigger(
+    *ids: InstanceIds,
+    yes: Annotated[
+        bool, Flag, Parameter(group=CONSENT, alias="-y", help="Do not ask, also for more than one instance.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        Flag,
+        Parameter(group=CONSENT, help="Start nothing: look what runs now, and say what would be done."),
+    ] = False,
+    options: SweepOptions = SWEEP_DEFAULTS,
+) -> int:
+    """Start a backup of each instance now, one row per instance, and never two of one.
+
+    A backup that runs already goes on, and is no failure. A trigger whose answer
+    was lost is not sent again: its instance is named on stderr, for its backup may
+    or may not have started.
+    """
+    if dry_run:
+        return _sweep(operations.pretended_triggering(), ids, options)
+    consent = Consent(choose(ids, options.ids_file, everything=options.all), yes=yes)
+    consent.require_somebody_to_ask()
+    return _sweep(operations.triggering(consent), ids, options)
+
+
+@app.command(help_epilogue=examples.INSTANCES, sort_key=5)
+def instances(
+    *,
+    definition: Annotated[
+        str | None,
+        Parameter(
+            group=WHICH, validator=possible_id, metavar="ID", help="Only those of this backup definition."
+        ),
+    ] = None,
+    customer: Annotated[
+        str | None, Parameter(group=WHICH, validator=possible_id, metavar="ID", help="Only this customer's.")
+    ] = None,
+    options: CallOptions = CALL_DEFAULTS,
+) -> int:
+    """List the instances that the credentials may see, one row per instance."""
+    return run_command(partial(list_instances, choice=Choice(definition, customer), options=options))
+
+
+@app.command(help_epilogue=examples.SIMULATE, sort_key=6)
+def simulate(
+    *,
+    port: Annotated[int, Parameter(converter=whole, validator=port_number)] = 8099,
+    instances: Annotated[int, Parameter(converter=whole, validator=from_zero_up)] = 200,
+    rate: Annotated[float | None, Parameter(validator=above_zero)] = None,
+    seed: Annotated[int, Parameter(converter=whole)] = 1,
+) -> int:
+    """Serve a simulated Backupify on this machine until Ctrl-C, and print the environment to use it.
+
+    Args:
+        port: Where to listen; 0 takes a free one.
+        instances: How many instances it has.
+        rate: Calls a second that it allows, as a token bucket; by default it has no limit.
+        seed: Of all that is random in it.
+    """
+    from backupify_async.cli.simulate import simulate as serve  # noqa: PLC0415 - as above
+
+    return run_command(partial(serve, port=port, instances=instances, rate=rate, seed=seed))
+
+
+def _sweep(operation: Operation[T], ids: tuple[str, ...], options: SweepOptions) -> int:
+    source = choose(ids, options.ids_file, everything=options.all)
+    return run_command(partial(sweep, operation=operation, ids=source, options=options))

@@ -1,0 +1,60 @@
+"""What `--help` shows beside the options."""
+
+PROGRAM = """List, watch and trigger backups across many Backupify instances at once.
+
+Credentials come from the environment, never from the command line, where every user of the machine could \
+read them: BACKUPIFY_CLIENT_ID and BACKUPIFY_CLIENT_SECRET (or BACKUPIFY_CLIENT_SECRET_FILE), or \
+BACKUPIFY_TOKEN; and BACKUPIFY_BASE_URL where it is not https://api.backupify.com."""
+
+EXIT_CODES = """Exit codes:
+
+  0    all well; a backup that ran already is well
+  1    some instances failed: each is named on stderr, with its reason
+  2    usage or configuration
+  3    authentication
+  130  ended by Ctrl-C; 143 by SIGTERM; 141 by a closed pipe (| head)"""
+
+
+def examples(*lines: str) -> str:
+    """A command's examples, as its help shows them."""
+    return "\n".join(["Examples:", "", *(f"  {line}" for line in lines)])
+
+
+MAIN = examples(
+    "backupify demo                                  # no credentials needed",
+    "backupify list 42 43",
+    "backupify active --all",
+    "backupify latest --ids-file ids.txt --output csv > latest.csv",
+    "backupify trigger --ids-file ids.txt --dry-run",
+)
+DEMO = examples("backupify demo")
+LIST = examples(
+    "backupify list 42",
+    "backupify list 42 43 --limit 5",
+    "backupify list --all --output jsonl | gzip > backups.jsonl.gz",
+)
+ACTIVE = examples(
+    "backupify active 42 43",
+    "backupify active --all --output jsonl | jq 'select(.state == \"active\")'",
+    "backupify active --ids-file ids.txt --rate 20 --concurrency 64",
+)
+LATEST = examples(
+    "backupify latest --all",
+    "backupify latest --all --output csv --quiet > latest.csv",
+    "backupify instances --customer 7 -o jsonl | jq .id | backupify latest --ids-file -",
+)
+TRIGGER = examples(
+    "backupify trigger 42",
+    "backupify trigger 42 43 44                      # asks first",
+    "backupify trigger --ids-file ids.txt --dry-run  # says what it would do",
+    "backupify trigger --ids-file ids.txt --yes      # does not ask: for scripts",
+)
+INSTANCES = examples(
+    "backupify instances",
+    "backupify instances --customer 7",
+    "backupify instances --definition 3 --output csv > instances.csv",
+)
+SIMULATE = examples(
+    "backupify simulate                              # prints what to export",
+    "backupify simulate --port 0 --instances 5000 --rate 50",
+)

@@ -1,0 +1,64 @@
+"""Exit codes, and the exception that ends a command with one."""
+
+from enum import IntEnum
+
+from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
+
+
+class ExitCode(IntEnum):
+    """What a command's end says to whoever called it."""
+
+    ALL_WELL = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    AUTHENTICATION = 3
+    OWN_FAULT = 70  # EX_SOFTWARE of sysexits.h: a fault in this program
+    INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+    CLOSED_PIPE = 141  # 128 + SIGPIPE: what a shell says of `yes | head -1`
+    TERMINATED = 143  # 128 + SIGTERM
+
+
+_GRAVEST_FIRST = (
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+    ExitCode.CLOSED_PIPE,
+    ExitCode.AUTHENTICATION,
+    ExitCode.USAGE,
+    ExitCode.SOME_FAILED,
+    ExitCode.ALL_WELL,
+)
+
+
+class Exit(Exception):
+    """Ends a command.
+
+    Args:
+        code: With this exit code.
+        message: And this line on stderr; none where it is empty.
+    """
+
+    def __init__(self, code: ExitCode, message: str = "") -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+
+def gravest(*codes: ExitCode) -> ExitCode:
+    """The code to exit with where several hold."""
+    return min(codes, key=_GRAVEST_FIRST.index)
+
+
+def code_of(error: BaseException) -> ExitCode:
+    """The code that an error of the library asks for."""
+    match error:
+        case AuthenticationError():
+            return ExitCode.AUTHENTICATION
+        case ConfigurationError():
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.SOME_FAILED
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed; of an error that is none of the library's, only its kind: no secret in it."""
+    return str(error) if isinstance(error, BackupifyError) else f"unexpected {type(error).__name__}"

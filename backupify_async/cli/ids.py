@@ -1,0 +1,262 @@
+"""Where the ids of a sweep come from: the command line, a file, or the server."""
+
+import codecs
+import os
+import re
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+
+from backupify_async.cli.exits import Exit, ExitCode, code_of, reason
+from backupify_async.cli.text import count
+from backupify_async.cli.threads import DaemonThread
+from backupify_async.client import BackupifyClient
+from backupify_async.errors import BackupifyError
+from backupify_async.fleet.fleet import InstanceId
+from backupify_async.transport.request import identifier
+
+STDIN = "-"
+
+_CHUNK = 65_536
+_LONGEST_LINE = 4_096
+_NUMBER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
+_PER_PAGE = 100  # a server may give fewer; all ids are wanted, so the more at once the better
+
+
+class Ids(Protocol):
+    """Where ids come from."""
+
+    @property
+    def total(self) -> int | None:
+        """How many there are, as far as that is known by now."""
+        ...
+
+    def read(self, client: BackupifyClient, /) -> AsyncIterator[InstanceId] | Iterable[InstanceId]:
+        """The ids, read as they are wanted.
+
+        Raises:
+            Exit: They cannot be read, or one of them is none.
+        """
+        ...
+
+    async def number(self, client: BackupifyClient, /) -> int | None:
+        """How many there are, where that can be known before the sweep begins.
+
+        Raises:
+            Exit: They cannot be read, or one of them is none.
+            BackupifyError: The server does not say.
+        """
+        ...
+
+    def describe(self, number: int | None, /) -> str:
+        """What they are, for a question: "3 instances"."""
+        ...
+
+
+def choose(given: tuple[str, ...], ids_file: str | None, *, everything: bool) -> Ids:
+    """The one source of ids that was named.
+
+    Raises:
+        Exit: None was, or two; or one cannot be used.
+    """
+    named = [given != (), ids_file is not None, everything]
+    if sum(named) != 1:
+        problem = "no instances" if not any(named) else "instances named in two ways"
+        raise Exit(ExitCode.USAGE, f"{problem}: give ids, or --ids-file FILE, or --all")
+    if everything:
+        return AllIds()
+    if ids_file is not None:
+        return _file_ids(ids_file)
+    return GivenIds(tuple(_given_id(text) for text in given))
+
+
+def read_id(text: str) -> InstanceId:
+    """An id as a person writes it: an int where it is written as one, so that JSON has it as the server does.
+
+    Raises:
+        ValueError: It cannot be an id.
+    """
+    instance_id: InstanceId = int(text) if _NUMBER.fullmatch(text) else text
+    identifier(instance_id)
+    return instance_id
+
+
+def _given_id(text: str) -> InstanceId:
+    try:
+        return read_id(text)
+    except ValueError as error:
+        raise Exit(ExitCode.USAGE, f"no instance id: {error}") from None
+
+
+def _file_ids(path: str) -> "FileIds":
+    if path == STDIN:
+        return FileIds(path, rereadable=False)
+    file = Path(path)
+    if file.is_dir() or not file.exists():
+        problem = "is a directory" if file.is_dir() else "does not exist"
+        raise Exit(ExitCode.USAGE, f"--ids-file: {path} {problem}")
+    return FileIds(path, rereadable=file.is_file())
+
+
+@attrs.frozen
+class GivenIds:
+    """Ids of the command line."""
+
+    ids: tuple[InstanceId, ...]
+
+    @property
+    def total(self) -> int | None:
+        """How many they are."""
+        return len(self.ids)
+
+    def read(self, _client: BackupifyClient, /) -> Iterable[InstanceId]:
+        """The ids."""
+        return self.ids
+
+    async def number(self, _client: BackupifyClient, /) -> int | None:
+        """How many they are."""
+        return len(self.ids)
+
+    def describe(self, _number: int | None, /) -> str:
+        """How many they are, in words."""
+        return count(len(self.ids), "instance")
+
+
+@attrs.define
+class AllIds:
+    """All instances that the credentials may see, page by page.
+
+    Attributes:
+        total: How many they are, as the page says that was read last.
+    """
+
+    total: int | None = None
+
+    async def read(self, client: BackupifyClient, /) -> AsyncIterator[InstanceId]:
+        """The ids, in the server's order.
+
+        Raises:
+            Exit: The list breaks off.
+        """
+        try:
+            async for page in client.instances.list(per_page=_PER_PAGE).pages():
+                self.total = page.total
+                for instance in page.items:
+                    yield instance.id
+        except BackupifyError as error:
+            raise Exit(code_of(error), f"the list of all instances broke off: {reason(error)}") from error
+
+    async def number(self, client: BackupifyClient, /) -> int | None:
+        """How many the server says that there are.
+
+        Raises:
+            BackupifyError: It does not answer.
+        """
+        pages = client.instances.list(per_page=_PER_PAGE).pages()
+        try:
+            page = await anext(pages)
+        finally:
+            await pages.aclose()
+        return len(page.items) if page.total is None and "next" not in page.links else page.total
+
+    def describe(self, number: int | None, /) -> str:
+        """All, and how many they are."""
+        return "all instances" if number is None else f"all {count(number, 'instance')}"
+
+
+@attrs.frozen
+class FileIds:
+    """Ids in a file, or in what comes by stdin: one a line, with blank lines and `#` comments between.
+
+    Attributes:
+        path: Where it is, or "-".
+        rereadable: Whether it can be read twice: it is no stdin and no pipe.
+    """
+
+    path: str
+    rereadable: bool
+    total: None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return "stdin" if self.path == STDIN else self.path
+
+    async def read(self, _client: BackupifyClient, /) -> AsyncIterator[InstanceId]:
+        """The ids, read as they are wanted, off the event loop.
+
+        Raises:
+            Exit: It cannot be read, or a line is no id; the message names the line.
+        """
+        number = 0
+        try:
+            async for line in read_lines(self.path):
+                number += 1
+                text = _text(line, first=number == 1)
+                if text:
+                    yield _id_on_a_line(text)
+        except OSError as error:
+            raise Exit(ExitCode.USAGE, f"{self.name}: {error.strerror}") from None
+        except ValueError as error:
+            raise Exit(ExitCode.USAGE, f"{self.name}, line {number}: {error}") from None
+
+    async def number(self, client: BackupifyClient, /) -> int | None:
+        """How many there are: read once before the sweep, which also finds a bad line before it begins."""
+        if not self.rereadable:
+            return None
+        return len([None async for _ in self.read(client)])
+
+    def describe(self, number: int | None, /) -> str:
+        """How many, as far as that is known, and from where."""
+        known = "the instances" if number is None else count(number, "instance")
+        return f"{known} named in {self.name}" + (" (how many, it does not say)" if number is None else "")
+
+
+def _text(line: bytes, *, first: bool) -> str:
+    """What stands on a line, without white space around it and without a comment.
+
+    Raises:
+        ValueError: It is no UTF-8, or far too long.
+    """
+    if len(line) > _LONGEST_LINE:
+        raise ValueError(f"longer than {_LONGEST_LINE} bytes")
+    try:
+        text = line.removeprefix(codecs.BOM_UTF8 if first else b"").decode()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+    text = text.strip(" \t\r")
+    return "" if text.startswith("#") else re.sub(r"[ \t]+#.*", "", text)
+
+
+def _id_on_a_line(text: str) -> InstanceId:
+    if len(text.split()) != 1:
+        raise ValueError(f"one id a line, not {text!r}")
+    return read_id(text)
+
+
+async def read_lines(path: str) -> AsyncIterator[bytes]:
+    """The lines of a file or of stdin, without their ends, read in a thread.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    thread = DaemonThread("ids")
+    descriptor = 0
+    try:
+        if path != STDIN:
+            descriptor = await thread.call(os.open, path, os.O_RDONLY)
+        rest = b""
+        while chunk := await thread.call(os.read, descriptor, _CHUNK):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield line
+            if len(rest) > _LONGEST_LINE:
+                yield rest  # no end in sight; whoever reads ids refuses it
+        if rest:
+            yield rest
+    finally:
+        if descriptor:
+            thread.submit(os.close, descriptor)
+        thread.close()

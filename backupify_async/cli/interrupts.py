@@ -1,0 +1,77 @@
+"""Runs a command in an event loop, and ends it in good order when somebody wants that."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+
+from backupify_async.cli.exits import Exit, ExitCode, gravest
+
+_SIGNALS = {
+    signal.SIGINT: (ExitCode.INTERRUPTED, "interrupted"),
+    signal.SIGTERM: (ExitCode.TERMINATED, "terminated"),
+}
+
+
+class Stop:
+    """A request to end a command early: by a signal, or because nobody reads its output.
+
+    Args:
+        task: Is cancelled at the first request; those that follow change nothing, for ending takes no time.
+
+    Attributes:
+        code: The exit code that the first request asks for; None while there is none.
+        message: What is to be said about it.
+    """
+
+    def __init__(self, task: "asyncio.Task[object] | None") -> None:
+        self._task = task
+        self.code: ExitCode | None = None
+        self.message = ""
+
+    def request(self, code: ExitCode, message: str = "") -> None:
+        """End the command."""
+        if self.code is None and self._task is not None:
+            self.code, self.message = code, message
+            self._task.cancel()
+
+    def take_over(self) -> bool:
+        """Whether a cancellation just caught was ours; if it was, the task may go on and clean up."""
+        if self.code is None or self._task is None:
+            return False
+        self._task.uncancel()
+        return True
+
+    def forget(self) -> None:
+        """Let the request be no reason for an exit code: being stopped is how this command ends."""
+        self.code, self._task = None, None
+
+
+def run_command(command: Callable[[Stop], Awaitable[ExitCode]]) -> ExitCode:
+    """Run a command; Ctrl-C and SIGTERM cancel it.
+
+    Raises:
+        Exit: The command ended so, or was stopped before it could say anything itself.
+    """
+    return asyncio.run(_watched(command))
+
+
+async def _watched(command: Callable[[Stop], Awaitable[ExitCode]]) -> ExitCode:
+    stop = Stop(asyncio.current_task())
+    loop = asyncio.get_running_loop()
+    watched = []
+    for number, (code, message) in _SIGNALS.items():
+        with contextlib.suppress(NotImplementedError):  # on Windows asyncio.run itself sees to Ctrl-C
+            loop.add_signal_handler(number, stop.request, code, message)
+            watched.append(number)
+    try:
+        code = await command(stop)
+        await asyncio.sleep(0)  # where a request came in the command's last step, it is raised here
+        return code if stop.code is None else gravest(code, stop.code)
+    except asyncio.CancelledError:
+        if not stop.take_over() or stop.code is None:
+            raise
+        raise Exit(stop.code, stop.message) from None
+    finally:
+        for number in watched:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,148 @@
+"""The options that several commands share."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
+import attrs
+from cyclopts import Group, Parameter, Token
+
+from backupify_async.cli.rows import Format
+from backupify_async.config import RateLimit, SettingsOptions, Timeouts
+from backupify_async.transport.request import identifier
+
+WHICH = Group("Which instances", sort_key=1)
+CONSENT = Group("Consent", sort_key=2)
+OUTPUT = Group("Output", sort_key=3)
+PACE = Group("Pace", sort_key=4)
+
+_PLACES = 64  # the library's own default of requests in flight; more are asked for only by --concurrency
+
+
+def above_zero(_type: object, value: float | None) -> None:
+    """Refuse a number that is not finite and above 0.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise ValueError("It must be a number above 0.")
+
+
+def from_one_up(_type: object, value: int | None) -> None:
+    """Refuse a count below 1.
+
+    Raises:
+        ValueError: It is below 1.
+    """
+    if value is not None and value < 1:
+        raise ValueError("It must be a whole number from 1 up.")
+
+
+def from_zero_up(_type: object, value: int) -> None:
+    """Refuse a count below 0.
+
+    Raises:
+        ValueError: It is below 0.
+    """
+    if value < 0:
+        raise ValueError("It must be a whole number from 0 up.")
+
+
+def port_number(_type: object, value: int) -> None:
+    """Refuse a number that is no port.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not 0 <= value < 65_536:
+        raise ValueError("It must be a port, from 0 to 65535.")
+
+
+def possible_id(_type: object, value: str | None) -> None:
+    """Refuse what can be no id.
+
+    Raises:
+        ValueError: It cannot be one.
+    """
+    if value is not None:
+        identifier(value)
+
+
+def whole(_type: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number; cyclopts by itself cuts 1.5 down to 1.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return int(tokens[0].value)
+
+
+Flag = Parameter(negative="", show_default=False)
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class CallOptions:
+    """The options of every command that talks to the API."""
+
+    output: Annotated[
+        Format, Parameter(group=OUTPUT, alias="-o", help="A table for people, jsonl or csv for programs.")
+    ] = "table"
+    quiet: Annotated[
+        bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")
+    ] = False
+    rate: Annotated[
+        float | None,
+        Parameter(group=PACE, validator=above_zero, help="Calls a second at most.  [default: 10]"),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        Parameter(
+            group=PACE,
+            validator=above_zero,
+            help="Seconds for one call, over all its attempts and waits.  [default: no limit]",
+        ),
+    ] = None
+
+    def settings(self, concurrency: int = 1) -> SettingsOptions:
+        """What the client is told of them."""
+        settings = SettingsOptions(
+            timeouts=Timeouts(total=self.timeout), max_concurrency=max(_PLACES, concurrency)
+        )
+        if self.rate is not None:
+            # A slow rate that began with a burst of ten would not be the rate that was asked for.
+            settings["rate_limit"] = RateLimit(per_second=self.rate, burst=min(10, max(1, round(self.rate))))
+        return settings
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class SweepOptions(CallOptions):
+    """The options of every command that goes over many instances."""
+
+    ids_file: Annotated[
+        str | None,
+        Parameter(
+            group=WHICH,
+            allow_leading_hyphen=True,
+            metavar="FILE",
+            help="Read the ids from a file, one a line; from stdin, if FILE is -. "
+            "Blank lines and # comments are skipped.",
+        ),
+    ] = None
+    all: Annotated[bool, Flag, Parameter(group=WHICH, help="All instances that the credentials may see.")] = (
+        False
+    )
+    ordered: Annotated[
+        bool,
+        Flag,
+        Parameter(group=OUTPUT, help="Rows in the order of the ids; a slow one holds up the rest."),
+    ] = False
+    concurrency: Annotated[
+        int, Parameter(group=PACE, converter=whole, validator=from_one_up, help="How many instances at once.")
+    ] = 32
+
+
+CALL_DEFAULTS = CallOptions()
+SWEEP_DEFAULTS = SweepOptions()

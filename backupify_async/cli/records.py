@@ -1,0 +1,73 @@
+"""Rows of what the library answers: which columns there are, and what stands in them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backupify_async.cli.rows import Column, Row, Shape
+from backupify_async.fleet.fleet import InstanceId
+from backupify_async.models import Backup, BackupInstance, TriggerResult
+
+_ID, _DATE = 11, 20  # columns on the screen: "instance_id", "2026-11-20 03:15:00Z"
+_BACKUP_DATES = ("created_at", "started_at", "completed_at", "updated_at")
+_NO_EXTRA: Mapping[str, Any] = {}
+
+
+def _backups(state_width: int, *spare: str) -> Shape:
+    columns = [Column("instance_id", _ID), Column("state", state_width)]
+    columns += [Column("backup_id", _ID), Column("status", 10)]
+    columns += [Column(name, _DATE) for name in _BACKUP_DATES]
+    return Shape(tuple(columns), spare)
+
+
+# Where the state is the status, a narrow table says it once; of a backup that runs, nobody misses its end.
+LISTED = _backups(10, "status", "updated_at", "created_at", "completed_at")
+RUNNING = _backups(14, "completed_at", "updated_at", "created_at", "status")
+INSTANCES = Shape(
+    (
+        Column("id", _ID),
+        Column("customer_id", _ID),
+        Column("backup_definition_id", 20),
+        Column("backup_frequency", 16),
+        Column("created_at", _DATE),
+        Column("updated_at", _DATE),
+    ),
+    ("updated_at", "backup_frequency", "created_at"),
+)
+
+
+def backup_row(instance_id: InstanceId, state: str, backup: Backup | None) -> Row:
+    """A row about an instance, and one of its backups if there is one."""
+    return {
+        "instance_id": instance_id,
+        "state": state,
+        "backup_id": None if backup is None else backup.id,
+        "status": None if backup is None else backup.status,
+        **{name: None if backup is None else getattr(backup, name) for name in _BACKUP_DATES},
+        "extra": _NO_EXTRA if backup is None else dict(backup.extra),
+    }
+
+
+def listed_rows(instance_id: InstanceId, backups: list[Backup]) -> list[Row]:
+    """A row for each backup of an instance."""
+    return [backup_row(instance_id, backup.status or "unknown", backup) for backup in backups]
+
+
+def latest_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:
+    """An instance's newest backup."""
+    state = "none" if backup is None else backup.status or "unknown"
+    return [backup_row(instance_id, state, backup)]
+
+
+def active_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:
+    """What runs on an instance."""
+    return [backup_row(instance_id, "idle" if backup is None else "active", backup)]
+
+
+def triggered_rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
+    """What became of a trigger."""
+    return [backup_row(instance_id, result.kind.value, result.backup)]
+
+
+def instance_row(instance: BackupInstance) -> Row:
+    """A row about an instance itself."""
+    return {**{name: getattr(instance, name) for name in INSTANCES.names}, "extra": dict(instance.extra)}

@@ -1,0 +1,222 @@
+"""Runs a command over many instances: ids in, rows out, every instance accounted for."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+import attrs
+
+from backupify_async.cli.exits import Exit, ExitCode, code_of, gravest, reason
+from backupify_async.cli.ids import Ids
+from backupify_async.cli.interrupts import Stop
+from backupify_async.cli.options import CallOptions, SweepOptions
+from backupify_async.cli.output import Output
+from backupify_async.cli.progress import Tally
+from backupify_async.cli.rows import Row, Shape, Writer, writer
+from backupify_async.cli.text import count
+from backupify_async.client import BackupifyClient
+from backupify_async.errors import (
+    AmbiguousTrigger,
+    AuthenticationError,
+    BackupifyError,
+    ConfigurationError,
+    DuplicateInstance,
+    FanOutAborted,
+)
+from backupify_async.events import EventHook
+from backupify_async.fleet.fan_out import FanOut
+from backupify_async.fleet.fleet import Fleet, InstanceId
+from backupify_async.fleet.outcomes import Outcome
+from backupify_async.fleet.streaming import Outcomes
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Operation(Generic[T]):
+    """What is done to each instance.
+
+    Attributes:
+        command: The command's name.
+        shape: The columns of its rows.
+        begin: Begins it over a fleet, with its outcomes in the order of the ids or not.
+        rows: The rows of one instance's answer.
+        found: What an answer counts as in the summary: how many of what.
+        agree: Asked before the sweep begins, once there is a token; raises `Exit` to prevent it.
+        cut_off: Says what matters about instances that were begun and cut off; None where nothing does.
+        on_event: The client's hook.
+    """
+
+    command: str
+    shape: Shape
+    begin: Callable[[Fleet, bool], FanOut[InstanceId, T]]
+    rows: Callable[[InstanceId, T], list[Row]]
+    found: Callable[[list[Row]], tuple[str, int]] = lambda rows: (str(rows[0]["state"]), 1)
+    agree: Callable[[BackupifyClient], Awaitable[None]] | None = None
+    cut_off: Callable[[Sequence[InstanceId]], list[str]] | None = None
+    on_event: EventHook | None = None
+
+
+@attrs.frozen
+class Desk:
+    """What a command works with.
+
+    Attributes:
+        client: The client, which has its token.
+        output: Where its words go.
+        writer: Makes text of its rows.
+        tally: Counts what it does.
+        quiet: Whether nobody wants to know how far it is.
+    """
+
+    client: BackupifyClient
+    output: Output
+    writer: Writer
+    tally: Tally
+    quiet: bool
+
+    async def begin(self) -> None:
+        """Write the header, and show from now on how far it is."""
+        self.tally.begin()
+        if not self.quiet:
+            self.output.show(self.tally.status)
+        await self.output.rows(self.writer.header().encode())
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Write rows."""
+        await self.output.rows(self.writer.write(rows).encode("utf-8", "backslashreplace"))
+
+
+@asynccontextmanager
+async def desk(
+    stop: Stop,
+    command: str,
+    shape: Shape,
+    options: CallOptions,
+    *,
+    concurrency: int = 1,
+    on_event: EventHook | None = None,
+) -> AsyncIterator[Desk]:
+    """Client, token and output of a command, and its summary at the end.
+
+    Raises:
+        Exit: There is no token to be had, or the settings cannot work.
+    """
+    client = _client(options, concurrency, on_event)
+    async with Output(stop, sys.stdout, sys.stderr) as output, client:
+        await fetch_token(client, options.timeout)
+        tally = Tally(command, client.statistics)
+        yield Desk(client, output, _writer(options, shape), tally, quiet=options.quiet)
+        if not options.quiet and stop.code is not ExitCode.CLOSED_PIPE:
+            output.say(tally.summary())
+
+
+def _client(options: CallOptions, concurrency: int, on_event: EventHook | None) -> BackupifyClient:
+    try:
+        return BackupifyClient.from_env(os.environ, on_event=on_event, **options.settings(concurrency))
+    except ConfigurationError as error:
+        hint = "; `backupify demo` needs none" if str(error).startswith("no credentials") else ""
+        raise Exit(ExitCode.USAGE, f"{error}{hint}") from None
+
+
+async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109 - the library's
+    """Get the token before the sweep begins: a wrong secret is asked about once, not once an instance.
+
+    Raises:
+        Exit: There is none to be had.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            await client.fetch_token()
+    except TimeoutError:
+        raise Exit(ExitCode.SOME_FAILED, f"no token: none came in {timeout:g} s") from None
+    except AuthenticationError as error:
+        raise Exit(ExitCode.AUTHENTICATION, f"not let in: {error}") from None
+    except BackupifyError as error:
+        raise Exit(code_of(error), f"no token: {error}") from None
+
+
+def _writer(options: CallOptions, shape: Shape) -> Writer:
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if on_terminal else None
+    colour = on_terminal and "NO_COLOR" not in os.environ
+    return writer(options.output, shape, width, colour=colour)
+
+
+async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: SweepOptions) -> ExitCode:
+    """Do something to each instance.
+
+    Raises:
+        Exit: It could not begin.
+    """
+    async with desk(
+        stop,
+        operation.command,
+        operation.shape,
+        options,
+        concurrency=options.concurrency,
+        on_event=operation.on_event,
+    ) as at:
+        if operation.agree is not None:
+            await operation.agree(at.client)
+        at.tally.total = lambda: ids.total
+        await at.begin()
+        fleet = at.client.fleet(ids.read(at.client), concurrency=options.concurrency)
+        await stream(stop, operation, operation.begin(fleet, options.ordered), at)
+    return at.tally.code
+
+
+async def stream(stop: Stop, operation: Operation[T], fan_out: FanOut[InstanceId, T], at: Desk) -> None:
+    """Stream a fan-out's outcomes to the desk, however it ends."""
+    outcomes: Outcomes[InstanceId, T] | None = None
+    try:
+        async with fan_out as outcomes:
+            async for outcome in outcomes:
+                await _account(operation, outcome, at)
+    except asyncio.CancelledError:
+        if outcomes is None or not stop.take_over():
+            raise
+        for outcome in outcomes.leftover:
+            await _account(operation, outcome, at)
+        if stop.message:
+            at.output.say(stop.message)
+        _say_cut_off(stop, operation, outcomes.unfinished, at)
+    except FanOutAborted as aborted:
+        at.output.say(str(aborted))
+        at.tally.code = gravest(at.tally.code, ExitCode.SOME_FAILED)
+    except Exit as exit_:  # the ids broke off
+        at.output.say(exit_.message)
+        at.tally.code = gravest(at.tally.code, exit_.code)
+
+
+def _say_cut_off(stop: Stop, operation: Operation[T], unfinished: Sequence[InstanceId], at: Desk) -> None:
+    if not unfinished:
+        return
+    if operation.cut_off is not None:
+        for line in operation.cut_off(unfinished):
+            at.output.say(line)
+    elif stop.code is not ExitCode.CLOSED_PIPE:  # which is to be quiet
+        at.output.say(f"{count(len(unfinished), 'instance')} cut off in the midst")
+
+
+async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at: Desk) -> None:
+    if outcome.error is not None:
+        at.tally.fail(outcome.error)
+        at.output.say(failure_line(outcome.key, outcome.error))
+        return
+    rows = operation.rows(outcome.key, outcome.value)  # type: ignore[arg-type] # it succeeded: it is a T
+    at.tally.succeeded += 1
+    what, number = operation.found(rows)
+    at.tally.found[what] += number
+    await at.write(rows)
+
+
+def failure_line(instance_id: InstanceId, error: BaseException) -> str:
+    """One line that names an instance and why it failed."""
+    if isinstance(error, AmbiguousTrigger | DuplicateInstance):
+        return str(error)  # which names the instance already
+    return f"instance {instance_id} failed: {reason(error)}"

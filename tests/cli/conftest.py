@@ -1,0 +1,51 @@
+"""Runs commands in this process, against the simulated server."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from backupify_async.cli import main
+from backupify_async.testing import SimulatedBackupify
+from tests.cli.processes import Result
+
+Run = Callable[..., Result]
+
+_VARIABLES = (
+    "BACKUPIFY_TOKEN",
+    "BACKUPIFY_CLIENT_ID",
+    "BACKUPIFY_CLIENT_SECRET",
+    "BACKUPIFY_CLIENT_SECRET_FILE",
+    "BACKUPIFY_BASE_URL",
+    "NO_COLOR",
+)
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs these tests may have credentials of their own."""
+    for name in _VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture
+def server(backupify: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch) -> SimulatedBackupify:
+    """The simulated server, with the environment that leads there."""
+    monkeypatch.setenv("BACKUPIFY_BASE_URL", backupify.base_url)
+    monkeypatch.setenv("BACKUPIFY_CLIENT_ID", "demo")
+    monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", "demo")
+    return backupify
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line in this process."""
+
+    def run_here(*arguments: str) -> Result:
+        code = main(arguments)
+        sys.stdout.flush()
+        captured = capfd.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run_here

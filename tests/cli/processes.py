@@ -1,0 +1,105 @@
+"""The command line as a process: with pipes, and on a pseudo-terminal."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from typing import Self
+
+import attrs
+
+COMMAND = (sys.executable, "-m", "backupify_async.cli")
+PATIENCE = 60.0
+
+
+@attrs.frozen
+class Result:
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[str]:
+        return self.out.splitlines()
+
+
+@contextlib.contextmanager
+def process(*arguments: str, **options: object) -> Iterator[subprocess.Popen[str]]:
+    """A command under way, its streams being pipes; killed at the end if need be."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    with subprocess.Popen([*COMMAND, *arguments], text=True, **streams) as started:  # type: ignore[call-overload]
+        try:
+            yield started
+        finally:
+            if started.poll() is None:
+                started.kill()
+
+
+def finish(started: subprocess.Popen[str]) -> Result:
+    """Read to the end."""
+    out, err = started.communicate(timeout=PATIENCE)
+    return Result(started.returncode, out or "", err or "")
+
+
+@attrs.define
+class Terminal:
+    """A pseudo-terminal of some columns, with a command on it; `seen` is all that was on its screen."""
+
+    arguments: tuple[str, ...]
+    columns: int = 100
+    stdout: int | None = None
+    environment: dict[str, str] = attrs.field(factory=dict)
+    seen: str = ""
+    _master: int = -1
+    process: "subprocess.Popen[bytes]" = attrs.field(init=False)
+
+    def __enter__(self) -> Self:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, self.columns, 0, 0))
+        environment = {**os.environ, "TERM": "xterm", **self.environment}
+        self.process = subprocess.Popen(
+            [*COMMAND, *self.arguments],
+            stdin=slave,
+            stdout=slave if self.stdout is None else self.stdout,
+            stderr=slave,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(slave)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def expect(self, text: str) -> None:
+        """Read on until this has been on the screen."""
+        while text not in self.seen:
+            piece = self._read()
+            assert piece, f"{text!r} never came: {self.seen!r}"
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def end(self) -> int:
+        """Read to the end; the exit code."""
+        while self._read():
+            pass
+        return self.process.wait(timeout=PATIENCE)
+
+    def _read(self) -> str:
+        try:
+            piece = os.read(self._master, 65_536).decode()
+        except OSError:  # Linux: the last process has left the terminal
+            return ""
+        self.seen += piece
+        return piece

@@ -1,0 +1,135 @@
+import csv
+import io
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.cli.conftest import Run
+
+BACKUP_COLUMNS = [
+    "instance_id",
+    "state",
+    "backup_id",
+    "status",
+    "created_at",
+    "started_at",
+    "completed_at",
+    "updated_at",
+]
+
+
+class TestList:
+    @pytest.mark.backupify(instances=3, backups=4)
+    def test_there_is_one_row_per_backup(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("list", "1", "3", "--output", "csv", "--ordered")
+        table = list(csv.DictReader(io.StringIO(result.out)))
+        assert (result.code, [row["instance_id"] for row in table]) == (0, ["1"] * 4 + ["3"] * 4)
+
+    @pytest.mark.backupify(instances=3, backups=25)
+    def test_a_limit_holds_for_each_instance(self, server: SimulatedBackupify, run: Run) -> None:
+        rows = run("list", "1", "2", "--limit", "22", "-o", "jsonl").rows
+        assert len(rows) == 44
+
+    @pytest.mark.backupify(instances=1, backups=0)
+    def test_csv_has_its_header_even_without_a_row(self, server: SimulatedBackupify, run: Run) -> None:
+        assert run("list", "1", "-o", "csv").rows == [",".join(BACKUP_COLUMNS)]
+
+    @pytest.mark.backupify(instances=2, backups=3)
+    def test_the_summary_counts_backups(self, server: SimulatedBackupify, run: Run) -> None:
+        assert "list: 2 succeeded (6 backups), 0 failed; 3 requests" in run("list", "1", "2").err
+
+
+class TestActive:
+    @pytest.mark.backupify(instances=2)
+    def test_idle_instances_have_a_row_too(self, server: SimulatedBackupify, run: Run) -> None:
+        server.start_backup(2)
+        rows = [json.loads(row) for row in run("active", "1", "2", "--ordered", "-o", "jsonl").rows]
+        assert [(row["instance_id"], row["state"], row["status"]) for row in rows] == [
+            (1, "idle", None),
+            (2, "active", "running"),
+        ]
+
+    @pytest.mark.backupify(instances=45)
+    def test_all_goes_over_all_pages_of_instances(self, server: SimulatedBackupify, run: Run) -> None:
+        rows = run("active", "--all", "--ordered", "--rate", "1000", "-o", "csv").rows
+        assert [row.split(",")[0] for row in rows[1:]] == [str(one) for one in server.instance_ids]
+
+    @pytest.mark.backupify(instances=2)
+    def test_options_stand_before_and_behind_ids(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("active", "--rate", "100", "1", "--output=csv", "2", "--quiet")
+        assert (result.code, len(result.rows), result.err) == (0, 3, "")
+
+    @pytest.mark.backupify(instances=1)
+    def test_what_stands_behind_two_minuses_is_an_id(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("active", "--", "--all")
+        assert (result.code, server.requests[1].path) == (1, "/v1/backup_instances/--all/backups/active")
+
+
+class TestLatest:
+    @pytest.mark.backupify(instances=1, backups=30)
+    def test_the_state_is_the_status_of_the_newest(self, server: SimulatedBackupify, run: Run) -> None:
+        row = json.loads(run("latest", "1", "-o", "jsonl").out)
+        assert (row["state"], row["status"], row["backup_id"]) == ("completed", "completed", 37)
+
+    @pytest.mark.backupify(instances=1, backups=0)
+    def test_an_instance_without_backups_has_none(self, server: SimulatedBackupify, run: Run) -> None:
+        assert json.loads(run("latest", "1", "-o", "jsonl").out)["state"] == "none"
+
+    @pytest.mark.backupify(faults=[Fault.garbage('[{"id": "b-1", "bytes": 7}]', operation="list_backups")])
+    def test_fields_that_nobody_knows_are_in_extra(self, server: SimulatedBackupify, run: Run) -> None:
+        row = json.loads(run("latest", "1", "-o", "jsonl").out)
+        assert (row["state"], row["backup_id"], row["extra"]) == ("unknown", "b-1", {"bytes": 7})
+
+    @pytest.mark.backupify(instances=1, backups=1)
+    def test_dates_have_their_offset(self, server: SimulatedBackupify, run: Run) -> None:
+        created = datetime.fromisoformat(json.loads(run("latest", "1", "-o", "jsonl").out)["created_at"])
+        assert created.utcoffset() == timedelta(0)
+
+
+class TestInstances:
+    @pytest.mark.backupify(instances=123)
+    def test_all_pages_are_read_as_large_as_they_come(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("instances", "-o", "csv")
+        assert result.rows[0] == "id,customer_id,backup_definition_id,backup_frequency,created_at,updated_at"
+        assert (len(result.rows), len(server.requests)) == (124, 3)
+
+    @pytest.mark.backupify(instances=9)
+    @pytest.mark.parametrize(
+        ("choice", "expected"),
+        [
+            (["--customer", "2"], [4, 5, 6]),
+            (["--definition", "3"], [3, 6, 9]),
+            (["--customer", "2", "--definition", "3"], [6]),
+        ],
+    )
+    def test_they_can_be_chosen(
+        self, server: SimulatedBackupify, run: Run, choice: list[str], expected: list[int]
+    ) -> None:
+        assert [json.loads(row)["id"] for row in run("instances", *choice, "-o", "jsonl").rows] == expected
+
+    @pytest.mark.backupify(instances=250, faults=[Fault.answer(400, operation="list_instances", every=2)])
+    def test_a_list_that_breaks_off_says_so(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("instances", "-o", "csv")
+        assert (result.code, len(result.rows)) == (1, 101)
+        assert "the list broke off: GET /v1/backup_instances answered 400" in result.err
+
+    def test_an_id_that_cannot_be_one_is_a_usage_error(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("instances", "--customer", "..")
+        assert (result.code, server.requests) == (2, [])
+        assert "--customer" in result.err
+
+
+class TestTable:
+    @pytest.mark.backupify(instances=1, backups=0)
+    def test_a_pipe_gets_all_columns(self, server: SimulatedBackupify, run: Run) -> None:
+        assert run("active", "1").rows[0].split() == BACKUP_COLUMNS
+
+    @pytest.mark.backupify(
+        instances=1,
+        faults=[Fault.answer(200, body='{"id": "\\u001b[2J", "status": "[red]x"}', operation="get_active")],
+    )
+    def test_what_the_server_says_is_shown_and_not_obeyed(self, server: SimulatedBackupify, run: Run) -> None:
+        cells = run("active", "1").rows[1].split()
+        assert cells[:4] == ["1", "active", "\\x1b[2J", "[red]x"]

@@ -1,0 +1,56 @@
+import pytest
+
+from backupify_async.cli import demo
+from backupify_async.cli.exits import ExitCode
+from backupify_async.testing import Fault
+from tests.cli.conftest import Run
+from tests.cli.processes import Terminal, finish, process
+
+
+@pytest.fixture
+def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same story, with fewer instances and a faster server."""
+    monkeypatch.setattr(demo, "_INSTANCES", 50)
+    monkeypatch.setattr(demo, "_RUNNING_BEFORE", range(5, 50, 17))
+    monkeypatch.setattr(demo, "_SERVER_RATE", 2_000)
+    monkeypatch.setattr(demo, "_OUR_RATE", 2_000)
+
+
+class TestStory:
+    def test_it_goes_as_told(self) -> None:
+        with process("demo") as started:
+            result = finish(started)
+        assert (result.code, result.err) == (0, "")
+        for said in (
+            "200 instances",
+            "187 idle, 12 active, 1 failed",
+            "186 started, 12 already active, 2 failed",
+            "199 active, 1 failed",
+            "Throughput",
+            "Throttled",
+            "Slowest",
+            "instance 13: list, active, trigger, active: answered 403",
+            "All accounted for, and no backup was started twice.",
+        ):
+            assert said in result.out
+        assert "\x1b" not in result.out
+        assert max(map(len, result.rows)) <= 100
+
+    def test_a_terminal_sees_how_far_it_is(self) -> None:
+        with Terminal(("demo",), columns=80) as terminal:
+            terminal.expect("list: ")
+            terminal.expect(" backups")
+            terminal.process.send_signal(2)
+            assert terminal.end() == 130
+        assert terminal.seen.rstrip().endswith("backupify: interrupted")
+        assert terminal.seen.count("\x1b[?25l") == terminal.seen.count("\x1b[?25h")
+
+    @pytest.mark.usefixtures("in_haste")
+    def test_what_does_not_go_as_told_is_told(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        more = Fault.answer(404, body="gone", operation="trigger", instance=2)
+        monkeypatch.setattr(demo, "_FAULTS", (more, *demo._FAULTS))
+        result = run("demo")
+        assert result.code == ExitCode.SOME_FAILED
+        assert "Not as it should be: trigger: 3 instances failed" in result.out
+        assert "Not as it should be: not every idle instance was triggered once" in result.out
+        assert "Not as it should be: in the end there are 48 active, 1 idle" in result.out

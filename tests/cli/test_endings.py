@@ -1,0 +1,174 @@
+"""How a process ends: by a signal, by a closed pipe, at a terminal's key."""
+
+import asyncio
+import os
+import signal
+import subprocess
+
+import pytest
+
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.cli.processes import COMMAND, PATIENCE, finish, process
+
+HANG = Fault.hang(operation="get_active", instance=3)
+SWEEP = ("active", "1", "2", "3", "-o", "csv", "--rate", "1000")
+
+
+def wait_for_requests(server: SimulatedBackupify, count: int) -> None:
+    asyncio.run(asyncio.wait_for(server.wait_for_requests(count), PATIENCE))
+
+
+class TestSignals:
+    @pytest.mark.backupify(instances=3, faults=[HANG])
+    @pytest.mark.parametrize(
+        ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    )
+    def test_a_sweep_ends_and_says_what_was_done(
+        self, server: SimulatedBackupify, number: int, code: int, said: str
+    ) -> None:
+        with process(*SWEEP) as started:
+            assert started.stdout is not None
+            rows = [started.stdout.readline() for _ in range(3)]
+            wait_for_requests(server, 5)  # the token, three times active, a look at what a 404 means
+            started.send_signal(number)
+            result = finish(started)
+        assert (result.code, len(rows), result.out) == (code, 3, "")
+        assert result.err.splitlines()[:2] == [said, "1 instance cut off in the midst"]
+        assert "active: 2 succeeded (2 idle), 0 failed" in result.err
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="token")])
+    def test_before_anything_is_done_there_is_nothing_to_say(self, server: SimulatedBackupify) -> None:
+        with process(*SWEEP) as started:
+            wait_for_requests(server, 1)
+            started.send_signal(signal.SIGINT)
+            assert finish(started).err == "backupify: interrupted\n"
+        assert started.returncode == 130
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="trigger", after_acting=True)])
+    def test_triggers_that_were_cut_off_are_told_from_those_that_never_left(
+        self, server: SimulatedBackupify
+    ) -> None:
+        with process("trigger", "1", "2", "3", "--yes", "--rate", "0.001") as started:
+            wait_for_requests(server, 2)
+            started.send_signal(signal.SIGTERM)
+            result = finish(started)
+        assert result.code == 143
+        assert result.err.splitlines()[:3] == [
+            "terminated",
+            "instance 1: cut off, a backup may or may not have started",
+            "not triggered: instances 2, 3",
+        ]
+
+    @pytest.mark.backupify(instances=1)
+    def test_a_source_of_ids_that_is_silent_keeps_nobody(self, server: SimulatedBackupify) -> None:
+        with process("active", "--ids-file", "-", "-o", "csv", stdin=subprocess.PIPE) as started:
+            assert started.stdout is not None
+            assert started.stdin is not None
+            started.stdin.write("1\n")
+            started.stdin.flush()
+            rows = [started.stdout.readline() for _ in range(2)]
+            started.send_signal(signal.SIGINT)
+            assert started.wait(PATIENCE) == 130
+        assert rows[1].startswith("1,idle")
+
+
+class TestClosedPipe:
+    @pytest.mark.backupify(instances=300, latency=0.002)
+    def test_it_ends_quietly_and_stops_the_sweep(self, server: SimulatedBackupify) -> None:
+        with process("active", "--all", "-o", "csv", "--rate", "1000", "--concurrency", "2") as started:
+            assert started.stdout is not None
+            assert started.stdout.readline().startswith("instance_id")
+            started.stdout.close()
+            assert started.stderr is not None
+            said = started.stderr.read()
+            assert started.wait(PATIENCE) == 141
+        assert said == ""
+        assert len(server.requests) < 300
+
+    def test_a_help_that_nobody_reads_ends_so_too(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with process("--help", stdout=writer) as started:
+            os.close(writer)
+            result = finish(started)
+        assert (result.code, result.err) == (141, "")
+
+
+class TestSecrets:
+    SECRET = "sEcReT-hunter2"
+
+    @pytest.mark.backupify(instances=3, client_secret=SECRET, faults=[HANG])
+    def test_none_is_seen_in_the_process_list_or_the_output(
+        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", self.SECRET)
+        with process(*SWEEP) as started:
+            wait_for_requests(server, 4)
+            listed = subprocess.run(
+                ["ps", "-ww", "-o", "args=", "-p", str(started.pid)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            started.send_signal(signal.SIGINT)
+            result = finish(started)
+        assert "active 1 2 3" in listed.stdout
+        assert self.SECRET not in listed.stdout + result.out + result.err
+
+    @pytest.mark.backupify(client_secret="another")
+    def test_none_is_seen_where_it_is_wrong(
+        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", self.SECRET)
+        with process(*SWEEP) as started:
+            result = finish(started)
+        assert result.code == 3
+        assert self.SECRET not in result.err
+
+
+class TestStreams:
+    @pytest.mark.backupify(instances=1)
+    def test_closed_streams_are_no_reason_to_fail(self, server: SimulatedBackupify) -> None:
+        command = f"'{COMMAND[0]}' -m backupify_async.cli active 1 <&- >&- 2>&-"
+        ended = subprocess.run(["/bin/sh", "-c", command], timeout=PATIENCE, check=False)
+        assert (ended.returncode, len(server.requests)) == (0, 3)
+
+    @pytest.mark.backupify(instances=1)
+    def test_an_unset_home_and_an_ascii_locale_are_no_reason_either(
+        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+        with process("active", "日本", "--quiet") as started:
+            result = finish(started)
+        assert result.code == 1
+        assert "instance \\u65e5\\u672c failed" in result.err
+
+
+class TestSimulate:
+    def test_what_it_prints_leads_to_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with process("simulate", "--port", "0", "--instances", "3", "--rate", "50", "--seed", "7") as serving:
+            assert serving.stdout is not None
+            lines = [serving.stdout.readline() for _ in range(4)]
+            for line in lines[1:]:
+                name, _, value = line.strip().removeprefix("export ").partition("=")
+                monkeypatch.setenv(name, value)
+            with process("active", "--all", "-o", "csv") as started:
+                rows = finish(started).rows
+            serving.send_signal(signal.SIGINT)
+            result = finish(serving)
+        assert lines[0] == "# a simulated Backupify: 3 instances, 50 calls a second; Ctrl-C ends it\n"
+        assert (len(rows), result.code, result.err) == (4, 0, "")
+
+    def test_sigterm_ends_it_well_too(self) -> None:
+        with process("simulate", "--port", "0") as serving:
+            assert serving.stdout is not None
+            assert "no rate limit" in serving.stdout.readline()
+            serving.send_signal(signal.SIGTERM)
+            assert serving.wait(PATIENCE) == 0
+
+    def test_a_port_in_use_is_a_usage_error(self, backupify: SimulatedBackupify) -> None:
+        port = backupify.base_url.rpartition(":")[2]
+        with process("simulate", "--port", port) as serving:
+            result = finish(serving)
+        assert (result.code, result.out) == (2, "")
+        assert f"port {port}: address already in use; --port 0 takes a free one" in result.err

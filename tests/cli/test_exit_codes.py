@@ -1,0 +1,170 @@
+import subprocess
+import sys
+
+import pytest
+
+from backupify_async.cli import main
+from backupify_async.cli.exits import ExitCode, gravest
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.cli.conftest import Run
+
+
+class TestSomeFailed:
+    @pytest.mark.backupify(instances=3, forbidden=[2])
+    def test_a_failed_instance_is_named_with_its_reason(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("active", "1", "2", "3", "-o", "csv")
+        assert (result.code, len(result.rows)) == (1, 3)
+        assert "instance 2 failed: GET /v1/backup_instances/2/backups/active answered 403" in result.err
+        assert "active: 2 succeeded (2 idle), 1 failed" in result.err
+
+    @pytest.mark.backupify(faults=[Fault.answer(400, body="one\ntwo\x1b[2J", operation="get_active")])
+    def test_a_reason_takes_one_line(self, server: SimulatedBackupify, run: Run) -> None:
+        lines = run("active", "1", "--quiet").err.splitlines()
+        assert len(lines) == 1
+        assert "one\\ntwo\\x1b[2J" in lines[0]
+
+    @pytest.mark.backupify(
+        instances=50, faults=[Fault.answer(429, retry_after=9_999, operation="get_active")]
+    )
+    def test_a_server_that_refuses_for_long_ends_the_sweep(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("active", "--all", "--concurrency", "2")
+        assert result.code == 1
+        assert "stopped early: " in result.err
+
+    def test_a_server_that_is_not_there_is_no_traceback(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("random.uniform", lambda low, high: 0.0)  # the back-off
+        monkeypatch.setenv("BACKUPIFY_BASE_URL", "http://127.0.0.1:1")
+        result = run("active", "1")
+        assert (result.code, len(result.err.splitlines())) == (1, 1)
+        assert "no token: no connection to 127.0.0.1:1: " in result.err
+
+    @pytest.mark.backupify(faults=[Fault.hang(operation="token")])
+    def test_the_time_out_holds_for_the_token_too(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("active", "1", "--timeout", "0.1")
+        assert (result.code, result.err) == (1, "backupify: no token: none came in 0.1 s\n")
+
+    @pytest.mark.backupify(faults=[Fault.hang(operation="get_active", instance=2)])
+    def test_the_time_out_holds_for_one_call_and_not_for_all(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("active", "1", "2", "--timeout", "0.3", "-o", "csv")
+        assert (result.code, len(result.rows)) == (1, 2)
+        assert "instance 2 failed: the call took longer than total=0.3 s" in result.err
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["active"], "no instances"),
+            (["active", "1", "--all"], "two ways"),
+            (["active", "--all", "--ids-file", "-"], "two ways"),
+            (["active", "."], "no instance id"),
+            (["active", "a\tb"], "no instance id"),
+            (["active", "--ids-file", "/nowhere/ids.txt"], "/nowhere/ids.txt does not exist"),
+            (["active", "--ids-file", "/"], "/ is a directory"),
+            (["active", "1", "--rate", "nan"], "--rate. It must be a number above 0"),
+            (["active", "1", "--rate", "-1"], "--rate. It must be a number above 0"),
+            (["active", "1", "--timeout", "inf"], "--timeout. It must be a number above 0"),
+            (["active", "1", "--concurrency", "0"], "--concurrency. It must be a whole number from 1 up"),
+            (["active", "1", "--concurrency", "1.5"], "--concurrency"),
+            (["list", "1", "--limit", "0"], "--limit. It must be a whole number from 1 up"),
+            (["active", "1", "--output", "xml"], "jsonl"),
+            (["active", "1", "--secret", "x"], "--secret"),
+            (["activ", "1"], "active"),
+            (["simulate", "--port", "65536"], "--port. It must be a port"),
+            (["simulate", "--instances", "-1"], "--instances. It must be a whole number from 0 up"),
+        ],
+    )
+    def test_it_is_told_without_a_request(
+        self, server: SimulatedBackupify, run: Run, arguments: list[str], said: str
+    ) -> None:
+        result = run(*arguments)
+        assert (result.code, result.out, server.requests) == (2, "", [])
+        assert said in result.err
+
+    def test_no_command_shows_the_help_and_is_an_error(self, run: Run) -> None:
+        result = run()
+        assert result.code == 2
+        assert "simulate" in result.out
+
+
+class TestConfiguration:
+    def test_missing_credentials_are_named(self, run: Run) -> None:
+        result = run("active", "1")
+        assert result.code == 2
+        assert "BACKUPIFY_CLIENT_ID" in result.err
+        assert "`backupify demo` needs none" in result.err
+
+    def test_a_wrong_base_url_is_named(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("BACKUPIFY_BASE_URL", "ftp://x")
+        monkeypatch.setenv("BACKUPIFY_TOKEN", "x")
+        result = run("active", "1")
+        assert result.code == 2
+        assert "BACKUPIFY_BASE_URL" in result.err
+        assert "demo" not in result.err
+
+    def test_a_secret_file_that_is_not_there_is_named(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("BACKUPIFY_CLIENT_SECRET")
+        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET_FILE", "/nowhere/secret")
+        result = run("active", "1")
+        assert (result.code, server.requests) == (2, [])
+
+
+class TestAuthentication:
+    @pytest.mark.backupify(client_secret="another")
+    def test_a_wrong_secret_is_asked_about_once(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("active", "1", "2", "3")
+        assert (result.code, result.out, len(server.requests)) == (3, "", 1)
+        assert "not let in" in result.err
+
+    @pytest.mark.backupify(instances=3, forbidden=[1], faults=[Fault.expired_token(instance=2)])
+    def test_an_instance_that_fails_by_it_is_graver_than_one_that_fails(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("active", "1", "2", "3", "-o", "csv")
+        assert (result.code, len(result.rows)) == (3, 2)
+
+
+class TestOwnFaults:
+    def test_they_tell_where_but_not_what(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_arguments: object) -> None:
+            raise RuntimeError("Bearer hunter2")
+
+        monkeypatch.setattr("backupify_async.cli.records.backup_row", broken)
+        result = run("active", "1")
+        assert result.code == 70
+        assert "unexpected RuntimeError in test_exit_codes.py" in result.err
+        assert "hunter2" not in result.err
+
+
+class TestGravest:
+    def test_an_interrupt_stands_above_authentication_above_failures(self) -> None:
+        codes = [ExitCode.ALL_WELL, ExitCode.SOME_FAILED, ExitCode.AUTHENTICATION, ExitCode.INTERRUPTED]
+        assert [gravest(*codes[:number]) for number in range(1, 5)] == codes
+
+
+class TestWithoutTheExtra:
+    @pytest.mark.parametrize("missing", ["cyclopts", "rich"])
+    def test_it_says_what_to_install(self, missing: str) -> None:
+        code = (
+            f"import sys; sys.modules['{missing}'] = None\n"
+            "from backupify_async.cli import main\nsys.exit(main(['--version']))"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert "pip install 'backupify-async[cli]'" in ended.stderr
+        assert missing in ended.stderr
+
+    def test_a_hole_in_the_package_itself_is_not_taken_for_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "backupify_async.cli.run", None)
+        with pytest.raises(ModuleNotFoundError):
+            main(["--version"])

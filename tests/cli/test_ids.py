@@ -1,0 +1,167 @@
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async import BackupifyClient, StaticToken
+from backupify_async.cli import ids as ids_module
+from backupify_async.cli.exits import Exit
+from backupify_async.cli.ids import AllIds, FileIds, GivenIds, choose, read_id
+from backupify_async.fleet.fleet import InstanceId
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.cli.conftest import Run
+from tests.cli.processes import process
+from tests.stand_ins import http, raw_server
+
+NO_CLIENT = cast("BackupifyClient", None)
+
+
+@contextlib.asynccontextmanager
+async def one_page(headers: dict[str, str], body: bytes) -> AsyncIterator[BackupifyClient]:
+    """A client of a server that has only this page."""
+
+    async def answer(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(200, body, *(f"{name}: {value}" for name, value in headers.items())))
+
+    async with (
+        raw_server(answer) as url,
+        BackupifyClient(StaticToken("static-token"), base_url=url) as client,
+    ):
+        yield client
+
+
+async def ids_of(content: bytes, tmp_path: Path) -> list[InstanceId]:
+    file = tmp_path / "ids.txt"
+    await asyncio.to_thread(file.write_bytes, content)
+    return [one async for one in FileIds(str(file), rereadable=True).read(NO_CLIENT)]
+
+
+class TestReadId:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [("42", 42), ("-5", -5), ("0", 0), ("042", "042"), ("x1", "x1"), ("9" * 20, "9" * 20), ("٣", "٣")],
+    )
+    def test_an_int_is_one_only_as_it_is_written(self, text: str, expected: InstanceId) -> None:
+        assert read_id(text) == expected
+
+    @given(st.text())
+    def test_what_was_read_is_written_the_same(self, text: str) -> None:
+        try:
+            assert str(read_id(text)) == text
+        except ValueError as error:
+            assert "id" in str(error)  # noqa: PT017 - either of two endings is right
+
+
+class TestFile:
+    async def test_blank_lines_and_comments_are_skipped(self, tmp_path: Path) -> None:
+        content = b"\xef\xbb\xbf# these\n42\r\n\n  x7\t # seven\n\t#no\n#\na#b\n43"
+        assert await ids_of(content, tmp_path) == [42, "x7", "a#b", 43]
+
+    async def test_an_empty_file_has_none(self, tmp_path: Path) -> None:
+        assert await ids_of(b"", tmp_path) == []
+
+    async def test_lines_may_fall_on_the_border_of_two_reads(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ids_module, "_CHUNK", 3)
+        assert await ids_of(b"1\n23\n456\n7890\nx", tmp_path) == [1, 23, 456, 7890, "x"]
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            (b".", "must not be empty, '.', '..'"),
+            (b"4\x002", "control characters"),
+            (b"4 2", "one id a line, not '4 2'"),
+            (b"\xff", "is not UTF-8"),
+            (b"x" * 5_000, "longer than 4096 bytes"),
+        ],
+    )
+    async def test_a_bad_line_is_named(self, tmp_path: Path, line: bytes, said: str) -> None:
+        with pytest.raises(Exit) as caught:
+            await ids_of(b"1\n# two\n" + line + b"\n4\n", tmp_path)
+        assert caught.value.message.startswith(f"{tmp_path / 'ids.txt'}, line 3: ")
+        assert said in caught.value.message
+
+    async def test_a_line_without_end_does_not_fill_the_memory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ids_module, "_CHUNK", 5_000)
+        with pytest.raises(Exit, match="line 1: longer than"):
+            await ids_of(b"x" * 1_000_000, tmp_path)
+
+    async def test_a_file_that_cannot_be_read_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(Exit, match=r"gone\.txt: No such file"):
+            await anext(FileIds(str(tmp_path / "gone.txt"), rereadable=True).read(NO_CLIENT))
+
+    async def test_ids_come_before_the_file_ends(self, tmp_path: Path) -> None:
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        source = await asyncio.to_thread(choose, (), str(fifo), everything=False)
+        ids = cast("AsyncIterator[InstanceId]", source.read(NO_CLIENT))
+        first = asyncio.ensure_future(anext(ids))
+        writer = await asyncio.to_thread(os.open, fifo, os.O_WRONLY)
+        try:
+            await asyncio.to_thread(os.write, writer, b"1\n2\n")
+            assert [await first, await anext(ids)] == [1, 2]
+        finally:
+            os.close(writer)
+        assert [one async for one in ids] == []
+
+
+class TestNumber:
+    async def test_a_file_is_counted(self, tmp_path: Path) -> None:
+        file = tmp_path / "ids.txt"
+        await asyncio.to_thread(file.write_text, "1\n\n2\n")
+        source = await asyncio.to_thread(choose, (), str(file), everything=False)
+        assert source.describe(await source.number(NO_CLIENT)) == f"2 instances named in {file}"
+
+    async def test_what_can_be_read_but_once_is_not(self) -> None:
+        source = choose((), "-", everything=False)
+        number = await source.number(NO_CLIENT)
+        assert source.describe(number) == "the instances named in stdin (how many, it does not say)"
+
+    async def test_given_ids_are_as_many_as_they_are(self) -> None:
+        source = GivenIds((7,))
+        assert source.describe(await source.number(NO_CLIENT)) == "1 instance"
+
+    @pytest.mark.parametrize(
+        ("headers", "body", "expected"),
+        [
+            ({"Total": "1200"}, b'[{"id": 1}]', "all 1,200 instances"),
+            ({}, b'[{"id": 1}, {"id": 2}]', "all 2 instances"),
+            ({"Link": '<http://127.0.0.1/x>; rel="next"'}, b'[{"id": 1}]', "all instances"),
+        ],
+    )
+    async def test_the_first_page_tells_how_many_there_are(
+        self, headers: dict[str, str], body: bytes, expected: str
+    ) -> None:
+        async with one_page(headers, body) as client:
+            assert AllIds().describe(await AllIds().number(client)) == expected
+
+
+class TestCommand:
+    @pytest.mark.backupify(instances=3)
+    def test_stdin_is_read_to_its_end(self, server: SimulatedBackupify) -> None:
+        with process("active", "--ids-file", "-", "-o", "csv", "--ordered", stdin=-1) as started:
+            out, _err = started.communicate("3\n# two\n1\n")
+        assert [row.split(",")[0] for row in out.splitlines()[1:]] == ["3", "1"]
+
+    @pytest.mark.backupify(instances=3)
+    def test_what_stands_before_a_bad_line_is_done(self, server: SimulatedBackupify) -> None:
+        with process("active", "--ids-file", "-", "-o", "csv", stdin=-1) as started:
+            out, err = started.communicate("3\n\n1 2\n")
+        assert (started.returncode, len(out.splitlines())) == (2, 2)
+        assert "stdin, line 3: one id a line" in err
+        assert "active: 1 succeeded" in err
+
+    @pytest.mark.backupify(instances=250, faults=[Fault.answer(400, operation="list_instances", every=3)])
+    def test_a_list_of_all_that_breaks_off_says_so(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("active", "--all", "--rate", "5000", "-o", "csv")
+        assert (result.code, len(result.rows)) == (1, 201)
+        assert "the list of all instances broke off: " in result.err

@@ -1,0 +1,49 @@
+import asyncio
+
+import pytest
+
+from backupify_async.cli import main
+from backupify_async.cli.exits import Exit, ExitCode
+from backupify_async.cli.interrupts import Stop, run_command
+
+
+async def stopped(stop: Stop) -> ExitCode:
+    stop.request(ExitCode.TERMINATED, "terminated")
+    stop.request(ExitCode.INTERRUPTED, "interrupted")
+    await asyncio.Event().wait()
+    return ExitCode.ALL_WELL
+
+
+async def stopped_at_the_very_end(stop: Stop) -> ExitCode:
+    stop.request(ExitCode.CLOSED_PIPE)
+    return ExitCode.SOME_FAILED
+
+
+async def cancelled_by_another(stop: Stop) -> ExitCode:
+    assert not stop.take_over()
+    raise asyncio.CancelledError
+
+
+def test_the_first_request_stands() -> None:
+    with pytest.raises(Exit) as caught:
+        run_command(stopped)
+    assert (caught.value.code, caught.value.message) == (ExitCode.TERMINATED, "terminated")
+
+
+def test_a_request_that_comes_late_still_gives_the_exit_code() -> None:
+    with pytest.raises(Exit) as caught:
+        run_command(stopped_at_the_very_end)
+    assert caught.value.code == ExitCode.CLOSED_PIPE
+
+
+def test_a_cancellation_of_another_origin_is_not_ours() -> None:
+    with pytest.raises(asyncio.CancelledError):
+        run_command(cancelled_by_another)
+
+
+def test_ctrl_c_outside_the_event_loop_has_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("backupify_async.cli.run.app", interrupt)
+    assert main(["--version"]) == ExitCode.INTERRUPTED

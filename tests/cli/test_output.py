@@ -1,0 +1,177 @@
+import asyncio
+import contextlib
+import os
+import select
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import attrs
+import pytest
+
+from backupify_async.cli import output as output_module
+from backupify_async.cli.exits import ExitCode
+from backupify_async.cli.interrupts import Stop
+from backupify_async.cli.output import Output, descriptor, write_all
+
+PATIENCE = 20.0
+
+
+@attrs.frozen
+class Pipe:
+    """A pipe in the place of a standard stream."""
+
+    reader: int
+    stream: TextIO
+
+    def fill(self) -> None:
+        """Write until nothing more goes in."""
+        os.set_blocking(self.stream.fileno(), False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.stream.fileno(), b"." * 65_536)
+        os.set_blocking(self.stream.fileno(), True)
+
+    def read(self) -> bytes:
+        assert select.select([self.reader], [], [], PATIENCE)[0], "nothing comes"
+        return os.read(self.reader, 1 << 20)
+
+    def close_reader(self) -> None:
+        """Read it no more; its number stays taken."""
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nowhere, self.reader)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def a_pipe() -> Iterator[Pipe]:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "w", encoding="utf-8") as stream:
+        yield Pipe(reader, stream)
+
+
+@pytest.fixture
+def out() -> Iterator[Pipe]:
+    with a_pipe() as pipe:
+        yield pipe
+
+
+@pytest.fixture
+def err() -> Iterator[Pipe]:
+    with a_pipe() as pipe:
+        yield pipe
+
+
+class TestRows:
+    async def test_a_row_that_comes_alone_is_written_at_once(self, out: Pipe, err: Pipe) -> None:
+        async with Output(Stop(None), out.stream, err.stream) as output:
+            await output.rows(b"1\n")
+            assert await asyncio.to_thread(out.read) == b"1\n"
+
+    async def test_they_stand_before_the_line_that_speaks_of_them(self, out: Pipe, err: Pipe) -> None:
+        async with Output(Stop(None), out.stream, err.stream) as output:
+            await output.rows(b"1\n")
+            await output.rows(b"")
+            await output.rows(b"2\n")
+            output.say("done")
+            assert await asyncio.to_thread(err.read) == b"done\n"
+            assert await asyncio.to_thread(out.read) == b"1\n2\n"
+
+    async def test_whoever_makes_them_faster_than_they_are_read_waits(
+        self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(output_module, "_HELD", 10)
+        out.fill()
+        async with Output(Stop(None), out.stream, err.stream) as output:
+            await output.rows(b"." * 10)
+            waiting = asyncio.ensure_future(output.rows(b"."))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            reading = asyncio.create_task(asyncio.to_thread(out.read))
+            await waiting
+            await reading
+
+    async def test_a_closed_pipe_stops_the_command_and_the_rest_is_dropped(
+        self, out: Pipe, err: Pipe
+    ) -> None:
+        task = asyncio.create_task(asyncio.Event().wait())
+        stop = Stop(task)
+        out.close_reader()
+        async with Output(stop, out.stream, err.stream) as output:
+            await output.rows(b"1\n")
+            await asyncio.wait([task])
+            await output.rows(b"2\n")
+        assert (task.cancelled(), stop.code) == (True, ExitCode.CLOSED_PIPE)
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+    async def test_a_full_disk_is_named(self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+        task = asyncio.create_task(asyncio.Event().wait())
+        stop = Stop(task)
+        with await asyncio.to_thread(open, "/dev/full", "w") as full:
+            async with Output(stop, full, err.stream) as output:
+                await output.rows(b"1\n")
+                await asyncio.wait([task])
+        assert (stop.code, stop.message) == (ExitCode.SOME_FAILED, "stdout: No space left on device")
+
+
+class TestEnd:
+    async def test_a_stopped_command_does_not_wait_for_ever_for_a_reader(
+        self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(output_module, "_PATIENCE", 0.05)
+        out.fill()
+        stop = Stop(asyncio.create_task(asyncio.Event().wait()))
+        async with Output(stop, out.stream, err.stream) as output:
+            stop.request(ExitCode.INTERRUPTED)
+            await output.rows(b"1\n")
+            output.say("interrupted")
+        said = await asyncio.to_thread(err.read)
+        assert said == b"interrupted\nstdout takes no more: the last rows are not written\n"
+
+    async def test_one_that_is_stopped_while_it_waits_for_a_reader_neither(
+        self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(output_module, "_PATIENCE", 0.05)
+        out.fill()
+
+        async def command() -> None:
+            async with Output(Stop(None), out.stream, err.stream) as output:
+                await output.rows(b"1\n")
+                leaving.set()
+
+        leaving = asyncio.Event()
+        task = asyncio.create_task(command())
+        await leaving.wait()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert b"stdout takes no more" in await asyncio.to_thread(err.read)
+
+    async def test_a_closed_stderr_harms_nobody(self, out: Pipe, err: Pipe) -> None:
+        err.close_reader()
+        async with Output(Stop(None), out.stream, err.stream) as output:
+            output.say("heard by nobody")
+            await output.rows(b"1\n")
+        assert await asyncio.to_thread(out.read) == b"1\n"
+
+
+class TestWriteAll:
+    def test_a_descriptor_that_does_not_block_is_waited_for(self, out: Pipe) -> None:
+        out.fill()
+        number = out.stream.fileno()
+        os.set_blocking(number, False)
+        writing = threading.Thread(target=write_all, args=(number, b"!" * 100_000))
+        writing.start()
+        read = b""
+        while read.count(b"!") < 100_000:
+            read += out.read()
+        writing.join()
+        assert read.endswith(b"!" * 100_000)
+
+    def test_a_stream_that_is_not_there_swallows_all(self) -> None:
+        number = descriptor(None)
+        write_all(number, b"lost")
+        os.close(number)

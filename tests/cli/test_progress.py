@@ -1,0 +1,73 @@
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from backupify_async import AuthenticationError, Statistics
+from backupify_async.cli.exits import ExitCode
+from backupify_async.cli.progress import Tally
+
+QUIET = Statistics(
+    in_flight=0, waiting=0, paused_until=None, requests=0, refused=0, retried=0, budget_left=500
+)
+pytestmark = pytest.mark.looptime
+
+
+def always(statistics: Statistics) -> Callable[[], Statistics]:
+    return lambda: statistics
+
+
+class TestStatus:
+    async def test_a_known_total_is_a_bar(self) -> None:
+        tally = Tally("active", always(QUIET))
+        tally.total, tally.succeeded = lambda: 1_200, 600
+        assert tally.status(80) == "active [##########..........] 600 of 1,200, 0.0 calls/s, 0 in flight"
+
+    async def test_more_than_the_total_is_no_longer_bar(self) -> None:
+        tally = Tally("active", always(QUIET))
+        tally.total, tally.succeeded = lambda: 3, 4
+        assert "[####################] 4 of 3" in tally.status(80)
+
+    async def test_what_goes_wrong_is_counted(self) -> None:
+        tally = Tally("list", always(attrs.evolve(QUIET, requests=50, refused=2, retried=3, in_flight=9)))
+        tally.fail(ValueError())
+        await asyncio.sleep(10)
+        assert tally.status(200) == (
+            "list 1 done, 1 failed, 5.0 calls/s, 9 in flight, 2 throttled, 3 retried"
+        )
+
+    async def test_a_pause_is_told(self) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=4.9)
+        tally = Tally("list", always(attrs.evolve(QUIET, paused_until=until)))
+        assert tally.status(200).endswith(", paused for 5 s")
+
+    async def test_it_is_cut_to_the_columns_that_there_are(self) -> None:
+        assert Tally("active", always(QUIET)).status(12) == "active 0 don"
+
+
+class TestSummary:
+    async def test_it_is_one_line(self) -> None:
+        tally = Tally("active", always(attrs.evolve(QUIET, requests=1_201, refused=1)))
+        tally.succeeded = 1_200
+        tally.found.update(idle=1_190, active=10)
+        tally.fail(ValueError())
+        await asyncio.sleep(2.5)
+        assert tally.summary() == (
+            "active: 1,200 succeeded (10 active, 1,190 idle), 1 failed; "
+            "1,201 requests, 1 throttled, 0 retried; 2.5 s"
+        )
+
+    async def test_time_counts_from_the_beginning(self) -> None:
+        tally = Tally("active", always(QUIET))
+        await asyncio.sleep(60)
+        tally.begin()
+        assert tally.summary().endswith("; 0.0 s")
+
+
+async def test_the_gravest_failure_stands() -> None:
+    tally = Tally("active", always(QUIET))
+    tally.fail(AuthenticationError("no"))
+    tally.fail(ValueError())
+    assert (tally.failed, tally.code) == (2, ExitCode.AUTHENTICATION)

@@ -1,0 +1,68 @@
+"""What becomes of outcomes where a sweep is stopped, without a network."""
+
+import asyncio
+import json
+from typing import cast
+
+from backupify_async import Backup, BackupifyClient, Statistics, fan_out
+from backupify_async.cli.exits import ExitCode
+from backupify_async.cli.interrupts import Stop, run_command
+from backupify_async.cli.operations import active
+from backupify_async.cli.output import Output
+from backupify_async.cli.progress import Tally
+from backupify_async.cli.rows import JsonLinesWriter
+from backupify_async.cli.sweep import Desk, failure_line, stream
+
+QUIET = Statistics(
+    in_flight=0, waiting=0, paused_until=None, requests=0, refused=0, retried=0, budget_left=500
+)
+
+
+class FakeOutput:
+    """Keeps what it is given; the first row asks for an end, once all that can be done is done."""
+
+    def __init__(self, stop: Stop) -> None:
+        self.stop = stop
+        self.written: list[int] = []
+        self.said: list[str] = []
+
+    async def rows(self, data: bytes) -> None:
+        self.written.append(json.loads(data)["instance_id"])
+        if len(self.written) == 1:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            self.stop.request(ExitCode.INTERRUPTED, "interrupted")
+            await asyncio.sleep(0)
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+async def idle_but_for_three(key: int | str) -> Backup | None:
+    if key == 3:
+        await asyncio.Event().wait()
+    return None
+
+
+async def sweep_that_is_stopped(stop: Stop) -> ExitCode:
+    output = FakeOutput(stop)
+    at = Desk(
+        cast("BackupifyClient", None),
+        cast("Output", output),
+        JsonLinesWriter(),
+        Tally("active", lambda: QUIET),
+        quiet=True,
+    )
+    await stream(stop, active(), fan_out(idle_but_for_three, [1, 2, 3, 4]), at)
+    assert output.written == [1, 2, 4]
+    assert output.said == ["interrupted", "1 instance cut off in the midst"]
+    assert at.tally.succeeded == 3
+    return at.tally.code
+
+
+def test_outcomes_that_came_and_were_not_handed_out_are_written_too() -> None:
+    assert run_command(sweep_that_is_stopped) == ExitCode.INTERRUPTED
+
+
+def test_an_unexpected_error_shows_its_kind_only() -> None:
+    assert failure_line(7, RuntimeError("Bearer hunter2")) == "instance 7 failed: unexpected RuntimeError"

@@ -1,0 +1,108 @@
+"""At a terminal: the question, and the progress."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.cli.processes import Terminal
+
+
+class TestQuestion:
+    @pytest.mark.backupify(instances=3)
+    def test_a_yes_triggers(self, server: SimulatedBackupify) -> None:
+        with Terminal(("trigger", "1", "3", "-o", "csv")) as terminal:
+            terminal.expect("Trigger a backup of 2 instances? [y/N] ")
+            assert not server.triggers
+            terminal.type("Yes\n")
+            assert terminal.end() == 0
+        assert set(server.triggers) == {1, 3}
+
+    @pytest.mark.backupify(instances=3)
+    @pytest.mark.parametrize("answer", ["\n", "yep\n", "\x04"])
+    def test_all_else_does_nothing(self, server: SimulatedBackupify, answer: str) -> None:
+        with Terminal(("trigger", "1", "3")) as terminal:
+            terminal.expect("[y/N] ")
+            terminal.type(answer)
+            assert terminal.end() == 2
+        assert "nothing was triggered" in terminal.seen
+        assert [record.operation for record in server.requests] == ["token"]
+
+    @pytest.mark.backupify(instances=123)
+    def test_all_instances_are_counted_for_it(self, server: SimulatedBackupify) -> None:
+        with Terminal(("trigger", "--all")) as terminal:
+            terminal.expect("Trigger a backup of all 123 instances? [y/N] ")
+            terminal.type("n\n")
+            assert terminal.end() == 2
+
+    @pytest.mark.backupify(instances=123, faults=[Fault.answer(403, operation="list_instances")])
+    def test_instances_that_cannot_be_counted_are_not_triggered(self, server: SimulatedBackupify) -> None:
+        with Terminal(("trigger", "--all")) as terminal:
+            assert terminal.end() == 1
+        assert "the instances cannot be listed: " in terminal.seen
+
+    @pytest.mark.backupify(instances=3)
+    def test_a_file_with_one_id_needs_none(self, server: SimulatedBackupify, tmp_path: Path) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("# only\n2\n")
+        with Terminal(("trigger", "--ids-file", str(file))) as terminal:
+            assert terminal.end() == 0
+        assert set(server.triggers) == {2}
+
+    @pytest.mark.backupify(instances=3)
+    def test_ctrl_c_at_the_question_triggers_nothing(self, server: SimulatedBackupify) -> None:
+        with Terminal(("trigger", "1", "2")) as terminal:
+            terminal.expect("[y/N] ")
+            terminal.process.send_signal(2)
+            assert terminal.end() == 130
+        assert not server.triggers
+
+
+class TestProgress:
+    @pytest.mark.backupify(instances=30, latency=0.05)
+    def test_rows_on_the_same_terminal_stay_whole(self, server: SimulatedBackupify) -> None:
+        with Terminal(("active", "--all", "--rate", "500", "--concurrency", "4")) as terminal:
+            assert terminal.end() == 0
+        assert " of 30, " in terminal.seen
+        lines = [line.rpartition("\x1b[2K")[2] for line in terminal.seen.split("\r\n")]
+        rows = [line for line in lines if "idle" in line and "succeeded" not in line]
+        assert len(rows) == 30
+        assert all(row.split()[1].startswith("\x1b[2midle") for row in rows)
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="get_active", instance=3)])
+    def test_rows_that_go_elsewhere_hold_none_of_it(self, server: SimulatedBackupify) -> None:
+        reader, writer = os.pipe()
+        with Terminal(("active", "1", "2", "3", "-o", "csv"), stdout=writer) as terminal:
+            os.close(writer)
+            terminal.expect("] 2 of 3, ")
+            terminal.process.send_signal(15)
+            assert terminal.end() == 143
+        with os.fdopen(reader) as rows:
+            assert [row.split(",")[0] for row in rows] == ["instance_id", "1", "2"]
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="get_active", instance=3)])
+    def test_it_never_fills_a_line(self, server: SimulatedBackupify) -> None:
+        with Terminal(("active", "3"), columns=30) as terminal:
+            terminal.expect("active [.")
+            terminal.process.send_signal(15)
+            assert terminal.end() == 143
+        drawn = [piece.partition("\r")[0] for piece in terminal.seen.split("\x1b[2K")[1:]]
+        assert max(map(len, drawn)) <= 30
+
+    @pytest.mark.backupify(instances=3)
+    @pytest.mark.parametrize(
+        ("arguments", "environment"), [(("--quiet",), {}), ((), {"TERM": "dumb", "NO_COLOR": "1"})]
+    )
+    def test_nobody_gets_it_who_does_not_want_it(
+        self, server: SimulatedBackupify, arguments: tuple[str, ...], environment: dict[str, str]
+    ) -> None:
+        with Terminal(("active", "1", "2", *arguments), environment=environment) as terminal:
+            assert terminal.end() == 0
+        assert "calls/s" not in terminal.seen
+
+    @pytest.mark.backupify(instances=3)
+    def test_a_terminal_of_no_known_width_is_one_of_eighty(self, server: SimulatedBackupify) -> None:
+        with Terminal(("active", "1"), columns=0) as terminal:
+            assert terminal.end() == 0
+        assert "[####################] 1 of 1" in terminal.seen or "] 0 of 1" in terminal.seen

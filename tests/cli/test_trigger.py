@@ -1,0 +1,120 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from backupify_async.cli.triggers import SentTriggers
+from backupify_async.events import RequestSent, ResponseReceived
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.cli.conftest import Run
+
+
+def started(server: SimulatedBackupify) -> dict[int, int]:
+    return {instance_id: len(backups) for instance_id, backups in server.triggers.items()}
+
+
+class TestTrigger:
+    @pytest.mark.backupify(instances=3)
+    def test_one_instance_is_not_asked_about(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("trigger", "2", "-o", "jsonl")
+        assert (result.code, json.loads(result.out)["state"], started(server)) == (0, "started", {2: 1})
+
+    @pytest.mark.backupify(instances=3)
+    def test_what_runs_already_is_well(self, server: SimulatedBackupify, run: Run) -> None:
+        server.start_backup(2)
+        result = run("trigger", "2", "-o", "jsonl")
+        assert (result.code, json.loads(result.out)["state"], started(server)) == (0, "already_active", {})
+
+    @pytest.mark.backupify(instances=3)
+    def test_a_yes_on_the_command_line_is_enough(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("trigger", "--all", "--yes")
+        assert (result.code, started(server)) == (0, {1: 1, 2: 1, 3: 1})
+        assert "trigger: 3 succeeded (3 started), 0 failed" in result.err
+
+    @pytest.mark.backupify(instances=3)
+    def test_an_instance_that_comes_twice_is_triggered_once_and_named(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("trigger", "2", "02", "2", "--yes", "-o", "csv")
+        assert (result.code, started(server)) == (1, {2: 1})
+        assert "instance 2 came before in this sweep" in result.err
+
+    @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, operation="trigger", instance=2)])
+    def test_a_lost_answer_is_named_and_not_asked_for_again(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("trigger", "2")
+        assert (result.code, started(server)) == (1, {2: 1})
+        assert "instance 2: the backup triggered at " in result.err
+        assert "may or may not have started" in result.err
+
+
+class TestNobodyToAsk:
+    @pytest.mark.parametrize("ids", [["1", "2"], ["--all"]])
+    def test_without_a_terminal_nothing_is_done(
+        self, server: SimulatedBackupify, run: Run, ids: list[str]
+    ) -> None:
+        result = run("trigger", *ids)
+        assert (result.code, server.requests) == (2, [])
+        assert "add --yes, or look with --dry-run" in result.err
+
+    def test_ids_from_stdin_leave_nobody_to_ask_there(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("trigger", "--ids-file", "-")
+        assert (result.code, server.requests) == (2, [])
+        assert "add --yes" in result.err
+
+    def test_a_closed_stdin_is_no_terminal(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", None)
+        assert run("trigger", "1", "2").code == 2
+
+
+class TestIdsFile:
+    @pytest.mark.backupify(instances=3)
+    def test_a_bad_line_is_found_before_anything_is_triggered(
+        self, server: SimulatedBackupify, run: Run, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("1\n2\n..\n")
+        result = run("trigger", "--yes", "--ids-file", str(file))
+        assert (result.code, started(server)) == (2, {})
+        assert f"{file}, line 3: " in result.err
+
+
+class TestDryRun:
+    @pytest.mark.backupify(instances=3, forbidden=[3])
+    def test_it_says_what_would_be_done_and_starts_nothing(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        server.start_backup(2)
+        result = run("trigger", "1", "2", "3", "1", "--dry-run", "--ordered", "-o", "jsonl")
+        states = [(row["instance_id"], row["state"]) for row in map(json.loads, result.rows)]
+        assert states == [(1, "would_start"), (2, "already_active"), (1, "duplicate")]
+        assert (result.code, started(server)) == (1, {})
+        assert {record.operation for record in server.requests if record.method == "POST"} == {"token"}
+
+
+class TestSentTriggers:
+    PATH = "/v1/backup_instances/7/backups"
+
+    def test_one_that_left_may_have_started(self) -> None:
+        sent = SentTriggers()
+        sent(RequestSent("POST", self.PATH, 1))
+        assert sent.cut_off([7, "a b", 9]) == [
+            "instance 7: cut off, a backup may or may not have started",
+            "not triggered: instances a b, 9",
+        ]
+
+    def test_one_that_was_refused_for_now_has_not(self) -> None:
+        sent = SentTriggers()
+        sent(RequestSent("POST", self.PATH, 1))
+        sent(ResponseReceived("POST", self.PATH, 1, 429, 0.1))
+        assert sent.cut_off([7]) == ["not triggered: instances 7"]
+
+    @pytest.mark.parametrize("status", [201, 408, 503])
+    def test_any_other_answer_leaves_it_open(self, status: int) -> None:
+        sent = SentTriggers()
+        sent(RequestSent("POST", self.PATH, 1))
+        sent(ResponseReceived("POST", self.PATH, 1, status, 0.1))
+        assert sent.cut_off([7]) == ["instance 7: cut off, a backup may or may not have started"]
