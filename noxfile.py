@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import nox
 
@@ -38,7 +39,7 @@ def tests(session: nox.Session) -> None:
     if not FOUND:
         session.error(f"none of the supported Python versions is found: {', '.join(SUPPORTED)}")
     _install(session, "test")
-    session.env["COVERAGE_FILE"] = f"{session.create_tmp()}/.coverage"
+    session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location) / ".coverage")
     # Some tests take long and depend little on the interpreter: the first one runs them.
     everywhere = [] if session.python == FOUND[0] else ["-m", "not slow"]
     session.run("coverage", "erase")

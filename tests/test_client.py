@@ -189,7 +189,7 @@ class TestClosingWhileCallsAreInFlight:
             calls = [asyncio.create_task(client.instances.get(key)) for key in range(20)]
             await server.wait_for_requests(20)
             await client.close()
-            await asyncio.wait(calls)
+            await asyncio.gather(*calls, return_exceptions=True)
             # The server's own handlers are the only others: they end with their connections.
             if others := asyncio.all_tasks() - before:
                 await asyncio.wait(others)

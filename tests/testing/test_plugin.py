@@ -45,6 +45,7 @@ class TestMark:
 
 
 def test_positional_arguments_of_the_mark_are_an_error(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]")
     pytester.makepyfile(
         """
         import pytest
@@ -60,6 +61,7 @@ def test_positional_arguments_of_the_mark_are_an_error(pytester: pytest.Pytester
 
 
 def test_a_stranger_without_any_async_plugin_can_take_it(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]")  # a stranger's own, wherever the temporary folder lies
     pytester.makepyfile(
         """
         import urllib.request
