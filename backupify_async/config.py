@@ -42,7 +42,10 @@ def _count_or_zero(_instance: object, attribute: "attrs.Attribute[int]", value: 
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:

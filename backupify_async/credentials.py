@@ -92,7 +92,7 @@ def _named(_instance: object, _attribute: object, value: str) -> None:
 def _usable_secret(_instance: object, _attribute: object, value: str | os.PathLike[str]) -> None:
     if not isinstance(value, str | os.PathLike):
         raise ConfigurationError("client secret: must be a string, or the path of a file that holds it")
-    if value == "":
+    if isinstance(value, str) and not value.strip():
         raise ConfigurationError("client secret: is empty")
     if isinstance(value, str) and not _is_whole(value):
         raise ConfigurationError("client secret: holds half a surrogate pair, which no request can carry")

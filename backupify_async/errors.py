@@ -244,5 +244,15 @@ class FanOutAborted(BackupifyError):
         return f"stopped early: {self.reason} ({self.succeeded} succeeded, {self.failed} failed until then)"
 
 
+def forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an error and of what led to it: they hold 16 kB of frames, a million times."""
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is not None and link.__traceback__ is not None:
+            link.__traceback__ = None
+            links += [link.__cause__, link.__context__]
+
+
 def _because(gave_up: str | None) -> str:
     return f"; gave up: {gave_up}" if gave_up else ""

@@ -226,6 +226,7 @@ def _absolute(reference: str, page: URL) -> str | None:
     """A link's target as an absolute URL, read against its page's (RFC 8288 §3.2); None where it is none."""
     try:
         url = urljoin(str(page), reference)
+        url.encode()  # aiohttp reads bytes that are not UTF-8 as halves of surrogate pairs
         _ = urlsplit(url).port
     except ValueError:
         return None

@@ -76,6 +76,12 @@ class FanOut(Generic[K, T]):
             stop_at=stop_at,
         )
         self._used = False
+        self._results: Results[K, T] = Results({}, {})
+
+    @property
+    def results(self) -> Results[K, T]:
+        """What is done so far, where it is awaited: it stays when the source of the keys raises."""
+        return self._results
 
     def __await__(self) -> Generator[Any, None, Results[K, T]]:
         return self._gather().__await__()
@@ -93,7 +99,8 @@ class FanOut(Generic[K, T]):
         await self._outcomes.end()
 
     async def _gather(self) -> Results[K, T]:
-        results: Results[K, T] = Results({}, {})
+        results = self._results
+        self._outcomes.require_hashable_keys()
         try:
             async with self as outcomes:
                 async for outcome in outcomes:

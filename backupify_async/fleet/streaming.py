@@ -24,7 +24,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, H
 from typing import Generic, TypeVar
 
 from backupify_async.attempts import ATTEMPTS, AttemptCount
-from backupify_async.errors import FanOutAborted
+from backupify_async.errors import BackupifyError, FanOutAborted, forget_frames
 from backupify_async.fleet.outcomes import Outcome
 
 K = TypeVar("K", bound=Hashable)
@@ -48,6 +48,7 @@ class Outcomes(Generic[K, T]):
         stop_at: Callable[[BaseException], str | None] | None,
     ) -> None:
         self._function = function
+        self._hashable = False
         self._outer_count: AttemptCount | None = None
         self._source: Iterator[K] | AsyncIterator[K]
         self._source = aiter(keys) if isinstance(keys, AsyncIterable) else iter(keys)
@@ -98,6 +99,10 @@ class Outcomes(Generic[K, T]):
         """Keys that were begun and have no outcome: in flight, or cut off when the block was left."""
         return list(self._in_flight.values())
 
+    def require_hashable_keys(self) -> None:
+        """Refuse a key that cannot be hashed when it is read: it could not stand in `Results`."""
+        self._hashable = True
+
     def begin(self) -> None:
         """Start the first worker."""
         self._outer_count = ATTEMPTS.get()
@@ -137,7 +142,9 @@ class Outcomes(Generic[K, T]):
 
     def _start_worker(self) -> None:
         self._at_work += 1
-        worker = asyncio.create_task(self._work(), name="backupify_async fan-out")
+        # Not create_task: a factory of eager tasks would run the worker before it is counted.
+        loop = asyncio.get_running_loop()
+        worker = asyncio.Task(self._work(), loop=loop, name="backupify_async fan-out")
         worker.add_done_callback(self._worker_ended)
         self._workers.append(worker)
 
@@ -182,6 +189,9 @@ class Outcomes(Generic[K, T]):
                 self._reader = None
             if self._no_more_keys:
                 return None
+            if self._hashable and not isinstance(key, Hashable):
+                self._no_more_keys = True
+                raise TypeError(f"a key that is awaited must be hashable, and {key!r} is not: stream instead")
             index = self._taken
             self._taken += 1
             self._in_flight[index] = key
@@ -201,14 +211,32 @@ class Outcomes(Generic[K, T]):
         except BaseException as error:
             if self._left:
                 raise
-            failure = error
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                task.uncancel()  # the function cancelled the worker that it runs in
-                await asyncio.sleep(0)  # or somebody cancelled all tasks: let the consumer's end come first
+            failure = error  # whatever it is, it is this key's outcome
+        await self._shrug_off_cancellation()
         if self._outer_count is not None:
             self._outer_count.sent += count.sent  # a fan-out within a fan-out sends for the outer key too
-        return Outcome(key, value, failure, count.sent, loop.time() - began)
+        if isinstance(failure, BackupifyError):
+            forget_frames(failure)
+        try:
+            return Outcome(key, value, failure, count.sent, loop.time() - began)
+        finally:
+            failure = None  # else its traceback holds this frame, and this frame it
+
+    async def _shrug_off_cancellation(self) -> None:
+        """A function that cancelled the worker it ran in has not cancelled the fan-out.
+
+        Where somebody cancelled all tasks of the loop, this lets the consumer's end come first.
+        """
+        task = asyncio.current_task()
+        if self._left or task is None or not task.cancelling():
+            return
+        while task.cancelling():
+            task.uncancel()
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            if self._left:
+                raise
 
     def _deliver(self, index: int, outcome: Outcome[K, T]) -> None:
         del self._in_flight[index]

@@ -1,5 +1,6 @@
 """Backups: list them, look at one, at the active one, at the newest one; start one."""
 
+import contextlib
 import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -84,7 +85,7 @@ class Backups:
         )
         response = await self._session.send(request)
         if response.status != 404:
-            return decode_one(response, Backup)
+            return decode_one(response, Backup, or_list=True)
         if assume_exists:
             return None
         exists = partial(self._exists, backup_instance_id)
@@ -128,9 +129,9 @@ class Backups:
             raise AmbiguousTrigger(backup_instance_id, response.message.sent_at, error) from error
         if backup is not None:
             return TriggerResult(_kind(backup, response), backup)
-        backup = await self._running(backup_instance_id)
+        backup, blind = await self._running(backup_instance_id)
         if response.status == 422 and backup is None:
-            raise refusal(request, response)
+            raise refusal(request, response, blind)
         kind = TriggerKind.STARTED if response.status < 300 else TriggerKind.ALREADY_ACTIVE
         return TriggerResult(kind, backup)
 
@@ -143,13 +144,13 @@ class Backups:
             self.idle.came_with_missing(response.body)
         return False
 
-    async def _running(self, backup_instance_id: int | str) -> Backup | None:
-        """The active backup after a trigger, whose outcome stands whether or not this look succeeds."""
+    async def _running(self, backup_instance_id: int | str) -> tuple[Backup | None, str | None]:
+        """The active backup after a trigger, whose outcome stands anyway; and why the look failed, if so."""
         try:
-            return await self.get_active(backup_instance_id, assume_exists=True)
+            return await self.get_active(backup_instance_id, assume_exists=True), None
         except BackupifyError as error:
             _LOGGER.warning("instance %s: the look after its trigger failed: %s", backup_instance_id, error)
-            return None
+            return None, f"the look whether a backup is active failed: {error}"
 
 
 def _kind(backup: Backup, response: Response) -> TriggerKind:
@@ -158,6 +159,7 @@ def _kind(backup: Backup, response: Response) -> TriggerKind:
     date = http_date(response.headers.get("Date"))
     sent_at, margin = response.message.sent_at, _BEFORE_BY_OUR_CLOCK
     if date is not None:
-        sent_at, margin = sent_at + (date - datetime.now(UTC)), _BEFORE_BY_DATE
+        with contextlib.suppress(OverflowError):  # a date that far off is no clock
+            sent_at, margin = sent_at + (date - datetime.now(UTC)), _BEFORE_BY_DATE
     before = created is not None and created < sent_at - margin
     return TriggerKind.ALREADY_ACTIVE if before else TriggerKind.STARTED

@@ -17,6 +17,7 @@ _REMEMBERED = 64  # bodies; a server that writes something new into each one onl
 
 class _Meaning(Enum):
     UNKNOWN = "not looked at yet"
+    UNTOLD = "the look at it failed"
     IDLE = "came with instances that exist, only"
     EITHER = "came with a missing instance"
 
@@ -59,10 +60,15 @@ class IdleMemory:
         self._remember(body).meaning = _Meaning.EITHER
 
     async def _look(self, known: _Body, exists: Callable[[], Awaitable[bool]]) -> bool:
-        idle = await exists()
+        try:
+            idle = await exists()
+        except BaseException:
+            if known.meaning is _Meaning.UNKNOWN:
+                known.meaning = _Meaning.UNTOLD  # nobody waits for the next look: it may fail as well
+            raise
         if not idle:
             known.meaning = _Meaning.EITHER
-        elif known.meaning is _Meaning.UNKNOWN:
+        elif known.meaning is not _Meaning.EITHER:
             known.meaning = _Meaning.IDLE
         return idle
 

@@ -24,6 +24,7 @@ _LOGGER = logging.getLogger("backupify_async.auth")
 _MARGIN = 60.0
 _REMEMBER_REFUSAL = 60.0  # seconds: 100,000 calls with a wrong secret are not 100,000 wrong logins
 _SHORTEST_LIFE = 1.0  # seconds: a token that is over when it comes must not make us ask in a loop
+_YOUNG = 10.0  # seconds after a renewal that a 401 brought about, in which no further 401 brings another
 _HOLD_OFF = 1.0  # seconds between attempts to renew ahead, while the present token still holds
 # RFC 6749 §5.2: a closed set, so it can be shown; anything else in that body could be an echo of the secret.
 _OAUTH_ERRORS = frozenset(
@@ -38,6 +39,10 @@ _OAUTH_ERRORS = frozenset(
 )
 
 
+class CredentialsObjectFailed(Exception):
+    """An object of the caller's raised where it was to give a token: that may pass, and is not remembered."""
+
+
 async def ask_for_token(
     credentials: ClientCredentials | TokenSource,
     post: Callable[[bytes, tuple[str, ...]], Awaitable[Response]],
@@ -50,6 +55,7 @@ async def ask_for_token(
 
     Raises:
         AuthenticationError: There is none to be had.
+        CredentialsObjectFailed: The caller's object raised.
         ConfigurationError: The file of the secret cannot be read, or is empty.
         BackupifyError: The token endpoint cannot be reached, or failed.
     """
@@ -70,10 +76,13 @@ async def ask_for_token(
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise  # it is us who are cancelled
-        raise AuthenticationError(f"the credentials object raised {type(error).__name__}") from error
-    if not isinstance(token, Token):
+        raised = type(error).__name__
+    else:
+        if isinstance(token, Token):
+            return token
         raise AuthenticationError(f"the credentials object gave a {type(token).__name__} instead of a Token")
-    return token
+    # Raised out here: what the object raised may hold a secret, and is not even the context of this.
+    raise CredentialsObjectFailed(f"the credentials object raised {raised}")
 
 
 async def _read_secret(secret: str | os.PathLike[str]) -> str:
@@ -98,7 +107,7 @@ def read_token(response: Response) -> Token:
     """
     answer = _json_object(response.body)
     said = f"the token endpoint {response.message.url.path} answered {response.status}"
-    if response.status >= 300:
+    if not 200 <= response.status < 300:
         code = answer.get("error")
         named = f" ({code})" if isinstance(code, str) and code in _OAUTH_ERRORS else ""
         raise AuthenticationError(f"{said}{named}: check client id, client secret and base URL")
@@ -145,6 +154,8 @@ class TokenKeeper:
         self._on_renewed = on_renewed
         self._held: _Held | None = None
         self._renewal: asyncio.Task[BackupifyError | None] | None = None
+        self._waiters: dict[asyncio.Future[BackupifyError | None], None] = {}  # a set in order
+        self._replaced_at = -math.inf
         self._not_before = -math.inf
         self._refusal: AuthenticationError | None = None
 
@@ -173,15 +184,37 @@ class TokenKeeper:
                 return value
             if self._refusal is not None and self._now() < self._not_before:
                 raise copy.copy(self._refusal)
-            # A copy for each waiter: one exception raised in a thousand tasks grows a thousand tracebacks.
-            error = await asyncio.shield(self._renew())
-            if error is not None:
+            self._renew()
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters[waiter] = None
+            try:
+                error = await waiter
+            finally:
+                del self._waiters[waiter]
+            if error is not None:  # a copy each: one exception raised in a thousand tasks is no help
                 raise copy.copy(error) from error.__cause__
 
-    def drop(self, value: str) -> None:
-        """The server refused this token: forget it, if it is still the current one."""
-        if self._held is not None and self._held.value == value:
+    async def another(self, refused: str) -> str | None:
+        """The token to try after the server refused one; None where the credentials give the same again.
+
+        A token that a 401 has brought about a moment ago is itself to be tried again: there are servers that
+        answer 401 where they mean 403, and a sweep must not log in anew for each such instance.
+
+        Raises:
+            AuthenticationError: There is none to be had.
+            BackupifyError: The token endpoint cannot be reached, or failed.
+        """
+        dropped = self._held is not None and self._held.value == refused
+        if dropped:
+            if self._now() < self._replaced_at + _YOUNG:
+                return refused
             self._held = None
+        token = await self.get()
+        if token == refused:
+            return None
+        if dropped:
+            self._replaced_at = self._now()
+        return token
 
     async def close(self) -> None:
         """End a renewal under way, and forget the token."""
@@ -190,22 +223,38 @@ class TokenKeeper:
             self._renewal.cancel()
             await asyncio.wait([self._renewal])
 
-    def _renew(self) -> asyncio.Task[BackupifyError | None]:
+    def _renew(self) -> None:
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renewed(), name="backupify_async token renewal")
-        return self._renewal
+            self._renewal.add_done_callback(self._tell_waiters)
+
+    def _tell_waiters(self, renewal: asyncio.Task[BackupifyError | None]) -> None:
+        for waiter in self._waiters:
+            if waiter.done():
+                continue
+            if renewal.cancelled():
+                waiter.cancel()
+            elif (fault := renewal.exception()) is not None:
+                waiter.set_exception(fault)
+            else:
+                waiter.set_result(renewal.result())
 
     async def _renewed(self) -> BackupifyError | None:
         """Ask for a token, and keep it. An error is returned, since there may be nobody to raise it to."""
+        error: BackupifyError
         try:
             self._hold(await self._ask())
-        except BackupifyError as error:
-            refused = isinstance(error, AuthenticationError)
-            self._not_before = self._now() + (_REMEMBER_REFUSAL if refused else _HOLD_OFF)
-            self._refusal = error if isinstance(error, AuthenticationError) else None
-            _LOGGER.warning("no new token: %s", error)
-            return error
-        return None
+        except CredentialsObjectFailed as failure:
+            error, self._refusal, wait = AuthenticationError(str(failure)), None, _HOLD_OFF
+        except AuthenticationError as refusal:
+            error, self._refusal, wait = refusal, refusal, _REMEMBER_REFUSAL
+        except BackupifyError as failure:
+            error, self._refusal, wait = failure, None, _HOLD_OFF
+        else:
+            return None
+        self._not_before = self._now() + wait
+        _LOGGER.warning("no new token: %s", error)
+        return error
 
     def _hold(self, token: Token) -> None:
         now = self._now()

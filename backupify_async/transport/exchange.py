@@ -34,6 +34,7 @@ class Exchange:
         self._settings = settings
         self._connector = connector
         self._session: aiohttp.ClientSession | None = None
+        self._fresh_session: aiohttp.ClientSession | None = None
         self._proxy = settings.proxy
         if self._proxy is None and settings.trust_env:
             self._proxy = _proxy_from_environment(settings.url)
@@ -51,12 +52,16 @@ class Exchange:
         Raises:
             ConfigurationError: The caller's connector is of another loop.
         """
+        self._session = self._session_on(self._connector, reuse=True)
+        if self._connector is None:
+            self._fresh_session = self._session_on(None, reuse=False)
+
+    def _session_on(self, connector: aiohttp.BaseConnector | None, *, reuse: bool) -> aiohttp.ClientSession:
         timeouts = self._settings.timeouts
-        own = self._connector is None
         try:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0) if own else self._connector,
-                connector_owner=own,
+            session = aiohttp.ClientSession(
+                connector=connector or aiohttp.TCPConnector(limit=0, force_close=not reuse),
+                connector_owner=connector is None,
                 loop=asyncio.get_running_loop(),  # else aiohttp takes the connector's, whichever that is
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"Accept": "application/json", "User-Agent": f"backupify-async/{__version__}"},
@@ -68,17 +73,19 @@ class Exchange:
                     sock_read=timeouts.read,
                 ),
                 auto_decompress=True,
-                trust_env=False,  # it would read netrc, and then refuse every request that has a bearer token
+                trust_env=False,  # it would read netrc, and then refuse whatever has a bearer token
             )
         except RuntimeError:
             raise ConfigurationError("connector: it was made in another event loop, or is closed") from None
         # aiohttp sends a request again by itself after a disconnect, uncounted. There is no public switch.
-        self._session._retry_connection = False  # noqa: SLF001
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
     async def close(self) -> None:
-        """Close the pool's connections."""
-        if self._session is not None:
-            await self._session.close()
+        """Close all connections."""
+        for session in (self._session, self._fresh_session):
+            if session is not None:
+                await session.close()
 
     async def __call__(self, message: Message) -> Response:
         """Send one request, once, and read the whole answer.
@@ -87,10 +94,13 @@ class Exchange:
             TransportError: No whole answer came; `sent` says whether the request may have arrived.
             DecodeError: The body is larger than `max_body_bytes`.
         """
-        assert self._session is not None  # noqa: S101 - the session above opens before it sends
+        # A kept connection may have been closed by the server a moment ago: the request is lost, and nobody
+        # can tell that it was not read. So what must not be repeated goes over a connection of its own.
+        session = self._session if message.repeatable else self._fresh_session or self._session
+        assert session is not None  # noqa: S101 - the session above opens before it sends
         failure: BackupifyError
         try:
-            async with self._session.request(
+            async with session.request(
                 message.method,
                 message.url,
                 headers=message.headers,
@@ -111,7 +121,7 @@ class Exchange:
 
     async def _read(self, message: Message, answer: aiohttp.ClientResponse) -> Response:
         """Read the body. Only an error's may be cut: its status stands anyway."""
-        refused = answer.status >= 300
+        refused = not 200 <= answer.status < 300
         limit = _ERROR_BODY_BYTES if refused else self._settings.max_body_bytes
         try:
             body, whole = await _read_up_to(answer, limit)

@@ -2,12 +2,17 @@
 
 Together, because a call that held a place while it waited for a slot, or a slot while it waited for a place,
 would keep others from what it cannot use itself. Who waits costs one future; one timer serves them all.
+
+First come, first served; but a call that was let go and refused for now keeps its turn: it waits before all
+that have not been sent yet, or a long queue would count as a long refusal.
 """
 
 import asyncio
 from collections import OrderedDict
 
 from backupify_async.transport.rate import RateLimiter
+
+_Queue = OrderedDict[asyncio.Future[None], None]
 
 
 class LimiterClosed(Exception):
@@ -25,7 +30,8 @@ class Gate:
     def __init__(self, limiter: RateLimiter, places: int) -> None:
         self._limiter = limiter
         self._places = places
-        self._turns: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+        self._again: _Queue = OrderedDict()
+        self._turns: _Queue = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self.in_flight = 0
         """How many places are taken."""
@@ -33,10 +39,13 @@ class Gate:
     @property
     def waiting(self) -> int:
         """How many calls wait for their turn."""
-        return len(self._turns)
+        return len(self._again) + len(self._turns)
 
-    async def enter(self) -> None:
+    async def enter(self, *, again: bool = False) -> None:
         """Wait for a place and a slot. After it returns, `leave` must be called once.
+
+        Args:
+            again: Whether the call was let go before, and refused for now.
 
         Raises:
             LimiterClosed: The limiter is closed, or was closed while this call waited.
@@ -45,18 +54,19 @@ class Gate:
         now = loop.time()
         if now < self._limiter.closed_until:
             raise LimiterClosed
-        if not self._turns and self.in_flight < self._places and self._limiter.earliest() <= now:
+        queue = self._again if again else self._turns
+        if not self.waiting and self.in_flight < self._places and self._limiter.earliest() <= now:
             self._limiter.take(now)
             self.in_flight += 1
             return
         turn = loop.create_future()
-        self._turns[turn] = None
+        queue[turn] = None
         self._wake()
         try:
             await turn
         except asyncio.CancelledError:
-            if turn in self._turns:
-                del self._turns[turn]
+            if turn in queue:
+                del queue[turn]
             elif not turn.cancelled() and turn.exception() is None:
                 self.leave(unused=True)  # granted and cancelled in one turn of the loop
             raise
@@ -75,17 +85,17 @@ class Gate:
 
     def _wake(self) -> None:
         """Let go whoever may go now, and set the timer for the next one."""
-        if not self._turns:
+        if not self.waiting:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
         closed = now < self._limiter.closed_until
-        while self._turns and (closed or self.in_flight < self._places):
+        while self.waiting and (closed or self.in_flight < self._places):
             earliest = self._limiter.earliest()
             if earliest > now and not closed:
                 self._set_timer(loop, earliest)
                 return
-            turn, _ = self._turns.popitem(last=False)
+            turn, _ = (self._again or self._turns).popitem(last=False)
             if turn.done():
                 continue  # cancelled, and its call has not run since
             if closed:

@@ -59,6 +59,8 @@ def _links(header: str) -> Iterator[tuple[str, dict[str, str]] | None]:
         found = _TARGET.match(header, position)
         if found is None:
             yield None
+            if ">" not in header[position:]:
+                return  # no link can follow, and looking for one at each "<" would take long
             position = _next_link(header, position + 1)
             continue
         parameters: dict[str, str] = {}

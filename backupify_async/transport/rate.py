@@ -22,6 +22,7 @@ import math
 from backupify_async.config import RateLimit, RetryPolicy
 
 _FIRST_PAUSE = 1.0
+_SHORTEST_PAUSE = 0.1  # whatever the policy says: a refusal must not bring the next request at once
 
 
 class RateLimiter:
@@ -71,7 +72,8 @@ class RateLimiter:
                 self.closed_until = max(self.closed_until, now + retry_after)
             self._pause(now + retry_after)
         elif news:
-            self._pause(now + min(self._longest_pause, _FIRST_PAUSE * 2.0**self._waves))
+            pause = min(self._longest_pause, _FIRST_PAUSE * 2.0**self._waves)
+            self._pause(now + max(pause, _SHORTEST_PAUSE))
             self._waves = min(self._waves + 1, 60)
             self._wave_began = now
 

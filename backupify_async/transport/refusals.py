@@ -20,13 +20,13 @@ def refusal(
 
     Args:
         request: What was asked.
-        response: The answer, 3xx to 5xx.
+        response: The answer: none of 2xx.
         gave_up: Why it is not tried again, where that is known already.
         show_body: Whether the error may show the body's beginning.
     """
     excerpt = response.excerpt if show_body else ""
-    if response.status < 400:
-        excerpt = f"a redirect to {_origin(response.headers.get('Location', ''))}, which is not followed"
+    if 300 <= response.status < 400:
+        excerpt = f"a redirect to {_origin(response.headers.get('Location'))}, which is not followed"
     return api_error_type(response.status)(
         response.status,
         request.method,
@@ -38,8 +38,10 @@ def refusal(
     )
 
 
-def _origin(location: str) -> str:
+def _origin(location: str | None) -> str:
     """The origin of a Location: the rest of it may hold more than an error should show."""
+    if location is None:
+        return "no Location"
     try:
         return str(URL(location).origin())
     except ValueError:

@@ -1,5 +1,6 @@
 """One request and one answer, as values: no I/O here."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
@@ -100,9 +101,23 @@ _MOST_READ = (
 )  # bytes: more than the longest token, however it is quoted, with what stands around it
 
 
-def _spellings(secret: str) -> set[str]:
-    """How a secret may stand in a text: as it is, in a URL, in JSON."""
-    return {secret, quote(secret, safe=""), quote(secret), secret.replace("/", r"\/")}
+def _may_hold(text: str, secret: str) -> bool:
+    """Whether a text can hold a secret, however it is spelled: letters and digits stay what they are."""
+    return max(re.findall(r"[A-Za-z0-9]+", secret), key=len, default="") in text
+
+
+def _spellings(secret: str) -> re.Pattern[str]:
+    """A secret as it may stand in a text: as it is, or with escapes of URLs, JSON and HTML."""
+    return re.compile("".join(map(_spelling, secret)))
+
+
+def _spelling(character: str) -> str:
+    if character.isalnum() and character.isascii():
+        return character
+    code = ord(character)
+    octets = "".join(f"%{octet:02x}" for octet in character.encode())
+    escapes = rf"{octets}|\\u{code:04x}|&\#x0*{code:x};|&\#0*{code};|\\?{re.escape(character)}"
+    return f"(?i:{escapes})"
 
 
 @attrs.frozen
@@ -116,6 +131,7 @@ class Message:
         body: The bytes to send.
         sent_at: When it leaves, UTC, by this machine's clock.
         secrets: What no error about it may show.
+        repeatable: Whether sending it twice does no more than sending it once.
     """
 
     method: str
@@ -124,18 +140,22 @@ class Message:
     body: bytes | None = attrs.field(repr=False)
     sent_at: datetime
     secrets: tuple[str, ...] = attrs.field(repr=False)
+    repeatable: bool = True
 
     def conceal(self, text: str) -> str:
         """A text of the server's as an error may show it: servers have been seen to echo a token."""
         for secret in self.secrets:
-            for written in _spellings(secret):
-                text = text.replace(written, "[secret]")
-        return text
+            if _may_hold(text, secret):
+                text = _spellings(secret).sub("[secret]", text)
+        return text.encode(errors="backslashreplace").decode()
 
     def gives_away(self, text: str) -> bool:
         """Whether a text holds one of the secrets, and not by chance, as it may hold a short word."""
-        long = [secret for secret in self.secrets if len(secret) >= _NO_MERE_WORD]
-        return any(written in text for secret in long for written in _spellings(secret))
+        return any(
+            _may_hold(text, secret) and _spellings(secret).search(text) is not None
+            for secret in self.secrets
+            if len(secret) >= _NO_MERE_WORD
+        )
 
 
 @attrs.frozen

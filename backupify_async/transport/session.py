@@ -73,6 +73,7 @@ class Session:
         self._keeper = TokenKeeper(self._ask_for_token, self._now, self._token_renewed)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._closing: asyncio.Task[None] | None = None
         self._scopes: set[asyncio.Timeout] = set()
         self._last_call_ended = asyncio.Event()
         self._requests = 0
@@ -90,18 +91,29 @@ class Session:
         self.require_open()
 
     async def close(self) -> None:
-        """End the calls in flight with `ClientClosed`, wait for their end, and close all connections."""
-        if self._closed:
-            return
-        self._closed = True
+        """End the calls in flight with `ClientClosed`, wait for their end, and close all connections.
+
+        Cancelling it does not stop it: it goes on, and a second call waits for the same end.
+
+        Raises:
+            ConfigurationError: The session is open in another loop.
+        """
+        if self._loop is not None and asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError("the client was opened in another event loop: close it there")
+        if self._closing is None:
+            self._closed = True
+            self._closing = asyncio.create_task(self._close(), name="backupify_async close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         try:
             for scope in self._scopes:
                 if not scope.expired():
                     scope.reschedule(self._now())
             if self._scopes:
                 await self._last_call_ended.wait()
-        finally:
             await self._keeper.close()
+        finally:
             self._gate.close()
             await self._carrier.close()
 
@@ -193,13 +205,12 @@ class Session:
         token, response = await self._send_with_token(call)
         if response.status == 401:
             call.sent_at, call.answered = None, True
-            self._keeper.drop(token)
-            if await self._keeper.get() == token:
+            if await self._keeper.another(token) is None:
                 raise refusal(call.request, response, "there is no other token")
             token, response = await self._send_with_token(call)
             if response.status == 401:
                 raise refusal(call.request, response, "a renewed token was refused too")
-        if response.status >= 300 and response.status not in call.request.answers:
+        if not 200 <= response.status < 300 and response.status not in call.request.answers:
             raise refusal(call.request, response)
         return response
 
@@ -223,7 +234,7 @@ class Session:
             if self._keeper.current() is None:
                 await self._keeper.get()
             try:
-                await self._gate.enter()
+                await self._gate.enter(again=call.refusals > 0)
             except LimiterClosed:
                 raise self._closed_gate(call) from None
             token = self._keeper.current()  # it may have been renewed, or dropped, while this call waited
@@ -243,7 +254,9 @@ class Session:
         began = self._now()
         call.sent_at = datetime.now(UTC)
         response = await self._carrier(
-            Message(request.method, self._url(request), headers, body, call.sent_at, secrets)
+            Message(
+                request.method, self._url(request), headers, body, call.sent_at, secrets, request.repeatable
+            )
         )
         elapsed = self._now() - began
         _LOGGER.debug("%s %s answered %d in %.3f s", request.method, request.path, response.status, elapsed)

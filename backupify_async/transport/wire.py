@@ -24,10 +24,15 @@ class _Unreadable(ValueError):
     """Raised inside, turned into a `DecodeError` that shows the answer."""
 
 
-def decode_one(response: Response, model: type[ModelT]) -> ModelT | None:
+def decode_one(response: Response, model: type[ModelT], *, or_list: bool = False) -> ModelT | None:
     """The thing in an answer, or None where the answer says that there is none.
 
     No body, `null`, `{}`, `[]`, or one key with one of these, all say so.
+
+    Args:
+        response: The answer.
+        model: What to read it as.
+        or_list: Whether a list of one is understood too: who answers a list for none may do so for one.
 
     Raises:
         DecodeError: The answer is something else.
@@ -36,7 +41,7 @@ def decode_one(response: Response, model: type[ModelT]) -> ModelT | None:
         return None
     raw = _parse(response)
     try:
-        return None if _is_nothing(raw) else _thing(raw, model)
+        return None if _is_nothing(raw) else _thing(_only_one(raw) if or_list else raw, model)
     except _Unreadable as error:
         raise _decode_error(response, str(error)) from None
 
@@ -101,6 +106,14 @@ def _is_nothing(raw: Any) -> bool:
     if isinstance(raw, dict) and len(raw) == 1 and "id" not in raw:
         raw = next(iter(raw.values()))
     return raw is None or raw in ({}, [])
+
+
+def _only_one(raw: Any) -> Any:
+    """The one in a list of one, bare or in an envelope."""
+    if isinstance(raw, dict) and len(raw) == 1 and "id" not in raw:
+        inner = next(iter(raw.values()))
+        raw = inner if isinstance(inner, list) else raw
+    return raw[0] if isinstance(raw, list) and len(raw) == 1 else raw
 
 
 def _thing(raw: Any, model: type[ModelT]) -> ModelT:

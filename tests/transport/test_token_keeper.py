@@ -129,34 +129,39 @@ class TestTheKeeper:
 
     async def test_a_dropped_one_is_forgotten(self) -> None:
         subject = keeper(Office(Token("one"), Token("two")), Clock())
-        subject.drop(await subject.get())
-        assert subject.current() is None
-        assert await subject.get() == "two"
+        assert await subject.another(await subject.get()) == "two"
+        assert subject.current() == "two"
 
-    async def test_only_the_current_one_can_be_dropped(self) -> None:
+    async def test_only_the_current_one_can_be_refused(self) -> None:
         subject = keeper(Office(Token("one")), Clock())
         await subject.get()
-        subject.drop("zero")
-        assert subject.current() == "one"
+        assert await subject.another("zero") == "one"
+
+    async def test_the_same_one_again_is_no_other(self) -> None:
+        subject = keeper(Office(Token("one"), Token("one")), Clock())
+        assert await subject.another(await subject.get()) is None
+
+    async def test_one_that_a_refusal_has_just_brought_about_is_not_renewed_again(self) -> None:
+        clock = Clock()
+        subject = keeper(Office(Token("one"), Token("two"), Token("three")), clock)
+        await subject.another(await subject.get())
+        assert await subject.another("two") == "two"
+        clock.time += 11
+        assert await subject.another("two") == "three"
 
     @pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no eager task factory")
-    async def test_an_eager_task_factory_does_no_harm(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        waits: list[object] = []
-        shield = asyncio.shield
-
-        def counted(waited_for: "asyncio.Future[object]") -> "asyncio.Future[object]":
-            waits.append(waited_for)
-            assert len(waits) < 9, "it goes round and round"
-            return shield(waited_for)
+    async def test_an_eager_task_factory_does_no_harm(self) -> None:
+        asked: list[Token] = []
 
         async def ask() -> Token:
-            return Token("one")
+            asked.append(Token("one"))
+            assert len(asked) < 9, "it goes round and round"
+            return asked[-1]
 
-        monkeypatch.setattr(asyncio, "shield", counted)
         factory = vars(asyncio)["eager_task_factory"]  # mypy reads this as 3.11
         asyncio.get_running_loop().set_task_factory(factory)
         subject = keeper(ask, Clock())
-        subject.drop(await subject.get())
+        assert await subject.another(await subject.get()) is None
         assert await subject.get() == "one"
 
 
@@ -190,9 +195,9 @@ class TestFailures:
         with pytest.raises(AuthenticationError):
             await subject.get()
         clock.time += 61
-        subject.drop(await subject.get())
+        one = await subject.get()
         with pytest.raises(ServerError):
-            await subject.get()
+            await subject.another(one)
 
     async def test_one_ahead_of_the_end_harms_nobody_and_is_held_off(self) -> None:
         clock, office = Clock(), Office(Token("one", 100), TransportError("lost"), Token("two", 100))
