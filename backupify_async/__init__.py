@@ -52,7 +52,7 @@ from backupify_async.fleet.outcomes import Outcome, Results
 from backupify_async.fleet.streaming import Outcomes
 from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult
 from backupify_async.pagination import Page, Paginator
-from backupify_async.statistics import Statistics
+from backupify_async.statistics import LimitSource, Statistics
 from backupify_async.version import __version__
 
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "FanOut",
     "FanOutAborted",
     "Fleet",
+    "LimitSource",
     "NotFound",
     "Outcome",
     "Outcomes",

@@ -1,6 +1,5 @@
 """`BackupifyClient`: the front door."""
 
-import os
 from collections.abc import AsyncIterable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, Unpack
@@ -66,7 +65,7 @@ class BackupifyClient:
     @classmethod
     def from_env(
         cls,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
         *,
         connector: aiohttp.BaseConnector | None = None,
         on_event: EventHook | None = None,
@@ -111,19 +110,33 @@ class BackupifyClient:
         """
         await self._session.fetch_token()
 
-    def fleet(self, ids: Iterable[int | str] | AsyncIterable[int | str], *, concurrency: int = 32) -> Fleet:
+    def fleet(
+        self,
+        ids: Iterable[int | str] | AsyncIterable[int | str],
+        *,
+        concurrency: int = 32,
+        background: bool = False,
+    ) -> Fleet:
         """Many instances at once.
 
         Args:
             ids: Instance ids: an iterable or an async iterable of any length, read as the work goes on.
             concurrency: How many instances at once. The client's `max_concurrency` holds over all fleets;
                 one that asks for more waits.
+            background: Whether other calls of the client pass this fleet's at the gate. It goes on more
+                slowly while they do, but never stands still.
 
         Raises:
             ValueError: `concurrency` is no whole number from 1 up.
             TypeError: `ids` is no iterable, or a str, whose letters are no ids.
         """
-        return Fleet(self.backups, ids, concurrency=concurrency, refuses_all=self._session.refuses_all)
+        return Fleet(
+            self.backups,
+            ids,
+            concurrency=concurrency,
+            background=background,
+            refuses_all=self._session.refuses_all,
+        )
 
     def statistics(self) -> Statistics:
         """What is going on now: requests in flight, calls waiting, refusals, the retry budget."""

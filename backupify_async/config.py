@@ -4,7 +4,7 @@ import ipaddress
 import math
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -68,15 +68,18 @@ class RateLimit:
     """How fast the client may send, over all its calls.
 
     Attributes:
-        per_second: Calls a second; None sets no ceiling of our own.
-        burst: How many calls may leave at once after a time of rest.
+        per_second: Calls a second at most; None leaves it to the server.
+        burst: How many calls may leave at once after a time of rest, below that ceiling.
+        adaptive: Whether to find the server's own limit, from its headers, its Retry-After and its refusals,
+            and to stay just below it. False keeps to `per_second` alone, and pauses everybody after a 429.
 
     Raises:
         ValueError: One of them is 0, negative or no number.
     """
 
-    per_second: float | None = attrs.field(default=10.0, validator=_positive_or_none)
+    per_second: float | None = attrs.field(default=None, validator=_positive_or_none)
     burst: int = attrs.field(default=10, validator=_count)
+    adaptive: bool = True
 
 
 @attrs.frozen
@@ -181,6 +184,14 @@ def _proxy(_instance: object, _attribute: object, value: str) -> None:
     check_proxy(value)
 
 
+def _is_a(kind: type) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
+    def check(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if not isinstance(value, kind):
+            raise ConfigurationError(f"{attribute.name}: must be a {kind.__name__}(...), not {value!r}")
+
+    return check
+
+
 class SettingsOptions(TypedDict, total=False):
     """The settings beside the credentials, as keyword arguments; `Settings` says what each does."""
 
@@ -221,9 +232,9 @@ class Settings:
 
     credentials: ClientCredentials | TokenSource = attrs.field(repr=lambda value: type(value).__name__)
     base_url: str = DEFAULT_BASE_URL
-    rate_limit: RateLimit = attrs.field(factory=RateLimit)
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
-    timeouts: Timeouts = attrs.field(factory=Timeouts)
+    rate_limit: RateLimit = attrs.field(factory=RateLimit, validator=_is_a(RateLimit))
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_is_a(RetryPolicy))
+    timeouts: Timeouts = attrs.field(factory=Timeouts, validator=_is_a(Timeouts))
     max_concurrency: int = attrs.field(default=64, validator=_count)
     max_body_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
     proxy: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_proxy))
@@ -248,7 +259,7 @@ class Settings:
 
     @classmethod
     def from_env(
-        cls, environ: Mapping[str, str] = os.environ, **options: Unpack[SettingsOptions]
+        cls, environ: Mapping[str, str] | None = None, **options: Unpack[SettingsOptions]
     ) -> "Settings":
         """Read the settings from the environment.
 
@@ -257,7 +268,7 @@ class Settings:
         the default; and a proxy from the usual variables.
 
         Args:
-            environ: The environment.
+            environ: Another mapping than the process environment.
             **options: Settings that stand above the environment.
 
         Raises:
@@ -269,13 +280,15 @@ class Settings:
 
 
 def read_environment(
-    environ: Mapping[str, str], options: SettingsOptions
+    environ: Mapping[str, str] | None, options: SettingsOptions
 ) -> tuple[ClientCredentials | StaticToken, SettingsOptions]:
     """Credentials from the environment, and the options with what it adds to them.
 
     Raises:
         ConfigurationError: As `Settings.from_env` says.
     """
+    # Not a default argument: help() and tooltips would show all that is in it.
+    environ = os.environ if environ is None else environ
     found: SettingsOptions = {"trust_env": True}
     if "base_url" not in options and environ.get(_BASE_URL):
         insecure = options.get("allow_insecure", False)

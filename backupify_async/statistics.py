@@ -1,8 +1,22 @@
 """What is going on in a client, at one moment."""
 
 from datetime import datetime
+from enum import Enum
 
 import attrs
+
+
+class LimitSource(Enum):
+    """What a belief of the server's limit rests on; the best source wins."""
+
+    HEADERS = "headers"
+    """What the server says of its quota in each answer."""
+    WINDOW = "window"
+    """Retry-After: windows whose end is known, and the calls that they held."""
+    HISTORY = "history"
+    """Our own refusals, and how many calls were accepted between them."""
+    NONE = "none"
+    """Nothing yet: the limit was not felt, or is not looked for."""
 
 
 @attrs.frozen
@@ -17,6 +31,8 @@ class Statistics:
         refused: Answers 429.
         retried: Sendings that repeat a failed one; after a 429, which `refused` counts, they are not counted.
         budget_left: Tokens left for retries.
+        limit_source: What the client's belief of the server's limit rests on.
+        limit_per_second: Calls a second that the server is believed to take; None where that is not known.
         answered_from_memory: 404 answers to get-active taken for "idle" without a second look.
     """
 
@@ -27,4 +43,6 @@ class Statistics:
     refused: int
     retried: int
     budget_left: int
+    limit_source: LimitSource
+    limit_per_second: float | None
     answered_from_memory: int = 0

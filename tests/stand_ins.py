@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from backupify_async.config import Settings, SettingsOptions
+from backupify_async.config import RateLimit, Settings, SettingsOptions
 from backupify_async.credentials import StaticToken
 from backupify_async.transport.request import Message, Response
 from backupify_async.transport.session import Session
@@ -65,6 +65,7 @@ class FakeCarrier:
 async def session_over(carrier: FakeCarrier, **options: Any) -> AsyncIterator[Session]:
     """A session that sends through a stand-in, with a static token unless `credentials` says otherwise."""
     credentials = options.pop("credentials", StaticToken("static-token"))
+    options.setdefault("rate_limit", RateLimit(10, adaptive=False))
     settings = Settings(credentials=credentials, base_url="http://127.0.0.1", **options)
     session = Session(settings, carrier)
     await session.open()

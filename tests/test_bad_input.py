@@ -124,9 +124,9 @@ class TestConfiguration:
     @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
     def test_numbers_that_make_no_sense_are_named(self, value: Any) -> None:
         with pytest.raises(ValueError, match="per_second"):
-            RateLimit(value)
+            RateLimit(value, adaptive=False)
         with pytest.raises(ValueError, match="burst"):
-            RateLimit(1, value)
+            RateLimit(1, value, adaptive=False)
         with pytest.raises(ValueError, match="max_concurrency"):
             BackupifyClient(StaticToken("t"), max_concurrency=value)
 

@@ -248,7 +248,7 @@ class TestFromEnv:
             "BACKUPIFY_CLIENT_SECRET": "demo",
             "BACKUPIFY_BASE_URL": backupify.base_url,
         }
-        async with BackupifyClient.from_env(environ, rate_limit=RateLimit(None)) as client:
+        async with BackupifyClient.from_env(environ, rate_limit=RateLimit(None, adaptive=False)) as client:
             assert (await client.instances.get(1)).id == 1
 
     async def test_reads_the_process_environment_when_it_is_called(

@@ -48,7 +48,7 @@ async def _sweep() -> Sweep:
         most = max(most, in_flight)
 
     bucket = TokenBucket(200, burst=40)
-    limits: Any = {"rate_limit": RateLimit(200), "retry": RetryPolicy(base=0.1)}
+    limits: Any = {"rate_limit": RateLimit(200, adaptive=False), "retry": RetryPolicy(base=0.1)}
     async with (
         SimulatedBackupify(instances=INSTANCES, faults=faults, rate_limit=bucket) as server,
         client_of(server, on_event=count, **limits) as client,

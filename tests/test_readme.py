@@ -59,7 +59,9 @@ def test_the_other_blocks_run_one_after_the_other(backupify: SimulatedBackupify)
     }
 
     async def run_all() -> None:
-        async with BackupifyClient.from_env(environment, rate_limit=RateLimit(per_second=None)) as client:
+        async with BackupifyClient.from_env(
+            environment, rate_limit=RateLimit(per_second=None, adaptive=False)
+        ) as client:
             names: dict[str, Any] = {"BackupifyClient": BackupifyClient, "client": client}
             for block in BLOCKS:
                 code: CodeType = compile(block, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -184,7 +184,7 @@ class TestNoReprHoldsOne:
             Settings(
                 credentials=ClientCredentials("demo", SECRET), proxy=f"http://u:{SECRET[:4]}@proxy.example"
             ),
-            BackupifyClient(StaticToken(TOKEN), rate_limit=RateLimit(None)),
+            BackupifyClient(StaticToken(TOKEN), rate_limit=RateLimit(None, adaptive=False)),
             MESSAGE,
         ],
         ids=lambda value: type(value).__name__,

@@ -8,6 +8,7 @@ from backupify_async.config import check_count
 from backupify_async.errors import DuplicateInstance, RateLimited
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.models import Backup, TriggerResult
+from backupify_async.priority import BACKGROUND
 from backupify_async.resources.backups import Backups
 from backupify_async.transport.request import identifier
 
@@ -34,6 +35,7 @@ class Fleet:
         ids: Iterable[InstanceId] | AsyncIterable[InstanceId],
         *,
         concurrency: int,
+        background: bool = False,
         refuses_all: Callable[[], bool],
     ) -> None:
         check_count("concurrency", concurrency)
@@ -44,6 +46,7 @@ class Fleet:
         self._read_once = isinstance(ids, Iterator | AsyncIterator)
         self._used = False
         self._concurrency = concurrency
+        self._background = background
         self._refuses_all = refuses_all
 
     def list(
@@ -107,7 +110,7 @@ class Fleet:
         if self._read_once and self._used:
             raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
         begun = FanOut(
-            function,
+            partial(_in_background, function) if self._background else function,
             self._ids,
             concurrency=self._concurrency,
             ordered=ordered,
@@ -119,6 +122,11 @@ class Fleet:
 
     def _reason_to_stop(self, error: BaseException) -> str | None:
         return str(error) if isinstance(error, RateLimited) and self._refuses_all() else None
+
+
+async def _in_background(function: Callable[[InstanceId], Awaitable[T]], instance_id: InstanceId) -> T:
+    BACKGROUND.set(True)  # in the context of a worker's task, which calls nothing else
+    return await function(instance_id)
 
 
 async def _collect(backups: Backups, limit: int | None, instance_id: InstanceId) -> list[Backup]:

@@ -3,14 +3,20 @@
 Together, because a call that held a place while it waited for a slot, or a slot while it waited for a place,
 would keep others from what it cannot use itself. Who waits costs one future; one timer serves them all.
 
-First come, first served; but a call that was let go and refused for now keeps its turn: it waits before all
-that have not been sent yet, or a long queue would count as a long refusal.
+First come, first served, in three queues. A call that was let go and refused for now keeps its turn: it waits
+before all that have not been sent yet, or a long queue would count as a long refusal. Background work waits
+behind them; but not for ever: one grant in eight goes to it even while others wait.
 """
 
 import asyncio
+import math
 from collections import OrderedDict
+from collections.abc import Mapping
 
-from backupify_async.transport.rate import RateLimiter
+from backupify_async.priority import BACKGROUND
+from backupify_async.transport.rate import Limiter
+
+_PATIENCE = 7  # grants to others, after which one goes to background work that waits
 
 _Queue = OrderedDict[asyncio.Future[None], None]
 
@@ -27,11 +33,13 @@ class Gate:
         places: How many requests may be in flight at once.
     """
 
-    def __init__(self, limiter: RateLimiter, places: int) -> None:
+    def __init__(self, limiter: Limiter, places: int) -> None:
         self._limiter = limiter
         self._places = places
         self._again: _Queue = OrderedDict()
         self._turns: _Queue = OrderedDict()
+        self._background: _Queue = OrderedDict()
+        self._passed = 0
         self._timer: asyncio.TimerHandle | None = None
         self.in_flight = 0
         """How many places are taken."""
@@ -39,7 +47,7 @@ class Gate:
     @property
     def waiting(self) -> int:
         """How many calls wait for their turn."""
-        return len(self._again) + len(self._turns)
+        return len(self._again) + len(self._turns) + len(self._background)
 
     async def enter(self, *, again: bool = False) -> None:
         """Wait for a place and a slot. After it returns, `leave` must be called once.
@@ -54,11 +62,12 @@ class Gate:
         now = loop.time()
         if now < self._limiter.closed_until:
             raise LimiterClosed
-        queue = self._again if again else self._turns
-        if not self.waiting and self.in_flight < self._places and self._limiter.earliest() <= now:
+        free = not self.waiting and self.in_flight < self._places
+        if free and self._limiter.earliest(now, self.in_flight) <= now:
             self._limiter.take(now)
             self.in_flight += 1
             return
+        queue = self._again if again else self._background if BACKGROUND.get() else self._turns
         turn = loop.create_future()
         queue[turn] = None
         self._wake()
@@ -78,10 +87,13 @@ class Gate:
             self._limiter.give_back()
         self._wake()
 
-    def told(self, sent_at: float, status: int, retry_after: float | None) -> None:
+    def told(
+        self, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
+    ) -> None:
         """Pass an answer on to the limiter; `sent_at` is the loop's time at which its request left."""
-        self._limiter.told(asyncio.get_running_loop().time(), sent_at, status, retry_after)
-        self._wake()
+        self._limiter.told(asyncio.get_running_loop().time(), sent_at, status, retry_after, headers)
+        if status == 429:
+            self._wake()  # nobody may go for that, but who waits may have to hear that the gate is closed
 
     def _wake(self) -> None:
         """Let go whoever may go now, and set the timer for the next one."""
@@ -91,26 +103,35 @@ class Gate:
         now = loop.time()
         closed = now < self._limiter.closed_until
         while self.waiting and (closed or self.in_flight < self._places):
-            earliest = self._limiter.earliest()
+            earliest = self._limiter.earliest(now, self.in_flight)
             if earliest > now and not closed:
                 self._set_timer(loop, earliest)
                 return
-            turn, _ = (self._again or self._turns).popitem(last=False)
+            queue = self._next_queue()
+            turn, _ = queue.popitem(last=False)
             if turn.done():
                 continue  # cancelled, and its call has not run since
             if closed:
                 turn.set_exception(LimiterClosed())
                 continue
+            self._passed = 0 if queue is self._background else self._passed + 1
             self._limiter.take(now)
             self.in_flight += 1
             turn.set_result(None)
 
+    def _next_queue(self) -> _Queue:
+        if self._background and self._passed >= _PATIENCE:
+            return self._background
+        return self._again or self._turns or self._background
+
     def _set_timer(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:
-            if self._timer.when() == when and not self._timer.cancelled():
+            if self._timer.when() == when:
                 return
             self._timer.cancel()
-        self._timer = loop.call_at(when, self._ring)
+            self._timer = None
+        if when < math.inf:  # else an answer will tell, and `leave` looks again
+            self._timer = loop.call_at(when, self._ring)
 
     def _ring(self) -> None:
         self._timer = None

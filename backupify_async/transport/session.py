@@ -42,7 +42,7 @@ from backupify_async.events import (
 from backupify_async.statistics import Statistics
 from backupify_async.transport.auth import TokenKeeper, ask_for_token
 from backupify_async.transport.gate import Gate, LimiterClosed
-from backupify_async.transport.rate import RateLimiter
+from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.refusals import refusal, retry_after
 from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
 from backupify_async.transport.retrying import Call, Retrying
@@ -67,7 +67,7 @@ class Session:
         self._on_event = on_event
         self._origin = str(settings.url.origin())
         self._prefix = settings.url.raw_path.rstrip("/")
-        self._limiter = RateLimiter(settings.rate_limit, settings.retry)
+        self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
         self._gate = Gate(self._limiter, carrier.places)
         self._retrying = Retrying(settings.retry, self._now, self._retry_scheduled)
         self._keeper = TokenKeeper(self._ask_for_token, self._now, self._token_renewed)
@@ -160,6 +160,7 @@ class Session:
 
     def statistics(self) -> Statistics:
         """What is going on now."""
+        estimate = self._limiter.estimate()
         paused = self._loop is not None and self._limiter.paused_until > self._now()
         return Statistics(
             in_flight=self._gate.in_flight,
@@ -169,6 +170,8 @@ class Session:
             refused=self._refused,
             retried=self._retrying.retried,
             budget_left=self._retrying.budget.left,
+            limit_source=estimate.source,
+            limit_per_second=estimate.per_second,
         )
 
     async def _within_scope(self, call: Call, work: Coroutine[Any, Any, T]) -> T:
@@ -304,12 +307,12 @@ class Session:
 
     def _learn(self, call: Call, response: Response, began: float) -> None:
         """Tell the limiter of an answer, and everybody of a refusal."""
-        self._gate.told(began, response.status, retry_after(response))
+        self._gate.told(began, response.status, retry_after(response), response.headers)
         if response.status != 429:
             return
         self._refused += 1
         _LOGGER.info("%s %s was refused for now (429)", call.request.method, call.request.path)
-        until = self._utc(self._limiter.paused_until)
+        until = self._utc(max(self._now(), self._limiter.paused_until))
         tell(self._on_event, Throttled(call.request.method, call.request.path, retry_after(response), until))
 
     def _retry_scheduled(self, call: Call, delay: float, error: BackupifyError) -> None:

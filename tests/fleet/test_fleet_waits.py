@@ -25,7 +25,7 @@ def backup(message: Message) -> Response:
 @contextlib.asynccontextmanager
 async def fleets(carrier: FakeCarrier, **options: Any) -> AsyncIterator[tuple[Begin, Any]]:
     """Begins fleets of one session, and tells its statistics."""
-    options.setdefault("rate_limit", RateLimit(None))
+    options.setdefault("rate_limit", RateLimit(None, adaptive=False))
     async with session_over(carrier, **options) as session:
         backups = Backups(session)
 
@@ -54,7 +54,7 @@ async def test_two_fleets_share_the_clients_places() -> None:
 
 async def test_calls_leave_at_the_clients_rate() -> None:
     carrier = FakeCarrier(backup, round_trip=1)
-    async with fleets(carrier, rate_limit=RateLimit(per_second=2, burst=2)) as (fleet, _):
+    async with fleets(carrier, rate_limit=RateLimit(per_second=2, burst=2, adaptive=False)) as (fleet, _):
         await fleet(range(6)).get_active()
     assert carrier.times == [0, 0, 0.5, 1.0, 1.5, 2.0]
 
@@ -65,14 +65,14 @@ async def test_a_429_pauses_the_whole_fleet() -> None:
         return respond(message, 429, headers={"Retry-After": "60"}) if refused else backup(message)
 
     carrier = FakeCarrier(answer)
-    async with fleets(carrier, rate_limit=RateLimit(per_second=1, burst=1)) as (fleet, _):
+    async with fleets(carrier, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (fleet, _):
         results = await fleet(range(5)).get_active()
     assert (len(results.values), carrier.times) == (5, [0, 1, 2, 62, 63, 64])
 
 
 async def test_elapsed_counts_the_waits() -> None:
     carrier = FakeCarrier(backup, round_trip=0.25)
-    limit = RateLimit(per_second=1, burst=1)
+    limit = RateLimit(per_second=1, burst=1, adaptive=False)
     async with fleets(carrier, rate_limit=limit) as (fleet, _), fleet(range(3)).get_active() as outcomes:
         assert [outcome.elapsed async for outcome in outcomes] == [0.25, 1.25, 2.25]
 
@@ -80,7 +80,10 @@ async def test_elapsed_counts_the_waits() -> None:
 @pytest.mark.parametrize("at", [0.0, 0.5, 1.0, 2.5, 7.0])
 async def test_a_cancelled_sweep_leaves_no_task_no_place_and_no_slot(at: float) -> None:
     carrier = FakeCarrier(backup, round_trip=5, places=8)
-    async with fleets(carrier, rate_limit=RateLimit(per_second=1, burst=1)) as (fleet, statistics):
+    async with fleets(carrier, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (
+        fleet,
+        statistics,
+    ):
         before = other_tasks()
         sweep = asyncio.ensure_future(fleet(range(1000), concurrency=64).get_active())
         await asyncio.sleep(at)

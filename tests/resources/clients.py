@@ -20,7 +20,9 @@ def client_of(server: SimulatedBackupify | str, **options: Any) -> BackupifyClie
         where = {"base_url": server, "credentials": StaticToken(TOKEN)}
     else:
         where = {"base_url": server.base_url, "credentials": ClientCredentials("demo", "demo")}
-    return BackupifyClient(**{"rate_limit": RateLimit(None), "retry": AT_ONCE, **where, **options})
+    return BackupifyClient(
+        **{"rate_limit": RateLimit(None, adaptive=False), "retry": AT_ONCE, **where, **options}
+    )
 
 
 def asked(server: SimulatedBackupify, operation: str | None = None) -> list[RequestRecord]:

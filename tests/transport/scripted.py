@@ -12,7 +12,7 @@ Step = int | tuple[int, Mapping[str, str]] | BackupifyError
 PING = Request("GET", "/v1/ping")
 TRIGGER = Request.post("/v1/backup_instances/{instance_id}/backups", instance_id=42)
 DEMO = ClientCredentials("demo", "s3cret")
-UNLIMITED = RateLimit(per_second=None)
+UNLIMITED = RateLimit(per_second=None, adaptive=False)
 
 
 def after(seconds: str) -> Mapping[str, str]:

@@ -8,14 +8,14 @@ import pytest
 
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async.transport.gate import Gate, LimiterClosed
-from backupify_async.transport.rate import RateLimiter
+from backupify_async.transport.rate.plain import PlainLimiter
 
 pytestmark = pytest.mark.looptime
 
 
 def gate(places: int = 100, per_second: float | None = None, burst: int = 1, **policy: float) -> Gate:
-    limit = RateLimit(per_second=per_second, burst=burst)
-    return Gate(RateLimiter(limit, RetryPolicy(**policy)), places)  # type: ignore[arg-type]
+    limit = RateLimit(per_second=per_second, burst=burst, adaptive=False)
+    return Gate(PlainLimiter(limit, RetryPolicy(**policy)), places)  # type: ignore[arg-type]
 
 
 def now() -> float:
@@ -120,20 +120,20 @@ class TestAPause:
         subject = gate(per_second=1)
         tasks = [asyncio.create_task(pass_through(subject)) for _ in range(4)]
         await asyncio.sleep(1.5)
-        subject.told(1.0, 429, 10.0)
+        subject.told(1.0, 429, 10.0, {})
         assert await asyncio.gather(*tasks) == [0, 1, 11.5, 12.5]
 
     async def test_it_can_be_lengthened_while_they_wait(self) -> None:
         subject = gate()
-        subject.told(0.0, 429, 5.0)
+        subject.told(0.0, 429, 5.0, {})
         task = asyncio.create_task(pass_through(subject))
         await asyncio.sleep(4)
-        subject.told(0.0, 429, 5.0)
+        subject.told(0.0, 429, 5.0, {})
         assert await task == 9
 
     async def test_a_newcomer_waits_too(self) -> None:
         subject = gate(per_second=10, burst=10)
-        subject.told(0.0, 429, 5.0)
+        subject.told(0.0, 429, 5.0, {})
         assert await asyncio.gather(*(pass_through(subject) for _ in range(3))) == [5, 5.1, 5.2]
 
 
@@ -142,20 +142,20 @@ class TestClosing:
         subject = gate(places=1)
         tasks = [asyncio.create_task(pass_through(subject, 100)) for _ in range(4)]
         await asyncio.sleep(1)
-        subject.told(0.0, 429, 3600.0)
+        subject.told(0.0, 429, 3600.0, {})
         results = await asyncio.gather(*tasks[1:], return_exceptions=True)
         assert (now(), [type(result) for result in results]) == (1, [LimiterClosed] * 3)
 
     async def test_a_newcomer_is_told_at_once(self) -> None:
         subject = gate()
-        subject.told(0.0, 429, 3600.0)
+        subject.told(0.0, 429, 3600.0, {})
         with pytest.raises(LimiterClosed):
             await subject.enter()
         assert (now(), subject.in_flight, subject.waiting) == (0, 0, 0)
 
     async def test_it_opens_again(self) -> None:
         subject = gate()
-        subject.told(0.0, 429, 3600.0)
+        subject.told(0.0, 429, 3600.0, {})
         await asyncio.sleep(3600)
         assert await pass_through(subject) == 3600
 
@@ -164,7 +164,7 @@ class TestClosing:
         await subject.enter()
         waiter = asyncio.create_task(subject.enter())
         await settled()
-        subject.told(0.0, 429, 3600.0)
+        subject.told(0.0, 429, 3600.0, {})
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiter
@@ -251,7 +251,7 @@ class TestCancelling:
         await settled()
         for _ in range(3):
             subject.leave()  # lets the waiters in
-        subject.told(0.0, 429, 10.0)
+        subject.told(0.0, 429, 10.0, {})
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)

@@ -87,7 +87,7 @@ async def interrupt(scenario: Scenario, at: int, *, when_done: bool) -> bool:
     options = {"credentials": StaticToken("static-token"), **scenario.options}
     script = Script(*scenario.steps, tokens=options.pop("tokens", ()))
     carrier = FakeCarrier(script, round_trip=1, places=options.pop("places", 64))
-    limit = RateLimit(per_second=0.25, burst=1)
+    limit = RateLimit(per_second=0.25, burst=1, adaptive=False)
     async with session_over(carrier, rate_limit=limit, retry=RetryPolicy(base=2), **options) as session:
         if options["credentials"] is not DEMO:
             script.steps.insert(0, 200)

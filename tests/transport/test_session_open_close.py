@@ -24,7 +24,7 @@ from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, aft
 
 pytestmark = pytest.mark.looptime
 
-SLOW = RateLimit(per_second=0.01, burst=1)
+SLOW = RateLimit(per_second=0.01, burst=1, adaptive=False)
 
 
 def unopened() -> Session:

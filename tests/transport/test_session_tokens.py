@@ -173,7 +173,7 @@ class TestA401:
 
     async def test_the_replay_takes_a_slot_of_its_own(self) -> None:
         carrier = FakeCarrier(Script(401))
-        limit = RateLimit(per_second=0.5, burst=1)
+        limit = RateLimit(per_second=0.5, burst=1, adaptive=False)
         async with session_over(carrier, credentials=DEMO, rate_limit=limit) as session:
             await session.send(PING)
         assert api_times(carrier) == [0, 2]
@@ -235,7 +235,7 @@ class TestATokenThatEnds:
 
     async def test_one_that_ended_at_the_gate_is_replaced_before_the_call_leaves(self) -> None:
         carrier = FakeCarrier(Script(life=10), round_trip=1, places=1)
-        limit = RateLimit(per_second=0.05, burst=1)
+        limit = RateLimit(per_second=0.05, burst=1, adaptive=False)
         async with session_over(carrier, credentials=DEMO, rate_limit=limit) as session:
             await asyncio.gather(*(session.send(PING) for _ in range(2)))
         assert bearers(carrier) == ["token-1", "token-2"]
@@ -249,7 +249,7 @@ class TestATokenThatEnds:
             await session.send(PING)
             order.append(name)
 
-        limit = RateLimit(per_second=0.1, burst=1)
+        limit = RateLimit(per_second=0.1, burst=1, adaptive=False)
         async with session_over(carrier, credentials=DEMO, rate_limit=limit) as session:
             early = [call(session, f"early {number}", 0) for number in range(6)]
             await asyncio.gather(*early, call(session, "late", 45))

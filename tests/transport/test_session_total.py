@@ -25,7 +25,7 @@ def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 @BOTH
 async def test_at_the_gate_nothing_was_sent(request_: Request) -> None:
     carrier = FakeCarrier(Script())
-    limit = RateLimit(per_second=0.01, burst=1)
+    limit = RateLimit(per_second=0.01, burst=1, adaptive=False)
     async with session_over(carrier, rate_limit=limit, timeouts=FIVE) as session:
         await session.send(PING)
         with pytest.raises(RequestTimeout, match=NOT_IN_TIME) as caught:

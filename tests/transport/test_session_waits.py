@@ -38,7 +38,9 @@ async def pings(session: Session, count: int) -> None:
 class TestTheRate:
     async def test_calls_leave_evenly_after_the_burst(self) -> None:
         carrier = FakeCarrier(Script())
-        async with session_over(carrier, rate_limit=RateLimit(per_second=2, burst=3)) as session:
+        async with session_over(
+            carrier, rate_limit=RateLimit(per_second=2, burst=3, adaptive=False)
+        ) as session:
             await pings(session, 6)
         assert carrier.times == [0, 0, 0, 0.5, 1.0, 1.5]
 
@@ -51,7 +53,7 @@ class TestTheRate:
 
     async def test_the_wait_for_a_token_uses_up_no_slots_that_then_leave_as_a_burst(self) -> None:
         carrier = FakeCarrier(Script(), round_trip=5)
-        limit = RateLimit(per_second=1, burst=1)
+        limit = RateLimit(per_second=1, burst=1, adaptive=False)
         async with session_over(carrier, credentials=DEMO, rate_limit=limit) as session:
             await pings(session, 4)
         assert (token_times(carrier), api_times(carrier)) == ([0], [5, 6, 7, 8])
@@ -68,7 +70,9 @@ class TestTheRate:
 class TestA429:
     async def test_it_pauses_everyone_and_no_burst_follows(self) -> None:
         carrier = FakeCarrier(Script((429, after("5"))))
-        async with session_over(carrier, rate_limit=RateLimit(per_second=2, burst=1)) as session:
+        async with session_over(
+            carrier, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
+        ) as session:
             await pings(session, 4)
         assert carrier.times == [0, 5, 5.5, 6.0, 6.5]
 
@@ -112,7 +116,9 @@ class TestA429:
 class TestA503:
     async def test_its_retry_after_pauses_that_call_only(self) -> None:
         carrier = FakeCarrier(Script((503, after("5"))))
-        async with session_over(carrier, rate_limit=RateLimit(per_second=2, burst=1)) as session:
+        async with session_over(
+            carrier, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
+        ) as session:
             await pings(session, 3)
             assert session.statistics().paused_until is None
         assert carrier.times == [0, 0.5, 1.0, 5]
@@ -149,7 +155,7 @@ class TestBackOff:
 
     async def test_each_attempt_takes_a_slot_of_its_own(self) -> None:
         carrier = FakeCarrier(Script(500, 500))
-        limit = RateLimit(per_second=0.1, burst=1)
+        limit = RateLimit(per_second=0.1, burst=1, adaptive=False)
         async with session_over(carrier, rate_limit=limit) as session:
             await session.send(PING)
         assert carrier.times == [0, 10, 20]

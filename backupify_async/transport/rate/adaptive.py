@@ -1,0 +1,148 @@
+"""A limiter that finds the server's limit, and stays just below it.
+
+Four parts say when the next call may leave; the latest time holds.
+
+- `start`: how many may be in flight, few at first.
+- `announced`: what the server says of its quota in its `headers`. The best source: what it explains is kept
+  from the others.
+- `windows`: Retry-After of two seconds and more, which tells when a window ends.
+- `pace`: refusals that tell nothing else. They still tell the rate.
+
+A ceiling of the user's own holds above all of them. A Retry-After beyond `max_retry_after` is not waited
+for: the limiter is closed until then, and calls fail at once.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+
+from backupify_async.config import RateLimit, RetryPolicy
+from backupify_async.statistics import LimitSource
+from backupify_async.transport.rate.announced import Announced
+from backupify_async.transport.rate.headers import Quota, read_quota
+from backupify_async.transport.rate.limiter import UNKNOWN, Estimate
+from backupify_async.transport.rate.pace import Pace
+from backupify_async.transport.rate.plain import Gcra
+from backupify_async.transport.rate.start import Ramp
+from backupify_async.transport.rate.windows import Windows
+
+_SURELY_SLIDES = 2  # openings with a refusal right behind them
+
+
+class AdaptiveLimiter:
+    """Learns from every answer. All times are seconds of one monotonic clock."""
+
+    def __init__(self, limit: RateLimit, retry: RetryPolicy, places: int) -> None:
+        self._ceiling = Gcra(limit)
+        self._longest_wait = retry.max_retry_after
+        self._ramp = Ramp(places)
+        self._announced = Announced()
+        self._windows: Windows | None = Windows()
+        self._pace = Pace()
+        self._accepted_before = 0
+        self._slides = 0
+        self._slid_before = -math.inf
+        self._in_flight = 0
+        self.closed_until = -math.inf
+
+    @property
+    def paused_until(self) -> float:
+        """Before this time nobody sends: a window or an announcement says so, or an outage is waited out."""
+        windows = -math.inf if self._windows is None else self._windows.closed_until
+        return max(windows, self._announced.end, self._pace.silent_until)
+
+    def earliest(self, now: float, in_flight: int) -> float:
+        """As `Limiter.earliest`."""
+        self._in_flight = in_flight
+        if in_flight >= self._ramp.cap:
+            return math.inf
+        paced = self._pace.earliest(in_flight)
+        announced = self._announced.earliest(now, in_flight)
+        if math.inf in (paced, announced):
+            return math.inf
+        when = max(self._ceiling.earliest(), paced, announced)
+        if self._windows is not None:
+            opened_at = self._windows.opened_at
+            when = max(when, self._windows.earliest(now, in_flight))
+            if self._windows.opened_at > opened_at:
+                self._pace.resume(now)
+                self._accepted_before = self._pace.accepted
+        return when
+
+    def take(self, now: float) -> None:
+        """As `Limiter.take`."""
+        self._in_flight += 1
+        for part in (self._ceiling, self._pace):
+            part.take(now)
+        for counter in (self._announced, self._windows):
+            if counter is not None:
+                counter.take()
+
+    def give_back(self) -> None:
+        """As `Limiter.give_back`."""
+        self._ceiling.give_back(-math.inf)
+        for part in (self._pace, self._announced, self._windows):
+            if part is not None:
+                part.give_back()
+
+    def told(
+        self, now: float, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
+    ) -> None:
+        """As `Limiter.told`."""
+        quota = read_quota(headers, time.time())
+        if quota is not None and quota.reset > self._longest_wait:
+            quota = None  # so far ahead that a refusal has to be asked for, which names it
+        if status == 429:
+            if retry_after is not None and retry_after > self._longest_wait:
+                self.closed_until = max(self.closed_until, now + retry_after)
+            self._refused(now, sent_at, retry_after, quota)
+            return
+        self._ramp.succeeded(self._in_flight)
+        self._pace.succeeded(now, sent_at)
+        if self._windows is not None:
+            self._windows.succeeded(now, sent_at)
+        if quota is not None:
+            self._announced.succeeded(now, sent_at, quota, max(0, self._in_flight - 1))
+
+    def estimate(self) -> Estimate:
+        """As `Limiter.estimate`."""
+        if self._announced.speaks:
+            return Estimate(LimitSource.HEADERS)
+        if self._windows is not None and self._windows.rate is not None:
+            return Estimate(LimitSource.WINDOW, self._windows.rate)
+        if self._pace.rate is not None:
+            return Estimate(LimitSource.HISTORY, self._pace.rate)
+        return UNKNOWN
+
+    def _refused(self, now: float, sent_at: float, retry_after: float | None, quota: Quota | None) -> None:
+        windows = self._windows
+        if quota is not None:
+            self._announced.refused(now, sent_at, quota, retry_after)
+            if self._announced.speaks:
+                if windows is not None:
+                    windows.give_back()
+                return
+        if windows is None or retry_after is None:
+            if windows is not None:
+                windows.give_back()
+            self._pace.refused(now, sent_at, retry_after)
+        elif windows.concerns(sent_at, retry_after) or self._pace.is_lost:
+            if self._pace.rate is None:
+                self._pace.forget()
+            windows.refused(now, sent_at, retry_after)
+        else:
+            windows.give_back()
+            if not self._slid(now, windows):
+                self._pace.refused(now, sent_at, retry_after)
+
+    def _slid(self, now: float, windows: Windows) -> bool:
+        """Whether a refusal right behind an opening shows a log that slides. Twice, it surely does."""
+        right_behind = windows.slides(self._pace.accepted - self._accepted_before)
+        if not right_behind or self._slid_before >= windows.opened_at:
+            return False
+        self._slid_before = windows.opened_at
+        self._slides += 1
+        if self._slides == _SURELY_SLIDES:
+            self._pace.know(now, windows.rate or 1.0)
+            self._windows = None
+        return True

@@ -1,0 +1,95 @@
+"""A quota that the server announces: how many calls are left, and until when."""
+
+import math
+
+from backupify_async.transport.rate.headers import Quota
+from backupify_async.transport.rate.windows import Span, end_of
+
+_LIES = 3
+_DOUBTS = (3, 30, 300)  # windows of one call each, after which one more is asked
+
+
+class Announced:
+    """Follows `remaining` and `reset`, as long as they prove true. Times are seconds of one monotonic clock.
+
+    Calls in flight may be counted in an answer or not: they are taken not to be, which errs to the safe side,
+    and only until they have come back. At the end of a window one call goes first; its answer tells what the
+    new one holds.
+    """
+
+    def __init__(self) -> None:
+        self._left = 0.0
+        self._remaining = 0.0
+        self._scouted_at = math.inf
+        self._end: Span | None = None
+        self._rounded_down = False
+        self._lies = 0
+        self._singles = 0
+        self._asked = False
+        self._rate: float | None = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether there is an announcement to follow."""
+        return self._end is not None and self._lies < _LIES
+
+    @property
+    def end(self) -> float:
+        """When more calls are announced; -inf while some are left."""
+        return self._end.high if self._end is not None and self.speaks and self._left < 1 else -math.inf
+
+    def earliest(self, now: float, in_flight: int) -> float:
+        """When the next call may leave; infinity where an answer must come first."""
+        if not self.speaks or self._left >= 1:
+            return -math.inf
+        if in_flight:
+            return math.inf
+        if now < self.end:
+            return self.end
+        self._left = 1.0
+        self._scouted_at = now
+        return -math.inf
+
+    def take(self) -> None:
+        """Count a call that leaves now."""
+        self._left -= 1
+
+    def give_back(self) -> None:
+        """Uncount a call that did not leave."""
+        self._left += 1
+
+    def succeeded(self, now: float, sent_at: float, quota: Quota, others: int) -> None:
+        """A call was accepted, and this was announced with it, while so many others were in flight."""
+        if self._asked:
+            self._lies = _LIES  # one more than was announced: it means something else
+            return
+        self._follow(now, sent_at, quota)
+        self._left = self._remaining - others
+        if quota.remaining < 1 and not others:
+            self._singles += 1
+            if self._singles in _DOUBTS:
+                self._asked = True
+                self._left = 1.0
+        elif quota.remaining >= 1:
+            self._singles = 0
+
+    def refused(self, now: float, sent_at: float, quota: Quota, retry_after: float | None) -> None:
+        """A call was refused, and this was announced with it."""
+        self._asked = False
+        if quota.remaining >= 1:
+            self._lies += 1
+        self._rounded_down = self._rounded_down or quota.reset == 0
+        self._follow(now, sent_at, quota)
+        self._remaining = self._left = 0.0
+        if retry_after is not None and self._end is not None:
+            told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
+            self._end = self._end.within(told) or told
+
+    def _follow(self, now: float, sent_at: float, quota: Quota) -> None:
+        told = end_of(now, sent_at, quota.reset, rounded_down=self._rounded_down)
+        same = self._end.within(told) if self._end is not None else None
+        if same is None or sent_at >= self._scouted_at:
+            self._end, self._remaining = told, quota.remaining  # a new window
+            self._scouted_at = math.inf
+        else:  # an answer that comes late tells more than was left since
+            self._end, self._remaining = same, min(self._remaining, quota.remaining)

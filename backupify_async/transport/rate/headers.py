@@ -1,0 +1,72 @@
+"""What a server says of its quota in the headers of each answer.
+
+Three families are read: the IETF draft's `RateLimit` (its older form `limit=100, remaining=50, reset=5` and
+its newer one `"default";r=50;t=5`), its older `RateLimit-Remaining` with `RateLimit-Reset`, and the
+`X-RateLimit-*` that came before. A reset is seconds, or an epoch in seconds or milliseconds; its size tells
+which.
+
+What contradicts itself is not believed: no reset, one in the past, or one more than a week ahead.
+"""
+
+import re
+from collections.abc import Mapping
+
+import attrs
+
+_WEEK = 7 * 86_400.0
+_EPOCH = 1e9  # seconds: any reset above is a date
+_EPOCH_MILLISECONDS = 1e11
+_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[;,].*)?", re.ASCII)
+_ITEM = re.compile(r"(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII | re.IGNORECASE)
+
+
+@attrs.frozen
+class Quota:
+    """What is left of a quota.
+
+    Attributes:
+        remaining: How many calls are left.
+        reset: Seconds until there are more.
+    """
+
+    remaining: float
+    reset: float
+
+
+def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
+    """The quota that an answer tells; the tightest, where it tells several.
+
+    Args:
+        headers: The answer's headers; names are looked up as they are written here.
+        wall: The time, as an epoch in seconds.
+    """
+    text = headers.get("RateLimit", "")
+    items = text.split(",") if ";" in text else [text]  # the newer form lists policies, the older one fields
+    told = [_structured(item, wall) for item in items]
+    for family in ("RateLimit", "X-RateLimit", "X-Rate-Limit"):
+        remaining, reset = (_number(headers.get(f"{family}-{name}")) for name in ("Remaining", "Reset"))
+        told.append(_quota(remaining, reset, wall))
+    known = [quota for quota in told if quota is not None]
+    return min(known, key=lambda quota: (quota.remaining, -quota.reset), default=None)
+
+
+def _structured(text: str, wall: float) -> Quota | None:
+    fields: dict[str, float] = {}
+    for name, value in _ITEM.findall(text):
+        fields.setdefault({"r": "remaining", "t": "reset"}.get(name.lower(), name.lower()), float(value))
+    return _quota(fields.get("remaining"), fields.get("reset"), wall)
+
+
+def _number(text: str | None) -> float | None:
+    found = None if text is None else _NUMBER.fullmatch(text)
+    return None if found is None else float(found[1])
+
+
+def _quota(remaining: float | None, reset: float | None, wall: float) -> Quota | None:
+    if remaining is None or reset is None:
+        return None
+    if reset > _EPOCH_MILLISECONDS:
+        reset /= 1000
+    if reset > _EPOCH:
+        reset -= wall
+    return Quota(remaining, reset) if 0 <= reset <= _WEEK else None

@@ -1,0 +1,238 @@
+"""The pace: a rate learned from our own refusals.
+
+A refusal says that the server's store of calls is empty. **Between two moments at which it is empty, the
+calls accepted over the time elapsed are the rate**, whatever the store's size: two or three such moments give
+a token bucket's rate to half a percent. A wave of refusals is one moment: calls that were under way when it
+was first seen say nothing new.
+
+Such moments come in three kinds.
+
+- A *graze*: many calls were accepted since the last one. The rate is what was accepted since then, or since
+  the origin of the present belief, whichever is more (a store that ran over while we were slow makes the
+  longer count too low), and no more than the speed at which we were refused.
+- A *short* one: a few calls later. We are too fast: by half, once it happens four times to a rate that was
+  trusted.
+- An *outage*: nothing was accepted since. One probe at a time, at growing intervals, finds its end. After a
+  long one, the store had a period: what was accepted from one reopening to the next, over that time, is its
+  rate, which paces even a silent window or a sliding log.
+
+Between them the speed begins a little below the rate, reaches it, stays, and then grows faster and faster:
+the curve of CUBIC (RFC 9438), counted in calls and not in seconds. A limit that rose is found by that growth;
+one that fell shows in refusals at once.
+"""
+
+import math
+from collections import deque
+
+_MARGIN = 0.985  # of the rate, right after a graze: the store fills again a little
+_CUSHION = 3.0  # calls' worth of rest after a graze: else jitter alone brings the next
+_PLATEAU_SECONDS = 10.0  # how long the speed stays at the rate, but
+_PLATEAU_CALLS = (200, 400)  # no fewer and no more calls than this
+_RISE = 0.3
+_FASTEST = math.exp(2.5)
+_SEEK = 1.01  # growth with each success while there is no rate to trust
+_FIRST_GUESS = 0.6  # of what was accepted lately: much of that came out of a full store
+_CUT = 0.5
+_SHORTS = 4
+_ENOUGH = 10  # calls from which a count over a time means something
+_FIRST_PROBE = 0.3  # seconds, doubled each time, up to
+_LONGEST_PROBE = 1.5
+_LONG_OUTAGE = 1.0
+_DISAGREE = 0.12
+_LEAP = 1.3
+_SLOWEST = 1 / 3600
+
+
+class Pace:
+    """A rate that is learned, and a speed around it. All times are seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._accepted = 0
+        self._began: float | None = None
+        self._lately: deque[float] = deque(maxlen=64)
+        self._round_trip: float | None = None
+        self._reopened_at = (-math.inf, 0)
+        self.forget()
+
+    def forget(self) -> None:
+        """Believe nothing any more, and do not pace."""
+        self._rate: float | None = None
+        self._trusted = False
+        self._next = -math.inf
+        self._wave = -math.inf
+        self._empty: tuple[float, int] | None = None
+        self._origin = (-math.inf, 0)
+        self._outage_began: float | None = None
+        self._since = 0
+        self._shorts = 0
+        self._probes = 0
+
+    @property
+    def rate(self) -> float | None:
+        """Calls a second that the server takes, where that is known well enough to trust."""
+        return self._rate if self._trusted else None
+
+    @property
+    def silent_until(self) -> float:
+        """Until when nothing is sent, because the last calls were all refused; -inf in the midst of work."""
+        return self._next if self._empty is not None and not self._since else -math.inf
+
+    @property
+    def accepted(self) -> int:
+        """How many calls were accepted in all."""
+        return self._accepted
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is no rate to trust, and probes are refused one after the other."""
+        return not self._trusted and self._probes > 1
+
+    def earliest(self, in_flight: int) -> float:
+        """When the next call may leave; infinity while a probe is out."""
+        return math.inf if self._probes and in_flight else self._next
+
+    def take(self, now: float) -> None:
+        """Count a call that leaves now."""
+        if self._began is None:
+            self._began = now
+            self._reopened_at = (now, 0)
+        if self._rate is not None:
+            self._next = max(now, self._next) + 1 / self._speed()
+
+    def give_back(self) -> None:
+        """Uncount a call that did not leave."""
+        if self._rate is not None:
+            self._next -= 1 / self._speed()
+
+    def succeeded(self, now: float, sent_at: float) -> None:
+        """A call that left at `sent_at` was accepted."""
+        at = (now + sent_at) / 2
+        taken = now - sent_at
+        self._round_trip = taken if self._round_trip is None else 0.9 * self._round_trip + 0.1 * taken
+        if self._probes:
+            self._probes = 0
+            self._next = now
+            if self._outage_began is not None and at - self._outage_began >= _LONG_OUTAGE:
+                self._reopened(at)
+        self._accepted += 1
+        self._since += 1
+        self._lately.append(at)
+        if self._rate is not None and not self._trusted:
+            self._rate *= _SEEK
+
+    def refused(self, now: float, sent_at: float, retry_after: float | None = None) -> None:
+        """A call that left at `sent_at` was refused for now.
+
+        A Retry-After of a second is waited out until there is a rate to trust. After that it is what it is: a
+        fraction of a second, rounded up.
+        """
+        if sent_at > self._wave:
+            self._weigh(now, sent_at)
+        if not self._trusted and retry_after is not None:
+            self._next = max(self._next, now + retry_after)
+
+    def _weigh(self, now: float, sent_at: float) -> None:
+        self._wave = now
+        at = (now + sent_at) / 2
+        if self._empty is not None and not self._since:
+            self._probes += 1
+            self._next = now + min(_LONGEST_PROBE, _FIRST_PROBE * 2.0 ** min(self._probes - 1, 9))
+            return
+        if self._empty is None:
+            self._first(now, at)
+        elif self._accepted - self._empty[1] < _ENOUGH:
+            self._short(now, at)
+        else:
+            self._graze(now, at)
+        self._empty = (at, self._accepted)
+        self._outage_began = at
+        self._since = 0
+
+    def resume(self, now: float) -> None:
+        """A window opened: what was not accepted while it was closed says nothing of the pace."""
+        if self._empty is not None:
+            self._believe_from(now)
+
+    def know(self, now: float, rate: float) -> None:
+        """Take a rate that is known from elsewhere."""
+        self._rate = max(rate, _SLOWEST)
+        self._trusted = True
+        self._wave = now
+        self._since = 0
+        self._believe_from(now)
+        self._rest(now)
+
+    def _believe_from(self, at: float) -> None:
+        self._empty = self._origin = self._reopened_at = (at, self._accepted)
+        self._outage_began = None
+        self._shorts = self._probes = 0
+
+    def _speed(self) -> float:
+        assert self._rate is not None  # noqa: S101 - asked only where there is one
+        if not self._trusted:
+            return self._rate
+        fewest, most = _PLATEAU_CALLS
+        along = self._since / min(most, max(fewest, self._rate * _PLATEAU_SECONDS))
+        if along < 1:
+            return self._rate * (_MARGIN + (1 - _MARGIN) * along)
+        return self._rate * min(_FASTEST, math.exp(min(2.5, _RISE * (along - 1) ** 3)))
+
+    def _rest(self, now: float) -> None:
+        assert self._rate is not None  # noqa: S101 - set by whoever calls this
+        self._next = now + _CUSHION / self._rate
+
+    def _first(self, now: float, at: float) -> None:
+        """The first refusal of all: a guess to seek from, once what is in flight has come back."""
+        began = at if self._began is None else self._began
+        round_trip = self._round_trip or 2 * (now - at)
+        on_average = self._accepted / max(at - began, round_trip)
+        self._rate = _FIRST_GUESS * max(1.0, self._pace_lately(at) or on_average)
+        self._origin = (at, self._accepted)
+        self._next = now + round_trip
+
+    def _short(self, now: float, at: float) -> None:
+        self._shorts += 1
+        count = self._accepted - self._origin[1]
+        if self._trusted and self._shorts >= _SHORTS:
+            self._origin = (at, self._accepted)
+            self._slow_down()
+            self._trusted = False
+        elif not self._trusted and count < _ENOUGH:
+            self._slow_down()
+        elif not self._trusted:
+            self._rate = max(_SLOWEST, min(self._speed(), count / (at - self._origin[0])))
+            self._trusted = True
+            self._shorts = 0
+        self._rest(now)
+
+    def _slow_down(self) -> None:
+        self._rate = max(_SLOWEST, self._speed() * _CUT)
+
+    def _graze(self, now: float, at: float) -> None:
+        assert self._empty is not None  # noqa: S101 - else it is the first
+        recent = (self._accepted - self._empty[1]) / (at - self._empty[0])
+        whole = (self._accepted - self._origin[1]) / (at - self._origin[0])
+        known, speed = max(recent, whole), self._speed()
+        if speed > _LEAP * known:  # the limit rose while we grew: most of that count is of the old one
+            known = max(known, 0.9 * self._pace_lately(at))
+        if whole < recent * (1 - _DISAGREE):
+            self._origin = self._empty
+        self._rate = max(_SLOWEST, min(speed, known))
+        self._trusted = True
+        self._shorts = 0
+        self._rest(now)
+
+    def _reopened(self, at: float) -> None:
+        """The end of a long outage. From one to the next, the store was filled and emptied once."""
+        before, count = self._reopened_at
+        if self._accepted > count:
+            self._rate = max(_SLOWEST, (self._accepted - count) / (at - before))
+            self._trusted = True
+            self._since = 0
+        self._reopened_at = self._origin = (at, self._accepted)
+        self._shorts = 0
+
+    def _pace_lately(self, at: float) -> float:
+        """Calls a second that were accepted within the last second; 0 where too few to tell."""
+        times = [when for when in self._lately if when > at - 1]
+        return len(times) / max(0.05, at - times[0]) if len(times) > 5 else 0.0

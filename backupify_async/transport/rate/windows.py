@@ -1,0 +1,261 @@
+"""Windows: so many calls until a time that the server tells, and none behind them.
+
+A 429 whose request left at `sent_at`, seen at `now`, with a Retry-After of `r` whole seconds, puts the
+window's end between `sent_at + r - 1` and `now + r`: the header is rounded up, or, as a refusal with 0
+proves, down. Such intervals are intersected, and folded by the period: the one nice number of seconds by
+which the ends lie apart. So the next end is known without a refusal.
+
+At an opening, calls go out at full speed until the quota is spent, and then none until the next. The quota
+is what the first window held that was seen from its opening; past what an earlier one held, only a few calls
+are in flight, for each may be a refusal. One call past the quota is asked every few hundred calls, in case
+there is more; one window that held less is an accident, two are a smaller quota. Where the interval of the
+opening is wide, a scout goes into its middle, and the rest waits for its answer.
+"""
+
+import math
+
+import attrs
+
+_NICE = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
+_CAREFUL = 5  # in flight, past what is proven
+_PROVEN = 0.6  # of what an earlier window held that was not seen from its opening
+_ASK_EVERY = 400  # calls
+_NARROW = 0.12  # of a period: an opening known so well needs no scout
+_SOON = 1.2  # seconds before a window's end, within which Retry-After is 1 whatever it is about
+_SLIDING_PERIOD = 5.0
+_SLIDING_QUOTA = 20
+
+
+@attrs.frozen
+class Span:
+    """An interval of time in which something happens."""
+
+    low: float
+    high: float
+
+    def within(self, other: "Span") -> "Span | None":
+        """What two have in common, if anything."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return Span(low, high) if low <= high else None
+
+    def later(self, seconds: float) -> "Span":
+        """The same so many seconds later."""
+        return Span(self.low + seconds, self.high + seconds)
+
+
+def end_of(now: float, sent_at: float, seconds: float, *, rounded_down: bool) -> Span:
+    """Where the end lies of a wait that an answer tells.
+
+    Args:
+        now: When the answer came.
+        sent_at: When its request left.
+        seconds: What it says; a fraction is taken to be exact.
+        rounded_down: Whether whole seconds are rounded down.
+    """
+    if seconds != int(seconds):
+        return Span(sent_at + seconds, now + seconds)
+    return Span(sent_at + seconds - (not rounded_down), now + seconds + rounded_down)
+
+
+class Windows:
+    """What Retry-After tells of windows. All times are seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._end: Span | None = None
+        self._opening: Span | None = None
+        self._opened_at = -math.inf
+        self._closed = False
+        self._scouting = False
+        self._counting = False
+        self._asking = False
+        self._seen_whole = False
+        self._used = 0
+        self._held = 0
+        self._dip: int | None = None
+        self._since_asked = 0
+        self._longest = 0.0
+        self._rounded_down = False
+        self._period: float | None = None
+        self._quota: int | None = None
+
+    @property
+    def rate(self) -> float | None:
+        """Calls a second on average, where quota and period are known."""
+        return self._quota / self._period if self._quota is not None and self._period is not None else None
+
+    @property
+    def closed_until(self) -> float:
+        """When the present closing ends; -inf while a window is open."""
+        return self._target() if self._closed else -math.inf
+
+    @property
+    def opened_at(self) -> float:
+        """When the present window was taken to be open."""
+        return self._opened_at
+
+    def earliest(self, now: float, in_flight: int) -> float:
+        """When the next call may leave; infinity where an answer must come first."""
+        if self._end is None:
+            return -math.inf
+        if self._counting:
+            if in_flight:
+                return math.inf
+            self._settle()
+        if self._closed:
+            if now < self._target():
+                return self._target()
+            self._open(now)
+        elif (
+            self._period is not None
+            and self._opening is not None
+            and now >= self._opening.high + self._period
+        ):
+            self._shut(now - self._period)  # it ended unspent: the next one is open by now
+            self._open(now)
+        return self._earliest_in_window(now, in_flight)
+
+    def _earliest_in_window(self, now: float, in_flight: int) -> float:
+        if self._scouting and self._used:
+            if in_flight:
+                return math.inf
+            self._used = 0  # the scout was lost: another goes
+        if self._quota is None or self._period is None:
+            careful = self._used >= self._held * _PROVEN and in_flight >= _CAREFUL
+            return math.inf if careful else -math.inf
+        if self._used < self._quota + self._asking:
+            return -math.inf
+        if self._asking and in_flight:
+            return math.inf
+        self._shut(now)
+        return self._target()
+
+    def take(self) -> None:
+        """Count a call that leaves now."""
+        self._used += 1
+
+    def give_back(self) -> None:
+        """Uncount a call that did not leave, or was refused for another reason."""
+        self._used -= 1
+
+    def succeeded(self, now: float, sent_at: float) -> None:
+        """A call that left at `sent_at` was accepted."""
+        if self._end is None:
+            return
+        self._since_asked += 1
+        if self._scouting and sent_at >= self._opened_at:
+            self._scouting = False
+            self._end = self._opening = Span(min(self._end.low, now), min(self._end.high, now))
+
+    def concerns(self, sent_at: float, retry_after: float) -> bool:
+        """Whether a refusal is about a window, and not about the pace within one."""
+        if retry_after >= 2:
+            return True
+        if self._end is None:
+            return False
+        if self._closed or self._scouting or self._counting:
+            return True
+        if self._period is None or self._opening is None:
+            return self._longest <= 2
+        if self._quota is not None and self._used > 0.98 * self._quota:
+            return True
+        behind = (sent_at - self._opening.high) % self._period
+        return self._period > 2 and self._period - behind <= _SOON
+
+    def slides(self, accepted_since_opening: int) -> bool:
+        """Whether a refusal right behind an opening shows a log that slides, and no window."""
+        known = self._quota is not None and self._period is not None
+        open_now = not (self._closed or self._scouting or self._counting)
+        return (
+            known
+            and open_now
+            and self._seen_whole
+            and (self._period or 0) >= _SLIDING_PERIOD
+            and (self._quota or 0) >= _SLIDING_QUOTA
+            and accepted_since_opening <= 5
+        )
+
+    def refused(self, now: float, sent_at: float, retry_after: float) -> None:
+        """A call that left at `sent_at` was refused until a window opens."""
+        self._used -= 1
+        self._longest = max(self._longest, retry_after)
+        self._rounded_down = self._rounded_down or retry_after == 0
+        told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
+        if self._end is None:
+            self._end = told
+            self._closed = self._counting = True
+        elif self._closed or self._counting:
+            self._end = self._end.within(told) or told
+            self._counting = self._counting or sent_at >= self._opened_at
+        elif self._scouting:
+            self._scouting = False
+            self._closed = True
+            seen = Span(max(told.low, sent_at), max(told.high, sent_at))
+            self._end = self._end.within(seen) or seen
+        else:
+            self._end = self._fold(told)
+            self._closed = self._counting = True
+
+    def _fold(self, told: Span) -> Span:
+        """The end that an answer tells, narrowed by the opening and the period; finds the period."""
+        if self._opening is None:
+            return told
+        known = () if self._period is None else (self._period,)
+        between = (told.low + told.high - self._opening.low - self._opening.high) / 2
+        for period in (*known, *_NICE):
+            if period < self._longest:
+                continue
+            periods = max(1, round(between / period))
+            both = told.within(self._opening.later(periods * period))
+            if both is not None:
+                self._period = period
+                return both
+        self._period = None
+        return told
+
+    def _target(self) -> float:
+        """When to go: at the end, or, where it is known badly, in the middle, to scout."""
+        assert self._end is not None  # noqa: S101 - asked only behind a refusal
+        width = self._end.high - self._end.low
+        if self._period is not None and width > _NARROW * self._period:
+            return self._end.low + width / 2
+        return self._end.high
+
+    def _open(self, now: float) -> None:
+        assert self._end is not None  # noqa: S101 - opened only behind a refusal
+        self._opening = self._end
+        self._opened_at = now
+        self._closed = False
+        self._seen_whole = True
+        self._used = 0
+        self._scouting = now < self._end.high - 1e-9
+        self._asking = self._quota is not None and self._since_asked >= _ASK_EVERY
+        if self._asking:
+            self._since_asked = 0
+
+    def _shut(self, now: float) -> None:
+        """The quota is spent, unrefused: closed until the next end that is later than now."""
+        assert self._opening is not None  # noqa: S101 - shut only once it was open
+        assert self._period is not None  # noqa: S101 - else it is not known for how long
+        if self._asking and self._quota is not None and self._used > self._quota:
+            self._quota = self._used
+        self._asking = False
+        periods = max(0, math.floor((now - self._opening.high) / self._period) + 1)
+        self._end = self._opening.later(periods * self._period)
+        self._closed = True
+
+    def _settle(self) -> None:
+        """All answers of a window that was exhausted are in: what did it hold?"""
+        self._counting = False
+        asked, self._asking = self._asking, False
+        held = max(1, self._used)
+        if not self._seen_whole:
+            self._held = max(self._held, self._used)
+        elif self._quota is None:
+            self._quota = held
+        elif held >= self._quota or asked:
+            self._dip = None
+        elif self._dip is None:
+            self._dip = held
+        else:
+            self._quota = max(held, self._dip)
+            self._dip = None
