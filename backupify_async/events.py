@@ -10,6 +10,8 @@ from datetime import datetime
 
 import attrs
 
+from backupify_async.statistics import LimitSource
+
 _LOGGER = logging.getLogger("backupify_async.events")
 
 
@@ -75,12 +77,16 @@ class Throttled:
         path: The request's path, without the query.
         retry_after: Seconds that the server asked to wait, or None where it did not say.
         paused_until: Until when nobody sends, UTC.
+        limit_source: What the client's belief of the server's limit now rests on.
+        limit_per_second: Calls a second that the server is believed to take; None where that is not known.
     """
 
     method: str
     path: str
     retry_after: float | None
     paused_until: datetime
+    limit_source: LimitSource
+    limit_per_second: float | None
 
 
 @attrs.frozen

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from backupify_async import RequestSent, ResponseReceived, RetryScheduled, Throttled, TokenRefreshed
+from backupify_async import LimitSource, RequestSent, ResponseReceived, RetryScheduled, Throttled, TokenRefreshed
 from backupify_async.events import Event, tell
 
 EVENTS: list[Event] = [
     RequestSent("GET", "/x", 1),
     ResponseReceived("GET", "/x", 1, 200, 0.1),
     RetryScheduled("GET", "/x", 1, 0.5, "lost"),
-    Throttled("GET", "/x", None, datetime.now(UTC)),
+    Throttled("GET", "/x", None, datetime.now(UTC), LimitSource.HISTORY, 10.0),
     TokenRefreshed(None),
 ]
 each = pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)

@@ -16,7 +16,8 @@ PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
     ["version", "errors", "attempts", "priority"],
-    ["credentials", "models", "events", "statistics"],
+    ["credentials", "models", "statistics"],
+    ["events"],
     ["config"],
     ["transport"],
     ["pagination"],

@@ -313,7 +313,16 @@ class Session:
         self._refused += 1
         _LOGGER.info("%s %s was refused for now (429)", call.request.method, call.request.path)
         until = self._utc(max(self._now(), self._limiter.paused_until))
-        tell(self._on_event, Throttled(call.request.method, call.request.path, retry_after(response), until))
+        limit = self._limiter.estimate()
+        event = Throttled(
+            call.request.method,
+            call.request.path,
+            retry_after(response),
+            until,
+            limit.source,
+            limit.per_second,
+        )
+        tell(self._on_event, event)
 
     def _retry_scheduled(self, call: Call, delay: float, error: BackupifyError) -> None:
         request = call.request

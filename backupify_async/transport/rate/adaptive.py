@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource
 from backupify_async.transport.rate.announced import Announced
-from backupify_async.transport.rate.headers import Quota, read_quota
+from backupify_async.transport.rate.headers import Quota, announces, read_quota
 from backupify_async.transport.rate.limiter import UNKNOWN, Estimate
 from backupify_async.transport.rate.pace import Pace
 from backupify_async.transport.rate.plain import Gcra
@@ -43,6 +43,7 @@ class AdaptiveLimiter:
         self._slides = 0
         self._slid_before = -math.inf
         self._in_flight = 0
+        self._untroubled = True  # no refusal and no announcement was met: nothing to hold anybody back
         self.closed_until = -math.inf
 
     @property
@@ -56,6 +57,8 @@ class AdaptiveLimiter:
         self._in_flight = in_flight
         if in_flight >= self._ramp.cap:
             return math.inf
+        if self._untroubled:
+            return self._ceiling.earliest()
         paced = self._pace.earliest(in_flight)
         announced = self._announced.earliest(now, in_flight)
         if math.inf in (paced, announced):
@@ -72,8 +75,10 @@ class AdaptiveLimiter:
     def take(self, now: float) -> None:
         """As `Limiter.take`."""
         self._in_flight += 1
-        for part in (self._ceiling, self._pace):
-            part.take(now)
+        self._ceiling.take(now)
+        self._pace.take(now)
+        if self._untroubled:
+            return
         for counter in (self._announced, self._windows):
             if counter is not None:
                 counter.take()
@@ -81,6 +86,8 @@ class AdaptiveLimiter:
     def give_back(self) -> None:
         """As `Limiter.give_back`."""
         self._ceiling.give_back(-math.inf)
+        if self._untroubled:
+            return
         for part in (self._pace, self._announced, self._windows):
             if part is not None:
                 part.give_back()
@@ -89,7 +96,11 @@ class AdaptiveLimiter:
         self, now: float, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         """As `Limiter.told`."""
-        quota = read_quota(headers, time.time())
+        quota = read_quota(headers, time.time) if announces(headers) else None
+        if self._untroubled and (quota is not None or status == 429):
+            self._untroubled = False
+            if self._windows is not None:
+                self._windows.begin(self._pace.accepted + self._in_flight)
         if quota is not None and quota.reset > self._longest_wait:
             quota = None  # so far ahead that a refusal has to be asked for, which names it
         if status == 429:
@@ -99,6 +110,8 @@ class AdaptiveLimiter:
             return
         self._ramp.succeeded(self._in_flight)
         self._pace.succeeded(now, sent_at)
+        if self._untroubled:
+            return
         if self._windows is not None:
             self._windows.succeeded(now, sent_at)
         if quota is not None:

@@ -9,7 +9,7 @@ What contradicts itself is not believed: no reset, one in the past, or one more 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -18,6 +18,7 @@ _EPOCH = 1e9  # seconds: any reset above is a date
 _EPOCH_MILLISECONDS = 1e11
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[;,].*)?", re.ASCII)
 _ITEM = re.compile(r"(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII | re.IGNORECASE)
+_FAMILIES = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
 
 
 @attrs.frozen
@@ -33,17 +34,28 @@ class Quota:
     reset: float
 
 
-def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
+def announces(headers: Mapping[str, str]) -> bool:
+    """Whether an answer may tell a quota at all: asked of every answer, most of which tell none."""
+    return (
+        "X-RateLimit-Remaining" in headers
+        or "RateLimit" in headers
+        or "RateLimit-Remaining" in headers
+        or "X-Rate-Limit-Remaining" in headers
+    )
+
+
+def read_quota(headers: Mapping[str, str], clock: Callable[[], float]) -> Quota | None:
     """The quota that an answer tells; the tightest, where it tells several.
 
     Args:
         headers: The answer's headers; names are looked up as they are written here.
-        wall: The time, as an epoch in seconds.
+        clock: Tells the time, as an epoch in seconds.
     """
+    wall = clock()
     text = headers.get("RateLimit", "")
     items = text.split(",") if ";" in text else [text]  # the newer form lists policies, the older one fields
     told = [_structured(item, wall) for item in items]
-    for family in ("RateLimit", "X-RateLimit", "X-Rate-Limit"):
+    for family in _FAMILIES:
         remaining, reset = (_number(headers.get(f"{family}-{name}")) for name in ("Remaining", "Reset"))
         told.append(_quota(remaining, reset, wall))
     known = [quota for quota in told if quota is not None]

@@ -15,13 +15,11 @@ class Ramp:
     def __init__(self, places: int) -> None:
         self._places = places
         self._cap = min(_FIRST, float(places))
-
-    @property
-    def cap(self) -> int:
+        self.cap = int(self._cap)
         """How many calls may be in flight."""
-        return int(self._cap)
 
     def succeeded(self, in_flight: int) -> None:
         """A call succeeded while so many, itself included, were in flight. Little work teaches nothing."""
-        if in_flight >= self._cap / 2:
+        if self.cap < self._places and in_flight >= self._cap / 2:
             self._cap = min(float(self._places), self._cap + _GROWTH)
+            self.cap = int(self._cap)

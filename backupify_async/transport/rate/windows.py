@@ -129,6 +129,10 @@ class Windows:
         self._shut(now)
         return self._target()
 
+    def begin(self, used: int) -> None:
+        """Count from here, with so many calls that left before."""
+        self._used = used
+
     def take(self) -> None:
         """Count a call that leaves now."""
         self._used += 1
