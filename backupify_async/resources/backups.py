@@ -1,6 +1,5 @@
 """Backups: list them, look at one, at the active one, at the newest one; start one."""
 
-import contextlib
 import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,6 +19,7 @@ _BACKUPS = _INSTANCE + "/backups"
 # How long before the sending a backup must have been created to be surely not its work. With the server's
 # Date its clock is known to the second; without, only ours is, which may be off.
 _BEFORE_BY_DATE = timedelta(seconds=5)
+_NO_CLOCK = timedelta(days=1)  # a Date that is further off than this is no clock's
 _BEFORE_BY_OUR_CLOCK = timedelta(seconds=60)
 
 
@@ -158,8 +158,8 @@ def _kind(backup: Backup, response: Response) -> TriggerKind:
     created = backup.created_at or backup.started_at
     date = http_date(response.headers.get("Date"))
     sent_at, margin = response.message.sent_at, _BEFORE_BY_OUR_CLOCK
-    if date is not None:
-        with contextlib.suppress(OverflowError):  # a date that far off is no clock
-            sent_at, margin = sent_at + (date - datetime.now(UTC)), _BEFORE_BY_DATE
+    now = datetime.now(UTC)
+    if date is not None and abs(date - now) < _NO_CLOCK:
+        sent_at, margin = sent_at + (date - now), _BEFORE_BY_DATE
     before = created is not None and created < sent_at - margin
     return TriggerKind.ALREADY_ACTIVE if before else TriggerKind.STARTED

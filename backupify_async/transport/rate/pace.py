@@ -41,6 +41,7 @@ _LONG_OUTAGE = 1.0
 _DISAGREE = 0.12
 _LEAP = 1.3
 _SLOWEST = 1 / 3600
+_TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 
 
 class Pace:
@@ -185,7 +186,7 @@ class Pace:
         """The first refusal of all: a guess to seek from, once what is in flight has come back."""
         began = at if self._began is None else self._began
         round_trip = self._round_trip or 2 * (now - at)
-        on_average = self._accepted / max(at - began, round_trip)
+        on_average = self._accepted / max(at - began, round_trip, _TICK)
         self._rate = _FIRST_GUESS * max(1.0, self._pace_lately(at) or on_average)
         self._origin = (at, self._accepted)
         self._next = now + round_trip
@@ -200,7 +201,7 @@ class Pace:
         elif not self._trusted and count < _ENOUGH:
             self._slow_down()
         elif not self._trusted:
-            self._rate = max(_SLOWEST, min(self._speed(), count / (at - self._origin[0])))
+            self._rate = max(_SLOWEST, min(self._speed(), count / max(_TICK, at - self._origin[0])))
             self._trusted = True
             self._shorts = 0
         self._rest(now)
@@ -210,8 +211,8 @@ class Pace:
 
     def _graze(self, now: float, at: float) -> None:
         assert self._empty is not None  # noqa: S101 - else it is the first
-        recent = (self._accepted - self._empty[1]) / (at - self._empty[0])
-        whole = (self._accepted - self._origin[1]) / (at - self._origin[0])
+        recent = (self._accepted - self._empty[1]) / max(_TICK, at - self._empty[0])
+        whole = (self._accepted - self._origin[1]) / max(_TICK, at - self._origin[0])
         known, speed = max(recent, whole), self._speed()
         if speed > _LEAP * known:  # the limit rose while we grew: most of that count is of the old one
             known = max(known, 0.9 * self._pace_lately(at))
@@ -226,7 +227,7 @@ class Pace:
         """The end of a long outage. From one to the next, the store was filled and emptied once."""
         before, count = self._reopened_at
         if self._accepted > count:
-            self._rate = max(_SLOWEST, (self._accepted - count) / (at - before))
+            self._rate = max(_SLOWEST, (self._accepted - count) / max(_TICK, at - before))
             self._trusted = True
             self._since = 0
         self._reopened_at = self._origin = (at, self._accepted)

@@ -1,0 +1,57 @@
+"""Link headers, and errors, with what no server should write."""
+
+import pytest
+
+from backupify_async import APIError, BackupifyError, DecodeError, PaginationError
+from backupify_async.transport.links import parse_links
+from tests.resources.clients import client_of
+from tests.reviewed.servers import ANY_BYTE, ONCE, by_method, odd
+
+LINK = f'Link: </v1/{ANY_BYTE}?page=2>; rel="next"'
+
+
+class TestAByteThatIsNoUtf8:
+    async def test_in_a_link_is_a_pagination_error_behind_the_items(self) -> None:
+        async with by_method(odd(200, b'[{"id":1}]', LINK), b"") as url, client_of(url) as client:
+            items = aiter(client.backups.list(1))
+            assert (await anext(items)).id == 1
+            with pytest.raises(PaginationError) as caught:
+                await anext(items)
+        assert str(caught.value).encode()
+
+    async def test_in_a_link_is_one_of_latest_too(self) -> None:
+        last = LINK.replace("next", "last")
+        async with by_method(odd(200, b'[{"id":1}]', last), b"") as url, client_of(url) as client:
+            with pytest.raises(PaginationError):
+                await client.backups.latest(1)
+
+    @pytest.mark.parametrize(
+        ("status", "header", "kind"),
+        [
+            (400, f"X-Request-Id: a{ANY_BYTE}b", APIError),
+            (400, f"Content-Type: text/{ANY_BYTE}", APIError),
+            (200, f"Content-Type: text/{ANY_BYTE}", DecodeError),
+            (200, f'Content-Type: text/html; charset="{ANY_BYTE}"', DecodeError),
+            (302, f"Location: https://{ANY_BYTE}.example/", APIError),
+            (302, f"Location: {ANY_BYTE}://example/", APIError),
+        ],
+    )
+    async def test_in_a_header_lets_the_error_be_printed(
+        self, status: int, header: str, kind: type[BackupifyError]
+    ) -> None:
+        answer = odd(status, b"<html>", header)
+        async with by_method(answer, b"") as url, client_of(url, retry=ONCE) as client:
+            with pytest.raises(kind) as caught:
+                await client.backups.get(1, 1)
+        assert str(caught.value).encode()
+        assert repr(caught.value).encode()
+
+
+class TestAHeaderOfOpenBrackets:
+    @pytest.mark.parametrize("header", ["<," * 4000, "<" * 8000, "<a>;" + " " * 8000 + "x <"])
+    def test_is_read_to_its_end_and_said_to_be_unreadable(self, header: str) -> None:
+        assert not parse_links([header]).readable
+
+    def test_does_not_hide_the_link_before_it(self) -> None:
+        links = parse_links(["</2>; rel=next, " + "<," * 4000])
+        assert (links.targets, links.readable) == ({"next": "/2"}, False)

@@ -1,0 +1,121 @@
+"""Tokens: vaults that hiccup, servers that answer 401 whatever they get, and waiters that leave."""
+
+import asyncio
+import gc
+
+import pytest
+
+from backupify_async import AuthenticationError, Token, Unauthorized
+from backupify_async.transport.request import Message, Request, Response
+from tests.fleet.work import other_tasks
+from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.transport.scripted import DEMO, PING, UNLIMITED, Script, Vault, api_times, settled, token_times
+
+pytestmark = pytest.mark.looptime
+
+
+class TestAVaultThatRaises:
+    async def test_once_is_asked_again_a_second_later(self) -> None:
+        vault = Vault(ConnectionError("blip"), Token("one"))
+        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+            with pytest.raises(AuthenticationError):
+                await session.send(PING)
+            await asyncio.sleep(1)
+            assert (await session.send(PING)).status == 200
+        assert vault.asked == 2
+
+    async def test_each_time_is_not_asked_by_each_of_a_thousand_calls(self) -> None:
+        vault = Vault(ConnectionError("down"))
+        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+            calls = [session.send(PING) for _ in range(1000)]
+            errors = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(error) for error in errors} == {AuthenticationError}
+        assert vault.asked <= 2
+
+    async def test_an_authentication_error_is_believed_for_a_minute(self) -> None:
+        vault = Vault(AuthenticationError("no such account"), Token("one"))
+        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+            for pause in (0, 59):
+                await asyncio.sleep(pause)
+                with pytest.raises(AuthenticationError, match="no such account"):
+                    await session.send(PING)
+            assert vault.asked == 1
+            await asyncio.sleep(1)
+            assert (await session.send(PING)).status == 200
+
+
+def one(number: int) -> Request:
+    return Request.get("/v1/backup_instances/{instance_id}", instance_id=number)
+
+
+class TestAnInstanceThatAlwaysAnswers401:
+    @pytest.mark.parametrize("round_trip", [0.0, 0.1])
+    async def test_does_not_cost_the_others_their_token(self, round_trip: float) -> None:
+        script = Script()
+
+        def answer(message: Message) -> Response:
+            instance = message.url.name
+            refused = instance.isdigit() and int(instance) % 3 == 0
+            return respond(message, 401) if refused else script(message)
+
+        carrier = FakeCarrier(answer, round_trip=round_trip)
+        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+            failed = []
+            for number in range(300):
+                try:
+                    await session.send(one(number))
+                except Unauthorized:
+                    failed.append(number)
+        assert failed == list(range(0, 300, 3))
+        assert script.given <= 5
+
+    async def test_gets_no_second_renewal_within_ten_seconds_of_the_last(self) -> None:
+        script = Script(200, *[401] * 20)
+        carrier = FakeCarrier(script)
+        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+            await session.send(PING)
+            await asyncio.sleep(100)  # the token is no longer new
+            for pause in (0, 0, 9, 2):
+                await asyncio.sleep(pause)
+                with pytest.raises(Unauthorized):
+                    await session.send(PING)
+        assert token_times(carrier) == [0, 100, 111]
+        assert sorted(set(api_times(carrier))) == [0, 100, 109, 111]
+
+    async def test_leaves_a_token_that_was_revoked_to_be_renewed(self) -> None:
+        script = Script()
+        async with session_over(FakeCarrier(script), credentials=DEMO, rate_limit=UNLIMITED) as session:
+            await session.send(PING)
+            await asyncio.sleep(61)
+            script.refused.add("token-1")
+            calls = [session.send(PING) for _ in range(1000)]
+            answers = await asyncio.gather(*calls)
+        assert {answer.status for answer in answers} == {200}
+        assert script.given == 2
+
+
+def futures() -> int:
+    """How many futures and tasks there are."""
+    gc.collect()
+    return sum(isinstance(thing, asyncio.Future) for thing in gc.get_objects())
+
+
+async def test_twenty_thousand_cancelled_waiters_leave_nothing() -> None:
+    vault = Vault(Token("one"), takes=100)
+    carrier = FakeCarrier(Script())
+    async with session_over(carrier, credentials=vault, rate_limit=UNLIMITED) as session:
+        first = asyncio.create_task(session.send(PING))
+        await settled()
+        tasks, before = other_tasks(), futures()
+        waiters = [asyncio.create_task(session.send(PING)) for _ in range(20_000)]
+        await settled()
+        for waiter in waiters:
+            waiter.cancel()
+        await asyncio.wait(waiters)
+        assert all(waiter.cancelled() for waiter in waiters)
+        waiters.clear()
+        del waiter
+        assert other_tasks() == tasks
+        assert futures() <= before + 2
+        assert (await first).status == 200
+    assert (vault.asked, len(carrier.sent)) == (1, 1)
