@@ -39,11 +39,13 @@ def tests(session: nox.Session) -> None:
     if not FOUND:
         session.error(f"none of the supported Python versions is found: {', '.join(SUPPORTED)}")
     _install(session, "test")
+    if session.python != FOUND[0]:
+        # Some tests take long and depend little on the interpreter: the first one runs them, and measures.
+        session.run("pytest", "-m", "not slow", *session.posargs)
+        return
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location) / ".coverage")
-    # Some tests take long and depend little on the interpreter: the first one runs them.
-    everywhere = [] if session.python == FOUND[0] else ["-m", "not slow"]
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *everywhere, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     if not session.posargs:
         session.run("coverage", "report")
@@ -73,9 +75,10 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """What a call costs, beside a bare aiohttp loop."""
+    """What a call costs beside a bare aiohttp loop, and how near to a server's limit we run. `-- --quick`."""
     _install(session, "test")
     session.run("python", "-m", "tests.benchmarks.call_cost", *session.posargs)
+    session.run("python", "-m", "tests.benchmarks.rate", *session.posargs)
 
 
 @nox.session

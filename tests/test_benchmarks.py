@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 
 def test_the_cost_of_a_call_is_measured_beside_the_bare_loop() -> None:
@@ -10,3 +12,12 @@ def test_the_cost_of_a_call_is_measured_beside_the_bare_loop() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"over bare aiohttp's: median \d\.\d\d \(", done.stdout)
+
+
+def test_the_distance_from_an_untold_limit_is_measured_and_drawn(tmp_path: Path) -> None:
+    picture = tmp_path / "rate.svg"
+    command = [sys.executable, "-m", "tests.benchmarks.rate", "--quick", "--plot", str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"\| token bucket 83/s burst 17 +\| +\d+\.\d ", done.stdout)
+    assert ET.parse(picture).getroot().tag == "{http://www.w3.org/2000/svg}svg"

@@ -136,7 +136,7 @@ def simulate(
     *,
     port: Annotated[int, Parameter(converter=whole, validator=port_number)] = 8099,
     instances: Annotated[int, Parameter(converter=whole, validator=from_zero_up)] = 200,
-    rate: Annotated[float | None, Parameter(validator=above_zero)] = None,
+    rate: Annotated[float | None, Parameter(converter=above_zero)] = None,
     seed: Annotated[int, Parameter(converter=whole)] = 1,
 ) -> int:
     """Serve a simulated Backupify on this machine until Ctrl-C, and print the environment to use it.

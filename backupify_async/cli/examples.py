@@ -6,7 +6,10 @@ Credentials come from the environment, never from the command line, where every 
 read them: BACKUPIFY_CLIENT_ID and BACKUPIFY_CLIENT_SECRET (or BACKUPIFY_CLIENT_SECRET_FILE), or \
 BACKUPIFY_TOKEN; and BACKUPIFY_BASE_URL where it is not https://api.backupify.com."""
 
-EXIT_CODES = """Exit codes:
+EXIT_CODES = """In summaries, throttled calls are those that the server refused for now (429) and that were \
+sent again; retried ones were sent again after another failure.
+
+Exit codes:
 
   0    all well; a backup that ran already is well
   1    some instances failed: each is named on stderr, with its reason

@@ -2,7 +2,15 @@
 
 from enum import IntEnum
 
-from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
+from backupify_async.errors import (
+    AmbiguousTrigger,
+    AuthenticationError,
+    BackupifyError,
+    ConfigurationError,
+    RequestTimeout,
+)
+
+_TOTAL = "took longer than total="  # how the library speaks of the setting that --timeout makes
 
 
 class ExitCode(IntEnum):
@@ -61,4 +69,12 @@ def code_of(error: BaseException) -> ExitCode:
 
 def reason(error: BaseException) -> str:
     """Why something failed; of an error that is none of the library's, only its kind: no secret in it."""
-    return str(error) if isinstance(error, BackupifyError) else f"unexpected {type(error).__name__}"
+    if not isinstance(error, BackupifyError):
+        return f"unexpected {type(error).__name__}"
+    return str(error).replace(_TOTAL, "took longer than --timeout ") if ran_out_of_time(error) else str(error)
+
+
+def ran_out_of_time(error: BaseException) -> bool:
+    """Whether something failed because it took longer than --timeout allows."""
+    cause = error.cause if isinstance(error, AmbiguousTrigger) else error
+    return isinstance(cause, RequestTimeout) and _TOTAL in str(cause)

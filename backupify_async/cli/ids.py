@@ -3,7 +3,7 @@
 import codecs
 import os
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
@@ -33,7 +33,12 @@ class Ids(Protocol):
         """How many there are, as far as that is known by now."""
         ...
 
-    def read(self, client: BackupifyClient, /) -> AsyncIterator[InstanceId] | Iterable[InstanceId]:
+    @property
+    def where(self) -> str:
+        """Where they stand: "on the command line"."""
+        ...
+
+    def read(self, client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
         """The ids, read as they are wanted.
 
         Raises:
@@ -106,14 +111,17 @@ class GivenIds:
 
     ids: tuple[InstanceId, ...]
 
+    where = "on the command line"
+
     @property
     def total(self) -> int | None:
         """How many they are."""
         return len(self.ids)
 
-    def read(self, _client: BackupifyClient, /) -> Iterable[InstanceId]:
+    async def read(self, _client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
         """The ids."""
-        return self.ids
+        for instance_id in self.ids:
+            yield instance_id
 
     async def number(self, _client: BackupifyClient, /) -> int | None:
         """How many they are."""
@@ -133,8 +141,9 @@ class AllIds:
     """
 
     total: int | None = None
+    where = "of --all"
 
-    async def read(self, client: BackupifyClient, /) -> AsyncIterator[InstanceId]:
+    async def read(self, client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
         """The ids, in the server's order.
 
         Raises:
@@ -146,7 +155,10 @@ class AllIds:
                 for instance in page.items:
                     yield instance.id
         except BackupifyError as error:
-            raise Exit(code_of(error), f"the list of all instances broke off: {reason(error)}") from error
+            raise Exit(
+                code_of(error),
+                f"the list of all instances broke off: {reason(error)}; those that follow are left out",
+            ) from error
 
     async def number(self, client: BackupifyClient, /) -> int | None:
         """How many the server says that there are.
@@ -166,47 +178,59 @@ class AllIds:
         return "all instances" if number is None else f"all {count(number, 'instance')}"
 
 
-@attrs.frozen
+@attrs.define
 class FileIds:
     """Ids in a file, or in what comes by stdin: one a line, with blank lines and `#` comments between.
 
     Attributes:
         path: Where it is, or "-".
         rereadable: Whether it can be read twice: it is no stdin and no pipe.
+        total: How many ids it has, once they were counted.
     """
 
     path: str
     rereadable: bool
-    total: None = None
+    total: int | None = None
 
     @property
     def name(self) -> str:
         """What to call it."""
         return "stdin" if self.path == STDIN else self.path
 
-    async def read(self, _client: BackupifyClient, /) -> AsyncIterator[InstanceId]:
+    @property
+    def where(self) -> str:
+        """As `Ids.where`."""
+        return f"in {self.name}"
+
+    async def read(self, _client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
         """The ids, read as they are wanted, off the event loop.
 
         Raises:
-            Exit: It cannot be read, or a line is no id; the message names the line.
+            Exit: It cannot be read, has no id, or a line is none; the message names the line.
         """
-        number = 0
+        number, empty = 0, True
         try:
             async for line in read_lines(self.path):
                 number += 1
                 text = _text(line, first=number == 1)
                 if text:
                     yield _id_on_a_line(text)
+                    empty = False
         except OSError as error:
             raise Exit(ExitCode.USAGE, f"{self.name}: {error.strerror}") from None
         except ValueError as error:
-            raise Exit(ExitCode.USAGE, f"{self.name}, line {number}: {error}") from None
+            raise Exit(
+                ExitCode.USAGE,
+                f"{self.name}, line {number}: {error}; neither this line nor any behind it was read",
+            ) from None
+        if empty:
+            raise Exit(ExitCode.USAGE, f"no ids in {self.name}")
 
     async def number(self, client: BackupifyClient, /) -> int | None:
         """How many there are: read once before the sweep, which also finds a bad line before it begins."""
-        if not self.rereadable:
-            return None
-        return len([None async for _ in self.read(client)])
+        if self.rereadable:
+            self.total = len([None async for _ in self.read(client)])
+        return self.total
 
     def describe(self, number: int | None, /) -> str:
         """How many, as far as that is known, and from where."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import attrs
 
-from backupify_async.cli.exits import ExitCode, code_of, gravest, reason
+from backupify_async.cli.exits import ExitCode, code_of, ran_out_of_time, reason
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.options import CallOptions
 from backupify_async.cli.records import INSTANCES, instance_row
@@ -56,5 +56,6 @@ async def list_instances(stop: Stop, choice: Choice, options: CallOptions) -> Ex
                 await at.write([instance_row(instance) for instance in instances])
         except BackupifyError as error:
             at.output.say(f"the list broke off: {reason(error)}")
-            at.tally.code = gravest(at.tally.code, ExitCode.SOME_FAILED, code_of(error))
+            at.tally.broke_off("the list", ExitCode.SOME_FAILED, code_of(error))
+            at.tally.timed_out += ran_out_of_time(error)
     return at.tally.code

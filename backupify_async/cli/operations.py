@@ -32,7 +32,14 @@ def triggering(consent: Consent) -> Operation[TriggerResult]:
     """A new backup of each instance, if somebody agrees."""
     sent = SentTriggers()
     return Operation(
-        "trigger", RUNNING, _trigger, triggered_rows, agree=consent.agree, cut_off=sent.cut_off, on_event=sent
+        "trigger",
+        RUNNING,
+        _trigger,
+        triggered_rows,
+        agree=consent.agree,
+        known=sent.known,
+        cut_off=sent.cut_off,
+        on_event=sent,
     )
 
 

@@ -1,5 +1,6 @@
 """The options that several commands share."""
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Annotated
@@ -19,14 +20,18 @@ PACE = Group("Pace", sort_key=4)
 _PLACES = 64  # the library's own default of requests in flight; more are asked for only by --concurrency
 
 
-def above_zero(_type: object, value: float | None) -> None:
-    """Refuse a number that is not finite and above 0.
+def above_zero(_type: object, tokens: Sequence[Token]) -> float:
+    """Read a finite number above 0; a validator would name 0 as 0.0, which nobody typed.
 
     Raises:
         ValueError: It is none.
     """
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise ValueError("It must be a number above 0.")
+    text = tokens[0].value
+    with contextlib.suppress(ValueError):
+        value = float(text)
+        if math.isfinite(value) and value > 0:
+            return value
+    raise ValueError(f"it must be a number above 0, not {text}")
 
 
 def from_one_up(_type: object, value: int | None) -> None:
@@ -94,14 +99,17 @@ class CallOptions:
     ] = False
     rate: Annotated[
         float | None,
-        Parameter(group=PACE, validator=above_zero, help="Calls a second at most.  [default: 10]"),
+        Parameter(
+            group=PACE, converter=above_zero, help="Calls a second at most.  [default: as the server allows]"
+        ),
     ] = None
     timeout: Annotated[
         float | None,
         Parameter(
             group=PACE,
-            validator=above_zero,
-            help="Seconds for one call, over all its attempts and waits.  [default: no limit]",
+            converter=above_zero,
+            help="Seconds for one call, over all its attempts and waits, that for its turn among the others "
+            "too.  [default: no limit]",
         ),
     ] = None
 
@@ -138,6 +146,13 @@ class SweepOptions(CallOptions):
         bool,
         Flag,
         Parameter(group=OUTPUT, help="Rows in the order of the ids; a slow one holds up the rest."),
+    ] = False
+    verbose: Annotated[
+        bool,
+        Flag,
+        Parameter(
+            group=OUTPUT, alias="-v", help="What the server's limit is taken to be, in progress and summary."
+        ),
     ] = False
     concurrency: Annotated[
         int, Parameter(group=PACE, converter=whole, validator=from_one_up, help="How many instances at once.")

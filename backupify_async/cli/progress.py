@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from rich.cells import set_cell_size
 
-from backupify_async.cli.exits import ExitCode, code_of, gravest
+from backupify_async.cli.exits import ExitCode, code_of, gravest, ran_out_of_time
 from backupify_async.cli.text import count
-from backupify_async.statistics import Statistics
+from backupify_async.statistics import LimitSource, Statistics
 
 _BAR = 20
 
@@ -24,17 +24,24 @@ class Tally:
     Attributes:
         succeeded: How many instances (or pages of them) succeeded.
         failed: How many failed.
+        duplicates: How many came a second time, and had been done.
+        timed_out: How many of those that failed took longer than --timeout.
         found: What was found at those that succeeded, counted: "active", "idle", "backups".
         total: Gives how many there are to be done, where that is known.
+        verbose: Whether to tell what the server's limit is taken to be.
         code: The gravest exit code so far.
     """
 
     def __init__(self, command: str, statistics: Callable[[], Statistics]) -> None:
         self.succeeded = 0
         self.failed = 0
+        self.duplicates = 0
+        self.timed_out = 0
         self.found: Counter[str] = Counter()
         self.total: Callable[[], int | None] = lambda: None
+        self.verbose = False
         self.code = ExitCode.ALL_WELL
+        self._broken = ""
         self._command = command
         self._statistics = statistics
         self.begin()
@@ -51,18 +58,25 @@ class Tally:
     def fail(self, error: BaseException) -> None:
         """Count an instance that failed."""
         self.failed += 1
+        self.timed_out += ran_out_of_time(error)
         self.code = gravest(self.code, ExitCode.SOME_FAILED, code_of(error))
+
+    def broke_off(self, what: str, *codes: ExitCode) -> None:
+        """Note that what it goes over broke off, and what that asks for as exit code."""
+        self._broken = f", {what} broke off"
+        self.code = gravest(self.code, *codes)
 
     def status(self, columns: int) -> str:
         """The status line, cut to a number of columns."""
-        now, done = self._statistics(), self.succeeded + self.failed
-        pieces = [f"{self._command} {_bar(done, self.total())}"]
+        now, done = self._statistics(), self.succeeded + self.failed + self.duplicates
+        pieces = [f"{self._command} {_progress(done, self.total(), bar=not self.verbose)}"]
         pieces += [f"{self.failed:,} failed"] if self.failed else []
-        pieces += [f"{now.requests / max(self.elapsed, 0.1):.1f} calls/s", f"{now.in_flight} in flight"]
+        pieces += [f"{now.requests / max(self.elapsed, 0.1):.1f} calls/s"]
+        pieces += [limit(now)] if self.verbose else []
+        pieces += [f"{now.in_flight} in flight"]
         pieces += [f"{now.refused:,} throttled"] if now.refused else []
         pieces += [f"{now.retried:,} retried"] if now.retried else []
-        if now.paused_until is not None:
-            pieces.append(f"paused for {(now.paused_until - datetime.now(UTC)).total_seconds():.0f} s")
+        pieces += [f"paused for {pause} s"] if (pause := seconds_paused(now)) else []
         line = ", ".join(pieces)
         return line if len(line) <= columns else set_cell_size(line, columns)
 
@@ -70,15 +84,41 @@ class Tally:
         """One line that says what was done."""
         now = self._statistics()
         found = ", ".join(f"{number:,} {what}" for what, number in sorted(self.found.items()))
-        return (
-            f"{self._command}: {self.succeeded:,} succeeded{f' ({found})' if found else ''}, "
-            f"{self.failed:,} failed; {count(now.requests, 'request')}, {now.refused:,} throttled, "
-            f"{now.retried:,} retried; {self.elapsed:.1f} s"
-        )
+        succeeded = f"{self.succeeded:,} succeeded{f' ({found})' if found else ''}"
+        pieces = [
+            f"{self._command}: {succeeded}, {self.failed:,} failed{self._duplicates}{self._broken}",
+            f"{count(now.requests, 'request')}, {now.refused:,} throttled, {now.retried:,} retried",
+        ]
+        pieces += [limit(now)] if self.verbose else []
+        pieces += [f"{self.elapsed:.1f} s"]
+        if self.timed_out:
+            pieces += [f"{self.timed_out:,} timed out (--timeout counts the wait for a call's turn too)"]
+        return "; ".join(pieces)
+
+    @property
+    def _duplicates(self) -> str:
+        return f", {count(self.duplicates, 'duplicate')}" if self.duplicates else ""
 
 
-def _bar(done: int, total: int | None) -> str:
+def limit(now: Statistics) -> str:
+    """What the server's limit is taken to be, and what that rests on."""
+    if now.limit_per_second is not None:
+        return f"server's limit about {now.limit_per_second:,.1f}/s ({now.limit_source.value})"
+    if now.limit_source is LimitSource.NONE:
+        return "server's limit not met"
+    return f"server's limit followed ({now.limit_source.value})"
+
+
+def seconds_paused(now: Statistics) -> int:
+    """For how many seconds nobody sends; 0 where that is only the distance between two calls."""
+    if now.paused_until is None:
+        return 0
+    return max(0, round((now.paused_until - datetime.now(UTC)).total_seconds()))
+
+
+def _progress(done: int, total: int | None, *, bar: bool) -> str:
     if not total:
         return f"{done:,} done"
     full = min(_BAR, _BAR * done // total)
-    return f"[{'#' * full}{'.' * (_BAR - full)}] {done:,} of {total:,}"
+    drawn = f"[{'#' * full}{'.' * (_BAR - full)}] " if bar else ""
+    return f"{drawn}{done:,} of {total:,}"

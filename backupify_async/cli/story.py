@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from backupify_async.cli.console import PipeConsole
+from backupify_async.cli.progress import seconds_paused
 from backupify_async.cli.text import count, printable
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.fleet.outcomes import Outcome
-from backupify_async.statistics import Statistics
+from backupify_async.statistics import LimitSource, Statistics
 
 _SLOWEST = 3
 
@@ -31,8 +32,8 @@ class Step:
         failures: What failed, and why.
         slowest: The outcomes that took longest.
         calls: Requests sent.
-        throttled: Answers 429.
-        retried: Sendings that repeat a failed one.
+        throttled: Calls refused for now (429) and sent again.
+        retried: Calls sent again after another failure.
         seconds: How long it took.
     """
 
@@ -86,7 +87,7 @@ class Story:
         """Show how far the step is."""
         if self._status is not None:
             step, now = self.steps[-1], self._statistics()
-            paused = ", the server has us wait" if now.paused_until is not None else ""
+            paused = ", the server has us wait" if seconds_paused(now) else ""
             self._status.update(Text(f"{step.name}: {step.tally()}{paused}"))
 
     def end(self) -> None:
@@ -111,11 +112,14 @@ class Story:
             self._status.stop()
             self._status = None
 
-    def close(self, *, at_once: int, notes: Sequence[tuple[str, str]], surprises: Sequence[str]) -> None:
+    def close(
+        self, *, at_once: int, allowed: str, notes: Sequence[tuple[str, str]], surprises: Sequence[str]
+    ) -> None:
         """Say what it came to.
 
         Args:
             at_once: How many instances were called side by side.
+            allowed: What the server's limit is in truth.
             notes: What was special about an instance: which, and what.
             surprises: What was not as it should have been.
         """
@@ -127,11 +131,9 @@ class Story:
         retried = sum(step.retried for step in self.steps)
         speed = f"{calls / seconds:.0f} a second, {at_once} instances at once"
         table.add_row("  Throughput", f"{count(calls, 'call')} in {seconds:.1f} s: {speed}")
-        table.add_row(
-            "  Throttled",
-            f"{throttled:,} calls were answered 429: each time all waited as long as the server said",
-        )
-        table.add_row("  Retried", f"{retried:,} calls were sent again, the throttled ones among them")
+        table.add_row("  Limit", f"nobody told the client. {_found(self._statistics())}; {allowed}")
+        table.add_row("  Throttled", f"{count(throttled, 'call')} refused for now (429), and sent again")
+        table.add_row("  Retried", f"{count(retried, 'call')} sent again after another failure")
         for heading, line in self._slowest():
             table.add_row(heading, line)
         for number, (which, what) in enumerate(notes):
@@ -159,3 +161,16 @@ class Story:
 
     def _print(self, *parts: RenderableType) -> None:
         self._console.print(*parts)
+
+
+def _found(now: Statistics) -> str:
+    """What the client took the server's limit to be, and from what it took it."""
+    if now.limit_per_second is None:
+        return "It did not have to find it"
+    ground = {
+        LimitSource.HEADERS: "from what the server announced",
+        LimitSource.WINDOW: "from how long refusals had it wait",
+        LimitSource.HISTORY: "from when it was refused",
+        LimitSource.NONE: "by itself",
+    }[now.limit_source]
+    return f"It put it at {now.limit_per_second:.0f} calls a second, {ground}"

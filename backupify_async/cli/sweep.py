@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from backupify_async.cli.bookmark import Bookmark
 from backupify_async.cli.exits import Exit, ExitCode, code_of, gravest, reason
 from backupify_async.cli.ids import Ids
 from backupify_async.cli.interrupts import Stop
@@ -47,7 +48,9 @@ class Operation(Generic[T]):
         rows: The rows of one instance's answer.
         found: What an answer counts as in the summary: how many of what.
         agree: Asked before the sweep begins, once there is a token; raises `Exit` to prevent it.
-        cut_off: Says what matters about instances that were begun and cut off; None where nothing does.
+        known: What an instance's answer is known to be, though its call was cut off; None where it is not.
+        cut_off: Says what matters about instances that were begun and cut off, and about the ids that were
+            not begun; None where only their number does.
         on_event: The client's hook.
     """
 
@@ -57,7 +60,8 @@ class Operation(Generic[T]):
     rows: Callable[[InstanceId, T], list[Row]]
     found: Callable[[list[Row]], tuple[str, int]] = lambda rows: (str(rows[0]["state"]), 1)
     agree: Callable[[BackupifyClient], Awaitable[None]] | None = None
-    cut_off: Callable[[Sequence[InstanceId]], list[str]] | None = None
+    known: Callable[[InstanceId], T | None] = lambda _: None
+    cut_off: Callable[[Sequence[InstanceId], str | None], list[str]] | None = None
     on_event: EventHook | None = None
 
 
@@ -120,7 +124,8 @@ def _client(options: CallOptions, concurrency: int, on_event: EventHook | None) 
         return BackupifyClient.from_env(os.environ, on_event=on_event, **options.settings(concurrency))
     except ConfigurationError as error:
         hint = "; `backupify demo` needs none" if str(error).startswith("no credentials") else ""
-        raise Exit(ExitCode.USAGE, f"{error}{hint}") from None
+        text = str(error).partition(", or say allow_insecure")[0]  # which no option of ours says
+        raise Exit(ExitCode.USAGE, f"{text}{hint}") from None
 
 
 async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109 - the library's
@@ -164,14 +169,30 @@ async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: SweepOpt
         if operation.agree is not None:
             await operation.agree(at.client)
         at.tally.total = lambda: ids.total
+        at.tally.verbose = options.verbose
         await at.begin()
-        fleet = at.client.fleet(ids.read(at.client), concurrency=options.concurrency)
-        await stream(stop, operation, operation.begin(fleet, options.ordered), at)
+        bookmark = Bookmark(ids)
+        fleet = at.client.fleet(bookmark.read(at.client), concurrency=options.concurrency)
+        await stream(stop, operation, operation.begin(fleet, options.ordered), at, bookmark.rest)
     return at.tally.code
 
 
-async def stream(stop: Stop, operation: Operation[T], fan_out: FanOut[InstanceId, T], at: Desk) -> None:
-    """Stream a fan-out's outcomes to the desk, however it ends."""
+async def stream(
+    stop: Stop,
+    operation: Operation[T],
+    fan_out: FanOut[InstanceId, T],
+    at: Desk,
+    rest: Callable[[], str | None],
+) -> None:
+    """Stream a fan-out's outcomes to the desk, however it ends.
+
+    Args:
+        stop: The request to end early.
+        operation: What is done to each instance.
+        fan_out: Does it.
+        at: Where the outcomes go.
+        rest: Gives the ids that were not begun, in words; None where all were.
+    """
     outcomes: Outcomes[InstanceId, T] | None = None
     try:
         async with fan_out as outcomes:
@@ -184,26 +205,42 @@ async def stream(stop: Stop, operation: Operation[T], fan_out: FanOut[InstanceId
             await _account(operation, outcome, at)
         if stop.message:
             at.output.say(stop.message)
-        _say_cut_off(stop, operation, outcomes.unfinished, at)
+        await _account_cut_off(operation, outcomes.unfinished, at)
+        _say_cut_off(stop, operation, outcomes.unfinished, rest(), at)
     except FanOutAborted as aborted:
-        at.output.say(str(aborted))
+        at.output.say(f"{aborted}; not begun: {left}" if (left := rest()) else str(aborted))
         at.tally.code = gravest(at.tally.code, ExitCode.SOME_FAILED)
     except Exit as exit_:  # the ids broke off
         at.output.say(exit_.message)
-        at.tally.code = gravest(at.tally.code, exit_.code)
+        at.tally.broke_off("the ids", exit_.code)
 
 
-def _say_cut_off(stop: Stop, operation: Operation[T], unfinished: Sequence[InstanceId], at: Desk) -> None:
-    if not unfinished:
-        return
+async def _account_cut_off(operation: Operation[T], unfinished: Sequence[InstanceId], at: Desk) -> None:
+    """Account for the instances that were cut off when all that matters about them was known."""
+    for instance_id in unfinished:
+        value = operation.known(instance_id)
+        if value is not None:
+            await _account(operation, Outcome(instance_id, value, None, 0, 0.0), at)
+
+
+def _say_cut_off(
+    stop: Stop, operation: Operation[T], unfinished: Sequence[InstanceId], rest: str | None, at: Desk
+) -> None:
+    lines: list[str] = []
     if operation.cut_off is not None:
-        for line in operation.cut_off(unfinished):
-            at.output.say(line)
+        lines += operation.cut_off(unfinished, rest)
     elif stop.code is not ExitCode.CLOSED_PIPE:  # which is to be quiet
-        at.output.say(f"{count(len(unfinished), 'instance')} cut off in the midst")
+        lines += [f"{count(len(unfinished), 'instance')} cut off in the midst"] if unfinished else []
+        lines += [f"not begun: {rest}"] if rest else []
+    for line in lines:
+        at.output.say(line)
 
 
 async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at: Desk) -> None:
+    if isinstance(outcome.error, DuplicateInstance):
+        at.tally.duplicates += 1
+        at.output.say(str(outcome.error))
+        return
     if outcome.error is not None:
         at.tally.fail(outcome.error)
         at.output.say(failure_line(outcome.key, outcome.error))
@@ -217,6 +254,6 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
 
 def failure_line(instance_id: InstanceId, error: BaseException) -> str:
     """One line that names an instance and why it failed."""
-    if isinstance(error, AmbiguousTrigger | DuplicateInstance):
-        return str(error)  # which names the instance already
+    if isinstance(error, AmbiguousTrigger):
+        return reason(error)  # which names the instance already
     return f"instance {instance_id} failed: {reason(error)}"

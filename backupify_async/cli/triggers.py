@@ -12,9 +12,9 @@ from backupify_async.cli.text import printable
 from backupify_async.cli.threads import DaemonThread
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
-from backupify_async.events import Event, RequestSent, ResponseReceived
+from backupify_async.events import Event, RequestSent, ResponseReceived, RetryScheduled
 from backupify_async.fleet.fleet import InstanceId
-from backupify_async.models import Backup
+from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.transport.request import identifier
 
 
@@ -65,7 +65,7 @@ class Consent:
         if self._yes or number in (0, 1):
             return
         if not await _ask(f"Trigger a backup of {self._ids.describe(number)}?"):
-            raise Exit(ExitCode.USAGE, "nothing was triggered")
+            raise Exit(ExitCode.USAGE, "not confirmed: nothing was triggered")
 
 
 async def _ask(question: str) -> bool:
@@ -96,27 +96,45 @@ class Pretence:
 
 
 class SentTriggers:
-    """Which triggers have left and have no answer: the client's `on_event` hook."""
+    """What is known of triggers that have left: the client's `on_event` hook."""
 
     def __init__(self) -> None:
-        self._paths: set[str] = set()
+        self._fates: dict[str, TriggerKind | None] = {}
 
     def __call__(self, event: Event) -> None:
-        """Note what was sent, and what was refused for now and so has started nothing."""
+        """Note what was sent, what its answer settles, and what surely has started nothing."""
         match event:
             case RequestSent(method="POST", path=path):
-                self._paths.add(path)
-            case ResponseReceived(method="POST", path=path, status=429):
-                self._paths.discard(path)
+                self._fates[path] = None
+            case ResponseReceived(method="POST", path=path, status=409):
+                self._fates[path] = TriggerKind.ALREADY_ACTIVE
+            case ResponseReceived(method="POST", path=path, status=status) if 200 <= status < 300:
+                self._fates[path] = TriggerKind.STARTED
+            case ResponseReceived(method="POST", path=path, status=401 | 422 | 429):
+                self._fates.pop(path, None)
+            case RetryScheduled(method="POST", path=path):  # the library repeats only what started nothing
+                self._fates.pop(path, None)
             case _:
                 pass
 
-    def cut_off(self, instance_ids: Sequence[InstanceId]) -> list[str]:
-        """What is to be said of triggers that were cut off."""
-        sent = [one for one in instance_ids if _path(one) in self._paths]
-        unsent = [str(one) for one in instance_ids if one not in sent]
-        lines = [f"instance {one}: cut off, a backup may or may not have started" for one in sent]
-        return [*lines, f"not triggered: instances {', '.join(unsent)}"] if unsent else lines
+    def known(self, instance_id: InstanceId) -> TriggerResult | None:
+        """What became of a trigger, where its answer came and only the look that follows it was cut off."""
+        kind = self._fates.get(_path(instance_id))
+        return None if kind is None else TriggerResult(kind, None)
+
+    def cut_off(self, instance_ids: Sequence[InstanceId], rest: str | None) -> list[str]:
+        """What is to be said of triggers that were cut off, and of the rest of the ids."""
+        sent = [one for one in instance_ids if _path(one) in self._fates]
+        lines = [f"instance {one}: {_in_words(self._fates[_path(one)])}" for one in sent]
+        unsent = ", ".join(str(one) for one in instance_ids if one not in sent)
+        missing = [*([f"instances {unsent}"] if unsent else []), *([rest] if rest else [])]
+        return [*lines, f"not triggered: {', and '.join(missing)}"] if missing else lines
+
+
+def _in_words(fate: TriggerKind | None) -> str:
+    if fate is None:
+        return "cut off, a backup may or may not have started"
+    return f"{fate.value.replace('_', ' ')}; the look at its backup was cut off"
 
 
 def _path(instance_id: InstanceId) -> str:

@@ -19,7 +19,7 @@ _BACKUPS = _INSTANCE + "/backups"
 # How long before the sending a backup must have been created to be surely not its work. With the server's
 # Date its clock is known to the second; without, only ours is, which may be off.
 _BEFORE_BY_DATE = timedelta(seconds=5)
-_NO_CLOCK = timedelta(days=1)  # a Date that is further off than this is no clock's
+_NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
 _BEFORE_BY_OUR_CLOCK = timedelta(seconds=60)
 
 
