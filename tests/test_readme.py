@@ -17,6 +17,7 @@ import pytest
 from backupify_async import BackupifyClient, RateLimit
 from backupify_async.testing import SimulatedBackupify
 
+pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if ".venv" in block]
@@ -71,6 +72,13 @@ def test_the_other_blocks_run_one_after_the_other(backupify: SimulatedBackupify)
 
     asyncio.run(run_all())
     assert len(backupify.triggers[42]) == 1
+
+
+def test_the_test_that_it_shows_passes(pytester: pytest.Pytester) -> None:
+    (shown,) = [block for block in BLOCKS if "def test_" in block]
+    pytester.makeini("[pytest]")
+    pytester.makepyfile(shown)
+    pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:looptime_plugin").assert_outcomes(passed=1)
 
 
 @pytest.mark.slow
