@@ -77,7 +77,8 @@ def examples(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """What a call costs beside a bare aiohttp loop, and how near to a server's limit we run. `-- --quick`."""
     _install(session, "test")
-    session.run("python", "-m", "tests.benchmarks.call_cost", *session.posargs)
+    quick = ["--quick"] if "--quick" in session.posargs else []
+    session.run("python", "-m", "tests.benchmarks.call_cost", *quick)
     session.run("python", "-m", "tests.benchmarks.rate", *session.posargs)
 
 

@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from backupify_async import LimitSource, RequestSent, ResponseReceived, RetryScheduled, Throttled, TokenRefreshed
+from backupify_async import (
+    LimitSource,
+    RequestSent,
+    ResponseReceived,
+    RetryScheduled,
+    Throttled,
+    TokenRefreshed,
+)
 from backupify_async.events import Event, tell
 
 EVENTS: list[Event] = [

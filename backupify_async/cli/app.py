@@ -108,9 +108,10 @@ def trigger(
     """
     if dry_run:
         return _sweep(operations.pretended_triggering(), ids, options)
-    consent = Consent(choose(ids, options.ids_file, everything=options.all), yes=yes)
+    source = choose(ids, options.ids_file, everything=options.all)
+    consent = Consent(source, yes=yes)
     consent.require_somebody_to_ask()
-    return _sweep(operations.triggering(consent), ids, options)
+    return run_command(partial(sweep, operation=operations.triggering(consent), ids=source, options=options))
 
 
 @app.command(help_epilogue=examples.INSTANCES, sort_key=5)

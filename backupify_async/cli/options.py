@@ -99,9 +99,7 @@ class CallOptions:
     ] = False
     rate: Annotated[
         float | None,
-        Parameter(
-            group=PACE, converter=above_zero, help="Calls a second at most.  [default: as the server allows]"
-        ),
+        Parameter(group=PACE, converter=above_zero, help="Calls a second at most.  [default: 10]"),
     ] = None
     timeout: Annotated[
         float | None,

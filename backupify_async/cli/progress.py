@@ -105,7 +105,7 @@ def limit(now: Statistics) -> str:
     if now.limit_per_second is not None:
         return f"server's limit about {now.limit_per_second:,.1f}/s ({now.limit_source.value})"
     if now.limit_source is LimitSource.NONE:
-        return "server's limit not met"
+        return "server's limit not known"
     return f"server's limit followed ({now.limit_source.value})"
 
 

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import attrs
 from rich.console import RenderableType
@@ -131,7 +131,8 @@ class Story:
         retried = sum(step.retried for step in self.steps)
         speed = f"{calls / seconds:.0f} a second, {at_once} instances at once"
         table.add_row("  Throughput", f"{count(calls, 'call')} in {seconds:.1f} s: {speed}")
-        table.add_row("  Limit", f"nobody told the client. {_found(self._statistics())}; {allowed}")
+        table.add_row("  Limit", in_words(self._statistics()))
+        table.add_row("", allowed)
         table.add_row("  Throttled", f"{count(throttled, 'call')} refused for now (429), and sent again")
         table.add_row("  Retried", f"{count(retried, 'call')} sent again after another failure")
         for heading, line in self._slowest():
@@ -163,14 +164,17 @@ class Story:
         self._console.print(*parts)
 
 
-def _found(now: Statistics) -> str:
+def in_words(now: Statistics) -> str:
     """What the client took the server's limit to be, and from what it took it."""
-    if now.limit_per_second is None:
-        return "It did not have to find it"
-    ground = {
-        LimitSource.HEADERS: "from what the server announced",
-        LimitSource.WINDOW: "from how long refusals had it wait",
-        LimitSource.HISTORY: "from when it was refused",
-        LimitSource.NONE: "by itself",
-    }[now.limit_source]
-    return f"It put it at {now.limit_per_second:.0f} calls a second, {ground}"
+    if now.limit_per_second is None or now.limit_source is LimitSource.NONE:
+        return "not found: the client was refused too rarely to tell"
+    match now.limit_source:
+        case LimitSource.HEADERS:
+            ground = "what was announced"
+        case LimitSource.WINDOW:
+            ground = "the waits it was told"
+        case LimitSource.HISTORY:
+            ground = "its refusals"
+        case _:
+            assert_never(now.limit_source)
+    return f"about {now.limit_per_second:.0f} calls a second: found by the client, from {ground}"

@@ -1,10 +1,14 @@
+import attrs
 import pytest
 
 from backupify_async.cli import demo
 from backupify_async.cli.exits import ExitCode
+from backupify_async.cli.story import in_words
+from backupify_async.statistics import LimitSource
 from backupify_async.testing import Fault
 from tests.cli.conftest import Run
 from tests.cli.processes import Terminal, finish, process
+from tests.cli.test_progress import QUIET
 
 
 @pytest.fixture
@@ -13,7 +17,6 @@ def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_INSTANCES", 50)
     monkeypatch.setattr(demo, "_RUNNING_BEFORE", range(5, 50, 17))
     monkeypatch.setattr(demo, "_SERVER_RATE", 2_000)
-    monkeypatch.setattr(demo, "_OUR_RATE", 2_000)
 
 
 class TestStory:
@@ -27,7 +30,10 @@ class TestStory:
             "186 started, 12 already active, 2 failed",
             "199 active, 1 failed",
             "Throughput",
-            "Throttled",
+            " calls a second: found by the client, from its refusals",
+            "(the server allows 120, and told nobody)",
+            "refused for now (429), and sent again",
+            "sent again after another failure",
             "Slowest",
             "instance 13: list, active, trigger, active: answered 403",
             "All accounted for, and no backup was started twice.",
@@ -54,3 +60,20 @@ class TestStory:
         assert "Not as it should be: trigger: 3 instances failed" in result.out
         assert "Not as it should be: not every idle instance was triggered once" in result.out
         assert "Not as it should be: in the end there are 48 active, 1 idle" in result.out
+
+
+class TestLimit:
+    @pytest.mark.parametrize(
+        ("source", "ground"),
+        [
+            (LimitSource.HEADERS, "what was announced"),
+            (LimitSource.WINDOW, "the waits it was told"),
+            (LimitSource.HISTORY, "its refusals"),
+        ],
+    )
+    def test_it_is_told_with_its_ground(self, source: LimitSource, ground: str) -> None:
+        now = attrs.evolve(QUIET, limit_source=source, limit_per_second=119.6)
+        assert in_words(now) == f"about 120 calls a second: found by the client, from {ground}"
+
+    def test_where_there_is_none_nothing_is_made_up(self) -> None:
+        assert in_words(QUIET).startswith("not found: ")

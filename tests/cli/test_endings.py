@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +61,48 @@ class TestSignals:
             "not triggered: instances 2, 3",
         ]
 
+    @pytest.mark.backupify(instances=9, faults=[Fault.hang(operation="trigger", after_acting=True)])
+    def test_no_id_that_was_not_begun_is_left_out(self, server: SimulatedBackupify, tmp_path: Path) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("".join(f"{one}\n" for one in range(1, 10)))
+        sweep = ("trigger", "--ids-file", str(file), "--yes", "--rate", "0.001", "--concurrency", "3")
+        with process(*sweep) as started:
+            wait_for_requests(server, 2)
+            started.send_signal(signal.SIGINT)
+            result = finish(started)
+        said = f"not triggered: instances 2, 3, and the 6 ids after 3 in {file}"
+        assert (result.code, result.err.splitlines()[2]) == (130, said)
+
+    @pytest.mark.backupify(
+        instances=3,
+        faults=[Fault.answer(204, operation="trigger", instance=2), Fault.hang(operation="get_active")],
+    )
+    def test_a_trigger_that_was_answered_is_known_though_the_look_behind_it_was_cut_off(
+        self, server: SimulatedBackupify
+    ) -> None:
+        server.start_backup(1)
+        with process("trigger", "1", "2", "--yes", "-o", "csv") as started:
+            wait_for_requests(server, 5)  # the token, two triggers, two looks
+            started.send_signal(signal.SIGINT)
+            result = finish(started)
+        assert [row.split(",")[:2] for row in result.rows[1:]] == [["1", "already_active"], ["2", "started"]]
+        assert result.err.splitlines()[1:3] == [
+            "instance 1: already active; the look at its backup was cut off",
+            "instance 2: started; the look at its backup was cut off",
+        ]
+        assert "trigger: 2 succeeded (1 already_active, 1 started), 0 failed; " in result.err
+
+    @pytest.mark.backupify(instances=9, faults=[Fault.hang(operation="get_active")])
+    def test_a_sweep_that_only_reads_names_the_rest_too(self, server: SimulatedBackupify) -> None:
+        with process("active", "--all", "--concurrency", "2") as started:
+            wait_for_requests(server, 4)  # the token, the list, two instances
+            started.send_signal(signal.SIGTERM)
+            result = finish(started)
+        assert result.err.splitlines()[1:3] == [
+            "2 instances cut off in the midst",
+            "not begun: the 7 ids after 2 of --all",
+        ]
+
     @pytest.mark.backupify(instances=1)
     def test_a_source_of_ids_that_is_silent_keeps_nobody(self, server: SimulatedBackupify) -> None:
         with process("active", "--ids-file", "-", "-o", "csv", stdin=subprocess.PIPE) as started:
@@ -84,6 +128,20 @@ class TestClosedPipe:
             assert started.wait(PATIENCE) == 141
         assert said == ""
         assert len(server.requests) < 300
+
+    @pytest.mark.backupify(instances=300, latency=0.002)
+    def test_a_trigger_still_says_what_it_did_not_begin(self, server: SimulatedBackupify) -> None:
+        ids = [str(one) for one in range(1, 301)]
+        with process("trigger", *ids, "--yes", "-o", "csv", "--concurrency", "1") as started:
+            assert started.stdout is not None
+            assert started.stdout.readline().startswith("instance_id")
+            started.stdout.close()
+            assert started.stderr is not None
+            said = started.stderr.read()
+            assert started.wait(PATIENCE) == 141
+        left = re.search(r"the (\d+) ids after (\d+) on the command line\n", said)
+        assert left is not None
+        assert int(left[1]) + int(left[2]) == 300
 
     def test_a_help_that_nobody_reads_ends_so_too(self) -> None:
         reader, writer = os.pipe()

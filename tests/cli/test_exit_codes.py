@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -32,6 +33,7 @@ class TestSomeFailed:
         result = run("active", "--all", "--concurrency", "2")
         assert result.code == 1
         assert "stopped early: " in result.err
+        assert re.search(r"; not begun: the 4\d ids after \d of --all\n", result.err)
 
     def test_a_server_that_is_not_there_is_no_traceback(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
@@ -53,7 +55,16 @@ class TestSomeFailed:
     ) -> None:
         result = run("active", "1", "2", "--timeout", "0.3", "-o", "csv")
         assert (result.code, len(result.rows)) == (1, 2)
-        assert "instance 2 failed: the call took longer than total=0.3 s" in result.err
+        assert "instance 2 failed: the call took longer than --timeout 0.3 s" in result.err
+        assert result.err.count("--timeout counts the wait for a call's turn too") == 1
+
+    @pytest.mark.backupify(faults=[Fault.hang(operation="trigger")])
+    def test_the_time_out_of_a_trigger_is_called_as_the_option_too(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("trigger", "2", "--timeout", "0.3")
+        assert "may or may not have started: the call took longer than --timeout 0.3 s" in result.err
+        assert "1 timed out" in result.err
 
 
 class TestUsage:
@@ -67,9 +78,11 @@ class TestUsage:
             (["active", "a\tb"], "no instance id"),
             (["active", "--ids-file", "/nowhere/ids.txt"], "/nowhere/ids.txt does not exist"),
             (["active", "--ids-file", "/"], "/ is a directory"),
-            (["active", "1", "--rate", "nan"], "--rate. It must be a number above 0"),
-            (["active", "1", "--rate", "-1"], "--rate. It must be a number above 0"),
-            (["active", "1", "--timeout", "inf"], "--timeout. It must be a number above 0"),
+            (["active", "1", "--rate", "nan"], "--rate: it must be a number above 0, not nan\n"),
+            (["active", "1", "--rate", "-1"], "--rate: it must be a number above 0, not -1\n"),
+            (["active", "1", "--rate", "0"], "--rate: it must be a number above 0, not 0\n"),
+            (["active", "1", "--rate", "x"], "--rate: it must be a number above 0, not x\n"),
+            (["active", "1", "--timeout", "inf"], "--timeout: it must be a number above 0, not inf\n"),
             (["active", "1", "--concurrency", "0"], "--concurrency. It must be a whole number from 1 up"),
             (["active", "1", "--concurrency", "1.5"], "--concurrency"),
             (["list", "1", "--limit", "0"], "--limit. It must be a whole number from 1 up"),
@@ -86,6 +99,14 @@ class TestUsage:
         result = run(*arguments)
         assert (result.code, result.out, server.requests) == (2, "", [])
         assert said in result.err
+
+    def test_the_help_says_what_holds_by_default(self, run: Run) -> None:
+        assert "Calls a second at most.  [default: 10]" in run("active", "--help").out
+
+    def test_the_help_tells_throttled_from_retried(self, run: Run) -> None:
+        said = " ".join(run("--help").out.split())
+        assert "throttled calls are those that the server refused for now (429)" in said
+        assert "retried ones were sent again after another failure" in said
 
     def test_no_command_shows_the_help_and_is_an_error(self, run: Run) -> None:
         result = run()
@@ -107,6 +128,16 @@ class TestConfiguration:
         assert result.code == 2
         assert "BACKUPIFY_BASE_URL" in result.err
         assert "demo" not in result.err
+
+    def test_a_base_url_in_the_clear_names_nothing_that_has_no_option(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BACKUPIFY_BASE_URL", "http://api.example")
+        monkeypatch.setenv("BACKUPIFY_TOKEN", "x")
+        result = run("active", "1")
+        assert result.code == 2
+        assert result.err.startswith("backupify: BACKUPIFY_BASE_URL: http:// to api.example would send ")
+        assert result.err.endswith("; use https://\n")
 
     def test_a_secret_file_that_is_not_there_is_named(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch

@@ -63,8 +63,11 @@ class TestFile:
         content = b"\xef\xbb\xbf# these\n42\r\n\n  x7\t # seven\n\t#no\n#\na#b\n43"
         assert await ids_of(content, tmp_path) == [42, "x7", "a#b", 43]
 
-    async def test_an_empty_file_has_none(self, tmp_path: Path) -> None:
-        assert await ids_of(b"", tmp_path) == []
+    @pytest.mark.parametrize("content", [b"", b"\n# none\n"])
+    async def test_an_empty_file_is_named(self, tmp_path: Path, content: bytes) -> None:
+        with pytest.raises(Exit) as caught:
+            await ids_of(content, tmp_path)
+        assert caught.value.message == f"no ids in {tmp_path / 'ids.txt'}"
 
     async def test_lines_may_fall_on_the_border_of_two_reads(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -120,6 +123,7 @@ class TestNumber:
         await asyncio.to_thread(file.write_text, "1\n\n2\n")
         source = await asyncio.to_thread(choose, (), str(file), everything=False)
         assert source.describe(await source.number(NO_CLIENT)) == f"2 instances named in {file}"
+        assert source.total == 2
 
     async def test_what_can_be_read_but_once_is_not(self) -> None:
         source = choose((), "-", everything=False)
@@ -157,11 +161,21 @@ class TestCommand:
         with process("active", "--ids-file", "-", "-o", "csv", stdin=-1) as started:
             out, err = started.communicate("3\n\n1 2\n")
         assert (started.returncode, len(out.splitlines())) == (2, 2)
-        assert "stdin, line 3: one id a line" in err
-        assert "active: 1 succeeded" in err
+        assert "stdin, line 3: one id a line, not '1 2'; neither this line nor any behind it was read" in err
+        assert "active: 1 succeeded (1 idle), 0 failed, the ids broke off; " in err
+
+    def test_a_file_without_ids_is_a_usage_error(
+        self, server: SimulatedBackupify, run: Run, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("# none yet\n")
+        result = run("active", "--ids-file", str(file))
+        assert result.code == 2
+        assert f"no ids in {file}\n" in result.err
 
     @pytest.mark.backupify(instances=250, faults=[Fault.answer(400, operation="list_instances", every=3)])
     def test_a_list_of_all_that_breaks_off_says_so(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "--all", "--rate", "5000", "-o", "csv")
         assert (result.code, len(result.rows)) == (1, 201)
         assert "the list of all instances broke off: " in result.err
+        assert "those that follow are left out\n" in result.err

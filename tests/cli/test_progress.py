@@ -5,12 +5,21 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from backupify_async import AuthenticationError, Statistics
+from backupify_async import AuthenticationError, RequestTimeout, Statistics
 from backupify_async.cli.exits import ExitCode
 from backupify_async.cli.progress import Tally
+from backupify_async.statistics import LimitSource
 
 QUIET = Statistics(
-    in_flight=0, waiting=0, paused_until=None, requests=0, refused=0, retried=0, budget_left=500
+    in_flight=0,
+    waiting=0,
+    paused_until=None,
+    requests=0,
+    refused=0,
+    retried=0,
+    budget_left=500,
+    limit_source=LimitSource.NONE,
+    limit_per_second=None,
 )
 pytestmark = pytest.mark.looptime
 
@@ -43,6 +52,19 @@ class TestStatus:
         tally = Tally("list", always(attrs.evolve(QUIET, paused_until=until)))
         assert tally.status(200).endswith(", paused for 5 s")
 
+    async def test_the_distance_between_two_calls_is_no_pause(self) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=0.1)
+        tally = Tally("list", always(attrs.evolve(QUIET, paused_until=until)))
+        assert tally.status(200).endswith(", 0 in flight")
+
+    async def test_a_verbose_one_tells_the_limit_in_eighty_columns(self) -> None:
+        now = attrs.evolve(QUIET, limit_source=LimitSource.HISTORY, limit_per_second=83.14)
+        tally = Tally("active", always(now))
+        tally.total, tally.verbose = lambda: 1_200, True
+        assert tally.status(79).startswith(
+            "active 0 of 1,200, 0.0 calls/s, server's limit about 83.1/s (history), "
+        )
+
     async def test_it_is_cut_to_the_columns_that_there_are(self) -> None:
         assert Tally("active", always(QUIET)).status(12) == "active 0 don"
 
@@ -58,6 +80,35 @@ class TestSummary:
             "active: 1,200 succeeded (10 active, 1,190 idle), 1 failed; "
             "1,201 requests, 1 throttled, 0 retried; 2.5 s"
         )
+
+    async def test_duplicates_are_no_failures(self) -> None:
+        tally = Tally("trigger", always(QUIET))
+        tally.duplicates = 2
+        assert tally.summary().startswith("trigger: 0 succeeded, 0 failed, 2 duplicates; ")
+        assert tally.status(80).startswith("trigger 2 done")
+
+    async def test_it_says_once_what_the_time_out_counts(self) -> None:
+        tally = Tally("active", always(QUIET))
+        for _ in range(2):
+            tally.fail(RequestTimeout("the call took longer than total=2 s", sent=False))
+        tally.fail(RequestTimeout("one attempt took longer than attempt=60 s"))
+        assert tally.summary().endswith("; 2 timed out (--timeout counts the wait for a call's turn too)")
+
+    @pytest.mark.parametrize(
+        ("source", "per_second", "said"),
+        [
+            (LimitSource.NONE, None, "server's limit not known"),
+            (LimitSource.HEADERS, None, "server's limit followed (headers)"),
+            (LimitSource.WINDOW, 1_200.0, "server's limit about 1,200.0/s (window)"),
+        ],
+    )
+    async def test_a_verbose_one_tells_the_limit(
+        self, source: LimitSource, per_second: float | None, said: str
+    ) -> None:
+        tally = Tally("active", always(attrs.evolve(QUIET, limit_source=source, limit_per_second=per_second)))
+        assert said not in tally.summary()
+        tally.verbose = True
+        assert f"; {said}; " in tally.summary()
 
     async def test_time_counts_from_the_beginning(self) -> None:
         tally = Tally("active", always(QUIET))

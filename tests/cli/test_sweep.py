@@ -12,9 +12,18 @@ from backupify_async.cli.output import Output
 from backupify_async.cli.progress import Tally
 from backupify_async.cli.rows import JsonLinesWriter
 from backupify_async.cli.sweep import Desk, failure_line, stream
+from backupify_async.statistics import LimitSource
 
 QUIET = Statistics(
-    in_flight=0, waiting=0, paused_until=None, requests=0, refused=0, retried=0, budget_left=500
+    in_flight=0,
+    waiting=0,
+    paused_until=None,
+    requests=0,
+    refused=0,
+    retried=0,
+    budget_left=500,
+    limit_source=LimitSource.NONE,
+    limit_per_second=None,
 )
 
 
@@ -53,9 +62,15 @@ async def sweep_that_is_stopped(stop: Stop) -> ExitCode:
         Tally("active", lambda: QUIET),
         quiet=True,
     )
-    await stream(stop, active(), fan_out(idle_but_for_three, [1, 2, 3, 4]), at)
+    ids: list[int | str] = [1, 2, 3, 4]
+    outcomes = fan_out(idle_but_for_three, ids)
+    await stream(stop, active(), outcomes, at, lambda: "any ids after 4 in stdin")
     assert output.written == [1, 2, 4]
-    assert output.said == ["interrupted", "1 instance cut off in the midst"]
+    assert output.said == [
+        "interrupted",
+        "1 instance cut off in the midst",
+        "not begun: any ids after 4 in stdin",
+    ]
     assert at.tally.succeeded == 3
     return at.tally.code
 

@@ -26,7 +26,7 @@ class TestQuestion:
             terminal.expect("[y/N] ")
             terminal.type(answer)
             assert terminal.end() == 2
-        assert "nothing was triggered" in terminal.seen
+        assert "not confirmed: nothing was triggered" in terminal.seen
         assert [record.operation for record in server.requests] == ["token"]
 
     @pytest.mark.backupify(instances=123)
@@ -100,6 +100,13 @@ class TestProgress:
         with Terminal(("active", "1", "2", *arguments), environment=environment) as terminal:
             assert terminal.end() == 0
         assert "calls/s" not in terminal.seen
+
+    @pytest.mark.backupify(instances=3)
+    def test_whoever_wants_to_know_the_limit_gets_it(self, server: SimulatedBackupify) -> None:
+        with Terminal(("active", "1", "2", "--verbose")) as terminal:
+            assert terminal.end() == 0
+        assert "calls/s, server's limit not known, " in terminal.seen
+        assert " retried; server's limit not known; " in terminal.seen
 
     @pytest.mark.backupify(instances=3)
     def test_a_terminal_of_no_known_width_is_one_of_eighty(self, server: SimulatedBackupify) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from backupify_async.cli.triggers import SentTriggers
-from backupify_async.events import RequestSent, ResponseReceived
+from backupify_async.events import RequestSent, ResponseReceived, RetryScheduled
+from backupify_async.models import TriggerKind, TriggerResult
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 
@@ -35,9 +36,10 @@ class TestTrigger:
     def test_an_instance_that_comes_twice_is_triggered_once_and_named(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
-        result = run("trigger", "2", "02", "2", "--yes", "-o", "csv")
-        assert (result.code, started(server)) == (1, {2: 1})
+        result = run("trigger", "2", "3", "2", "--yes", "-o", "csv")
+        assert (result.code, len(result.rows), started(server)) == (0, 3, {2: 1, 3: 1})
         assert "instance 2 came before in this sweep" in result.err
+        assert "trigger: 2 succeeded (2 started), 0 failed, 1 duplicate; " in result.err
 
     @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, operation="trigger", instance=2)])
     def test_a_lost_answer_is_named_and_not_asked_for_again(
@@ -81,6 +83,15 @@ class TestIdsFile:
         assert (result.code, started(server)) == (2, {})
         assert f"{file}, line 3: " in result.err
 
+    @pytest.mark.parametrize("content", ["", "# none\n\n"])
+    def test_one_without_ids_is_no_sweep_that_went_well(
+        self, server: SimulatedBackupify, run: Run, tmp_path: Path, content: str
+    ) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text(content)
+        result = run("trigger", "--yes", "--ids-file", str(file))
+        assert (result.code, result.err) == (2, f"backupify: no ids in {file}\n")
+
 
 class TestDryRun:
     @pytest.mark.backupify(instances=3, forbidden=[3])
@@ -97,24 +108,54 @@ class TestDryRun:
 
 class TestSentTriggers:
     PATH = "/v1/backup_instances/7/backups"
+    UNKNOWN = "instance 7: cut off, a backup may or may not have started"
+
+    def answered(self, status: int) -> SentTriggers:
+        sent = SentTriggers()
+        sent(RequestSent("POST", self.PATH, 1))
+        sent(ResponseReceived("POST", self.PATH, 1, status, 0.1))
+        return sent
 
     def test_one_that_left_may_have_started(self) -> None:
         sent = SentTriggers()
         sent(RequestSent("POST", self.PATH, 1))
-        assert sent.cut_off([7, "a b", 9]) == [
-            "instance 7: cut off, a backup may or may not have started",
-            "not triggered: instances a b, 9",
+        assert sent.cut_off([7, "a b", 9], "the 3 ids after 9 in x") == [
+            self.UNKNOWN,
+            "not triggered: instances a b, 9, and the 3 ids after 9 in x",
         ]
 
-    def test_one_that_was_refused_for_now_has_not(self) -> None:
-        sent = SentTriggers()
-        sent(RequestSent("POST", self.PATH, 1))
-        sent(ResponseReceived("POST", self.PATH, 1, 429, 0.1))
-        assert sent.cut_off([7]) == ["not triggered: instances 7"]
+    @pytest.mark.parametrize("status", [401, 422, 429])
+    def test_one_that_was_refused_has_not(self, status: int) -> None:
+        assert self.answered(status).cut_off([7], None) == ["not triggered: instances 7"]
 
-    @pytest.mark.parametrize("status", [201, 408, 503])
-    def test_any_other_answer_leaves_it_open(self, status: int) -> None:
-        sent = SentTriggers()
-        sent(RequestSent("POST", self.PATH, 1))
-        sent(ResponseReceived("POST", self.PATH, 1, status, 0.1))
-        assert sent.cut_off([7]) == ["instance 7: cut off, a backup may or may not have started"]
+    def test_one_that_is_to_be_sent_again_has_not(self) -> None:
+        sent = self.answered(503)
+        sent(RetryScheduled("POST", self.PATH, 1, 1.0, "answered 503"))
+        assert sent.cut_off([7], None) == ["not triggered: instances 7"]
+
+    def test_one_that_was_sent_again_may_have_after_all(self) -> None:
+        sent = self.answered(409)
+        sent(RequestSent("POST", self.PATH, 2))
+        assert (sent.known(7), sent.cut_off([7], None)) == (None, [self.UNKNOWN])
+
+    @pytest.mark.parametrize("status", [408, 503])
+    def test_an_answer_that_settles_nothing_leaves_it_open(self, status: int) -> None:
+        sent = self.answered(status)
+        assert (sent.known(7), sent.cut_off([7], None)) == (None, [self.UNKNOWN])
+
+    @pytest.mark.parametrize(
+        ("status", "kind", "said"),
+        [
+            (204, TriggerKind.STARTED, "started"),
+            (201, TriggerKind.STARTED, "started"),
+            (409, TriggerKind.ALREADY_ACTIVE, "already active"),
+        ],
+    )
+    def test_one_whose_answer_came_is_known(self, status: int, kind: TriggerKind, said: str) -> None:
+        sent = self.answered(status)
+        assert sent.known(7) == TriggerResult(kind, None)
+        assert sent.cut_off([7], None) == [f"instance 7: {said}; the look at its backup was cut off"]
+
+    def test_where_nothing_was_cut_off_the_rest_is_named_alone(self) -> None:
+        assert SentTriggers().cut_off([], "any ids in stdin") == ["not triggered: any ids in stdin"]
+        assert SentTriggers().cut_off([], None) == []

@@ -96,7 +96,7 @@ class AdaptiveLimiter:
         self, now: float, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         """As `Limiter.told`."""
-        quota = read_quota(headers, time.time) if announces(headers) else None
+        quota = read_quota(headers, time.time()) if announces(headers) else None
         if self._untroubled and (quota is not None or status == 429):
             self._untroubled = False
             if self._windows is not None:
@@ -107,7 +107,11 @@ class AdaptiveLimiter:
             if retry_after is not None and retry_after > self._longest_wait:
                 self.closed_until = max(self.closed_until, now + retry_after)
             self._refused(now, sent_at, retry_after, quota)
-            return
+        else:
+            self._succeeded(now, sent_at, quota)
+        self._in_flight = max(0, self._in_flight - 1)
+
+    def _succeeded(self, now: float, sent_at: float, quota: Quota | None) -> None:
         self._ramp.succeeded(self._in_flight)
         self._pace.succeeded(now, sent_at)
         if self._untroubled:
@@ -116,6 +120,8 @@ class AdaptiveLimiter:
             self._windows.succeeded(now, sent_at)
         if quota is not None:
             self._announced.succeeded(now, sent_at, quota, max(0, self._in_flight - 1))
+        else:
+            self._announced.fall_silent()
 
     def estimate(self) -> Estimate:
         """As `Limiter.estimate`."""

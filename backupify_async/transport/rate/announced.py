@@ -33,6 +33,11 @@ class Announced:
         """Whether there is an announcement to follow."""
         return self._end is not None and self._lies < _LIES
 
+    def fall_silent(self) -> None:
+        """An answer announced nothing, or nothing of use: what was announced before holds no more."""
+        self._end = None
+        self._left = self._remaining = 0.0
+
     @property
     def end(self) -> float:
         """When more calls are announced; -inf while some are left."""
@@ -47,6 +52,7 @@ class Announced:
         if now < self.end:
             return self.end
         self._left = 1.0
+        self._asked = False  # what was asked got no answer: it is asked again another time
         self._scouted_at = now
         return -math.inf
 

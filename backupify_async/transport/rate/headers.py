@@ -8,8 +8,10 @@ which.
 What contradicts itself is not believed: no reset, one in the past, or one more than a week ahead.
 """
 
+import contextlib
+import email.utils
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import attrs
 
@@ -44,14 +46,15 @@ def announces(headers: Mapping[str, str]) -> bool:
     )
 
 
-def read_quota(headers: Mapping[str, str], clock: Callable[[], float]) -> Quota | None:
+def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
     """The quota that an answer tells; the tightest, where it tells several.
 
     Args:
         headers: The answer's headers; names are looked up as they are written here.
-        clock: Tells the time, as an epoch in seconds.
+        wall: Our time, as an epoch in seconds, where the answer has no Date of the server's own.
     """
-    wall = clock()
+    with contextlib.suppress(ValueError, OverflowError):
+        wall = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()
     text = headers.get("RateLimit", "")
     items = text.split(",") if ";" in text else [text]  # the newer form lists policies, the older one fields
     told = [_structured(item, wall) for item in items]

@@ -26,21 +26,22 @@ from collections import deque
 
 _MARGIN = 0.985  # of the rate, right after a graze: the store fills again a little
 _CUSHION = 3.0  # calls' worth of rest after a graze: else jitter alone brings the next
-_PLATEAU_SECONDS = 10.0  # how long the speed stays at the rate, but
-_PLATEAU_CALLS = (200, 400)  # no fewer and no more calls than this
-_RISE = 0.3
+_PLATEAU_SECONDS = 6.0  # how long the speed stays at the rate, but
+_PLATEAU_CALLS = (200, 500)  # no fewer and no more calls than this
+_RISE = 0.4
 _FASTEST = math.exp(2.5)
-_SEEK = 1.01  # growth with each success while there is no rate to trust
-_FIRST_GUESS = 0.6  # of what was accepted lately: much of that came out of a full store
+_SEEK = 1.005  # growth with each success while there is no rate to trust
+_FIRST_GUESS = 0.4  # of what was accepted lately: much of that came out of a full store
 _CUT = 0.5
 _SHORTS = 4
-_ENOUGH = 10  # calls from which a count over a time means something
+_ENOUGH = 8  # calls from which a count over a time means something
 _FIRST_PROBE = 0.3  # seconds, doubled each time, up to
-_LONGEST_PROBE = 1.5
+_LONGEST_PROBE = 2.0
 _LONG_OUTAGE = 1.0
 _DISAGREE = 0.12
 _LEAP = 1.3
 _SLOWEST = 1 / 3600
+_SLOWEST_CUT = 1.0  # a slower server shows as an outage, and refusals by chance must not bring us to a halt
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 
 
@@ -59,7 +60,7 @@ class Pace:
         """Believe nothing any more, and do not pace."""
         self._rate: float | None = None
         self._trusted = False
-        self._next = -math.inf
+        self._next = self._rested_at = -math.inf
         self._wave = -math.inf
         self._empty: tuple[float, int] | None = None
         self._origin = (-math.inf, 0)
@@ -103,7 +104,7 @@ class Pace:
     def give_back(self) -> None:
         """Uncount a call that did not leave."""
         if self._rate is not None:
-            self._next -= 1 / self._speed()
+            self._next = max(self._next - 1 / self._speed(), self._rested_at)
 
     def succeeded(self, now: float, sent_at: float) -> None:
         """A call that left at `sent_at` was accepted."""
@@ -124,13 +125,15 @@ class Pace:
     def refused(self, now: float, sent_at: float, retry_after: float | None = None) -> None:
         """A call that left at `sent_at` was refused for now.
 
-        A Retry-After of a second is waited out until there is a rate to trust. After that it is what it is: a
-        fraction of a second, rounded up.
+        A Retry-After is waited out in full until there is a rate to trust. After that whole seconds are
+        taken to be rounded up: one of a second says that it is less.
         """
         if sent_at > self._wave:
             self._weigh(now, sent_at)
-        if not self._trusted and retry_after is not None:
-            self._next = max(self._next, now + retry_after)
+        if retry_after is not None:
+            exact = not self._trusted or retry_after != int(retry_after)
+            self._next = max(self._next, now + retry_after - (not exact))
+        self._rested_at = self._next
 
     def _weigh(self, now: float, sent_at: float) -> None:
         self._wave = now
@@ -180,7 +183,7 @@ class Pace:
 
     def _rest(self, now: float) -> None:
         assert self._rate is not None  # noqa: S101 - set by whoever calls this
-        self._next = now + _CUSHION / self._rate
+        self._next = self._rested_at = now + _CUSHION / self._rate
 
     def _first(self, now: float, at: float) -> None:
         """The first refusal of all: a guess to seek from, once what is in flight has come back."""
@@ -207,7 +210,7 @@ class Pace:
         self._rest(now)
 
     def _slow_down(self) -> None:
-        self._rate = max(_SLOWEST, self._speed() * _CUT)
+        self._rate = max(_SLOWEST_CUT, self._speed() * _CUT)
 
     def _graze(self, now: float, at: float) -> None:
         assert self._empty is not None  # noqa: S101 - else it is the first

@@ -1,14 +1,14 @@
 """The start: few calls in flight at first, more with each success."""
 
 _FIRST = 13.0
-_GROWTH = 0.5  # of each success
+_GROWTH = 0.6  # of each success
 
 
 class Ramp:
     """A cap on what is in flight.
 
     Finding a limit costs about as many refusals as calls are in flight when it is met, while a server that is
-    fast deserves all places soon. The cap grows by half of what succeeds: a server that refuses nothing gives
+    fast deserves all places soon. The cap grows by 0.6 of what succeeds: a server that refuses nothing gives
     all of 64 places after four round trips, and 97 % of its speed over the first 5,000 calls.
     """
 

@@ -8,8 +8,9 @@ which the ends lie apart. So the next end is known without a refusal.
 At an opening, calls go out at full speed until the quota is spent, and then none until the next. The quota
 is what the first window held that was seen from its opening; past what an earlier one held, only a few calls
 are in flight, for each may be a refusal. One call past the quota is asked every few hundred calls, in case
-there is more; one window that held less is an accident, two are a smaller quota. Where the interval of the
-opening is wide, a scout goes into its middle, and the rest waits for its answer.
+there is more, and if there is, twice as many at once. One window that held less is an accident, two are a
+smaller quota, which is tried at twice its size until it is what it was, or is refused. Where the interval of
+the opening is wide, a scout goes into its middle, and the rest waits for its answer.
 """
 
 import math
@@ -20,6 +21,7 @@ _NICE = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
 _CAREFUL = 5  # in flight, past what is proven
 _PROVEN = 0.6  # of what an earlier window held that was not seen from its opening
 _ASK_EVERY = 400  # calls
+_TRIES = 20  # windows, in which a quota that shrank is tried at more
 _NARROW = 0.12  # of a period: an opening known so well needs no scout
 _SOON = 1.2  # seconds before a window's end, within which Retry-After is 1 whatever it is about
 _SLIDING_PERIOD = 5.0
@@ -67,11 +69,14 @@ class Windows:
         self._closed = False
         self._scouting = False
         self._counting = False
-        self._asking = False
+        self._asking = 0
+        self._step = 1
         self._seen_whole = False
         self._used = 0
         self._held = 0
         self._dip: int | None = None
+        self._once = 0
+        self._since_refused_more = 0
         self._since_asked = 0
         self._longest = 0.0
         self._rounded_down = False
@@ -232,8 +237,11 @@ class Windows:
         self._seen_whole = True
         self._used = 0
         self._scouting = now < self._end.high - 1e-9
-        self._asking = self._quota is not None and self._since_asked >= _ASK_EVERY
-        if self._asking:
+        self._asking = 0
+        if self._quota is not None and self._quota < self._once:
+            self._asking = min(self._quota, self._once - self._quota)
+        elif self._quota is not None and self._since_asked >= _ASK_EVERY:
+            self._asking = self._step
             self._since_asked = 0
 
     def _shut(self, now: float) -> None:
@@ -242,7 +250,10 @@ class Windows:
         assert self._period is not None  # noqa: S101 - else it is not known for how long
         if self._asking and self._quota is not None and self._used > self._quota:
             self._quota = self._used
-        self._asking = False
+            self._since_refused_more = 0
+            self._step *= 2
+            self._since_asked = _ASK_EVERY  # there is more: the next window is asked at once
+        self._asking = 0
         periods = max(0, math.floor((now - self._opening.high) / self._period) + 1)
         self._end = self._opening.later(periods * self._period)
         self._closed = True
@@ -250,7 +261,12 @@ class Windows:
     def _settle(self) -> None:
         """All answers of a window that was exhausted are in: what did it hold?"""
         self._counting = False
-        asked, self._asking = self._asking, False
+        asked, self._asking = self._asking, 0
+        self._step = 1
+        if asked:
+            self._since_refused_more += 1
+            if self._since_refused_more >= _TRIES:
+                self._once = 0  # it is smaller, and stays so
         held = max(1, self._used)
         if not self._seen_whole:
             self._held = max(self._held, self._used)
@@ -261,5 +277,6 @@ class Windows:
         elif self._dip is None:
             self._dip = held
         else:
+            self._once = max(self._once, self._quota)
             self._quota = max(held, self._dip)
             self._dip = None

@@ -1,0 +1,120 @@
+"""What an answer's headers say of a quota."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from backupify_async.transport.rate.headers import Quota, read_quota
+
+WALL = 1_800_000_000.0
+WEEK = 7 * 86_400.0
+
+
+def read(**headers: str) -> Quota | None:
+    return read_quota({name.replace("_", "-"): value for name, value in headers.items()}, WALL)
+
+
+class TestTheDraft:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "limit=100, remaining=50, reset=5",
+            "limit=100,remaining=50,reset=5",
+            "remaining=50, reset=5",
+            "Limit=100, Remaining=50, Reset=5",
+            "reset = 5, remaining = 50",
+        ],
+    )
+    def test_the_older_form_lists_fields(self, text: str) -> None:
+        assert read(RateLimit=text) == Quota(50, 5)
+
+    @pytest.mark.parametrize(
+        "text", ['"default";r=50;t=5', "default; r=50; t=5", '"x";t=5;r=50', '"x";pk=:abc=:;r=50;t=5']
+    )
+    def test_the_newer_form_names_a_policy(self, text: str) -> None:
+        assert read(RateLimit=text) == Quota(50, 5)
+
+    def test_of_several_policies_the_tightest_holds(self) -> None:
+        assert read(RateLimit='"minute";r=50;t=30, "second";r=2;t=1, "day";r=900;t=9000') == Quota(2, 1)
+
+    def test_of_two_that_are_as_tight_the_longer_holds(self) -> None:
+        assert read(RateLimit='"second";r=0;t=1, "minute";r=0;t=30') == Quota(0, 30)
+
+    def test_a_policy_alone_tells_nothing_of_what_is_left(self) -> None:
+        assert read(RateLimit_Policy='"default";q=100;w=60') is None
+
+    def test_half_of_it_is_nothing(self) -> None:
+        assert [read(RateLimit=text) for text in ('"x";r=5', '"x";t=5', "remaining=5", "")] == [None] * 4
+
+
+class TestThoseBefore:
+    @pytest.mark.parametrize("family", ["RateLimit", "X_RateLimit", "X_Rate_Limit"])
+    def test_each_family_is_read(self, family: str) -> None:
+        assert read(**{f"{family}_Limit": "9", f"{family}_Remaining": "7", f"{family}_Reset": "3"}) == Quota(
+            7, 3
+        )
+
+    @pytest.mark.parametrize("reset", ["30", "1800000030", "1800000030000"], ids=["s", "epoch", "epoch ms"])
+    def test_a_reset_is_seconds_or_an_epoch_or_one_in_milliseconds(self, reset: str) -> None:
+        assert read(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset) == Quota(7, 30)
+
+    def test_a_fraction_of_a_second_is_one(self) -> None:
+        assert read(X_RateLimit_Remaining="7", X_RateLimit_Reset="0.25") == Quota(7, 0.25)
+
+    def test_what_follows_the_number_is_left_aside(self) -> None:
+        assert read(RateLimit_Remaining="7;w=60", RateLimit_Reset="3, 60") == Quota(7, 3)
+
+    def test_the_names_case_does_not_matter_in_an_answers_headers(self) -> None:
+        headers = CIMultiDict({"x-ratelimit-remaining": "7", "x-ratelimit-reset": "3"})
+        assert read_quota(headers, WALL) == Quota(7, 3)
+
+
+class TestContradictions:
+    def test_families_that_differ_give_the_tightest(self) -> None:
+        assert read(
+            RateLimit="remaining=50, reset=5", X_RateLimit_Remaining="3", X_RateLimit_Reset="9"
+        ) == Quota(3, 9)
+
+    def test_one_that_makes_no_sense_does_not_spoil_the_other(self) -> None:
+        assert read(RateLimit="remaining=5, reset=3", RateLimit_Remaining="-1", RateLimit_Reset="x") == Quota(
+            5, 3
+        )
+
+    @pytest.mark.parametrize(
+        "reset",
+        ["-1", "nan", "NaN", "inf", "1e10", "10000000000", "1799999999", "604801", "", " ", "soon", "٣"],
+    )
+    def test_a_reset_in_the_past_far_ahead_or_no_number_is_not_believed(self, reset: str) -> None:
+        assert read(X_RateLimit_Remaining="0", X_RateLimit_Reset=reset) is None
+
+    @pytest.mark.parametrize("remaining", ["-1", "nan", "", "many"])
+    def test_nor_is_a_remaining_that_is_no_number(self, remaining: str) -> None:
+        assert read(X_RateLimit_Remaining=remaining, X_RateLimit_Reset="5") is None
+
+
+numbers = st.one_of(
+    st.floats().map(str), st.integers(-(10**15), 10**15).map(str), st.text(max_size=6), st.just("9" * 400)
+)
+structured = st.lists(
+    st.tuples(
+        st.sampled_from(["remaining", "reset", "r", "t", '"x"', "limit", ""]), numbers, st.sampled_from(";, ")
+    )
+).map(lambda parts: "".join(f"{name}={number}{end}" for name, number, end in parts))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["RateLimit-Remaining", "RateLimit-Reset", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
+        ),
+        numbers,
+    ),
+    st.one_of(structured, st.text()),
+    st.floats(0, 1e11),
+)
+def test_whatever_stands_there_it_never_raises_and_is_never_absurd(
+    headers: dict[str, str], text: str, wall: float
+) -> None:
+    quota = read_quota({"RateLimit": text, **headers}, wall)
+    assert quota is None or (0 <= quota.reset <= WEEK and quota.remaining >= 0)

@@ -1,0 +1,98 @@
+"""Whole runs against any server: what is promised whatever the answers are."""
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backupify_async.transport.rate.windows import Span
+from tests.transport.rate.simulation import LOST, OK, UNUSED, Reply, Run, adaptive
+
+seconds = st.one_of(st.none(), st.integers(0, 200).map(float))
+any_wait = st.one_of(seconds, st.floats(0, 150))
+text = st.sampled_from(
+    ["0", "1", "5", "-1", "nan", "1e10", "10000000000", "1800000000", "1800000000000", "60", "9" * 400, "3.5"]
+)
+headers: st.SearchStrategy[dict[str, str]] = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"X-RateLimit-Remaining": text, "X-RateLimit-Reset": text}),
+    st.builds(lambda r, t: {"RateLimit": f'"x";r={r};t={t}'}, text, text),
+)
+round_trips = st.sampled_from([0.0, 0.001, 0.06, 0.06, 0.3, 7.0])
+
+
+def replies(
+    waits: st.SearchStrategy[float | None], said: st.SearchStrategy[dict[str, str]]
+) -> st.SearchStrategy[Reply]:
+    accepted = st.builds(Reply, st.just(200), st.none(), said, round_trips)
+    refused = st.builds(Reply, st.just(429), waits, said, round_trips)
+    return st.one_of(accepted, accepted, refused, refused, st.sampled_from([OK, LOST, UNUSED]))
+
+
+def play(story: list[Reply], places: int = 64) -> Run:
+    """A run in which the server answers so, again and again, and at last accepts everything."""
+    answers = iter(story)
+    run = Run(adaptive(places=places), lambda at: next(answers, OK), places)
+    while len(run.sent) < len(story) + 20:
+        assert math.isfinite(run.limiter.earliest(run.now, 0)) or run.limiter.earliest(run.now, 0) < 0
+        run.step()
+    return run
+
+
+@given(st.lists(replies(any_wait, headers), max_size=80))
+@settings(max_examples=150, deadline=None)
+def test_nobody_waits_for_ever(story: list[Reply]) -> None:
+    assert len(play(story).sent) >= len(story) + 20
+
+
+@given(st.lists(replies(any_wait, headers), max_size=60), st.integers(1, 20))
+@settings(deadline=None)
+def test_no_more_are_in_flight_than_there_are_places(story: list[Reply], places: int) -> None:
+    limiter = adaptive(places=places)
+    answers = iter(story)
+    run = Run(limiter, lambda at: next(answers, OK), places=10**6)
+    while len(run.sent) < len(story) + 50:
+        run.step()
+    assert run.most_in_flight <= places
+
+
+@given(st.lists(replies(seconds, st.just({})), max_size=80))
+@settings(max_examples=150, deadline=None)
+def test_nobody_goes_before_the_earliest_end_that_the_retry_afters_seen_allow(story: list[Reply]) -> None:
+    run = play(story)
+    told: Span | None = None
+    seen = iter([answer for answer in run.answers if answer[2].retry_after is not None])
+    following = next(seen, None)
+    for left in run.sent:
+        while following is not None and following[0] < left:
+            now, sent_at, reply = following
+            assert reply.retry_after is not None
+            span = Span(sent_at + reply.retry_after - 1, now + reply.retry_after)
+            told = (told.within(span) if told is not None else None) or span
+            following = next(seen, None)
+        assert told is None or left >= told.low - 1e-6
+
+
+@given(st.integers(1, 60), st.floats(0.02, 2), st.floats(1.1, 3))
+def test_a_retry_after_that_grows_is_followed(count: int, round_trip: float, factor: float) -> None:
+    asked = iter([min(100.0, math.ceil(2 * factor**number)) for number in range(count)])
+
+    def growing(at: float) -> Reply:
+        wait = next(asked, None)
+        return OK if wait is None else Reply(429, float(wait), takes=round_trip)
+
+    run = Run(adaptive(), growing).until_accepted(5, at_most=20_000)
+    assert run.accepted >= 5
+
+
+@given(st.integers(0, 3), st.floats(1e-3, 1e9))
+def test_when_the_clock_began_does_not_matter(kind: int, begin: float) -> None:
+    begin = float(int(begin))
+    times = []
+    for start in (0.0, begin):
+        story = iter([OK] * 20 + [Reply(429, [None, 1.0, 3.0, 2.5][kind])] * 3 + [OK] * 40)
+        run = Run(adaptive(), lambda at, story=story: next(story, OK), now=start)  # type: ignore[misc]
+        while len(run.sent) < 70:
+            run.step()
+        times.append([round(left - start, 1) for left in run.sent])
+    assert max(abs(a - b) for a, b in zip(*times, strict=True)) <= 0.3
