@@ -108,10 +108,10 @@ class AdaptiveLimiter:
                 self.closed_until = max(self.closed_until, now + retry_after)
             self._refused(now, sent_at, retry_after, quota)
         else:
-            self._succeeded(now, sent_at, quota)
+            self._succeeded(now, sent_at, status, quota)
         self._in_flight = max(0, self._in_flight - 1)
 
-    def _succeeded(self, now: float, sent_at: float, quota: Quota | None) -> None:
+    def _succeeded(self, now: float, sent_at: float, status: int, quota: Quota | None) -> None:
         self._ramp.succeeded(self._in_flight)
         self._pace.succeeded(now, sent_at)
         if self._untroubled:
@@ -120,8 +120,8 @@ class AdaptiveLimiter:
             self._windows.succeeded(now, sent_at)
         if quota is not None:
             self._announced.succeeded(now, sent_at, quota, max(0, self._in_flight - 1))
-        else:
-            self._announced.fall_silent()
+        elif status < 500:  # a proxy's answer says nothing of what the server announces
+            self._announced.fall_silent(sent_at)
 
     def estimate(self) -> Estimate:
         """As `Limiter.estimate`."""

@@ -33,8 +33,10 @@ class Announced:
         """Whether there is an announcement to follow."""
         return self._end is not None and self._lies < _LIES
 
-    def fall_silent(self) -> None:
-        """An answer announced nothing, or nothing of use: what was announced before holds no more."""
+    def fall_silent(self, sent_at: float) -> None:
+        """A call that asked what a new window holds was told nothing: the server announces no more."""
+        if sent_at < self._scouted_at:
+            return
         self._end = None
         self._left = self._remaining = 0.0
 

@@ -114,7 +114,9 @@ class Pace:
         if self._probes:
             self._probes = 0
             self._next = now
-            if self._outage_began is not None and at - self._outage_began >= _LONG_OUTAGE:
+            # Our own rest between two calls is no outage of the server's.
+            long = max(_LONG_OUTAGE, _ENOUGH / (self._rate or _ENOUGH))
+            if self._outage_began is not None and at - self._outage_began >= long:
                 self._reopened(at)
         self._accepted += 1
         self._since += 1

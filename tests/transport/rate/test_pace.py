@@ -227,7 +227,6 @@ class TestWhatIsToldFromElsewhere:
 class TestRefusalsByChance:
     """Those that have nothing to do with the rate: another client's bursts, or a proxy that sheds load."""
 
-    @pytest.mark.xfail(reason="the rest after a refusal counts as an outage once it takes a second")
     @pytest.mark.parametrize("share", [0.3, 0.5])
     def test_do_not_end_in_a_call_an_hour(self, share: float) -> None:
         chance = random.Random(1)
