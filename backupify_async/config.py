@@ -5,21 +5,17 @@ import math
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import attrs
 from yarl import URL
 
 from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource
+from backupify_async.environment import read_credentials
 from backupify_async.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.backupify.com"
 
-_TOKEN = "BACKUPIFY_TOKEN"  # noqa: S105 - the variable's name, not a token
-_ID = "BACKUPIFY_CLIENT_ID"
-_SECRET = "BACKUPIFY_CLIENT_SECRET"  # noqa: S105 - the variable's name, not a secret
-_SECRET_FILE = "BACKUPIFY_CLIENT_SECRET_FILE"  # noqa: S105 - the variable's name, not a secret
 _BASE_URL = "BACKUPIFY_BASE_URL"
 
 
@@ -295,29 +291,4 @@ def read_environment(
         insecure = options.get("allow_insecure", False)
         parse_base_url(environ[_BASE_URL], allow_insecure=insecure, name=_BASE_URL)
         found["base_url"] = environ[_BASE_URL]
-    return _credentials(environ), {**found, **options}
-
-
-def _credentials(environ: Mapping[str, str]) -> ClientCredentials | StaticToken:
-    found = [name for name in (_TOKEN, _ID, _SECRET, _SECRET_FILE) if name in environ]
-    if not found:
-        raise ConfigurationError(f"no credentials: set {_ID} and {_SECRET} (or {_SECRET_FILE}), or {_TOKEN}")
-    for name in found:
-        if not environ[name].strip():
-            raise ConfigurationError(f"{name}: is set but empty")
-    if _TOKEN in found:
-        if len(found) > 1:
-            raise ConfigurationError(f"two kinds of credentials: {_TOKEN} and {found[1]}; unset one of them")
-        try:
-            return StaticToken(environ[_TOKEN])
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{_TOKEN}: {error}") from None
-    if _ID not in found:
-        raise ConfigurationError(f"{_ID}: is missing beside {found[0]}")
-    if len(found) == 1:
-        raise ConfigurationError(f"{_SECRET}: is missing beside {_ID} (or set {_SECRET_FILE})")
-    if _SECRET in found and _SECRET_FILE in found:
-        raise ConfigurationError(f"two secrets: {_SECRET} and {_SECRET_FILE}; unset one of them")
-    return ClientCredentials(
-        environ[_ID], environ[_SECRET] if _SECRET in found else Path(environ[_SECRET_FILE])
-    )
+    return read_credentials(environ), {**found, **options}

@@ -10,7 +10,6 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +19,6 @@ from yarl import URL
 
 from backupify_async.attempts import ATTEMPTS
 from backupify_async.config import Settings
-from backupify_async.credentials import Token
 from backupify_async.errors import (
     AuthenticationError,
     BackupifyError,
@@ -30,24 +28,16 @@ from backupify_async.errors import (
     RateLimited,
     RequestTimeout,
 )
-from backupify_async.events import (
-    EventHook,
-    RequestSent,
-    ResponseReceived,
-    RetryScheduled,
-    Throttled,
-    TokenRefreshed,
-    tell,
-)
+from backupify_async.events import EventHook
 from backupify_async.statistics import Statistics
 from backupify_async.transport.auth import TokenKeeper, ask_for_token
 from backupify_async.transport.gate import Gate, LimiterClosed
 from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.refusals import refusal, retry_after
+from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
 from backupify_async.transport.retrying import Call, Retrying
 
-_LOGGER = logging.getLogger("backupify_async.session")
 T = TypeVar("T")
 _TOKEN_REQUEST = Request("POST", "/oauth/token")
 
@@ -64,20 +54,19 @@ class Session:
     def __init__(self, settings: Settings, carrier: Carrier, on_event: EventHook | None = None) -> None:
         self._settings = settings
         self._carrier = carrier
-        self._on_event = on_event
+        self._report = Reporter(on_event)
         self._origin = str(settings.url.origin())
         self._prefix = settings.url.raw_path.rstrip("/")
         self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
         self._gate = Gate(self._limiter, carrier.places)
-        self._retrying = Retrying(settings.retry, self._now, self._retry_scheduled)
-        self._keeper = TokenKeeper(self._ask_for_token, self._now, self._token_renewed)
+        self._retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
+        ask = partial(ask_for_token, settings.credentials, self._post_for_token)
+        self._keeper = TokenKeeper(ask, self._now, self._report.token_renewed)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
         self._scopes: set[asyncio.Timeout] = set()
         self._last_call_ended = asyncio.Event()
-        self._requests = 0
-        self._refused = 0
 
     async def open(self) -> None:
         """Get ready to send, in the running loop.
@@ -166,8 +155,8 @@ class Session:
             in_flight=self._gate.in_flight,
             waiting=self._gate.waiting,
             paused_until=self._utc(self._limiter.paused_until) if paused else None,
-            requests=self._requests,
-            refused=self._refused,
+            requests=self._report.requests,
+            refused=self._report.refused,
             retried=self._retrying.retried,
             budget_left=self._retrying.budget.left,
             limit_source=estimate.source,
@@ -250,10 +239,8 @@ class Session:
     ) -> Response:
         """Send once, counted and told of."""
         request = call.request
-        self._requests += 1
         call.sendings += 1
-        if self._on_event is not None:
-            tell(self._on_event, RequestSent(request.method, request.path, call.sendings))
+        self._report.sent(call)
         began = self._now()
         call.sent_at = datetime.now(UTC)
         response = await self._carrier(
@@ -261,15 +248,8 @@ class Session:
                 request.method, self._url(request), headers, body, call.sent_at, secrets, request.repeatable
             )
         )
-        elapsed = self._now() - began
-        _LOGGER.debug("%s %s answered %d in %.3f s", request.method, request.path, response.status, elapsed)
-        if self._on_event is not None:
-            event = ResponseReceived(request.method, request.path, call.sendings, response.status, elapsed)
-            tell(self._on_event, event)
+        self._report.received(call, response, self._now() - began)
         return response
-
-    async def _ask_for_token(self) -> Token:
-        return await ask_for_token(self._settings.credentials, self._post_for_token)
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
         """Post to the token endpoint, past the gate: else who waits for a token would hold its place."""
@@ -308,30 +288,9 @@ class Session:
     def _learn(self, call: Call, response: Response, began: float) -> None:
         """Tell the limiter of an answer, and everybody of a refusal."""
         self._gate.told(began, response.status, retry_after(response), response.headers)
-        if response.status != 429:
-            return
-        self._refused += 1
-        _LOGGER.info("%s %s was refused for now (429)", call.request.method, call.request.path)
-        until = self._utc(max(self._now(), self._limiter.paused_until))
-        limit = self._limiter.estimate()
-        event = Throttled(
-            call.request.method,
-            call.request.path,
-            retry_after(response),
-            until,
-            limit.source,
-            limit.per_second,
-        )
-        tell(self._on_event, event)
-
-    def _retry_scheduled(self, call: Call, delay: float, error: BackupifyError) -> None:
-        request = call.request
-        _LOGGER.info("%s %s is sent again in %.2f s: %s", request.method, request.path, delay, error)
-        event = RetryScheduled(request.method, request.path, call.sendings, delay, str(error))
-        tell(self._on_event, event)
-
-    def _token_renewed(self, expires_in: float | None) -> None:
-        tell(self._on_event, TokenRefreshed(expires_in))
+        if response.status == 429:
+            until = max(self._now(), self._limiter.paused_until)
+            self._report.throttled(call, retry_after(response), self._utc(until), self._limiter.estimate())
 
     def _now(self) -> float:
         assert self._loop is not None  # noqa: S101 - require_open() came first

@@ -30,10 +30,10 @@ laboratory of simulated servers, `python -m tests.benchmarks.rate`, which prints
 
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.transport.rate.adaptive import AdaptiveLimiter
-from backupify_async.transport.rate.limiter import Limiter
+from backupify_async.transport.rate.limiter import Estimate, Limiter
 from backupify_async.transport.rate.plain import PlainLimiter
 
-__all__ = ["Limiter", "make_limiter"]
+__all__ = ["Estimate", "Limiter", "make_limiter"]
 
 
 def make_limiter(limit: RateLimit, retry: RetryPolicy, places: int) -> Limiter:
