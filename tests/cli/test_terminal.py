@@ -101,14 +101,14 @@ class TestProgress:
             assert terminal.end() == 0
         assert "calls/s" not in terminal.seen
 
-    @pytest.mark.backupify(instances=3)
+    @pytest.mark.backupify(instances=3, latency=0.4)
     def test_whoever_wants_to_know_the_limit_gets_it(self, server: SimulatedBackupify) -> None:
         with Terminal(("active", "1", "2", "--verbose")) as terminal:
             assert terminal.end() == 0
         assert "calls/s, server's limit not known, " in terminal.seen
         assert " retried; server's limit not known; " in terminal.seen
 
-    @pytest.mark.backupify(instances=3)
+    @pytest.mark.backupify(instances=3, latency=0.4)
     def test_a_terminal_of_no_known_width_is_one_of_eighty(self, server: SimulatedBackupify) -> None:
         with Terminal(("active", "1"), columns=0) as terminal:
             assert terminal.end() == 0
