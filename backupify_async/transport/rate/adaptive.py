@@ -26,8 +26,6 @@ from backupify_async.transport.rate.plain import Gcra
 from backupify_async.transport.rate.start import Ramp
 from backupify_async.transport.rate.windows import Windows
 
-_SURELY_SLIDES = 2  # openings with a refusal right behind them
-
 
 class AdaptiveLimiter:
     """Learns from every answer. All times are seconds of one monotonic clock."""
@@ -39,9 +37,6 @@ class AdaptiveLimiter:
         self._announced = Announced()
         self._windows: Windows | None = Windows()
         self._pace = Pace()
-        self._accepted_before = 0
-        self._slides = 0
-        self._slid_before = -math.inf
         self._in_flight = 0
         self._untroubled = True  # no refusal and no announcement was met: nothing to hold anybody back
         self.closed_until = -math.inf
@@ -69,7 +64,6 @@ class AdaptiveLimiter:
             when = max(when, self._windows.earliest(now, in_flight))
             if self._windows.opened_at > opened_at:
                 self._pace.resume(now)
-                self._accepted_before = self._pace.accepted
         return when
 
     def take(self, now: float) -> None:
@@ -151,17 +145,8 @@ class AdaptiveLimiter:
             windows.refused(now, sent_at, retry_after)
         else:
             windows.give_back()
-            if not self._slid(now, windows):
+            if windows.misleads:  # an even pace comes to the same, and spends no burst at its opening
+                self._pace.know(now, windows.rate or 1.0)
+                self._windows = None
+            else:
                 self._pace.refused(now, sent_at, retry_after)
-
-    def _slid(self, now: float, windows: Windows) -> bool:
-        """Whether a refusal right behind an opening shows a log that slides. Twice, it surely does."""
-        right_behind = windows.slides(self._pace.accepted - self._accepted_before)
-        if not right_behind or self._slid_before >= windows.opened_at:
-            return False
-        self._slid_before = windows.opened_at
-        self._slides += 1
-        if self._slides == _SURELY_SLIDES:
-            self._pace.know(now, windows.rate or 1.0)
-            self._windows = None
-        return True

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 
 import attrs
+from multidict import MultiMapping
 
 _WEEK = 7 * 86_400.0
 _EPOCH = 1e9  # seconds: any reset above is a date
@@ -55,14 +56,19 @@ def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
     """
     with contextlib.suppress(ValueError, OverflowError):
         wall = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()
-    text = headers.get("RateLimit", "")
-    items = text.split(",") if ";" in text else [text]  # the newer form lists policies, the older one fields
-    told = [_structured(item, wall) for item in items]
+    text = _whole(headers, "RateLimit")
+    told = [_structured(item, wall) for item in text.split(",")]  # the newer form lists policies
+    told.append(_structured(text, wall) if not any(told) else None)  # the older one, fields
     for family in _FAMILIES:
         remaining, reset = (_number(headers.get(f"{family}-{name}")) for name in ("Remaining", "Reset"))
         told.append(_quota(remaining, reset, wall))
     known = [quota for quota in told if quota is not None]
     return min(known, key=lambda quota: (quota.remaining, -quota.reset), default=None)
+
+
+def _whole(headers: Mapping[str, str], name: str) -> str:
+    """A header that is a list: its lines make one (RFC 9110 §5.3)."""
+    return ",".join(headers.getall(name, ())) if isinstance(headers, MultiMapping) else headers.get(name, "")
 
 
 def _structured(text: str, wall: float) -> Quota | None:

@@ -166,6 +166,7 @@ class Pace:
         self._wave = now
         self._since = 0
         self._believe_from(now)
+        self._reopened_at = (-math.inf, 0)  # it did not: the store holds what it holds
         self._rest(now)
 
     def _believe_from(self, at: float) -> None:
@@ -231,7 +232,7 @@ class Pace:
     def _reopened(self, at: float) -> None:
         """The end of a long outage. From one to the next, the store was filled and emptied once."""
         before, count = self._reopened_at
-        if self._accepted > count:
+        if self._accepted > count and before > -math.inf:
             self._rate = max(_SLOWEST, (self._accepted - count) / max(_TICK, at - before))
             self._trusted = True
             self._since = 0

@@ -9,7 +9,8 @@ At an opening, calls go out at full speed until the quota is spent, and then non
 is what the first window held that was seen from its opening; past what an earlier one held, only a few calls
 are in flight, for each may be a refusal. One call past the quota is asked every few hundred calls, in case
 there is more, and if there is, twice as many at once. One window that held less is an accident, two are a
-smaller quota, which is tried at twice its size until it is what it was, or is refused. Where the interval of
+smaller quota, which is tried at twice its size until it is what it was, or was refused in twenty windows;
+and then at growing intervals, for it may have been a long outage. Where the interval of
 the opening is wide, a scout goes into its middle, and the rest waits for its answer.
 """
 
@@ -24,8 +25,8 @@ _ASK_EVERY = 400  # calls
 _TRIES = 20  # windows, in which a quota that shrank is tried at more
 _NARROW = 0.12  # of a period: an opening known so well needs no scout
 _SOON = 1.2  # seconds before a window's end, within which Retry-After is 1 whatever it is about
-_SLIDING_PERIOD = 5.0
-_SLIDING_QUOTA = 20
+_MISLEADING_PERIOD = 5.0
+_MISLEADING_QUOTA = 20
 
 
 @attrs.frozen
@@ -78,6 +79,7 @@ class Windows:
         self._once = 0
         self._since_refused_more = 0
         self._since_asked = 0
+        self._ask_after = _ASK_EVERY
         self._longest = 0.0
         self._rounded_down = False
         self._period: float | None = None
@@ -170,17 +172,20 @@ class Windows:
         behind = (sent_at - self._opening.high) % self._period
         return self._period > 2 and self._period - behind <= _SOON
 
-    def slides(self, accepted_since_opening: int) -> bool:
-        """Whether a refusal right behind an opening shows a log that slides, and no window."""
-        known = self._quota is not None and self._period is not None
-        open_now = not (self._closed or self._scouting or self._counting)
+    @property
+    def misleads(self) -> bool:
+        """Whether a refusal in the midst of the window, and not about it, shows that there is none.
+
+        A log that slides looks like windows for as long as it is spent in bursts; then its oldest calls
+        leave it one by one. With two limits there is a window, but the other one rules.
+        """
         return (
-            known
-            and open_now
-            and self._seen_whole
-            and (self._period or 0) >= _SLIDING_PERIOD
-            and (self._quota or 0) >= _SLIDING_QUOTA
-            and accepted_since_opening <= 5
+            self._seen_whole
+            and not (self._closed or self._scouting or self._counting)
+            and self._quota is not None
+            and self._quota >= _MISLEADING_QUOTA
+            and self._period is not None
+            and self._period >= _MISLEADING_PERIOD
         )
 
     def refused(self, now: float, sent_at: float, retry_after: float) -> None:
@@ -240,7 +245,7 @@ class Windows:
         self._asking = 0
         if self._quota is not None and self._quota < self._once:
             self._asking = min(self._quota, self._once - self._quota)
-        elif self._quota is not None and self._since_asked >= _ASK_EVERY:
+        elif self._quota is not None and self._since_asked >= self._ask_after:
             self._asking = self._step
             self._since_asked = 0
 
@@ -252,7 +257,7 @@ class Windows:
             self._quota = self._used
             self._since_refused_more = 0
             self._step *= 2
-            self._since_asked = _ASK_EVERY  # there is more: the next window is asked at once
+            self._since_asked = self._ask_after  # there is more: the next window is asked at once
         self._asking = 0
         periods = max(0, math.floor((now - self._opening.high) / self._period) + 1)
         self._end = self._opening.later(periods * self._period)
@@ -265,8 +270,10 @@ class Windows:
         self._step = 1
         if asked:
             self._since_refused_more += 1
-            if self._since_refused_more >= _TRIES:
-                self._once = 0  # it is smaller, and stays so
+            self._ask_after = min(_ASK_EVERY, 2 * self._ask_after)
+            if self._once and self._since_refused_more >= _TRIES:
+                self._once = 0  # it is smaller, and stays so; or it is an outage, which ends one day
+                self._ask_after = _TRIES
         held = max(1, self._used)
         if not self._seen_whole:
             self._held = max(self._held, self._used)

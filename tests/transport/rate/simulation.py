@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -129,5 +130,20 @@ def window(quota: int, period: float, *, silent: bool = False, headers: bool = F
         if count <= quota:
             return Reply(200, None, said)
         return Reply(429, None if silent else float(math.ceil(left)), said)
+
+    return answer
+
+
+def sliding(quota: int, period: float) -> Server:
+    """So many calls in each stretch of time, with a Retry-After that is rounded up."""
+    log: deque[float] = deque()
+
+    def answer(at: float) -> Reply:
+        while log and log[0] <= at - period:
+            log.popleft()
+        if len(log) < quota:
+            log.append(at)
+            return OK
+        return Reply(429, float(math.ceil(log[0] + period - at)))
 
     return answer

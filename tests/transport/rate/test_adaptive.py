@@ -12,7 +12,7 @@ from backupify_async.statistics import LimitSource
 from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.rate.adaptive import AdaptiveLimiter
 from backupify_async.transport.rate.plain import PlainLimiter
-from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, window
+from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, sliding, window
 
 ONE_LEFT = {"RateLimit": '"x";r=1;t=5'}
 
@@ -144,12 +144,17 @@ class TestFarAhead:
 
 
 class TestASlidingLog:
+    def test_that_looked_like_windows_is_paced_evenly_once_it_shows(self) -> None:
+        run = Run(adaptive(), sliding(300, 10.0)).until_accepted(5_000)
+        assert run.limiter.estimate().source is LimitSource.HISTORY  # type: ignore[attr-defined]
+        assert run.refused < 0.03 * 5_000  # as windows, each would cost a wave
+
     def test_that_asks_for_a_wait_is_not_asked_before(self) -> None:
         limiter = adaptive()
         limiter.take(0.0)
         limiter.told(0.1, 0.0, 429, 1.0, {})
         limiter._pace.know(0.1, 30.0)
-        limiter._windows = None  # as after two refusals right behind an opening
+        limiter._windows = None  # as after a refusal in the midst of what looked like one
         for number in range(50):
             limiter.told(5.1 + number / 50, 5 + number / 50, 200, None, {})
         limiter.told(6.1, 6.05, 429, 30.0, {})

@@ -24,6 +24,7 @@ class TestTheDraft:
             "remaining=50, reset=5",
             "Limit=100, Remaining=50, Reset=5",
             "reset = 5, remaining = 50",
+            "limit=100;w=60, remaining=50, reset=5",
         ],
     )
     def test_the_older_form_lists_fields(self, text: str) -> None:
@@ -37,6 +38,10 @@ class TestTheDraft:
 
     def test_of_several_policies_the_tightest_holds(self) -> None:
         assert read(RateLimit='"minute";r=50;t=30, "second";r=2;t=1, "day";r=900;t=9000') == Quota(2, 1)
+
+    def test_several_lines_are_one_list(self) -> None:
+        headers = CIMultiDict([("RateLimit", '"minute";r=50;t=30'), ("RateLimit", '"second";r=2;t=1')])
+        assert read_quota(headers, WALL) == Quota(2, 1)
 
     def test_of_two_that_are_as_tight_the_longer_holds(self) -> None:
         assert read(RateLimit='"second";r=0;t=1, "minute";r=0;t=30') == Quota(0, 30)

@@ -210,10 +210,7 @@ class TestDips:
 class TestACollapse:
     """Windows that hold almost nothing for a while must not leave a quota of one behind for ever."""
 
-    @pytest.mark.parametrize(
-        "period",
-        [2, 5, pytest.param(60, marks=pytest.mark.xfail(reason="its quota comes back, but takes hours"))],
-    )
+    @pytest.mark.parametrize("period", [2, 5, 60])
     def test_of_the_server_is_forgotten_once_it_is_over(self, period: float) -> None:
         healthy, begin, end = window(100, period), 3 * period, 10 * period
         run = Run(adaptive(), lambda at: Reply(429, 2.0) if begin <= at < end else healthy(at))
