@@ -64,19 +64,20 @@ class RateLimit:
     """How fast the client may send, over all its calls.
 
     Attributes:
-        per_second: Calls a second at most; None sets no ceiling of our own.
+        per_second: Calls a second at most, a ceiling that is never passed; None lets the server alone set
+            the limit.
         burst: How many calls may leave at once after a time of rest, below that ceiling.
         adaptive: Whether to find the server's own limit, from its headers, its Retry-After and its refusals,
-            and to stay just below it; best with `per_second=None`. Otherwise the client keeps to its own
-            rate, and pauses everybody after a 429.
+            and to stay just below it. Otherwise the client keeps to its ceiling, and pauses everybody after
+            a 429.
 
     Raises:
         ValueError: One of them is 0, negative or no number.
     """
 
-    per_second: float | None = attrs.field(default=10.0, validator=_positive_or_none)
+    per_second: float | None = attrs.field(default=None, validator=_positive_or_none)
     burst: int = attrs.field(default=10, validator=_count)
-    adaptive: bool = False
+    adaptive: bool = True
 
 
 @attrs.frozen

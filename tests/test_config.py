@@ -84,7 +84,7 @@ class TestNumbers:
             check_count("limit", 1, minimum=2)
 
     def test_the_defaults_are_the_documented_ones(self) -> None:
-        assert RateLimit() == RateLimit(10.0, 10, adaptive=False)
+        assert RateLimit() == RateLimit(None, 10, adaptive=True)
         assert RetryPolicy() == RetryPolicy(4, 0.5, 8.0, 120.0, 900.0, 500)
         assert Timeouts() == Timeouts(10, 30, 60, None)
         assert (settings().max_concurrency, settings().max_body_bytes) == (64, 64 * 2**20)

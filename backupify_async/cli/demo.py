@@ -8,7 +8,6 @@ from backupify_async.cli.exits import ExitCode
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.story import Step, Story
 from backupify_async.client import BackupifyClient
-from backupify_async.config import RateLimit
 from backupify_async.credentials import ClientCredentials
 from backupify_async.errors import AmbiguousTrigger, APIError, PermissionDenied
 from backupify_async.fleet.fan_out import FanOut
@@ -48,14 +47,7 @@ async def demonstrate(stop: Stop) -> ExitCode:
     )
     for instance_id in _RUNNING_BEFORE:
         server.start_backup(instance_id)
-    async with (
-        server,
-        BackupifyClient(
-            ClientCredentials("demo", "demo"),
-            base_url=server.base_url,
-            rate_limit=RateLimit(per_second=None, adaptive=True),
-        ) as client,
-    ):
+    async with server, BackupifyClient(ClientCredentials("demo", "demo"), base_url=server.base_url) as client:
         story = Story(client.statistics)
         try:
             await _walk(client, story, server.base_url)

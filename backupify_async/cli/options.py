@@ -99,7 +99,11 @@ class CallOptions:
     ] = False
     rate: Annotated[
         float | None,
-        Parameter(group=PACE, converter=above_zero, help="Calls a second at most.  [default: 10]"),
+        Parameter(
+            group=PACE,
+            converter=above_zero,
+            help="Calls a second at most.  [default: what the server allows]",
+        ),
     ] = None
     timeout: Annotated[
         float | None,

@@ -101,7 +101,7 @@ class TestUsage:
         assert said in result.err
 
     def test_the_help_says_what_holds_by_default(self, run: Run) -> None:
-        assert "Calls a second at most.  [default: 10]" in run("active", "--help").out
+        assert "Calls a second at most.  [default: what the server allows]" in run("active", "--help").out
 
     def test_the_help_tells_throttled_from_retried(self, run: Run) -> None:
         said = " ".join(run("--help").out.split())

@@ -106,7 +106,7 @@ class AdaptiveLimiter:
         self._in_flight = max(0, self._in_flight - 1)
 
     def _succeeded(self, now: float, sent_at: float, status: int, quota: Quota | None) -> None:
-        self._ramp.succeeded(self._in_flight)
+        self._ramp.succeeded(sent_at, self._in_flight)
         self._pace.succeeded(now, sent_at)
         if self._untroubled:
             return
@@ -138,7 +138,7 @@ class AdaptiveLimiter:
         if windows is None or retry_after is None:
             if windows is not None:
                 windows.give_back()
-            self._pace.refused(now, sent_at, retry_after)
+            self._slow_down(now, sent_at, retry_after)
         elif windows.concerns(sent_at, retry_after) or self._pace.is_lost:
             if self._pace.rate is None:
                 self._pace.forget()
@@ -149,4 +149,11 @@ class AdaptiveLimiter:
                 self._pace.know(now, windows.rate or 1.0)
                 self._windows = None
             else:
-                self._pace.refused(now, sent_at, retry_after)
+                self._slow_down(now, sent_at, retry_after)
+
+    def _slow_down(self, now: float, sent_at: float, retry_after: float | None) -> None:
+        if not self._pace.was_refused:
+            self._ramp.restart(now)
+        if self._windows is not None and not self._windows.shown:
+            self._windows.begin(self._in_flight - 1)  # what came before says nothing of a window to come
+        self._pace.refused(now, sent_at, retry_after)

@@ -9,7 +9,8 @@ Such moments come in three kinds.
 
 - A *graze*: many calls were accepted since the last one. The rate is what was accepted since then, or since
   the origin of the present belief, whichever is more (a store that ran over while we were slow makes the
-  longer count too low), and no more than the speed at which we were refused.
+  longer count too low), and no more than the speed at which we were refused; nor less than a speed that
+  was borne for a while, for timers are late and counts then too low.
 - A *short* one: a few calls later. We are too fast: by half, once it happens four times to a rate that was
   trusted.
 - An *outage*: nothing was accepted since. One probe at a time, at growing intervals, finds its end. After a
@@ -26,12 +27,12 @@ from collections import deque
 
 _MARGIN = 0.985  # of the rate, right after a graze: the store fills again a little
 _CUSHION = 3.0  # calls' worth of rest after a graze: else jitter alone brings the next
-_PLATEAU_SECONDS = 6.0  # how long the speed stays at the rate, but
+_PLATEAU_SECONDS = 4.0  # how long the speed stays at the rate, but
 _PLATEAU_CALLS = (200, 500)  # no fewer and no more calls than this
-_RISE = 0.4
+_RISE = 0.3
 _FASTEST = math.exp(2.5)
-_SEEK = 1.005  # growth with each success while there is no rate to trust
-_FIRST_GUESS = 0.4  # of what was accepted lately: much of that came out of a full store
+_SEEK = 1.008  # growth with each success while there is no rate to trust
+_FIRST_GUESS = 0.3  # of what was accepted lately: much of that came out of a full store
 _CUT = 0.5
 _SHORTS = 4
 _ENOUGH = 8  # calls from which a count over a time means something
@@ -39,9 +40,10 @@ _FIRST_PROBE = 0.3  # seconds, doubled each time, up to
 _LONGEST_PROBE = 2.0
 _LONG_OUTAGE = 1.0
 _DISAGREE = 0.12
-_LEAP = 1.3
+_LEAP = 2.0
 _SLOWEST = 1 / 3600
 _SLOWEST_CUT = 1.0  # a slower server shows as an outage, and refusals by chance must not bring us to a halt
+_LATE = 0.1  # seconds that a late timer is made up for: meanwhile the store filled
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 
 
@@ -85,6 +87,11 @@ class Pace:
         return self._accepted
 
     @property
+    def was_refused(self) -> bool:
+        """Whether a refusal was met since there was nothing to believe."""
+        return self._empty is not None
+
+    @property
     def is_lost(self) -> bool:
         """Whether there is no rate to trust, and probes are refused one after the other."""
         return not self._trusted and self._probes > 1
@@ -99,7 +106,7 @@ class Pace:
             self._began = now
             self._reopened_at = (now, 0)
         if self._rate is not None:
-            self._next = max(now, self._next) + 1 / self._speed()
+            self._next = max(now - _LATE, self._next) + 1 / self._speed()
 
     def give_back(self) -> None:
         """Uncount a call that did not leave."""
@@ -178,11 +185,15 @@ class Pace:
         assert self._rate is not None  # noqa: S101 - asked only where there is one
         if not self._trusted:
             return self._rate
-        fewest, most = _PLATEAU_CALLS
-        along = self._since / min(most, max(fewest, self._rate * _PLATEAU_SECONDS))
+        along = self._along(self._rate)
         if along < 1:
             return self._rate * (_MARGIN + (1 - _MARGIN) * along)
         return self._rate * min(_FASTEST, math.exp(min(2.5, _RISE * (along - 1) ** 3)))
+
+    def _along(self, rate: float) -> float:
+        """How far we are along the curve; 1 at the end of its plateau."""
+        fewest, most = _PLATEAU_CALLS
+        return self._since / min(most, max(fewest, rate * _PLATEAU_SECONDS))
 
     def _rest(self, now: float) -> None:
         assert self._rate is not None  # noqa: S101 - set by whoever calls this
@@ -219,9 +230,11 @@ class Pace:
         assert self._empty is not None  # noqa: S101 - else it is the first
         recent = (self._accepted - self._empty[1]) / max(_TICK, at - self._empty[0])
         whole = (self._accepted - self._origin[1]) / max(_TICK, at - self._origin[0])
-        known, speed = max(recent, whole), self._speed()
+        known, speed, believed = max(recent, whole), self._speed(), self._rate or 0.0
         if speed > _LEAP * known:  # the limit rose while we grew: most of that count is of the old one
             known = max(known, 0.9 * self._pace_lately(at))
+        if self._trusted and self._along(believed) > 1:  # all of the plateau was borne
+            known = max(known, believed * (1 + _MARGIN) / 2)
         if whole < recent * (1 - _DISAGREE):
             self._origin = self._empty
         self._rate = max(_SLOWEST, min(speed, known))

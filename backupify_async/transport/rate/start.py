@@ -1,6 +1,9 @@
 """The start: few calls in flight at first, more with each success."""
 
+import math
+
 _FIRST = 13.0
+_AGAIN = 6.0
 _GROWTH = 0.6  # of each success
 
 
@@ -9,17 +12,26 @@ class Ramp:
 
     Finding a limit costs about as many refusals as calls are in flight when it is met, while a server that is
     fast deserves all places soon. The cap grows by 0.6 of what succeeds: a server that refuses nothing gives
-    all of 64 places after four round trips, and 97 % of its speed over the first 5,000 calls.
+    all of 64 places after four round trips, and 97 % of its speed over the first 5,000 calls. The first
+    refusal says little of the rate, so the cap grows anew behind it, and the second wave is a small one.
     """
 
     def __init__(self, places: int) -> None:
         self._places = places
-        self._cap = min(_FIRST, float(places))
+        self._begin(_FIRST, -math.inf)
+
+    def _begin(self, cap: float, now: float) -> None:
+        self._began = now
+        self._cap = min(cap, float(self._places))
         self.cap = int(self._cap)
         """How many calls may be in flight."""
 
-    def succeeded(self, in_flight: int) -> None:
+    def restart(self, now: float) -> None:
+        """A limit was met for the first time: what left before now teaches nothing any more."""
+        self._begin(_AGAIN, now)
+
+    def succeeded(self, sent_at: float, in_flight: int) -> None:
         """A call succeeded while so many, itself included, were in flight. Little work teaches nothing."""
-        if self.cap < self._places and in_flight >= self._cap / 2:
+        if self.cap < self._places and in_flight >= self._cap / 2 and sent_at > self._began:
             self._cap = min(float(self._places), self._cap + _GROWTH)
             self.cap = int(self._cap)

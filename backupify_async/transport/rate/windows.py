@@ -91,6 +91,11 @@ class Windows:
         return self._quota / self._period if self._quota is not None and self._period is not None else None
 
     @property
+    def shown(self) -> bool:
+        """Whether any refusal told of a window."""
+        return self._end is not None
+
+    @property
     def closed_until(self) -> float:
         """When the present closing ends; -inf while a window is open."""
         return self._target() if self._closed else -math.inf

@@ -13,29 +13,44 @@ class TestTheRamp:
     def test_a_success_gives_less_than_a_place(self) -> None:
         ramp = Ramp(64)
         for _ in range(20):
-            ramp.succeeded(ramp.cap)
+            ramp.succeeded(1.0, ramp.cap)
         assert 13 < ramp.cap < 13 + 20
 
     def test_four_round_trips_are_enough_for_all(self) -> None:
         ramp = Ramp(64)
         for _ in range(4):
             for _ in range(ramp.cap):
-                ramp.succeeded(ramp.cap)
+                ramp.succeeded(1.0, ramp.cap)
         assert ramp.cap == 64
 
     def test_it_ends_at_the_places(self) -> None:
         ramp = Ramp(64)
         for _ in range(1_000):
-            ramp.succeeded(64)
+            ramp.succeeded(1.0, 64)
         assert ramp.cap == 64
 
     def test_little_work_teaches_nothing(self) -> None:
         ramp = Ramp(64)
         for _ in range(1_000):
-            ramp.succeeded(6)
+            ramp.succeeded(1.0, 6)
         assert ramp.cap == 13
 
     def test_one_place_is_enough_to_go(self) -> None:
         ramp = Ramp(1)
-        ramp.succeeded(1)
+        ramp.succeeded(1.0, 1)
         assert ramp.cap == 1
+
+    def test_behind_the_first_refusal_it_begins_anew_and_lower(self) -> None:
+        ramp = Ramp(64)
+        ramp.restart(2.0)
+        assert ramp.cap == 6
+
+    def test_what_left_before_that_teaches_nothing(self) -> None:
+        ramp = Ramp(64)
+        ramp.restart(2.0)
+        for _ in range(100):
+            ramp.succeeded(2.0, 6)
+        assert ramp.cap == 6
+        ramp.succeeded(2.1, 6)
+        ramp.succeeded(2.2, 6)
+        assert ramp.cap == 7
