@@ -11,7 +11,7 @@ simulated Backupify for your own tests.
 
 from backupify_async import errors as _errors
 from backupify_async.client import BackupifyClient
-from backupify_async.config import RateLimit, RetryPolicy, Settings, Timeouts
+from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
 from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
 from backupify_async.errors import (
     AmbiguousTrigger,
@@ -86,6 +86,7 @@ __all__ = [
     "PermissionDenied",
     "RateLimit",
     "RateLimited",
+    "Reconciliation",
     "RequestSent",
     "RequestTimeout",
     "ResponseReceived",

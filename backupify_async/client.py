@@ -35,8 +35,8 @@ class BackupifyClient:
             then share its kept connections, and a stale one makes a trigger ambiguous; without it, each
             trigger has a fresh connection.
         on_event: Told of frozen events (`RequestSent`, `Throttled`, ...) as they happen.
-        **options: What `Settings` says: `base_url`, `rate_limit`, `retry`, `timeouts`, `max_concurrency`,
-            `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`.
+        **options: What `Settings` says: `base_url`, `rate_limit`, `retry`, `timeouts`, `reconciliation`,
+            `max_concurrency`, `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`.
 
     Attributes:
         backups: List, look at and trigger backups of an instance.

@@ -74,7 +74,8 @@ class Timeouts:
         connect: To resolve the name, connect and shake hands.
         read: Between two pieces of the answer.
         attempt: One sending, from the moment it may leave to the answer's last byte.
-        total: One call, over all its attempts and all the waits between and before them.
+        total: One call, over all its attempts and all the waits between and before them; of a trigger also
+            over the looks for one whose answer was lost.
 
     Raises:
         ValueError: A time-out is 0, negative or no number.
@@ -84,6 +85,28 @@ class Timeouts:
     read: float | None = attrs.field(default=30.0, validator=positive_or_none)
     attempt: float | None = attrs.field(default=60.0, validator=positive_or_none)
     total: float | None = attrs.field(default=None, validator=positive_or_none)
+
+
+@attrs.frozen
+class Reconciliation:
+    """How a trigger whose answer was lost is looked for, before it is sent again or given up.
+
+    Attributes:
+        settling: Seconds after the loss in which the server may still act, for which nothing is sent again.
+            A proxy holds a request for up to its own time-out before a server that hangs takes it, and 30 s
+            is the usual one; a list that shows new backups late must catch up within it too.
+        clock_tolerance: Seconds by which our clock and the server's may be apart. Where no `Date` tells its
+            time, a backup that was created that much outside the time of sending may be the trigger's.
+            A `Date` that is further off is not trusted to say that a backup is not.
+        patience: Seconds after settling for which looks that fail, or contradict each other, are repeated.
+
+    Raises:
+        ValueError: A number is negative or none.
+    """
+
+    settling: float = attrs.field(default=30.0, validator=not_negative)
+    clock_tolerance: float = attrs.field(default=300.0, validator=not_negative)
+    patience: float = attrs.field(default=120.0, validator=not_negative)
 
 
 def is_loopback(host: str) -> bool:
@@ -149,6 +172,7 @@ class SettingsOptions(TypedDict, total=False):
     rate_limit: RateLimit
     retry: RetryPolicy
     timeouts: Timeouts
+    reconciliation: Reconciliation
     max_concurrency: int
     max_body_bytes: int
     proxy: str | None
@@ -167,6 +191,7 @@ class Settings:
         rate_limit: How fast the client may send.
         retry: What a failed call may cost before its error is raised.
         timeouts: How long a call may take.
+        reconciliation: How a trigger whose answer was lost is looked for.
         max_concurrency: How many requests may be in flight at once, over all fleets of the client.
         max_body_bytes: The largest answer that is read, in bytes after decompression.
         proxy: URL of an HTTP proxy for all requests; it may hold a user and a password.
@@ -185,6 +210,7 @@ class Settings:
     rate_limit: RateLimit = attrs.field(factory=RateLimit, validator=is_a(RateLimit))
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=is_a(RetryPolicy))
     timeouts: Timeouts = attrs.field(factory=Timeouts, validator=is_a(Timeouts))
+    reconciliation: Reconciliation = attrs.field(factory=Reconciliation, validator=is_a(Reconciliation))
     max_concurrency: int = attrs.field(default=64, validator=count)
     max_body_bytes: int = attrs.field(default=64 * 2**20, validator=count)
     proxy: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_proxy))

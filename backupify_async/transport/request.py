@@ -132,6 +132,7 @@ class Message:
         sent_at: When it leaves, UTC, by this machine's clock.
         secrets: What no error about it may show.
         repeatable: Whether sending it twice does no more than sending it once.
+        left: When it leaves, in seconds of the loop's clock, which never jumps.
     """
 
     method: str
@@ -141,6 +142,7 @@ class Message:
     sent_at: datetime
     secrets: tuple[str, ...] = attrs.field(repr=False)
     repeatable: bool = True
+    left: float = 0.0
 
     def conceal(self, text: str) -> str:
         """A text of the server's as an error may show it: servers have been seen to echo a token."""

@@ -30,7 +30,9 @@ class Call:
     Attributes:
         request: What it asks.
         gated: Whether it passes the gate; the request for a token does not.
+        leaving: Told of each sending before it leaves, once the gate has let it pass; None for nobody.
         sent_at: When the sending left whose fate is open, UTC; None while there is none.
+        left: The same by the loop's clock, in seconds.
         answered: Whether an earlier sending surely reached the server.
         sendings: How often it was sent.
         attempts: How many of these failed and count.
@@ -41,7 +43,9 @@ class Call:
 
     request: Request
     gated: bool = True
+    leaving: Callable[[datetime], Awaitable[None]] | None = None
     sent_at: datetime | None = None
+    left: float = 0.0
     answered: bool = False
     sendings: int = 0
     attempts: int = 0
@@ -131,11 +135,35 @@ class Retrying:
             call.refusals += 1
         else:
             call.attempts += 1
+        return self._decide(call, error, now, repeatable=call.request.repeatable)
+
+    def again(self, call: Call, error: BackupifyError) -> float:
+        """Let a call be sent again whose fate was unknown, now that its last sending surely did nothing.
+
+        It is one more of the same attempts, paid from the same budget.
+
+        Args:
+            call: What it has met so far.
+            error: How its last sending failed, counted already.
+
+        Returns:
+            Seconds to wait first.
+
+        Raises:
+            BackupifyError: The error itself, where the policy allows no further attempt.
+        """
+        verdict = self._decide(call, error, self._now(), repeatable=True)
+        call.sent_at = None
+        if isinstance(verdict, Again):
+            return verdict.delay
+        raise error
+
+    def _decide(self, call: Call, error: BackupifyError, now: float, *, repeatable: bool) -> Verdict:
         verdict = decide(
             error,
             History(call.attempts, call.refusals, now - call.refused_since, self.budget.left),
             self._policy,
-            repeatable=call.request.repeatable,
+            repeatable=repeatable,
             gated=call.gated,
             uniform=random.uniform,
         )

@@ -37,6 +37,7 @@ from backupify_async.transport.refusals import refusal, retry_after
 from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
 from backupify_async.transport.retrying import Call, Retrying
+from backupify_async.transport.scopes import Scopes
 
 T = TypeVar("T")
 _TOKEN_REQUEST = Request("POST", "/oauth/token")
@@ -52,21 +53,21 @@ class Session:
     """
 
     def __init__(self, settings: Settings, carrier: Carrier, on_event: EventHook | None = None) -> None:
-        self._settings = settings
+        self.settings = settings
+        """The settings that it was made with."""
         self._carrier = carrier
         self._report = Reporter(on_event)
         self._origin = str(settings.url.origin())
         self._prefix = settings.url.raw_path.rstrip("/")
         self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
         self._gate = Gate(self._limiter, carrier.places)
-        self._retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
+        self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         ask = partial(ask_for_token, settings.credentials, self._post_for_token)
         self._keeper = TokenKeeper(ask, self._now, self._report.token_renewed)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
         self._closing: asyncio.Task[None] | None = None
-        self._scopes: set[asyncio.Timeout] = set()
-        self._last_call_ended = asyncio.Event()
+        self.scopes = Scopes()
+        """Where work runs that takes several calls: it ends with the client at the latest."""
 
     async def open(self) -> None:
         """Get ready to send, in the running loop.
@@ -74,7 +75,7 @@ class Session:
         Raises:
             ConfigurationError: The session was closed, or is open in another loop.
         """
-        if self._loop is None and not self._closed:
+        if self._loop is None and not self.scopes.closed:
             await self._carrier.open()
             self._loop = asyncio.get_running_loop()
         self.require_open()
@@ -90,17 +91,13 @@ class Session:
         if self._loop is not None and asyncio.get_running_loop() is not self._loop:
             raise ConfigurationError("the client was opened in another event loop: close it there")
         if self._closing is None:
-            self._closed = True
+            self.scopes.close()
             self._closing = asyncio.create_task(self._close(), name="backupify_async close")
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
         try:
-            for scope in self._scopes:
-                if not scope.expired():
-                    scope.reschedule(self._now())
-            if self._scopes:
-                await self._last_call_ended.wait()
+            await self.scopes.end_all()
             await self._keeper.close()
         finally:
             self._gate.close()
@@ -112,7 +109,7 @@ class Session:
         Raises:
             ConfigurationError: It is one of these; the message says which.
         """
-        if self._closed:
+        if self.scopes.closed:
             raise ConfigurationError("the client is closed, and does not reopen: make a new one")
         if self._loop is None:
             raise ConfigurationError("the client is not open: use `async with`, or await open()")
@@ -131,8 +128,11 @@ class Session:
             ClientClosed: The client was closed meanwhile.
             ConfigurationError: The client is not open in this loop.
         """
-        call = Call(request)
-        return await self._within_scope(call, self._retrying.run(call, partial(self._attempt, call)))
+        return await self.carry(Call(request))
+
+    async def carry(self, call: Call) -> Response:
+        """Send a call as `send` does, and note in it what it meets; also on, after what it has met before."""
+        return await self._within_scope(call, self.retrying.run(call, partial(self._attempt, call)))
 
     async def fetch_token(self) -> None:
         """Get a token now, if there is none: a wrong secret shows here before a long run begins.
@@ -157,8 +157,8 @@ class Session:
             paused_until=self._utc(self._limiter.paused_until) if paused else None,
             requests=self._report.requests,
             refused=self._report.refused,
-            retried=self._retrying.retried,
-            budget_left=self._retrying.budget.left,
+            retried=self.retrying.retried,
+            budget_left=self.retrying.budget.left,
             limit_source=estimate.source,
             limit_per_second=estimate.per_second,
         )
@@ -167,30 +167,21 @@ class Session:
         """Work on a call, until it is done, the total time-out runs out, or the client is closed."""
         try:
             self.require_open()
-            async with asyncio.timeout(self._settings.timeouts.total) as scope:
-                self._scopes.add(scope)
-                try:
-                    return await work
-                finally:
-                    self._scopes.discard(scope)
-                    if self._closed and not self._scopes:
-                        self._last_call_ended.set()
+            return await self.scopes.run(self.settings.timeouts.total, work)
         except TimeoutError:
-            raise self._cut_short(call) from None
+            error = self.why_cut_short(call)
         finally:
             work.close()
-
-    def _cut_short(self, call: Call) -> BackupifyError | FateUnknown:
-        """The error of a call that was ended from outside: by `close()`, or by the total time-out."""
-        error: BackupifyError
-        if self._closed:
-            error = ClientClosed("the client was closed while the call was under way")
-        else:
-            total = self._settings.timeouts.total
-            error = RequestTimeout(f"the call took longer than total={total:g} s", sent=call.may_have_arrived)
         if call.sent_at is not None and not call.request.repeatable:
-            return FateUnknown(call.sent_at, error)
-        return error
+            raise FateUnknown(call.sent_at, error)
+        raise error
+
+    def why_cut_short(self, call: Call) -> BackupifyError:
+        """The error of a call that was ended from outside: by `close()`, or by the total time-out."""
+        if self.scopes.closed:
+            return ClientClosed("the client was closed while the call was under way")
+        total = self.settings.timeouts.total
+        return RequestTimeout(f"the call took longer than total={total:g} s", sent=call.may_have_arrived)
 
     async def _attempt(self, call: Call) -> Response:
         """One attempt of an API call; with one replay where the token was refused."""
@@ -209,12 +200,13 @@ class Session:
     async def _send_with_token(self, call: Call) -> tuple[str, Response]:
         token = await self._enter(call)
         try:
+            if call.leaving is not None:
+                await call.leaving(datetime.now(UTC))
             count = ATTEMPTS.get()
             if count is not None:
                 count.sent += 1
-            began = self._now()
             response = await self._transmit(call, {"Authorization": f"Bearer {token}"}, None, (token,))
-            self._learn(call, response, began)
+            self._learn(call, response)
             return token, response
         finally:
             self._gate.leave()
@@ -241,14 +233,12 @@ class Session:
         request = call.request
         call.sendings += 1
         self._report.sent(call)
-        began = self._now()
-        call.sent_at = datetime.now(UTC)
+        call.sent_at, call.left = datetime.now(UTC), self._now()
+        url, repeatable = self._url(request), request.repeatable
         response = await self._carrier(
-            Message(
-                request.method, self._url(request), headers, body, call.sent_at, secrets, request.repeatable
-            )
+            Message(request.method, url, headers, body, call.sent_at, secrets, repeatable, call.left)
         )
-        self._report.received(call, response, self._now() - began)
+        self._report.received(call, response, self._now() - call.left)
         return response
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
@@ -259,16 +249,15 @@ class Session:
         async def attempt() -> Response:
             if self.refuses_all():
                 raise self._closed_gate(call)
-            began = self._now()
             response = await self._transmit(call, headers, form, secrets)
             if response.status == 429:  # it does not wait at the gate, but who would ask it again does
-                self._learn(call, response, began)
+                self._learn(call, response)
             if response.status in (408, 429) or response.status >= 500:
                 raise refusal(call.request, response, show_body=False)  # it may echo the secret
             return response
 
         with contextlib.suppress(DecodeError):  # it would show the body: what is raised here shows nothing
-            return await self._retrying.run(call, attempt)
+            return await self.retrying.run(call, attempt)
         raise AuthenticationError(f"{call.request.path} answered with more than max_body_bytes")
 
     def _url(self, request: Request) -> URL:
@@ -285,9 +274,9 @@ class Session:
             gave_up=f"the server refuses all calls until {self._utc(until):%Y-%m-%dT%H:%M:%SZ}; not sent",
         )
 
-    def _learn(self, call: Call, response: Response, began: float) -> None:
+    def _learn(self, call: Call, response: Response) -> None:
         """Tell the limiter of an answer, and everybody of a refusal."""
-        self._gate.told(began, response.status, retry_after(response), response.headers)
+        self._gate.told(call.left, response.status, retry_after(response), response.headers)
         if response.status == 429:
             until = max(self._now(), self._limiter.paused_until)
             self._report.throttled(call, retry_after(response), self._utc(until), self._limiter.estimate())
