@@ -32,6 +32,8 @@ from typing import Any
 
 import attrs
 
+from backupify_async.models import Backup
+
 
 class BackupifyError(Exception):
     """The root of all that this library raises on purpose."""
@@ -189,23 +191,33 @@ class UnsafeLink(PaginationError):
 class AmbiguousTrigger(BackupifyError):
     """A backup may or may not have been started: the request left, and no clear answer came.
 
-    It was not sent again, for that could start a second backup: look at the instance first.
+    It was looked for, and could not be told. It was not sent again, for that could start a second backup:
+    look at the instance first.
 
     Attributes:
         instance_id: The instance.
         sent_at: When the request left, UTC, by this machine's clock.
         cause: What became of the answer.
+        reason: Why looking did not tell; "" where there was no time to look.
+        seen: The backups that may be the trigger's, or that ran, when it was last looked.
     """
 
     instance_id: int | str
     sent_at: datetime
     cause: BackupifyError
+    reason: str = ""
+    seen: tuple[Backup, ...] = ()
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"instance {self.instance_id}: the backup triggered at {self.sent_at:%Y-%m-%dT%H:%M:%SZ} "
             f"may or may not have started: {self.cause}"
         )
+        if self.reason:
+            text += f"; not found out: {self.reason}"
+        if self.seen:
+            text += f" (seen: {', '.join(f'backup {backup.id}' for backup in self.seen)})"
+        return text
 
 
 @attrs.define(slots=False, eq=False)

@@ -1,6 +1,7 @@
 """Lists, page by page, over Link headers (RFC 8288)."""
 
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -18,6 +19,7 @@ from backupify_async.transport.wire import ModelT, decode_list
 
 T = TypeVar("T")
 
+_MOST_KEPT = 8  # pages of a list's end
 _TOO_LONG = 20  # digits of a number of items
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What may stand in a path or a query unquoted, and escapes that are there already: RFC 3986 §3.3, §3.4.
@@ -123,6 +125,14 @@ class Paginator(Generic[T]):
         """The list page by page."""
         return self._begin(self._iterate_pages())
 
+    def pages_backwards(self) -> AsyncGenerator[Page[T]]:
+        """The list page by page from its end, by `rel="last"` and then `prev`.
+
+        Each page has its items in the server's order. Where the last page names none before it although the
+        list has more, that raises `PaginationError`.
+        """
+        return self._begin(self._iterate_backwards())
+
     async def collect(self, limit: int | None = None) -> list[T]:
         """The items in a list, fetching no more pages than that takes.
 
@@ -185,6 +195,25 @@ class Paginator(Generic[T]):
 
     async def _iterate_pages(self) -> AsyncGenerator[Page[T]]:
         async with contextlib.aclosing(self._chain(self._request, "next")) as answers:
+            async for answer in answers:
+                yield answer.page
+
+    async def _iterate_backwards(self) -> AsyncGenerator[Page[T]]:
+        first = await self._fetch(self._request, 1)
+        ahead = _follow(first, "last") or _follow(first, "next")
+        if ahead is None:
+            yield first.page
+            return
+        end: deque[_Answer[T]] = deque(maxlen=_MOST_KEPT)  # more than one only where the list grows meanwhile
+        async with contextlib.aclosing(self._chain(ahead, "next")) as answers:
+            async for answer in answers:
+                end.append(answer)
+        for answer in reversed(end):
+            yield answer.page
+        back = _follow(end[0], "prev")
+        if back is None:
+            raise PaginationError(f"the end of the list, {end[0].url}, names no page before it")
+        async with contextlib.aclosing(self._chain(back, "prev")) as answers:
             async for answer in answers:
                 yield answer.page
 

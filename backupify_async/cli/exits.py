@@ -76,5 +76,6 @@ def reason(error: BaseException) -> str:
 
 def ran_out_of_time(error: BaseException) -> bool:
     """Whether something failed because it took longer than --timeout allows."""
-    cause = error.cause if isinstance(error, AmbiguousTrigger) else error
-    return isinstance(cause, RequestTimeout) and _TOTAL in str(cause)
+    if isinstance(error, AmbiguousTrigger):
+        return _TOTAL in error.reason or ran_out_of_time(error.cause)
+    return isinstance(error, RequestTimeout) and _TOTAL in str(error)

@@ -1,6 +1,6 @@
 """A fleet: the operations on backups, over many instances at once."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -10,10 +10,12 @@ from backupify_async.fleet.fan_out import FanOut
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.priority import BACKGROUND
 from backupify_async.resources.backups import Backups
+from backupify_async.resources.judging import NOT_TOLD
 from backupify_async.transport.request import identifier
 
 T = TypeVar("T")
 InstanceId = int | str
+Baseline = Backup | int | str | None
 
 
 class Fleet:
@@ -91,7 +93,11 @@ class Fleet:
         return self._fan_out(function, ordered, max_failures)
 
     def trigger(
-        self, *, ordered: bool = False, max_failures: int | None = None
+        self,
+        *,
+        baseline: Mapping[InstanceId, Baseline] | None = None,
+        ordered: bool = False,
+        max_failures: int | None = None,
     ) -> FanOut[InstanceId, TriggerResult]:
         """Start a backup of each instance now, and never two of one.
 
@@ -99,10 +105,14 @@ class Fleet:
         kept while the sweep runs, at about 100 bytes each.
 
         Args:
+            baseline: For each instance, under its id as the fleet has it, the newest backup from before, as
+                `(await fleet.latest()).values` tells it: `Backups.trigger` says what it is for. One that is
+                missing is not told.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to bear; None for any number.
         """
-        return self._fan_out(partial(_trigger_once, self._backups, set()), ordered, max_failures)
+        trigger = partial(_trigger_once, self._backups, set(), baseline or {})
+        return self._fan_out(trigger, ordered, max_failures)
 
     def _fan_out(
         self, function: Callable[[InstanceId], Awaitable[T]], ordered: bool, max_failures: int | None
@@ -133,9 +143,11 @@ async def _collect(backups: Backups, limit: int | None, instance_id: InstanceId)
     return await backups.list(instance_id).collect(limit)
 
 
-async def _trigger_once(backups: Backups, seen: set[str], instance_id: InstanceId) -> TriggerResult:
+async def _trigger_once(
+    backups: Backups, seen: set[str], baseline: Mapping[InstanceId, Baseline], instance_id: InstanceId
+) -> TriggerResult:
     name = identifier(instance_id, "backup_instance_id")
     if name in seen:
         raise DuplicateInstance(instance_id)
     seen.add(name)
-    return await backups.trigger(instance_id)
+    return await backups.trigger(instance_id, baseline=baseline.get(instance_id, NOT_TOLD))

@@ -1,26 +1,17 @@
 """Backups: list them, look at one, at the active one, at the newest one; start one."""
 
-import logging
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from backupify_async.errors import AmbiguousTrigger, BackupifyError, DecodeError
-from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.models import Backup, TriggerResult
 from backupify_async.pagination import Paginator, paginate
 from backupify_async.resources.idle import IdleMemory
-from backupify_async.transport.refusals import http_date, refusal
-from backupify_async.transport.request import FateUnknown, Request, Response
+from backupify_async.resources.judging import NOT_TOLD, Baseline, NotTold
+from backupify_async.resources.looking import BACKUPS, INSTANCE, active_request, read_active
+from backupify_async.resources.triggering import Triggering
+from backupify_async.transport.refusals import refusal
+from backupify_async.transport.request import Request, identifier
 from backupify_async.transport.session import Session
-from backupify_async.transport.wire import decode_one, decode_present
-
-_LOGGER = logging.getLogger("backupify_async.backups")
-_INSTANCE = "/v1/backup_instances/{backup_instance_id}"
-_BACKUPS = _INSTANCE + "/backups"
-# How long before the sending a backup must have been created to be surely not its work. With the server's
-# Date its clock is known to the second; without, only ours is, which may be off.
-_BEFORE_BY_DATE = timedelta(seconds=5)
-_NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
-_BEFORE_BY_OUR_CLOCK = timedelta(seconds=60)
+from backupify_async.transport.wire import decode_present
 
 
 class Backups:
@@ -32,6 +23,7 @@ class Backups:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._triggering = Triggering(session)
         self.idle = IdleMemory()
         """What 404 bodies of get-active meant."""
 
@@ -46,7 +38,7 @@ class Backups:
             TypeError, ValueError: An argument makes no sense; the message names it.
         """
         return paginate(
-            self._session.send, Backup, _BACKUPS, per_page=per_page, backup_instance_id=backup_instance_id
+            self._session.send, Backup, BACKUPS, per_page=per_page, backup_instance_id=backup_instance_id
         )
 
     async def get(self, backup_instance_id: int | str, backup_id: int | str) -> Backup:
@@ -59,7 +51,7 @@ class Backups:
             BackupifyError: The answer cannot be had.
         """
         request = Request.get(
-            _BACKUPS + "/{backup_id}", backup_instance_id=backup_instance_id, backup_id=backup_id
+            BACKUPS + "/{backup_id}", backup_instance_id=backup_instance_id, backup_id=backup_id
         )
         return decode_present(await self._session.send(request), Backup)
 
@@ -80,14 +72,10 @@ class Backups:
             NotFound: There is no such instance.
             BackupifyError: The answer cannot be had.
         """
-        request = Request.get(
-            _BACKUPS + "/active", answers=frozenset({404}), backup_instance_id=backup_instance_id
-        )
+        request = active_request(backup_instance_id)
         response = await self._session.send(request)
-        if response.status != 404:
-            return decode_one(response, Backup, or_list=True)
-        if assume_exists:
-            return None
+        if response.status != 404 or assume_exists:
+            return read_active(response)
         exists = partial(self._exists, backup_instance_id)
         idle = await (self.idle.is_idle(response.body, exists) if response.whole else exists())
         if idle:
@@ -105,38 +93,37 @@ class Backups:
         """
         return await self.list(backup_instance_id).last()
 
-    async def trigger(self, backup_instance_id: int | str) -> TriggerResult:
-        """Start a backup now, and never two: what may have started one is not sent again.
+    async def trigger(
+        self, backup_instance_id: int | str, *, baseline: Backup | int | str | NotTold | None = NOT_TOLD
+    ) -> TriggerResult:
+        """Start a backup now, and never two.
+
+        Where the answer is lost, its backup is looked for, by get-active and the end of the list, as
+        `Settings.reconciliation` says. Where there is surely none, and the server had time to act late, it is
+        sent again, within the same `RetryPolicy` and the same `total` time-out.
+
+        Args:
+            backup_instance_id: The instance.
+            baseline: The newest backup from before, or its id, or None where there was none, as `latest` has
+                told. Only looks after trouble use it: what is above it, and whose creation does not tell
+                otherwise, is this trigger's. It needs ids that are numbers.
 
         Returns:
-            STARTED with the new backup; or ALREADY_ACTIVE with the one that ran before, where the server
-            answers 409, 422 while one is active, or a backup that was created well before we sent.
+            STARTED with the new backup; ADOPTED with it, where it was found after the answer was lost; or
+            ALREADY_ACTIVE with the one that ran before, where the server answers 409, 422 while one is
+            active, or a backup that was created well before we sent, or where such a one is found running.
 
         Raises:
-            TypeError, ValueError: The id cannot be one.
-            AmbiguousTrigger: The request left and no clear answer came: a backup may have been started.
+            TypeError, ValueError: The id, or the baseline, cannot be one.
+            AmbiguousTrigger: A backup may have been started; the answer was lost, and looks did not tell.
             NotFound: There is no such instance.
             UnprocessableEntity: The server does not accept it, and no backup is active.
             BackupifyError: It was surely not started.
         """
-        request = Request.post(_BACKUPS, answers=frozenset({409, 422}), backup_instance_id=backup_instance_id)
-        try:
-            response = await self._session.send(request)
-            backup = decode_one(response, Backup) if response.status < 300 else None
-        except FateUnknown as unknown:
-            raise AmbiguousTrigger(backup_instance_id, unknown.sent_at, unknown.cause) from unknown.cause
-        except DecodeError as error:
-            raise AmbiguousTrigger(backup_instance_id, response.message.sent_at, error) from error
-        if backup is not None:
-            return TriggerResult(_kind(backup, response), backup)
-        backup, blind = await self._running(backup_instance_id)
-        if response.status == 422 and backup is None:
-            raise refusal(request, response, blind)
-        kind = TriggerKind.STARTED if response.status < 300 else TriggerKind.ALREADY_ACTIVE
-        return TriggerResult(kind, backup)
+        return await self._triggering.run(backup_instance_id, _highest_id(baseline))
 
     async def _exists(self, backup_instance_id: int | str) -> bool:
-        request = Request.get(_INSTANCE, answers=frozenset({404}), backup_instance_id=backup_instance_id)
+        request = Request.get(INSTANCE, answers=frozenset({404}), backup_instance_id=backup_instance_id)
         response = await self._session.send(request)
         if response.status != 404:
             return True
@@ -144,22 +131,10 @@ class Backups:
             self.idle.came_with_missing(response.body)
         return False
 
-    async def _running(self, backup_instance_id: int | str) -> tuple[Backup | None, str | None]:
-        """The active backup after a trigger, whose outcome stands anyway; and why the look failed, if so."""
-        try:
-            return await self.get_active(backup_instance_id, assume_exists=True), None
-        except BackupifyError as error:
-            _LOGGER.warning("instance %s: the look after its trigger failed: %s", backup_instance_id, error)
-            return None, f"the look whether a backup is active failed: {error}"
 
-
-def _kind(backup: Backup, response: Response) -> TriggerKind:
-    """Whether a 2xx speaks of a new backup, or of one that ran before."""
-    created = backup.created_at or backup.started_at
-    date = http_date(response.headers.get("Date"))
-    sent_at, margin = response.message.sent_at, _BEFORE_BY_OUR_CLOCK
-    now = datetime.now(UTC)
-    if date is not None and abs(date - now) < _NO_CLOCK:
-        sent_at, margin = sent_at + (date - now), _BEFORE_BY_DATE
-    before = created is not None and created < sent_at - margin
-    return TriggerKind.ALREADY_ACTIVE if before else TriggerKind.STARTED
+def _highest_id(baseline: Backup | int | str | NotTold | None) -> Baseline:
+    if baseline is None or isinstance(baseline, NotTold):
+        return baseline
+    highest = baseline.id if isinstance(baseline, Backup) else baseline
+    identifier(highest, "baseline")
+    return highest

@@ -137,26 +137,18 @@ class Retrying:
             call.attempts += 1
         return self._decide(call, error, now, repeatable=call.request.repeatable)
 
-    def again(self, call: Call, error: BackupifyError) -> float:
-        """Let a call be sent again whose fate was unknown, now that its last sending surely did nothing.
+    def again(self, call: Call, error: BackupifyError) -> Again | GiveUp:
+        """Whether a call is sent again whose fate was unknown, now that its last sending surely did nothing.
 
-        It is one more of the same attempts, paid from the same budget.
+        It would be one more of the same attempts, and is paid for from the same budget.
 
         Args:
             call: What it has met so far.
             error: How its last sending failed, counted already.
-
-        Returns:
-            Seconds to wait first.
-
-        Raises:
-            BackupifyError: The error itself, where the policy allows no further attempt.
         """
         verdict = self._decide(call, error, self._now(), repeatable=True)
         call.sent_at = None
-        if isinstance(verdict, Again):
-            return verdict.delay
-        raise error
+        return GiveUp() if isinstance(verdict, Unknown) else verdict
 
     def _decide(self, call: Call, error: BackupifyError, now: float, *, repeatable: bool) -> Verdict:
         verdict = decide(

@@ -1,0 +1,80 @@
+"""Looks at an instance: the backup that runs, and the end of the list."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from backupify_async.models import Backup
+from backupify_async.pagination import paginate
+from backupify_async.resources.judging import Fate, Judgement, judge
+from backupify_async.resources.reconciling import Look
+from backupify_async.resources.server_clock import Lead, read_lead
+from backupify_async.transport.request import Request, Response
+from backupify_async.transport.wire import decode_one
+
+INSTANCE = "/v1/backup_instances/{backup_instance_id}"
+BACKUPS = INSTANCE + "/backups"
+_MOST_PAGES = (
+    5  # from the end; the twenty backups of one page are older than any trigger in flight but the last
+)
+
+Send = Callable[[Request], Awaitable[Response]]
+
+
+def active_request(backup_instance_id: int | str) -> Request:
+    """Asks for the backup that runs; a 404 is left to whoever asks.
+
+    Raises:
+        TypeError, ValueError: The id cannot be one.
+    """
+    return Request.get(BACKUPS + "/active", answers=frozenset({404}), backup_instance_id=backup_instance_id)
+
+
+def read_active(response: Response) -> Backup | None:
+    """The backup that runs; a 404 is taken for none.
+
+    Raises:
+        DecodeError: The answer is no backup.
+    """
+    return None if response.status == 404 else decode_one(response, Backup, or_list=True)
+
+
+async def look(
+    send: Send, backup_instance_id: int | str, fate: Fate, lead: Lead | None, tolerance: float
+) -> Look:
+    """Look for the backup of a trigger: at the active one first, so that one that begins meanwhile is listed.
+
+    Args:
+        send: Sends a request.
+        backup_instance_id: The instance.
+        fate: The trigger's sending: the list is read backwards until a backup is surely older.
+        lead: How far the server's clock is ahead of the loop's, as far as earlier looks tell.
+        tolerance: How far our clock and the server's may be apart, in seconds.
+
+    Raises:
+        BackupifyError: An answer cannot be had, or not be read.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def send_and_read_clock(request: Request) -> Response:
+        nonlocal lead
+        response = await send(request)
+        shown = read_lead(response, loop.time())
+        lead = lead if shown is None else shown.or_also(lead)
+        return response
+
+    active = read_active(await send_and_read_clock(active_request(backup_instance_id)))
+    tail: tuple[Backup, ...] = ()
+    whole, pages_read = True, 0
+    backups = paginate(send_and_read_clock, Backup, BACKUPS, backup_instance_id=backup_instance_id)
+    async with contextlib.aclosing(backups.pages_backwards()) as pages:
+        async for page in pages:
+            tail = (*page.items, *tail)
+            if any(judge(one, fate, lead, tolerance) is Judgement.OLDER for one in page.items):
+                break
+            pages_read += 1
+            if pages_read == _MOST_PAGES:
+                whole = False
+                break
+    return Look(began, active, tail, whole, lead)

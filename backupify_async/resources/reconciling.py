@@ -1,0 +1,217 @@
+"""What became of a trigger whose answer was lost: the pure decision, over what looks at the instance saw.
+
+Theory of operation. The API has no idempotency key, so the trigger must be known by its backup: by its id,
+if the highest one from before is known (the *baseline*), and by the time of its creation. That lies between
+the sending and the latest moment at which the server may act: `settling` seconds after the answer was lost.
+
+Both ends are read on the server's clock, whose lead over ours each look's `Date` tells within bounds. The
+window takes the wider bound at each end, begins with a whole second, as servers cut off fractions, and
+equality counts as inside. Without a Date our own clock stands for the server's: what was created inside the
+window is the trigger's, what was created outside by no more than `clock_tolerance` is *near*.
+
+| creation | at or below the baseline | above it | no baseline |
+| --- | --- | --- | --- |
+| inside the window | older | ours | ours |
+| near; unknown; inside by our clock only, not by Date | older | ours | near; unsure |
+| before the window | older | older | older |
+| after the window | older | later | later |
+
+What is ours is adopted. What is near is adopted if it is active once the server has settled: then nothing
+could be started anyway. An active one that is surely not ours is what the server refused the trigger for.
+Only where a look that began after settling saw the whole end of the list and nothing of all that, the
+trigger did nothing, and is sent again. Whatever is unsure or contradicts itself is looked at again until
+patience ends, and then said to be undecided.
+
+Of the two errors that such a rule can make this one makes the harmless: a backup that somebody else started
+inside the window is taken for ours, so that ours may be missing. The other one, a second backup, takes a
+server that breaks a promise: it acts later than `settling`, hides for longer a backup that is over by then,
+or dates backups by a clock that is neither its Date's nor, within `clock_tolerance`, ours.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import attrs
+
+from backupify_async.config import Reconciliation
+from backupify_async.models import Backup
+from backupify_async.resources.judging import Fate, Judgement, NotTold, judge, number
+from backupify_async.resources.server_clock import Lead
+
+_FIRST_GAP = 1.0  # seconds; most answers are lost behind a server that has acted already
+_GAP_GROWTH = 3.0
+_LONGEST_GAP = 30.0
+
+
+@attrs.frozen
+class Look:
+    """What the instance showed.
+
+    Attributes:
+        began: When the look began, by the loop's clock, in seconds.
+        active: The backup that ran.
+        tail: The end of the list, ascending.
+        whole: Whether that reaches back to the list's beginning, or to a backup that is surely older.
+        lead: How far the server's clock is ahead of the loop's.
+    """
+
+    began: float
+    active: Backup | None
+    tail: tuple[Backup, ...]
+    whole: bool = True
+    lead: Lead | None = None
+
+    @property
+    def backups(self) -> tuple[Backup, ...]:
+        """All that it showed, each once; the active one last where the list does not have it."""
+        listed = {backup.id for backup in self.tail}
+        hidden = self.active is not None and self.active.id not in listed
+        return (*self.tail, self.active) if hidden and self.active is not None else self.tail
+
+
+@attrs.frozen
+class FailedLook:
+    """A look that showed nothing.
+
+    Attributes:
+        began: When it began, by the loop's clock, in seconds.
+        problem: Why, in words.
+    """
+
+    began: float
+    problem: str
+
+
+@attrs.frozen
+class Adopt:
+    """The trigger started this backup."""
+
+    backup: Backup
+
+
+@attrs.frozen
+class AlreadyActive:
+    """The trigger started nothing, for this backup was running."""
+
+    backup: Backup
+
+
+@attrs.frozen
+class SendAgain:
+    """The trigger did nothing, and nothing runs."""
+
+
+@attrs.frozen
+class LookAgain:
+    """It is too early to tell: look again `at` this time of the loop's clock, in seconds."""
+
+    at: float
+
+
+@attrs.frozen
+class Undecided:
+    """It cannot be told; `reason` says why."""
+
+    reason: str
+
+
+Verdict = Adopt | AlreadyActive | SendAgain | LookAgain | Undecided
+
+
+def decide(fate: Fate, looks: Sequence[Look | FailedLook], now: float, settings: Reconciliation) -> Verdict:
+    """What to do about a sending without a clear answer.
+
+    Args:
+        fate: The sending.
+        looks: What looks at its instance saw since, in their order.
+        now: The loop's time, in seconds.
+        settings: The limits.
+    """
+    if not looks:
+        return LookAgain(now)
+    last, lead = looks[-1], common_lead(looks)
+    if isinstance(last, Look):
+        ours = [one for one in last.backups if _judge_in(last, one, fate, lead, settings) is Judgement.OURS]
+        if ours:
+            return Adopt(min(ours, key=lambda one: _inf_if_none(number(one.id))))
+    next_look = now + min(_FIRST_GAP * _GAP_GROWTH ** min(len(looks) - 1, 9), _LONGEST_GAP)
+    if last.began < fate.settled_at:
+        return LookAgain(min(next_look, max(now, fate.settled_at)))
+    doubt = last.problem if isinstance(last, FailedLook) else _doubt(fate, looks, last, lead, settings)
+    if doubt is None and isinstance(last, Look):
+        if last.active is None:
+            return SendAgain()
+        near = _judge_in(last, last.active, fate, lead, settings) is Judgement.NEAR
+        return Adopt(last.active) if near else AlreadyActive(last.active)
+    end = fate.settled_at + settings.patience
+    return LookAgain(min(next_look, end)) if now < end else Undecided(doubt or "nothing was seen")
+
+
+def common_lead(looks: Sequence[Look | FailedLook]) -> Lead | None:
+    """The bounds of the server's lead that hold for all looks; None where no Date told."""
+    common: Lead | None = None
+    for look in looks:
+        if isinstance(look, Look) and look.lead is not None:
+            common = look.lead.or_also(common)
+    return common
+
+
+def candidates(fate: Fate, looks: Sequence[Look | FailedLook], settings: Reconciliation) -> list[Backup]:
+    """The backups of the last look that showed some which may be the trigger's, or stood in its way."""
+    seen = [look for look in looks if isinstance(look, Look)]
+    if not seen:
+        return []
+    last, lead = seen[-1], common_lead(looks)
+    return [
+        one
+        for one in last.backups
+        if one == last.active or _judge_in(last, one, fate, lead, settings) is not Judgement.OLDER
+    ]
+
+
+def _judge_in(
+    look: Look, backup: Backup, fate: Fate, lead: Lead | None, settings: Reconciliation
+) -> Judgement:
+    """As `judge`; a list whose ids do not ascend has no order by which a baseline could tell."""
+    if not _ascends(look.tail):
+        fate = attrs.evolve(fate, baseline=NotTold.NOT_TOLD)
+    return judge(backup, fate, lead, settings.clock_tolerance)
+
+
+def _doubt(
+    fate: Fate, looks: Sequence[Look | FailedLook], last: Look, lead: Lead | None, settings: Reconciliation
+) -> str | None:
+    """Why a look that began after settling does not tell; None where it does."""
+    listed = {backup.id for backup in last.tail}
+    if not _ascends(last.tail):
+        return "the list does not ascend by id"
+    if last.active is not None and last.active.id not in listed:
+        return f"backup {last.active.id} is active, and the list does not have it"
+    for look in looks[:-1]:
+        before = (look.active, *look.tail[-1:]) if isinstance(look, Look) else ()
+        for one in before:
+            if one is not None and one.id not in listed:
+                return f"backup {one.id} was there before, and the list does not have it any more"
+    for one in last.tail:
+        judgement = judge(one, fate, lead, settings.clock_tolerance)
+        near = judgement is Judgement.NEAR and one.id != (last.active and last.active.id)
+        if near or judgement is Judgement.UNSURE:
+            told = fate.baseline is not None and not isinstance(fate.baseline, NotTold)
+            no_order = f"; to the baseline, {fate.baseline}, its id has no order" if told else ""
+            return f"backup {one.id} {judgement.value}{no_order}"
+    if not last.whole:
+        return "the end of the list shows no backup that is surely older"
+    if fate.accepted and last.active is None:
+        return "it was answered with a 2xx, and no backup is to be seen"
+    return None
+
+
+def _ascends(tail: Sequence[Backup]) -> bool:
+    """Whether ids go up; those that are no numbers have no order to go against."""
+    numbers = [one for one in (number(backup.id) for backup in tail) if one is not None]
+    return all(one < other for one, other in pairwise(numbers))
+
+
+def _inf_if_none(value: int | None) -> float:
+    return math.inf if value is None else value
