@@ -101,9 +101,9 @@ class Story:
         line = Text.assemble(
             (f"  {len(self.steps)} {step.name:<9} ", "bold cyan"), step.tally(), (failed, "red")
         )
-        line.align("left", 54)
+        line.align("left", 57)
         rate = step.calls / max(step.seconds, 0.001)
-        line.append(f"{step.calls:>5,} calls{step.seconds:>5.1f} s{rate:>5.0f}/s", "dim")
+        line.append(f"{step.calls:>4,} calls{step.seconds:>4.1f} s{rate:>4.0f}/s", "dim")
         self._print(line)
 
     def stop(self) -> None:

@@ -87,7 +87,8 @@ class Porter:
         # puma names neither itself nor the date; a proxy in front of it may do the latter.
         del response.headers[hdrs.SERVER]
         if self._settings.date_header:
-            response.headers[hdrs.DATE] = formatdate(self._settings.clock(), usegmt=True)
+            shown = self._settings.clock() + self._settings.date_offset
+            response.headers[hdrs.DATE] = formatdate(shown, usegmt=True)
         else:
             del response.headers[hdrs.DATE]
 

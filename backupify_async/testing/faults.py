@@ -19,6 +19,7 @@ class FaultKind(Enum):
     ANSWER = "answer"
     LOSE_ANSWER = "lose_answer"
     HANG = "hang"
+    REPEAT = "repeat"
     TRUNCATE = "truncate"
     GARBAGE = "garbage"
     WRONG_LINK = "wrong_link"
@@ -69,6 +70,7 @@ class Fault:
         every: only each so-manieth of the requests that fit (3: the third, the sixth ...).
         probability: each request that fits, with this probability by the server's seed.
         after_acting: whether the server does what it is asked before it goes wrong.
+        late: how long after that it does so, in seconds of its clock.
         canned: what is answered instead of the truth, where that is known beforehand.
         headers: what is put into the headers of the true answer.
 
@@ -86,18 +88,21 @@ class Fault:
     every: int | None = field(default=None, validator=optional(ge(1)))
     probability: float | None = field(default=None, validator=optional(and_(gt(0), le(1))))
     after_acting: bool = False
+    late: float = field(default=0.0, validator=ge(0))
     canned: Answer | None = None
     headers: Mapping[str, str] = field(factory=dict, validator=_sendable, hash=False)
 
     def __attrs_post_init__(self) -> None:
         if sum(choice is not None for choice in (self.first, self.every, self.probability)) > 1:
             raise ValueError("a fault takes one of first, every and probability")
+        if self.late and not self.after_acting:
+            raise ValueError("late: who acts late acts: say after_acting=True as well")
 
     def __repr__(self) -> str:
         told = [
             f"{each.name}={value!r}"
             for each in fields(type(self))
-            if each.name != "kind" and (value := getattr(self, each.name)) not in (None, False, {})
+            if each.name != "kind" and (value := getattr(self, each.name)) not in (None, False, 0.0, {})
         ]
         return f"<Fault {' '.join([self.kind.value, *told])}>"
 
@@ -111,6 +116,7 @@ class Fault:
         headers: Mapping[str, str] | None = None,
         retry_after: float | str | None = None,
         after_acting: bool = False,
+        late: float = 0.0,
         **where: Unpack[Where],
     ) -> Self:
         """Another answer than the true one.
@@ -121,7 +127,8 @@ class Fault:
             content_type: what the body is said to be.
             headers: further headers.
             retry_after: the Retry-After header as it stands, also one that makes no sense.
-            after_acting: whether the server does what it is asked before it answers so.
+            after_acting: whether the server does what it is asked all the same.
+            late: how long after it has answered so, in seconds of its clock: a proxy gave up waiting.
             **where: which requests.
 
         Returns:
@@ -136,7 +143,7 @@ class Fault:
         _sendable(None, fields(cls).headers, more)
         whole = error_answer(status).body if body is None else _encoded(body)
         canned = Answer(status, whole, {"Content-Type": content_type, **more})
-        return cls(kind=FaultKind.ANSWER, canned=canned, after_acting=after_acting, **where)
+        return cls(kind=FaultKind.ANSWER, canned=canned, after_acting=after_acting, late=late, **where)
 
     @classmethod
     def redirect(cls, location: str, *, status: int = 302, **where: Unpack[Where]) -> Self:
@@ -159,24 +166,35 @@ class Fault:
         return cls.answer(401, body='{"error":"The access token expired"}', **where)
 
     @classmethod
-    def lose_answer(cls, *, after_acting: bool, **where: Unpack[Where]) -> Self:
+    def lose_answer(cls, *, after_acting: bool, late: float = 0.0, **where: Unpack[Where]) -> Self:
         """The connection is closed without a byte of an answer.
 
         Args:
-            after_acting: whether the server has done by then what it was asked.
+            after_acting: whether the server does what it is asked.
+            late: how long after it has closed the connection, in seconds of its clock.
             **where: which requests.
         """
-        return cls(kind=FaultKind.LOSE_ANSWER, after_acting=after_acting, **where)
+        return cls(kind=FaultKind.LOSE_ANSWER, after_acting=after_acting, late=late, **where)
 
     @classmethod
-    def hang(cls, *, after_acting: bool = False, **where: Unpack[Where]) -> Self:
+    def hang(cls, *, after_acting: bool = False, late: float = 0.0, **where: Unpack[Where]) -> Self:
         """No answer comes until the client leaves or the server stops.
 
         Args:
-            after_acting: whether the server does what it is asked before it falls silent.
+            after_acting: whether the server does what it is asked.
+            late: how long after it has fallen silent, in seconds of its clock.
             **where: which requests.
         """
-        return cls(kind=FaultKind.HANG, after_acting=after_acting, **where)
+        return cls(kind=FaultKind.HANG, after_acting=after_acting, late=late, **where)
+
+    @classmethod
+    def repeat(cls, **where: Unpack[Where]) -> Self:
+        """A proxy sends the request on twice, and the second answer comes back.
+
+        Args:
+            **where: which requests.
+        """
+        return cls(kind=FaultKind.REPEAT, after_acting=True, **where)
 
     @classmethod
     def truncate(cls, **where: Unpack[Where]) -> Self:

@@ -75,7 +75,10 @@ def get_instance(desk: Desk, _asked: Asked, instance: Instance) -> Answer:
 
 def list_backups(desk: Desk, asked: Asked, instance: Instance) -> Answer:
     """A page of an instance's backups."""
-    return _page(desk, asked, desk.world.backups(instance), backup_json)
+    backups, shown_to = desk.world.backups(instance), asked.at - desk.settings.list_lag
+    if desk.settings.list_lag:
+        backups = [backup for backup in backups if backup.started_at <= shown_to]
+    return _page(desk, asked, backups, backup_json)
 
 
 def get_backup(desk: Desk, asked: Asked, instance: Instance) -> Answer:

@@ -56,6 +56,8 @@ class SimulatedBackupify:
         link_base: scheme and host that the server puts into its Link headers; by default those the client
             came by.
         date_header: whether answers have a Date header, as behind a proxy.
+        date_offset: how far that is ahead of the server's own clock, in seconds.
+        list_lag: how long lists do not show a backup that was started, in seconds of the server's clock.
         port: where to listen; 0 takes a free one.
         clock: seconds since the epoch; by default the real time, see `ManualClock`.
 
@@ -85,6 +87,8 @@ class SimulatedBackupify:
         forbidden: Iterable[int] = (),
         link_base: str | None = None,
         date_header: bool = False,
+        date_offset: float = 0.0,
+        list_lag: float = 0.0,
         port: int = 0,
         clock: Clock | None = None,
     ) -> None:
@@ -107,6 +111,8 @@ class SimulatedBackupify:
             forbidden=forbidden,
             link_base=link_base,
             date_header=date_header,
+            date_offset=date_offset,
+            list_lag=list_lag,
             port=port,
             clock=clock or wall_clock(),
         )
@@ -200,6 +206,7 @@ class SimulatedBackupify:
     @property
     def triggers(self) -> Mapping[int, list[SimulatedBackup]]:
         """The backups that were really started by POST, by instance id; `[]` for an id without any."""
+        self._service.catch_up(self._settings.clock())
         return self._log.triggers
 
     @property

@@ -1,7 +1,10 @@
 """From a request to a reply, faults and all: the server's one decision, made at once and without I/O."""
 
+import itertools
 import random
+import threading
 from enum import Enum
+from heapq import heappop, heappush
 from typing import assert_never
 
 from attrs import evolve, frozen
@@ -65,6 +68,9 @@ class Service:
         limit = desk.settings.rate_limit
         self.faults = FaultBook(desk.settings.faults, rng)
         self._desk = desk
+        self._late: list[tuple[float, int, Asked]] = []
+        self._order = itertools.count()
+        self._catching_up = threading.Lock()
         self._meter: Meter | None = None if limit is None else limit.meter()
 
     def reply(self, asked: Asked) -> Reply:
@@ -79,10 +85,24 @@ class Service:
         refused = self._throttled(asked) or self._unauthorized(asked)
         if refused is not None:
             return Reply(refused)
+        self.catch_up(asked.at)
         fault = self.faults.meet(asked)
         if fault is None:
             return Reply(act(self._desk, asked))
-        return _spoilt(fault, act(self._desk, asked) if fault.after_acting else _NOTHING)
+        if fault.late:
+            heappush(self._late, (asked.at + fault.late, next(self._order), asked))
+        elif fault.kind is FaultKind.REPEAT:
+            act(self._desk, asked)
+        return _spoilt(fault, act(self._desk, asked) if fault.after_acting and not fault.late else _NOTHING)
+
+    def catch_up(self, now: float) -> None:
+        """Do what a fault has put off until `now`, or before, in seconds since the epoch."""
+        if not self._late:
+            return
+        with self._catching_up:  # whoever asks the server for its triggers may do so from another thread
+            while self._late and self._late[0][0] <= now:
+                when, _, asked = heappop(self._late)
+                act(self._desk, evolve(asked, at=when))
 
     def _throttled(self, asked: Asked) -> Answer | None:
         refusal = None if self._meter is None else self._meter.take(asked.at)
@@ -103,6 +123,8 @@ def _spoilt(fault: Fault, truth: Answer) -> Reply:
     match fault.kind:
         case FaultKind.ANSWER:
             return Reply(fault.canned or truth, fault=fault)
+        case FaultKind.REPEAT:
+            return Reply(truth, fault=fault)
         case FaultKind.LOSE_ANSWER:
             return Reply(truth, Delivery.LOST, fault)
         case FaultKind.HANG:

@@ -30,6 +30,11 @@ def _rising(_: object, attribute: "Attribute[Any]", value: tuple[float, float]) 
         )
 
 
+def _finite(_: object, attribute: "Attribute[Any]", value: float) -> None:
+    if not math.isfinite(value):
+        raise ValueError(f"{attribute.name} is a finite number of seconds, not {value!r}")
+
+
 def _tuple(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     return tuple(faults)
 
@@ -69,5 +74,7 @@ class Settings:
     forbidden: frozenset[int] = field(converter=_frozenset)
     link_base: str | None = field(converter=_slashless)
     date_header: bool
+    date_offset: float = field(validator=_finite)
+    list_lag: float = field(validator=ge(0))
     port: int = field(validator=and_(instance_of(int), ge(0), lt(65536)))
     clock: Clock

@@ -4,11 +4,21 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from backupify_async import BackupifyClient, ClientCredentials, RateLimit, RetryPolicy, StaticToken
+from backupify_async import (
+    BackupifyClient,
+    ClientCredentials,
+    RateLimit,
+    Reconciliation,
+    RetryPolicy,
+    StaticToken,
+)
 from backupify_async.testing import RequestRecord, SimulatedBackupify
 
 AT_ONCE = RetryPolicy(base=0, cap=0)
 """Retries and pauses of no length: the order of things is the same, and no test waits."""
+
+SETTLED = Reconciliation(settling=0, patience=0)
+"""For servers that act at once or never: one look tells."""
 
 TOKEN = "b64+of/a-token=="
 
@@ -20,9 +30,8 @@ def client_of(server: SimulatedBackupify | str, **options: Any) -> BackupifyClie
         where = {"base_url": server, "credentials": StaticToken(TOKEN)}
     else:
         where = {"base_url": server.base_url, "credentials": ClientCredentials("demo", "demo")}
-    return BackupifyClient(
-        **{"rate_limit": RateLimit(None, adaptive=False), "retry": AT_ONCE, **where, **options}
-    )
+    at_once = {"rate_limit": RateLimit(None, adaptive=False), "retry": AT_ONCE, "reconciliation": SETTLED}
+    return BackupifyClient(**{**at_once, **where, **options})
 
 
 def asked(server: SimulatedBackupify, operation: str | None = None) -> list[RequestRecord]:

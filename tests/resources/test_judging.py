@@ -1,0 +1,143 @@
+"""What one backup is to a trigger whose answer was lost."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async.models import Backup
+from backupify_async.resources.judging import Fate, Judgement, judge, number
+from backupify_async.resources.server_clock import Lead
+
+OURS, NEAR, UNSURE = Judgement.OURS, Judgement.NEAR, Judgement.UNSURE
+OLDER, LATER = Judgement.OLDER, Judgement.LATER
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
+TOLERANCE = 300.0
+# Left at noon and a bit by our clock; the answer was lost two seconds later, and it settles for thirty.
+FATE = Fate(left=0.7, latest=32.7, settled_at=32.7, our_lead=NOON)
+SAME = Lead(NOON - 0.1, NOON + 1)
+"""A Date as our own clock shows it."""
+
+
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(NOON + seconds, UTC)
+
+
+def made(seconds: float, **more: Any) -> Backup:
+    return Backup(7, created_at=at(seconds), **more)
+
+
+def ahead(seconds: float) -> Lead:
+    return Lead(SAME.lowest + seconds, SAME.highest + seconds)
+
+
+class TestByTheDate:
+    @pytest.mark.parametrize(
+        ("seconds", "judgement"),
+        [
+            (-0.1, OLDER),
+            (0.0, OURS),  # the sending's second, cut off: equality is ours
+            (0.7, OURS),
+            (33.7, OURS),  # the latest moment by the widest bound
+            (33.8, LATER),
+            (86_400.0, LATER),
+        ],
+    )
+    def test_what_was_created_in_the_window_is_ours(self, seconds: float, judgement: Judgement) -> None:
+        assert judge(made(seconds), FATE, SAME, TOLERANCE) is judgement
+
+    def test_the_start_stands_in_for_a_creation_that_is_not_told(self) -> None:
+        assert judge(Backup(7, started_at=at(1)), FATE, SAME, TOLERANCE) is OURS
+        assert judge(Backup(7, started_at=at(-9)), FATE, SAME, TOLERANCE) is OLDER
+
+    @pytest.mark.parametrize("off", [-600.0, -120.0, 120.0, 600.0])
+    def test_the_window_is_the_servers(self, off: float) -> None:
+        assert judge(made(off + 1), FATE, ahead(off), TOLERANCE) is OURS
+        assert judge(made(off - 1), FATE, ahead(off), TOLERANCE) is not OURS
+
+    @pytest.mark.parametrize("off", [-600.0, -120.0, 120.0, 600.0])
+    def test_a_creation_that_follows_our_clock_and_not_the_date_is_unsure(self, off: float) -> None:
+        assert judge(made(1), FATE, ahead(off), TOLERANCE) is UNSURE
+
+    def test_a_date_beyond_tolerance_leaves_our_clock_its_tolerance(self) -> None:
+        assert judge(made(-200), FATE, ahead(600), TOLERANCE) is UNSURE
+        assert judge(made(-200), FATE, ahead(120), TOLERANCE) is OLDER
+
+
+class TestWithoutADate:
+    @pytest.mark.parametrize(
+        ("seconds", "judgement"),
+        [(-300.1, OLDER), (-300, NEAR), (-0.1, NEAR), (0, OURS), (32.7, OURS), (32.8, NEAR), (333, LATER)],
+    )
+    def test_the_tolerance_lies_around_our_own_window(self, seconds: float, judgement: Judgement) -> None:
+        assert judge(made(seconds), FATE, None, TOLERANCE) is judgement
+
+
+class TestWithoutACreation:
+    def test_nothing_is_known(self) -> None:
+        assert judge(Backup(7), FATE, SAME, TOLERANCE) is UNSURE
+
+    @pytest.mark.parametrize("field", ["completed_at", "updated_at"])
+    def test_an_end_or_a_change_before_the_sending_shows_that_it_is_older(self, field: str) -> None:
+        before: dict[str, Any] = {field: at(-10)}
+        after: dict[str, Any] = {field: at(10)}
+        assert judge(Backup(7, **before), FATE, SAME, TOLERANCE) is OLDER
+        assert judge(Backup(7, **after), FATE, SAME, TOLERANCE) is UNSURE
+        assert judge(Backup(7, **before), FATE, None, TOLERANCE) is UNSURE
+
+
+class TestByTheBaseline:
+    @pytest.mark.parametrize("baseline", [7, "7", 8, "08"])
+    def test_what_is_not_above_it_is_older_whatever_its_times(self, baseline: int | str) -> None:
+        fate = attrs.evolve(FATE, baseline=baseline)
+        assert {judge(one, fate, SAME, TOLERANCE) for one in (made(1), Backup(7), made(99))} == {OLDER}
+
+    @pytest.mark.parametrize("baseline", [6, "6", None])
+    def test_above_it_what_the_times_do_not_tell_is_ours(self, baseline: int | str | None) -> None:
+        fate = attrs.evolve(FATE, baseline=baseline)
+        assert judge(Backup(7), fate, SAME, TOLERANCE) is OURS
+        assert judge(made(-200), fate, None, TOLERANCE) is OURS
+        assert judge(made(1), fate, ahead(600), TOLERANCE) is OURS
+
+    def test_above_it_a_time_that_tells_still_counts(self) -> None:
+        fate = attrs.evolve(FATE, baseline=6)
+        assert judge(made(-9), fate, SAME, TOLERANCE) is OLDER
+        assert judge(made(99), fate, SAME, TOLERANCE) is LATER
+
+    def test_ids_that_are_no_numbers_have_no_order(self) -> None:
+        fate = attrs.evolve(FATE, baseline="b")
+        assert judge(Backup("c"), fate, SAME, TOLERANCE) is UNSURE
+        assert judge(Backup("b"), fate, SAME, TOLERANCE) is OLDER
+        assert judge(Backup("c", created_at=at(1)), fate, SAME, TOLERANCE) is OURS
+
+
+@pytest.mark.parametrize(
+    ("backup_id", "value"),
+    [(7, 7), ("7", 7), ("007", 7), ("a7", None), ("", None), ("٣", None), ("9" * 50, None)],
+)
+def test_an_id_is_a_number_or_has_no_order(backup_id: int | str, value: int | None) -> None:
+    assert number(backup_id) == value
+
+
+@given(
+    truth=st.floats(-1e6, 1e6),
+    sent=st.floats(0, 30),
+    took=st.floats(0, 60),
+    acted=st.floats(0, 1),
+    dated=st.floats(0, 1),
+)
+def test_whatever_the_clock_what_the_trigger_started_is_ours(
+    truth: float, sent: float, took: float, acted: float, dated: float
+) -> None:
+    """The server's clock is off by any amount, its Date is cut off, and it acts anywhere in the window."""
+    fate = Fate(left=sent, latest=sent + took + 30, settled_at=sent + took + 30, our_lead=NOON)
+    read_at, answered = fate.latest, fate.latest + 2
+    date = int(NOON + truth + read_at + dated * (answered - read_at))
+    lead = Lead(date - answered, date + 1 - read_at)
+    creation = NOON + truth + sent + acted * (took + 30)
+    for written in (creation, int(creation)):
+        backup = Backup(7, created_at=datetime.fromtimestamp(written, UTC))
+        assert judge(backup, fate, lead, TOLERANCE) is OURS
