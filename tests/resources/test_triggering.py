@@ -1,0 +1,380 @@
+"""The walk of a trigger whose answer was lost: when it looks, what it finds, when it sends again."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backupify_async import (
+    AmbiguousTrigger,
+    Backup,
+    ClientClosed,
+    DecodeError,
+    NotFound,
+    RequestTimeout,
+    RetryPolicy,
+    ServerError,
+    Timeouts,
+    TransportError,
+    TriggerKind,
+    TriggerResult,
+)
+from backupify_async.resources.triggering import Unsettled
+from backupify_async.transport.request import Message, Response
+from tests.resources.test_judging import NOON
+from tests.resources.virtual_instance import (
+    LOST_AFTER,
+    LOST_BEFORE,
+    OLD_ONES,
+    Post,
+    VirtualInstance,
+    our_clock,
+    running_time,
+    triggering,
+)
+from tests.stand_ins import FakeCarrier
+
+pytestmark = pytest.mark.looptime(start=0)
+ADOPTED, STARTED, ACTIVE = TriggerKind.ADOPTED, TriggerKind.STARTED, TriggerKind.ALREADY_ACTIVE
+
+
+async def run(
+    server: VirtualInstance, *posts: Post, options: dict[str, Any] | None = None, **arguments: Any
+) -> tuple[TriggerResult, FakeCarrier]:
+    server.posts.extend(posts)
+    async with triggering(server, **(options or {})) as (trigger, carrier, _):
+        result = await trigger.run(7, **arguments)
+    assert sum(server.started.values()) <= 1
+    return result, carrier
+
+
+def backup_id(result: TriggerResult) -> int | str | None:
+    return result.backup.id if result.backup is not None else None
+
+
+def sent_before(seconds: float) -> Unsettled:
+    """What an earlier process noted of its sending, so many seconds ago."""
+    sent_at = datetime.fromtimestamp(NOON + running_time() - seconds, UTC)
+    return Unsettled(sent_at, sent_at)
+
+
+def posts(carrier: FakeCarrier) -> list[float]:
+    return [round(when, 3) for when, message in carrier.sent if message.method == "POST"]
+
+
+class TestAnAnswerThatComes:
+    async def test_costs_one_request(self) -> None:
+        result, carrier = await run(VirtualInstance())
+        assert (result.kind, backup_id(result), len(carrier.sent)) == (STARTED, 5, 1)
+
+    async def test_of_a_server_that_runs_one_is_that_one(self) -> None:
+        server = VirtualInstance()
+        server.start(0)
+        result, carrier = await run(server)
+        assert (result.kind, backup_id(result), len(carrier.sent)) == (ACTIVE, 5, 2)
+
+
+class TestALostAnswer:
+    @pytest.mark.parametrize(
+        "post", [LOST_AFTER, Post(0, 500), Post(0, 504), Post(0, 408), Post(0, "garbage"), Post(0, "lost", 5)]
+    )
+    @pytest.mark.parametrize("duration", [1e9, 0.05])
+    async def test_of_what_was_started_is_found_at_once(self, post: Post, duration: float) -> None:
+        result, carrier = await run(VirtualInstance(duration=duration), post)
+        assert (result.kind, backup_id(result), posts(carrier)) == (ADOPTED, 5, [0])
+        assert carrier.times[-1] < 1
+
+    @pytest.mark.parametrize("late", [0.5, 7, 29.8])
+    async def test_of_a_server_that_acts_late_is_waited_for(self, late: float) -> None:
+        result, carrier = await run(VirtualInstance(duration=5), Post(late, "lost"))
+        assert (result.kind, backup_id(result), posts(carrier)) == (ADOPTED, 5, [0])
+
+    async def test_of_what_did_nothing_is_sent_again_once_the_server_has_settled(self) -> None:
+        server = VirtualInstance()
+        result, carrier = await run(server, LOST_BEFORE)
+        assert (result.kind, backup_id(result)) == (STARTED, 5)
+        assert posts(carrier) == [0, 30.4]  # lost at 0.1, settled at 30.1, a look of three requests
+        looks = [when for when, message in carrier.sent if message.url.path.endswith("/active")]
+        assert [round(when, 3) for when in looks] == [0.1, 1.4, 4.7, 14.0, 30.1]
+
+    async def test_while_another_runs_is_not_sent_again(self) -> None:
+        server = VirtualInstance(old=(-9000, -100))
+        result, carrier = await run(server, LOST_BEFORE)
+        assert (result.kind, backup_id(result), posts(carrier)) == (ACTIVE, 2, [0])
+        assert running_time() == pytest.approx(30.3, abs=0.2)
+
+    async def test_waits_for_one_that_lost_its_answer_again(self) -> None:
+        result, carrier = await run(VirtualInstance(duration=1), LOST_BEFORE, Post(20, "lost"))
+        assert (result.kind, backup_id(result), len(posts(carrier))) == (ADOPTED, 5, 2)
+
+    async def test_walks_back_over_pages_until_one_is_surely_older(self) -> None:
+        server = VirtualInstance(per_page=1, duration=0.01)
+        server.posts.append(LOST_AFTER)
+        async with triggering(server, round_trip=0.0) as (trigger, carrier, _):
+            result = await trigger.run(7)
+        pages = [
+            message.url.query.get("page") for _, message in carrier.sent if "active" not in str(message.url)
+        ]
+        assert (result.kind, pages) == (ADOPTED, [None, None, "5", "4"])
+
+    async def test_of_an_instance_that_had_none_is_found(self) -> None:
+        assert backup_id((await run(VirtualInstance(old=()), LOST_AFTER))[0]) == 1
+        assert (await run(VirtualInstance(old=()), LOST_BEFORE))[0].kind is STARTED
+
+
+class TestClocks:
+    @pytest.mark.parametrize("offset", [-600.0, 600.0])
+    async def test_that_are_ten_minutes_apart_are_bridged_by_the_date(self, offset: float) -> None:
+        old = (*OLD_ONES, -900, -700)
+        server = VirtualInstance(offset=offset, duration=0.05, old=old)
+        assert backup_id((await run(server, LOST_AFTER))[0]) == 7
+        assert (await run(VirtualInstance(offset=offset, old=OLD_ONES), LOST_BEFORE))[0].kind is STARTED
+
+    @pytest.mark.parametrize("date", [-600.0, 600.0])
+    async def test_a_date_that_is_not_that_of_the_backups_makes_no_second_one(self, date: float) -> None:
+        with pytest.raises(AmbiguousTrigger) as raised:
+            await run(VirtualInstance(date=date), LOST_AFTER)
+        assert [one.id for one in raised.value.seen] == [5]
+        result, carrier = await run(VirtualInstance(date=date), LOST_AFTER, baseline=4)
+        assert (result.kind, len(posts(carrier))) == (ADOPTED, 1)
+
+    @pytest.mark.parametrize("offset", [-200.0, 0.0, 20.0, 200.0])
+    async def test_without_a_date_tolerance_keeps_one_that_runs(self, offset: float) -> None:
+        result, carrier = await run(VirtualInstance(offset=offset, date=None), LOST_AFTER)
+        assert (result.kind, backup_id(result), len(posts(carrier))) == (ADOPTED, 5, 1)
+
+    @pytest.mark.parametrize("offset", [-200.0, 200.0])
+    async def test_without_a_date_one_that_is_over_and_near_is_ambiguous(self, offset: float) -> None:
+        with pytest.raises(AmbiguousTrigger, match="no Date"):
+            await run(VirtualInstance(offset=offset, date=None, duration=1), LOST_AFTER)
+
+    @pytest.mark.parametrize("jump", [-7200.0, 7200.0])
+    async def test_ours_may_jump_while_a_date_tells_theirs(self, jump: float) -> None:
+        server = VirtualInstance(duration=5)
+        server.posts.append(Post(3, "lost"))
+        async with triggering(server) as (trigger, _, _):
+            with our_clock(lambda: jump if running_time() > 0.05 else 0.0):
+                assert (await trigger.run(7)).kind is ADOPTED
+
+    async def test_without_a_creation_the_baseline_tells(self) -> None:
+        assert (await run(VirtualInstance(tells_creation=False), LOST_AFTER, baseline=4))[0].kind is ADOPTED
+        assert (await run(VirtualInstance(tells_creation=False), LOST_BEFORE, baseline=4))[0].kind is STARTED
+        assert (await run(VirtualInstance(tells_creation=False, old=()), LOST_AFTER, baseline=None))[
+            0
+        ].kind is ADOPTED
+
+    async def test_without_a_creation_and_a_baseline_it_is_ambiguous(self) -> None:
+        with pytest.raises(AmbiguousTrigger, match="neither its id nor its times tell"):
+            await run(VirtualInstance(tells_creation=False), LOST_BEFORE)
+
+    async def test_ids_without_an_order_leave_the_times(self) -> None:
+        name = "run-{}".format
+        result, _ = await run(VirtualInstance(name=name), LOST_AFTER, baseline="run-4")
+        assert (result.kind, backup_id(result)) == (ADOPTED, "run-5")
+        with pytest.raises(AmbiguousTrigger, match="to the baseline, run-9, its id has no order"):
+            await run(VirtualInstance(name=name, tells_creation=False), LOST_AFTER, baseline="run-9")
+
+
+def fail(status: int) -> Callable[[VirtualInstance], Callable[[Message], Response]]:
+    return lambda server: lambda message: server.respond(message, status)
+
+
+def hide_all(server: VirtualInstance) -> Callable[[Message], Response | None]:
+    return lambda message: None if "active" in message.url.path else server.page(message, [])
+
+
+class TestUndecided:
+    @pytest.mark.parametrize(
+        ("status", "says"), [(404, "answered 404"), (403, "answered 403"), (500, "answered 500")]
+    )
+    async def test_looks_that_fail_for_long(self, status: int, says: str) -> None:
+        server = VirtualInstance()
+        server.gets.extend([fail(status)(server)] * 1000)
+        with pytest.raises(AmbiguousTrigger, match=says) as raised:
+            await run(server, LOST_AFTER)
+        assert isinstance(raised.value.cause, TransportError)
+        assert raised.value.__cause__ is raised.value.cause
+        assert (raised.value.instance_id, raised.value.seen) == (7, ())
+        assert running_time() == pytest.approx(150, abs=20)
+
+    async def test_looks_that_fail_for_a_while_are_repeated(self) -> None:
+        server = VirtualInstance()
+        server.gets.extend([fail(500)(server)] * 20)
+        assert (await run(server, LOST_AFTER))[0].kind is ADOPTED
+
+    async def test_an_instance_that_is_gone_at_the_second_look(self) -> None:
+        server = VirtualInstance()
+        server.gets.extend([lambda message: None] * 3 + [fail(404)(server)] * 1000)
+        with pytest.raises(AmbiguousTrigger, match=r"the last look failed: .* answered 404"):
+            await run(server, LOST_BEFORE)
+
+    async def test_a_list_that_is_empty_though_one_runs_that_is_not_ours(self) -> None:
+        server = VirtualInstance(old=(-100,))
+        server.gets.extend([hide_all(server)] * 1000)
+        with pytest.raises(AmbiguousTrigger, match="the list does not have it") as raised:
+            await run(server, LOST_BEFORE)
+        assert [one.id for one in raised.value.seen] == [1]
+
+    async def test_a_list_that_shrinks(self) -> None:
+        server = VirtualInstance()
+        server.gets.extend([lambda message: None] * 3 + [hide_all(server)] * 1000)
+        with pytest.raises(AmbiguousTrigger, match="backup 4 was there before"):
+            await run(server, LOST_BEFORE)
+
+    async def test_a_list_whose_end_is_all_younger(self) -> None:
+        await asyncio.sleep(1000)
+        server = VirtualInstance(per_page=1, old=tuple(float(begun) for begun in range(900, 910)))
+        with pytest.raises(AmbiguousTrigger, match="no backup that is surely older") as raised:
+            await run(server, unsettled=sent_before(600))
+        assert [one.id for one in raised.value.seen] == [6, 7, 8, 9, 10]
+
+    async def test_a_2xx_that_nobody_can_read_with_no_backup_to_be_seen(self) -> None:
+        with pytest.raises(AmbiguousTrigger, match="2xx") as raised:
+            await run(VirtualInstance(), Post(None, "garbage"))
+        assert isinstance(raised.value.cause, DecodeError)
+
+    async def test_a_list_that_lags_is_waited_for(self) -> None:
+        server = VirtualInstance(lag=20, duration=3)
+        server.gets.append(fail(404)(server))  # get-active had one look while it ran
+        result, _ = await run(server, LOST_AFTER)
+        assert (result.kind, backup_id(result)) == (ADOPTED, 5)
+
+
+class TestWhatItMayCost:
+    async def test_rounds_count_as_attempts_of_one_call(self) -> None:
+        server = VirtualInstance()
+        with pytest.raises(TransportError, match="sent 3 times, and no backup was started"):
+            await run(server, *[LOST_BEFORE] * 9, options={"retry": RetryPolicy(attempts=3, base=0)})
+        assert server.sendings == 3
+
+    async def test_a_budget_that_is_spent_ends_it(self) -> None:
+        with pytest.raises(TransportError, match="budget is spent, and no backup was started"):
+            await run(VirtualInstance(), LOST_BEFORE, options={"retry": RetryPolicy(budget=4)})
+
+    async def test_a_retry_is_paid_and_earned_back(self) -> None:
+        server = VirtualInstance()
+        server.posts.extend([LOST_BEFORE])
+        async with triggering(server) as (trigger, _, session):
+            await trigger.run(7)
+            assert session.statistics().retried == 1
+            assert session.statistics().budget_left == session.settings.retry.budget
+
+    async def test_one_attempt_is_looked_for_all_the_same(self) -> None:
+        once = {"retry": RetryPolicy(attempts=1)}
+        assert (await run(VirtualInstance(), LOST_AFTER, options=once))[0].kind is ADOPTED
+        with pytest.raises(ServerError, match="no backup was started"):
+            await run(VirtualInstance(), Post(None, 503), options=once)
+
+    async def test_a_failure_that_is_never_repeated_is_its_own_error(self) -> None:
+        with pytest.raises(ServerError, match=r"answered 501.*no backup was started"):
+            await run(VirtualInstance(), Post(None, 501))
+
+    async def test_total_holds_over_looks_and_waits(self) -> None:
+        with pytest.raises(AmbiguousTrigger, match="longer than total=10 s") as raised:
+            await run(VirtualInstance(), LOST_BEFORE, options={"timeouts": Timeouts(total=10)})
+        assert running_time() == 10
+        assert isinstance(raised.value.cause, TransportError)
+
+    async def test_total_while_it_is_sent_again_is_ambiguous_too(self) -> None:
+        options = {"timeouts": Timeouts(total=30.45)}
+        with pytest.raises(AmbiguousTrigger) as raised:
+            await run(VirtualInstance(), LOST_BEFORE, LOST_AFTER, options=options)
+        assert isinstance(raised.value.cause, RequestTimeout)
+
+    async def test_total_between_two_sendings_is_a_time_out_and_not_ambiguous(self) -> None:
+        slow = {"timeouts": Timeouts(total=31), "retry": RetryPolicy(base=1e6, cap=1e6)}
+        with pytest.raises(RequestTimeout, match="total=31 s"):
+            await run(VirtualInstance(), LOST_BEFORE, options=slow)
+
+    async def test_what_cannot_be_sent_again_for_another_reason_says_why(self) -> None:
+        with pytest.raises(NotFound):
+            await run(VirtualInstance(), LOST_BEFORE, Post(None, 404))
+
+
+class TestItsEnd:
+    @pytest.mark.parametrize("after", [0.05, 0.15, 10, 30.15])
+    async def test_a_client_that_is_closed_meanwhile_says_what_is_known(self, after: float) -> None:
+        server = VirtualInstance()
+        server.posts.append(LOST_BEFORE)
+        async with triggering(server) as (trigger, carrier, session):
+            task = asyncio.ensure_future(trigger.run(7))
+            await asyncio.sleep(after)
+            await session.close()
+            with pytest.raises(AmbiguousTrigger, match="the client was closed"):
+                await task
+            assert carrier.in_flight == 0
+
+    async def test_a_client_that_is_closed_before_a_second_sending_says_so(self) -> None:
+        server = VirtualInstance()
+        server.posts.append(LOST_BEFORE)
+        async with triggering(server, retry=RetryPolicy(base=1e6, cap=1e6)) as (trigger, _, session):
+            task = asyncio.ensure_future(trigger.run(7))
+            await asyncio.sleep(31)
+            await session.close()
+            with pytest.raises(ClientClosed):
+                await task
+
+    @pytest.mark.parametrize("after", [0.05, 0.15, 10, 30.15, 30.45])
+    async def test_cancellation_passes_and_leaves_nothing_behind(self, after: float) -> None:
+        server = VirtualInstance()
+        server.posts.append(LOST_BEFORE)
+        async with triggering(server) as (trigger, carrier, session):
+            task = asyncio.ensure_future(trigger.run(7))
+            await asyncio.sleep(after)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (carrier.in_flight, session.statistics().in_flight, session.scopes._open) == (0, 0, set())
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+class TestForAJournal:
+    async def test_each_sending_is_told_of_before_it_leaves(self) -> None:
+        told: list[float] = []
+
+        async def leaving(sent_at: datetime) -> None:
+            assert sent_at.tzinfo is UTC
+            told.append(running_time())
+            await asyncio.sleep(1)
+
+        _, carrier = await run(VirtualInstance(), LOST_BEFORE, leaving=leaving)
+        assert [when + 1 for when in told] == pytest.approx(posts(carrier))
+
+    async def test_what_it_raises_keeps_the_request_from_leaving(self) -> None:
+        async def leaving(_: datetime) -> None:
+            raise OSError(28, "No space left on device")
+
+        server = VirtualInstance()
+        async with triggering(server) as (trigger, carrier, session):
+            with pytest.raises(OSError, match="No space"):
+                await trigger.run(7, leaving=leaving)
+            assert (carrier.sent, session.statistics().in_flight) == ([], 0)
+
+    async def test_a_sending_of_an_earlier_process_is_found_before_anything_is_sent(self) -> None:
+        await asyncio.sleep(1000)
+        server = VirtualInstance(old=(*OLD_ONES, 401.0))
+        result, carrier = await run(server, unsettled=sent_before(600))
+        assert (result.kind, backup_id(result), posts(carrier)) == (ADOPTED, 5, [])
+
+    async def test_tonights_run_is_not_adopted_after_a_crash(self) -> None:
+        await asyncio.sleep(1000)
+        server = VirtualInstance(old=(*OLD_ONES, 700.0), date=0)
+        result, carrier = await run(server, unsettled=sent_before(600))
+        assert (result.kind, backup_id(result), posts(carrier)) == (ACTIVE, 5, [])
+
+    async def test_one_that_did_nothing_is_sent_whatever_the_attempts(self) -> None:
+        once = {"retry": RetryPolicy(attempts=1)}
+        await asyncio.sleep(1000)
+        result, carrier = await run(VirtualInstance(), unsettled=sent_before(600), options=once)
+        assert (result.kind, len(posts(carrier))) == (STARTED, 1)
+        assert posts(carrier)[0] >= 1030
+
+    async def test_one_that_cannot_be_told_names_its_sending(self) -> None:
+        server = VirtualInstance(tells_creation=False)
+        unsettled = sent_before(-60)  # a clock that was set back since
+        with pytest.raises(AmbiguousTrigger, match="ended before the answer came") as raised:
+            await run(server, unsettled=unsettled, options={"timeouts": Timeouts(attempt=None)})
+        assert raised.value.sent_at == unsettled.first_sent_at
+        assert all(isinstance(one, Backup) for one in raised.value.seen)

@@ -1,0 +1,204 @@
+"""One instance of a Backupify in virtual time, which does to each request what a test tells it to."""
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import formatdate
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import attrs
+
+from backupify_async import RateLimit, RetryPolicy, TransportError
+from backupify_async.resources import server_clock
+from backupify_async.resources.triggering import Triggering
+from backupify_async.transport.request import Message, Response
+from backupify_async.transport.session import Session
+from tests.resources.test_judging import NOON
+from tests.stand_ins import FakeCarrier, respond, session_over
+
+OLD_ONES = (-400_000.0, -300_000.0, -200_000.0, -100_000.0)
+FOREVER = 1e9
+
+
+@attrs.frozen
+class Post:
+    """What becomes of a POST.
+
+    Attributes:
+        acts: How many seconds after it came the server does what it asks; None for never.
+        answer: A status; "lost" for none; "garbage" for a 201 that nobody can read.
+        again: How many seconds after it came a proxy brings it a second time; None for never.
+    """
+
+    acts: float | None = 0.0
+    answer: int | str = 201
+    again: float | None = None
+
+
+LOST_BEFORE = Post(None, "lost")
+LOST_AFTER = Post(0.0, "lost")
+
+
+@attrs.frozen
+class Made:
+    """A backup; `by` is the number of the POST that started it, None for somebody else's."""
+
+    id: int | str
+    begun: float
+    ends: float
+    by: int | None = None
+
+
+def running_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class VirtualInstance:
+    """Answers messages; its clock is `offset` seconds before ours, its Date `date` seconds before that.
+
+    Args:
+        offset: How far its clock is ahead of ours, in seconds.
+        date: How far its Date is ahead of its clock, in seconds; None sends none.
+        tells_creation: Whether backups have a `created_at`.
+        duration: How long a backup runs, in seconds.
+        lag: How long the list hides a backup that has begun, in seconds.
+        old: When, in seconds of the loop, the backups began that were there before.
+        name: Makes an id of a number.
+    """
+
+    def __init__(
+        self,
+        *,
+        offset: float = 0.0,
+        date: float | None = 0.0,
+        tells_creation: bool = True,
+        duration: float = FOREVER,
+        lag: float = 0.0,
+        old: tuple[float, ...] = OLD_ONES,
+        per_page: int = 3,
+        name: Callable[[int], int | str] = int,
+    ) -> None:
+        self.offset, self.date, self.tells_creation = offset, date, tells_creation
+        self.duration, self.lag, self.per_page, self.name = duration, lag, per_page, name
+        self.backups = [Made(name(number), begun, begun + 600) for number, begun in enumerate(old, 1)]
+        self.posts: deque[Post] = deque()
+        self.gets: deque[Callable[[Message], Response | None]] = deque()
+        """What is done to the next GETs; what returns None lets one pass."""
+        self.sendings = 0
+        self._late: list[tuple[float, int]] = []
+
+    @property
+    def started(self) -> Counter[int]:
+        """How many POSTs with each number started a backup; a second start of one POST is a proxy's."""
+        self._catch_up(running_time())
+        return Counter({one.by for one in self.backups if one.by is not None})
+
+    @property
+    def newest(self) -> Made:
+        return self.backups[-1]
+
+    def start(self, at: float, by: int | None = None) -> None:
+        """Start a backup unless one runs."""
+        if self._active(at) is None:
+            backup_id = self.name(len(self.backups) + 1)
+            self.backups.append(Made(backup_id, at, at + self.duration, by))
+
+    def __call__(self, message: Message) -> Response:
+        """Answer a message."""
+        now = running_time()
+        self._catch_up(now)
+        if message.method == "POST":
+            return self._post(message, now)
+        told = self.gets.popleft()(message) if self.gets else None
+        return told or self._get(message, now)
+
+    def _post(self, message: Message, now: float) -> Response:
+        post = self.posts.popleft() if self.posts else Post()
+        self.sendings += 1
+        was_active = self._active(now)
+        for delay in (post.acts, post.again):
+            if delay is not None:
+                self._late.append((now + delay, self.sendings))
+        self._catch_up(now)
+        match post.answer:
+            case "lost":
+                raise TransportError("the answer was lost")
+            case "garbage":
+                return self.respond(message, 201, b"<html>")
+            case 201 if was_active is not None:
+                return self.respond(message, 409)
+            case 201:
+                return self.respond(message, 201, self.shown(self.newest, now))
+            case int(status):
+                return self.respond(message, status)
+        raise AssertionError(post)
+
+    def _get(self, message: Message, now: float) -> Response:
+        if message.url.path.endswith("/active"):
+            active = self._active(now)
+            if active is None:
+                return self.respond(message, 404, {"error": "none"})
+            return self.respond(message, 200, self.shown(active, now))
+        listed = [one for one in self.backups if one.begun <= now - self.lag or one.begun <= 0]
+        return self.page(message, [self.shown(one, now) for one in listed])
+
+    def page(self, message: Message, items: list[dict[str, Any]]) -> Response:
+        """The page of a list that a message asks for."""
+        number = int(message.url.query.get("page", "1"))
+        last = max(1, -(-len(items) // self.per_page))
+        targets = {"first": 1, "prev": number - 1} if number > 1 else {}
+        targets |= {"last": last, "next": number + 1} if number < last else {}
+        link = ", ".join(f'<{message.url.path}?page={page}>; rel="{rel}"' for rel, page in targets.items())
+        here = items[(number - 1) * self.per_page : number * self.per_page]
+        return self.respond(message, 200, here, {"Link": link} if link else {})
+
+    def respond(
+        self, message: Message, status: int, body: Any = b"", headers: dict[str, str] | None = None
+    ) -> Response:
+        """An answer with a Date, if this server sends one."""
+        headers = dict(headers or {})
+        if self.date is not None:
+            headers["Date"] = formatdate(NOON + running_time() + self.offset + self.date, usegmt=True)
+        return respond(message, status, body, headers)
+
+    def shown(self, backup: Made, now: float) -> dict[str, Any]:
+        """A backup as it is shown."""
+        if not self.tells_creation:
+            return {"id": backup.id}
+        completed = self._stamp(backup.ends) if backup.ends <= now else None
+        return {"id": backup.id, "created_at": self._stamp(backup.begun), "completed_at": completed}
+
+    def _stamp(self, when: float) -> str:
+        return datetime.fromtimestamp(NOON + self.offset + when, UTC).isoformat()
+
+    def _active(self, now: float) -> Made | None:
+        return next((one for one in reversed(self.backups) if one.begun <= now < one.ends), None)
+
+    def _catch_up(self, now: float) -> None:
+        for when, sending in sorted(one for one in self._late if one[0] <= now):
+            self.start(when, sending)
+        self._late = [one for one in self._late if one[0] > now]
+
+
+@contextlib.contextmanager
+def our_clock(jumps: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
+    """Our own wall clock in virtual time; it may jump."""
+    shown = SimpleNamespace(time=lambda: NOON + running_time() + jumps())
+    with mock.patch.object(server_clock, "time", shown):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def triggering(
+    server: VirtualInstance, round_trip: float = 0.1, **options: Any
+) -> AsyncIterator[tuple[Triggering, FakeCarrier, Session]]:
+    """What triggers over that server, without a rate limit and without back-off."""
+    carrier = FakeCarrier(server, round_trip)
+    options = {"rate_limit": RateLimit(None, adaptive=False), "retry": RetryPolicy(base=0), **options}
+    with our_clock():
+        async with session_over(carrier, **options) as session:
+            yield Triggering(session), carrier, session
