@@ -157,7 +157,12 @@ class TestWhatWasSeen:
 
 
 def test_the_clocks_bounds_hold_for_all_looks() -> None:
-    looks = [seen(lead=Lead(1, 2)), FailedLook(1, "no"), seen(lead=None), seen(lead=Lead(0, 1.5))]
+    looks: list[Look | FailedLook] = [
+        seen(lead=Lead(1, 2)),
+        FailedLook(1, "no"),
+        seen(lead=None),
+        seen(lead=Lead(0, 1.5)),
+    ]
     assert common_lead(looks) == Lead(0, 2)
 
 

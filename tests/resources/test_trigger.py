@@ -1,4 +1,4 @@
-"""Triggers: a backup is started once, or it is said that nobody knows."""
+"""Triggers that get a clear answer, over sockets: a backup is started once, or surely not."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,22 +7,17 @@ from typing import Any
 import pytest
 
 from backupify_async import (
-    AmbiguousTrigger,
     APIError,
     AuthenticationError,
     BackupifyError,
     ConnectionFailed,
-    DecodeError,
     NotFound,
     PermissionDenied,
     RateLimited,
-    RequestTimeout,
     RetryPolicy,
     RetryScheduled,
     ServerError,
     StaticToken,
-    Timeouts,
-    TransportError,
     TriggerKind,
     TriggerResult,
     UnprocessableEntity,
@@ -149,79 +144,6 @@ class TestTheAgeOfTheBackupInA2xx:
             clock.advance(10)
             assert (await client.backups.trigger(7)).kind is TriggerKind.ALREADY_ACTIVE
             assert len(server.triggers[7]) == 1
-
-
-class TestAmbiguous:
-    @pytest.mark.parametrize(
-        ("fault", "cause", "started"),
-        [
-            (Fault.lose_answer(after_acting=False, operation="trigger"), TransportError, 0),
-            (Fault.lose_answer(after_acting=True, operation="trigger"), TransportError, 1),
-            (Fault.truncate(operation="trigger"), TransportError, 1),
-            (Fault.garbage(operation="trigger"), DecodeError, 1),
-            (Fault.garbage("<html>", content_type="text/html", operation="trigger"), DecodeError, 1),
-            (Fault.garbage('{"status":"ok"}', operation="trigger"), DecodeError, 1),
-            (Fault.garbage('[{"id":5}]', operation="trigger"), DecodeError, 1),
-            (Fault.garbage('{"id":null}', operation="trigger"), DecodeError, 1),
-            (Fault.garbage("true", operation="trigger"), DecodeError, 1),
-            (Fault.garbage(b"\xff\xfe", operation="trigger"), DecodeError, 1),
-            (Fault.answer(408, operation="trigger"), APIError, 0),
-            (Fault.answer(500, operation="trigger", after_acting=True), ServerError, 1),
-            (Fault.answer(501, operation="trigger"), ServerError, 0),
-            (Fault.answer(502, operation="trigger"), ServerError, 0),
-            (Fault.answer(503, operation="trigger"), ServerError, 0),
-            (Fault.answer(503, retry_after="soon", operation="trigger"), ServerError, 0),
-            (Fault.answer(503, retry_after=-5, operation="trigger"), ServerError, 0),
-            (Fault.answer(504, retry_after=0, operation="trigger"), ServerError, 0),
-        ],
-        ids=str,
-    )
-    async def test_it_is_not_sent_again(
-        self, fault: Fault, cause: type[BackupifyError], started: int
-    ) -> None:
-        before = datetime.now(UTC)
-        error, sent, really = await trigger(fault)
-        assert isinstance(error, AmbiguousTrigger)
-        assert (type(error.cause), error.instance_id) == (cause, 7)
-        assert before <= error.sent_at <= datetime.now(UTC)
-        assert (sent, really) == (1, started)
-
-    @pytest.mark.parametrize(
-        ("timeouts", "which"),
-        [(Timeouts(read=0.05), "read"), (Timeouts(attempt=0.05), "attempt"), (Timeouts(total=0.05), "total")],
-    )
-    async def test_a_time_out_while_it_is_read(self, timeouts: Timeouts, which: str) -> None:
-        hanging = Fault.hang(after_acting=True, operation="trigger")
-        async with SimulatedBackupify(faults=[hanging]) as server:
-            async with client_of(server) as client:
-                await client.fetch_token()
-            async with client_of(server, timeouts=timeouts) as client:
-                with pytest.raises(AmbiguousTrigger) as raised:
-                    await client.backups.trigger(7)
-            assert isinstance(raised.value.cause, RequestTimeout)
-            assert f"{which}=0.05 s" in str(raised.value)
-            assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
-
-    async def test_a_client_that_is_closed_meanwhile(self) -> None:
-        async with SimulatedBackupify(faults=[Fault.hang(operation="trigger")]) as server:
-            client = await client_of(server).open()
-            call = asyncio.create_task(client.backups.trigger(7))
-            await server.wait_for_requests(2)
-            await client.close()
-            with pytest.raises(AmbiguousTrigger, match="closed"):
-                await call
-
-    async def test_a_body_over_the_cap(self) -> None:
-        async with SimulatedBackupify() as server, client_of(server, max_body_bytes=200) as client:
-            server.inject(Fault.garbage(b"[" * 201, operation="trigger"))
-            with pytest.raises(AmbiguousTrigger, match="max_body_bytes=200"):
-                await client.backups.trigger(7)
-            assert len(asked(server, "trigger")) == 1
-
-    async def test_its_cause_is_also_pythons(self) -> None:
-        error, *_ = await trigger(Fault.answer(500, operation="trigger"))
-        assert isinstance(error, AmbiguousTrigger)
-        assert error.__cause__ is error.cause
 
 
 class TestSentAgain:
