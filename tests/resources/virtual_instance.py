@@ -93,8 +93,12 @@ class VirtualInstance:
 
     @property
     def started(self) -> Counter[int]:
-        """How many POSTs with each number started a backup; a second start of one POST is a proxy's."""
-        self._catch_up(running_time())
+        """How many backups each POST started, by its number."""
+        return self.started_until(running_time())
+
+    def started_until(self, now: float) -> Counter[int]:
+        """How many backups each POST has started by then."""
+        self._catch_up(now)
         return Counter({one.by for one in self.backups if one.by is not None})
 
     @property
