@@ -21,3 +21,10 @@ def test_the_distance_from_an_untold_limit_is_measured_and_drawn(tmp_path: Path)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"\| token bucket 83/s burst 17 +\| +\d+\.\d ", done.stdout)
     assert ET.parse(picture).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_triggers_are_exact_though_the_server_fails_at_every_turn() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.triggers", "--seeds", "1", "--count", "150"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"\|    1 \| +0 \| +0 \| +0 \| +0 \| +1\d\d \| +\d+ \| +0 \| +0 \|", done.stdout)

@@ -13,6 +13,7 @@ from backupify_async import (
     ClientCredentials,
     ConfigurationError,
     RateLimit,
+    Reconciliation,
     RetryPolicy,
     Settings,
     StaticToken,
@@ -49,6 +50,11 @@ class TestNumbers:
                 for value in [0, *NO_NUMBER]
             ),
             *(
+                (Reconciliation, name, value)
+                for name in ("settling", "clock_tolerance", "patience")
+                for value in [None, *NO_NUMBER]
+            ),
+            *(
                 (settings, name, value)
                 for name in ("max_concurrency", "max_body_bytes")
                 for value in NO_COUNT
@@ -73,6 +79,7 @@ class TestNumbers:
             ),
             (Timeouts, {"connect": None, "read": None, "attempt": None, "total": None}),
             (Timeouts, {"connect": 0.1, "read": 1, "attempt": 1e9, "total": 0.5}),
+            (Reconciliation, {"settling": 0, "clock_tolerance": 0, "patience": 0}),
             (settings, {"max_concurrency": 1, "max_body_bytes": 1}),
         ],
     )
@@ -88,6 +95,7 @@ class TestNumbers:
         assert RateLimit() == RateLimit(None, 10, adaptive=True)
         assert RetryPolicy() == RetryPolicy(4, 0.5, 8.0, 120.0, 900.0, 500)
         assert Timeouts() == Timeouts(10, 30, 60, None)
+        assert settings().reconciliation == Reconciliation() == Reconciliation(30, 300, 120)
         assert (settings().max_concurrency, settings().max_body_bytes) == (64, 64 * 2**20)
 
     @pytest.mark.parametrize("value", [RateLimit(adaptive=False), RetryPolicy(), Timeouts(), settings()])

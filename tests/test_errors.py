@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 import backupify_async
-from backupify_async import errors
+from backupify_async import Backup, errors
 from backupify_async.errors import (
     AmbiguousTrigger,
     APIError,
@@ -69,6 +69,14 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
         AmbiguousTrigger(42, SENT_AT, RequestTimeout("slow")),
         (),
         "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow",
+    ),
+    (
+        AmbiguousTrigger(42, SENT_AT, RequestTimeout("slow"), "the list is empty", (Backup(7), Backup("x"))),
+        (),
+        (
+            "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow; "
+            "not found out: the list is empty (seen: backup 7, backup x)"
+        ),
     ),
     (DuplicateInstance("a/b"), (), "instance a/b came before in this sweep: no second backup was triggered"),
     (

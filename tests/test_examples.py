@@ -65,20 +65,20 @@ def test_poll_fleet_exits_0_where_all_are_fresh(backupify: SimulatedBackupify) -
 @pytest.mark.backupify(
     instances=3, backups=0, faults=[Fault.lose_answer(operation="trigger", instance=3, after_acting=True)]
 )
-def test_trigger_fleet_starts_one_backup_each_and_reports_a_lost_answer(
+def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_answer_was_lost(
     backupify: SimulatedBackupify, tmp_path: Path
 ) -> None:
     backupify.start_backup(2)
     ids = tmp_path / "ids.txt"
     ids.write_text("# the fleet\n1\n2\n\n3\n1\n")
     done = run(backupify, "trigger_fleet.py", str(ids))
-    assert sorted(done.stdout.splitlines())[:3] == [
+    assert sorted(done.stdout.splitlines()) == [
         "instance 1: stands in the file twice, triggered once",
         "instance 1: started",
         "instance 2: a backup was running already",
+        "instance 3: started",
     ]
-    assert "instance 3: LOOK AT IT before you trigger again" in done.stdout
-    assert (done.returncode, [len(backupify.triggers[instance]) for instance in (1, 2, 3)]) == (1, [1, 0, 1])
+    assert (done.returncode, [len(backupify.triggers[instance]) for instance in (1, 2, 3)]) == (0, [1, 0, 1])
 
 
 @pytest.mark.backupify(instances=2, backups=0)

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from backupify_async import Backup, BackupifyError, DecodeError, Page, StaticToken, UnsafeLink
+from backupify_async import (
+    Backup,
+    BackupifyError,
+    DecodeError,
+    Page,
+    PaginationError,
+    StaticToken,
+    UnsafeLink,
+)
 from backupify_async.testing import SimulatedBackupify
 from tests.resources.clients import TOKEN, Script, asked, client_of
 from tests.resources.pages import Pages, backups, numbers, three_pages
@@ -273,3 +281,35 @@ class TestErrors:
 def test_a_page_is_a_value() -> None:
     page = Page([Backup(1)], 1, None, {})
     assert page == Page([Backup(1)], 1, None, {})
+
+
+class TestBackwards:
+    @staticmethod
+    async def ids(pages: Pages) -> list[list[int | str]]:
+        return [numbers(page.items) async for page in pages.paginator().pages_backwards()]
+
+    @pytest.mark.backupify(instances=1, backups=45)
+    async def test_pages_come_from_the_last_one_on(self, backupify: SimulatedBackupify) -> None:
+        async with client_of(backupify) as client:
+            pages = [page async for page in client.backups.list(1).pages_backwards()]
+            every = await client.backups.list(1).collect()
+        assert [len(page.items) for page in pages] == [5, 20, 20]
+        assert [one for page in reversed(pages) for one in page.items] == every
+
+    async def test_one_page_is_all(self) -> None:
+        assert await self.ids(Pages({"/list": (backups(1, 2), None)})) == [[1, 2]]
+
+    async def test_a_list_that_grew_is_read_from_its_new_end(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1), "</list?page=2>; rel=last"),
+                "/list?page=2": (backups(2), "</list>; rel=prev, </list?page=3>; rel=next"),
+                "/list?page=3": (backups(3), "</list?page=2>; rel=prev"),
+            }
+        )
+        assert await self.ids(pages) == [[3], [2], [1]]
+
+    async def test_an_end_that_names_nothing_before_it_is_an_error(self) -> None:
+        pages = Pages({"/list": (backups(1), "</list?page=2>; rel=last"), "/list?page=2": (backups(9), None)})
+        with pytest.raises(PaginationError, match="names no page before it"):
+            await self.ids(pages)

@@ -30,8 +30,8 @@ _FAULTS = (
 _TEXT = (
     f"It has {_INSTANCES} instances and allows {_SERVER_RATE} calls a second, which it tells nobody: it "
     "answers 429 to what is too much, and the client finds the limit by itself. Now and then it answers 503 "
-    f"or loses an answer, also that to the trigger of instance {_LOST}, whose backup the client then looks for "
-    f"and adopts. Instance {_FORBIDDEN} is forbidden."
+    f"or loses an answer, also that to the trigger of instance {_LOST}, whose backup the client then "
+    f"looks for and adopts. Instance {_FORBIDDEN} is forbidden."
 )
 
 

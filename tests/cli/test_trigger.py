@@ -42,13 +42,22 @@ class TestTrigger:
         assert "trigger: 2 succeeded (2 started), 0 failed, 1 duplicate; " in result.err
 
     @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, operation="trigger", instance=2)])
-    def test_a_lost_answer_is_named_and_not_asked_for_again(
-        self, server: SimulatedBackupify, run: Run
-    ) -> None:
-        result = run("trigger", "2")
+    def test_a_lost_answer_is_looked_for_and_found(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("trigger", "2", "-o", "jsonl")
+        assert (result.code, json.loads(result.out)["state"], started(server)) == (0, "adopted", {2: 1})
+
+    @pytest.mark.backupify(
+        faults=[
+            Fault.lose_answer(after_acting=True, operation="trigger"),
+            Fault.answer(403, operation="get_active"),
+        ]
+    )
+    def test_one_that_no_look_finds_in_time_is_named(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("trigger", "2", "--timeout", "0.3")
         assert (result.code, started(server)) == (1, {2: 1})
         assert "instance 2: the backup triggered at " in result.err
         assert "may or may not have started" in result.err
+        assert "not found out: the call took longer than --timeout 0.3 s" in result.err
 
 
 class TestNobodyToAsk:

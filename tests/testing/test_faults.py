@@ -1,6 +1,8 @@
 """Faults: which requests they meet, and what the client sees."""
 
 import asyncio
+import contextlib
+import math
 import random
 import re
 from typing import Any
@@ -221,6 +223,73 @@ class TestHang:
                 waiting.cancel()
             await asyncio.wait(asyncio.all_tasks() - before)
             assert waiting.cancelled()
+
+
+class TestLate:
+    """A server that acts after its client has heard nothing, or a proxy's word."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Fault.lose_answer(after_acting=True, late=5, operation="trigger"),
+            Fault.answer(504, after_acting=True, late=5, operation="trigger"),
+        ],
+    )
+    async def test_it_acts_that_much_later_by_its_clock(self, fault: Fault) -> None:
+        clock = ManualClock()
+        async with SimulatedBackupify(faults=[fault], clock=clock) as server, calling(server) as call:
+            with contextlib.suppress(aiohttp.ClientConnectionError):
+                assert (await call.post(_BACKUPS)).status == 504
+            clock.advance(4.9)
+            assert (server.triggers[7], (await call.get(_ACTIVE)).status) == ([], 404)
+            asked_at = clock() - 4.9
+            clock.advance(10)
+            assert (await call.get(_ACTIVE)).status == 200
+            assert [one.started_at for one in server.triggers[7]] == [pytest.approx(asked_at + 5)]
+
+    async def test_its_log_has_caught_up_though_nobody_asked_it_since(self) -> None:
+        clock = ManualClock()
+        fault = Fault.hang(after_acting=True, late=5, operation="trigger")
+        async with SimulatedBackupify(faults=[fault], clock=clock) as server, calling(server) as call:
+            waiting = asyncio.create_task(call.post(_BACKUPS))
+            await server.wait_for_requests(1)
+            waiting.cancel()
+            clock.advance(5)
+            assert len(server.triggers[7]) == 1
+
+    def test_who_never_acts_is_not_late(self) -> None:
+        with pytest.raises(ValueError, match="after_acting=True"):
+            Fault.hang(late=1)
+
+
+class TestRepeated:
+    async def test_the_second_answer_comes_of_a_request_that_a_proxy_repeats(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.repeat()]) as server, calling(server) as call:
+            assert (await call.post(_BACKUPS)).status == 409
+            assert len(server.triggers[7]) == 1
+
+
+class TestContradictions:
+    async def test_a_list_may_lag_behind_what_is_active(self) -> None:
+        clock = ManualClock()
+        async with SimulatedBackupify(list_lag=5, backups=1, clock=clock) as server, calling(server) as call:
+            started = (await call.post(_BACKUPS)).json["id"]
+            assert (await call.get(_ACTIVE)).json["id"] == started
+            assert len((await call.get(_BACKUPS)).json) == 1
+            clock.advance(5)
+            assert len((await call.get(_BACKUPS)).json) == 2
+
+    async def test_a_date_may_be_another_than_the_clocks(self) -> None:
+        clock = ManualClock()
+        settings: Any = {"date_header": True, "date_offset": -600, "clock": clock}
+        async with SimulatedBackupify(**settings) as server, calling(server) as call:
+            received = await call.post(_BACKUPS)
+            assert received.headers["Date"] == "Wed, 31 Dec 2025 23:50:00 GMT"
+            assert received.json["created_at"] == "2026-01-01T00:00:00.000Z"
+
+    def test_a_date_that_is_never_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="date_offset"):
+            SimulatedBackupify(date_offset=math.inf)
 
 
 class TestSpoiltAnswers:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, assert_type
 
 from backupify_async import (
+    AmbiguousTrigger,
     Backup,
     BackupifyClient,
     BackupInstance,
@@ -14,6 +15,7 @@ from backupify_async import (
     Page,
     Paginator,
     RateLimited,
+    Reconciliation,
     Results,
     StaticToken,
     Statistics,
@@ -48,6 +50,8 @@ async def one_instance(client: BackupifyClient) -> None:
     assert_type(await client.backups.get_active(42), Backup | None)
     assert_type(await client.backups.latest(42), Backup | None)
     assert_type(await client.backups.trigger(42), TriggerResult)
+    assert_type(await client.backups.trigger(42, baseline=await client.backups.latest(42)), TriggerResult)
+    assert_type(await client.backups.trigger(42, baseline="1007"), TriggerResult)
     assert_type(client.instances.list(backup_definition_id=1), Paginator[BackupInstance])
     assert_type(await client.instances.get(42), BackupInstance)
     assert_type(client.customers.instances(7), Paginator[BackupInstance])
@@ -59,6 +63,8 @@ async def many_instances(client: BackupifyClient) -> None:
     assert_type(fleet.list(limit=5), FanOut[int | str, list[Backup]])
     assert_type(await client.fleet([1, 2]).get_active(), Results[int | str, Backup | None])
     assert_type((await client.fleet([1, 2]).latest()).values, dict[int | str, Backup | None])
+    newest = (await client.fleet([1, 2]).latest()).values
+    assert_type(await client.fleet([1, 2]).trigger(baseline=newest), Results[int | str, TriggerResult])
     async with fleet.trigger(ordered=True, max_failures=3) as outcomes:
         async for outcome in outcomes:
             assert_type(outcome, Outcome[int | str, TriggerResult])
@@ -70,15 +76,19 @@ async def any_function() -> None:
     assert_type(await fan_out(length, ["a", "bb"]), Results[str, int])
 
 
-def values(backup: Backup, result: TriggerResult, error: RateLimited) -> None:
+def values(backup: Backup, result: TriggerResult, error: RateLimited, unknown: AmbiguousTrigger) -> None:
     assert_type(backup.id, int | str)
     assert_type(backup.created_at, datetime | None)
     assert_type(backup.extra, Mapping[str, Any])
     assert_type(result.kind, TriggerKind)
     assert_type(error.retry_after, float | None)
+    assert_type(unknown.reason, str)
+    assert_type(unknown.seen, tuple[Backup, ...])
 
 
 def clients() -> None:
+    settled = Reconciliation(settling=5)
+    assert_type(BackupifyClient(StaticToken("token"), reconciliation=settled), BackupifyClient)
     assert_type(BackupifyClient(ClientCredentials("id", "secret"), max_concurrency=8), BackupifyClient)
     assert_type(BackupifyClient(StaticToken("token"), base_url="https://api.example.com"), BackupifyClient)
     assert_type(BackupifyClient(Vault()), BackupifyClient)
