@@ -113,7 +113,7 @@ class Triggering:
             return await self._result(backup_instance_id, call, sent)
         total = self._session.settings.timeouts.total
         end = None if total is None else began + total
-        told = await _Walk(self._session, backup_instance_id, sending, sent).run_until(end)
+        told = await _Walk(self._session, backup_instance_id, sending).run_until(sent, end)
         return told if isinstance(told, TriggerResult) else await self._result(backup_instance_id, call, told)
 
     async def _result(self, backup_instance_id: int | str, call: Call, answer: _Answer) -> TriggerResult:
@@ -186,26 +186,29 @@ class _Sending:
 class _Walk:
     """Finds out what became of a trigger, and sends it again where it surely did nothing."""
 
-    def __init__(
-        self, session: Session, backup_instance_id: int | str, sending: _Sending, lost: _Lost
-    ) -> None:
+    def __init__(self, session: Session, backup_instance_id: int | str, sending: _Sending) -> None:
         self._session = session
         self._settings = session.settings.reconciliation
         self._id = backup_instance_id
         self._sending = sending
-        self._lost: _Lost | None = lost
+        self._lost: _Lost | None = None
         self._looks: list[Look | FailedLook] = []
 
-    async def run_until(self, end: float | None) -> _Answer | TriggerResult:
-        """Go on until it is settled, until `end` by the loop's clock, or until the client is closed.
+    async def run_until(self, lost: _Lost, end: float | None) -> _Answer | TriggerResult:
+        """Go on from a lost answer until it is settled, until `end`, or until the client is closed.
+
+        Args:
+            lost: The sending without a clear answer.
+            end: By the loop's clock, in seconds; None for no end.
 
         Raises:
             AmbiguousTrigger: It could not be found out, or not in time.
             BackupifyError: No backup was started.
         """
+        self._lost = lost
         left = None if end is None else max(0.0, end - asyncio.get_running_loop().time())
         try:
-            return await self._session.scopes.run(left, self._run())
+            return await self._session.scopes.run(left, self._run(lost))
         except TimeoutError:
             why, call = self._session.why_cut_short(self._sending.call), self._sending.call
         if self._lost is not None:
@@ -214,24 +217,23 @@ class _Walk:
             raise AmbiguousTrigger(self._id, call.sent_at, why) from why
         raise why
 
-    async def _run(self) -> _Answer | TriggerResult:
-        while self._lost is not None:
-            verdict = await self._find_out(self._lost.fate)
+    async def _run(self, lost: _Lost) -> _Answer | TriggerResult:
+        while True:
+            verdict = await self._find_out(lost.fate)
             match verdict:
                 case Adopt(backup):
                     return TriggerResult(TriggerKind.ADOPTED, backup)
                 case AlreadyActive(backup):
                     return TriggerResult(TriggerKind.ALREADY_ACTIVE, backup)
                 case Undecided(reason):
-                    raise self._ambiguous(self._lost, reason)
+                    raise self._ambiguous(lost, reason)
                 case SendAgain():
-                    told = await self._send_again(self._lost)
+                    told = await self._send_again(lost)
                     if isinstance(told, _Answer):
                         return told
-                    self._lost = told
+                    self._lost = lost = told
                 case _:
                     assert_never(verdict)
-        raise AssertionError("a walk ends with an answer, a backup or an error")
 
     async def _find_out(self, fate: Fate) -> Adopt | AlreadyActive | SendAgain | Undecided:
         loop = asyncio.get_running_loop()
@@ -267,8 +269,8 @@ class _Walk:
         return await self._sending.send()
 
     def _ambiguous(self, lost: _Lost, reason: str) -> AmbiguousTrigger:
-        seen = candidates(lost.fate, self._looks, self._settings)
-        error = AmbiguousTrigger(self._id, lost.sent_at, lost.cause, reason, tuple(seen))
+        seen = tuple(candidates(lost.fate, self._looks, self._settings))
+        error = AmbiguousTrigger(self._id, lost.sent_at, lost.cause, reason, seen)
         error.__cause__ = lost.cause
         return error
 
