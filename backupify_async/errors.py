@@ -21,6 +21,7 @@
     │   └── UnsafeLink              a Link leads to another origin
     ├── AmbiguousTrigger            a backup may or may not have been started
     ├── DuplicateInstance           an instance came twice in one sweep of triggers
+    ├── JournalError                the journal of a sweep cannot be used, or no longer be written
     └── FanOutAborted               a fan-out stopped before its keys ended
 
 Every error survives `pickle` and `copy`, and none holds a token or a secret.
@@ -232,6 +233,13 @@ class DuplicateInstance(BackupifyError):
 
     def __str__(self) -> str:
         return f"instance {self.instance_id} came before in this sweep: no second backup was triggered"
+
+
+class JournalError(BackupifyError):
+    """The journal of a sweep cannot be used, or no longer be written; the message says what to do.
+
+    A trigger that could not be written down was not sent.
+    """
 
 
 @attrs.define(slots=False, eq=False)

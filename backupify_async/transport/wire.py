@@ -89,6 +89,23 @@ def to_plain(model: object) -> dict[str, Any]:
     return plain
 
 
+def to_json(model: Backup | BackupInstance) -> bytes:
+    """A model as JSON, such as the server could have sent; `from_json` reads the same model back."""
+    plain = to_plain(model)
+    extra = plain.pop("extra")
+    # What a field could not be read from stands in `extra` under the field's own name.
+    return orjson.dumps({name: value for name, value in plain.items() if value is not None} | extra)
+
+
+def from_json(body: bytes, model: type[ModelT]) -> ModelT:
+    """The model that `to_json` made JSON of.
+
+    Raises:
+        ValueError: It is no such JSON.
+    """
+    return _thing(orjson.loads(body), model)
+
+
 def _parse(response: Response) -> Any:
     try:
         return orjson.loads(response.body)

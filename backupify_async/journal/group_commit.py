@@ -1,0 +1,108 @@
+"""Lines on their way to the disk: all that wait share one commit.
+
+A commit takes a disk milliseconds, however many lines are in it. While one is under way, what comes next
+gathers, and leaves with the next: one commit for a line that comes alone, one for many that come at once.
+What nobody waits for stays for a moment, to leave with something that is waited for.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from backupify_async.errors import JournalError
+from backupify_async.journal.lines import Line
+
+_LINGER = 0.1  # seconds that a line may wait for company: what a crash then costs is a look at the instance
+
+
+class GroupCommit:
+    """Writes lines, many at a time.
+
+    After a commit that failed, nothing more is written until `close`, which tries once more.
+
+    Args:
+        write: Writes lines, and returns when they are on disk.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Line]], Awaitable[None]]) -> None:
+        self._write = write
+        self._pending: dict[int, Line] = {}
+        self._waiting: list[asyncio.Future[None]] = []
+        self._wanted = asyncio.Event()
+        self._linger: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._problem: str | None = None
+        self._writer = asyncio.create_task(self._write_all(), name="backupify_async journal")
+
+    def put(self, line: Line) -> None:
+        """Write a line soon, in the place of an earlier one of its number."""
+        self._pending[line.number] = line
+        if self._linger is None:
+            self._linger = asyncio.get_running_loop().call_later(_LINGER, self._wanted.set)
+
+    async def commit(self, line: Line) -> None:
+        """Write a line now, and wait until it is on disk.
+
+        Raises:
+            JournalError: It is not.
+        """
+        self._pending[line.number] = line
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Wait until all lines so far are on disk.
+
+        Raises:
+            JournalError: They are not.
+        """
+        if self._problem is not None:
+            raise JournalError(self._problem)
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._wanted.set()
+        await done
+
+    async def close(self) -> None:
+        """Write what is left.
+
+        Raises:
+            JournalError: It cannot be written; the message says how much that is.
+        """
+        self._closing = True
+        self._wanted.set()
+        await self._writer
+        if self._linger is not None:
+            self._linger.cancel()
+        self._problem = None
+        await self._write_pending()
+        if self._problem is not None:
+            lost = len(self._pending)
+            raise JournalError(f"{self._problem}; not written: what became of {lost:,} of its instances")
+
+    async def _write_all(self) -> None:
+        while self._problem is None and not self._closing:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if self._linger is not None:
+                self._linger.cancel()
+                self._linger = None
+            await self._write_pending()
+
+    async def _write_pending(self) -> None:
+        lines, self._pending = self._pending, {}
+        waiting, self._waiting = self._waiting, []
+        try:
+            if lines:
+                await self._write(list(lines.values()))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody must wait for ever
+            self._problem = (
+                str(error) if isinstance(error, JournalError) else f"the journal failed: {error!r}"
+            )
+            self._pending = lines | self._pending  # what came meanwhile is newer
+            waiting += self._waiting
+        for done in waiting:
+            if done.done():
+                continue  # whoever waited was cancelled
+            if self._problem is None:
+                done.set_result(None)
+            else:
+                done.set_exception(JournalError(self._problem))

@@ -1,0 +1,253 @@
+"""`Journal`: what a sweep of triggers has done, in a file that outlives the process."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from backupify_async.errors import ConfigurationError, JournalError
+from backupify_async.journal.group_commit import GroupCommit
+from backupify_async.journal.lines import Account, Line, LineState, Sweep
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+    from backupify_async.journal.storage import Storage
+
+
+class Journal:
+    """The journal of one sweep of triggers: `async with Journal("sweep.sqlite") as journal`.
+
+    Given to `fleet.trigger(journal=journal)`, it notes each id as it is read, each trigger before it leaves
+    and what became of it. After a crash at any instant, the same two lines go on: what is done is answered
+    from the journal, what may have left is looked at, and the rest is triggered.
+
+    A new sweep needs a new file. Two files stand beside it while it is open (`-wal`, `-shm`), and a third
+    (`.lock`) stays. It must be on a local disk.
+
+    Args:
+        path: The file; it is made where it is missing.
+        sweep: What the sweep goes over, in your own words; the journal of another one is then refused.
+
+    Raises:
+        ConfigurationError: The extra `journal` is not installed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, sweep: str = "") -> None:
+        require_extra()
+        self._path = Path(path).absolute()
+        self._sweep = sweep
+        self._lock: FileLock | None = None
+        self._storage: Storage | None = None
+        self._group_commit: GroupCommit | None = None
+        self._last_number = 0
+        self._opening = self._serves = False
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    async def open(self) -> Self:
+        """Open the file in the running loop, or make it, and lock it against other processes.
+
+        Raises:
+            JournalError: It cannot be used: another process uses it, it is read-only, the disk is full, or it
+                is no journal, or that of another sweep or version. The message says what to do.
+            ConfigurationError: It is open already.
+        """
+        if self._opening or self._storage is not None:
+            raise ConfigurationError(f"the journal {self._path} is open already")
+        self._opening = True
+        try:
+            await _to_its_end(self._open())
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        finally:
+            self._opening = False
+        return self
+
+    async def close(self) -> None:
+        """Write what is left, and let go of the file. Closing it again does nothing.
+
+        Raises:
+            JournalError: What is left cannot be written; the next run looks at these instances.
+        """
+        await _to_its_end(self._close())
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def counts(self) -> dict[LineState, int]:
+        """How many instances there are of each state, as far as that is written."""
+        return await self._opened().counts()
+
+    async def begin(self, account: Account) -> Sweep:
+        """Begin to serve a sweep; returns what is known of it.
+
+        Raises:
+            JournalError: It is the journal of another account, or serves a sweep already.
+            ConfigurationError: It is not open.
+        """
+        storage = self._opened()
+        if self._serves:
+            raise JournalError(f"{self._path} serves one sweep at a time: close it, and open it for the next")
+        self._serves = True
+        sweep = await storage.sweep()
+        if sweep.account is None:
+            await storage.claim(account)
+        elif sweep.account != account:
+            raise JournalError(
+                f"{self._path} is the journal of another account ({sweep.account}, and not {account}): "
+                "use its credentials, or begin a new sweep with a new file"
+            )
+        return sweep
+
+    def lines(self) -> AsyncIterator[Line]:
+        """The lines that were written, in the order of reading."""
+        return self._opened().lines()
+
+    def add(self, instance_id: int | str) -> Line:
+        """The line of an id that was just read."""
+        self._last_number += 1
+        line = Line(self._last_number, instance_id)
+        self.put(line)
+        return line
+
+    def put(self, line: Line) -> None:
+        """Write a line soon."""
+        self._writing().put(line)
+
+    async def commit(self, line: Line) -> None:
+        """Write a line now, and wait until it is on disk.
+
+        Raises:
+            JournalError: It is not.
+        """
+        await self._writing().commit(line)
+
+    async def mark_end(self) -> None:
+        """Note that all ids of the source were read: they are written, and it need not be read again.
+
+        Raises:
+            JournalError: That cannot be written.
+        """
+        await self._writing().flush()
+        await self._opened().mark_end()
+
+    async def _open(self) -> None:
+        from backupify_async.journal.storage import Storage  # noqa: PLC0415 - needs the extra
+
+        try:
+            await asyncio.to_thread(self._take_lock)
+            self._storage = await Storage.open(self._path, self._sweep)
+            self._last_number = await self._storage.last_number()
+        except BaseException:
+            await self._close()
+            raise
+        self._group_commit = GroupCommit(self._storage.write)
+
+    async def _close(self) -> None:
+        group_commit, self._group_commit = self._group_commit, None
+        storage, self._storage = self._storage, None
+        lock, self._lock = self._lock, None
+        self._serves = False
+        async with contextlib.AsyncExitStack() as ends:  # from the last to the first, whatever one raises
+            if lock is not None:
+                ends.push_async_callback(asyncio.to_thread, lock.release)
+            if storage is not None:
+                ends.push_async_callback(storage.close)
+            if group_commit is not None:
+                ends.push_async_callback(group_commit.close)
+
+    def _take_lock(self) -> None:
+        """Lock it, under its own name: a link to it leads to the same lock."""
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - needs the extra
+
+        path = self._path.resolve()
+        if path.is_dir() or not path.parent.is_dir():
+            problem = "is a directory" if path.is_dir() else "cannot be made: its directory does not exist"
+            raise JournalError(f"{self._path} {problem}: name a file")
+        lock = FileLock(f"{path}.lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise JournalError(
+                f"{self._path} is in use: another process sweeps with it; wait for its end, or look at it "
+                "with `backupify journal show`"
+            ) from None
+        except OSError as error:
+            raise JournalError(
+                f"{self._path} cannot be locked ({error.strerror}): this user must be allowed to write its "
+                "directory"
+            ) from None
+        self._lock = lock
+
+    def _opened(self) -> "Storage":
+        if self._storage is None:
+            raise ConfigurationError(
+                f"the journal {self._path} is not open: use `async with`, or await open()"
+            )
+        return self._storage
+
+    def _writing(self) -> GroupCommit:
+        self._opened()
+        assert self._group_commit is not None  # noqa: S101 - both are there, or neither
+        return self._group_commit
+
+
+def require_extra() -> None:
+    """Refuse to go on where the extra `journal` is not installed.
+
+    Raises:
+        ConfigurationError: It is not; the message says how to install it.
+    """
+    try:
+        import aiosqlite  # noqa: F401, PLC0415
+        import filelock  # noqa: F401, PLC0415
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f"a journal needs {missing.name}, which is not installed: pip install 'backupify-async[journal]'"
+        ) from None
+
+
+@contextlib.asynccontextmanager
+async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
+    """Look at a journal, also at one that is in use.
+
+    Raises:
+        ConfigurationError: The extra `journal` is not installed.
+        JournalError: It cannot be read, or is none.
+    """
+    require_extra()
+    from backupify_async.journal.storage import Storage  # noqa: PLC0415 - needs the extra
+
+    storage = await Storage.look(Path(path).absolute())  # noqa: ASYNC240 - it asks for nothing but the cwd
+    try:
+        yield storage
+    finally:
+        await storage.close()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await what takes no longer than a disk does, to its end; a cancellation is raised behind it."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # it was seen, and the cancellation stands above it
+        raise cancelled
+    task.result()

@@ -1,0 +1,194 @@
+"""The lines of a journal: what is known of each instance of a sweep. Plain values, no I/O.
+
+Theory of operation. A line moves on as its instance does:
+
+    READ -> INTENDED -> STARTED | ALREADY_ACTIVE | ADOPTED     done: never sent again
+                     -> FAILED                                 surely not started: triggered again
+                     -> AMBIGUOUS                              unknown: reconciled again
+
+INTENDED is on disk before the request leaves, and all else may be written later. So whatever a crash takes
+away, an instance without INTENDED was not triggered, and one with it is looked at before it is sent again.
+"""
+
+from datetime import UTC, datetime
+from enum import Enum
+
+import attrs
+import orjson
+
+from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.transport.wire import from_json, to_json
+
+Row = tuple[int, str, bool, str, str | None, str | None, str | None, str | None, str]
+
+
+class LineState(Enum):
+    """How far an instance is."""
+
+    READ = "read"
+    INTENDED = "intended"
+    STARTED = "started"
+    ALREADY_ACTIVE = "already_active"
+    ADOPTED = "adopted"
+    FAILED = "failed"
+    AMBIGUOUS = "ambiguous"
+
+
+_KINDS = {LineState(kind.value): kind for kind in TriggerKind}
+
+
+@attrs.frozen
+class Account:
+    """Whose sweep it is; an id means another instance under another account. No secret is part of it.
+
+    Attributes:
+        base_url: Where the API is.
+        client_id: The client id; None where the credentials are a token, which names nobody.
+    """
+
+    base_url: str
+    client_id: str | None
+
+    def __str__(self) -> str:
+        return f"{'a token' if self.client_id is None else f'client {self.client_id}'} at {self.base_url}"
+
+
+@attrs.frozen
+class Sweep:
+    """What a journal knows of its sweep as a whole.
+
+    Attributes:
+        name: What it goes over, in the words of whoever began it; "" where nothing was said.
+        begun_at: When the journal was made, UTC.
+        account: Whose it is; None until its first trigger.
+        read_to_end: Whether all ids of its source are in the journal.
+    """
+
+    name: str
+    begun_at: datetime
+    account: Account | None = None
+    read_to_end: bool = False
+
+
+@attrs.frozen
+class Line:
+    """What is known of one instance.
+
+    Attributes:
+        number: Its place in the order of reading, from 1 up.
+        instance_id: The id, as it came.
+        state: How far it is.
+        first_sent_at: When the earliest request left, or was about to, whose fate was open then; UTC.
+        last_sent_at: When the latest left, likewise.
+        baseline: The highest backup id before the sending, as JSON; None where it was not told.
+        backup: The backup that now runs, where the state is one of a success and the server said.
+        problem: What went wrong, in words, where the state is FAILED or AMBIGUOUS.
+    """
+
+    number: int
+    instance_id: int | str
+    state: LineState = LineState.READ
+    first_sent_at: datetime | None = None
+    last_sent_at: datetime | None = None
+    baseline: str | None = None
+    backup: Backup | None = None
+    problem: str = ""
+
+    @property
+    def result(self) -> TriggerResult | None:
+        """What became of its trigger; None where that is open, or it was not started."""
+        kind = _KINDS.get(self.state)
+        return None if kind is None else TriggerResult(kind, self.backup)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether a request may have left that nobody knows the fate of."""
+        return self.state in (LineState.INTENDED, LineState.AMBIGUOUS)
+
+
+def intended(line: Line, first_sent_at: datetime, last_sent_at: datetime, baseline: str | None) -> Line:
+    """The line of an instance whose request is about to leave."""
+    return attrs.evolve(
+        line,
+        state=LineState.INTENDED,
+        first_sent_at=first_sent_at,
+        last_sent_at=last_sent_at,
+        baseline=baseline,
+        problem="",
+    )
+
+
+def settled(line: Line, result: TriggerResult) -> Line:
+    """The line of an instance that is done."""
+    return attrs.evolve(line, state=LineState(result.kind.value), backup=result.backup, problem="")
+
+
+def failed(line: Line, problem: str) -> Line:
+    """The line of an instance that was surely not started: as if nothing had left, but with its reason."""
+    return attrs.evolve(
+        line,
+        state=LineState.FAILED,
+        first_sent_at=None,
+        last_sent_at=None,
+        baseline=None,
+        backup=None,
+        problem=problem,
+    )
+
+
+def ambiguous(line: Line, problem: str) -> Line:
+    """The line of an instance of which nobody knows whether it was started."""
+    return attrs.evolve(line, state=LineState.AMBIGUOUS, problem=problem)
+
+
+def to_row(line: Line) -> Row:
+    """A line as a row of the table."""
+    return (
+        line.number,
+        str(line.instance_id),
+        isinstance(line.instance_id, int),
+        line.state.value,
+        _as_text(line.first_sent_at),
+        _as_text(line.last_sent_at),
+        line.baseline,
+        None if line.backup is None else to_json(line.backup).decode(),
+        line.problem,
+    )
+
+
+def from_row(row: Row) -> Line:
+    """A row of the table as a line.
+
+    Raises:
+        ValueError: It is none that `to_row` makes.
+    """
+    number, text, is_number, state, first_sent_at, last_sent_at, baseline, backup, problem = row
+    return Line(
+        number,
+        int(text) if is_number else text,
+        LineState(state),
+        _as_date(first_sent_at),
+        _as_date(last_sent_at),
+        baseline,
+        None if backup is None else from_json(backup.encode(), Backup),
+        problem,
+    )
+
+
+def baseline_to_json(backup_id: int | str | None) -> str:
+    """The highest backup id before the sending, or None for none, as the journal keeps it."""
+    return orjson.dumps(backup_id).decode()
+
+
+def baseline_from_json(text: str) -> int | str | None:
+    """What `baseline_to_json` made text of."""
+    backup_id: int | str | None = orjson.loads(text)
+    return backup_id
+
+
+def _as_date(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _as_text(date: datetime | None) -> str | None:
+    return None if date is None else date.astimezone(UTC).isoformat()

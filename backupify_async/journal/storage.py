@@ -1,0 +1,237 @@
+"""The file of a journal: an SQLite database in WAL mode. Nothing else here speaks SQL, or to aiosqlite.
+
+WAL lets others look while a sweep writes. With synchronous=FULL, SQLite returns from a commit when the disk
+has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outlives a power cut too.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiosqlite
+
+from backupify_async.errors import JournalError
+from backupify_async.journal.lines import Account, Line, LineState, Sweep, from_row, to_row
+
+_APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
+_VERSION = 1
+_AT_ONCE = 1_000  # lines read at a time: some 100 kB
+
+_SCHEMA = (
+    f"PRAGMA application_id = {_APPLICATION}",
+    f"PRAGMA user_version = {_VERSION}",
+    """CREATE TABLE sweep (
+        name TEXT NOT NULL,
+        begun_at TEXT NOT NULL,
+        opened_at TEXT NOT NULL,
+        base_url TEXT,
+        client_id TEXT,
+        read_to_end INTEGER NOT NULL DEFAULT 0
+    )""",
+    """CREATE TABLE lines (
+        number INTEGER PRIMARY KEY,
+        instance_id TEXT NOT NULL UNIQUE,
+        is_number INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        first_sent_at TEXT,
+        last_sent_at TEXT,
+        baseline TEXT,
+        backup TEXT,
+        problem TEXT NOT NULL
+    )""",
+)
+
+_WRITE = "INSERT OR REPLACE INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+# By primary result code (sqlite.org/rescode.html).
+_WHAT_TO_DO = {
+    sqlite3.SQLITE_NOTADB: "is no journal but some other file: name another",
+    sqlite3.SQLITE_CORRUPT: "is damaged: look at what runs before you begin a new sweep with a new file",
+    sqlite3.SQLITE_READONLY: "cannot be written: this user must be allowed to write it and its directory",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: it must be a file in a directory that this user may use",
+    sqlite3.SQLITE_FULL: "cannot grow, for the disk is full: make room, and resume",
+    sqlite3.SQLITE_IOERR: "cannot be written or read: look at the disk, its quota and its limits, and resume",
+    sqlite3.SQLITE_BUSY: "is locked by another program: wait for its end",
+}
+
+
+class Storage:
+    """An open file. Every method raises `JournalError` where the file cannot be read or written.
+
+    Args:
+        path: Where it is.
+        connection: The connection to it.
+    """
+
+    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, sweep: str) -> "Storage":
+        """Open a journal to write, or make it; and write to it, so that a full disk shows now.
+
+        Args:
+            path: Where it is.
+            sweep: What its sweep goes over; a journal of another is refused. "" takes any.
+        """
+        with _told(path):
+            connection = await aiosqlite.connect(path)
+            try:
+                storage = cls(path, connection)
+                if not await storage._is_journal():
+                    await storage._make(sweep)
+                await storage._check_sweep(sweep)
+                await storage._set_up()
+            except BaseException:
+                await connection.close()
+                raise
+        return storage
+
+    @classmethod
+    async def look(cls, path: Path) -> "Storage":
+        """Open a journal to read, also one that is being written."""
+        with _told(path):
+            connection = await aiosqlite.connect(f"{path.as_uri()}?mode=ro", uri=True)
+            try:
+                storage = cls(path, connection)
+                is_journal = await storage._is_journal()
+            except BaseException:
+                await connection.close()
+                raise
+        if not is_journal:
+            await connection.close()
+            raise JournalError(f"{path} is empty: no sweep was begun with it")
+        return storage
+
+    async def close(self) -> None:
+        """Close the file."""
+        with _told(self._path):
+            await self._connection.close()
+
+    async def sweep(self) -> Sweep:
+        """What it knows of its sweep as a whole."""
+        rows = await self._fetch("SELECT name, begun_at, base_url, client_id, read_to_end FROM sweep")
+        with _told(self._path):
+            ((name, begun_at, base_url, client_id, read_to_end),) = rows
+            account = None if base_url is None else Account(base_url, client_id)
+            return Sweep(name, datetime.fromisoformat(begun_at), account, bool(read_to_end))
+
+    async def claim(self, account: Account) -> None:
+        """Note whose sweep it is."""
+        await self._change(
+            "UPDATE sweep SET base_url = ?, client_id = ?", account.base_url, account.client_id
+        )
+
+    async def mark_end(self) -> None:
+        """Note that all ids of the source are in it."""
+        await self._change("UPDATE sweep SET read_to_end = 1")
+
+    async def write(self, lines: Sequence[Line]) -> None:
+        """Write lines, in the place of those of the same number; they are on disk when this returns."""
+        rows = list(map(to_row, lines))
+        async with self._transaction():
+            await self._connection.executemany(_WRITE, rows)
+
+    async def last_number(self) -> int:
+        """The highest number of a line; 0 where there is none."""
+        ((number,),) = await self._fetch("SELECT coalesce(max(number), 0) FROM lines")
+        return int(number)
+
+    async def lines(self) -> AsyncIterator[Line]:
+        """The lines, in the order of reading; a bounded number of them is in memory."""
+        last = 0
+        while True:
+            rows = await self._fetch(
+                "SELECT * FROM lines WHERE number > ? ORDER BY number LIMIT ?", last, _AT_ONCE
+            )
+            with _told(self._path):
+                lines = [from_row(row) for row in rows]  # type: ignore[arg-type] # the columns of a Row
+            for line in lines:
+                yield line
+            if len(lines) < _AT_ONCE:
+                return
+            last = lines[-1].number
+
+    async def counts(self) -> dict[LineState, int]:
+        """How many lines there are of each state; states without any are left out."""
+        rows = await self._fetch("SELECT state, count(*) FROM lines GROUP BY state")
+        with _told(self._path):
+            return {LineState(state): number for state, number in rows}
+
+    async def _is_journal(self) -> bool:
+        """Whether it is a journal of ours; False where it is new, an error where it is anything else."""
+        ((application,),) = await self._fetch("PRAGMA application_id")
+        ((version,),) = await self._fetch("PRAGMA user_version")
+        ((tables,),) = await self._fetch("SELECT count(*) FROM sqlite_master")
+        if application != _APPLICATION and not tables:
+            return False
+        if application != _APPLICATION:
+            raise JournalError(f"{self._path} is a database of another program: name another file")
+        if version != _VERSION:
+            raise JournalError(
+                f"{self._path} was written by another version of this library (format {version}, "
+                f"not {_VERSION}): go on with that version, or begin a new sweep with a new file"
+            )
+        return True
+
+    async def _check_sweep(self, name: str) -> None:
+        known = (await self.sweep()).name
+        if name and name != known:
+            raise JournalError(
+                f"{self._path} is the journal of another sweep ({known or 'one without a name'}, "
+                f"and not {name}): a new sweep needs a new file"
+            )
+
+    async def _make(self, sweep: str) -> None:
+        now = datetime.now(UTC).isoformat()
+        async with self._transaction():
+            await self._connection.execute("BEGIN IMMEDIATE")  # all of it is there, or nothing
+            for statement in _SCHEMA:
+                await self._connection.execute(statement)
+            await self._connection.execute(
+                "INSERT INTO sweep (name, begun_at, opened_at) VALUES (?, ?, ?)", (sweep, now, now)
+            )
+
+    async def _set_up(self) -> None:
+        ((mode,),) = await self._fetch("PRAGMA journal_mode = WAL")
+        if mode != "wal":
+            raise JournalError(f"{self._path} is where SQLite cannot write ahead: use a local disk")
+        await self._connection.execute("PRAGMA synchronous = FULL")
+        await self._change("UPDATE sweep SET opened_at = ?", datetime.now(UTC).isoformat())
+
+    async def _change(self, sql: str, *values: object) -> None:
+        async with self._transaction():
+            await self._connection.execute(sql, values)
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        async with self._turn:
+            with _told(self._path):
+                try:
+                    yield
+                    await self._connection.commit()
+                except BaseException:
+                    await self._connection.rollback()
+                    raise
+
+    async def _fetch(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        with _told(self._path):
+            return list(await self._connection.execute_fetchall(sql, values))
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say what an error of SQLite's means, and what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        advice = _WHAT_TO_DO.get(code, "cannot be used")
+        raise JournalError(f"{path} {advice} ({error})") from None
+    except (ValueError, KeyError) as error:
+        raise JournalError(f"{path} {_WHAT_TO_DO[sqlite3.SQLITE_CORRUPT]} ({error})") from None

@@ -1,0 +1,119 @@
+"""The lines of a journal, as values."""
+
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async.journal.lines import (
+    Account,
+    Line,
+    LineState,
+    ambiguous,
+    baseline_from_json,
+    baseline_to_json,
+    failed,
+    from_row,
+    intended,
+    settled,
+    to_row,
+)
+from backupify_async.models import Backup, TriggerKind, TriggerResult
+
+WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
+LATER = datetime(2026, 11, 23, 3, 1, tzinfo=UTC)
+READ = Line(1, 42)
+INTENDED = intended(READ, WHEN, LATER, "7")
+
+texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
+ids = st.integers() | texts
+dates = st.none() | st.datetimes(timezones=st.just(UTC))
+numbers = st.integers(-(2**63), 2**63 - 1)
+values = st.recursive(
+    st.none() | st.booleans() | numbers | texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)
+)
+names = {field.name for field in attrs.fields(Backup)}
+backups = st.builds(
+    Backup,
+    id=numbers | texts,
+    backup_instance_id=st.none() | numbers | texts,
+    status=st.none() | texts,
+    created_at=dates,
+    started_at=dates,
+    completed_at=dates,
+    updated_at=dates,
+    extra=st.dictionaries(texts.filter(lambda name: name not in names), values),
+)
+lines = st.builds(
+    Line,
+    number=st.integers(1, 2**62),
+    instance_id=ids,
+    state=st.sampled_from(LineState),
+    first_sent_at=dates,
+    last_sent_at=dates,
+    baseline=st.none() | ids.map(baseline_to_json),
+    backup=st.none() | backups,
+    problem=texts,
+)
+
+
+class TestARow:
+    @given(lines)
+    def test_is_read_back_as_the_same_line(self, line: Line) -> None:
+        assert from_row(to_row(line)) == line
+
+    def test_keeps_what_could_not_be_read_of_a_backup(self) -> None:
+        line = settled(
+            INTENDED, TriggerResult(TriggerKind.STARTED, Backup(7, extra={"created_at": "soon", "a": [1]}))
+        )
+        assert from_row(to_row(line)) == line
+
+    @pytest.mark.parametrize("instance_id", [42, "42", "007", "a b", 2**80])
+    def test_tells_a_number_from_a_text(self, instance_id: int | str) -> None:
+        read = from_row(to_row(Line(1, instance_id))).instance_id
+        assert (read, type(read)) == (instance_id, type(instance_id))
+
+    def test_that_is_none_of_ours_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="paused"):
+            from_row((1, "42", True, "paused", None, None, None, None, ""))
+
+
+class TestABaseline:
+    @given(st.none() | numbers | texts)
+    def test_is_read_back(self, backup_id: int | str | None) -> None:
+        assert baseline_from_json(baseline_to_json(backup_id)) == backup_id
+
+
+class TestALine:
+    def test_that_was_read_is_open_and_nothing_has_left(self) -> None:
+        assert (READ.result, READ.is_unsettled) == (None, False)
+
+    def test_that_is_intended_may_have_left(self) -> None:
+        assert INTENDED == Line(1, 42, LineState.INTENDED, WHEN, LATER, "7")
+        assert (INTENDED.result, INTENDED.is_unsettled) == (None, True)
+
+    @pytest.mark.parametrize("kind", TriggerKind)
+    def test_that_is_settled_is_done(self, kind: TriggerKind) -> None:
+        result = TriggerResult(kind, Backup(8))
+        done = settled(INTENDED, result)
+        assert (done.result, done.is_unsettled, done.first_sent_at) == (result, False, WHEN)
+
+    def test_that_failed_is_as_if_nothing_had_left(self) -> None:
+        line = failed(INTENDED, "403")
+        assert line == Line(1, 42, LineState.FAILED, problem="403")
+        assert (line.result, line.is_unsettled) == (None, False)
+
+    def test_that_is_ambiguous_knows_when_it_left(self) -> None:
+        line = ambiguous(INTENDED, "contradictions")
+        assert (line.first_sent_at, line.last_sent_at, line.baseline) == (WHEN, LATER, "7")
+        assert (line.result, line.is_unsettled, line.problem) == (None, True, "contradictions")
+
+    def test_that_is_tried_again_forgets_its_problem(self) -> None:
+        assert intended(failed(INTENDED, "403"), LATER, LATER, None).problem == ""
+
+
+def test_an_account_reads_as_people_say_it() -> None:
+    assert str(Account("https://a.example", "ops")) == "client ops at https://a.example"
+    assert str(Account("https://a.example", None)) == "a token at https://a.example"
