@@ -10,11 +10,11 @@ INTENDED is on disk before the request leaves, and all else may be written later
 away, an instance without INTENDED was not triggered, and one with it is looked at before it is sent again.
 """
 
+import json
 from datetime import UTC, datetime
 from enum import Enum
 
 import attrs
-import orjson
 
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.transport.wire import from_json, to_json
@@ -177,12 +177,12 @@ def from_row(row: Row) -> Line:
 
 def baseline_to_json(backup_id: int | str | None) -> str:
     """The highest backup id before the sending, or None for none, as the journal keeps it."""
-    return orjson.dumps(backup_id).decode()
+    return json.dumps(backup_id)  # of any size, which orjson does not write
 
 
 def baseline_from_json(text: str) -> int | str | None:
     """What `baseline_to_json` made text of."""
-    backup_id: int | str | None = orjson.loads(text)
+    backup_id: int | str | None = json.loads(text)
     return backup_id
 
 

@@ -1,0 +1,68 @@
+"""Disks and users that make a journal's life hard."""
+
+import contextlib
+import os
+import resource
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from backupify_async.journal.lines import Account
+
+ACCOUNT = Account("https://api.example.com", "ops")
+_NOBODY = 65_534
+
+
+@contextlib.contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """As on a disk with no room left: no file of this process grows beyond a number of bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def read_only_directory() -> Iterator[Path]:
+    """A directory that a common user may read only; make what is to be in it before `as_common_user`."""
+    directory = Path(tempfile.mkdtemp())
+    try:
+        yield directory
+    finally:
+        directory.chmod(0o755)
+        shutil.rmtree(directory)
+
+
+@contextlib.contextmanager
+def as_common_user() -> Iterator[None]:
+    """Without the powers of root, to whom nothing is read-only."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def write(path: Path, text: str = "") -> None:
+    """Make a file of text."""
+    path.write_text(text)
+
+
+def content(path: Path) -> bytes | None:
+    """What is in a file; None where there is none."""
+    return path.read_bytes() if path.exists() else None
+
+
+def run_sql(path: Path, statement: str) -> None:
+    """Do something to a database behind everybody's back."""
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()

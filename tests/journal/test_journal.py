@@ -1,0 +1,356 @@
+"""A journal as a file: opened, locked, written, and let go of."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backupify_async.errors import ConfigurationError, JournalError
+from backupify_async.journal.journal import Journal, look
+from backupify_async.journal.lines import Account, Line, LineState, failed, intended, settled
+from backupify_async.models import Backup, TriggerKind, TriggerResult
+from tests.journal.files import (
+    ACCOUNT,
+    as_common_user,
+    content,
+    files_no_larger_than,
+    read_only_directory,
+    run_sql,
+    write,
+)
+from tests.journal.test_lines import LATER, WHEN
+
+STARTED = TriggerResult(TriggerKind.STARTED, Backup(1007))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sweep.sqlite"
+
+
+async def lines_of(path: Path) -> list[Line]:
+    async with look(path) as storage:
+        return [line async for line in storage.lines()]
+
+
+async def refusal(path: Path, *, sweep: str = "") -> str:
+    """How a journal says that it cannot be opened."""
+    journal = Journal(path, sweep=sweep)
+    with pytest.raises(JournalError) as raised:
+        await journal.open()
+    with pytest.raises(ConfigurationError, match="not open"):
+        journal.lines()
+    return str(raised.value)
+
+
+class TestAJournal:
+    async def test_has_its_lines_after_it_was_closed(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            one, two = journal.add(42), journal.add("a/b")
+            await journal.commit(intended(one, WHEN, LATER, None))
+            journal.put(settled(intended(one, WHEN, LATER, None), STARTED))
+        assert await lines_of(path) == [settled(intended(one, WHEN, LATER, None), STARTED), two]
+
+    async def test_numbers_its_lines_on_when_it_is_opened_again(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            journal.add(42)
+        async with journal:
+            assert journal.add(43).number == 2
+            assert [line.instance_id async for line in journal.lines()] == [42]
+
+    async def test_gives_its_lines_in_the_order_of_reading_however_many(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            for number in range(2_500):
+                journal.add(5_000 - number)
+            await journal.mark_end()
+            numbers = [line.instance_id async for line in journal.lines()]
+        assert numbers == list(range(5_000, 2_500, -1))
+
+    async def test_has_a_committed_line_on_disk_when_the_commit_returns(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            await journal.commit(journal.add(42))
+            assert [line.instance_id for line in await lines_of(path)] == [42]
+
+    async def test_writes_what_nobody_waits_for_within_a_moment(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            journal.add(42)
+            async with asyncio.timeout(10):
+                while not await lines_of(path):  # noqa: ASYNC110 - there is no event in a file
+                    await asyncio.sleep(0)
+
+    async def test_counts_its_lines_by_state(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            journal.put(failed(journal.add(1), "403"))
+            journal.add(2)
+            await journal.mark_end()
+            assert await journal.counts() == {LineState.FAILED: 1, LineState.READ: 1}
+
+    async def test_knows_whose_sweep_it_is_and_that_all_ids_were_read(self, path: Path) -> None:
+        async with Journal(path, sweep="nightly") as journal:
+            before = await journal.begin(ACCOUNT)
+            await journal.mark_end()
+        async with Journal(path) as journal:
+            after = await journal.begin(ACCOUNT)
+        assert (before.name, before.account, before.read_to_end) == ("nightly", None, False)
+        assert (after.name, after.account, after.read_to_end) == ("nightly", ACCOUNT, True)
+        assert after.begun_at == before.begun_at
+
+    async def test_can_be_closed_twice_and_not_opened_twice(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            with pytest.raises(ConfigurationError, match="open already"):
+                await journal.open()
+            await journal.close()
+        assert journal.path == path
+
+    async def test_serves_one_sweep_at_a_time(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            await journal.begin(ACCOUNT)
+            with pytest.raises(JournalError, match="one sweep at a time"):
+                await journal.begin(ACCOUNT)
+
+    async def test_that_is_cancelled_while_it_opens_lets_go_of_its_file(self, path: Path) -> None:
+        opening = asyncio.create_task(Journal(path).open())
+        await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        async with Journal(path):
+            pass
+
+    async def test_that_is_cancelled_while_it_closes_is_closed(self, path: Path) -> None:
+        journal = await Journal(path).open()
+        line = journal.add(42)
+        closing = asyncio.create_task(journal.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert await lines_of(path) == [line]
+        async with Journal(path):
+            pass
+
+    async def test_costs_nobody_anything_where_one_who_waits_is_cancelled(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            first = asyncio.create_task(journal.commit(journal.add(1)))
+            second = asyncio.create_task(journal.commit(journal.add(2)))
+            await asyncio.sleep(0)
+            first.cancel()
+            await second
+            assert len(await lines_of(path)) == 2
+
+
+class TestTwoAtOnce:
+    async def test_the_second_is_refused(self, path: Path) -> None:
+        async with Journal(path):
+            assert f"{path} is in use: another process sweeps with it" in await refusal(path)
+
+    async def test_the_second_is_refused_by_another_name_of_the_file_too(self, path: Path) -> None:
+        other = path.with_name("link.sqlite")
+        other.symlink_to(path)
+        async with Journal(path):
+            assert "is in use" in await refusal(other)
+
+    async def test_one_whose_process_was_killed_is_free(self, path: Path) -> None:
+        code = (
+            "import asyncio, os, sys\n"
+            "from backupify_async.journal.journal import Journal\n"
+            "async def main():\n"
+            "    journal = await Journal(sys.argv[1]).open()\n"
+            "    await journal.commit(journal.add(42))\n"
+            "    os.kill(os.getpid(), 9)\n"
+            "asyncio.run(main())\n"
+        )
+        done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code, str(path)], check=False)
+        assert done.returncode == -9
+        assert [line.instance_id for line in await lines_of(path)] == [42]
+        async with Journal(path) as journal:
+            assert journal.add(43).number == 2
+
+
+class TestAnotherSweep:
+    async def test_by_its_name_is_refused(self, path: Path) -> None:
+        async with Journal(path, sweep="--all"):
+            pass
+        assert "another sweep (--all, and not --ids-file x): a new sweep needs a new file" in await refusal(
+            path, sweep="--ids-file x"
+        )
+
+    async def test_with_a_name_where_the_first_had_none_is_refused(self, path: Path) -> None:
+        async with Journal(path):
+            pass
+        assert "(one without a name, and not nightly)" in await refusal(path, sweep="nightly")
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            Account(ACCOUNT.base_url, "dev"),
+            Account("https://b.example", "ops"),
+            Account(ACCOUNT.base_url, None),
+        ],
+    )
+    async def test_of_another_account_is_refused(self, path: Path, other: Account) -> None:
+        async with Journal(path) as journal:
+            await journal.begin(ACCOUNT)
+        async with Journal(path) as journal:
+            with pytest.raises(JournalError) as raised:
+                await journal.begin(other)
+        assert f"another account ({ACCOUNT}, and not {other})" in str(raised.value)
+
+
+class TestAFileThatIsNoJournal:
+    async def test_a_text_is_refused_and_stays_as_it_is(self, path: Path) -> None:
+        text = "42\n43\n" * 500
+        write(path, text)
+        assert "is no journal but some other file: name another" in await refusal(path)
+        assert content(path) == text.encode()
+
+    async def test_another_programs_database_is_refused_and_stays_as_it_is(self, path: Path) -> None:
+        run_sql(path, "CREATE TABLE theirs (a)")
+        before = content(path)
+        assert "is a database of another program: name another file" in await refusal(path)
+        assert content(path) == before
+
+    async def test_another_versions_journal_is_refused(self, path: Path) -> None:
+        async with Journal(path):
+            pass
+        run_sql(path, "PRAGMA user_version = 2")
+        assert "another version of this library (format 2, not 1)" in await refusal(path)
+
+    async def test_an_empty_file_becomes_one(self, path: Path) -> None:
+        write(path)
+        async with Journal(path) as journal:
+            await journal.commit(journal.add(42))
+
+    async def test_a_damaged_one_is_refused(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            journal.add(42)
+        run_sql(path, "DELETE FROM sweep")
+        assert "is damaged: look at what runs before you begin a new sweep" in await refusal(path)
+
+    async def test_a_line_that_no_journal_has_is_told(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            journal.add(42)
+        run_sql(path, "UPDATE lines SET state = 'paused'")
+        with pytest.raises(JournalError, match="is damaged"):
+            await lines_of(path)
+
+    async def test_a_directory_is_refused(self, tmp_path: Path) -> None:
+        assert f"{tmp_path} is a directory: name a file" in await refusal(tmp_path)
+
+    async def test_a_directory_that_does_not_exist_is_not_made(self, tmp_path: Path) -> None:
+        path = tmp_path / "missing" / "sweep.sqlite"
+        assert "its directory does not exist" in await refusal(path)
+        assert not path.parent.exists()
+
+
+class TestALook:
+    async def test_is_had_while_it_is_open(self, path: Path) -> None:
+        async with Journal(path, sweep="nightly") as journal:
+            await journal.commit(journal.add(42))
+            async with look(path) as storage:
+                assert (await storage.sweep()).name == "nightly"
+                assert await storage.counts() == {LineState.READ: 1}
+
+    async def test_makes_no_file(self, path: Path) -> None:
+        with pytest.raises(JournalError, match="cannot be opened"):
+            await lines_of(path)
+        assert content(path) is None
+
+    async def test_at_an_empty_file_says_so(self, path: Path) -> None:
+        write(path)
+        with pytest.raises(JournalError, match="is empty: no sweep was begun with it"):
+            await lines_of(path)
+
+    async def test_at_what_is_no_journal_says_so(self, path: Path) -> None:
+        write(path, "42\n" * 500)
+        with pytest.raises(JournalError, match="is no journal"):
+            await lines_of(path)
+
+
+class TestNoRoom:
+    async def test_shows_when_a_journal_is_made(self, path: Path) -> None:
+        with files_no_larger_than(2_048):
+            assert "look at the disk, its quota and its limits" in await refusal(path)
+        async with Journal(path):
+            pass
+
+    async def test_shows_when_a_journal_is_opened_again(self, path: Path) -> None:
+        async with Journal(path):
+            pass
+        with files_no_larger_than(2_048):
+            assert "look at the disk" in await refusal(path)
+
+    async def test_that_comes_later_refuses_commits_and_all_that_follow(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            done = journal.add(1)
+            await journal.commit(done)
+            with files_no_larger_than(2_048):
+                waiting = [journal.commit(journal.add(number)) for number in (2, 3)]
+                for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+                    assert isinstance(outcome, JournalError)
+            with pytest.raises(JournalError, match="look at the disk"):
+                await journal.commit(journal.add(4))
+            assert await lines_of(path) == [done]
+        assert [line.number for line in await lines_of(path)] == [1, 2, 3, 4]
+
+    async def test_that_stays_is_told_when_it_is_closed_and_the_lock_is_free(self, path: Path) -> None:
+        journal = await Journal(path).open()
+        journal.add(1)
+        with (
+            files_no_larger_than(2_048),
+            pytest.raises(JournalError, match="not written: what became of 1 of"),
+        ):
+            await journal.close()
+        async with Journal(path) as journal:
+            assert await journal.counts() == {}
+
+    async def test_of_a_disk_says_to_make_some(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            assert journal._storage is not None
+            await journal._storage._connection.execute("PRAGMA max_page_count = 1")
+            with pytest.raises(JournalError, match="the disk is full: make room, and resume"):
+                await asyncio.gather(*(journal.commit(journal.add(f"{n:0500}")) for n in range(50)))
+            await journal._storage._connection.execute("PRAGMA max_page_count = 1000")
+
+
+class TestAReadOnly:
+    async def test_directory_is_refused(self) -> None:
+        with read_only_directory() as directory:
+            directory.chmod(0o555)
+            with as_common_user():
+                assert "must be allowed to write its directory" in await refusal(directory / "sweep.sqlite")
+
+    async def test_file_is_refused(self) -> None:
+        with read_only_directory() as directory:
+            path = directory / "sweep.sqlite"
+            async with Journal(path):
+                pass
+            path.chmod(0o444)
+            path.with_name("sweep.sqlite.lock").chmod(0o666)
+            directory.chmod(0o777)
+            with as_common_user():
+                assert "must be allowed to write it and its directory" in await refusal(path)
+
+
+async def test_a_fault_of_ours_lets_nobody_wait_for_ever(path: Path) -> None:
+    async with Journal(path) as journal:
+        assert journal._group_commit is not None
+
+        async def fail(_lines: object) -> None:
+            raise ZeroDivisionError
+
+        write, journal._group_commit._write = journal._group_commit._write, fail
+        with pytest.raises(JournalError, match="ZeroDivisionError"):
+            await journal.commit(journal.add(1))
+        journal._group_commit._write = write
+
+
+@pytest.mark.parametrize("missing", ["aiosqlite", "filelock"])
+def test_without_the_extra_a_journal_says_how_to_get_it(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'backupify-async\[journal\]'"):
+        Journal("sweep.sqlite")
