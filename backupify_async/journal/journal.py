@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -112,7 +112,7 @@ class Journal:
             )
         return sweep
 
-    def lines(self) -> AsyncIterator[Line]:
+    def lines(self) -> AsyncGenerator[Line, None]:
         """The lines that were written, in the order of reading."""
         return self._opened().lines()
 
@@ -149,7 +149,8 @@ class Journal:
 
         try:
             await asyncio.to_thread(self._take_lock)
-            self._storage = await Storage.open(self._path, self._sweep)
+            self._storage = Storage(self._path)
+            await self._storage.open(self._sweep)
             self._last_number = await self._storage.last_number()
         except BaseException:
             await self._close()
@@ -231,11 +232,12 @@ async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
     require_extra()
     from backupify_async.journal.storage import Storage  # noqa: PLC0415 - needs the extra
 
-    storage = await Storage.look(Path(path).absolute())  # noqa: ASYNC240 - it asks for nothing but the cwd
+    storage = Storage(Path(path).absolute())  # noqa: ASYNC240 - it asks for nothing but the working directory
     try:
+        await _to_its_end(storage.look())
         yield storage
     finally:
-        await storage.close()
+        await _to_its_end(storage.close())
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -7,7 +7,7 @@ has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outliv
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,57 +59,37 @@ _WHAT_TO_DO = {
 
 
 class Storage:
-    """An open file. Every method raises `JournalError` where the file cannot be read or written.
+    """The file of a journal. Every method raises `JournalError` where it cannot be read or written.
 
     Args:
         path: Where it is.
-        connection: The connection to it.
     """
 
-    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection = connection
+        self._connection: aiosqlite.Connection
         self._turn = asyncio.Lock()
 
-    @classmethod
-    async def open(cls, path: Path, sweep: str) -> "Storage":
+    async def open(self, sweep: str) -> None:
         """Open a journal to write, or make it; and write to it, so that a full disk shows now.
 
         Args:
-            path: Where it is.
             sweep: What its sweep goes over; a journal of another is refused. "" takes any.
         """
-        with _told(path):
-            connection = await aiosqlite.connect(path)
-            try:
-                storage = cls(path, connection)
-                if not await storage._is_journal():
-                    await storage._make(sweep)
-                await storage._check_sweep(sweep)
-                await storage._set_up()
-            except BaseException:
-                await connection.close()
-                raise
-        return storage
+        await self._connect(str(self._path))
+        if not await self._is_journal():
+            await self._make(sweep)
+        await self._check_sweep(sweep)
+        await self._set_up()
 
-    @classmethod
-    async def look(cls, path: Path) -> "Storage":
+    async def look(self) -> None:
         """Open a journal to read, also one that is being written."""
-        with _told(path):
-            connection = await aiosqlite.connect(f"{path.as_uri()}?mode=ro", uri=True)
-            try:
-                storage = cls(path, connection)
-                is_journal = await storage._is_journal()
-            except BaseException:
-                await connection.close()
-                raise
-        if not is_journal:
-            await connection.close()
-            raise JournalError(f"{path} is empty: no sweep was begun with it")
-        return storage
+        await self._connect(f"{self._path.as_uri()}?mode=ro", uri=True)
+        if not await self._is_journal():
+            raise JournalError(f"{self._path} is empty: no sweep was begun with it")
 
     async def close(self) -> None:
-        """Close the file."""
+        """Close the file, also one that could not be opened whole."""
         with _told(self._path):
             await self._connection.close()
 
@@ -142,7 +122,7 @@ class Storage:
         ((number,),) = await self._fetch("SELECT coalesce(max(number), 0) FROM lines")
         return int(number)
 
-    async def lines(self) -> AsyncIterator[Line]:
+    async def lines(self) -> AsyncGenerator[Line, None]:
         """The lines, in the order of reading; a bounded number of them is in memory."""
         last = 0
         while True:
@@ -162,6 +142,27 @@ class Storage:
         rows = await self._fetch("SELECT state, count(*) FROM lines GROUP BY state")
         with _told(self._path):
             return {LineState(state): number for state, number in rows}
+
+    async def _connect(self, target: str, *, uri: bool = False) -> None:
+        """Connect, and raise what came of it behind.
+
+        Where its own connecting fails, aiosqlite lets its thread speak to an event loop that may be closed by
+        then. So a file that cannot be opened is nothing in memory to it.
+        """
+        failure: sqlite3.Error | None = None
+
+        def connect() -> sqlite3.Connection:
+            nonlocal failure
+            try:
+                return sqlite3.connect(target, uri=uri)
+            except sqlite3.Error as error:
+                failure = error
+                return sqlite3.connect(":memory:")
+
+        self._connection = await aiosqlite.Connection(connect, _AT_ONCE)
+        with _told(self._path):
+            if failure is not None:
+                raise failure
 
     async def _is_journal(self) -> bool:
         """Whether it is a journal of ours; False where it is new, an error where it is anything else."""

@@ -1,0 +1,125 @@
+"""A sweep of triggers with a journal: it goes on where an earlier process stopped.
+
+The ids that the journal knows come first, in the order in which they were read. What is done is answered
+from the journal, what may have left is reconciled, and the rest is triggered. Then the source is read, and
+what the journal knows of it is passed over.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from backupify_async.errors import AmbiguousTrigger, BackupifyError, DuplicateInstance
+from backupify_async.journal.journal import Journal
+from backupify_async.journal.lines import Account, Line, ambiguous, failed, intended, settled
+from backupify_async.models import TriggerResult
+from backupify_async.transport.request import identifier
+
+InstanceId = int | str
+Leaving = Callable[[datetime], Awaitable[None]]
+Run = Callable[[Line, Leaving], Awaitable[TriggerResult]]
+
+
+class JournalledSweep:
+    """One sweep of triggers, written down as it goes.
+
+    Args:
+        journal: Where to.
+        account: Whose sweep it is.
+        run: Triggers one instance, reconciling first what may have left; it tells when a request is about to
+            leave, and raises `AmbiguousTrigger` where it cannot find out.
+    """
+
+    def __init__(self, journal: Journal, account: Account, run: Run) -> None:
+        self._journal = journal
+        self._account = account
+        self._run = run
+        self._handed_out: dict[str, Line] = {}
+        self._came: dict[
+            str, bool
+        ] = {}  # whether the source gave it; what is known from before may come once
+
+    async def ids(
+        self, source: Iterable[InstanceId] | AsyncIterable[InstanceId]
+    ) -> AsyncGenerator[InstanceId, None]:
+        """The ids of the sweep: those of the journal, then those of the source, which are written down.
+
+        Where the journal has all ids of its source, an async source is not read again. Any other is: it
+        costs no calls, and an id that is new in it is not left out.
+
+        Raises:
+            JournalError: The journal is not that of this sweep, or cannot be read or written.
+        """
+        sweep = await self._journal.begin(self._account)
+        async with aclosing(self._journal.lines()) as lines:
+            async for line in lines:
+                name = identifier(line.instance_id)
+                self._came[name], self._handed_out[name] = False, line
+                yield line.instance_id
+        if sweep.read_to_end and isinstance(source, AsyncIterable):
+            return
+        async with aclosing(_each(source)) as ids:
+            async for instance_id in ids:
+                if not self._is_known(instance_id):
+                    yield instance_id
+        await self._journal.mark_end()
+
+    async def trigger(self, instance_id: InstanceId) -> TriggerResult:
+        """Start a backup of an instance that `ids` gave, unless the journal knows that it is done.
+
+        Raises:
+            JournalError: It cannot be written down, so it was not sent.
+            BackupifyError: As `Backups.trigger` says.
+        """
+        line = self._handed_out.pop(identifier(instance_id, "backup_instance_id"), None)
+        if line is None:
+            raise DuplicateInstance(instance_id)
+        return line.result or await self._settle(line)
+
+    def _is_known(self, instance_id: InstanceId) -> bool:
+        """Whether an id of the source is known from before; if it is new, it is written down."""
+        try:
+            name = identifier(instance_id)
+        except (TypeError, ValueError):
+            return False  # its trigger says so
+        known = self._came.get(name) is False
+        if name not in self._came:
+            self._handed_out[name] = self._journal.add(instance_id)
+        self._came[name] = True
+        return known
+
+    async def _settle(self, line: Line) -> TriggerResult:
+        open_from_before = line.is_unsettled
+
+        async def leaving(first_sent_at: datetime) -> None:
+            nonlocal line, open_from_before
+            open_from_before = False  # else nothing would leave
+            line = intended(line, first_sent_at, datetime.now(UTC), None)
+            await self._journal.commit(line)
+
+        try:
+            result = await self._run(line, leaving)
+        except AmbiguousTrigger as error:
+            self._journal.put(ambiguous(line, str(error)))
+            raise
+        except BackupifyError as error:
+            if not open_from_before:
+                self._journal.put(failed(line, str(error)))
+            raise
+        self._journal.put(settled(line, result))
+        return result
+
+
+async def _each(source: Iterable[InstanceId] | AsyncIterable[InstanceId]) -> AsyncGenerator[InstanceId, None]:
+    """What a source gives; an async one is closed at the end."""
+    if not isinstance(source, AsyncIterable):
+        for instance_id in source:
+            yield instance_id
+        return
+    ids = aiter(source)
+    try:
+        async for instance_id in ids:
+            yield instance_id
+    finally:
+        if isinstance(ids, AsyncGenerator):
+            await ids.aclose()

@@ -1,0 +1,254 @@
+"""A sweep of triggers with a journal, over a stand-in for the trigger itself."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import pytest
+
+from backupify_async.errors import (
+    AmbiguousTrigger,
+    ClientClosed,
+    DuplicateInstance,
+    JournalError,
+    NotFound,
+    RequestTimeout,
+)
+from backupify_async.fleet.fan_out import FanOut
+from backupify_async.fleet.journalled import InstanceId, JournalledSweep, Leaving
+from backupify_async.fleet.outcomes import Results
+from backupify_async.journal.journal import Journal, look
+from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
+from backupify_async.models import Backup, TriggerKind, TriggerResult
+from tests.journal.files import ACCOUNT, files_no_larger_than
+
+WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+LOST = AmbiguousTrigger(1, WHEN, RequestTimeout("slow"))
+MISSING = NotFound(404, "POST", "/x")
+TOLD = TriggerResult(TriggerKind.STARTED, Backup(900))
+
+
+def started(instance_id: InstanceId) -> TriggerResult:
+    return TriggerResult(TriggerKind.STARTED, Backup(f"of {instance_id}"))
+
+
+@attrs.define
+class Api:
+    """Stands in for what triggers one instance, and notes what it was asked."""
+
+    errors: dict[InstanceId, BaseException] = attrs.field(factory=dict)
+    """Raised after the request left."""
+    blind: bool = False
+    """Whether looks fail: what is unsettled from before ends in an error before anything leaves."""
+    sent: list[InstanceId] = attrs.field(factory=list)
+    reconciled: list[InstanceId] = attrs.field(factory=list)
+
+    async def run(self, line: Line, leaving: Leaving) -> TriggerResult:
+        if line.is_unsettled:
+            self.reconciled.append(line.instance_id)
+            if self.blind:
+                raise self.errors[line.instance_id]
+        await leaving(WHEN)
+        self.sent.append(line.instance_id)
+        if line.instance_id in self.errors:
+            raise self.errors[line.instance_id]
+        return started(line.instance_id)
+
+
+async def swept(
+    path: Path, api: Api, source: Iterable[InstanceId] | AsyncIterable[InstanceId], *, at_once: int = 1
+) -> Results[InstanceId, TriggerResult]:
+    async with Journal(path) as journal:
+        sweep = JournalledSweep(journal, ACCOUNT, api.run)
+        return await FanOut(sweep.trigger, sweep.ids(source), concurrency=at_once)
+
+
+async def written(path: Path) -> dict[InstanceId, LineState]:
+    async with look(path) as storage:
+        return {line.instance_id: line.state async for line in storage.lines()}
+
+
+async def put(path: Path, *lines: Line, read_to_end: bool = False) -> None:
+    """Write a journal of an earlier process."""
+    async with Journal(path) as journal:
+        await journal.begin(ACCOUNT)
+        for line in lines:
+            journal.put(line)
+        if read_to_end:
+            await journal.mark_end()
+
+
+async def broken_off(*ids: InstanceId) -> AsyncIterator[InstanceId]:
+    for instance_id in ids:
+        yield instance_id
+    raise OSError("the list broke off")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sweep.sqlite"
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+class TestANewSweep:
+    async def test_writes_down_what_became_of_each(self, path: Path, api: Api) -> None:
+        api.errors = {2: MISSING, 3: LOST}
+        results = await swept(path, api, [1, 2, 3, "a/b"], at_once=3)
+        assert results.values == {1: started(1), "a/b": started("a/b")}
+        assert results.errors == {2: MISSING, 3: LOST}
+        assert await written(path) == {
+            1: LineState.STARTED,
+            2: LineState.FAILED,
+            3: LineState.AMBIGUOUS,
+            "a/b": LineState.STARTED,
+        }
+
+    async def test_has_each_intent_on_disk_before_the_request_leaves(self, path: Path) -> None:
+        async def run(line: Line, leaving: Leaving) -> TriggerResult:
+            await leaving(WHEN)
+            async with look(path) as storage:
+                (found,) = [each async for each in storage.lines() if each.instance_id == line.instance_id]
+            assert (found.state, found.first_sent_at) == (LineState.INTENDED, WHEN)
+            return started(line.instance_id)
+
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, run)
+            results = await FanOut(sweep.trigger, sweep.ids(range(20)), concurrency=8)
+        results.raise_errors()
+        assert len(results.values) == 20
+
+    async def test_answers_an_id_that_comes_twice_unsent(self, path: Path, api: Api) -> None:
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, api.run)
+            async with FanOut(sweep.trigger, sweep.ids([1, 2, "1", 1]), concurrency=1) as outcomes:
+                errors = [type(outcome.error) async for outcome in outcomes]
+        assert errors == [type(None), type(None), DuplicateInstance, DuplicateInstance]
+        assert api.sent == [1, 2]
+
+    async def test_answers_what_can_be_no_id_and_goes_on(self, path: Path, api: Api) -> None:
+        results = await swept(path, api, [1, "..", 2])
+        assert (list(results.values), type(results.errors[".."])) == ([1, 2], ValueError)
+        assert await written(path) == {1: LineState.STARTED, 2: LineState.STARTED}
+
+    async def test_that_cannot_write_an_intent_does_not_send(self, path: Path) -> None:
+        sent = []
+
+        async def run(line: Line, leaving: Leaving) -> TriggerResult:
+            with files_no_larger_than(2_048):
+                await leaving(WHEN)
+            sent.append(line.instance_id)
+            return started(line.instance_id)
+
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, run)
+            fan_out = FanOut(sweep.trigger, sweep.ids([1, 2]), concurrency=1)
+            with pytest.raises(JournalError, match="look at the disk"):
+                await fan_out
+        assert {type(error) for error in fan_out.results.errors.values()} == {JournalError}
+        assert sent == []
+        assert await written(path) == {1: LineState.FAILED, 2: LineState.FAILED}
+
+    async def test_that_is_cancelled_leaves_what_is_in_flight_as_unknown(self, path: Path) -> None:
+        in_flight = asyncio.Event()
+
+        async def hang(line: Line, leaving: Leaving) -> TriggerResult:
+            await leaving(WHEN)
+            in_flight.set()
+            await asyncio.Event().wait()
+            return started(line.instance_id)
+
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, hang)
+            async with FanOut(sweep.trigger, sweep.ids([1, 2]), concurrency=1):
+                await in_flight.wait()
+        assert await written(path) == {1: LineState.INTENDED}
+
+    async def test_closes_its_source(self, path: Path, api: Api) -> None:
+        closed = False
+
+        async def source() -> AsyncIterator[InstanceId]:
+            nonlocal closed
+            try:
+                for number in range(100):
+                    yield number
+            finally:
+                closed = True
+
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, api.run)
+            async with FanOut(sweep.trigger, sweep.ids(source()), concurrency=1) as outcomes:
+                await anext(outcomes)
+            assert closed
+
+
+class TestASweepThatGoesOn:
+    async def test_answers_what_is_done_from_the_journal(self, path: Path, api: Api) -> None:
+        kinds = list(TriggerKind)
+        done = [settled(Line(n, n), TriggerResult(kind, Backup(n))) for n, kind in enumerate(kinds, 1)]
+        await put(path, *done)
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, api.run)
+            async with FanOut(sweep.trigger, sweep.ids([1, 2, 3]), concurrency=1) as outcomes:
+                found = [(outcome.key, outcome.value, outcome.attempts) async for outcome in outcomes]
+        assert found == [(n, TriggerResult(kind, Backup(n)), 0) for n, kind in enumerate(kinds, 1)]
+        assert api.sent == []
+
+    async def test_looks_at_what_may_have_left_and_triggers_the_rest(self, path: Path, api: Api) -> None:
+        sent = intended(Line(1, 1), WHEN, WHEN, None)
+        lost = ambiguous(intended(Line(2, 2), WHEN, WHEN, None), "lost")
+        await put(path, sent, lost, failed(Line(3, 3), "403"), Line(4, 4))
+        results = await swept(path, api, [1, 2, 3, 4, 5])
+        assert list(results.values) == api.sent == [1, 2, 3, 4, 5]
+        assert api.reconciled == [1, 2]
+        assert set((await written(path)).values()) == {LineState.STARTED}
+
+    async def test_keeps_as_unknown_what_it_could_not_look_at(self, path: Path) -> None:
+        errors: dict[InstanceId, BaseException] = {1: ClientClosed("closed"), 2: LOST, 3: MISSING}
+        await put(path, *(intended(Line(n, n), WHEN, WHEN, None) for n in (1, 2, 3)))
+        await swept(path, Api(errors, blind=True), [])
+        assert await written(path) == {1: LineState.INTENDED, 2: LineState.AMBIGUOUS, 3: LineState.INTENDED}
+
+    async def test_goes_on_behind_what_it_knows_of_its_source(self, path: Path, api: Api) -> None:
+        with pytest.raises(OSError, match="broke off"):
+            await swept(path, api, broken_off(1, 2))
+        results = await swept(path, api, [1, 2, 3])
+        assert (list(results.values), api.sent) == ([1, 2, 3], [1, 2, 3])
+
+    async def test_finds_an_id_that_comes_twice_as_if_it_had_not_stopped(self, path: Path, api: Api) -> None:
+        with pytest.raises(OSError, match="broke off"):
+            await swept(path, api, broken_off(1, 2, 1))
+        results = await swept(path, api, [1, 2, 1, 3, 3])
+        assert {key: type(error) for key, error in results.errors.items()} == {
+            1: DuplicateInstance,
+            3: DuplicateInstance,
+        }
+        assert api.sent == [1, 2, 3]
+
+    async def test_does_not_read_an_async_source_again_that_ended(self, path: Path, api: Api) -> None:
+        await swept(path, api, [1, 2])
+        results = await swept(path, api, broken_off())
+        assert (list(results.values), api.sent) == ([1, 2], [1, 2])
+
+    async def test_leaves_out_nothing_that_is_new_in_a_list(self, path: Path, api: Api) -> None:
+        await swept(path, api, [1, 2])
+        await swept(path, api, [2, 3])
+        assert api.sent == [1, 2, 3]
+
+    async def test_triggers_what_a_crash_left_unread(self, path: Path, api: Api) -> None:
+        await put(path, Line(1, 1), read_to_end=True)
+        await swept(path, api, broken_off())
+        assert api.sent == [1]
+
+    async def test_of_another_account_is_refused_before_anything_is_read(self, path: Path, api: Api) -> None:
+        await put(path, Line(1, 1))
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, Account("https://b.example", None), api.run)
+            with pytest.raises(JournalError, match="another account"):
+                await FanOut(sweep.trigger, sweep.ids(broken_off(1)), concurrency=1)
+        assert api.sent == []
