@@ -30,7 +30,7 @@ FOUND = [version for version in SUPPORTED if _works(version)]
 
 
 def _install(session: nox.Session, *groups: str) -> None:
-    session.install("-e", ".[cli]", *nox.project.dependency_groups(PYPROJECT, *groups))
+    session.install("-e", ".[cli,journal]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 @nox.session(python=FOUND or False)

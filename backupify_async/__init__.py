@@ -26,6 +26,7 @@ from backupify_async.errors import (
     DecodeError,
     DuplicateInstance,
     FanOutAborted,
+    JournalError,
     NotFound,
     PaginationError,
     PermissionDenied,
@@ -50,6 +51,7 @@ from backupify_async.fleet.fan_out import FanOut, fan_out
 from backupify_async.fleet.fleet import Fleet
 from backupify_async.fleet.outcomes import Outcome, Results
 from backupify_async.fleet.streaming import Outcomes
+from backupify_async.journal.journal import Journal
 from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult
 from backupify_async.pagination import Page, Paginator
 from backupify_async.statistics import LimitSource, Statistics
@@ -76,6 +78,8 @@ __all__ = [
     "FanOut",
     "FanOutAborted",
     "Fleet",
+    "Journal",
+    "JournalError",
     "LimitSource",
     "NotFound",
     "Outcome",

@@ -11,6 +11,7 @@ from backupify_async.config import Settings, SettingsOptions, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
 from backupify_async.events import EventHook
 from backupify_async.fleet.fleet import Fleet
+from backupify_async.journal.lines import Account
 from backupify_async.resources.backups import Backups
 from backupify_async.resources.customers import Customers
 from backupify_async.resources.instances import Instances
@@ -57,6 +58,8 @@ class BackupifyClient:
         **options: Unpack[SettingsOptions],
     ) -> None:
         settings = Settings(credentials=credentials, **options)
+        client_id = credentials.id if isinstance(credentials, ClientCredentials) else None
+        self._account = Account(str(settings.url).rstrip("/"), client_id)
         self._session = Session(settings, Exchange(settings, connector), on_event)
         self.backups = Backups(self._session)
         self.instances = Instances(self._session)
@@ -136,6 +139,7 @@ class BackupifyClient:
             concurrency=concurrency,
             background=background,
             refuses_all=self._session.refuses_all,
+            account=self._account,
         )
 
     def statistics(self) -> Statistics:

@@ -23,6 +23,7 @@ from backupify_async.errors import (
     DecodeError,
     DuplicateInstance,
     FanOutAborted,
+    JournalError,
     NotFound,
     PaginationError,
     PermissionDenied,
@@ -79,6 +80,7 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
         ),
     ),
     (DuplicateInstance("a/b"), (), "instance a/b came before in this sweep: no second backup was triggered"),
+    (JournalError("x.sqlite is in use"), (), "x.sqlite is in use"),
     (
         FanOutAborted("too many failures", 3, 1, {1: [], 2: None, 3: "x"}, {4: NotFound(404, "GET", "/x")}),
         (),

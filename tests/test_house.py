@@ -23,6 +23,7 @@ ROOMS = [
     ["transport"],
     ["pagination"],
     ["resources"],
+    ["journal"],
     ["fleet"],
     ["client"],
     ["cli"],
@@ -91,6 +92,11 @@ def test_only_the_exchange_and_the_front_door_know_aiohttp() -> None:
     assert users == {"backupify_async.transport.exchange", "backupify_async.client"}
 
 
+def test_only_the_storage_knows_sqlite() -> None:
+    users = {module for module in MODULES if {"sqlite3", "aiosqlite"} & {*imports(module)}}
+    assert users == {"backupify_async.journal.storage", "backupify_async.journal.journal"}
+
+
 def test_the_menu_is_sorted_and_complete() -> None:
     menu = backupify_async.__all__
     public = {
@@ -125,7 +131,7 @@ def test_whatever_is_public_says_what_it_is_for(module: str) -> None:
 
 
 def test_importing_the_package_needs_no_extra() -> None:
-    unwanted = ("cyclopts", "rich", "pytest", "aiohttp.web")
+    unwanted = ("cyclopts", "rich", "pytest", "aiohttp.web", "aiosqlite", "filelock", "sqlite3")
     code = f"import sys, backupify_async; print([name for name in {unwanted} if name in sys.modules])"
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -5,18 +5,21 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from backupify_async.cli import examples, operations
+from backupify_async.cli import examples, journal_show, journals, operations
 from backupify_async.cli.ids import choose
 from backupify_async.cli.interrupts import run_command
 from backupify_async.cli.listing import Choice, list_instances
 from backupify_async.cli.options import (
     CALL_DEFAULTS,
     CONSENT,
+    FLEET_DEFAULTS,
+    JOURNAL,
     OUTPUT,
     SWEEP_DEFAULTS,
     WHICH,
     CallOptions,
     Flag,
+    FleetOptions,
     SweepOptions,
     above_zero,
     from_one_up,
@@ -25,6 +28,7 @@ from backupify_async.cli.options import (
     possible_id,
     whole,
 )
+from backupify_async.cli.rows import Format
 from backupify_async.cli.sweep import Operation, T, sweep
 from backupify_async.cli.triggers import Consent
 from backupify_async.version import __version__
@@ -98,6 +102,15 @@ def trigger(
         Flag,
         Parameter(group=CONSENT, help="Start nothing: look what runs now, and say what would be done."),
     ] = False,
+    journal: Annotated[
+        str | None,
+        Parameter(
+            group=JOURNAL,
+            metavar="FILE",
+            help="Write down what is done in this file, so that the same command, or resume, goes on after "
+            "a crash. A new sweep needs a new file.",
+        ),
+    ] = None,
     options: SweepOptions = SWEEP_DEFAULTS,
 ) -> int:
     """Start a backup of each instance now, one row per instance, and never two of one.
@@ -111,10 +124,44 @@ def trigger(
     source = choose(ids, options.ids_file, everything=options.all)
     consent = Consent(source, yes=yes)
     consent.require_somebody_to_ask()
+    if journal is not None:
+        return run_command(
+            partial(journals.begin, path=journal, ids=source, consent=consent, options=options)
+        )
     return run_command(partial(sweep, operation=operations.triggering(consent), ids=source, options=options))
 
 
-@app.command(help_epilogue=examples.INSTANCES, sort_key=5)
+@app.command(help_epilogue=examples.RESUME, sort_key=5)
+def resume(
+    file: Annotated[str, Parameter(help="The journal.")], /, *, options: FleetOptions = FLEET_DEFAULTS
+) -> int:
+    """Go on with a sweep that `trigger --journal` began: all of it, one row per instance.
+
+    What is done is not triggered again. What may have been is looked at first.
+    What failed, and what was not begun, is triggered.
+    """
+    return run_command(partial(journals.resume, path=file, options=options))
+
+
+journal_app = App(name="journal", help="Look at the journal of a sweep.", sort_key=6)
+app.command(journal_app)
+
+
+@journal_app.command(help_epilogue=examples.JOURNAL_SHOW)
+def show(
+    file: Annotated[str, Parameter(help="The journal; a sweep may be at it.")],
+    /,
+    *,
+    output: Annotated[
+        Format,
+        Parameter(group=OUTPUT, alias="-o", help="A table counts the instances; jsonl and csv list them."),
+    ] = "table",
+) -> int:
+    """Show how far a sweep is."""
+    return run_command(partial(journal_show.show, path=file, output_format=output))
+
+
+@app.command(help_epilogue=examples.INSTANCES, sort_key=7)
 def instances(
     *,
     definition: Annotated[
@@ -132,7 +179,7 @@ def instances(
     return run_command(partial(list_instances, choice=Choice(definition, customer), options=options))
 
 
-@app.command(help_epilogue=examples.SIMULATE, sort_key=6)
+@app.command(help_epilogue=examples.SIMULATE, sort_key=8)
 def simulate(
     *,
     port: Annotated[int, Parameter(converter=whole, validator=port_number)] = 8099,

@@ -51,6 +51,12 @@ TRIGGER = examples(
     "backupify trigger 42 43 44                      # asks first",
     "backupify trigger --ids-file ids.txt --dry-run  # says what it would do",
     "backupify trigger --ids-file ids.txt --yes      # does not ask: for scripts",
+    "backupify trigger --all --journal tonight.sqlite",
+)
+RESUME = examples("backupify resume tonight.sqlite")
+JOURNAL_SHOW = examples(
+    "backupify journal show tonight.sqlite",
+    "backupify journal show tonight.sqlite -o jsonl | jq 'select(.state == \"ambiguous\")'",
 )
 INSTANCES = examples(
     "backupify instances",

@@ -6,6 +6,7 @@ from backupify_async.cli.sweep import Operation
 from backupify_async.cli.triggers import Consent, Pretence, SentTriggers
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.fleet import Fleet, InstanceId
+from backupify_async.journal.journal import Journal
 from backupify_async.models import Backup, TriggerResult
 
 
@@ -28,15 +29,19 @@ def active() -> Operation[Backup | None]:
     return Operation("active", RUNNING, _active, active_rows)
 
 
-def triggering(consent: Consent) -> Operation[TriggerResult]:
-    """A new backup of each instance, if somebody agrees."""
+def triggering(consent: Consent | None, journal: Journal | None = None) -> Operation[TriggerResult]:
+    """A new backup of each instance, if somebody agrees; without `consent`, somebody has agreed before."""
     sent = SentTriggers()
+
+    def begin(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
+        return fleet.trigger(journal=journal, ordered=ordered)
+
     return Operation(
         "trigger",
         RUNNING,
-        _trigger,
+        begin,
         triggered_rows,
-        agree=consent.agree,
+        agree=None if consent is None else consent.agree,
         known=sent.known,
         cut_off=sent.cut_off,
         on_event=sent,
@@ -54,10 +59,6 @@ def _latest(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, Backup | None]:
 
 def _active(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, Backup | None]:
     return fleet.get_active(ordered=ordered)
-
-
-def _trigger(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
-    return fleet.trigger(ordered=ordered)
 
 
 def _backups(rows: list[Row]) -> tuple[str, int]:

@@ -14,8 +14,9 @@ from backupify_async.transport.request import identifier
 
 WHICH = Group("Which instances", sort_key=1)
 CONSENT = Group("Consent", sort_key=2)
-OUTPUT = Group("Output", sort_key=3)
-PACE = Group("Pace", sort_key=4)
+JOURNAL = Group("Journal", sort_key=3)
+OUTPUT = Group("Output", sort_key=4)
+PACE = Group("Pace", sort_key=5)
 
 _PLACES = 64  # the library's own default of requests in flight; more are asked for only by --concurrency
 
@@ -128,22 +129,9 @@ class CallOptions:
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class SweepOptions(CallOptions):
+class FleetOptions(CallOptions):
     """The options of every command that goes over many instances."""
 
-    ids_file: Annotated[
-        str | None,
-        Parameter(
-            group=WHICH,
-            allow_leading_hyphen=True,
-            metavar="FILE",
-            help="Read the ids from a file, one a line; from stdin, if FILE is -. "
-            "Blank lines and # comments are skipped.",
-        ),
-    ] = None
-    all: Annotated[bool, Flag, Parameter(group=WHICH, help="All instances that the credentials may see.")] = (
-        False
-    )
     ordered: Annotated[
         bool,
         Flag,
@@ -161,5 +149,26 @@ class SweepOptions(CallOptions):
     ] = 32
 
 
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class SweepOptions(FleetOptions):
+    """The options of every command that is told which instances."""
+
+    ids_file: Annotated[
+        str | None,
+        Parameter(
+            group=WHICH,
+            allow_leading_hyphen=True,
+            metavar="FILE",
+            help="Read the ids from a file, one a line; from stdin, if FILE is -. "
+            "Blank lines and # comments are skipped.",
+        ),
+    ] = None
+    all: Annotated[bool, Flag, Parameter(group=WHICH, help="All instances that the credentials may see.")] = (
+        False
+    )
+
+
 CALL_DEFAULTS = CallOptions()
+FLEET_DEFAULTS = FleetOptions()
 SWEEP_DEFAULTS = SweepOptions()

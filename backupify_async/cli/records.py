@@ -5,6 +5,7 @@ from typing import Any
 
 from backupify_async.cli.rows import Column, Row, Shape
 from backupify_async.fleet.fleet import InstanceId
+from backupify_async.journal.lines import Line, LineState
 from backupify_async.models import Backup, BackupInstance, TriggerResult
 
 _ID, _DATE = 11, 20  # columns on the screen: "instance_id", "2026-11-20 03:15:00Z"
@@ -22,6 +23,8 @@ def _backups(state_width: int, *spare: str) -> Shape:
 # Where the state is the status, a narrow table says it once; of a backup that runs, nobody misses its end.
 LISTED = _backups(10, "status", "updated_at", "created_at", "completed_at")
 RUNNING = _backups(14, "completed_at", "updated_at", "created_at", "status")
+WRITTEN = Shape((*RUNNING.columns, Column("sent_at", _DATE), Column("problem", 20)), ())
+COUNTED = Shape((Column("state", 14), Column("instances", _ID)), ())
 INSTANCES = Shape(
     (
         Column("id", _ID),
@@ -66,6 +69,20 @@ def active_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:
 def triggered_rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
     """What became of a trigger."""
     return [backup_row(instance_id, result.kind.value, result.backup)]
+
+
+def written_row(line: Line) -> Row:
+    """What a journal knows of an instance."""
+    return {
+        **backup_row(line.instance_id, line.state.value, line.backup),
+        "sent_at": line.sent_at,
+        "problem": line.problem,
+    }
+
+
+def counted_rows(counts: Mapping[LineState, int]) -> list[Row]:
+    """How many instances of a journal are how far."""
+    return [{"state": state.value, "instances": counts[state]} for state in LineState if state in counts]
 
 
 def instance_row(instance: BackupInstance) -> Row:

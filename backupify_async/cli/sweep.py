@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Generic, TypeVar
 
 import attrs
@@ -14,7 +14,7 @@ from backupify_async.cli.bookmark import Bookmark
 from backupify_async.cli.exits import Exit, ExitCode, code_of, gravest, reason
 from backupify_async.cli.ids import Ids
 from backupify_async.cli.interrupts import Stop
-from backupify_async.cli.options import CallOptions, SweepOptions
+from backupify_async.cli.options import CallOptions, FleetOptions
 from backupify_async.cli.output import Output
 from backupify_async.cli.progress import Tally
 from backupify_async.cli.rows import Row, Shape, Writer, writer
@@ -27,6 +27,7 @@ from backupify_async.errors import (
     ConfigurationError,
     DuplicateInstance,
     FanOutAborted,
+    JournalError,
 )
 from backupify_async.events import EventHook
 from backupify_async.fleet.fan_out import FanOut
@@ -52,6 +53,8 @@ class Operation(Generic[T]):
         cut_off: Says what matters about instances that were begun and cut off, and about the ids that were
             not begun; None where only their number does.
         on_event: The client's hook.
+        hold: What is open while the sweep goes on; what it raises as `Exit` prevents the sweep.
+        rest: Says which ids were not begun, where more than their source knows of them.
     """
 
     command: str
@@ -63,6 +66,8 @@ class Operation(Generic[T]):
     known: Callable[[InstanceId], T | None] = lambda _: None
     cut_off: Callable[[Sequence[InstanceId], str | None], list[str]] | None = None
     on_event: EventHook | None = None
+    hold: Callable[["Desk"], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
+    rest: Callable[[], str] | None = None
 
 
 @attrs.frozen
@@ -152,7 +157,7 @@ def _writer(options: CallOptions, shape: Shape) -> Writer:
     return writer(options.output, shape, width, colour=colour)
 
 
-async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: SweepOptions) -> ExitCode:
+async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOptions) -> ExitCode:
     """Do something to each instance.
 
     Raises:
@@ -170,10 +175,15 @@ async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: SweepOpt
             await operation.agree(at.client)
         at.tally.total = lambda: ids.total
         at.tally.verbose = options.verbose
-        await at.begin()
         bookmark = Bookmark(ids)
         fleet = at.client.fleet(bookmark.read(at.client), concurrency=options.concurrency)
-        await stream(stop, operation, operation.begin(fleet, options.ordered), at, bookmark.rest)
+        try:
+            async with operation.hold(at):
+                await at.begin()
+                fan_out = operation.begin(fleet, options.ordered)
+                await stream(stop, operation, fan_out, at, operation.rest or bookmark.rest)
+        except JournalError as error:
+            _say_of_journal(error, at)
     return at.tally.code
 
 
@@ -213,6 +223,15 @@ async def stream(
     except Exit as exit_:  # the ids broke off
         at.output.say(exit_.message)
         at.tally.broke_off("the ids", exit_.code)
+    except JournalError as error:
+        _say_of_journal(error, at)
+
+
+def _say_of_journal(error: JournalError, at: Desk) -> None:
+    """Say why a journal cannot be used; where nothing was done yet, it should be used otherwise."""
+    at.output.say(str(error))
+    begun = at.tally.succeeded + at.tally.failed
+    at.tally.broke_off("the journal", ExitCode.SOME_FAILED if begun else ExitCode.USAGE)
 
 
 async def _account_cut_off(operation: Operation[T], unfinished: Sequence[InstanceId], at: Desk) -> None:

@@ -5,8 +5,11 @@ from functools import partial
 from typing import TypeVar
 
 from backupify_async.checks import check_count
-from backupify_async.errors import DuplicateInstance, RateLimited
+from backupify_async.errors import DuplicateInstance, JournalError, RateLimited
 from backupify_async.fleet.fan_out import FanOut
+from backupify_async.fleet.journalled import JournalledSweep
+from backupify_async.journal.journal import Journal
+from backupify_async.journal.lines import Account
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.priority import BACKGROUND
 from backupify_async.resources.backups import Backups
@@ -39,6 +42,7 @@ class Fleet:
         concurrency: int,
         background: bool = False,
         refuses_all: Callable[[], bool],
+        account: Account,
     ) -> None:
         check_count("concurrency", concurrency)
         if isinstance(ids, str | bytes) or not isinstance(ids, Iterable | AsyncIterable):
@@ -50,6 +54,7 @@ class Fleet:
         self._concurrency = concurrency
         self._background = background
         self._refuses_all = refuses_all
+        self._account = account
 
     def list(
         self, *, limit: int | None = None, ordered: bool = False, max_failures: int | None = None
@@ -96,6 +101,7 @@ class Fleet:
         self,
         *,
         baseline: Mapping[InstanceId, Baseline] | None = None,
+        journal: Journal | None = None,
         ordered: bool = False,
         max_failures: int | None = None,
     ) -> FanOut[InstanceId, TriggerResult]:
@@ -104,24 +110,38 @@ class Fleet:
         An id that comes a second time is answered unsent, with `DuplicateInstance`; for this the ids are
         kept while the sweep runs, at about 100 bytes each.
 
+        With a journal that has ids already, the sweep goes on: these come first, also those that the fleet's
+        ids no longer have. What is done is answered from the journal, with no attempts. An async iterable of
+        ids is not read again once it was read to its end.
+
         Args:
             baseline: For each instance, under its id as the fleet has it, the newest backup from before, as
                 `(await fleet.latest()).values` tells it: `Backups.trigger` says what it is for. One that is
                 missing is not told.
+            journal: Where the sweep is written down, open; one that cannot be used, or no longer be written,
+                ends the sweep with a `JournalError`, or `FanOutAborted` that names it. What could not be
+                written down was not sent.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to bear; None for any number.
         """
-        trigger = partial(_trigger_once, self._backups, set(), baseline or {})
-        return self._fan_out(trigger, ordered, max_failures)
+        if journal is None:
+            trigger = partial(_trigger_once, self._backups, set(), baseline or {})
+            return self._fan_out(trigger, ordered, max_failures)
+        sweep = JournalledSweep(journal, self._account, self._backups.triggering.run, baseline or {})
+        return self._fan_out(sweep.trigger, ordered, max_failures, sweep.ids(self._ids))
 
     def _fan_out(
-        self, function: Callable[[InstanceId], Awaitable[T]], ordered: bool, max_failures: int | None
+        self,
+        function: Callable[[InstanceId], Awaitable[T]],
+        ordered: bool,
+        max_failures: int | None,
+        ids: AsyncIterable[InstanceId] | None = None,
     ) -> FanOut[InstanceId, T]:
         if self._read_once and self._used:
             raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
         begun = FanOut(
             partial(_in_background, function) if self._background else function,
-            self._ids,
+            self._ids if ids is None else ids,
             concurrency=self._concurrency,
             ordered=ordered,
             max_failures=max_failures,
@@ -131,7 +151,8 @@ class Fleet:
         return begun
 
     def _reason_to_stop(self, error: BaseException) -> str | None:
-        return str(error) if isinstance(error, RateLimited) and self._refuses_all() else None
+        pointless = isinstance(error, RateLimited) and self._refuses_all()
+        return str(error) if pointless or isinstance(error, JournalError) else None
 
 
 async def _in_background(function: Callable[[InstanceId], Awaitable[T]], instance_id: InstanceId) -> T:

@@ -5,19 +5,45 @@ from the journal, what may have left is reconciled, and the rest is triggered. T
 what the journal knows of it is passed over.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Protocol
 
 from backupify_async.errors import AmbiguousTrigger, BackupifyError, DuplicateInstance
 from backupify_async.journal.journal import Journal
-from backupify_async.journal.lines import Account, Line, ambiguous, failed, intended, settled
-from backupify_async.models import TriggerResult
+from backupify_async.journal.lines import (
+    Account,
+    Line,
+    ambiguous,
+    baseline_from_json,
+    baseline_to_json,
+    failed,
+    intended,
+    settled,
+)
+from backupify_async.models import Backup, TriggerResult
+from backupify_async.resources.backups import highest_id
+from backupify_async.resources.judging import NOT_TOLD, Baseline
+from backupify_async.resources.triggering import Unsettled
 from backupify_async.transport.request import identifier
 
 InstanceId = int | str
-Leaving = Callable[[datetime], Awaitable[None]]
-Run = Callable[[Line, Leaving], Awaitable[TriggerResult]]
+
+
+class Trigger(Protocol):
+    """Triggers one instance, as `Triggering.run` does."""
+
+    async def __call__(
+        self,
+        backup_instance_id: InstanceId,
+        baseline: Baseline,
+        *,
+        unsettled: Unsettled | None,
+        leaving: Callable[[datetime], Awaitable[None]],
+    ) -> TriggerResult:
+        """Find out what became of what is unsettled; tell of each request before it leaves."""
+        ...
 
 
 class JournalledSweep:
@@ -26,18 +52,24 @@ class JournalledSweep:
     Args:
         journal: Where to.
         account: Whose sweep it is.
-        run: Triggers one instance, reconciling first what may have left; it tells when a request is about to
-            leave, and raises `AmbiguousTrigger` where it cannot find out.
+        trigger: Triggers one instance.
+        baselines: The newest backup of each instance from before, as far as that is told.
     """
 
-    def __init__(self, journal: Journal, account: Account, run: Run) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        account: Account,
+        trigger: Trigger,
+        baselines: Mapping[InstanceId, Backup | int | str | None],
+    ) -> None:
         self._journal = journal
         self._account = account
-        self._run = run
+        self._run = trigger
+        self._baselines = baselines
         self._handed_out: dict[str, Line] = {}
-        self._came: dict[
-            str, bool
-        ] = {}  # whether the source gave it; what is known from before may come once
+        # Whether the source gave an id; one that the journal knew from before may come from it once.
+        self._came: dict[str, bool] = {}
 
     async def ids(
         self, source: Iterable[InstanceId] | AsyncIterable[InstanceId]
@@ -89,25 +121,37 @@ class JournalledSweep:
         return known
 
     async def _settle(self, line: Line) -> TriggerResult:
-        open_from_before = line.is_unsettled
+        unsettled, baseline = _unsettled(line), self._baseline(line)
 
-        async def leaving(first_sent_at: datetime) -> None:
-            nonlocal line, open_from_before
-            open_from_before = False  # else nothing would leave
-            line = intended(line, first_sent_at, datetime.now(UTC), None)
+        async def leaving(sent_at: datetime) -> None:
+            nonlocal line, unsettled
+            unsettled = None  # else nothing would leave
+            line = intended(line, sent_at, None if baseline is NOT_TOLD else baseline_to_json(baseline))
             await self._journal.commit(line)
 
         try:
-            result = await self._run(line, leaving)
+            result = await self._run(line.instance_id, baseline, unsettled=unsettled, leaving=leaving)
         except AmbiguousTrigger as error:
             self._journal.put(ambiguous(line, str(error)))
             raise
         except BackupifyError as error:
-            if not open_from_before:
+            if unsettled is None:
                 self._journal.put(failed(line, str(error)))
             raise
         self._journal.put(settled(line, result))
         return result
+
+    def _baseline(self, line: Line) -> Baseline:
+        """The baseline; for what may have left, only that from before it did: a later one may be its work."""
+        if not line.is_unsettled:
+            return highest_id(self._baselines.get(line.instance_id, NOT_TOLD))
+        return NOT_TOLD if line.baseline is None else baseline_from_json(line.baseline)
+
+
+def _unsettled(line: Line) -> Unsettled | None:
+    if not line.is_unsettled or line.sent_at is None:
+        return None
+    return Unsettled(line.sent_at, line.sent_at)
 
 
 async def _each(source: Iterable[InstanceId] | AsyncIterable[InstanceId]) -> AsyncGenerator[InstanceId, None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.journal.group_commit import GroupCommit
-from backupify_async.journal.lines import Account, Line, LineState, Sweep
+from backupify_async.journal.lines import DONE, Account, Line, LineState, Sweep
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -90,6 +90,16 @@ class Journal:
     async def counts(self) -> dict[LineState, int]:
         """How many instances there are of each state, as far as that is written."""
         return await self._opened().counts()
+
+    async def is_done(self) -> bool:
+        """Whether all ids of the sweep were read, and each is done.
+
+        Raises:
+            JournalError: What is known of it cannot be written, or read.
+        """
+        await self._writing().flush()
+        open_ = set(await self.counts()) - DONE
+        return not open_ and (await self._opened().sweep()).read_to_end
 
     async def begin(self, account: Account) -> Sweep:
         """Begin to serve a sweep; returns what is known of it.
@@ -232,7 +242,7 @@ async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
     require_extra()
     from backupify_async.journal.storage import Storage  # noqa: PLC0415 - needs the extra
 
-    storage = Storage(Path(path).absolute())  # noqa: ASYNC240 - it asks for nothing but the working directory
+    storage = Storage(Path(path).absolute())  # noqa: ASYNC240 - only the cwd
     try:
         await _to_its_end(storage.look())
         yield storage

@@ -19,7 +19,7 @@ import attrs
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.transport.wire import from_json, to_json
 
-Row = tuple[int, str, bool, str, str | None, str | None, str | None, str | None, str]
+Row = tuple[int, str, bool, str, str | None, str | None, str | None, str]
 
 
 class LineState(Enum):
@@ -35,6 +35,8 @@ class LineState(Enum):
 
 
 _KINDS = {LineState(kind.value): kind for kind in TriggerKind}
+DONE = frozenset(_KINDS)
+"""The states of an instance that is not triggered again."""
 
 
 @attrs.frozen
@@ -78,9 +80,8 @@ class Line:
         number: Its place in the order of reading, from 1 up.
         instance_id: The id, as it came.
         state: How far it is.
-        first_sent_at: When the earliest request left, or was about to, whose fate was open then; UTC.
-        last_sent_at: When the latest left, likewise.
-        baseline: The highest backup id before the sending, as JSON; None where it was not told.
+        sent_at: When the last request left, or was about to, UTC; None where nothing may have started it.
+        baseline: The highest backup id from before that, as JSON; None where it was not told.
         backup: The backup that now runs, where the state is one of a success and the server said.
         problem: What went wrong, in words, where the state is FAILED or AMBIGUOUS.
     """
@@ -88,8 +89,7 @@ class Line:
     number: int
     instance_id: int | str
     state: LineState = LineState.READ
-    first_sent_at: datetime | None = None
-    last_sent_at: datetime | None = None
+    sent_at: datetime | None = None
     baseline: str | None = None
     backup: Backup | None = None
     problem: str = ""
@@ -106,16 +106,9 @@ class Line:
         return self.state in (LineState.INTENDED, LineState.AMBIGUOUS)
 
 
-def intended(line: Line, first_sent_at: datetime, last_sent_at: datetime, baseline: str | None) -> Line:
+def intended(line: Line, sent_at: datetime, baseline: str | None) -> Line:
     """The line of an instance whose request is about to leave."""
-    return attrs.evolve(
-        line,
-        state=LineState.INTENDED,
-        first_sent_at=first_sent_at,
-        last_sent_at=last_sent_at,
-        baseline=baseline,
-        problem="",
-    )
+    return attrs.evolve(line, state=LineState.INTENDED, sent_at=sent_at, baseline=baseline, problem="")
 
 
 def settled(line: Line, result: TriggerResult) -> Line:
@@ -125,15 +118,7 @@ def settled(line: Line, result: TriggerResult) -> Line:
 
 def failed(line: Line, problem: str) -> Line:
     """The line of an instance that was surely not started: as if nothing had left, but with its reason."""
-    return attrs.evolve(
-        line,
-        state=LineState.FAILED,
-        first_sent_at=None,
-        last_sent_at=None,
-        baseline=None,
-        backup=None,
-        problem=problem,
-    )
+    return Line(line.number, line.instance_id, LineState.FAILED, problem=problem)
 
 
 def ambiguous(line: Line, problem: str) -> Line:
@@ -148,8 +133,7 @@ def to_row(line: Line) -> Row:
         str(line.instance_id),
         isinstance(line.instance_id, int),
         line.state.value,
-        _as_text(line.first_sent_at),
-        _as_text(line.last_sent_at),
+        None if line.sent_at is None else line.sent_at.astimezone(UTC).isoformat(),
         line.baseline,
         None if line.backup is None else to_json(line.backup).decode(),
         line.problem,
@@ -162,13 +146,12 @@ def from_row(row: Row) -> Line:
     Raises:
         ValueError: It is none that `to_row` makes.
     """
-    number, text, is_number, state, first_sent_at, last_sent_at, baseline, backup, problem = row
+    number, text, is_number, state, sent_at, baseline, backup, problem = row
     return Line(
         number,
         int(text) if is_number else text,
         LineState(state),
-        _as_date(first_sent_at),
-        _as_date(last_sent_at),
+        None if sent_at is None else datetime.fromisoformat(sent_at),
         baseline,
         None if backup is None else from_json(backup.encode(), Backup),
         problem,
@@ -184,11 +167,3 @@ def baseline_from_json(text: str) -> int | str | None:
     """What `baseline_to_json` made text of."""
     backup_id: int | str | None = json.loads(text)
     return backup_id
-
-
-def _as_date(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _as_text(date: datetime | None) -> str | None:
-    return None if date is None else date.astimezone(UTC).isoformat()

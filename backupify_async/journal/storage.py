@@ -36,15 +36,14 @@ _SCHEMA = (
         instance_id TEXT NOT NULL UNIQUE,
         is_number INTEGER NOT NULL,
         state TEXT NOT NULL,
-        first_sent_at TEXT,
-        last_sent_at TEXT,
+        sent_at TEXT,
         baseline TEXT,
         backup TEXT,
         problem TEXT NOT NULL
     )""",
 )
 
-_WRITE = "INSERT OR REPLACE INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE = "INSERT OR REPLACE INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 # By primary result code (sqlite.org/rescode.html).
 _WHAT_TO_DO = {

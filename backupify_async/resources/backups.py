@@ -23,7 +23,8 @@ class Backups:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._triggering = Triggering(session)
+        self.triggering = Triggering(session)
+        """Triggers, for whoever has to know when a request leaves."""
         self.idle = IdleMemory()
         """What 404 bodies of get-active meant."""
 
@@ -120,7 +121,7 @@ class Backups:
             UnprocessableEntity: The server does not accept it, and no backup is active.
             BackupifyError: It was surely not started.
         """
-        return await self._triggering.run(backup_instance_id, _highest_id(baseline))
+        return await self.triggering.run(backup_instance_id, highest_id(baseline))
 
     async def _exists(self, backup_instance_id: int | str) -> bool:
         request = Request.get(INSTANCE, answers=frozenset({404}), backup_instance_id=backup_instance_id)
@@ -132,7 +133,12 @@ class Backups:
         return False
 
 
-def _highest_id(baseline: Backup | int | str | NotTold | None) -> Baseline:
+def highest_id(baseline: Backup | int | str | NotTold | None) -> Baseline:
+    """The id of a baseline, however it is told.
+
+    Raises:
+        TypeError, ValueError: It cannot be one.
+    """
     if baseline is None or isinstance(baseline, NotTold):
         return baseline
     highest = baseline.id if isinstance(baseline, Backup) else baseline

@@ -11,6 +11,7 @@ from backupify_async import Fleet, RateLimit, RetryPolicy
 from backupify_async.resources.backups import Backups
 from backupify_async.transport.request import Message, Response
 from tests.fleet.work import now, other_tasks
+from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeCarrier, respond, session_over
 
 pytestmark = pytest.mark.looptime
@@ -30,7 +31,8 @@ async def fleets(carrier: FakeCarrier, **options: Any) -> AsyncIterator[tuple[Be
         backups = Backups(session)
 
         def begin(ids: Any, concurrency: int = 32) -> Fleet:
-            return Fleet(backups, ids, concurrency=concurrency, refuses_all=session.refuses_all)
+            refuses_all = session.refuses_all
+            return Fleet(backups, ids, concurrency=concurrency, refuses_all=refuses_all, account=ACCOUNT)
 
         yield begin, session.statistics
 

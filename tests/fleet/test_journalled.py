@@ -1,7 +1,7 @@
 """A sweep of triggers with a journal, over a stand-in for the trigger itself."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,14 +17,17 @@ from backupify_async.errors import (
     RequestTimeout,
 )
 from backupify_async.fleet.fan_out import FanOut
-from backupify_async.fleet.journalled import InstanceId, JournalledSweep, Leaving
+from backupify_async.fleet.journalled import InstanceId, JournalledSweep
 from backupify_async.fleet.outcomes import Results
 from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.resources.judging import Baseline
+from backupify_async.resources.triggering import Unsettled
 from tests.journal.files import ACCOUNT, files_no_larger_than
 
 WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+Leaving = Callable[[datetime], Awaitable[None]]
 LOST = AmbiguousTrigger(1, WHEN, RequestTimeout("slow"))
 MISSING = NotFound(404, "POST", "/x")
 TOLD = TriggerResult(TriggerKind.STARTED, Backup(900))
@@ -43,25 +46,34 @@ class Api:
     blind: bool = False
     """Whether looks fail: what is unsettled from before ends in an error before anything leaves."""
     sent: list[InstanceId] = attrs.field(factory=list)
-    reconciled: list[InstanceId] = attrs.field(factory=list)
+    reconciled: dict[InstanceId, Unsettled] = attrs.field(factory=dict)
+    baselines: dict[InstanceId, Baseline] = attrs.field(factory=dict)
 
-    async def run(self, line: Line, leaving: Leaving) -> TriggerResult:
-        if line.is_unsettled:
-            self.reconciled.append(line.instance_id)
+    async def trigger(
+        self,
+        backup_instance_id: InstanceId,
+        baseline: Baseline,
+        *,
+        unsettled: Unsettled | None,
+        leaving: Leaving,
+    ) -> TriggerResult:
+        self.baselines[backup_instance_id] = baseline
+        if unsettled is not None:
+            self.reconciled[backup_instance_id] = unsettled
             if self.blind:
-                raise self.errors[line.instance_id]
+                raise self.errors[backup_instance_id]
         await leaving(WHEN)
-        self.sent.append(line.instance_id)
-        if line.instance_id in self.errors:
-            raise self.errors[line.instance_id]
-        return started(line.instance_id)
+        self.sent.append(backup_instance_id)
+        if backup_instance_id in self.errors:
+            raise self.errors[backup_instance_id]
+        return started(backup_instance_id)
 
 
 async def swept(
     path: Path, api: Api, source: Iterable[InstanceId] | AsyncIterable[InstanceId], *, at_once: int = 1
 ) -> Results[InstanceId, TriggerResult]:
     async with Journal(path) as journal:
-        sweep = JournalledSweep(journal, ACCOUNT, api.run)
+        sweep = JournalledSweep(journal, ACCOUNT, api.trigger, {})
         return await FanOut(sweep.trigger, sweep.ids(source), concurrency=at_once)
 
 
@@ -110,22 +122,28 @@ class TestANewSweep:
         }
 
     async def test_has_each_intent_on_disk_before_the_request_leaves(self, path: Path) -> None:
-        async def run(line: Line, leaving: Leaving) -> TriggerResult:
+        async def run(
+            backup_instance_id: InstanceId,
+            baseline: Baseline,
+            *,
+            unsettled: Unsettled | None,
+            leaving: Leaving,
+        ) -> TriggerResult:
             await leaving(WHEN)
             async with look(path) as storage:
-                (found,) = [each async for each in storage.lines() if each.instance_id == line.instance_id]
-            assert (found.state, found.first_sent_at) == (LineState.INTENDED, WHEN)
-            return started(line.instance_id)
+                (found,) = [each async for each in storage.lines() if each.instance_id == backup_instance_id]
+            assert (found.state, found.sent_at) == (LineState.INTENDED, WHEN)
+            return started(backup_instance_id)
 
         async with Journal(path) as journal:
-            sweep = JournalledSweep(journal, ACCOUNT, run)
+            sweep = JournalledSweep(journal, ACCOUNT, run, {})
             results = await FanOut(sweep.trigger, sweep.ids(range(20)), concurrency=8)
         results.raise_errors()
         assert len(results.values) == 20
 
     async def test_answers_an_id_that_comes_twice_unsent(self, path: Path, api: Api) -> None:
         async with Journal(path) as journal:
-            sweep = JournalledSweep(journal, ACCOUNT, api.run)
+            sweep = JournalledSweep(journal, ACCOUNT, api.trigger, {})
             async with FanOut(sweep.trigger, sweep.ids([1, 2, "1", 1]), concurrency=1) as outcomes:
                 errors = [type(outcome.error) async for outcome in outcomes]
         assert errors == [type(None), type(None), DuplicateInstance, DuplicateInstance]
@@ -139,14 +157,20 @@ class TestANewSweep:
     async def test_that_cannot_write_an_intent_does_not_send(self, path: Path) -> None:
         sent = []
 
-        async def run(line: Line, leaving: Leaving) -> TriggerResult:
+        async def run(
+            backup_instance_id: InstanceId,
+            baseline: Baseline,
+            *,
+            unsettled: Unsettled | None,
+            leaving: Leaving,
+        ) -> TriggerResult:
             with files_no_larger_than(2_048):
                 await leaving(WHEN)
-            sent.append(line.instance_id)
-            return started(line.instance_id)
+            sent.append(backup_instance_id)
+            return started(backup_instance_id)
 
         async with Journal(path) as journal:
-            sweep = JournalledSweep(journal, ACCOUNT, run)
+            sweep = JournalledSweep(journal, ACCOUNT, run, {})
             fan_out = FanOut(sweep.trigger, sweep.ids([1, 2]), concurrency=1)
             with pytest.raises(JournalError, match="look at the disk"):
                 await fan_out
@@ -157,14 +181,20 @@ class TestANewSweep:
     async def test_that_is_cancelled_leaves_what_is_in_flight_as_unknown(self, path: Path) -> None:
         in_flight = asyncio.Event()
 
-        async def hang(line: Line, leaving: Leaving) -> TriggerResult:
+        async def hang(
+            backup_instance_id: InstanceId,
+            baseline: Baseline,
+            *,
+            unsettled: Unsettled | None,
+            leaving: Leaving,
+        ) -> TriggerResult:
             await leaving(WHEN)
             in_flight.set()
             await asyncio.Event().wait()
-            return started(line.instance_id)
+            return started(backup_instance_id)
 
         async with Journal(path) as journal:
-            sweep = JournalledSweep(journal, ACCOUNT, hang)
+            sweep = JournalledSweep(journal, ACCOUNT, hang, {})
             async with FanOut(sweep.trigger, sweep.ids([1, 2]), concurrency=1):
                 await in_flight.wait()
         assert await written(path) == {1: LineState.INTENDED}
@@ -181,7 +211,7 @@ class TestANewSweep:
                 closed = True
 
         async with Journal(path) as journal:
-            sweep = JournalledSweep(journal, ACCOUNT, api.run)
+            sweep = JournalledSweep(journal, ACCOUNT, api.trigger, {})
             async with FanOut(sweep.trigger, sweep.ids(source()), concurrency=1) as outcomes:
                 await anext(outcomes)
             assert closed
@@ -193,24 +223,24 @@ class TestASweepThatGoesOn:
         done = [settled(Line(n, n), TriggerResult(kind, Backup(n))) for n, kind in enumerate(kinds, 1)]
         await put(path, *done)
         async with Journal(path) as journal:
-            sweep = JournalledSweep(journal, ACCOUNT, api.run)
+            sweep = JournalledSweep(journal, ACCOUNT, api.trigger, {})
             async with FanOut(sweep.trigger, sweep.ids([1, 2, 3]), concurrency=1) as outcomes:
                 found = [(outcome.key, outcome.value, outcome.attempts) async for outcome in outcomes]
         assert found == [(n, TriggerResult(kind, Backup(n)), 0) for n, kind in enumerate(kinds, 1)]
         assert api.sent == []
 
     async def test_looks_at_what_may_have_left_and_triggers_the_rest(self, path: Path, api: Api) -> None:
-        sent = intended(Line(1, 1), WHEN, WHEN, None)
-        lost = ambiguous(intended(Line(2, 2), WHEN, WHEN, None), "lost")
+        sent = intended(Line(1, 1), WHEN, None)
+        lost = ambiguous(intended(Line(2, 2), WHEN, None), "lost")
         await put(path, sent, lost, failed(Line(3, 3), "403"), Line(4, 4))
         results = await swept(path, api, [1, 2, 3, 4, 5])
         assert list(results.values) == api.sent == [1, 2, 3, 4, 5]
-        assert api.reconciled == [1, 2]
+        assert api.reconciled == dict.fromkeys((1, 2), Unsettled(WHEN, WHEN))
         assert set((await written(path)).values()) == {LineState.STARTED}
 
     async def test_keeps_as_unknown_what_it_could_not_look_at(self, path: Path) -> None:
         errors: dict[InstanceId, BaseException] = {1: ClientClosed("closed"), 2: LOST, 3: MISSING}
-        await put(path, *(intended(Line(n, n), WHEN, WHEN, None) for n in (1, 2, 3)))
+        await put(path, *(intended(Line(n, n), WHEN, None) for n in (1, 2, 3)))
         await swept(path, Api(errors, blind=True), [])
         assert await written(path) == {1: LineState.INTENDED, 2: LineState.AMBIGUOUS, 3: LineState.INTENDED}
 
@@ -248,7 +278,7 @@ class TestASweepThatGoesOn:
     async def test_of_another_account_is_refused_before_anything_is_read(self, path: Path, api: Api) -> None:
         await put(path, Line(1, 1))
         async with Journal(path) as journal:
-            sweep = JournalledSweep(journal, Account("https://b.example", None), api.run)
+            sweep = JournalledSweep(journal, Account("https://b.example", None), api.trigger, {})
             with pytest.raises(JournalError, match="another account"):
                 await FanOut(sweep.trigger, sweep.ids(broken_off(1)), concurrency=1)
         assert api.sent == []

@@ -20,7 +20,7 @@ from tests.journal.files import (
     run_sql,
     write,
 )
-from tests.journal.test_lines import LATER, WHEN
+from tests.journal.test_lines import WHEN
 
 STARTED = TriggerResult(TriggerKind.STARTED, Backup(1007))
 
@@ -49,9 +49,9 @@ class TestAJournal:
     async def test_has_its_lines_after_it_was_closed(self, path: Path) -> None:
         async with Journal(path) as journal:
             one, two = journal.add(42), journal.add("a/b")
-            await journal.commit(intended(one, WHEN, LATER, None))
-            journal.put(settled(intended(one, WHEN, LATER, None), STARTED))
-        assert await lines_of(path) == [settled(intended(one, WHEN, LATER, None), STARTED), two]
+            await journal.commit(intended(one, WHEN, None))
+            journal.put(settled(intended(one, WHEN, None), STARTED))
+        assert await lines_of(path) == [settled(intended(one, WHEN, None), STARTED), two]
 
     async def test_numbers_its_lines_on_when_it_is_opened_again(self, path: Path) -> None:
         async with Journal(path) as journal:

@@ -23,9 +23,8 @@ from backupify_async.journal.lines import (
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 
 WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
-LATER = datetime(2026, 11, 23, 3, 1, tzinfo=UTC)
 READ = Line(1, 42)
-INTENDED = intended(READ, WHEN, LATER, "7")
+INTENDED = intended(READ, WHEN, "7")
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 ids = st.integers() | texts
@@ -50,8 +49,7 @@ lines = st.builds(
     number=st.integers(1, 2**62),
     instance_id=ids,
     state=st.sampled_from(LineState),
-    first_sent_at=dates,
-    last_sent_at=dates,
+    sent_at=dates,
     baseline=st.none() | ids.map(baseline_to_json),
     backup=st.none() | backups,
     problem=texts,
@@ -76,7 +74,7 @@ class TestARow:
 
     def test_that_is_none_of_ours_is_refused(self) -> None:
         with pytest.raises(ValueError, match="paused"):
-            from_row((1, "42", True, "paused", None, None, None, None, ""))
+            from_row((1, "42", True, "paused", None, None, None, ""))
 
 
 class TestABaseline:
@@ -90,14 +88,14 @@ class TestALine:
         assert (READ.result, READ.is_unsettled) == (None, False)
 
     def test_that_is_intended_may_have_left(self) -> None:
-        assert Line(1, 42, LineState.INTENDED, WHEN, LATER, "7") == INTENDED
+        assert Line(1, 42, LineState.INTENDED, WHEN, "7") == INTENDED
         assert (INTENDED.result, INTENDED.is_unsettled) == (None, True)
 
     @pytest.mark.parametrize("kind", TriggerKind)
     def test_that_is_settled_is_done(self, kind: TriggerKind) -> None:
         result = TriggerResult(kind, Backup(8))
         done = settled(INTENDED, result)
-        assert (done.result, done.is_unsettled, done.first_sent_at) == (result, False, WHEN)
+        assert (done.result, done.is_unsettled, done.sent_at) == (result, False, WHEN)
 
     def test_that_failed_is_as_if_nothing_had_left(self) -> None:
         line = failed(INTENDED, "403")
@@ -106,11 +104,11 @@ class TestALine:
 
     def test_that_is_ambiguous_knows_when_it_left(self) -> None:
         line = ambiguous(INTENDED, "contradictions")
-        assert (line.first_sent_at, line.last_sent_at, line.baseline) == (WHEN, LATER, "7")
+        assert (line.sent_at, line.baseline) == (WHEN, "7")
         assert (line.result, line.is_unsettled, line.problem) == (None, True, "contradictions")
 
     def test_that_is_tried_again_forgets_its_problem(self) -> None:
-        assert intended(failed(INTENDED, "403"), LATER, LATER, None).problem == ""
+        assert intended(failed(INTENDED, "403"), WHEN, None).problem == ""
 
 
 def test_an_account_reads_as_people_say_it() -> None:

@@ -1,0 +1,184 @@
+"""Sweeps of triggers with a journal: how one begins, and how it goes on after it broke off."""
+
+import asyncio
+import os
+import shlex
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import attrs
+
+from backupify_async.cli.exits import Exit, ExitCode
+from backupify_async.cli.ids import STDIN, AllIds, FileIds, GivenIds, Ids, choose
+from backupify_async.cli.interrupts import Stop
+from backupify_async.cli.operations import triggering
+from backupify_async.cli.options import FleetOptions
+from backupify_async.cli.output import write_all
+from backupify_async.cli.sweep import Desk, Operation, sweep
+from backupify_async.cli.threads import DaemonThread
+from backupify_async.cli.triggers import Consent
+from backupify_async.errors import ConfigurationError, JournalError
+from backupify_async.journal.journal import Journal, look
+from backupify_async.journal.lines import Sweep
+from backupify_async.models import TriggerResult
+
+_CHUNK = 65_536
+
+
+async def begin(stop: Stop, path: str, ids: Ids, consent: Consent, options: FleetOptions) -> ExitCode:
+    """Trigger a backup of each instance with a journal; one that is there already is gone on with.
+
+    Raises:
+        Exit: It could not begin.
+    """
+    kept = rereadable(ids, Path(path).absolute())  # noqa: ASYNC240 - only the cwd
+    journal = _journal(path, name_of(kept))
+    copied_from = ids if isinstance(ids, FileIds) and kept is not ids else None
+    return await sweep(stop, _journalled(journal, consent, copied_from), kept, options)
+
+
+async def resume(stop: Stop, path: str, options: FleetOptions) -> ExitCode:
+    """Go on with a sweep that has a journal.
+
+    Raises:
+        Exit: It could not go on.
+    """
+    try:
+        async with look(path) as storage:
+            known = await storage.sweep()
+    except (ConfigurationError, JournalError) as error:
+        raise Exit(ExitCode.USAGE, str(error)) from None
+    journal = _journal(path, known.name)
+    ids = await asyncio.to_thread(ids_of, known, journal.path)
+    return await sweep(stop, _journalled(journal), ids, options)
+
+
+def rereadable(ids: Ids, path: Path) -> Ids:
+    """The same ids, from where a sweep can read them again: stdin and pipes are copied beside the journal."""
+    if isinstance(ids, FileIds) and not ids.rereadable:
+        return FileIds(f"{path}.ids", rereadable=True)
+    return ids
+
+
+def name_of(ids: Ids) -> str:
+    """What a sweep goes over, as the command line says it.
+
+    Raises:
+        Exit: It cannot be written down.
+    """
+    match ids:
+        case FileIds(path=path):
+            name = shlex.join(["--ids-file", str(Path(path).absolute())])
+        case GivenIds(ids=given):
+            name = shlex.join(["--", *map(str, given)])
+        case _:
+            name = "--all"
+    if not name.isprintable():
+        raise Exit(ExitCode.USAGE, f"{name}: a journal needs ids from a file with a printable name")
+    return name
+
+
+def ids_of(known: Sweep, path: Path) -> Ids:
+    """The ids that a sweep has still to read.
+
+    Raises:
+        Exit: They are not where they were, or somebody else's to know.
+    """
+    if known.read_to_end:
+        return GivenIds(())
+    try:
+        words = shlex.split(known.name)
+    except ValueError:
+        words = []
+    match words:
+        case ["--all"]:
+            return AllIds()
+        case ["--ids-file", file]:
+            return choose((), file, everything=False)
+        case ["--", *given]:
+            return choose(tuple(given), None, everything=False)
+        case _:
+            raise Exit(
+                ExitCode.USAGE,
+                f"{path} was not begun by `backupify trigger`, and not all of its ids were read: only the "
+                "program that began it can go on",
+            )
+
+
+def _journal(path: str, name: str) -> Journal:
+    try:
+        return Journal(path, sweep=name)
+    except ConfigurationError as error:
+        raise Exit(ExitCode.USAGE, str(error)) from None
+
+
+def _journalled(
+    journal: Journal, consent: Consent | None = None, copied_from: FileIds | None = None
+) -> Operation[TriggerResult]:
+    return attrs.evolve(
+        triggering(consent, journal),
+        hold=partial(_held, journal, copied_from),
+        rest=lambda: f"the rest of {journal.path}",
+    )
+
+
+@asynccontextmanager
+async def _held(journal: Journal, copied_from: FileIds | None, at: Desk) -> AsyncIterator[None]:
+    """The journal, open; what is to be said of it at the beginning, and at the end.
+
+    Raises:
+        Exit: It cannot be used.
+        JournalError: It could not be written to its end.
+    """
+    try:
+        await journal.open()
+    except JournalError as error:
+        raise Exit(ExitCode.USAGE, str(error)) from None
+    try:
+        if copied_from is not None:
+            await _copy(copied_from, Path(f"{journal.path}.ids"), at)
+        if await journal.is_done():
+            at.output.say(f"{journal.path} is done: nothing is triggered; a new sweep needs a new file")
+        yield
+        done = await journal.is_done()
+    finally:
+        await journal.close()
+    if not done:
+        at.output.say(f"`backupify resume {shlex.quote(str(journal.path))}` goes on with what is not done")
+
+
+async def _copy(ids: FileIds, to: Path, at: Desk) -> None:
+    """Copy ids that can be read only once, unless an earlier run has.
+
+    Raises:
+        Exit: They cannot be copied.
+    """
+    thread = DaemonThread("ids")
+    try:
+        if not await thread.call(_copy_whole, ids.path, to):
+            at.output.say(f"the ids of this sweep are in {to} already: {ids.name} is not read")
+    except OSError as error:
+        raise Exit(ExitCode.USAGE, f"{ids.name}, copied to {to}: {error.strerror}") from None
+    finally:
+        thread.close()
+
+
+def _copy_whole(source: str, to: Path) -> bool:
+    """Copy a file and let it appear whole, on disk; False where it is there already."""
+    if to.exists():
+        return False
+    copy = to.with_name(f"{to.name}.part")
+    reading = 0 if source == STDIN else os.open(source, os.O_RDONLY)
+    writing = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        while chunk := os.read(reading, _CHUNK):
+            write_all(writing, chunk)
+        os.fsync(writing)
+    finally:
+        os.close(writing)
+        if reading:
+            os.close(reading)
+    copy.replace(to)
+    return True

@@ -1,0 +1,271 @@
+"""`trigger --journal`, `resume` and `journal show`, through the real entry point."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backupify_async.cli.exits import Exit
+from backupify_async.cli.ids import AllIds, FileIds, GivenIds
+from backupify_async.cli.journals import ids_of, name_of
+from backupify_async.journal.lines import Sweep
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.cli.conftest import Run
+from tests.cli.processes import COMMAND, Result
+from tests.cli.test_trigger import started
+from tests.journal.files import files_no_larger_than, run_sql
+from tests.journal.test_lines import WHEN
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "sweep.sqlite")
+
+
+def shown(run: Run, path: str) -> dict[object, str]:
+    result = run("journal", "show", path, "-o", "jsonl")
+    assert (result.code, result.err) == (0, "")
+    return {row["instance_id"]: row["state"] for row in map(json.loads, result.rows)}
+
+
+def states(result: Result) -> dict[object, str]:
+    return {row["instance_id"]: row["state"] for row in map(json.loads, result.rows)}
+
+
+def forget(path: str, *instance_ids: int) -> None:
+    """As if a crash had come before these were begun, and before the source's end."""
+    for instance_id in instance_ids:
+        run_sql(Path(path), f"DELETE FROM lines WHERE instance_id = '{instance_id}'")
+    run_sql(Path(path), "UPDATE sweep SET read_to_end = 0")
+
+
+class TestTriggerWithAJournal:
+    @pytest.mark.backupify(instances=3)
+    def test_writes_down_each_instance(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        result = run("trigger", "--all", "--yes", "--journal", path, "-o", "jsonl")
+        assert (result.code, started(server)) == (0, {1: 1, 2: 1, 3: 1})
+        assert shown(run, path) == states(result) == dict.fromkeys((1, 2, 3), "started")
+        assert "resume" not in result.err
+
+    @pytest.mark.backupify(instances=3)
+    def test_still_needs_somebodys_consent(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        result = run("trigger", "--all", "--journal", path)
+        assert (result.code, Path(path).exists()) == (2, False)
+
+    @pytest.mark.backupify(instances=3)
+    def test_says_so_where_the_sweep_is_done(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        first = run("trigger", "--all", "--yes", "--journal", path, "-o", "jsonl")
+        again = run("trigger", "--all", "--yes", "--journal", path, "-o", "jsonl")
+        assert (again.code, sorted(again.rows)) == (0, sorted(first.rows))
+        assert f"{path} is done: nothing is triggered; a new sweep needs a new file" in again.err
+        assert started(server) == {1: 1, 2: 1, 3: 1}
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="trigger", instance=2, first=1)])
+    def test_tries_again_what_failed(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        first = run("trigger", "--all", "--yes", "--journal", path)
+        assert first.code == 1
+        assert f"`backupify resume {path}` goes on with what is not done" in first.err
+        assert shown(run, path) == {1: "started", 2: "failed", 3: "started"}
+        again = run("trigger", "--all", "--yes", "--journal", path)
+        assert (again.code, started(server)) == (0, {1: 1, 2: 1, 3: 1})
+
+    @pytest.mark.backupify(instances=5)
+    @pytest.mark.parametrize("ids", [("5", "007", "a b"), ("-5",)])
+    def test_takes_ids_of_any_kind(
+        self, server: SimulatedBackupify, run: Run, path: str, ids: tuple[str, ...]
+    ) -> None:
+        run("trigger", "--yes", "--journal", path, "--", *ids)
+        assert [str(instance_id) for instance_id in shown(run, path)] == list(ids)
+
+    @pytest.mark.backupify(instances=3)
+    def test_refuses_the_journal_of_another_sweep(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        run("trigger", "1", "2", "--yes", "--journal", path)
+        result = run("trigger", "--all", "--yes", "--journal", path)
+        assert (result.code, result.out, started(server)) == (2, "", {1: 1, 2: 1})
+        assert f"{path} is the journal of another sweep (-- 1 2, and not --all)" in result.err
+
+    @pytest.mark.backupify(instances=3)
+    def test_refuses_the_journal_of_another_account(
+        self, server: SimulatedBackupify, run: Run, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run("trigger", "1", "--journal", path)
+        run_sql(Path(path), "UPDATE sweep SET client_id = 'prod'")
+        result = run("trigger", "1", "--journal", path)
+        assert (result.code, result.rows[1:], started(server)) == (2, [], {1: 1})
+        assert "is the journal of another account (client prod at " in result.err
+
+    def test_refuses_a_full_disk_before_anything_is_triggered(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        with files_no_larger_than(2_048):
+            result = run("trigger", "1", "--journal", path)
+        assert (result.code, started(server)) == (2, {})
+        assert "look at the disk" in result.err
+
+    @pytest.mark.backupify(instances=200)
+    def test_stops_where_the_disk_fills_up_and_goes_on_when_there_is_room(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        with files_no_larger_than(150_000):
+            result = run("trigger", "--all", "--yes", "--journal", path, "--rate", "1000")
+        assert result.code == 1
+        assert "stopped early: " in result.err
+        assert f"not begun: the rest of {path}" in result.err
+        assert 0 < len(started(server)) < 200
+        assert run("resume", path, "--rate", "1000").code == 0
+        assert started(server) == dict.fromkeys(range(1, 201), 1)
+
+    def test_without_the_extra_says_how_to_get_it(
+        self, server: SimulatedBackupify, run: Run, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "aiosqlite", None)
+        for arguments in [("trigger", "1", "--journal", path), ("resume", path), ("journal", "show", path)]:
+            result = run(*arguments)
+            assert (result.code, "pip install 'backupify-async[journal]'" in result.err) == (2, True)
+
+    @pytest.mark.backupify(instances=3, client_secret="s3cr3t-of-the-operator")
+    @pytest.mark.parametrize("variable", ["BACKUPIFY_TOKEN", "BACKUPIFY_CLIENT_SECRET"])
+    def test_holds_no_secret(
+        self, server: SimulatedBackupify, run: Run, path: str, variable: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        secret = server.issue_token() if variable == "BACKUPIFY_TOKEN" else "s3cr3t-of-the-operator"
+        if variable == "BACKUPIFY_TOKEN":
+            monkeypatch.delenv("BACKUPIFY_CLIENT_ID")
+            monkeypatch.delenv("BACKUPIFY_CLIENT_SECRET")
+        monkeypatch.setenv(variable, secret)
+        server.inject(Fault.answer(403, operation="trigger", instance=2))
+        run("trigger", "1", "2", "3", "--yes", "--journal", path)
+        assert set(shown(run, path).values()) == {"started", "failed"}
+        files = [file for file in Path(path).parent.iterdir() if secret.encode() in file.read_bytes()]
+        assert files == []
+
+
+class TestIdsThatCanBeReadOnlyOnce:
+    def trigger(self, ids: str, path: str) -> "subprocess.CompletedProcess[str]":
+        command = [*COMMAND, "trigger", "--ids-file", "-", "--yes", "--journal", path, "-o", "jsonl"]
+        return subprocess.run(command, input=ids, capture_output=True, text=True, check=False)
+
+    @pytest.mark.backupify(instances=3)
+    def test_are_kept_beside_the_journal(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        assert self.trigger("1\n2\n3\n", path).returncode == 0
+        forget(path, 3)
+        result = run("resume", path, "--ordered", "-o", "jsonl")
+        assert (result.code, states(result)) == (0, {1: "started", 2: "started", 3: "already_active"})
+
+    @pytest.mark.backupify(instances=3)
+    def test_are_not_read_anew_by_the_same_command(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        self.trigger("1\n2\n", path)
+        again = self.trigger("", path)
+        assert again.returncode == 0
+        assert f"the ids of this sweep are in {path}.ids already: stdin is not read" in again.stderr
+        assert started(server) == {1: 1, 2: 1}
+
+
+class TestResume:
+    @pytest.mark.backupify(instances=4)
+    @pytest.mark.parametrize("source", ["--all", "--ids-file", "ids"])
+    def test_goes_on_behind_what_it_knows(
+        self, server: SimulatedBackupify, run: Run, path: str, tmp_path: Path, source: str
+    ) -> None:
+        file = tmp_path / "ids of tonight.txt"
+        file.write_text("1\n2\n3\n4\n")
+        which = {"--all": ["--all"], "--ids-file": ["--ids-file", str(file)], "ids": ["1", "2", "3", "4"]}
+        run("trigger", *which[source], "--yes", "--journal", path)
+        forget(path, 3, 4)
+        result = run("resume", path, "--ordered", "-o", "jsonl")
+        assert result.code == 0
+        assert list(states(result).items()) == [
+            *((1, "started"), (2, "started")),
+            *((3, "already_active"), (4, "already_active")),
+        ]
+
+    @pytest.mark.backupify(instances=3)
+    def test_reads_nothing_where_all_ids_are_known(
+        self, server: SimulatedBackupify, run: Run, path: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("1\n2\n")
+        run("trigger", "--ids-file", str(file), "--yes", "--journal", path)
+        file.unlink()
+        result = run("resume", path)
+        assert (result.code, "is done: nothing is triggered" in result.err) == (0, True)
+
+    def test_without_a_journal_makes_none(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        result = run("resume", path)
+        assert (result.code, Path(path).exists(), server.requests) == (2, False, [])
+        assert f"{path} cannot be opened" in result.err
+
+
+class TestJournalShow:
+    @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="trigger", instance=2)])
+    def test_counts_for_people(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        run("trigger", "--all", "--yes", "--journal", path)
+        result = run("journal", "show", path)
+        assert [line.split() for line in result.rows] == [
+            ["state", "instances"],
+            ["started", "2"],
+            ["failed", "1"],
+        ]
+        assert f"--all; client demo at {server.base_url}; begun 2" in result.err
+        assert result.err.endswith("; all ids read\n")
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="trigger", instance=2)])
+    def test_lists_for_programs(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        run("trigger", "1", "2", "--yes", "--journal", path)
+        lines = [json.loads(row) for row in run("journal", "show", path, "-o", "jsonl").rows]
+        assert [(line["instance_id"], line["state"]) for line in lines] == [(1, "started"), (2, "failed")]
+        assert lines[0]["backup_id"] == server.triggers[1][0].id
+        assert "answered 403" in lines[1]["problem"]
+        header, *rows = run("journal", "show", path, "-o", "csv").rows
+        assert (header.split(",")[:3], len(rows)) == (["instance_id", "state", "backup_id"], 2)
+
+    def test_lists_any_number(self, run: Run, path: str, server: SimulatedBackupify) -> None:
+        run("trigger", "1", "--journal", path)
+        row = "instance_id || 'x' || value, 0, 'read', NULL, NULL, NULL, ''"
+        more = "SELECT 2 UNION ALL SELECT value + 1 FROM n WHERE value < 1200"
+        numbers = f"(WITH RECURSIVE n(value) AS ({more}) SELECT value FROM n)"
+        run_sql(Path(path), f"INSERT INTO lines SELECT value, {row} FROM lines, {numbers}")
+        assert len(run("journal", "show", path, "-o", "csv").rows) == 1 + 1200
+
+    def test_of_what_is_none_says_so(self, run: Run, tmp_path: Path) -> None:
+        file = tmp_path / "notes.txt"
+        file.write_text("42\n" * 500)
+        result = run("journal", "show", str(file))
+        assert (result.code, result.err) == (
+            2,
+            f"backupify: {file} is no journal but some other file: name another (file is not a database)\n",
+        )
+
+
+class TestTheNameOfASweep:
+    @pytest.mark.parametrize("ids", [AllIds(), GivenIds((42, "007", "a b", -5)), GivenIds(("--all",))])
+    def test_leads_back_to_its_ids(self, ids: AllIds | GivenIds) -> None:
+        assert ids_of(Sweep(name_of(ids), WHEN), Path("x")) == ids
+
+    def test_leads_back_to_its_file_from_anywhere(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "my ids.txt").touch()
+        monkeypatch.chdir(tmp_path)
+        name = name_of(FileIds("my ids.txt", rereadable=True))
+        monkeypatch.chdir("/")
+        found = ids_of(Sweep(name, WHEN), Path("x"))
+        assert found == FileIds(str(tmp_path / "my ids.txt"), rereadable=True)
+
+    @pytest.mark.parametrize("name", ["", "nightly", "'"])
+    def test_of_a_program_leads_nowhere(self, name: str) -> None:
+        with pytest.raises(Exit, match="was not begun by `backupify trigger`"):
+            ids_of(Sweep(name, WHEN), Path("x"))
+
+    def test_of_a_program_is_not_needed_where_all_ids_are_known(self) -> None:
+        assert ids_of(Sweep("nightly", WHEN, read_to_end=True), Path("x")) == GivenIds(())
+
+    def test_must_be_printable(self) -> None:
+        with pytest.raises(Exit, match="printable name"):
+            name_of(FileIds("\udcff.txt", rereadable=True))
