@@ -28,3 +28,19 @@ def test_triggers_are_exact_though_the_server_fails_at_every_turn() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"\|    1 \| +0 \| +0 \| +0 \| +0 \| +1\d\d \| +\d+ \| +0 \| +0 \|", done.stdout)
+def test_sweeps_that_are_killed_are_judged_by_the_servers_log() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.journal",
+        "--kills",
+        "2",
+        "--count",
+        "150",
+        "--pairs",
+        "1",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "150: 0 started twice, 0 never started, 0 wrong in the journal, 0 failed; " in done.stdout
+    assert re.search(r"with a journal over one without: median \d+\.\d\d \(", done.stdout)

@@ -10,10 +10,13 @@ import pytest
 from backupify_async.cli.exits import Exit
 from backupify_async.cli.ids import AllIds, FileIds, GivenIds
 from backupify_async.cli.journals import ids_of, name_of
+from backupify_async.cli.options import CallOptions
+from backupify_async.config import RateLimit, Reconciliation, SettingsOptions
 from backupify_async.journal.lines import Sweep
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
-from tests.cli.processes import COMMAND, Result
+from tests.cli.processes import COMMAND, Result, finish, process
+from tests.cli.test_endings import wait_for_requests
 from tests.cli.test_trigger import started
 from tests.journal.files import files_no_larger_than, run_sql
 from tests.journal.test_lines import WHEN
@@ -269,3 +272,43 @@ class TestTheNameOfASweep:
     def test_must_be_printable(self) -> None:
         with pytest.raises(Exit, match="printable name"):
             name_of(FileIds("\udcff.txt", rereadable=True))
+
+
+class TestKill:
+    @pytest.mark.backupify(instances=60, date_header=True, backup_duration=0.001, latency=0.05)
+    def test_at_an_instant_of_a_sweep_leaves_a_journal_to_go_on_with(
+        self, server: SimulatedBackupify, run: Run, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with process("trigger", "--all", "--yes", "--journal", path, "--rate", "100") as sweeping:
+            wait_for_requests(server, 20)
+            assert "is in use: another process sweeps with it" in run("resume", path).err
+            assert "intended" in shown(run, path).values()
+            sweeping.kill()
+        monkeypatch.setattr(CallOptions, "settings", at_once)
+        result = run("resume", path, "-o", "jsonl")
+        assert result.code == 0
+        assert {key: len(begun) for key, begun in server.triggers.items()} == dict.fromkeys(range(1, 61), 1)
+        assert shown(run, path) == states(result)
+        assert {"started", "adopted"} == set(states(result).values())
+
+    @pytest.mark.backupify(instances=30, faults=[Fault.hang(operation="trigger", instance=3)])
+    def test_by_a_signal_that_can_be_heard_says_how_to_go_on(
+        self, server: SimulatedBackupify, path: str
+    ) -> None:
+        options = ("--rate", "1000", "--concurrency", "1", "--journal", path)
+        with process("trigger", "1", "2", "3", "4", "--yes", *options) as sweeping:
+            wait_for_requests(server, 4)
+            sweeping.terminate()
+            result = finish(sweeping)
+        assert result.code == 143
+        assert f"not triggered: the rest of {path}" in result.err
+        assert f"`backupify resume {path}` goes on with what is not done" in result.err
+
+
+def at_once(options: CallOptions, concurrency: int = 1) -> SettingsOptions:
+    """Settings of a command that does not give a server, which acts at once, half a minute to act late."""
+    return SettingsOptions(
+        rate_limit=RateLimit(None),
+        reconciliation=Reconciliation(settling=0.5),
+        max_concurrency=max(64, concurrency),
+    )

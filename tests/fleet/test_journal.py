@@ -1,0 +1,147 @@
+"""`fleet.trigger(journal=...)`, over sockets against the simulated server."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from backupify_async import (
+    BackupifyClient,
+    ClientCredentials,
+    FanOutAborted,
+    Journal,
+    JournalError,
+    RateLimit,
+    Reconciliation,
+    StaticToken,
+    TriggerKind,
+)
+from backupify_async.journal.journal import look
+from backupify_async.journal.lines import Line, LineState
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.journal.files import files_no_larger_than, run_sql
+
+NOW = Reconciliation(settling=0.0, patience=0.0)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sweep.sqlite"
+
+
+def simulated(instances: int, *faults: Fault) -> SimulatedBackupify:
+    return SimulatedBackupify(instances=instances, faults=faults, date_header=True)
+
+
+def client_of(server: SimulatedBackupify) -> BackupifyClient:
+    return BackupifyClient(
+        ClientCredentials("demo", "demo"),
+        base_url=server.base_url,
+        rate_limit=RateLimit(None, adaptive=False),
+        reconciliation=NOW,
+    )
+
+
+async def lines(path: Path) -> list[Line]:
+    async with look(path) as storage:
+        return [line async for line in storage.lines()]
+
+
+async def test_a_crash_behind_the_sending_costs_a_look_and_no_second_backup(path: Path) -> None:
+    hang = Fault.hang(operation="trigger", after_acting=True, first=1)
+    async with (
+        SimulatedBackupify(instances=3, faults=[hang], date_header=True) as server,
+        client_of(server) as client,
+    ):
+        async with Journal(path) as journal, client.fleet([1, 2, 3], concurrency=1).trigger(journal=journal):
+            await server.wait_for_requests(2)
+        assert [line.state for line in await lines(path)] == [LineState.INTENDED]
+        async with Journal(path) as journal:
+            results = await client.fleet([1, 2, 3]).trigger(journal=journal)
+        (begun,) = server.triggers[1]
+    kinds = {key: value.kind for key, value in results.values.items()}
+    assert kinds == {1: TriggerKind.ADOPTED, 2: TriggerKind.STARTED, 3: TriggerKind.STARTED}
+    backup = results.values[1].backup
+    assert backup is not None
+    assert backup.id == begun.id
+
+
+async def test_a_crash_before_the_sending_is_found_out_and_sent(path: Path) -> None:
+    hang = Fault.hang(operation="trigger", after_acting=False, first=1)
+    async with (
+        SimulatedBackupify(instances=1, faults=[hang], date_header=True) as server,
+        client_of(server) as client,
+    ):
+        async with Journal(path) as journal, client.fleet([1]).trigger(journal=journal):
+            await server.wait_for_requests(2)
+        async with Journal(path) as journal:
+            results = await client.fleet([1]).trigger(journal=journal)
+        assert (results.values[1].kind, len(server.triggers[1])) == (TriggerKind.STARTED, 1)
+
+
+async def test_the_baseline_from_before_the_crash_counts_and_no_later_one(path: Path) -> None:
+    hang = Fault.hang(operation="trigger", after_acting=True, first=1)
+    async with (
+        SimulatedBackupify(instances=1, faults=[hang], date_header=True) as server,
+        client_of(server) as client,
+    ):
+        before = (await client.fleet([1]).latest()).values
+        async with Journal(path) as journal, client.fleet([1]).trigger(journal=journal, baseline=before):
+            await server.wait_for_requests(4)
+        after = (await client.fleet([1]).latest()).values
+        async with Journal(path) as journal:
+            results = await client.fleet([1]).trigger(journal=journal, baseline=after)
+        assert (results.values[1].kind, len(server.triggers[1])) == (TriggerKind.ADOPTED, 1)
+    assert before[1] is not None
+    assert [line.baseline for line in await lines(path)] == [str(before[1].id)]
+
+
+async def test_what_cannot_be_written_down_is_not_sent_and_stops_the_sweep(path: Path) -> None:
+    async with SimulatedBackupify(instances=50) as server, client_of(server) as client:
+        journal = await Journal(path).open()
+        fleet = client.fleet(server.instance_ids, concurrency=1)
+        async with fleet.trigger(journal=journal) as outcomes:
+            await anext(outcomes)
+            with files_no_larger_than(2_048), pytest.raises(FanOutAborted, match="look at the disk"):
+                async for _ in outcomes:
+                    pass
+        await journal.close()
+        sent = sum(len(begun) for begun in server.triggers.values())
+        assert sent < 50
+        async with Journal(path) as journal:
+            results = await client.fleet(server.instance_ids).trigger(journal=journal)
+        assert (len(results.values), {len(begun) for begun in server.triggers.values()}) == (50, {1})
+
+
+async def test_a_token_is_another_account_than_a_client(path: Path) -> None:
+    async with SimulatedBackupify(instances=1) as server:
+        async with client_of(server) as client, Journal(path) as journal:
+            await client.fleet([1]).trigger(journal=journal)
+        token = StaticToken(server.issue_token())
+        async with BackupifyClient(token, base_url=f"{server.base_url}/") as client, Journal(path) as journal:
+            with pytest.raises(JournalError, match=f"client demo at {server.base_url}, and not a token at"):
+                await client.fleet([1]).trigger(journal=journal)
+        run_sql(path, "UPDATE sweep SET client_id = NULL")
+        async with BackupifyClient(token, base_url=f"{server.base_url}/") as client, Journal(path) as journal:
+            assert list((await client.fleet([1]).trigger(journal=journal)).values) == [1]
+
+
+async def test_a_journal_that_is_not_open_says_so(path: Path) -> None:
+    async with SimulatedBackupify(instances=1) as server, client_of(server) as client:
+        with pytest.raises(Exception, match="is not open: use `async with`"):
+            await client.fleet([1]).trigger(journal=Journal(path))
+        assert server.requests == []
+
+
+async def test_it_may_go_on_in_the_background(path: Path) -> None:
+    async with (
+        SimulatedBackupify(instances=3) as server,
+        client_of(server) as client,
+        Journal(path) as journal,
+    ):
+        results = await client.fleet([1, 2, 3], background=True).trigger(journal=journal, ordered=True)
+    assert list(results.values) == [1, 2, 3]
+    sent = [line.sent_at for line in await lines(path)]
+    assert all(when is not None and when < datetime.now(UTC) for when in sent)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
