@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
 
 def test_the_cost_of_a_call_is_measured_beside_the_bare_loop() -> None:
     command = [sys.executable, "-m", "tests.benchmarks.call_cost", "--quick"]
@@ -28,6 +30,9 @@ def test_triggers_are_exact_though_the_server_fails_at_every_turn() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"\|    1 \| +0 \| +0 \| +0 \| +0 \| +1\d\d \| +\d+ \| +0 \| +0 \|", done.stdout)
+
+
+@pytest.mark.slow
 def test_sweeps_that_are_killed_are_judged_by_the_servers_log() -> None:
     command = [
         sys.executable,

@@ -52,7 +52,10 @@ def test_the_first_block_is_a_whole_program(backupify: SimulatedBackupify) -> No
 
 
 @pytest.mark.backupify(instances=50, backups=25)
-def test_the_other_blocks_run_one_after_the_other(backupify: SimulatedBackupify) -> None:
+def test_the_other_blocks_run_one_after_the_other(
+    backupify: SimulatedBackupify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     environment = {
         "BACKUPIFY_CLIENT_ID": "demo",
         "BACKUPIFY_CLIENT_SECRET": "demo",

@@ -1,6 +1,7 @@
 """The commands and their options."""
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -124,11 +125,10 @@ def trigger(
     source = choose(ids, options.ids_file, everything=options.all)
     consent = Consent(source, yes=yes)
     consent.require_somebody_to_ask()
+    operation, ids_to_read = operations.triggering(consent), source
     if journal is not None:
-        return run_command(
-            partial(journals.begin, path=journal, ids=source, consent=consent, options=options)
-        )
-    return run_command(partial(sweep, operation=operations.triggering(consent), ids=source, options=options))
+        operation, ids_to_read = journals.begin(Path(journal).absolute(), source, consent)
+    return run_command(partial(sweep, operation=operation, ids=ids_to_read, options=options))
 
 
 @app.command(help_epilogue=examples.RESUME, sort_key=5)
@@ -140,7 +140,7 @@ def resume(
     What is done is not triggered again. What may have been is looked at first.
     What failed, and what was not begun, is triggered.
     """
-    return run_command(partial(journals.resume, path=file, options=options))
+    return run_command(partial(journals.resume, path=Path(file).absolute(), options=options))
 
 
 journal_app = App(name="journal", help="Look at the journal of a sweep.", sort_key=6)

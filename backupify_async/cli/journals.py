@@ -27,19 +27,18 @@ from backupify_async.models import TriggerResult
 _CHUNK = 65_536
 
 
-async def begin(stop: Stop, path: str, ids: Ids, consent: Consent, options: FleetOptions) -> ExitCode:
-    """Trigger a backup of each instance with a journal; one that is there already is gone on with.
+def begin(path: Path, ids: Ids, consent: Consent) -> tuple[Operation[TriggerResult], Ids]:
+    """A sweep of triggers with a journal, and the ids that it is to read; gone on with where it was begun.
 
     Raises:
-        Exit: It could not begin.
+        Exit: It cannot have a journal.
     """
-    kept = rereadable(ids, Path(path).absolute())  # noqa: ASYNC240 - only the cwd
-    journal = _journal(path, name_of(kept))
+    kept = rereadable(ids, path)
     copied_from = ids if isinstance(ids, FileIds) and kept is not ids else None
-    return await sweep(stop, _journalled(journal, consent, copied_from), kept, options)
+    return _journalled(_journal(path, name_of(kept)), consent, copied_from), kept
 
 
-async def resume(stop: Stop, path: str, options: FleetOptions) -> ExitCode:
+async def resume(stop: Stop, path: Path, options: FleetOptions) -> ExitCode:
     """Go on with a sweep that has a journal.
 
     Raises:
@@ -51,7 +50,7 @@ async def resume(stop: Stop, path: str, options: FleetOptions) -> ExitCode:
     except (ConfigurationError, JournalError) as error:
         raise Exit(ExitCode.USAGE, str(error)) from None
     journal = _journal(path, known.name)
-    ids = await asyncio.to_thread(ids_of, known, journal.path)
+    ids = await asyncio.to_thread(ids_of, known, path)
     return await sweep(stop, _journalled(journal), ids, options)
 
 
@@ -107,7 +106,7 @@ def ids_of(known: Sweep, path: Path) -> Ids:
             )
 
 
-def _journal(path: str, name: str) -> Journal:
+def _journal(path: Path, name: str) -> Journal:
     try:
         return Journal(path, sweep=name)
     except ConfigurationError as error:

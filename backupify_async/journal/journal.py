@@ -38,7 +38,7 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str], *, sweep: str = "") -> None:
         require_extra()
-        self._path = Path(path).absolute()
+        self._path = Path(path)
         self._sweep = sweep
         self._lock: FileLock | None = None
         self._storage: Storage | None = None
@@ -184,6 +184,7 @@ class Journal:
         """Lock it, under its own name: a link to it leads to the same lock."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - needs the extra
 
+        self._path = self._path.absolute()  # whatever the working directory becomes
         path = self._path.resolve()
         if path.is_dir() or not path.parent.is_dir():
             problem = "is a directory" if path.is_dir() else "cannot be made: its directory does not exist"
@@ -242,7 +243,7 @@ async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
     require_extra()
     from backupify_async.journal.storage import Storage  # noqa: PLC0415 - needs the extra
 
-    storage = Storage(Path(path).absolute())  # noqa: ASYNC240 - only the cwd
+    storage = Storage(await asyncio.to_thread(Path(path).absolute))
     try:
         await _to_its_end(storage.look())
         yield storage

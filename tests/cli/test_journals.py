@@ -199,6 +199,19 @@ class TestResume:
         result = run("resume", path)
         assert (result.code, "is done: nothing is triggered" in result.err) == (0, True)
 
+    @pytest.mark.backupify(instances=2)
+    def test_finds_its_files_from_the_directory_that_it_is_run_in(
+        self, server: SimulatedBackupify, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("ids.txt").write_text("1\n2\n")
+        assert run("trigger", "--ids-file", "ids.txt", "--yes", "--journal", "sweep.sqlite").code == 0
+        forget("sweep.sqlite", 2)
+        monkeypatch.chdir("/")
+        assert run("resume", f"{tmp_path}/sweep.sqlite").code == 0
+        monkeypatch.chdir(tmp_path)
+        assert shown(run, "sweep.sqlite") == {1: "started", 2: "already_active"}
+
     def test_without_a_journal_makes_none(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         result = run("resume", path)
         assert (result.code, Path(path).exists(), server.requests) == (2, False, [])

@@ -53,6 +53,16 @@ class TestAJournal:
             journal.put(settled(intended(one, WHEN, None), STARTED))
         assert await lines_of(path) == [settled(intended(one, WHEN, None), STARTED), two]
 
+    async def test_stays_where_it_is_when_the_working_directory_changes(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(path.parent)
+        async with Journal(path.name) as journal:
+            monkeypatch.chdir("/")
+            await journal.commit(journal.add(42))
+            assert journal.path == path
+        assert [line.instance_id for line in await lines_of(path)] == [42]
+
     async def test_numbers_its_lines_on_when_it_is_opened_again(self, path: Path) -> None:
         async with Journal(path) as journal:
             journal.add(42)

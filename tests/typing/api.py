@@ -11,6 +11,7 @@ from backupify_async import (
     BackupInstance,
     ClientCredentials,
     FanOut,
+    Journal,
     Outcome,
     Page,
     Paginator,
@@ -70,6 +71,12 @@ async def many_instances(client: BackupifyClient) -> None:
             assert_type(outcome, Outcome[int | str, TriggerResult])
             assert_type(outcome.value, TriggerResult | None)
             assert_type(outcome.error, BaseException | None)
+
+
+async def a_sweep_with_a_journal(client: BackupifyClient) -> None:
+    async with Journal("sweep.sqlite", sweep="nightly") as journal:
+        assert_type(journal, Journal)
+        assert_type(client.fleet(ids()).trigger(journal=journal), FanOut[int | str, TriggerResult])
 
 
 async def any_function() -> None:
