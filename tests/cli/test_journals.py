@@ -1,8 +1,10 @@
 """`trigger --journal`, `resume` and `journal show`, through the real entry point."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,25 @@ class TestIdsThatCanBeReadOnlyOnce:
         forget(path, 3)
         result = run("resume", path, "--ordered", "-o", "jsonl")
         assert (result.code, states(result)) == (0, {1: "started", 2: "started", 3: "already_active"})
+
+    @pytest.mark.backupify(instances=3)
+    def test_may_come_by_a_named_pipe(
+        self, server: SimulatedBackupify, run: Run, path: str, tmp_path: Path
+    ) -> None:
+        pipe = tmp_path / "ids"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_text, args=("1\n2\n",))
+        writer.start()
+        result = run("trigger", "--ids-file", str(pipe), "--yes", "--journal", path)
+        writer.join()
+        assert (result.code, shown(run, path)) == (0, {1: "started", 2: "started"})
+
+    @pytest.mark.backupify(instances=3)
+    def test_that_cannot_be_kept_are_not_triggered(self, server: SimulatedBackupify, path: str) -> None:
+        Path(f"{path}.ids.part").mkdir()
+        result = self.trigger("1\n", path)
+        assert (result.returncode, started(server)) == (2, {})
+        assert f"stdin, copied to {path}.ids: Is a directory" in result.stderr
 
     @pytest.mark.backupify(instances=3)
     def test_are_not_read_anew_by_the_same_command(
