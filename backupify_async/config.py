@@ -1,15 +1,15 @@
 """The settings: frozen, checked when they are made, and never more than was asked for."""
 
 import ipaddress
-import math
 import os
 import ssl
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, Unpack
+from collections.abc import Mapping
+from typing import TypedDict, Unpack
 
 import attrs
 from yarl import URL
 
+from backupify_async.checks import count, count_or_zero, is_a, not_negative, positive_or_none
 from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource
 from backupify_async.environment import read_credentials
 from backupify_async.errors import ConfigurationError
@@ -17,46 +17,6 @@ from backupify_async.errors import ConfigurationError
 DEFAULT_BASE_URL = "https://api.backupify.com"
 
 _BASE_URL = "BACKUPIFY_BASE_URL"
-
-
-def check_count(name: str, value: object, minimum: int = 1) -> None:
-    """Refuse all but a whole number from `minimum` up.
-
-    Raises:
-        ValueError: It is something else; the message names it.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name} must be a whole number from {minimum} up, not {value!r}")
-
-
-def _count(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
-    check_count(attribute.name, value)
-
-
-def _count_or_zero(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
-    check_count(attribute.name, value, minimum=0)
-
-
-def _is_finite(value: object) -> bool:
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # a whole number that no float can hold
-        return False
-
-
-def _positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    if not _is_finite(value) or value <= 0:
-        raise ValueError(f"{attribute.name} must be a finite number above 0, not {value!r}")
-
-
-def _not_negative(_instance: object, attribute: "attrs.Attribute[float]", value: float) -> None:
-    if not _is_finite(value) or value < 0:
-        raise ValueError(f"{attribute.name} must be a finite number from 0 up, not {value!r}")
-
-
-def _positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    if value is not None:
-        _positive(instance, attribute, value)
 
 
 @attrs.frozen
@@ -75,8 +35,8 @@ class RateLimit:
         ValueError: One of them is 0, negative or no number.
     """
 
-    per_second: float | None = attrs.field(default=None, validator=_positive_or_none)
-    burst: int = attrs.field(default=10, validator=_count)
+    per_second: float | None = attrs.field(default=None, validator=positive_or_none)
+    burst: int = attrs.field(default=10, validator=count)
     adaptive: bool = True
 
 
@@ -98,12 +58,12 @@ class RetryPolicy:
         ValueError: A number makes no sense; the message names it.
     """
 
-    attempts: int = attrs.field(default=4, validator=_count)
-    base: float = attrs.field(default=0.5, validator=_not_negative)
-    cap: float = attrs.field(default=8.0, validator=_not_negative)
-    max_retry_after: float = attrs.field(default=120.0, validator=_not_negative)
-    max_throttled: float = attrs.field(default=900.0, validator=_not_negative)
-    budget: int = attrs.field(default=500, validator=_count_or_zero)
+    attempts: int = attrs.field(default=4, validator=count)
+    base: float = attrs.field(default=0.5, validator=not_negative)
+    cap: float = attrs.field(default=8.0, validator=not_negative)
+    max_retry_after: float = attrs.field(default=120.0, validator=not_negative)
+    max_throttled: float = attrs.field(default=900.0, validator=not_negative)
+    budget: int = attrs.field(default=500, validator=count_or_zero)
 
 
 @attrs.frozen
@@ -120,10 +80,10 @@ class Timeouts:
         ValueError: A time-out is 0, negative or no number.
     """
 
-    connect: float | None = attrs.field(default=10.0, validator=_positive_or_none)
-    read: float | None = attrs.field(default=30.0, validator=_positive_or_none)
-    attempt: float | None = attrs.field(default=60.0, validator=_positive_or_none)
-    total: float | None = attrs.field(default=None, validator=_positive_or_none)
+    connect: float | None = attrs.field(default=10.0, validator=positive_or_none)
+    read: float | None = attrs.field(default=30.0, validator=positive_or_none)
+    attempt: float | None = attrs.field(default=60.0, validator=positive_or_none)
+    total: float | None = attrs.field(default=None, validator=positive_or_none)
 
 
 def is_loopback(host: str) -> bool:
@@ -182,14 +142,6 @@ def _proxy(_instance: object, _attribute: object, value: str) -> None:
     check_proxy(value)
 
 
-def _is_a(kind: type) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
-    def check(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if not isinstance(value, kind):
-            raise ConfigurationError(f"{attribute.name}: must be a {kind.__name__}(...), not {value!r}")
-
-    return check
-
-
 class SettingsOptions(TypedDict, total=False):
     """The settings beside the credentials, as keyword arguments; `Settings` says what each does."""
 
@@ -230,11 +182,11 @@ class Settings:
 
     credentials: ClientCredentials | TokenSource = attrs.field(repr=lambda value: type(value).__name__)
     base_url: str = DEFAULT_BASE_URL
-    rate_limit: RateLimit = attrs.field(factory=RateLimit, validator=_is_a(RateLimit))
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_is_a(RetryPolicy))
-    timeouts: Timeouts = attrs.field(factory=Timeouts, validator=_is_a(Timeouts))
-    max_concurrency: int = attrs.field(default=64, validator=_count)
-    max_body_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
+    rate_limit: RateLimit = attrs.field(factory=RateLimit, validator=is_a(RateLimit))
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=is_a(RetryPolicy))
+    timeouts: Timeouts = attrs.field(factory=Timeouts, validator=is_a(Timeouts))
+    max_concurrency: int = attrs.field(default=64, validator=count)
+    max_body_bytes: int = attrs.field(default=64 * 2**20, validator=count)
     proxy: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_proxy))
     trust_env: bool = False
     tls: ssl.SSLContext | None = None

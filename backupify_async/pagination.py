@@ -10,7 +10,7 @@ from weakref import WeakSet
 import attrs
 from yarl import URL
 
-from backupify_async.config import check_count
+from backupify_async.checks import check_count
 from backupify_async.errors import PaginationError, UnsafeLink
 from backupify_async.transport.links import Links, parse_links
 from backupify_async.transport.request import Message, Request, Response, identifier

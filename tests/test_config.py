@@ -18,7 +18,8 @@ from backupify_async import (
     StaticToken,
     Timeouts,
 )
-from backupify_async.config import check_count, is_loopback, parse_base_url
+from backupify_async.checks import check_count
+from backupify_async.config import is_loopback, parse_base_url
 
 TOKEN = StaticToken("s3cret")
 NO_COUNT = [0, -1, 1.5, math.nan, True, "3", None]

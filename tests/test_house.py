@@ -17,7 +17,7 @@ PACKAGE = Path(backupify_async.__file__).parent
 ROOMS = [
     ["version", "errors", "attempts", "priority"],
     ["credentials", "models", "statistics"],
-    ["events", "environment"],
+    ["events", "environment", "checks"],
     ["config"],
     ["transport"],
     ["pagination"],

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Hasha
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from backupify_async.config import check_count
+from backupify_async.checks import check_count
 from backupify_async.errors import FanOutAborted
 from backupify_async.fleet.outcomes import Results
 from backupify_async.fleet.streaming import Outcomes

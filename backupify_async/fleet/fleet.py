@@ -4,7 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from functools import partial
 from typing import TypeVar
 
-from backupify_async.config import check_count
+from backupify_async.checks import check_count
 from backupify_async.errors import DuplicateInstance, RateLimited
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.models import Backup, TriggerResult

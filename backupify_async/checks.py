@@ -1,0 +1,64 @@
+"""What a setting may be: attrs validators, and checks for arguments. The messages name what is wrong."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from backupify_async.errors import ConfigurationError
+
+
+def check_count(name: str, value: object, minimum: int = 1) -> None:
+    """Refuse all but a whole number from `minimum` up.
+
+    Raises:
+        ValueError: It is something else; the message names it.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f"{name} must be a whole number from {minimum} up, not {value!r}")
+
+
+def count(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+    """Validates a whole number from 1 up."""
+    check_count(attribute.name, value)
+
+
+def count_or_zero(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+    """Validates a whole number from 0 up."""
+    check_count(attribute.name, value, minimum=0)
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
+def positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    """Validates a finite number above 0."""
+    if not _is_finite(value) or value <= 0:
+        raise ValueError(f"{attribute.name} must be a finite number above 0, not {value!r}")
+
+
+def not_negative(_instance: object, attribute: "attrs.Attribute[float]", value: float) -> None:
+    """Validates a finite number from 0 up."""
+    if not _is_finite(value) or value < 0:
+        raise ValueError(f"{attribute.name} must be a finite number from 0 up, not {value!r}")
+
+
+def positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
+    """Validates a finite number above 0, or None."""
+    if value is not None:
+        positive(instance, attribute, value)
+
+
+def is_a(kind: type) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
+    """A validator for values of one kind."""
+
+    def check(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if not isinstance(value, kind):
+            raise ConfigurationError(f"{attribute.name}: must be a {kind.__name__}(...), not {value!r}")
+
+    return check
