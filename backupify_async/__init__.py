@@ -11,7 +11,7 @@ simulated Backupify for your own tests.
 
 from backupify_async import errors as _errors
 from backupify_async.client import BackupifyClient
-from backupify_async.config import RateLimit, RetryPolicy, Settings, Timeouts
+from backupify_async.config import PollPolicy, RateLimit, RetryPolicy, Settings, Timeouts
 from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
 from backupify_async.errors import (
     AmbiguousTrigger,
@@ -36,6 +36,8 @@ from backupify_async.errors import (
     Unauthorized,
     UnprocessableEntity,
     UnsafeLink,
+    WaitFailed,
+    WaitTimeout,
 )
 from backupify_async.events import (
     Event,
@@ -50,7 +52,7 @@ from backupify_async.fleet.fan_out import FanOut, fan_out
 from backupify_async.fleet.fleet import Fleet
 from backupify_async.fleet.outcomes import Outcome, Results
 from backupify_async.fleet.streaming import Outcomes
-from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult
+from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult, WaitKind, WaitResult
 from backupify_async.pagination import Page, Paginator
 from backupify_async.statistics import LimitSource, Statistics
 from backupify_async.version import __version__
@@ -84,6 +86,7 @@ __all__ = [
     "PaginationError",
     "Paginator",
     "PermissionDenied",
+    "PollPolicy",
     "RateLimit",
     "RateLimited",
     "RequestSent",
@@ -107,6 +110,10 @@ __all__ = [
     "Unauthorized",
     "UnprocessableEntity",
     "UnsafeLink",
+    "WaitFailed",
+    "WaitKind",
+    "WaitResult",
+    "WaitTimeout",
     "__version__",
     "fan_out",
 ]

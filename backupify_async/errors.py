@@ -21,6 +21,8 @@
     │   └── UnsafeLink              a Link leads to another origin
     ├── AmbiguousTrigger            a backup may or may not have been started
     ├── DuplicateInstance           an instance came twice in one sweep of triggers
+    ├── WaitTimeout                 a backup was not over when its wait ran out of time
+    ├── WaitFailed                  a sweep triggered a backup, and how it ended is not known
     └── FanOutAborted               a fan-out stopped before its keys ended
 
 Every error survives `pickle` and `copy`, and none holds a token or a secret.
@@ -31,6 +33,8 @@ from datetime import datetime
 from typing import Any
 
 import attrs
+
+from backupify_async.models import Backup, TriggerResult
 
 
 class BackupifyError(Exception):
@@ -220,6 +224,55 @@ class DuplicateInstance(BackupifyError):
 
     def __str__(self) -> str:
         return f"instance {self.instance_id} came before in this sweep: no second backup was triggered"
+
+
+@attrs.define(slots=False, eq=False)
+class WaitTimeout(BackupifyError):
+    """A backup was not over when its wait ran out of time. It goes on: wait again, or look at it later.
+
+    Attributes:
+        instance_id: The instance.
+        backup_id: The backup.
+        timeout: Seconds that it was waited for.
+        backup: The backup as it was last seen; None where it never was.
+        cause: Why the last look at it failed; None where it did not.
+    """
+
+    instance_id: int | str
+    backup_id: int | str
+    timeout: float
+    backup: Backup | None = None
+    cause: BackupifyError | None = None
+
+    def __str__(self) -> str:
+        if self.backup is None:
+            seen = "never seen"
+        else:
+            seen = f"last seen {self.backup.status or 'without a status'}"
+        failed = f"; the last look failed: {self.cause}" if self.cause is not None else ""
+        return (
+            f"instance {self.instance_id}: backup {self.backup_id} was not over after {self.timeout:g} s "
+            f"({seen}){failed}"
+        )
+
+
+@attrs.define(slots=False, eq=False)
+class WaitFailed(BackupifyError):
+    """A sweep triggered a backup and waited for it, and how it ended is not known: do not trigger it again.
+
+    Attributes:
+        instance_id: The instance.
+        result: What became of the trigger, which is done.
+        cause: What ended the wait.
+    """
+
+    instance_id: int | str
+    result: TriggerResult
+    cause: BackupifyError
+
+    def __str__(self) -> str:
+        kind = self.result.kind.value.replace("_", " ")
+        return f"instance {self.instance_id}: {kind}, but how its backup ended is not known: {self.cause}"
 
 
 @attrs.define(slots=False, eq=False)

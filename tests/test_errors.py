@@ -33,8 +33,11 @@ from backupify_async.errors import (
     Unauthorized,
     UnprocessableEntity,
     UnsafeLink,
+    WaitFailed,
+    WaitTimeout,
     api_error_type,
 )
+from backupify_async.models import Backup, TriggerKind, TriggerResult
 
 SENT_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 API = ("GET", "/v1/ping", "r1", "sorry", 5.0, "enough")
@@ -71,6 +74,17 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
         "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow",
     ),
     (DuplicateInstance("a/b"), (), "instance a/b came before in this sweep: no second backup was triggered"),
+    (
+        WaitTimeout(42, 7, 60.0, Backup(7, status="running"), ConnectionFailed("no route")),
+        (),
+        "instance 42: backup 7 was not over after 60 s (last seen running); the last look failed: no route",
+    ),
+    (WaitTimeout(42, 7, 0.5), (), "instance 42: backup 7 was not over after 0.5 s (never seen)"),
+    (
+        WaitFailed(42, TriggerResult(TriggerKind.ALREADY_ACTIVE, Backup(7)), NotFound(404, "GET", "/x")),
+        (),
+        "instance 42: already active, but how its backup ended is not known: GET /x answered 404",
+    ),
     (
         FanOutAborted("too many failures", 3, 1, {1: [], 2: None, 3: "x"}, {4: NotFound(404, "GET", "/x")}),
         (),

@@ -15,8 +15,9 @@ import backupify_async
 PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
-    ["version", "errors", "attempts", "priority"],
-    ["credentials", "models", "statistics"],
+    ["version", "models", "attempts", "priority"],
+    ["errors"],
+    ["credentials", "statistics"],
     ["events", "environment", "checks"],
     ["config"],
     ["transport"],

@@ -1,12 +1,15 @@
 """A fleet: the operations on backups, over many instances at once."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from backupify_async.checks import check_count
+from backupify_async.checks import check_count, check_positive
+from backupify_async.config import PollPolicy
 from backupify_async.errors import DuplicateInstance, RateLimited
 from backupify_async.fleet.fan_out import FanOut
+from backupify_async.fleet.waiting import MOST_AT_WORK, Slotted, TriggerAndWait
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.priority import BACKGROUND
 from backupify_async.resources.backups import Backups
@@ -91,7 +94,13 @@ class Fleet:
         return self._fan_out(function, ordered, max_failures)
 
     def trigger(
-        self, *, ordered: bool = False, max_failures: int | None = None
+        self,
+        *,
+        wait: bool = False,
+        wait_timeout: float | None = None,
+        poll: PollPolicy | None = None,
+        ordered: bool = False,
+        max_failures: int | None = None,
     ) -> FanOut[InstanceId, TriggerResult]:
         """Start a backup of each instance now, and never two of one.
 
@@ -99,20 +108,44 @@ class Fleet:
         kept while the sweep runs, at about 100 bytes each.
 
         Args:
+            wait: Whether an instance's outcome comes when its backup is over, told in `waited`, also where
+                the backup ran before. `concurrency` bounds those being triggered; up to 10,000 others wait
+                meanwhile. A wait that fails is the error `WaitFailed`, which says that a backup runs.
+            wait_timeout: Seconds to wait for each backup, from the answer to its trigger; None for as long
+                as it takes.
+            poll: How often to look at each backup; by default every 10 seconds.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to bear; None for any number.
+
+        Raises:
+            ValueError: `wait_timeout` is no number above 0; or there is no `wait`, though how to is said.
         """
-        return self._fan_out(partial(_trigger_once, self._backups, set()), ordered, max_failures)
+        trigger = partial(_trigger_once, self._backups, set())
+        if not wait:
+            if wait_timeout is not None or poll is not None:
+                raise ValueError("wait_timeout and poll are for wait=True only")
+            return self._fan_out(trigger, ordered, max_failures)
+        if wait_timeout is not None:
+            check_positive("wait_timeout", wait_timeout)
+        slots = asyncio.Semaphore(self._concurrency)
+        function = TriggerAndWait(trigger, self._backups.waits, slots, wait_timeout, poll or PollPolicy())
+        return self._fan_out(function, ordered, max_failures, slots=slots)
 
     def _fan_out(
-        self, function: Callable[[InstanceId], Awaitable[T]], ordered: bool, max_failures: int | None
+        self,
+        function: Callable[[InstanceId], Awaitable[T]],
+        ordered: bool,
+        max_failures: int | None,
+        *,
+        slots: asyncio.Semaphore | None = None,
     ) -> FanOut[InstanceId, T]:
+        """Begin a fan-out; with `slots`, a wide one that reads an id when there is a slot for it."""
         if self._read_once and self._used:
             raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
         begun = FanOut(
             partial(_in_background, function) if self._background else function,
-            self._ids,
-            concurrency=self._concurrency,
+            self._ids if slots is None else Slotted(self._ids, slots),
+            concurrency=self._concurrency if slots is None else max(self._concurrency, MOST_AT_WORK),
             ordered=ordered,
             max_failures=max_failures,
             stop_at=self._reason_to_stop,
