@@ -100,6 +100,8 @@ class Turns:
 
     def _given_up(self) -> None:
         """Count one out who does not wait any more, and sweep where many such are left."""
+        if self._closed:
+            return  # everybody was counted out
         self._waiting -= 1
         if not self._waiting:
             self._rest()

@@ -204,21 +204,28 @@ class Figures:
 
 
 async def measure(job: Job, durations: list[float], seed: int) -> Figures:
-    world, waits = World(durations, seed), list[float]()
+    world, waits, done = World(durations, seed), list[float](), asyncio.Event()
 
     async def application() -> None:
         backups = Backups(session)
-        while True:
+
+        async def call() -> None:
             began = now()
             await backups.get_active(APPLICATION)
             waits.append(now() - began - ROUND_TRIP)
-            await asyncio.sleep(1)
+
+        async with asyncio.TaskGroup() as calls:
+            while not done.is_set():
+                calls.create_task(call())  # whether or not the one before has its answer
+                await asyncio.sleep(1)
 
     async with session_over(FakeCarrier(world.answer, ROUND_TRIP), rate_limit=LIMIT) as session:
         calls = asyncio.create_task(application())
         await job(session, world)
-        calls.cancel()
-        return Figures(world.lateness, waits, session.statistics().requests, now())
+        took = now()
+        done.set()
+        await calls
+        return Figures(world.lateness, waits, session.statistics().requests, took)
 
 
 def cell(values: list[float]) -> str:
