@@ -14,6 +14,7 @@ from backupify_async.cli.options import (
     CONSENT,
     OUTPUT,
     SWEEP_DEFAULTS,
+    WAITING,
     WHICH,
     CallOptions,
     Flag,
@@ -26,7 +27,7 @@ from backupify_async.cli.options import (
     whole,
 )
 from backupify_async.cli.sweep import Operation, T, sweep
-from backupify_async.cli.triggers import Consent
+from backupify_async.cli.triggers import Consent, read_wait
 from backupify_async.version import __version__
 
 InstanceIds = Annotated[
@@ -98,20 +99,38 @@ def trigger(
         Flag,
         Parameter(group=CONSENT, help="Start nothing: look what runs now, and say what would be done."),
     ] = False,
+    wait: Annotated[
+        bool,
+        Flag,
+        Parameter(group=WAITING, help="Wait until each backup is over: the row says how it ended."),
+    ] = False,
+    wait_timeout: Annotated[
+        float | None,
+        Parameter(
+            group=WAITING,
+            converter=above_zero,
+            metavar="SECONDS",
+            help="For each backup, from its trigger on.  [default: as long as it takes]",
+        ),
+    ] = None,
     options: SweepOptions = SWEEP_DEFAULTS,
 ) -> int:
     """Start a backup of each instance now, one row per instance, and never two of one.
 
-    A backup that runs already goes on, and is no failure. A trigger whose answer
+    A backup that runs already goes on, and is no failure; with --wait, one that
+    does not end well is, and makes the exit code 1. A trigger whose answer
     was lost is not sent again: its instance is named on stderr, for its backup may
     or may not have started.
     """
     if dry_run:
         return _sweep(operations.pretended_triggering(), ids, options)
+    waiting = read_wait(wait, wait_timeout)
     source = choose(ids, options.ids_file, everything=options.all)
     consent = Consent(source, yes=yes)
     consent.require_somebody_to_ask()
-    return run_command(partial(sweep, operation=operations.triggering(consent), ids=source, options=options))
+    return run_command(
+        partial(sweep, operation=operations.triggering(consent, waiting), ids=source, options=options)
+    )
 
 
 @app.command(help_epilogue=examples.INSTANCES, sort_key=5)

@@ -51,6 +51,7 @@ TRIGGER = examples(
     "backupify trigger 42 43 44                      # asks first",
     "backupify trigger --ids-file ids.txt --dry-run  # says what it would do",
     "backupify trigger --ids-file ids.txt --yes      # does not ask: for scripts",
+    "backupify trigger 42 43 --yes --wait            # until both backups are over",
 )
 INSTANCES = examples(
     "backupify instances",

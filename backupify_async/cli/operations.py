@@ -1,12 +1,15 @@
 """What each command does to each instance."""
 
+import attrs
+
+from backupify_async.cli.exits import ExitCode
 from backupify_async.cli.records import LISTED, RUNNING, active_rows, latest_rows, listed_rows, triggered_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.sweep import Operation
-from backupify_async.cli.triggers import Consent, Pretence, SentTriggers
+from backupify_async.cli.triggers import Consent, Pretence, SentTriggers, Wait
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.fleet import Fleet, InstanceId
-from backupify_async.models import Backup, TriggerResult
+from backupify_async.models import Backup, TriggerResult, WaitKind
 
 
 def listing(limit: int | None) -> Operation[list[Backup]]:
@@ -28,19 +31,28 @@ def active() -> Operation[Backup | None]:
     return Operation("active", RUNNING, _active, active_rows)
 
 
-def triggering(consent: Consent) -> Operation[TriggerResult]:
-    """A new backup of each instance, if somebody agrees."""
+def triggering(consent: Consent, wait: Wait | None = None) -> Operation[TriggerResult]:
+    """A new backup of each instance, if somebody agrees; and its end, if that is waited for."""
     sent = SentTriggers()
-    return Operation(
+
+    def begin(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
+        if wait is None:
+            return fleet.trigger(ordered=ordered)
+        return fleet.trigger(wait=True, wait_timeout=wait.timeout, ordered=ordered)
+
+    operation = Operation(
         "trigger",
         RUNNING,
-        _trigger,
+        begin,
         triggered_rows,
         agree=consent.agree,
         known=sent.known,
         cut_off=sent.cut_off,
         on_event=sent,
     )
+    if wait is None:
+        return operation
+    return attrs.evolve(operation, shape=LISTED, found=_ended, code=_end_code)
 
 
 def pretended_triggering() -> Operation[Backup | None]:
@@ -56,8 +68,14 @@ def _active(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, Backup | None]:
     return fleet.get_active(ordered=ordered)
 
 
-def _trigger(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
-    return fleet.trigger(ordered=ordered)
+def _ended(rows: list[Row]) -> tuple[str, int]:
+    state = str(rows[0]["state"])
+    return "with a failed backup" if state == WaitKind.FAILED.value else state, 1
+
+
+def _end_code(result: TriggerResult) -> ExitCode:
+    well = result.waited is not None and result.waited.kind is WaitKind.COMPLETED
+    return ExitCode.ALL_WELL if well else ExitCode.SOME_FAILED
 
 
 def _backups(rows: list[Row]) -> tuple[str, int]:

@@ -14,8 +14,9 @@ from backupify_async.transport.request import identifier
 
 WHICH = Group("Which instances", sort_key=1)
 CONSENT = Group("Consent", sort_key=2)
-OUTPUT = Group("Output", sort_key=3)
-PACE = Group("Pace", sort_key=4)
+WAITING = Group("Waiting", sort_key=3)
+OUTPUT = Group("Output", sort_key=4)
+PACE = Group("Pace", sort_key=5)
 
 _PLACES = 64  # the library's own default of requests in flight; more are asked for only by --concurrency
 

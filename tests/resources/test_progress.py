@@ -163,7 +163,8 @@ class TestARunningOne:
 def test_nothing_ends_without_a_word_unless_two_looks_in_a_row_agree(
     looks: list[tuple[Backup | None, Backup | None]],
 ) -> None:
-    progress, ends = Progress(7), [None]
+    progress = Progress(7)
+    ends: list[WaitKind | None] = [None]
     for found, active in looks:
         progress = look(progress, found, active)
         assert progress.result is None or progress.suspected is ends[-1] is progress.result.kind

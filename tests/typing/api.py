@@ -13,6 +13,7 @@ from backupify_async import (
     Outcome,
     Page,
     Paginator,
+    PollPolicy,
     RateLimited,
     Results,
     StaticToken,
@@ -20,6 +21,8 @@ from backupify_async import (
     Token,
     TriggerKind,
     TriggerResult,
+    WaitResult,
+    WaitTimeout,
     fan_out,
 )
 
@@ -48,6 +51,7 @@ async def one_instance(client: BackupifyClient) -> None:
     assert_type(await client.backups.get_active(42), Backup | None)
     assert_type(await client.backups.latest(42), Backup | None)
     assert_type(await client.backups.trigger(42), TriggerResult)
+    assert_type(await client.backups.wait(42, 7, timeout=60, poll=PollPolicy(interval=5)), WaitResult)
     assert_type(client.instances.list(backup_definition_id=1), Paginator[BackupInstance])
     assert_type(await client.instances.get(42), BackupInstance)
     assert_type(client.customers.instances(7), Paginator[BackupInstance])
@@ -66,16 +70,23 @@ async def many_instances(client: BackupifyClient) -> None:
             assert_type(outcome.error, BaseException | None)
 
 
+async def waiting(client: BackupifyClient) -> None:
+    sweep = client.fleet([1, 2]).trigger(wait=True, wait_timeout=3600, poll=PollPolicy(interval=30))
+    assert_type(await sweep, Results[int | str, TriggerResult])
+
+
 async def any_function() -> None:
     assert_type(await fan_out(length, ["a", "bb"]), Results[str, int])
 
 
-def values(backup: Backup, result: TriggerResult, error: RateLimited) -> None:
+def values(backup: Backup, result: TriggerResult, error: RateLimited, late: WaitTimeout) -> None:
     assert_type(backup.id, int | str)
     assert_type(backup.created_at, datetime | None)
     assert_type(backup.extra, Mapping[str, Any])
     assert_type(result.kind, TriggerKind)
+    assert_type(result.waited, WaitResult | None)
     assert_type(error.retry_after, float | None)
+    assert_type(late.backup, Backup | None)
 
 
 def clients() -> None:
