@@ -39,8 +39,7 @@ class Turns:
         Raises:
             ClientClosed: The client is closed, or was closed meanwhile.
         """
-        if self._closed:
-            raise _closed()
+        self.require_open()
         self._loop = asyncio.get_running_loop()
         turn = self._loop.create_future()
         heapq.heappush(self._queue, (due, next(self._arrivals), turn))
@@ -69,6 +68,15 @@ class Turns:
             self._begun = 0
         self._begun += 1
         return 1 - (self._begun - 1) * _GOLDEN % 1
+
+    def require_open(self) -> None:
+        """Refuse to go on after `close()`.
+
+        Raises:
+            ClientClosed: The client is closed.
+        """
+        if self._closed:
+            raise _closed()
 
     def close(self) -> None:
         """End everybody's waiting with `ClientClosed`; in another loop than theirs, do nothing."""

@@ -80,6 +80,7 @@ class Waits:
                     try:
                         progress, failure = await self._look(backup_instance_id, progress), None
                     except BackupifyError as error:
+                        self._turns.require_open()  # else it says that a look cannot begin any more
                         if not passes(error):
                             raise
                         failure = error

@@ -107,14 +107,17 @@ class TestCancelled:
 
     async def test_one_just_let_go_passes_its_turn_on(self) -> None:
         looks = Looks()
-        slow = [looks.begin("slow", 0, seconds=10) for _ in range(AT_ONCE - 1)]
-        first, second = looks.begin("first", 5), looks.begin("second", 5)
-        holder = looks.begin("holder", 0, seconds=5)
+        for _ in range(AT_ONCE):
+            await looks.turns.take(0)
+        first, second = looks.begin("first", 0), looks.begin("second", 0)
         await settled()
-        await holder
+        looks.turns.give_back()
         first.cancel()  # granted in this very turn of the loop
-        await asyncio.gather(second, *slow)
-        assert (first.cancelled(), (5, "second") in looks.seen, looks.left()) == (True, True, NOTHING)
+        await second
+        assert (first.cancelled(), looks.seen) == (True, [(0, "second")])
+        for _ in range(AT_ONCE - 1):
+            looks.turns.give_back()
+        assert looks.left() == NOTHING
 
     async def test_one_that_looks_gives_its_turn_back(self) -> None:
         looks = Looks()

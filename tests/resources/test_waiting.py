@@ -310,6 +310,18 @@ class TestEnds:
                 await backups.wait(7, 7)
         assert carrier.sent == []
 
+    async def test_closing_between_the_two_calls_of_a_look_is_told_as_such(self) -> None:
+        def answer(message: Message) -> Response:
+            backups.waits.close()
+            session._closed = True  # as close() does at once, before it waits for the calls
+            return respond(message, 404)
+
+        async with backups_of(Server()) as (backups, carrier, session):
+            carrier.answer = answer
+            with pytest.raises(ClientClosed):
+                await backups.wait(7, 7)
+        assert len(carrier.sent) == 1
+
     @pytest.mark.parametrize("at", [0.5, 5])
     async def test_closing_ends_waits_at_rest_and_in_a_look(self, at: float) -> None:
         async with backups_of(Server({7: 1e9}), round_trip=1) as (backups, carrier, session):
