@@ -144,22 +144,6 @@ class ServerError(APIError):
     """5xx: the server, or a proxy before it, failed."""
 
 
-_BY_STATUS: Mapping[int, type[APIError]] = {
-    400: BadRequest,
-    401: Unauthorized,
-    403: PermissionDenied,
-    404: NotFound,
-    409: Conflict,
-    422: UnprocessableEntity,
-    429: RateLimited,
-}
-
-
-def api_error_type(status: int) -> type[APIError]:
-    """The class of error that stands for an HTTP status."""
-    return _BY_STATUS.get(status, ServerError if status >= 500 else APIError)
-
-
 @attrs.define(slots=False, eq=False)
 class DecodeError(BackupifyError):
     """The answer is not what the API speaks.
@@ -245,15 +229,10 @@ class WaitTimeout(BackupifyError):
     cause: BackupifyError | None = None
 
     def __str__(self) -> str:
-        if self.backup is None:
-            seen = "never seen"
-        else:
-            seen = f"last seen {self.backup.status or 'without a status'}"
-        failed = f"; the last look failed: {self.cause}" if self.cause is not None else ""
-        return (
-            f"instance {self.instance_id}: backup {self.backup_id} was not over after {self.timeout:g} s "
-            f"({seen}){failed}"
-        )
+        seen = "never seen" if self.backup is None else f"last seen {self.backup.status or 'untold'}"
+        failed = "" if self.cause is None else f"; the last look failed: {self.cause}"
+        where = f"instance {self.instance_id}: backup {self.backup_id}"
+        return f"{where} was not over after {self.timeout:g} s ({seen}){failed}"
 
 
 @attrs.define(slots=False, eq=False)
@@ -295,16 +274,6 @@ class FanOutAborted(BackupifyError):
 
     def __str__(self) -> str:
         return f"stopped early: {self.reason} ({self.succeeded} succeeded, {self.failed} failed until then)"
-
-
-def forget_frames(error: BaseException) -> None:
-    """Drop the tracebacks of an error and of what led to it: they hold 16 kB of frames, a million times."""
-    links: list[BaseException | None] = [error]
-    while links:
-        link = links.pop()
-        if link is not None and link.__traceback__ is not None:
-            link.__traceback__ = None
-            links += [link.__cause__, link.__context__]
 
 
 def _because(gave_up: str | None) -> str:

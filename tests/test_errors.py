@@ -35,9 +35,9 @@ from backupify_async.errors import (
     UnsafeLink,
     WaitFailed,
     WaitTimeout,
-    api_error_type,
 )
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.transport.refusals import api_error_type
 
 SENT_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 API = ("GET", "/v1/ping", "r1", "sorry", 5.0, "enough")

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from functools import partial
 from typing import TypeVar
 
-from backupify_async.checks import check_count, check_positive
+from backupify_async.checks import check_count
 from backupify_async.config import PollPolicy
 from backupify_async.errors import DuplicateInstance, RateLimited
 from backupify_async.fleet.fan_out import FanOut
-from backupify_async.fleet.waiting import MOST_AT_WORK, Slotted, TriggerAndWait
+from backupify_async.fleet.waiting import MOST_AT_WORK, Slotted, TriggerAndWait, check_waiting
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.priority import BACKGROUND
 from backupify_async.resources.backups import Backups
@@ -120,32 +120,30 @@ class Fleet:
         Raises:
             ValueError: `wait_timeout` is no number above 0; or there is no `wait`, though how to is said.
         """
+        check_waiting(wait=wait, wait_timeout=wait_timeout, poll=poll)
         trigger = partial(_trigger_once, self._backups, set())
         if not wait:
-            if wait_timeout is not None or poll is not None:
-                raise ValueError("wait_timeout and poll are for wait=True only")
             return self._fan_out(trigger, ordered, max_failures)
-        if wait_timeout is not None:
-            check_positive("wait_timeout", wait_timeout)
         slots = asyncio.Semaphore(self._concurrency)
         function = TriggerAndWait(trigger, self._backups.waits, slots, wait_timeout, poll or PollPolicy())
-        return self._fan_out(function, ordered, max_failures, slots=slots)
+        return self._fan_out(
+            function, ordered, max_failures, Slotted(self._ids, slots), max(self._concurrency, MOST_AT_WORK)
+        )
 
     def _fan_out(
         self,
         function: Callable[[InstanceId], Awaitable[T]],
         ordered: bool,
         max_failures: int | None,
-        *,
-        slots: asyncio.Semaphore | None = None,
+        ids: Iterable[InstanceId] | AsyncIterable[InstanceId] | None = None,
+        concurrency: int | None = None,
     ) -> FanOut[InstanceId, T]:
-        """Begin a fan-out; with `slots`, a wide one that reads an id when there is a slot for it."""
         if self._read_once and self._used:
             raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
         begun = FanOut(
             partial(_in_background, function) if self._background else function,
-            self._ids if slots is None else Slotted(self._ids, slots),
-            concurrency=self._concurrency if slots is None else max(self._concurrency, MOST_AT_WORK),
+            self._ids if ids is None else ids,
+            concurrency=self._concurrency if concurrency is None else concurrency,
             ordered=ordered,
             max_failures=max_failures,
             stop_at=self._reason_to_stop,

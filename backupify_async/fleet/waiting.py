@@ -11,6 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 
 import attrs
 
+from backupify_async.checks import check_positive
 from backupify_async.config import PollPolicy
 from backupify_async.errors import BackupifyError, WaitFailed
 from backupify_async.models import TriggerResult
@@ -21,6 +22,18 @@ InstanceId = int | str
 MOST_AT_WORK = 10_000
 """Instances that are triggered or wait at once: at about 4 kB each, 40 MB."""
 _LOGGER = logging.getLogger("backupify_async.fleet")
+
+
+def check_waiting(*, wait: bool, wait_timeout: float | None, poll: PollPolicy | None) -> None:
+    """Refuse what makes no sense of the arguments of `Fleet.trigger`.
+
+    Raises:
+        ValueError: The time-out is no number above 0; or nobody waits, though how to is said.
+    """
+    if not wait and (wait_timeout is not None or poll is not None):
+        raise ValueError("wait_timeout and poll are for wait=True only")
+    if wait_timeout is not None:
+        check_positive("wait_timeout", wait_timeout)
 
 
 class Slotted:

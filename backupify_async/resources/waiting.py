@@ -5,11 +5,12 @@ import itertools
 from collections.abc import Awaitable, Callable
 
 from backupify_async.config import PollPolicy
-from backupify_async.errors import BackupifyError, NotFound, WaitTimeout, forget_frames
+from backupify_async.errors import BackupifyError, NotFound, WaitTimeout
 from backupify_async.models import Backup, WaitResult
 from backupify_async.priority import BACKGROUND
 from backupify_async.resources.progress import Progress, asked_to_wait, passes
 from backupify_async.resources.turns import Turns
+from backupify_async.tracebacks import forget_frames
 
 InstanceId = int | str
 
