@@ -110,7 +110,9 @@ class Fleet:
         Args:
             wait: Whether an instance's outcome comes when its backup is over, told in `waited`, also where
                 the backup ran before. `concurrency` bounds those being triggered; up to 10,000 others wait
-                meanwhile. A wait that fails is the error `WaitFailed`, which says that a backup runs.
+                meanwhile. A wait that fails is the error `WaitFailed`, which says that a backup was
+                triggered. Where the server names no backup, there is nothing to wait for: a warning is
+                logged, and `waited` stays None.
             wait_timeout: Seconds to wait for each backup, from the answer to its trigger; None for as long
                 as it takes.
             poll: How often to look at each backup; by default every 10 seconds.

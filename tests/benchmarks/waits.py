@@ -239,13 +239,13 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="100 waits: to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="50 waits of one kind: to see that it runs")
     quick = parser.parse_args().quick
-    number, seed, began = 100 if quick else 5_000, 1, time.monotonic()
+    number, seed, began = 50 if quick else 5_000, 1, time.monotonic()
     print(str(__doc__).split("\n\n")[1])
     print("\n| durations | who waits | late | the application's wait | requests | took |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
-    for name, draw in DURATIONS.items():
+    for name, draw in list(DURATIONS.items())[: 1 if quick else None]:
         rng = random.Random(seed)
         durations = [draw(rng) for _ in range(number)]
         for label, job in JOBS.items():

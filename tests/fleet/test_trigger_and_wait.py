@@ -166,7 +166,7 @@ class TestOutcomes:
 
 class TestSlots:
     async def test_what_waits_takes_no_slot(self) -> None:
-        async with fleet_of(Server(seconds=1_000), range(40), concurrency=4) as (fleet, carrier, _):
+        async with fleet_of(Server(seconds=100), range(40), concurrency=4) as (fleet, carrier, _):
             await fleet.trigger(wait=True)
         assert posts(carrier) == [float(at // 4) for at in range(40)]
 
