@@ -75,10 +75,11 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """What a call costs beside a bare aiohttp loop, and how near to a server's limit we run. `-- --quick`."""
+    """What a call costs, how near to a server's limit we run, how late ends are noticed. `-- --quick`."""
     _install(session, "test")
     quick = ["--quick"] if "--quick" in session.posargs else []
     session.run("python", "-m", "tests.benchmarks.call_cost", *quick)
+    session.run("python", "-m", "tests.benchmarks.waits", *quick)
     session.run("python", "-m", "tests.benchmarks.rate", *session.posargs)
 
 

@@ -11,7 +11,7 @@ simulated Backupify for your own tests.
 
 from backupify_async import errors as _errors
 from backupify_async.client import BackupifyClient
-from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
+from backupify_async.config import PollPolicy, RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
 from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
 from backupify_async.errors import (
     AmbiguousTrigger,
@@ -37,6 +37,8 @@ from backupify_async.errors import (
     Unauthorized,
     UnprocessableEntity,
     UnsafeLink,
+    WaitFailed,
+    WaitTimeout,
 )
 from backupify_async.events import (
     Event,
@@ -52,7 +54,7 @@ from backupify_async.fleet.fleet import Fleet
 from backupify_async.fleet.outcomes import Outcome, Results
 from backupify_async.fleet.streaming import Outcomes
 from backupify_async.journal.journal import Journal
-from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult
+from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult, WaitKind, WaitResult
 from backupify_async.pagination import Page, Paginator
 from backupify_async.statistics import LimitSource, Statistics
 from backupify_async.version import __version__
@@ -88,6 +90,7 @@ __all__ = [
     "PaginationError",
     "Paginator",
     "PermissionDenied",
+    "PollPolicy",
     "RateLimit",
     "RateLimited",
     "Reconciliation",
@@ -112,6 +115,10 @@ __all__ = [
     "Unauthorized",
     "UnprocessableEntity",
     "UnsafeLink",
+    "WaitFailed",
+    "WaitKind",
+    "WaitResult",
+    "WaitTimeout",
     "__version__",
     "fan_out",
 ]

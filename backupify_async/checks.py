@@ -36,10 +36,19 @@ def _is_finite(value: object) -> bool:
         return False
 
 
+def check_positive(name: str, value: float) -> None:
+    """Refuse all but a finite number above 0.
+
+    Raises:
+        ValueError: It is something else; the message names it.
+    """
+    if not _is_finite(value) or value <= 0:
+        raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
+
+
 def positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
     """Validates a finite number above 0."""
-    if not _is_finite(value) or value <= 0:
-        raise ValueError(f"{attribute.name} must be a finite number above 0, not {value!r}")
+    check_positive(attribute.name, value)
 
 
 def not_negative(_instance: object, attribute: "attrs.Attribute[float]", value: float) -> None:

@@ -93,7 +93,8 @@ class BackupifyClient:
         return self
 
     async def close(self) -> None:
-        """Close the client: calls in flight end with `ClientClosed`. Closing it again does nothing."""
+        """Close the client: calls and waits under way end with `ClientClosed`. Closing again does nothing."""
+        self.backups.waits.close()
         await self._session.close()
 
     async def __aenter__(self) -> Self:

@@ -22,6 +22,8 @@
     ├── AmbiguousTrigger            a backup may or may not have been started
     ├── DuplicateInstance           an instance came twice in one sweep of triggers
     ├── JournalError                the journal of a sweep cannot be used, or no longer be written
+    ├── WaitTimeout                 a backup was not over when its wait ran out of time
+    ├── WaitFailed                  a sweep triggered a backup, and how it ended is not known
     └── FanOutAborted               a fan-out stopped before its keys ended
 
 Every error survives `pickle` and `copy`, and none holds a token or a secret.
@@ -33,7 +35,7 @@ from typing import Any
 
 import attrs
 
-from backupify_async.models import Backup
+from backupify_async.models import Backup, TriggerResult
 
 
 class BackupifyError(Exception):
@@ -143,22 +145,6 @@ class ServerError(APIError):
     """5xx: the server, or a proxy before it, failed."""
 
 
-_BY_STATUS: Mapping[int, type[APIError]] = {
-    400: BadRequest,
-    401: Unauthorized,
-    403: PermissionDenied,
-    404: NotFound,
-    409: Conflict,
-    422: UnprocessableEntity,
-    429: RateLimited,
-}
-
-
-def api_error_type(status: int) -> type[APIError]:
-    """The class of error that stands for an HTTP status."""
-    return _BY_STATUS.get(status, ServerError if status >= 500 else APIError)
-
-
 @attrs.define(slots=False, eq=False)
 class DecodeError(BackupifyError):
     """The answer is not what the API speaks.
@@ -243,6 +229,50 @@ class JournalError(BackupifyError):
 
 
 @attrs.define(slots=False, eq=False)
+class WaitTimeout(BackupifyError):
+    """A backup was not over when its wait ran out of time. It goes on: wait again, or look at it later.
+
+    Attributes:
+        instance_id: The instance.
+        backup_id: The backup.
+        timeout: Seconds that it was waited for.
+        backup: The backup as it was last seen; None where it never was.
+        cause: Why the last look at it failed; None where it did not.
+    """
+
+    instance_id: int | str
+    backup_id: int | str
+    timeout: float
+    backup: Backup | None = None
+    cause: BackupifyError | None = None
+
+    def __str__(self) -> str:
+        seen = "never seen" if self.backup is None else f"last seen {self.backup.status or 'untold'}"
+        failed = "" if self.cause is None else f"; the last look failed: {self.cause}"
+        where = f"instance {self.instance_id}: backup {self.backup_id}"
+        return f"{where} was not over after {self.timeout:g} s ({seen}){failed}"
+
+
+@attrs.define(slots=False, eq=False)
+class WaitFailed(BackupifyError):
+    """A sweep triggered a backup and waited for it, and how it ended is not known: do not trigger it again.
+
+    Attributes:
+        instance_id: The instance.
+        result: What became of the trigger, which is done.
+        cause: What ended the wait.
+    """
+
+    instance_id: int | str
+    result: TriggerResult
+    cause: BackupifyError
+
+    def __str__(self) -> str:
+        kind = self.result.kind.value.replace("_", " ")
+        return f"instance {self.instance_id}: {kind}, but how its backup ended is not known: {self.cause}"
+
+
+@attrs.define(slots=False, eq=False)
 class FanOutAborted(BackupifyError):
     """A fan-out stopped before its keys ended; every key that was begun has its outcome.
 
@@ -262,16 +292,6 @@ class FanOutAborted(BackupifyError):
 
     def __str__(self) -> str:
         return f"stopped early: {self.reason} ({self.succeeded} succeeded, {self.failed} failed until then)"
-
-
-def forget_frames(error: BaseException) -> None:
-    """Drop the tracebacks of an error and of what led to it: they hold 16 kB of frames, a million times."""
-    links: list[BaseException | None] = [error]
-    while links:
-        link = links.pop()
-        if link is not None and link.__traceback__ is not None:
-            link.__traceback__ = None
-            links += [link.__cause__, link.__context__]
 
 
 def _because(gave_up: str | None) -> str:

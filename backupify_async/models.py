@@ -71,14 +71,45 @@ class TriggerKind(Enum):
     """The answer was lost, and the backup that this call had started was found afterwards."""
 
 
+class WaitKind(Enum):
+    """How a backup that was waited for ended."""
+
+    COMPLETED = "completed"
+    """It is over, and nothing that the server says means a failure."""
+    FAILED = "failed"
+    """The server calls it failed, cancelled or the like."""
+    VANISHED = "vanished"
+    """The instance exists, and knows this backup no more."""
+    REPLACED = "replaced"
+    """Another backup of the instance runs now, and nothing says that this one ever ended."""
+
+
+@attrs.frozen
+class WaitResult:
+    """How a backup that was waited for ended.
+
+    Attributes:
+        kind: How.
+        backup: The backup as it was last seen; None where it never was.
+        replaced_by: The backup that runs now in its place, where it was replaced.
+    """
+
+    kind: WaitKind
+    backup: Backup | None
+    replaced_by: Backup | None = None
+
+
 @attrs.frozen
 class TriggerResult:
     """What became of a trigger, and the backup that now runs.
 
     Attributes:
         kind: Whether this call started it.
-        backup: The backup, or None where the server does not say.
+        backup: The backup as it was then, or None where the server does not say.
+        waited: How the backup ended, where that was waited for; None also where the server named no backup
+            to wait for.
     """
 
     kind: TriggerKind
     backup: Backup | None
+    waited: WaitResult | None = None

@@ -49,3 +49,13 @@ def test_sweeps_that_are_killed_are_judged_by_the_servers_log() -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "150: 0 started twice, 0 never started, 0 wrong in the journal, 0 failed; " in done.stdout
     assert re.search(r"with a journal over one without: median \d+\.\d\d \(", done.stdout)
+
+
+def test_lateness_of_waits_is_measured_beside_other_ways() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.waits", "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| log")]
+    assert len(rows) == 6
+    late = {(row[0], row[1]): float(row[2].partition(" / ")[0]) for row in rows}
+    assert all(late[name, "omniscient"] < late[name, "**ours**"] < 10 for name, _ in late)

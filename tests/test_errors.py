@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 import backupify_async
-from backupify_async import Backup, errors
+from backupify_async import errors
 from backupify_async.errors import (
     AmbiguousTrigger,
     APIError,
@@ -34,8 +34,11 @@ from backupify_async.errors import (
     Unauthorized,
     UnprocessableEntity,
     UnsafeLink,
-    api_error_type,
+    WaitFailed,
+    WaitTimeout,
 )
+from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.transport.refusals import api_error_type
 
 SENT_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 API = ("GET", "/v1/ping", "r1", "sorry", 5.0, "enough")
@@ -81,6 +84,17 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
     ),
     (DuplicateInstance("a/b"), (), "instance a/b came before in this sweep: no second backup was triggered"),
     (JournalError("x.sqlite is in use"), (), "x.sqlite is in use"),
+    (
+        WaitTimeout(42, 7, 60.0, Backup(7, status="running"), ConnectionFailed("no route")),
+        (),
+        "instance 42: backup 7 was not over after 60 s (last seen running); the last look failed: no route",
+    ),
+    (WaitTimeout(42, 7, 0.5), (), "instance 42: backup 7 was not over after 0.5 s (never seen)"),
+    (
+        WaitFailed(42, TriggerResult(TriggerKind.ALREADY_ACTIVE, Backup(7)), NotFound(404, "GET", "/x")),
+        (),
+        "instance 42: already active, but how its backup ended is not known: GET /x answered 404",
+    ),
     (
         FanOutAborted("too many failures", 3, 1, {1: [], 2: None, 3: "x"}, {4: NotFound(404, "GET", "/x")}),
         (),

@@ -15,7 +15,7 @@ import backupify_async
 PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
-    ["version", "models", "attempts", "priority"],
+    ["version", "models", "attempts", "priority", "tracebacks"],
     ["errors"],
     ["credentials", "statistics"],
     ["events", "environment", "checks"],

@@ -22,6 +22,8 @@ from backupify_async.cli.options import (
     Flag,
     FleetOptions,
     SweepOptions,
+    WaitFlag,
+    WaitSeconds,
     above_zero,
     from_one_up,
     from_zero_up,
@@ -31,7 +33,7 @@ from backupify_async.cli.options import (
 )
 from backupify_async.cli.rows import Format
 from backupify_async.cli.sweep import Operation, T, sweep
-from backupify_async.cli.triggers import Consent
+from backupify_async.cli.triggers import Consent, read_wait
 from backupify_async.version import __version__
 
 InstanceIds = Annotated[
@@ -103,6 +105,8 @@ def trigger(
         Flag,
         Parameter(group=CONSENT, help="Start nothing: look what runs now, and say what would be done."),
     ] = False,
+    wait: WaitFlag = False,
+    wait_timeout: WaitSeconds = None,
     journal: Annotated[
         str | None,
         Parameter(
@@ -116,31 +120,39 @@ def trigger(
 ) -> int:
     """Start a backup of each instance now, one row per instance, and never two of one.
 
-    A backup that runs already goes on, and is no failure. A trigger whose answer
-    was lost is not sent again: its instance is named on stderr, for its backup may
-    or may not have started.
+    A backup that runs already goes on, and is no failure; with --wait, one that
+    does not end well is, and makes the exit code 1. A trigger whose answer was
+    lost is looked for, and sent again only where it surely did nothing; where that
+    cannot be found out, its instance is named on stderr.
     """
     if dry_run:
         return _sweep(operations.pretended_triggering(), ids, options)
+    waiting = read_wait(wait, wait_timeout)
     source = choose(ids, options.ids_file, everything=options.all)
     consent = Consent(source, yes=yes)
     consent.require_somebody_to_ask()
-    operation, ids_to_read = operations.triggering(consent), source
+    operation, ids_to_read = operations.triggering(consent, waiting), source
     if journal is not None:
-        operation, ids_to_read = journals.begin(Path(journal).absolute(), source, consent)
+        operation, ids_to_read = journals.begin(Path(journal).absolute(), source, consent, waiting)
     return run_command(partial(sweep, operation=operation, ids=ids_to_read, options=options))
 
 
 @app.command(help_epilogue=examples.RESUME, sort_key=5)
 def resume(
-    file: Annotated[str, Parameter(help="The journal.")], /, *, options: FleetOptions = FLEET_DEFAULTS
+    file: Annotated[str, Parameter(help="The journal.")],
+    /,
+    *,
+    wait: WaitFlag = False,
+    wait_timeout: WaitSeconds = None,
+    options: FleetOptions = FLEET_DEFAULTS,
 ) -> int:
     """Go on with a sweep that `trigger --journal` began: all of it, one row per instance.
 
     What is done is not triggered again. What may have been is looked at first.
     What failed, and what was not begun, is triggered.
     """
-    return run_command(partial(journals.resume, path=Path(file).absolute(), options=options))
+    waiting = read_wait(wait, wait_timeout)
+    return run_command(partial(journals.resume, path=Path(file).absolute(), wait=waiting, options=options))
 
 
 journal_app = App(name="journal", help="Look at the journal of a sweep.", sort_key=6)

@@ -12,7 +12,8 @@ sent again; retried ones were sent again after another failure.
 Exit codes:
 
   0    all well; a backup that ran already is well
-  1    some instances failed: each is named on stderr, with its reason
+  1    some instances failed: each is named on stderr, with its reason; or some
+       backups that were waited for did not end well
   2    usage or configuration
   3    authentication
   130  ended by Ctrl-C; 143 by SIGTERM; 141 by a closed pipe (| head)"""
@@ -51,6 +52,7 @@ TRIGGER = examples(
     "backupify trigger 42 43 44                      # asks first",
     "backupify trigger --ids-file ids.txt --dry-run  # says what it would do",
     "backupify trigger --ids-file ids.txt --yes      # does not ask: for scripts",
+    "backupify trigger 42 43 --yes --wait            # until both backups are over",
     "backupify trigger --all --journal tonight.sqlite",
 )
 RESUME = examples("backupify resume tonight.sqlite")

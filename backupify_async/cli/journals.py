@@ -18,7 +18,7 @@ from backupify_async.cli.options import FleetOptions
 from backupify_async.cli.output import write_all
 from backupify_async.cli.sweep import Desk, Operation, sweep
 from backupify_async.cli.threads import DaemonThread
-from backupify_async.cli.triggers import Consent
+from backupify_async.cli.triggers import Consent, Wait
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import Sweep
@@ -27,7 +27,7 @@ from backupify_async.models import TriggerResult
 _CHUNK = 65_536
 
 
-def begin(path: Path, ids: Ids, consent: Consent) -> tuple[Operation[TriggerResult], Ids]:
+def begin(path: Path, ids: Ids, consent: Consent, wait: Wait | None) -> tuple[Operation[TriggerResult], Ids]:
     """A sweep of triggers with a journal, and the ids that it is to read; gone on with where it was begun.
 
     Raises:
@@ -35,10 +35,10 @@ def begin(path: Path, ids: Ids, consent: Consent) -> tuple[Operation[TriggerResu
     """
     kept = rereadable(ids, path)
     copied_from = ids if isinstance(ids, FileIds) and kept is not ids else None
-    return _journalled(_journal(path, name_of(kept)), consent, copied_from), kept
+    return _journalled(_journal(path, name_of(kept)), consent, wait, copied_from), kept
 
 
-async def resume(stop: Stop, path: Path, options: FleetOptions) -> ExitCode:
+async def resume(stop: Stop, path: Path, wait: Wait | None, options: FleetOptions) -> ExitCode:
     """Go on with a sweep that has a journal.
 
     Raises:
@@ -51,7 +51,7 @@ async def resume(stop: Stop, path: Path, options: FleetOptions) -> ExitCode:
         raise Exit(ExitCode.USAGE, str(error)) from None
     journal = _journal(path, known.name)
     ids = await asyncio.to_thread(ids_of, known, path)
-    return await sweep(stop, _journalled(journal), ids, options)
+    return await sweep(stop, _journalled(journal, wait=wait), ids, options)
 
 
 def rereadable(ids: Ids, path: Path) -> Ids:
@@ -114,10 +114,13 @@ def _journal(path: Path, name: str) -> Journal:
 
 
 def _journalled(
-    journal: Journal, consent: Consent | None = None, copied_from: FileIds | None = None
+    journal: Journal,
+    consent: Consent | None = None,
+    wait: Wait | None = None,
+    copied_from: FileIds | None = None,
 ) -> Operation[TriggerResult]:
     return attrs.evolve(
-        triggering(consent, journal),
+        triggering(consent, wait, journal),
         hold=partial(_held, journal, copied_from),
         rest=lambda: f"the rest of {journal.path}",
     )

@@ -1,13 +1,16 @@
 """What each command does to each instance."""
 
+import attrs
+
+from backupify_async.cli.exits import ExitCode
 from backupify_async.cli.records import LISTED, RUNNING, active_rows, latest_rows, listed_rows, triggered_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.sweep import Operation
-from backupify_async.cli.triggers import Consent, Pretence, SentTriggers
+from backupify_async.cli.triggers import Consent, Pretence, SentTriggers, Wait
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.fleet import Fleet, InstanceId
 from backupify_async.journal.journal import Journal
-from backupify_async.models import Backup, TriggerResult
+from backupify_async.models import Backup, TriggerResult, WaitKind
 
 
 def listing(limit: int | None) -> Operation[list[Backup]]:
@@ -29,14 +32,21 @@ def active() -> Operation[Backup | None]:
     return Operation("active", RUNNING, _active, active_rows)
 
 
-def triggering(consent: Consent | None, journal: Journal | None = None) -> Operation[TriggerResult]:
-    """A new backup of each instance, if somebody agrees; without `consent`, somebody has agreed before."""
+def triggering(
+    consent: Consent | None, wait: Wait | None = None, journal: Journal | None = None
+) -> Operation[TriggerResult]:
+    """A new backup of each instance, and its end, if that is waited for; perhaps with a journal.
+
+    Somebody must agree; without `consent`, somebody has agreed before.
+    """
     sent = SentTriggers()
 
     def begin(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
-        return fleet.trigger(journal=journal, ordered=ordered)
+        if wait is None:
+            return fleet.trigger(journal=journal, ordered=ordered)
+        return fleet.trigger(journal=journal, wait=True, wait_timeout=wait.timeout, ordered=ordered)
 
-    return Operation(
+    operation = Operation(
         "trigger",
         RUNNING,
         begin,
@@ -46,6 +56,9 @@ def triggering(consent: Consent | None, journal: Journal | None = None) -> Opera
         cut_off=sent.cut_off,
         on_event=sent,
     )
+    if wait is None:
+        return operation
+    return attrs.evolve(operation, shape=LISTED, found=_ended, code=_end_code)
 
 
 def pretended_triggering() -> Operation[Backup | None]:
@@ -59,6 +72,16 @@ def _latest(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, Backup | None]:
 
 def _active(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, Backup | None]:
     return fleet.get_active(ordered=ordered)
+
+
+def _ended(rows: list[Row]) -> tuple[str, int]:
+    state = str(rows[0]["state"])
+    return "with a failed backup" if state == WaitKind.FAILED.value else state, 1
+
+
+def _end_code(result: TriggerResult) -> ExitCode:
+    well = result.waited is not None and result.waited.kind is WaitKind.COMPLETED
+    return ExitCode.ALL_WELL if well else ExitCode.SOME_FAILED
 
 
 def _backups(rows: list[Row]) -> tuple[str, int]:

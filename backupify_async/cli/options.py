@@ -14,7 +14,8 @@ from backupify_async.transport.request import identifier
 
 WHICH = Group("Which instances", sort_key=1)
 CONSENT = Group("Consent", sort_key=2)
-JOURNAL = Group("Journal", sort_key=3)
+WAITING = Group("Waiting", sort_key=3)
+JOURNAL = Group("Journal", sort_key=3.5)
 OUTPUT = Group("Output", sort_key=4)
 PACE = Group("Pace", sort_key=5)
 
@@ -85,6 +86,18 @@ def whole(_type: object, tokens: Sequence[Token]) -> int:
 
 
 Flag = Parameter(negative="", show_default=False)
+WaitFlag = Annotated[
+    bool, Flag, Parameter(group=WAITING, help="Wait until each backup is over: the row says how it ended.")
+]
+WaitSeconds = Annotated[
+    float | None,
+    Parameter(
+        group=WAITING,
+        converter=above_zero,
+        metavar="SECONDS",
+        help="For each backup, from its trigger on.  [default: as long as it takes]",
+    ),
+]
 
 
 @Parameter(name="*")

@@ -67,7 +67,9 @@ def active_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:
 
 
 def triggered_rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
-    """What became of a trigger."""
+    """What became of a trigger; and of its backup, where that was waited for."""
+    if result.waited is not None:
+        return [backup_row(instance_id, result.waited.kind.value, result.waited.backup)]
     return [backup_row(instance_id, result.kind.value, result.backup)]
 
 

@@ -28,6 +28,7 @@ from backupify_async.errors import (
     DuplicateInstance,
     FanOutAborted,
     JournalError,
+    WaitFailed,
 )
 from backupify_async.events import EventHook
 from backupify_async.fleet.fan_out import FanOut
@@ -48,6 +49,7 @@ class Operation(Generic[T]):
         begin: Begins it over a fleet, with its outcomes in the order of the ids or not.
         rows: The rows of one instance's answer.
         found: What an answer counts as in the summary: how many of what.
+        code: The exit code that an answer asks for.
         agree: Asked before the sweep begins, once there is a token; raises `Exit` to prevent it.
         known: What an instance's answer is known to be, though its call was cut off; None where it is not.
         cut_off: Says what matters about instances that were begun and cut off, and about the ids that were
@@ -62,6 +64,7 @@ class Operation(Generic[T]):
     begin: Callable[[Fleet, bool], FanOut[InstanceId, T]]
     rows: Callable[[InstanceId, T], list[Row]]
     found: Callable[[list[Row]], tuple[str, int]] = lambda rows: (str(rows[0]["state"]), 1)
+    code: Callable[[T], ExitCode] = lambda _: ExitCode.ALL_WELL
     agree: Callable[[BackupifyClient], Awaitable[None]] | None = None
     known: Callable[[InstanceId], T | None] = lambda _: None
     cut_off: Callable[[Sequence[InstanceId], str | None], list[str]] | None = None
@@ -264,8 +267,10 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
         at.tally.fail(outcome.error)
         at.output.say(failure_line(outcome.key, outcome.error))
         return
-    rows = operation.rows(outcome.key, outcome.value)  # type: ignore[arg-type] # it succeeded: it is a T
+    value: T = outcome.value  # type: ignore[assignment] # it succeeded: it is a T
+    rows = operation.rows(outcome.key, value)
     at.tally.succeeded += 1
+    at.tally.code = gravest(at.tally.code, operation.code(value))
     what, number = operation.found(rows)
     at.tally.found[what] += number
     await at.write(rows)
@@ -273,6 +278,6 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
 
 def failure_line(instance_id: InstanceId, error: BaseException) -> str:
     """One line that names an instance and why it failed."""
-    if isinstance(error, AmbiguousTrigger):
+    if isinstance(error, AmbiguousTrigger | WaitFailed):
         return reason(error)  # which names the instance already
     return f"instance {instance_id} failed: {reason(error)}"

@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+import attrs
+
 from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.cli.ids import STDIN, FileIds, GivenIds, Ids
 from backupify_async.cli.records import backup_row
@@ -66,6 +68,28 @@ class Consent:
             return
         if not await _ask(f"Trigger a backup of {self._ids.describe(number)}?"):
             raise Exit(ExitCode.USAGE, "not confirmed: nothing was triggered")
+
+
+@attrs.frozen
+class Wait:
+    """That a backup's end is waited for.
+
+    Attributes:
+        timeout: Seconds for each; None for as long as it takes.
+    """
+
+    timeout: float | None
+
+
+def read_wait(wait: bool, timeout: float | None) -> Wait | None:
+    """Whether and how to wait.
+
+    Raises:
+        Exit: It is said how, and not that.
+    """
+    if timeout is not None and not wait:
+        raise Exit(ExitCode.USAGE, "--wait-timeout says how long to --wait: add that")
+    return Wait(timeout) if wait else None
 
 
 async def _ask(question: str) -> bool:

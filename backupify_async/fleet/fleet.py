@@ -1,13 +1,16 @@
 """A fleet: the operations on backups, over many instances at once."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TypeVar
 
 from backupify_async.checks import check_count
+from backupify_async.config import PollPolicy
 from backupify_async.errors import DuplicateInstance, JournalError, RateLimited
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.journalled import JournalledSweep
+from backupify_async.fleet.waiting import MOST_AT_WORK, Slotted, TriggerAndWait, check_waiting
 from backupify_async.journal.journal import Journal
 from backupify_async.journal.lines import Account
 from backupify_async.models import Backup, TriggerResult
@@ -102,6 +105,9 @@ class Fleet:
         *,
         baseline: Mapping[InstanceId, Baseline] | None = None,
         journal: Journal | None = None,
+        wait: bool = False,
+        wait_timeout: float | None = None,
+        poll: PollPolicy | None = None,
         ordered: bool = False,
         max_failures: int | None = None,
     ) -> FanOut[InstanceId, TriggerResult]:
@@ -121,28 +127,49 @@ class Fleet:
             journal: Where the sweep is written down, open; one that cannot be used, or no longer be written,
                 ends the sweep with a `JournalError`, or `FanOutAborted` that names it. What could not be
                 written down was not sent.
+            wait: Whether an instance's outcome comes when its backup is over, told in `waited`, also where
+                the backup ran before. `concurrency` bounds those being triggered; up to 10,000 others wait
+                meanwhile. A wait that fails is the error `WaitFailed`, which says that a backup was
+                triggered. Where the server names no backup, there is nothing to wait for: a warning is
+                logged, and `waited` stays None.
+            wait_timeout: Seconds to wait for each backup, from the answer to its trigger; None for as long
+                as it takes.
+            poll: How often to look at each backup; by default every 10 seconds.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to bear; None for any number.
+
+        Raises:
+            ValueError: `wait_timeout` is no number above 0; or there is no `wait`, though how to is said.
         """
+        check_waiting(wait=wait, wait_timeout=wait_timeout, poll=poll)
+        trigger: Callable[[InstanceId], Awaitable[TriggerResult]]
+        ids: Iterable[InstanceId] | AsyncIterable[InstanceId]
         if journal is None:
-            trigger = partial(_trigger_once, self._backups, set(), baseline or {})
-            return self._fan_out(trigger, ordered, max_failures)
-        sweep = JournalledSweep(journal, self._account, self._backups.triggering.run, baseline or {})
-        return self._fan_out(sweep.trigger, ordered, max_failures, sweep.ids(self._ids))
+            trigger, ids = partial(_trigger_once, self._backups, set(), baseline or {}), self._ids
+        else:
+            sweep = JournalledSweep(journal, self._account, self._backups.triggering.run, baseline or {})
+            trigger, ids = sweep.trigger, sweep.ids(self._ids)
+        if not wait:
+            return self._fan_out(trigger, ordered, max_failures, ids)
+        slots = asyncio.Semaphore(self._concurrency)
+        function = TriggerAndWait(trigger, self._backups.waits, slots, wait_timeout, poll or PollPolicy())
+        at_work = max(self._concurrency, MOST_AT_WORK)
+        return self._fan_out(function, ordered, max_failures, Slotted(ids, slots), at_work)
 
     def _fan_out(
         self,
         function: Callable[[InstanceId], Awaitable[T]],
         ordered: bool,
         max_failures: int | None,
-        ids: AsyncIterable[InstanceId] | None = None,
+        ids: Iterable[InstanceId] | AsyncIterable[InstanceId] | None = None,
+        concurrency: int | None = None,
     ) -> FanOut[InstanceId, T]:
         if self._read_once and self._used:
             raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
         begun = FanOut(
             partial(_in_background, function) if self._background else function,
             self._ids if ids is None else ids,
-            concurrency=self._concurrency,
+            concurrency=self._concurrency if concurrency is None else concurrency,
             ordered=ordered,
             max_failures=max_failures,
             stop_at=self._reason_to_stop,

@@ -24,8 +24,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, H
 from typing import Generic, TypeVar
 
 from backupify_async.attempts import ATTEMPTS, AttemptCount
-from backupify_async.errors import BackupifyError, FanOutAborted, forget_frames
+from backupify_async.errors import BackupifyError, FanOutAborted
 from backupify_async.fleet.outcomes import Outcome
+from backupify_async.tracebacks import forget_frames
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")

@@ -2,12 +2,15 @@
 
 from functools import partial
 
-from backupify_async.models import Backup, TriggerResult
+from backupify_async.checks import check_positive
+from backupify_async.config import PollPolicy
+from backupify_async.models import Backup, TriggerResult, WaitResult
 from backupify_async.pagination import Paginator, paginate
 from backupify_async.resources.idle import IdleMemory
 from backupify_async.resources.judging import NOT_TOLD, Baseline, NotTold
 from backupify_async.resources.looking import BACKUPS, INSTANCE, active_request, read_active
 from backupify_async.resources.triggering import Triggering
+from backupify_async.resources.waiting import Waits
 from backupify_async.transport.refusals import refusal
 from backupify_async.transport.request import Request, identifier
 from backupify_async.transport.session import Session
@@ -27,6 +30,8 @@ class Backups:
         """Triggers, for whoever has to know when a request leaves."""
         self.idle = IdleMemory()
         """What 404 bodies of get-active meant."""
+        self.waits = Waits(self.get, self.get_active, session.require_open)
+        """Who waits for a backup to be over."""
 
     def list(self, backup_instance_id: int | str, *, per_page: int | None = None) -> Paginator[Backup]:
         """All backups of an instance, ascending by id.
@@ -122,6 +127,41 @@ class Backups:
             BackupifyError: It was surely not started.
         """
         return await self.triggering.run(backup_instance_id, highest_id(baseline))
+
+    async def wait(
+        self,
+        backup_instance_id: int | str,
+        backup_id: int | str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the error says more than TimeoutError does
+        poll: PollPolicy | None = None,
+    ) -> WaitResult:
+        """Wait until a backup is over; it is looked at from time to time, while other calls pass.
+
+        Args:
+            backup_instance_id: The instance.
+            backup_id: The backup.
+            timeout: Seconds to wait at most; None for as long as it takes.
+            poll: How often to look; by default every 10 seconds.
+
+        Returns:
+            How it ended: COMPLETED, FAILED, VANISHED or REPLACED, with the backup as it was last seen.
+
+        Raises:
+            TypeError, ValueError: An argument makes no sense; the message names it.
+            WaitTimeout: It was not over in time; it goes on.
+            NotFound: There is no such instance.
+            PermissionDenied: The token may not look at it.
+            BackupifyError: A look failed in a way that does not pass. Server errors and lost connections
+                pass: the next look comes in its time.
+        """
+        for value, name in ((backup_instance_id, "backup_instance_id"), (backup_id, "backup_id")):
+            identifier(value, name)
+        if timeout is not None:
+            check_positive("timeout", timeout)
+        return await self.waits.begin(
+            backup_instance_id, backup_id, timeout=timeout, poll=poll or PollPolicy()
+        )
 
     async def _exists(self, backup_instance_id: int | str) -> bool:
         request = Request.get(INSTANCE, answers=frozenset({404}), backup_instance_id=backup_instance_id)

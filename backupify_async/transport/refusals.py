@@ -2,15 +2,41 @@
 
 import email.utils
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from yarl import URL
 
-from backupify_async.errors import APIError, api_error_type
+from backupify_async.errors import (
+    APIError,
+    BadRequest,
+    Conflict,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    Unauthorized,
+    UnprocessableEntity,
+)
 from backupify_async.transport.request import Request, Response
 
 _ABSURD = 7 * 86_400.0
 _SECONDS = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
+
+_BY_STATUS: Mapping[int, type[APIError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: PermissionDenied,
+    404: NotFound,
+    409: Conflict,
+    422: UnprocessableEntity,
+    429: RateLimited,
+}
+
+
+def api_error_type(status: int) -> type[APIError]:
+    """The class of error that stands for an HTTP status."""
+    return _BY_STATUS.get(status, ServerError if status >= 500 else APIError)
 
 
 def refusal(

@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,47 @@ class TestTrigger:
         assert "instance 2: the backup triggered at " in result.err
         assert "may or may not have started" in result.err
         assert "not found out: the call took longer than --timeout 0.3 s" in result.err
+
+
+class TestWait:
+    @pytest.mark.parametrize(
+        ("state", "code", "found"), [("completed", 0, "1 completed"), ("failed", 1, "1 with a failed backup")]
+    )
+    def test_the_row_says_how_the_backup_ended(
+        self, server: SimulatedBackupify, run: Run, state: str, code: int, found: str
+    ) -> None:
+        body = json.dumps({"id": 5, "status": state})
+        server.inject(Fault.answer(201, body=body, operation="trigger", after_acting=True))
+        result = run("trigger", "2", "--wait", "-o", "jsonl")
+        row = json.loads(result.out)
+        assert (result.code, row["state"], row["backup_id"], started(server)) == (code, state, 5, {2: 1})
+        assert f"trigger: 1 succeeded ({found}), 0 failed" in result.err
+
+    @pytest.mark.backupify(backup_duration=math.inf)
+    def test_one_that_is_not_over_in_time_is_named_as_triggered(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("trigger", "2", "--wait", "--wait-timeout", "0.05")
+        assert (result.code, started(server)) == (1, {2: 1})
+        assert "instance 2: started, but how its backup ended is not known: " in result.err
+        assert "was not over after 0.05 s (last seen running)" in result.err
+
+    @pytest.mark.backupify(
+        faults=[
+            Fault.answer(201, body="", operation="trigger", after_acting=True),
+            Fault.answer(204, body="", operation="get_active"),
+        ]
+    )
+    def test_one_whose_backup_the_server_does_not_name_is_not_well(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("trigger", "2", "--wait", "-o", "jsonl")
+        assert (result.code, json.loads(result.out)["state"], started(server)) == (1, "started", {2: 1})
+
+    def test_how_long_to_wait_needs_the_wish_to_wait(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("trigger", "2", "--wait-timeout", "5")
+        assert (result.code, server.requests) == (2, [])
+        assert "--wait-timeout says how long to --wait" in result.err
 
 
 class TestNobodyToAsk:

@@ -15,7 +15,7 @@ from backupify_async import (
     RetryPolicy,
     TransportError,
 )
-from backupify_async.errors import api_error_type
+from backupify_async.transport.refusals import api_error_type
 from backupify_async.transport.retry import (
     Again,
     GiveUp,

@@ -15,6 +15,7 @@ from backupify_async import (
     Outcome,
     Page,
     Paginator,
+    PollPolicy,
     RateLimited,
     Reconciliation,
     Results,
@@ -23,6 +24,8 @@ from backupify_async import (
     Token,
     TriggerKind,
     TriggerResult,
+    WaitResult,
+    WaitTimeout,
     fan_out,
 )
 
@@ -53,6 +56,7 @@ async def one_instance(client: BackupifyClient) -> None:
     assert_type(await client.backups.trigger(42), TriggerResult)
     assert_type(await client.backups.trigger(42, baseline=await client.backups.latest(42)), TriggerResult)
     assert_type(await client.backups.trigger(42, baseline="1007"), TriggerResult)
+    assert_type(await client.backups.wait(42, 7, timeout=60, poll=PollPolicy(interval=5)), WaitResult)
     assert_type(client.instances.list(backup_definition_id=1), Paginator[BackupInstance])
     assert_type(await client.instances.get(42), BackupInstance)
     assert_type(client.customers.instances(7), Paginator[BackupInstance])
@@ -79,18 +83,27 @@ async def a_sweep_with_a_journal(client: BackupifyClient) -> None:
         assert_type(client.fleet(ids()).trigger(journal=journal), FanOut[int | str, TriggerResult])
 
 
+async def waiting(client: BackupifyClient) -> None:
+    sweep = client.fleet([1, 2]).trigger(wait=True, wait_timeout=3600, poll=PollPolicy(interval=30))
+    assert_type(await sweep, Results[int | str, TriggerResult])
+
+
 async def any_function() -> None:
     assert_type(await fan_out(length, ["a", "bb"]), Results[str, int])
 
 
-def values(backup: Backup, result: TriggerResult, error: RateLimited, unknown: AmbiguousTrigger) -> None:
+def values(
+    backup: Backup, result: TriggerResult, error: RateLimited, unknown: AmbiguousTrigger, late: WaitTimeout
+) -> None:
     assert_type(backup.id, int | str)
     assert_type(backup.created_at, datetime | None)
     assert_type(backup.extra, Mapping[str, Any])
     assert_type(result.kind, TriggerKind)
+    assert_type(result.waited, WaitResult | None)
     assert_type(error.retry_after, float | None)
     assert_type(unknown.reason, str)
     assert_type(unknown.seen, tuple[Backup, ...])
+    assert_type(late.backup, Backup | None)
 
 
 def clients() -> None:

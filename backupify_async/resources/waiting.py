@@ -1,0 +1,113 @@
+"""Waits for backups until they are over: looks at each from time to time, and lets other calls pass."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+
+from backupify_async.config import PollPolicy
+from backupify_async.errors import BackupifyError, NotFound, WaitTimeout
+from backupify_async.models import Backup, WaitResult
+from backupify_async.priority import BACKGROUND
+from backupify_async.resources.progress import Progress, asked_to_wait, passes
+from backupify_async.resources.turns import Turns
+from backupify_async.tracebacks import forget_frames
+
+InstanceId = int | str
+
+
+class Waits:
+    """All who wait for a backup, for one client.
+
+    Args:
+        get: Shows a backup of an instance.
+        get_active: Shows the backup of an instance that runs now.
+        require_open: Refuses to work where the client is not open.
+    """
+
+    def __init__(
+        self,
+        get: Callable[[InstanceId, int | str], Awaitable[Backup]],
+        get_active: Callable[[InstanceId], Awaitable[Backup | None]],
+        require_open: Callable[[], None],
+    ) -> None:
+        self._get = get
+        self._get_active = get_active
+        self._require_open = require_open
+        self._turns = Turns()
+
+    async def begin(
+        self,
+        backup_instance_id: InstanceId,
+        backup_id: int | str,
+        *,
+        timeout: float | None,  # noqa: ASYNC109 - the error says more than TimeoutError does
+        poll: PollPolicy,
+    ) -> WaitResult:
+        """Wait until a backup is over; `Backups.wait` says how. The first look comes at once."""
+        return await self._until_over(backup_instance_id, Progress(backup_id), timeout, poll)
+
+    async def go_on(
+        self,
+        backup_instance_id: InstanceId,
+        seen: Backup,
+        *,
+        timeout: float | None,  # noqa: ASYNC109 - as above
+        poll: PollPolicy,
+    ) -> WaitResult:
+        """Wait until a backup is over that was seen just now. The first look comes an interval later."""
+        progress = Progress(seen.id).looked(seen)
+        return await self._until_over(backup_instance_id, progress, timeout, poll)
+
+    def close(self) -> None:
+        """End all waiting with `ClientClosed`."""
+        self._turns.close()
+
+    async def _until_over(
+        self,
+        backup_instance_id: InstanceId,
+        progress: Progress,
+        timeout: float | None,  # noqa: ASYNC109 - as above
+        poll: PollPolicy,
+    ) -> WaitResult:
+        self._require_open()
+        loop = asyncio.get_running_loop()
+        gaps = itertools.chain([poll.interval * self._turns.phase()], itertools.repeat(poll.interval))
+        due = loop.time() + (next(gaps) if progress.looks else 0.0)
+        failure: BackupifyError | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                while progress.result is None:
+                    await self._turns.take(due)
+                    try:
+                        progress, failure = await self._look(backup_instance_id, progress), None
+                    except BackupifyError as error:
+                        self._turns.require_open()  # else it says that a look cannot begin any more
+                        if not passes(error):
+                            raise
+                        failure = error
+                        forget_frames(failure)
+                    finally:
+                        self._turns.give_back()
+                    due = loop.time() + max(next(gaps), asked_to_wait(failure))
+                return progress.result
+        except TimeoutError:
+            assert timeout is not None  # noqa: S101 - it ran out
+            raise WaitTimeout(
+                backup_instance_id, progress.backup_id, timeout, progress.backup, failure
+            ) from failure
+
+    async def _look(self, backup_instance_id: InstanceId, progress: Progress) -> Progress:
+        others_pass = BACKGROUND.set(True)
+        try:
+            progress = progress.looked(await self._found(backup_instance_id, progress.backup_id))
+            if progress.doubtful:
+                progress = progress.compared(await self._get_active(backup_instance_id))
+            return progress
+        finally:
+            BACKGROUND.reset(others_pass)
+
+    async def _found(self, backup_instance_id: InstanceId, backup_id: int | str) -> Backup | None:
+        try:
+            return await self._get(backup_instance_id, backup_id)
+        except NotFound:  # the backup, or the instance: get-active tells
+            return None

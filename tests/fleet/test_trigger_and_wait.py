@@ -1,0 +1,238 @@
+"""`fleet.trigger(wait=True)`, in virtual time: what waits takes no slot of what is triggered."""
+
+import asyncio
+import contextlib
+import logging
+import pickle
+from collections.abc import AsyncIterator
+from typing import Any
+
+import attrs
+import pytest
+
+from backupify_async import (
+    Backup,
+    ClientClosed,
+    DuplicateInstance,
+    FanOutAborted,
+    Fleet,
+    PermissionDenied,
+    PollPolicy,
+    RateLimit,
+    RetryPolicy,
+    TriggerKind,
+    TriggerResult,
+    WaitFailed,
+    WaitKind,
+    WaitResult,
+    WaitTimeout,
+)
+from backupify_async.resources.backups import Backups
+from backupify_async.transport.request import Message, Response
+from tests.fleet.work import AsyncKeys, Keys, now, other_tasks
+from tests.journal.files import ACCOUNT
+from tests.stand_ins import FakeCarrier, respond, session_over
+
+pytestmark = pytest.mark.looptime
+
+EVERY_10_S = PollPolicy(interval=10)
+
+
+@attrs.define
+class Server:
+    """Starts a backup of any instance, of the same id, that runs for some seconds."""
+
+    seconds: float = 60.0
+    failing: frozenset[int] = frozenset()
+    forbidden: frozenset[int] = frozenset()
+    silent: bool = False
+    active: frozenset[int] = frozenset()
+    started: dict[int, float] = attrs.field(factory=dict)
+
+    def answer(self, message: Message) -> Response:
+        parts = message.url.path.split("/")
+        instance = int(parts[3])
+        if message.method == "POST":
+            if instance in self.active:
+                self.started.setdefault(instance, now())
+                return respond(message, 409)
+            assert instance not in self.started
+            self.started[instance] = now()
+            return respond(message, 201, b"" if self.silent else self.shown(instance))
+        if self.silent:
+            return respond(message, 204)
+        if instance in self.forbidden:
+            return respond(message, 403)
+        return respond(message, body=self.shown(instance))
+
+    def shown(self, instance: int) -> dict[str, Any]:
+        over = now() >= self.started[instance] + self.seconds
+        ended = "failed" if instance in self.failing else "completed"
+        return {"id": instance, "status": ended if over else "running"}
+
+
+@contextlib.asynccontextmanager
+async def fleet_of(
+    server: Server, ids: Any, concurrency: int = 4, round_trip: float = 1.0, **options: Any
+) -> AsyncIterator[tuple[Fleet, FakeCarrier, Backups]]:
+    carrier = FakeCarrier(server.answer, round_trip)
+    options.setdefault("rate_limit", RateLimit(None, adaptive=False))
+    options.setdefault("retry", RetryPolicy(attempts=1))
+    async with session_over(carrier, **options) as session:
+        backups = Backups(session)
+        refuses_all = session.refuses_all
+        fleet = Fleet(backups, ids, concurrency=concurrency, refuses_all=refuses_all, account=ACCOUNT)
+        yield fleet, carrier, backups
+
+
+def posts(carrier: FakeCarrier) -> list[float]:
+    return [round(when, 6) for when, message in carrier.sent if message.method == "POST"]
+
+
+class TestOutcomes:
+    async def test_each_comes_when_its_backup_is_over(self) -> None:
+        async with fleet_of(Server(failing=frozenset({2})), [1, 2]) as (fleet, _, _):
+            results = await fleet.trigger(wait=True, poll=EVERY_10_S)
+            assert 60 <= now() <= 75
+        running = {one: Backup(one, status="running") for one in (1, 2)}
+        ends = {
+            1: WaitResult(WaitKind.COMPLETED, Backup(1, status="completed")),
+            2: WaitResult(WaitKind.FAILED, Backup(2, status="failed")),
+        }
+        assert results.values == {
+            one: TriggerResult(TriggerKind.STARTED, running[one], ends[one]) for one in (1, 2)
+        }
+        assert pickle.loads(pickle.dumps(results)) == results
+
+    async def test_the_answer_to_the_trigger_is_the_first_look(self) -> None:
+        async with (
+            fleet_of(Server(seconds=5), [1], round_trip=0) as (fleet, carrier, _),
+            fleet.trigger(wait=True, poll=EVERY_10_S) as outcomes,
+        ):
+            (outcome,) = [outcome async for outcome in outcomes]
+        assert carrier.times == [0, 10]
+        assert (outcome.attempts, outcome.elapsed) == (2, 10)
+
+    async def test_one_that_ran_before_is_waited_for_too(self) -> None:
+        async with fleet_of(Server(active=frozenset({1})), [1]) as (fleet, _, _):
+            result = (await fleet.trigger(wait=True)).values[1]
+        assert result.kind is TriggerKind.ALREADY_ACTIVE
+        assert result.waited is not None
+        assert result.waited.kind is WaitKind.COMPLETED
+
+    async def test_where_the_server_names_no_backup_there_is_none_to_wait_for(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with fleet_of(Server(silent=True), [1], round_trip=0) as (fleet, _, _):
+            with caplog.at_level(logging.WARNING):
+                results = await fleet.trigger(wait=True)
+            assert now() == 0
+        assert results.values == {1: TriggerResult(TriggerKind.STARTED, None, None)}
+        assert "instance 1: the server named no backup that could be waited for" in caplog.text
+
+    async def test_a_wait_that_fails_says_that_the_trigger_did_not(self) -> None:
+        async with fleet_of(Server(forbidden=frozenset({1})), [1]) as (fleet, _, _):
+            error = (await fleet.trigger(wait=True)).errors[1]
+        assert isinstance(error, WaitFailed)
+        assert error.result == TriggerResult(TriggerKind.STARTED, Backup(1, status="running"))
+        assert isinstance(error.cause, PermissionDenied)
+
+    async def test_a_time_out_is_such_a_failure(self) -> None:
+        async with fleet_of(Server(), [1], round_trip=0) as (fleet, _, _):
+            error = (await fleet.trigger(wait=True, wait_timeout=25)).errors[1]
+            assert now() == 25
+        assert isinstance(error, WaitFailed)
+        assert isinstance(error.cause, WaitTimeout)
+
+    async def test_an_id_that_comes_twice_is_triggered_once(self) -> None:
+        async with fleet_of(Server(), [1, "1"]) as (fleet, carrier, _):
+            results = await fleet.trigger(wait=True)
+        assert (len(posts(carrier)), list(results.values)) == (1, [1])
+        assert isinstance(results.errors["1"], DuplicateInstance)
+
+    async def test_a_trigger_that_fails_gives_its_slot_back(self) -> None:
+        def answer(message: Message) -> Response:
+            return respond(message, 403)
+
+        async with fleet_of(Server(), range(5), concurrency=1) as (fleet, carrier, _):
+            carrier.answer = answer
+            results = await fleet.trigger(wait=True)
+        assert (len(results.errors), len(posts(carrier))) == (5, 5)
+
+    async def test_in_order_they_come_in_the_order_of_the_ids(self) -> None:
+        async with (
+            fleet_of(Server(), range(20, 0, -1)) as (fleet, _, _),
+            fleet.trigger(wait=True, ordered=True) as outcomes,
+        ):
+            assert [outcome.key async for outcome in outcomes] == list(range(20, 0, -1))
+
+
+class TestSlots:
+    async def test_what_waits_takes_no_slot(self) -> None:
+        async with fleet_of(Server(seconds=100), range(40), concurrency=4) as (fleet, carrier, _):
+            await fleet.trigger(wait=True)
+        assert posts(carrier) == [float(at // 4) for at in range(40)]
+
+    async def test_no_id_is_read_before_there_is_a_slot_for_it(self) -> None:
+        ids = Keys(range(1_000))
+        async with (
+            fleet_of(Server(seconds=1e6), ids, concurrency=4) as (fleet, carrier, _),
+            fleet.trigger(wait=True),
+        ):
+            await asyncio.sleep(9.5)
+            assert (ids.taken, len(posts(carrier))) == (40, 40)
+
+    async def test_an_async_source_is_read_and_closed(self) -> None:
+        ids = AsyncKeys(range(10), seconds=2)
+        async with fleet_of(Server(), ids, concurrency=4) as (fleet, _, _):
+            assert len((await fleet.trigger(wait=True)).values) == 10
+        assert ids.closed
+
+    async def test_a_source_that_breaks_off_lets_what_was_begun_end(self) -> None:
+        ids = Keys(range(10), fails_with=LookupError("broken off"))
+        async with fleet_of(Server(), ids) as (fleet, _, _):
+            sweep = fleet.trigger(wait=True)
+            with pytest.raises(LookupError):
+                await sweep
+        assert len(sweep.results.values) == 10
+
+    async def test_too_many_failures_stop_it_and_what_waits_ends_well(self) -> None:
+        ids = [1, 2, 3, 1, 1, *range(4, 100)]
+        async with fleet_of(Server(), ids, concurrency=1) as (fleet, carrier, _):
+            with pytest.raises(FanOutAborted) as raised:
+                await fleet.trigger(wait=True, max_failures=1)
+        assert set(raised.value.values) >= {1, 2, 3}
+        assert len(posts(carrier)) < 10
+
+    @pytest.mark.parametrize("options", [{"wait_timeout": 5}, {"poll": EVERY_10_S}])
+    async def test_how_to_wait_is_refused_where_nobody_waits(self, options: dict[str, Any]) -> None:
+        async with fleet_of(Server(), [1]) as (fleet, carrier, _):
+            with pytest.raises(ValueError, match="wait=True"):
+                fleet.trigger(**options)
+            with pytest.raises(ValueError, match="wait_timeout must be a finite number above 0"):
+                fleet.trigger(wait=True, wait_timeout=0)
+        assert carrier.sent == []
+
+
+class TestEnds:
+    async def test_leaving_early_leaves_nothing(self) -> None:
+        async with fleet_of(Server(seconds=1e6), range(100)) as (fleet, carrier, backups):
+            before = other_tasks()
+            async with fleet.trigger(wait=True) as outcomes:
+                await asyncio.sleep(50.5)
+            assert other_tasks() == before
+            assert (carrier.in_flight, len(outcomes.unfinished), outcomes.leftover) == (0, 100, [])
+            turns = backups.waits._turns
+            assert (turns._queue, turns._timer, turns._taken) == ([], None, 0)
+
+    async def test_closing_the_client_ends_each_wait_with_an_outcome(self) -> None:
+        async with fleet_of(Server(seconds=1e6), range(8), round_trip=0) as (fleet, _, backups):
+            sweep = asyncio.ensure_future(fleet.trigger(wait=True))
+            await asyncio.sleep(5)
+            backups.waits.close()
+            errors = (await sweep).errors
+        assert len(errors) == 8
+        assert all(isinstance(error, WaitFailed) for error in errors.values())
+        assert {type(error.cause) for error in errors.values() if isinstance(error, WaitFailed)} == {
+            ClientClosed
+        }

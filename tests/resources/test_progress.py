@@ -1,0 +1,218 @@
+"""What the server's answers say of a backup that is waited for."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async.errors import (
+    APIError,
+    AuthenticationError,
+    BackupifyError,
+    ClientClosed,
+    ConnectionFailed,
+    DecodeError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+    Unauthorized,
+)
+from backupify_async.models import Backup, WaitKind, WaitResult
+from backupify_async.resources.progress import Progress, Word, asked_to_wait, meaning, passes
+
+ENDED = datetime(2026, 1, 1, tzinfo=UTC)
+OURS, OTHER = Backup(7), Backup(8)
+
+
+def shown(status: str | None = None, *, ended: bool = False) -> Backup:
+    return Backup(7, status=status, completed_at=ENDED if ended else None)
+
+
+def look(before: Progress, found: Backup | None, active: Backup | None) -> Progress:
+    """One look, as it is made: get-active is asked only where there is doubt."""
+    progress = before.looked(found)
+    return progress.compared(active) if progress.doubtful else progress
+
+
+class TestMeaning:
+    @pytest.mark.parametrize(
+        ("status", "word"),
+        [
+            *(
+                (status, Word.COMPLETED)
+                for status in ("completed", "SUCCESS", " Done ", "finished", "succeeded")
+            ),
+            *((status, Word.FAILED) for status in ("failed", "Error", "cancelled", "canceled", "timed-out")),
+            *((status, Word.WAITING) for status in ("queued", "Pending", "scheduled")),
+            *((status, Word.RUNNING) for status in ("running", "In Progress", "in-progress", "IN_PROGRESS")),
+            *((status, Word.UNKNOWN) for status in (None, "", "not completed", "frobnicating", "🙂")),
+        ],
+    )
+    def test_a_status_means_what_people_mean_by_it(self, status: str | None, word: Word) -> None:
+        assert meaning(status) is word
+
+    @given(st.text())
+    def test_any_text_can_be_a_status(self, status: str) -> None:
+        assert meaning(status) in Word
+
+
+class TestWhatTheServerSays:
+    @pytest.mark.parametrize(
+        ("backup", "kind"),
+        [
+            (shown("completed"), WaitKind.COMPLETED),
+            (shown(ended=True), WaitKind.COMPLETED),
+            (shown("frobnicated", ended=True), WaitKind.COMPLETED),
+            (shown("running", ended=True), WaitKind.COMPLETED),
+            (shown("failed"), WaitKind.FAILED),
+            (shown("Cancelled", ended=True), WaitKind.FAILED),
+        ],
+    )
+    def test_an_end_is_believed_at_once(self, backup: Backup, kind: WaitKind) -> None:
+        progress = Progress(7).looked(backup)
+        assert (progress.result, progress.doubtful) == (WaitResult(kind, backup), False)
+
+    @pytest.mark.parametrize("status", ["queued", "running"])
+    def test_what_goes_on_needs_no_second_question(self, status: str) -> None:
+        progress = Progress(7).looked(shown(status))
+        assert (progress.result, progress.doubtful, progress.backup) == (None, False, shown(status))
+
+
+class TestWhatFollows:
+    @pytest.mark.parametrize("status", [None, "frobnicating"])
+    def test_a_status_that_says_nothing_leaves_it_to_get_active(self, status: str | None) -> None:
+        progress = look(Progress(7), shown(status), OURS)
+        assert (progress.result, progress.suspected) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("found", "active", "expected"),
+        [
+            (shown(), None, WaitResult(WaitKind.COMPLETED, shown())),
+            (shown(), OTHER, WaitResult(WaitKind.REPLACED, shown(), OTHER)),
+            (None, OTHER, WaitResult(WaitKind.REPLACED, shown("queued"), OTHER)),
+            (None, None, WaitResult(WaitKind.VANISHED, shown("queued"))),
+        ],
+    )
+    def test_an_end_that_follows_has_to_follow_twice(
+        self, found: Backup | None, active: Backup | None, expected: WaitResult
+    ) -> None:
+        before = look(Progress(7), shown("queued"), None)
+        once = look(before, found, active)
+        assert (once.result, once.suspected) == (None, expected.kind)
+        assert look(once, found, active).result == expected
+
+    def test_one_never_seen_can_vanish_too(self) -> None:
+        progress = look(look(Progress(7), None, None), None, None)
+        assert progress.result == WaitResult(WaitKind.VANISHED, None)
+
+    def test_two_looks_that_disagree_end_nothing(self) -> None:
+        progress = look(look(Progress(7), None, None), None, OTHER)
+        assert (progress.result, progress.suspected) == (None, WaitKind.REPLACED)
+
+    @pytest.mark.parametrize("between", [shown("queued"), shown("running"), shown()])
+    def test_a_look_that_finds_it_alive_clears_the_suspicion(self, between: Backup) -> None:
+        progress = look(look(Progress(7), None, None), between, OURS)
+        assert (progress.result, progress.suspected) == (None, None)
+        assert look(progress, None, None).result is None
+
+    def test_one_not_found_that_get_active_shows_goes_on(self) -> None:
+        assert look(look(Progress(7), None, OURS), None, OURS).result is None
+
+    @pytest.mark.parametrize(("one", "other"), [(7, "7"), ("7", 7)])
+    def test_an_id_is_the_same_as_text(self, one: int | str, other: int | str) -> None:
+        assert look(Progress(one), shown(), Backup(other)).suspected is None
+
+
+class TestARunningOne:
+    def run(self, looks: int, active: Backup | None) -> tuple[Progress, list[int]]:
+        """Look so often at one that is said to run; and at which looks get-active was asked."""
+        progress, doubts = Progress(7), []
+        for number in range(1, looks + 1):
+            progress = progress.looked(shown("running"))
+            if progress.doubtful:
+                doubts.append(number)
+                progress = progress.compared(active)
+        return progress, doubts
+
+    def test_is_doubted_each_time_the_looks_have_doubled(self) -> None:
+        progress, doubts = self.run(100, OURS)
+        assert (progress.result, doubts) == (None, [8, 16, 32, 64])
+
+    def test_goes_on_though_get_active_shows_none(self) -> None:
+        progress, doubts = self.run(12, None)
+        assert (progress.result, doubts) == (None, [8])
+
+    def test_was_left_behind_where_another_runs(self) -> None:
+        progress, doubts = self.run(9, OTHER)
+        assert progress.result == WaitResult(WaitKind.REPLACED, shown("running"), OTHER)
+        assert doubts == [8, 9]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.sampled_from([shown(), shown("queued"), shown("running"), shown("odd")])),
+            st.sampled_from([None, OURS, OTHER]),
+        ),
+        max_size=30,
+    )
+)
+def test_nothing_ends_without_a_word_unless_two_looks_in_a_row_agree(
+    looks: list[tuple[Backup | None, Backup | None]],
+) -> None:
+    progress = Progress(7)
+    ends: list[WaitKind | None] = [None]
+    for found, active in looks:
+        progress = look(progress, found, active)
+        assert progress.result is None or progress.suspected is ends[-1] is progress.result.kind
+        if progress.result is not None:
+            assert active is not OURS
+            return
+        ends.append(progress.suspected)
+
+
+class TestFailedLooks:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ConnectionFailed("no route"),
+            RequestTimeout("slow"),
+            ServerError(503, "GET", "/x"),
+            RateLimited(429, "GET", "/x", retry_after=3600),
+            APIError(408, "GET", "/x"),
+        ],
+    )
+    def test_trouble_passes(self, error: BackupifyError) -> None:
+        assert passes(error)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            NotFound(404, "GET", "/x"),
+            PermissionDenied(403, "GET", "/x"),
+            Unauthorized(401, "GET", "/x"),
+            AuthenticationError("no token"),
+            APIError(302, "GET", "/x"),
+            DecodeError("no JSON", "/x"),
+            ClientClosed("closed"),
+        ],
+    )
+    def test_a_refusal_does_not(self, error: BackupifyError) -> None:
+        assert not passes(error)
+
+    @pytest.mark.parametrize(
+        ("error", "seconds"),
+        [
+            (None, 0),
+            (RequestTimeout("slow"), 0),
+            (ServerError(500, "GET", "/x"), 0),
+            (RateLimited(429, "GET", "/x", retry_after=60), 60),
+        ],
+    )
+    def test_the_next_look_keeps_to_what_the_server_asked(
+        self, error: BackupifyError | None, seconds: float
+    ) -> None:
+        assert asked_to_wait(error) == seconds
