@@ -97,6 +97,20 @@ class BackupifyClient:
         self.backups.waits.close()
         await self._session.close()
 
+    async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - it is no error to be late
+        """Begin no more triggers, and wait until those under way are finished, or their fate is found out.
+
+        Sweeps of triggers end with `FanOutAborted`, behind the outcomes of what was begun; triggers that have
+        not left yet raise `ClientDraining`. All else goes on. Close the client afterwards.
+
+        Args:
+            timeout: Seconds to wait at most; None for as long as it takes.
+
+        Returns:
+            How many triggers are still under way, whose fate is not known.
+        """
+        return await self.backups.triggering.drain.run(timeout)
+
     async def __aenter__(self) -> Self:
         return await self.open()
 

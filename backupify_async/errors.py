@@ -3,6 +3,7 @@
     BackupifyError
     ├── ConfigurationError          settings or credentials that cannot work
     ├── ClientClosed                the client was closed while the call was under way
+    │   └── ClientDraining          the client begins no triggers any more: this one was not sent
     ├── AuthenticationError         no token is to be had, or the server refuses it
     ├── TransportError              no whole answer arrived
     │   ├── ConnectionFailed        no connection was made: nothing was sent
@@ -48,6 +49,10 @@ class ConfigurationError(BackupifyError):
 
 class ClientClosed(BackupifyError):
     """The client was closed while this call was under way."""
+
+
+class ClientDraining(ClientClosed):
+    """The client begins no triggers any more: this one was not sent, or surely did nothing."""
 
 
 class AuthenticationError(BackupifyError):
@@ -178,8 +183,7 @@ class UnsafeLink(PaginationError):
 class AmbiguousTrigger(BackupifyError):
     """A backup may or may not have been started: the request left, and no clear answer came.
 
-    It was looked for, and could not be told. It was not sent again, for that could start a second backup:
-    look at the instance first.
+    Looks did not tell, and sending it again could start a second one: look at the instance first.
 
     Attributes:
         instance_id: The instance.
@@ -222,10 +226,7 @@ class DuplicateInstance(BackupifyError):
 
 
 class JournalError(BackupifyError):
-    """The journal of a sweep cannot be used, or no longer be written; the message says what to do.
-
-    A trigger that could not be written down was not sent.
-    """
+    """The journal cannot be used, or no longer be written; what was not written down was not sent."""
 
 
 @attrs.define(slots=False, eq=False)

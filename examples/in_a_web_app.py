@@ -1,6 +1,7 @@
 """A small web service with one client for its whole life: `python examples/in_a_web_app.py 8080`.
 
     GET /active/42      the backup that runs now, or null
+    POST /trigger/42    starts a backup now
     GET /statistics     what the client is doing
 
 One client means one token, one rate limit and one pool of connections for all requests that the service
@@ -21,6 +22,7 @@ async def client_for_life(app: web.Application) -> AsyncIterator[None]:
     """Open the client when the service starts, and close it when it stops."""
     app[CLIENT] = await BackupifyClient.from_env().open()
     yield
+    await app[CLIENT].drain(timeout=20)  # triggers that have left are followed to their end
     await app[CLIENT].close()
 
 
@@ -35,6 +37,15 @@ async def active(request: web.Request) -> web.Response:
     return web.json_response(backup and {"id": backup.id, "status": backup.status})
 
 
+async def trigger(request: web.Request) -> web.Response:
+    """Start a backup; of one that may or may not have started, the answer says so."""
+    try:
+        result = await request.app[CLIENT].backups.trigger(request.match_info["instance"])
+    except BackupifyError as error:
+        return web.json_response({"error": str(error)}, status=502)
+    return web.json_response({"kind": result.kind.value, "id": result.backup and result.backup.id})
+
+
 async def statistics(request: web.Request) -> web.Response:
     """What the client is doing."""
     now = request.app[CLIENT].statistics()
@@ -45,7 +56,13 @@ def application() -> web.Application:
     """The service."""
     app = web.Application()
     app.cleanup_ctx.append(client_for_life)
-    app.add_routes([web.get("/active/{instance}", active), web.get("/statistics", statistics)])
+    app.add_routes(
+        [
+            web.get("/active/{instance}", active),
+            web.post("/trigger/{instance}", trigger),
+            web.get("/statistics", statistics),
+        ]
+    )
     return app
 
 

@@ -17,6 +17,7 @@ from backupify_async.errors import (
     BackupifyError,
     BadRequest,
     ClientClosed,
+    ClientDraining,
     ConfigurationError,
     Conflict,
     ConnectionFailed,
@@ -47,6 +48,7 @@ SAYS = "GET /v1/ping answered {}: sorry (Retry-After: 5 s) (request r1); gave up
 TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
     (ConfigurationError("base_url: no"), (), "base_url: no"),
     (ClientClosed("closed"), (), "closed"),
+    (ClientDraining("draining"), (ClientClosed,), "draining"),
     (AuthenticationError("no token"), (), "no token"),
     (TransportError("lost"), (), "lost"),
     (

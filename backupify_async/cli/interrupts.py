@@ -17,22 +17,37 @@ class Stop:
     """A request to end a command early: by a signal, or because nobody reads its output.
 
     Args:
-        task: Is cancelled at the first request; those that follow change nothing, for ending takes no time.
+        task: Is cancelled at the first request, or, where that ends it gently, at the second.
 
     Attributes:
+        gently: Ends the command in its own time, where it has something to finish; None where it has not.
         code: The exit code that the first request asks for; None while there is none.
         message: What is to be said about it.
     """
 
     def __init__(self, task: "asyncio.Task[object] | None") -> None:
         self._task = task
+        self.gently: Callable[[], None] | None = None
+        self._ending = False
         self.code: ExitCode | None = None
         self.message = ""
 
     def request(self, code: ExitCode, message: str = "") -> None:
         """End the command."""
-        if self.code is None and self._task is not None:
+        if self._task is None:
+            return
+        again = self.code is not None
+        if not again:
             self.code, self.message = code, message
+        if self.gently is None or code is ExitCode.CLOSED_PIPE or again:
+            self.now()
+        else:
+            self.gently()
+
+    def now(self) -> None:
+        """End it at once. What follows changes nothing, for that takes no time."""
+        if self._task is not None and not self._ending:
+            self._ending = True
             self._task.cancel()
 
     def take_over(self) -> bool:

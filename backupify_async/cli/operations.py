@@ -55,6 +55,7 @@ def triggering(
         known=sent.known,
         cut_off=sent.cut_off,
         on_event=sent,
+        drains=True,
     )
     if wait is None:
         return operation

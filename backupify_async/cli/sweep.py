@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from backupify_async.cli.bookmark import Bookmark
+from backupify_async.cli.draining import drained
 from backupify_async.cli.exits import Exit, ExitCode, code_of, gravest, reason
 from backupify_async.cli.ids import Ids
 from backupify_async.cli.interrupts import Stop
@@ -24,6 +25,7 @@ from backupify_async.errors import (
     AmbiguousTrigger,
     AuthenticationError,
     BackupifyError,
+    ClientDraining,
     ConfigurationError,
     DuplicateInstance,
     FanOutAborted,
@@ -55,6 +57,7 @@ class Operation(Generic[T]):
         cut_off: Says what matters about instances that were begun and cut off, and about the ids that were
             not begun; None where only their number does.
         on_event: The client's hook.
+        drains: Whether what has left is worth following to its end, where somebody wants the command's.
         hold: What is open while the sweep goes on; what it raises as `Exit` prevents the sweep.
         rest: Says which ids were not begun, where more than their source knows of them.
     """
@@ -69,6 +72,7 @@ class Operation(Generic[T]):
     known: Callable[[InstanceId], T | None] = lambda _: None
     cut_off: Callable[[Sequence[InstanceId], str | None], list[str]] | None = None
     on_event: EventHook | None = None
+    drains: bool = False
     hold: Callable[["Desk"], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
     rest: Callable[[], str] | None = None
 
@@ -207,10 +211,15 @@ async def stream(
         rest: Gives the ids that were not begun, in words; None where all were.
     """
     outcomes: Outcomes[InstanceId, T] | None = None
+    held_back: list[InstanceId] = []
+    end = drained(stop, at.client, at.output) if operation.drains else nullcontext()
     try:
-        async with fan_out as outcomes:
+        async with end, fan_out as outcomes:
             async for outcome in outcomes:
-                await _account(operation, outcome, at)
+                if isinstance(outcome.error, ClientDraining):
+                    held_back.append(outcome.key)
+                else:
+                    await _account(operation, outcome, at)
     except asyncio.CancelledError:
         if outcomes is None or not stop.take_over():
             raise
@@ -219,8 +228,11 @@ async def stream(
         if stop.message:
             at.output.say(stop.message)
         await _account_cut_off(operation, outcomes.unfinished, at)
-        _say_cut_off(stop, operation, outcomes.unfinished, rest(), at)
+        _say_cut_off(stop, operation, [*held_back, *outcomes.unfinished], rest(), at)
     except FanOutAborted as aborted:
+        if stop.code is not None:
+            _say_cut_off(stop, operation, held_back, rest(), at)
+            return
         at.output.say(f"{aborted}; not begun: {left}" if (left := rest()) else str(aborted))
         at.tally.code = gravest(at.tally.code, ExitCode.SOME_FAILED)
     except Exit as exit_:  # the ids broke off

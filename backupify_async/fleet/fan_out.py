@@ -83,6 +83,14 @@ class FanOut(Generic[K, T]):
         """What is done so far, where it is awaited: it stays when the source of the keys raises."""
         return self._results
 
+    def stop(self, reason: str) -> None:
+        """Begin no more keys, as where a failure makes going on pointless; from a task of the same loop.
+
+        Args:
+            reason: What `FanOutAborted` says.
+        """
+        self._outcomes.stop(reason)
+
     def __await__(self) -> Generator[Any, None, Results[K, T]]:
         return self._gather().__await__()
 

@@ -149,12 +149,14 @@ class Fleet:
         else:
             sweep = JournalledSweep(journal, self._account, self._backups.triggering.run, baseline or {})
             trigger, ids = sweep.trigger, sweep.ids(self._ids)
-        if not wait:
-            return self._fan_out(trigger, ordered, max_failures, ids)
-        slots = asyncio.Semaphore(self._concurrency)
-        function = TriggerAndWait(trigger, self._backups.waits, slots, wait_timeout, poll or PollPolicy())
-        at_work = max(self._concurrency, MOST_AT_WORK)
-        return self._fan_out(function, ordered, max_failures, Slotted(ids, slots), at_work)
+        concurrency = self._concurrency
+        if wait:
+            slots = asyncio.Semaphore(concurrency)
+            trigger = TriggerAndWait(trigger, self._backups.waits, slots, wait_timeout, poll or PollPolicy())
+            ids, concurrency = Slotted(ids, slots), max(concurrency, MOST_AT_WORK)
+        fan_out = self._fan_out(trigger, ordered, max_failures, ids, concurrency)
+        self._backups.triggering.drain.watch(fan_out)
+        return fan_out
 
     def _fan_out(
         self,
@@ -166,7 +168,7 @@ class Fleet:
     ) -> FanOut[InstanceId, T]:
         if self._read_once and self._used:
             raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
-        begun = FanOut(
+        fan_out = FanOut(
             partial(_in_background, function) if self._background else function,
             self._ids if ids is None else ids,
             concurrency=self._concurrency if concurrency is None else concurrency,
@@ -175,7 +177,7 @@ class Fleet:
             stop_at=self._reason_to_stop,
         )
         self._used = True
-        return begun
+        return fan_out
 
     def _reason_to_stop(self, error: BaseException) -> str | None:
         pointless = isinstance(error, RateLimited) and self._refuses_all()

@@ -104,6 +104,11 @@ class Outcomes(Generic[K, T]):
         """Refuse a key that cannot be hashed when it is read: it could not stand in `Results`."""
         self._hashable = True
 
+    def stop(self, reason: str) -> None:
+        """Take no more keys. What was begun is finished and handed out; then `FanOutAborted` tells why."""
+        if not self._no_more_keys:
+            self._stop(reason)
+
     def begin(self) -> None:
         """Start the first worker."""
         self._outer_count = ATTEMPTS.get()
@@ -244,11 +249,15 @@ class Outcomes(Generic[K, T]):
         self._ready[index] = outcome
         self._news.set()
         if outcome.error is not None and self._stopped is None:
-            self._stopped = self._reason_to_stop(outcome.error)
-            if self._stopped is not None:
-                self._no_more_keys = True
-                if self._reader is not None:
-                    self._reader.cancel()
+            reason = self._reason_to_stop(outcome.error)
+            if reason is not None:
+                self._stop(reason)
+
+    def _stop(self, reason: str) -> None:
+        self._stopped = reason
+        self._no_more_keys = True
+        if self._reader is not None:
+            self._reader.cancel()
 
     def _reason_to_stop(self, error: BaseException) -> str | None:
         self._failures += 1

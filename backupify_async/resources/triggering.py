@@ -14,6 +14,7 @@ import attrs
 
 from backupify_async.errors import AmbiguousTrigger, APIError, BackupifyError, DecodeError, TransportError
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.resources.draining import Drain
 from backupify_async.resources.judging import Baseline, Fate, NotTold
 from backupify_async.resources.looking import BACKUPS, active_request, look, read_active
 from backupify_async.resources.reconciling import (
@@ -81,6 +82,8 @@ class Triggering:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.drain = Drain()
+        """Whether any more may leave."""
 
     async def run(
         self,
@@ -102,10 +105,22 @@ class Triggering:
         Raises:
             TypeError, ValueError: The id cannot be one.
             AmbiguousTrigger: A backup may have been started, and it could not be found out.
+            ClientDraining: It was not sent, or did surely nothing, and the client begins nothing any more.
             BackupifyError: It was surely not started.
         """
         request = Request.post(BACKUPS, answers=frozenset({409, 422}), backup_instance_id=backup_instance_id)
-        call = Call(request, leaving=leaving)
+
+        async def may_leave(sent_at: datetime) -> None:
+            self.drain.require_not_begun(backup_instance_id)
+            if leaving is not None:
+                await leaving(sent_at)
+
+        with self.drain.under_way(backup_instance_id):
+            return await self._run(Call(request, leaving=may_leave), backup_instance_id, baseline, unsettled)
+
+    async def _run(
+        self, call: Call, backup_instance_id: int | str, baseline: Baseline, unsettled: Unsettled | None
+    ) -> TriggerResult:
         began = asyncio.get_running_loop().time()
         sending = _Sending(self._session, call, baseline)
         sent = await sending.send() if unsettled is None else sending.take_over(unsettled)

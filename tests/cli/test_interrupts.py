@@ -47,3 +47,41 @@ def test_ctrl_c_outside_the_event_loop_has_its_exit_code(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("backupify_async.cli.run.app", interrupt)
     assert main(["--version"]) == ExitCode.INTERRUPTED
+
+
+async def finishes(stop: Stop) -> ExitCode:
+    done = asyncio.Event()
+    stop.gently = done.set
+    stop.request(ExitCode.TERMINATED, "terminated")
+    await done.wait()
+    return ExitCode.SOME_FAILED
+
+
+async def is_asked_twice(stop: Stop) -> ExitCode:
+    stop.gently = lambda: None
+    stop.request(ExitCode.TERMINATED, "terminated")
+    stop.request(ExitCode.INTERRUPTED, "interrupted")
+    await asyncio.Event().wait()
+    return ExitCode.ALL_WELL
+
+
+async def has_a_closed_pipe(stop: Stop) -> ExitCode:
+    stop.gently = lambda: None
+    stop.request(ExitCode.CLOSED_PIPE)
+    await asyncio.Event().wait()
+    return ExitCode.ALL_WELL
+
+
+class TestGently:
+    def test_a_command_ends_in_its_own_time(self) -> None:
+        assert run_command(finishes) == ExitCode.TERMINATED
+
+    def test_the_second_request_ends_it_at_once(self) -> None:
+        with pytest.raises(Exit) as caught:
+            run_command(is_asked_twice)
+        assert (caught.value.code, caught.value.message) == (ExitCode.TERMINATED, "terminated")
+
+    def test_nobody_who_reads_is_no_reason_to_wait(self) -> None:
+        with pytest.raises(Exit) as caught:
+            run_command(has_a_closed_pipe)
+        assert caught.value.code == ExitCode.CLOSED_PIPE

@@ -1,0 +1,37 @@
+"""Ends triggers gently: the first signal lets those that have left come to their end, the second does not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from backupify_async.cli.interrupts import Stop
+from backupify_async.cli.output import Output
+from backupify_async.client import BackupifyClient
+
+DRAIN_SECONDS = 60.0
+"""A lost answer takes half of it to settle; who stops services waits for up to 90 (systemd)."""
+
+
+@asynccontextmanager
+async def drained(stop: Stop, client: BackupifyClient, output: Output) -> AsyncIterator[None]:
+    """Within it, the first signal drains the client."""
+    draining: list[asyncio.Task[None]] = []
+    stop.gently = lambda: draining.append(asyncio.create_task(_drain(stop, client, output)))
+    try:
+        yield
+    finally:
+        stop.gently = None
+        for task in draining:
+            task.cancel()
+        if draining:
+            await asyncio.wait(draining)
+
+
+async def _drain(stop: Stop, client: BackupifyClient, output: Output) -> None:
+    output.say(
+        f"{stop.message}: nothing more is triggered; what has left is followed to its end, for "
+        f"{DRAIN_SECONDS:g} s at most, or until the next signal"
+    )
+    stop.message = ""
+    await client.drain(DRAIN_SECONDS)
+    stop.now()
