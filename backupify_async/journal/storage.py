@@ -4,11 +4,11 @@ WAL lets others look while a sweep writes. With synchronous=FULL, SQLite returns
 has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outlives a power cut too.
 """
 
-import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import aiosqlite
@@ -43,7 +43,9 @@ _SCHEMA = (
     )""",
 )
 
-_WRITE = "INSERT OR REPLACE INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+# One statement for many lines is there whole or not at all, and is on disk when it returns.
+_WRITE, _ROW = "INSERT OR REPLACE INTO lines VALUES ", "(?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITTEN_AT_ONCE = 100  # lines: older SQLites take 999 values in a statement
 
 # By primary result code (sqlite.org/rescode.html).
 _WHAT_TO_DO = {
@@ -67,7 +69,6 @@ class Storage:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: aiosqlite.Connection
-        self._turn = asyncio.Lock()
 
     async def open(self, sweep: str) -> None:
         """Open a journal to write, or make it; and write to it, so that a full disk shows now.
@@ -112,9 +113,11 @@ class Storage:
 
     async def write(self, lines: Sequence[Line]) -> None:
         """Write lines, in the place of those of the same number; they are on disk when this returns."""
-        rows = list(map(to_row, lines))
-        async with self._transaction():
-            await self._connection.executemany(_WRITE, rows)
+        with _told(self._path):
+            for begin in range(0, len(lines), _WRITTEN_AT_ONCE):
+                rows = [to_row(line) for line in lines[begin : begin + _WRITTEN_AT_ONCE]]
+                sql = _WRITE + ", ".join([_ROW] * len(rows))
+                await self._connection.execute(sql, list(chain.from_iterable(rows)))
 
     async def last_number(self) -> int:
         """The highest number of a line; 0 where there is none."""
@@ -153,7 +156,7 @@ class Storage:
         def connect() -> sqlite3.Connection:
             nonlocal failure
             try:
-                return sqlite3.connect(target, uri=uri)
+                return sqlite3.connect(target, uri=uri, isolation_level=None)
             except sqlite3.Error as error:
                 failure = error
                 return sqlite3.connect(":memory:")
@@ -189,13 +192,11 @@ class Storage:
 
     async def _make(self, sweep: str) -> None:
         now = datetime.now(UTC).isoformat()
-        async with self._transaction():
-            await self._connection.execute("BEGIN IMMEDIATE")  # all of it is there, or nothing
-            for statement in _SCHEMA:
-                await self._connection.execute(statement)
-            await self._connection.execute(
-                "INSERT INTO sweep (name, begun_at, opened_at) VALUES (?, ?, ?)", (sweep, now, now)
-            )
+        await self._change("BEGIN IMMEDIATE")  # all of it is there, or nothing
+        for statement in _SCHEMA:
+            await self._change(statement)
+        await self._change("INSERT INTO sweep (name, begun_at, opened_at) VALUES (?, ?, ?)", sweep, now, now)
+        await self._change("COMMIT")
 
     async def _set_up(self) -> None:
         ((mode,),) = await self._fetch("PRAGMA journal_mode = WAL")
@@ -205,19 +206,8 @@ class Storage:
         await self._change("UPDATE sweep SET opened_at = ?", datetime.now(UTC).isoformat())
 
     async def _change(self, sql: str, *values: object) -> None:
-        async with self._transaction():
+        with _told(self._path):
             await self._connection.execute(sql, values)
-
-    @contextlib.asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        async with self._turn:
-            with _told(self._path):
-                try:
-                    yield
-                    await self._connection.commit()
-                except BaseException:
-                    await self._connection.rollback()
-                    raise
 
     async def _fetch(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with _told(self._path):

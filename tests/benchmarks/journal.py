@@ -84,7 +84,7 @@ def client_of(base_url: str) -> BackupifyClient:
     return BackupifyClient(
         ClientCredentials(*CREDENTIALS),
         base_url=base_url,
-        rate_limit=RateLimit(per_second=None),
+        rate_limit=RateLimit(per_second=None, adaptive=False),
         reconciliation=Reconciliation(settling=SETTLING),
     )
 
