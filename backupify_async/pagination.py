@@ -13,6 +13,7 @@ from yarl import URL
 
 from backupify_async.checks import check_count
 from backupify_async.errors import PaginationError, UnsafeLink
+from backupify_async.prefetching import Prefetcher, numbered
 from backupify_async.transport.links import Links, parse_links
 from backupify_async.transport.request import Message, Request, Response, identifier
 from backupify_async.transport.wire import ModelT, decode_list
@@ -34,6 +35,7 @@ def paginate(
     *,
     query: Mapping[str, int | str | None] | None = None,
     per_page: int | None = None,
+    prefetch: int = 0,
     **ids: int | str,
 ) -> "Paginator[ModelT]":
     """A list of the API.
@@ -44,19 +46,21 @@ def paginate(
         template: The path, with its `{names}`.
         query: Query items; one that is None is left out.
         per_page: How many items to ask for at once; None leaves it to the server, which may cap or ignore it.
+        prefetch: How many pages to ask for ahead of the one in hand, where their numbers are known.
         **ids: What the names stand for.
 
     Raises:
-        TypeError, ValueError: An id, a query item or `per_page` makes no sense; the message names it.
+        TypeError, ValueError: An id, a query item or a number makes no sense; the message names it.
     """
     if per_page is not None:
         check_count("per_page", per_page)
+    check_count("prefetch", prefetch, minimum=0)
     for name, value in (query or {}).items():
         if value is not None:
             identifier(value, name)
     items = {**(query or {}), "per_page": per_page}
     request = Request.get(template, query=items, answers=frozenset(), **ids)
-    return Paginator(send, request, partial(decode_list, model=model))
+    return Paginator(send, request, partial(decode_list, model=model), prefetch=prefetch)
 
 
 @attrs.frozen
@@ -100,6 +104,7 @@ class Paginator(Generic[T]):
         send: Sends a request.
         request: Asks for the first page.
         read: Reads the items of an answer.
+        prefetch: How many pages to ask for ahead of the one in hand.
 
     Iterating, `pages`, `collect` and `last` raise:
         PaginationError: A page comes a second time, or a Link header cannot be read.
@@ -112,10 +117,13 @@ class Paginator(Generic[T]):
         send: Callable[[Request], Awaitable[Response]],
         request: Request,
         read: Callable[[Response], list[T]],
+        *,
+        prefetch: int = 0,
     ) -> None:
         self._send = send
         self._request = request
         self._read = read
+        self._prefetch = prefetch
         self._begun: WeakSet[AsyncGenerator[object]] = WeakSet()
 
     def __aiter__(self) -> AsyncGenerator[T]:
@@ -147,7 +155,7 @@ class Paginator(Generic[T]):
         items: list[T] = []
         if limit == 0:
             return items
-        async with contextlib.aclosing(self._iterate_pages()) as pages:
+        async with contextlib.aclosing(self._iterate_pages(limit)) as pages:
             async for page in pages:
                 items += page.items
                 if limit is not None and len(items) >= limit:
@@ -159,14 +167,14 @@ class Paginator(Generic[T]):
 
         Where the list grew meanwhile, the pages behind are read too; from an empty last page it goes back.
         """
-        answer = await self._fetch(self._request, 1)
+        answer = self._answer(await self._send(self._request), 1)
         ahead = _follow(answer, "last") or _follow(answer, "next")
         if ahead is None:
             return answer.page.items[-1] if answer.page.items else None
         answer, newest = await self._read_on(ahead)
         back = None if newest else _follow(answer, "prev")
         if back is not None:
-            async with contextlib.aclosing(self._chain(back, "prev")) as answers:
+            async with contextlib.aclosing(self._chain(back, "prev", self._send)) as answers:
                 async for answer in answers:
                     if answer.page.items:
                         return answer.page.items[-1]
@@ -193,19 +201,24 @@ class Paginator(Generic[T]):
                 for item in page.items:
                     yield item
 
-    async def _iterate_pages(self) -> AsyncGenerator[Page[T]]:
-        async with contextlib.aclosing(self._chain(self._request, "next")) as answers:
+    async def _iterate_pages(self, limit: int | None = None) -> AsyncGenerator[Page[T]]:
+        async with (
+            Prefetcher(self._send, self._prefetch, limit) as prefetcher,
+            contextlib.aclosing(self._chain(self._request, "next", prefetcher.send)) as answers,
+        ):
             async for answer in answers:
+                room = prefetcher.room(len(answer.page.items))
+                await prefetcher.expect(_numbered(answer, room))
                 yield answer.page
 
     async def _iterate_backwards(self) -> AsyncGenerator[Page[T]]:
-        first = await self._fetch(self._request, 1)
+        first = self._answer(await self._send(self._request), 1)
         ahead = _follow(first, "last") or _follow(first, "next")
         if ahead is None:
             yield first.page
             return
         end: deque[_Answer[T]] = deque(maxlen=_MOST_KEPT)  # more than one only where the list grows meanwhile
-        async with contextlib.aclosing(self._chain(ahead, "next")) as answers:
+        async with contextlib.aclosing(self._chain(ahead, "next", self._send)) as answers:
             async for answer in answers:
                 end.append(answer)
         for answer in reversed(end):
@@ -213,16 +226,18 @@ class Paginator(Generic[T]):
         back = _follow(end[0], "prev")
         if back is None:
             raise PaginationError(f"the end of the list, {end[0].url}, names no page before it")
-        async with contextlib.aclosing(self._chain(back, "prev")) as answers:
+        async with contextlib.aclosing(self._chain(back, "prev", self._send)) as answers:
             async for answer in answers:
                 yield answer.page
 
-    async def _chain(self, request: Request, relation: str) -> AsyncGenerator[_Answer[T]]:
+    async def _chain(
+        self, request: Request, relation: str, send: Callable[[Request], Awaitable[Response]]
+    ) -> AsyncGenerator[_Answer[T]]:
         """The page that a request asks for, and all that follow it by one relation."""
         seen: set[str] = set()
         ahead: Request | None = request
         while ahead is not None:
-            answer = await self._fetch(ahead, len(seen) + 1)
+            answer = self._answer(await send(ahead), len(seen) + 1)
             seen.add(answer.url.raw_path_qs)
             yield answer
             ahead = _follow(answer, relation)
@@ -232,13 +247,12 @@ class Paginator(Generic[T]):
     async def _read_on(self, request: Request) -> tuple[_Answer[T], list[T]]:
         """Follow `next` to the end: the last answer, and the last item of all in a list, if there was one."""
         newest: list[T] = []
-        async with contextlib.aclosing(self._chain(request, "next")) as answers:
+        async with contextlib.aclosing(self._chain(request, "next", self._send)) as answers:
             async for answer in answers:
                 newest = answer.page.items[-1:] or newest
         return answer, newest
 
-    async def _fetch(self, request: Request, number: int) -> _Answer[T]:
-        response = await self._send(request)
+    def _answer(self, response: Response, number: int) -> _Answer[T]:
         links = parse_links(response.headers.getall("Link", []))
         url = response.message.url
         absolute = {relation: _absolute(target, url) for relation, target in links.targets.items()}
@@ -288,3 +302,14 @@ def _follow(answer: _Answer[Any], relation: str) -> Request | None:
     if link.hostname not in hosts or not (same_origin or downgraded):
         raise UnsafeLink(f"{named} leads to another origin, {link.scheme}://{link.hostname}: not followed")
     return Request("GET", quote(link.path, _KEPT) or "/", quote(link.query, _KEPT), from_origin=True)
+
+
+def _numbered(answer: _Answer[Any], count: int) -> list[Request]:
+    """What the following pages will be asked for with, as far as this one's links tell: so many at most."""
+    if count == 0:
+        return []
+    try:
+        following, last = _follow(answer, "next"), _follow(answer, "last")
+    except PaginationError:
+        return []  # it is raised when its turn comes
+    return [] if following is None or last is None else numbered(following, last, count)

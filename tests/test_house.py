@@ -15,12 +15,13 @@ import backupify_async
 PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
-    ["version", "models", "attempts", "priority", "tracebacks"],
+    ["version", "models", "attempts", "priority", "tracebacks", "tasks"],
     ["errors"],
     ["credentials", "statistics"],
     ["events", "environment", "checks"],
     ["config"],
     ["transport"],
+    ["prefetching"],
     ["pagination"],
     ["resources"],
     ["journal"],
