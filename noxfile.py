@@ -75,10 +75,10 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """What a call costs, how near to a server's limit we run, how late ends are noticed. `-- --quick`."""
-    _install(session, "test")
+    """What our calls cost, how near to a limit we run, how late ends are noticed. `-- --quick`."""
+    _install(session, "test", "benchmarks")
     quick = ["--quick"] if "--quick" in session.posargs else []
-    session.run("python", "-m", "tests.benchmarks.call_cost", *quick)
+    session.run("python", "-m", "tests.benchmarks.speed", *quick)
     session.run("python", "-m", "tests.benchmarks.waits", *quick)
     session.run("python", "-m", "tests.benchmarks.rate", *session.posargs)
 
