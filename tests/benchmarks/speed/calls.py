@@ -10,12 +10,13 @@ from backupify_async.fleet.fleet import Fleet
 from tests.benchmarks.speed import peers
 from tests.benchmarks.speed.floor import raw_protocol
 from tests.benchmarks.speed.measuring import Figure, Way, costs, ratio
-from tests.benchmarks.speed.ours import fan_out
+from tests.benchmarks.speed.ours import PLAIN, fan_out
 from tests.benchmarks.speed.server import Server
 from tests.benchmarks.speed.sizes import Size
 from tests.benchmarks.speed.table import Row
 
-OURS, FAST, BARE, FLOOR = "ours", "ours with [fast]", "bare aiohttp", "a raw asyncio.Protocol"
+OURS, FAST, UNLEARNING = "ours", "ours with [fast]", "ours with adaptive=False"
+BARE, FLOOR = "bare aiohttp", "a raw asyncio.Protocol"
 # Where the targets stand: must and goal of ours over each.
 _TARGETS = {
     BARE: (1.0, 0.88),
@@ -25,6 +26,7 @@ _TARGETS = {
     "niquests": (0.25, None),
     "requests with threads": (0.25, None),
     FLOOR: (None, None),
+    UNLEARNING: (None, None),
 }
 _FAST_TARGET = (0.82, 0.7)
 
@@ -51,6 +53,8 @@ def _ways(base_url: str, size: Size) -> Iterator[tuple[str, Way]]:
     yield "aiohttp", Way(BARE, partial(peers.bare_aiohttp, base_url), calls)
     yield "aiohttp", Way(OURS, partial(fan_out, base_url, Fleet.get_active), calls)
     yield "uvloop", Way(FAST, partial(fan_out, base_url, Fleet.get_active), calls, _uvloop)
+    plain = partial(fan_out, base_url, Fleet.get_active, rate_limit=PLAIN)
+    yield "aiohttp", Way(UNLEARNING, plain, calls)
     with_tools = partial(peers.aiohttp_with_tools, base_url)
     yield "aiolimiter", Way("aiohttp + tenacity + semaphore + aiolimiter", with_tools, calls)
     yield "aiohttp_retry", Way("aiohttp-retry", partial(peers.aiohttp_retry, base_url), calls)

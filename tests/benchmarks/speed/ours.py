@@ -12,13 +12,16 @@ from tests.benchmarks.speed.measuring import Batch
 CONCURRENCY = 64
 
 
-def client_at(base_url: str, in_flight: int = CONCURRENCY) -> BackupifyClient:
-    """A client that no limit slows down, though it looks for one."""
+LEARNING = RateLimit(None, adaptive=True)
+PLAIN = RateLimit(None, adaptive=False)
+
+
+def client_at(
+    base_url: str, in_flight: int = CONCURRENCY, rate_limit: RateLimit = LEARNING
+) -> BackupifyClient:
+    """A client that no limit slows down, though by default it looks for one."""
     return BackupifyClient(
-        StaticToken("token"),
-        base_url=base_url,
-        rate_limit=RateLimit(None, adaptive=True),
-        max_concurrency=in_flight,
+        StaticToken("token"), base_url=base_url, rate_limit=rate_limit, max_concurrency=in_flight
     )
 
 
@@ -26,9 +29,11 @@ Sweep = Callable[[Fleet], FanOut[int | str, Any]]
 
 
 @contextlib.asynccontextmanager
-async def fan_out(base_url: str, sweep: Sweep, in_flight: int = CONCURRENCY) -> AsyncIterator[Batch]:
+async def fan_out(
+    base_url: str, sweep: Sweep, in_flight: int = CONCURRENCY, rate_limit: RateLimit = LEARNING
+) -> AsyncIterator[Batch]:
     """A fan-out of a fleet, its outcomes consumed one by one."""
-    async with client_at(base_url, in_flight) as client:
+    async with client_at(base_url, in_flight, rate_limit) as client:
         yield partial(_consume, client, sweep, in_flight)
 
 
