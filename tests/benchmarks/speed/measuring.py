@@ -59,6 +59,11 @@ def costs(ways: Sequence[Way], rounds: int) -> Costs:
     found: Costs = {way.name: [] for way in ways}
     with ExitStack() as stack:
         batches = [(way, *_made_ready(stack, way)) for way in ways]
+        # What all these libraries brought along is no garbage, and no user has all of them: it is not looked
+        # through again and again while one of them works.
+        gc.collect()
+        gc.freeze()
+        stack.callback(gc.unfreeze)
         for turn in range(rounds):
             for way, runner, batch in batches if turn % 2 == 0 else reversed(batches):
                 gc.collect()
