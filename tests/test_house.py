@@ -21,7 +21,7 @@ ROOMS = [
     ["events", "environment", "checks"],
     ["config"],
     ["transport"],
-    ["prefetching"],
+    ["pages", "prefetching"],
     ["pagination"],
     ["resources"],
     ["journal"],
