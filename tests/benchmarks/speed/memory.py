@@ -14,9 +14,8 @@ from pathlib import Path
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from backupify_async import RateLimit, StaticToken
+from backupify_async import RateLimit, StaticToken, fan_out
 from backupify_async.config import Settings
-from backupify_async.fleet.fleet import Fleet
 from backupify_async.resources.backups import Backups
 from backupify_async.transport.request import Message, Response
 from backupify_async.transport.session import Session
@@ -55,8 +54,7 @@ async def _sweep(keys: int) -> None:
     )
     session = Session(settings, _Echo())
     await session.open()
-    fleet = Fleet(Backups(session), range(keys), concurrency=CONCURRENCY, refuses_all=session.refuses_all)
-    async with fleet.get_active() as outcomes:
+    async with fan_out(Backups(session).get_active, range(keys), concurrency=CONCURRENCY) as outcomes:
         async for outcome in outcomes:
             assert outcome.value is not None
     await session.close()
