@@ -29,8 +29,8 @@ SUPPORTED = nox.project.python_versions(PYPROJECT)
 FOUND = [version for version in SUPPORTED if _works(version)]
 
 
-def _install(session: nox.Session, *groups: str) -> None:
-    session.install("-e", ".[cli,journal]", *nox.project.dependency_groups(PYPROJECT, *groups))
+def _install(session: nox.Session, *groups: str, extras: str = "cli,journal") -> None:
+    session.install("-e", f".[{extras}]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 @nox.session(python=FOUND or False)
@@ -38,7 +38,8 @@ def tests(session: nox.Session) -> None:
     """The tests, with branch coverage, on every supported interpreter that is found."""
     if not FOUND:
         session.error(f"none of the supported Python versions is found: {', '.join(SUPPORTED)}")
-    _install(session, "test")
+    # The command line is tested on both loops: uvloop's on the first interpreter, asyncio's on the others.
+    _install(session, "test", extras="cli,journal,fast" if session.python == FOUND[0] else "cli,journal")
     if session.python != FOUND[0]:
         # Some tests take long and depend little on the interpreter: the first one runs them, and measures.
         session.run("pytest", "-m", "not slow", *session.posargs)
@@ -75,10 +76,10 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """What a call costs, how near to a server's limit we run, how late ends are noticed. `-- --quick`."""
-    _install(session, "test")
+    """What our calls cost, how near to a limit we run, how late ends are noticed. `-- --quick`."""
+    _install(session, "test", "benchmarks")
     quick = ["--quick"] if "--quick" in session.posargs else []
-    session.run("python", "-m", "tests.benchmarks.call_cost", *quick)
+    session.run("python", "-m", "tests.benchmarks.speed", *quick)
     session.run("python", "-m", "tests.benchmarks.waits", *quick)
     session.run("python", "-m", "tests.benchmarks.rate", *session.posargs)
 

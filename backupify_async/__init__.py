@@ -56,7 +56,8 @@ from backupify_async.fleet.outcomes import Outcome, Results
 from backupify_async.fleet.streaming import Outcomes
 from backupify_async.journal.journal import Journal
 from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult, WaitKind, WaitResult
-from backupify_async.pagination import Page, Paginator
+from backupify_async.pages import Page
+from backupify_async.pagination import Paginator
 from backupify_async.statistics import LimitSource, Statistics
 from backupify_async.version import __version__
 

@@ -9,11 +9,13 @@ from xml.etree import ElementTree as ET
 import pytest
 
 
-def test_the_cost_of_a_call_is_measured_beside_the_bare_loop() -> None:
-    command = [sys.executable, "-m", "tests.benchmarks.call_cost", "--quick"]
+def test_the_cost_of_everything_is_measured_beside_what_others_take_and_drawn(tmp_path: Path) -> None:
+    picture = tmp_path / "speed.svg"
+    command = [sys.executable, "-m", "tests.benchmarks.speed", "--smallest", "--plot", str(picture)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"over a bare one: \d\.\d\d \(", done.stdout)
+    assert re.search(r"\| CPU of a get-active call, over bare aiohttp +\| \d+\.\d\d \(", done.stdout)
+    assert ET.parse(picture).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def test_the_distance_from_an_untold_limit_is_measured_and_drawn(tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ import backupify_async
 PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
-    ["version", "models", "attempts", "priority", "tracebacks"],
+    ["version", "models", "attempts", "priority", "tracebacks", "tasks"],
     ["errors"],
     ["credentials", "statistics"],
     ["events", "environment", "checks"],
     ["config"],
     ["transport"],
+    ["pages", "prefetching"],
     ["pagination"],
     ["resources"],
     ["journal"],
@@ -40,9 +41,13 @@ def room(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
-def tree(module: str) -> ast.Module:
+def source(module: str) -> str:
     path = PACKAGE.parent.joinpath(*module.split("."))
-    return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+
+
+def tree(module: str) -> ast.Module:
+    return ast.parse(source(module))
 
 
 def imports(module: str) -> Iterator[str]:
@@ -97,6 +102,15 @@ def test_only_the_storage_knows_sqlite() -> None:
     assert users == {"backupify_async.journal.storage", "backupify_async.journal.journal"}
 
 
+def test_only_the_command_line_chooses_an_event_loop() -> None:
+    choosers = [
+        module
+        for module in MODULES
+        if any(word in source(module) for word in ("uvloop", "set_event_loop", "loop_factory"))
+    ]
+    assert choosers == ["backupify_async.cli.interrupts"]
+
+
 def test_the_menu_is_sorted_and_complete() -> None:
     menu = backupify_async.__all__
     public = {
@@ -131,7 +145,7 @@ def test_whatever_is_public_says_what_it_is_for(module: str) -> None:
 
 
 def test_importing_the_package_needs_no_extra() -> None:
-    unwanted = ("cyclopts", "rich", "pytest", "aiohttp.web", "aiosqlite", "filelock", "sqlite3")
+    unwanted = ("cyclopts", "rich", "pytest", "aiohttp.web", "aiosqlite", "filelock", "sqlite3", "uvloop")
     code = f"import sys, backupify_async; print([name for name in {unwanted} if name in sys.modules])"
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"

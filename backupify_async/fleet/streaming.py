@@ -26,6 +26,7 @@ from typing import Generic, TypeVar
 from backupify_async.attempts import ATTEMPTS, AttemptCount
 from backupify_async.errors import BackupifyError, FanOutAborted
 from backupify_async.fleet.outcomes import Outcome
+from backupify_async.tasks import cancel_and_wait
 from backupify_async.tracebacks import forget_frames
 
 K = TypeVar("K", bound=Hashable)
@@ -117,19 +118,12 @@ class Outcomes(Generic[K, T]):
     async def end(self) -> None:
         """Cancel what is in flight, wait for its end whatever happens, and close an async source."""
         self._left = self._no_more_keys = True
-        for worker in self._workers:
-            worker.cancel()
-        cancelled: asyncio.CancelledError | None = None
-        while pending := [worker for worker in self._workers if not worker.done()]:
-            try:
-                await asyncio.wait(pending)
-            except asyncio.CancelledError as error:
-                cancelled = error
-        close = getattr(self._source, "aclose", None)
-        if close is not None:
-            await close()
-        if cancelled is not None:
-            raise cancelled
+        try:
+            await cancel_and_wait(self._workers)
+        finally:
+            close = getattr(self._source, "aclose", None)
+            if close is not None:
+                await close()
 
     def _next_ready(self) -> Outcome[K, T] | None:
         if self._ordered:

@@ -33,18 +33,27 @@ class Backups:
         self.waits = Waits(self.get, self.get_active, session.require_open)
         """Who waits for a backup to be over."""
 
-    def list(self, backup_instance_id: int | str, *, per_page: int | None = None) -> Paginator[Backup]:
+    def list(
+        self, backup_instance_id: int | str, *, per_page: int | None = None, prefetch: int = 0
+    ) -> Paginator[Backup]:
         """All backups of an instance, ascending by id.
 
         Args:
             backup_instance_id: The instance.
             per_page: How many to ask for at once; the server may cap or ignore it.
+            prefetch: How many pages to ask for ahead of the one in hand, side by side, where the links number
+                them. Each holds its place and its slot like any other call.
 
         Raises:
             TypeError, ValueError: An argument makes no sense; the message names it.
         """
         return paginate(
-            self._session.send, Backup, BACKUPS, per_page=per_page, backup_instance_id=backup_instance_id
+            self._session.send,
+            Backup,
+            BACKUPS,
+            per_page=per_page,
+            prefetch=prefetch,
+            backup_instance_id=backup_instance_id,
         )
 
     async def get(self, backup_instance_id: int | str, backup_id: int | str) -> Backup:

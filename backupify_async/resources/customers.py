@@ -11,12 +11,16 @@ class Customers:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def instances(self, customer_id: int | str, *, per_page: int | None = None) -> Paginator[BackupInstance]:
+    def instances(
+        self, customer_id: int | str, *, per_page: int | None = None, prefetch: int = 0
+    ) -> Paginator[BackupInstance]:
         """All instances of one customer.
 
         Args:
             customer_id: The customer.
             per_page: How many to ask for at once; the server may cap or ignore it.
+            prefetch: How many pages to ask for ahead of the one in hand, side by side, where the links number
+                them. Each holds its place and its slot like any other call.
 
         Raises:
             TypeError, ValueError: An argument makes no sense; the message names it.
@@ -26,5 +30,6 @@ class Customers:
             BackupInstance,
             "/v1/customers/{customer_id}/backup_instances",
             per_page=per_page,
+            prefetch=prefetch,
             customer_id=customer_id,
         )

@@ -14,13 +14,15 @@ class Instances:
         self._session = session
 
     def list(
-        self, backup_definition_id: int | str | None = None, *, per_page: int | None = None
+        self, backup_definition_id: int | str | None = None, *, per_page: int | None = None, prefetch: int = 0
     ) -> Paginator[BackupInstance]:
         """All instances.
 
         Args:
             backup_definition_id: Only those of this backup definition.
             per_page: How many to ask for at once; the server may cap or ignore it.
+            prefetch: How many pages to ask for ahead of the one in hand, side by side, where the links number
+                them. Each holds its place and its slot like any other call.
 
         Raises:
             TypeError, ValueError: An argument makes no sense; the message names it.
@@ -31,6 +33,7 @@ class Instances:
             "/v1/backup_instances",
             query={"backup_definition_id": backup_definition_id},
             per_page=per_page,
+            prefetch=prefetch,
         )
 
     async def get(self, backup_instance_id: int | str) -> BackupInstance:

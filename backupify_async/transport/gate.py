@@ -40,7 +40,8 @@ class Gate:
         self._turns: _Queue = OrderedDict()
         self._background: _Queue = OrderedDict()
         self._passed = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rings_at = math.inf  # kept here, for a timer that is due at once does not tell it in every loop
         self.in_flight = 0
         """How many places are taken."""
 
@@ -126,12 +127,12 @@ class Gate:
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:
-            if self._timer.when() == when:
+            if self._rings_at == when:
                 return
             self._timer.cancel()
             self._timer = None
         if when < math.inf:  # else an answer will tell, and `leave` looks again
-            self._timer = loop.call_at(when, self._ring)
+            self._timer, self._rings_at = loop.call_at(when, self._ring), when
 
     def _ring(self) -> None:
         self._timer = None

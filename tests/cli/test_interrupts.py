@@ -1,10 +1,12 @@
 import asyncio
+import sys
+from types import ModuleType
 
 import pytest
 
 from backupify_async.cli import main
 from backupify_async.cli.exits import Exit, ExitCode
-from backupify_async.cli.interrupts import Stop, run_command
+from backupify_async.cli.interrupts import Stop, new_loop, run_command
 
 
 async def stopped(stop: Stop) -> ExitCode:
@@ -85,3 +87,34 @@ class TestGently:
         with pytest.raises(Exit) as caught:
             run_command(has_a_closed_pipe)
         assert caught.value.code == ExitCode.CLOSED_PIPE
+
+
+class TestTheLoop:
+    def test_is_uvloops_where_it_is_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Fast(asyncio.SelectorEventLoop):
+            """Stands for uvloop's."""
+
+        uvloop = ModuleType("uvloop")
+        monkeypatch.setattr(uvloop, "new_event_loop", Fast, raising=False)
+        monkeypatch.setitem(sys.modules, "uvloop", uvloop)
+        seen: list[asyncio.AbstractEventLoop] = []
+
+        async def command(_stop: Stop) -> ExitCode:
+            seen.append(asyncio.get_running_loop())
+            return ExitCode.ALL_WELL
+
+        assert run_command(command) == ExitCode.ALL_WELL
+        assert [type(loop) for loop in seen] == [Fast]
+
+    @pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+    def test_is_asyncios_where_a_stream_is_closed(self, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+        monkeypatch.setattr(sys, stream, None)
+        loop = new_loop()
+        loop.close()
+        assert type(loop).__module__.startswith("asyncio.")
+
+    def test_is_asyncios_where_it_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+        loop = new_loop()
+        loop.close()
+        assert type(loop).__module__.startswith("asyncio.")

@@ -45,7 +45,26 @@ async def nothing_left() -> AsyncIterator[None]:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+class Mute:
+    """A timer as some loops have them: it can be cancelled, and does not tell when it rings."""
+
+    def __init__(self, timer: asyncio.TimerHandle) -> None:
+        self.cancel = timer.cancel
+
+
 class TestWhoGoesWhen:
+    async def test_timers_that_do_not_tell_when_they_ring_will_do(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        call_at = loop.call_at
+        monkeypatch.setattr(
+            loop, "call_at", lambda *arguments, **options: Mute(call_at(*arguments, **options))
+        )
+        subject = gate(per_second=2)
+        entered = await asyncio.gather(*(pass_through(subject) for _ in range(4)))
+        assert entered == [0.0, 0.5, 1.0, 1.5]
+
     async def test_slots_come_at_the_rate(self) -> None:
         subject = gate(per_second=2, burst=3)
         assert await asyncio.gather(*(pass_through(subject) for _ in range(6))) == [0, 0, 0, 0.5, 1, 1.5]

@@ -47,6 +47,7 @@ async def length(word: str) -> int:
 
 async def one_instance(client: BackupifyClient) -> None:
     assert_type(client.backups.list(42), Paginator[Backup])
+    assert_type(client.backups.list(42, prefetch=16), Paginator[Backup])
     assert_type([backup async for backup in client.backups.list(42)], list[Backup])
     assert_type([page async for page in client.backups.list(42).pages()], list[Page[Backup]])
     assert_type(await client.backups.list(42).collect(limit=5), list[Backup])

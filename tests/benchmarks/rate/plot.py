@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from tests.benchmarks.drawing import document, round_steps, text
 from tests.benchmarks.rate import client
 from tests.benchmarks.rate.ideal import ideal_seconds
 from tests.benchmarks.rate.run import Run
@@ -45,14 +46,11 @@ _PANELS = (
 )
 
 _STYLE = """
-.text{fill:#24292f;font:12px system-ui,sans-serif}.title{font-weight:600;font-size:13px}
-.head{font-weight:600;font-size:17px}.soft{fill:#57606a;font-size:11px}
 .passed{fill:#4c8dd6}.refused{fill:#d1242f}
 .limit{fill:none;stroke:#24292f;stroke-width:1.5;stroke-dasharray:5 3}
-.axis{stroke:#8c959f;stroke-width:1}
-@media (prefers-color-scheme:dark){.text{fill:#e6edf3}.soft{fill:#9da7b1}
-.passed{fill:#3b74b8}.refused{fill:#ff6b63}.limit{stroke:#e6edf3}.axis{stroke:#6e7681}}
+@media (prefers-color-scheme:dark){.passed{fill:#3b74b8}.refused{fill:#ff6b63}.limit{stroke:#e6edf3}}
 """
+_TITLE = "Requests per second against servers whose limit the client does not know"
 
 
 def svg(calls: int = _CALLS) -> str:
@@ -60,34 +58,29 @@ def svg(calls: int = _CALLS) -> str:
     rows = math.ceil(len(_PANELS) / _COLUMNS)
     width = _LEFT + _COLUMNS * (_WIDTH + _GAP_X)
     height = _TOP + rows * (_HEIGHT + _GAP_Y)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
-        "<title>Requests per second against servers whose limit the client does not know</title>",
-        f"<style>{_STYLE}</style>",
-        *_legend(calls),
-    ]
+    parts = _legend(calls)
     for number, panel in enumerate(_PANELS):
         x = _LEFT + number % _COLUMNS * (_WIDTH + _GAP_X)
         y = _TOP + number // _COLUMNS * (_HEIGHT + _GAP_Y)
         parts += [f'<g transform="translate({x} {y})">', *_draw(panel, calls), "</g>"]
-    return "\n".join([*parts, "</svg>", ""])
+    return document(width, height, _TITLE, _STYLE, parts)
 
 
 def _legend(calls: int) -> list[str]:
     y = 44
     return [
-        _text(
+        text(
             _LEFT,
             24,
             f"A client that is not told the limit, against nine servers: {calls:,} calls each",
             "head",
         ),
         f'<rect class="passed" x="{_LEFT}" y="{y - 9}" width="14" height="10"/>',
-        _text(_LEFT + 20, y, "requests per second let pass"),
+        text(_LEFT + 20, y, "requests per second let pass"),
         f'<rect class="refused" x="{_LEFT + 200}" y="{y - 9}" width="14" height="10"/>',
-        _text(_LEFT + 220, y, "refused (429), on top of them"),
+        text(_LEFT + 220, y, "refused (429), on top of them"),
         f'<path class="limit" d="M{_LEFT + 404} {y - 4}h28"/>',
-        _text(_LEFT + 438, y, "the server's limit, unknown to the client"),
+        text(_LEFT + 438, y, "the server's limit, unknown to the client"),
     ]
 
 
@@ -109,8 +102,8 @@ def _draw(panel: Panel, calls: int) -> list[str]:
         f"{share:.1f} % of the ideal, {100 * run.refused:.2f} % refused" if run.finished else "did not end"
     )
     return [
-        _text(0, -22, panel.scenario, "title"),
-        _text(0, -7, f"{reached}; a bar is {panel.bin:g} s", "soft"),
+        text(0, -22, panel.scenario, "title"),
+        text(0, -7, f"{reached}; a bar is {panel.bin:g} s", "soft"),
         *_bars(passed, refused, panel.bin / seconds * _WIDTH, top),
         *_limit_line(limits, panel.bin / seconds * _WIDTH, top),
         *_axes(seconds, top),
@@ -150,7 +143,7 @@ def _bar(kind: str, x: float, width: float, bottom: float, height: float) -> str
 
 def _limit_line(limits: Sequence[float], step: float, top: float) -> list[str]:
     if min(limits) > top:
-        return [_text(_WIDTH, 12, f"limit {limits[0]:,.0f}/s, far above", "soft", "end")]
+        return [text(_WIDTH, 12, f"limit {limits[0]:,.0f}/s, far above", "soft", "end")]
     path = ""
     for at, limit in enumerate(limits):
         y = _HEIGHT * (1 - limit / top)
@@ -160,21 +153,10 @@ def _limit_line(limits: Sequence[float], step: float, top: float) -> list[str]:
 
 def _axes(seconds: float, top: float) -> list[str]:
     parts = [f'<path class="axis" fill="none" d="M0 0V{_HEIGHT}H{_WIDTH}"/>']
-    for value in _round_steps(top):
+    for value in round_steps(top):
         y = _HEIGHT * (1 - value / top)
-        parts.append(_text(-6, y + 4, f"{value:,g}", "soft", "end"))
-    for value in _round_steps(seconds):
+        parts.append(text(-6, y + 4, f"{value:,g}", "soft", "end"))
+    for value in round_steps(seconds):
         label = f"{value:g} s"
-        parts.append(_text(value / seconds * _WIDTH, _HEIGHT + 15, label, "soft", "middle"))
+        parts.append(text(value / seconds * _WIDTH, _HEIGHT + 15, label, "soft", "middle"))
     return parts
-
-
-def _round_steps(top: float) -> list[float]:
-    """0, and two to five round numbers up to `top`."""
-    magnitude = 10.0 ** math.floor(math.log10(top / 2))
-    step = next(magnitude * factor for factor in (1, 2, 5, 10) if top / (magnitude * factor) < 5)
-    return [step * at for at in range(math.floor(top / step) + 1)]
-
-
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text class="text {kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'

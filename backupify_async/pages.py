@@ -1,0 +1,110 @@
+"""A page of a list, and where its links (RFC 8288) lead: pure."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urljoin, urlsplit
+
+import attrs
+from yarl import URL
+
+from backupify_async.errors import PaginationError, UnsafeLink
+from backupify_async.transport.links import Links, parse_links
+from backupify_async.transport.request import Message, Request, Response
+
+T = TypeVar("T")
+
+_TOO_LONG = 20  # digits of a number of items
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# What may stand in a path or a query unquoted, and escapes that are there already: RFC 3986 §3.3, §3.4.
+# Brackets may not, but are used all over (`page[number]=2`): a link is sent back as it came.
+_KEPT = "/?:@!$&'()*+,;=~-._%[]"
+
+
+@attrs.frozen
+class Page(Generic[T]):
+    """One page of a list.
+
+    Attributes:
+        items: What is on it, in the server's order.
+        number: Which page of this iteration it is, from 1.
+        total: How many items the whole list has, where the server says so.
+        links: Absolute URLs by relation: first, prev, next, last.
+    """
+
+    items: list[T]
+    number: int
+    total: int | None
+    links: Mapping[str, str]
+
+
+@attrs.frozen
+class Answer(Generic[T]):
+    """A page, and what is needed to go on from it."""
+
+    page: Page[T]
+    message: Message
+    links: Links
+
+    @property
+    def url(self) -> URL:
+        """Where the page is."""
+        return self.message.url
+
+
+def read_page(response: Response, items: list[T], number: int) -> Answer[T]:
+    """The page that an answer holds.
+
+    Args:
+        response: The answer.
+        items: What was read from its body.
+        number: Which page of this iteration it is, from 1.
+    """
+    links = parse_links(response.headers.getall("Link", []))
+    url = response.message.url
+    absolute = {relation: _absolute(target, url) for relation, target in links.targets.items()}
+    known = {relation: target for relation, target in absolute.items() if target is not None}
+    return Answer(Page(items, number, _total(response), known), response.message, links)
+
+
+def _total(response: Response) -> int | None:
+    text = response.headers.get("Total", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _TOO_LONG else None
+
+
+def _absolute(reference: str, page: URL) -> str | None:
+    """A link's target as an absolute URL, read against its page's (RFC 8288 §3.2); None where it is none."""
+    try:
+        url = urljoin(str(page), reference)
+        url.encode()  # aiohttp reads bytes that are not UTF-8 as halves of surrogate pairs
+        _ = urlsplit(url).port
+    except ValueError:
+        return None
+    return url
+
+
+def follow(answer: Answer[Any], relation: str) -> Request | None:
+    """The request that a link of a page stands for; None where there is no such link.
+
+    Raises:
+        PaginationError: The link, or the header that may have held it, cannot be read.
+        UnsafeLink: It leads to another origin.
+    """
+    links = answer.links
+    if relation not in links.targets:
+        if links.readable:
+            return None
+        raise PaginationError(f"the Link header of {answer.url} cannot be read: a page may be behind it")
+    named = f"the {relation!r} link of {answer.url}"
+    target = answer.page.links.get(relation)
+    if answer.message.gives_away(links.targets[relation]):
+        raise UnsafeLink(f"{named} holds the token, which belongs in no URL: not followed")
+    if target is None:
+        raise PaginationError(f"{named} is no URL: {links.targets[relation]!r}")
+    link, page = urlsplit(target), answer.url
+    hosts = {page.host, page.raw_host}
+    same_origin = (link.scheme, link.port or _DEFAULT_PORTS.get(link.scheme)) == (page.scheme, page.port)
+    # Behind a proxy that ends TLS, a server takes itself for http://: the way there stays https, and ours.
+    downgraded = (link.scheme, page.scheme) == ("http", "https")
+    if link.hostname not in hosts or not (same_origin or downgraded):
+        raise UnsafeLink(f"{named} leads to another origin, {link.scheme}://{link.hostname}: not followed")
+    return Request("GET", quote(link.path, _KEPT) or "/", quote(link.query, _KEPT), from_origin=True)

@@ -1,0 +1,96 @@
+"""What do our calls cost beside those that a user would write?
+
+`python -m tests.benchmarks.speed`. Each figure is a ratio, ours over theirs, of two that were taken by turns
+in one run: the median of all pairs, and its range. CPU is the time of the whole process. Ours runs with
+everything on: caps, retries, the limiter, typed errors, one outcome a call.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tests.benchmarks.speed import ahead, calls, growth, latency, lists, memory, plot, starting, triggers
+from tests.benchmarks.speed.server import running
+from tests.benchmarks.speed.sizes import FULL, QUICK, SMALLEST
+from tests.benchmarks.speed.table import Row, head, line
+
+_WORKS = {
+    "calls": calls,
+    "lists": lists,
+    "triggers": triggers,
+    "ahead": ahead,
+    "starting": starting,
+    "memory": memory,
+    "latency": latency,
+    "growth": growth,
+}
+_PACKAGES = (
+    "backupify_async",
+    "aiohttp",
+    "uvloop",
+    "tenacity",
+    "aiolimiter",
+    "aiohttp-retry",
+    "httpx",
+    "niquests",
+    "requests",
+    "urllib3",
+    "urllib3-future",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.speed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    how_much = parser.add_mutually_exclusive_group()
+    how_much.add_argument("--quick", action="store_true", help="small batches: under a minute")
+    how_much.add_argument("--smallest", action="store_true", help="only to see that it runs")
+    parser.add_argument("--only", choices=_WORKS, nargs="+", default=list(_WORKS), help="only these")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="also draw the ratios, as SVG")
+    options = parser.parse_args()
+    size = QUICK if options.quick else SMALLEST if options.smallest else FULL
+    began = time.monotonic()
+    found: list[Row] = []
+    with running() as server:
+        print(str(__doc__).split("\n\n", 1)[1])
+        ceiling = asyncio.run(server.ceiling())
+        print(
+            f"The server, a raw asyncio Protocol in a process of its own, answers {ceiling:,.0f} a second.\n"
+        )
+        print(head())
+        for name in options.only:
+            for row in _WORKS[name].rows(server, size):
+                print(line(row), flush=True)
+                found.append(row)
+    if options.plot is not None:
+        options.plot.write_text(plot.svg(found))
+    missed = sum(row.verdict == "missed" for row in found)
+    print(f"\n{missed} missed. {_where()}, {time.monotonic() - began:.0f} s.")
+
+
+def _where() -> str:
+    """The date, the machine and the versions."""
+    packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
+    return f"{datetime.now(UTC):%Y-%m-%d}, {machine}{load}, {python}, {packages}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""How the memory grows with the number of keys, where the outcomes are consumed.
+
+Everything of ours is at work but the exchange over the wire, which would take a million calls' time. Each
+number of keys has a process of its own: `python -m tests.benchmarks.speed.memory 1000` prints the peak in MB.
+"""
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from backupify_async import RateLimit, StaticToken, fan_out
+from backupify_async.config import Settings
+from backupify_async.resources.backups import Backups
+from backupify_async.transport.request import Message, Response
+from backupify_async.transport.session import Session
+from tests.benchmarks.speed.measuring import Figure
+from tests.benchmarks.speed.ours import CONCURRENCY
+from tests.benchmarks.speed.server import Server
+from tests.benchmarks.speed.sizes import Size
+from tests.benchmarks.speed.table import Row
+
+_KB_PER_MB = 1024
+_STATUS = Path("/proc/self/status")
+
+
+class _Echo:
+    """Answers each message in the loop's next turn."""
+
+    places = CONCURRENCY
+
+    async def open(self) -> None:
+        """There is nothing to open."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    async def __call__(self, message: Message) -> Response:
+        await asyncio.sleep(0)
+        body = b'{"id":1007,"status":"running","started_at":"2026-11-23T10:00:01.000Z"}'
+        return Response(message, 200, CIMultiDictProxy(CIMultiDict({"Date": str(datetime.now(UTC))})), body)
+
+
+async def _sweep(keys: int) -> None:
+    settings = Settings(
+        credentials=StaticToken("token"),
+        base_url="http://127.0.0.1",
+        rate_limit=RateLimit(None, adaptive=True),
+    )
+    session = Session(settings, _Echo())
+    await session.open()
+    async with fan_out(Backups(session).get_active, range(keys), concurrency=CONCURRENCY) as outcomes:
+        async for outcome in outcomes:
+            assert outcome.value is not None
+    await session.close()
+
+
+def peak(keys: int) -> float:
+    """The peak memory of a process that sweeps over so many keys, in MB."""
+    command = [sys.executable, "-m", "tests.benchmarks.speed.memory", str(keys)]
+    return float(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def rows(_server: Server, size: Size) -> Iterator[Row]:
+    """What each greater number of keys takes above the smallest one."""
+    few, *more = size.keys
+    if not _STATUS.exists():
+        print(f"no {_STATUS} on this system, and so left out: peak memory")
+        return
+    for keys in more:
+        must, goal = (5, 0.5) if keys == more[-1] else (None, None)
+        grown = Figure.of(peak(keys) - peak(few) for _ in range(min(size.pairs, 3)))
+        what = f"peak memory of a sweep over {keys:,} keys, above {few:,}"
+        yield Row(what, grown, must, goal, "MB")
+
+
+if __name__ == "__main__":
+    asyncio.run(_sweep(int(sys.argv[1])))
+    # Not getrusage: what it tells is never below the peak of the process that started this one.
+    (high_water,) = re.findall(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
+    print(int(high_water) / _KB_PER_MB)

@@ -1,0 +1,137 @@
+"""A server that costs next to nothing, in a process of its own: `python -m tests.benchmarks.speed.server`.
+
+Its answers depend on the path alone: `/50ms/25pages/v1/…` answers 50 ms later, and each list has 25 pages of
+20 backups. A request has no body.
+"""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from typing import cast
+
+import attrs
+
+PER_PAGE = 20
+_BACKUP = (
+    b'{"id":%d,"backup_instance_id":42,"status":"running","created_at":null,'
+    b'"started_at":"2026-11-23T10:00:01.000Z","completed_at":null,"updated_at":"2026-11-23T10:00:01.000Z",'
+    b'"bytes_transferred":123456789,"service":"google_workspace","triggered_by":"api"}'
+)
+ACTIVE_ID = 1007
+
+
+def _http(status: bytes, body: bytes, link: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %b\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n%b" % (
+        status,
+        link,
+        len(body),
+        body,
+    )
+
+
+_ACTIVE = _http(b"200 OK", _BACKUP % ACTIVE_ID)
+_STARTED = _http(b"201 Created", _BACKUP % ACTIVE_ID)
+
+
+@cache
+def _page(number: int, pages: int) -> bytes:
+    first = (number - 1) * PER_PAGE + 1
+    body = b"[" + b",".join(_BACKUP % at for at in range(first, first + PER_PAGE)) + b"]"
+    if number == pages:
+        return _http(b"200 OK", body)
+    link = b'Link: <?page=%d>; rel="last", <?page=%d>; rel="next"\r\n' % (pages, number + 1)
+    return _http(b"200 OK", body, link)
+
+
+def answer(head: bytes) -> tuple[float, bytes]:
+    """How many seconds to wait before the answer to a request's head, and the answer."""
+    method, target, _ = head.split(b" ", 2)
+    _, wait, pages, path = target.split(b"/", 3)
+    seconds = int(wait.removesuffix(b"ms")) / 1000
+    if method == b"POST":
+        return seconds, _STARTED
+    if path.endswith(b"/active"):
+        return seconds, _ACTIVE
+    _, _, query = path.partition(b"?page=")
+    return seconds, _page(int(query or 1), int(pages.removesuffix(b"pages")))
+
+
+class Answering(asyncio.Protocol):
+    """Answers each end of a request's head."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
+        self.unread = b""
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self.unread = (self.unread + data).split(b"\r\n\r\n")
+        for head in heads:
+            seconds, content = answer(head)
+            if seconds:
+                asyncio.get_running_loop().call_later(seconds, self.transport.write, content)
+            else:
+                self.transport.write(content)
+
+
+@attrs.frozen
+class Server:
+    """A server under way.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+    """
+
+    port: int
+
+    def at(self, *, wait: int = 0, pages: int = 1) -> str:
+        """The base URL below which answers come `wait` milliseconds later, and lists have so many pages."""
+        return f"http://127.0.0.1:{self.port}/{wait}ms/{pages}pages"
+
+    async def ceiling(self, seconds: float = 0.5) -> float:
+        """How many requests a second it can answer: pipelined, so that asking costs next to nothing."""
+        request = b"GET /0ms/1pages/v1/backup_instances/1/backups/active HTTP/1.1\r\nHost: x\r\n\r\n" * 32
+        answered = 0
+
+        async def ask() -> None:
+            nonlocal answered
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                writer.write(request)
+                await reader.readexactly(32 * len(_ACTIVE))
+                answered += 32
+            writer.close()
+            await writer.wait_closed()
+
+        await asyncio.gather(*(ask() for _ in range(8)))
+        return answered / seconds
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Server]:
+    """Start the server, and stop it."""
+    command = [sys.executable, "-m", "tests.benchmarks.speed.server"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Server(int(process.stdout.readline()))
+        finally:
+            process.terminate()
+
+
+async def main() -> None:
+    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(ModuleNotFoundError):
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.run(main())

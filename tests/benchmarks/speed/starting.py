@@ -1,0 +1,47 @@
+"""What it takes to begin: the import, and everything up to the first answer; each in a fresh process."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from tests.benchmarks.speed.measuring import Figure
+from tests.benchmarks.speed.server import Server
+from tests.benchmarks.speed.sizes import Size
+from tests.benchmarks.speed.table import Row
+
+_MOST_PAIRS = 15
+_IMPORT = "import backupify_async"
+_IMPORT_BARE = "import aiohttp, attrs, cattrs"
+_CALL = """
+import asyncio
+from backupify_async import BackupifyClient, StaticToken
+async def main():
+    async with BackupifyClient(StaticToken("token"), base_url={base_url!r}) as client:
+        assert await client.backups.get_active(42)
+asyncio.run(main())
+"""
+_CALL_BARE = """
+import aiohttp, asyncio
+async def main():
+    async with aiohttp.ClientSession(headers={{"Authorization": "Bearer token"}}) as session:
+        async with session.get({base_url!r} + "/v1/backup_instances/42/backups/active") as response:
+            assert await response.json()
+asyncio.run(main())
+"""
+
+
+def rows(server: Server, size: Size) -> Iterator[Row]:
+    """In CPU time, and so whatever else the machine does."""
+    _seconds(_IMPORT)  # it is compiled once
+    imports = [_seconds(_IMPORT) / _seconds(_IMPORT_BARE) for _ in range(min(size.pairs, _MOST_PAIRS))]
+    yield Row(f"`{_IMPORT}` over `{_IMPORT_BARE}`", Figure.of(imports), 1.15, 1.05)
+    ours, bare = (code.format(base_url=server.at()) for code in (_CALL, _CALL_BARE))
+    calls = [_seconds(ours) / _seconds(bare) for _ in range(min(size.pairs, _MOST_PAIRS))]
+    yield Row("a whole process with one call, over bare aiohttp's", Figure.of(calls))
+
+
+def _seconds(code: str) -> float:
+    """CPU seconds that a process spends on some code, the interpreter's own start not counted."""
+    timed = f"import time\nbegan = time.process_time()\n{code}\nprint(time.process_time() - began)"
+    done = subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True)
+    return float(done.stdout)

@@ -1,0 +1,42 @@
+"""The command line on uvloop, where that is installed."""
+
+import asyncio
+import signal
+
+import pytest
+
+from backupify_async.cli.exits import ExitCode
+from backupify_async.cli.interrupts import Stop, run_command
+from backupify_async.testing import SimulatedBackupify
+from tests.cli.conftest import Run
+from tests.cli.processes import PATIENCE, process
+
+uvloop = pytest.importorskip("uvloop")
+
+
+def test_it_runs_on_uvloop() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def command(_stop: Stop) -> ExitCode:
+        loops.append(asyncio.get_running_loop())
+        return ExitCode.ALL_WELL
+
+    run_command(command)
+    assert [type(loop) for loop in loops] == [uvloop.Loop]
+
+
+@pytest.mark.backupify(instances=60)
+@pytest.mark.parametrize("rate", ["700", "1000", "3000"])
+def test_rates_of_more_than_one_call_a_millisecond_are_kept(
+    server: SimulatedBackupify, run: Run, rate: str
+) -> None:
+    result = run("active", "--all", "--rate", rate, "-o", "csv")
+    assert (result.code, len(result.rows)) == (ExitCode.ALL_WELL, 61)
+
+
+def test_ctrl_c_ends_it_in_good_order() -> None:
+    with process("simulate", "--port", "0") as started:
+        assert started.stdout is not None
+        assert "simulated" in started.stdout.readline()
+        started.send_signal(signal.SIGINT)
+        assert started.wait(timeout=PATIENCE) == ExitCode.ALL_WELL
