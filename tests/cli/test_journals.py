@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from backupify_async.journal.lines import Sweep
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import COMMAND, Result, finish, process
-from tests.cli.test_endings import wait_for_requests
+from tests.cli.test_endings import signal_twice, wait_for_requests
 from tests.cli.test_trigger import started
 from tests.journal.files import files_no_larger_than, run_sql
 from tests.journal.test_lines import WHEN
@@ -332,11 +333,28 @@ class TestKill:
         options = ("--rate", "1000", "--concurrency", "1", "--journal", path)
         with process("trigger", "1", "2", "3", "4", "--yes", *options) as sweeping:
             wait_for_requests(server, 4)
-            sweeping.terminate()
+            signal_twice(sweeping, signal.SIGTERM)
             result = finish(sweeping)
         assert result.code == 143
         assert f"not triggered: the rest of {path}" in result.err
         assert f"`backupify resume {path}` goes on with what is not done" in result.err
+
+    @pytest.mark.backupify(instances=9, latency=0.3)
+    def test_by_one_signal_ends_behind_what_has_left_and_the_rest_is_gone_on_with(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        options = ("--rate", "1000", "--concurrency", "2", "--journal", path, "-o", "jsonl")
+        with process("trigger", "--all", "--yes", *options) as sweeping:
+            wait_for_requests(server, 5)  # the token, twice the instances, two triggers
+            sweeping.send_signal(signal.SIGTERM)
+            result = finish(sweeping)
+        assert result.code == 143
+        begun = states(result)
+        assert begun == dict.fromkeys(started(server), "started")
+        assert 0 < len(begun) < 9
+        assert {key: state for key, state in shown(run, path).items() if state == "started"} == begun
+        assert run("resume", path, "--rate", "1000").code == 0
+        assert started(server) == dict.fromkeys(range(1, 10), 1)
 
 
 def at_once(options: CallOptions, concurrency: int = 1) -> SettingsOptions:
