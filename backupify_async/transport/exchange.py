@@ -16,6 +16,7 @@ from backupify_async.errors import (
     TransportError,
 )
 from backupify_async.transport.request import Message, Response
+from backupify_async.transport.watch import Attempt, Watch
 from backupify_async.version import __version__
 
 _ERROR_BODY_BYTES = 64 * 2**10
@@ -33,6 +34,7 @@ class Exchange:
     def __init__(self, settings: Settings, connector: aiohttp.BaseConnector | None) -> None:
         self._settings = settings
         self._connector = connector
+        self._watch = Watch(settings.timeouts)
         self._session: aiohttp.ClientSession | None = None
         self._fresh_session: aiohttp.ClientSession | None = None
         self._proxy = settings.proxy
@@ -66,12 +68,8 @@ class Exchange:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"Accept": "application/json", "User-Agent": f"backupify-async/{__version__}"},
                 skip_auto_headers=("Content-Type",),
-                timeout=aiohttp.ClientTimeout(
-                    total=timeouts.attempt,
-                    connect=timeouts.connect,
-                    sock_connect=timeouts.connect,
-                    sock_read=timeouts.read,
-                ),
+                # Of aiohttp's time-outs only those of a new connection: it has a timer for each other one.
+                timeout=aiohttp.ClientTimeout(connect=timeouts.connect, sock_connect=timeouts.connect),
                 auto_decompress=True,
                 trust_env=False,  # it would read netrc, and then refuse whatever has a bearer token
             )
@@ -83,6 +81,7 @@ class Exchange:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._watch.close()
         for session in (self._session, self._fresh_session):
             if session is not None:
                 await session.close()
@@ -100,16 +99,18 @@ class Exchange:
         assert session is not None  # noqa: S101 - the session above opens before it sends
         failure: BackupifyError
         try:
-            async with session.request(
-                message.method,
-                message.url,
-                headers=message.headers,
-                data=message.body,
-                allow_redirects=False,
-                proxy=self._proxy,
-                ssl=self._settings.tls if self._settings.tls is not None else True,
-            ) as answer:
-                return await self._read(message, answer)
+            with self._watch.over(asyncio.get_running_loop()) as attempt:
+                async with session.request(
+                    message.method,
+                    message.url,
+                    headers=message.headers,
+                    data=message.body,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    ssl=self._settings.tls if self._settings.tls is not None else True,
+                ) as answer:
+                    attempt.answered(answer.content)
+                    return await self._read(message, answer, attempt)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _translate(error, self._settings)
         except RuntimeError:
@@ -119,14 +120,18 @@ class Exchange:
         # Raised out here, so that aiohttp's exception, which holds the token, is not even its context.
         raise failure
 
-    async def _read(self, message: Message, answer: aiohttp.ClientResponse) -> Response:
+    async def _read(self, message: Message, answer: aiohttp.ClientResponse, attempt: Attempt) -> Response:
         """Read the body. Only an error's may be cut: its status stands anyway."""
         refused = not 200 <= answer.status < 300
         limit = _ERROR_BODY_BYTES if refused else self._settings.max_body_bytes
         try:
             body, whole = await _read_up_to(answer, limit)
-        except (aiohttp.ClientError, TimeoutError):
+        except aiohttp.ClientError:
             if not refused:
+                raise
+            body, whole = b"", False
+        except asyncio.CancelledError:
+            if not refused or attempt.ended_by() is None:
                 raise
             body, whole = b"", False
         response = Response(message, answer.status, answer.headers, body, whole)
@@ -156,9 +161,9 @@ def _translate(error: Exception, settings: Settings) -> TransportError:
     match error:
         case aiohttp.ConnectionTimeoutError():
             return RequestTimeout(f"connecting took longer than connect={timeouts.connect:g} s", sent=False)
-        case aiohttp.SocketTimeoutError():
+        case TimeoutError(args=("read",)):
             return RequestTimeout(f"the answer paused for longer than read={timeouts.read:g} s")
-        case asyncio.TimeoutError():
+        case TimeoutError():
             return RequestTimeout(f"one attempt took longer than attempt={timeouts.attempt:g} s")
         case aiohttp.ClientConnectorCertificateError():
             return ConnectionFailed(

@@ -78,8 +78,11 @@ class Request:
         Raises:
             TypeError, ValueError: An id cannot stand in a path; the message names it.
         """
-        items = {name: value for name, value in (query or {}).items() if value is not None}
-        return cls("GET", _fill(template, ids), urlencode(items), answers=answers)
+        path = _fill(template, ids)
+        if query is None:
+            return cls("GET", path, answers=answers)
+        items = {name: value for name, value in query.items() if value is not None}
+        return cls("GET", path, urlencode(items), answers=answers)
 
     @classmethod
     def post(cls, template: str, *, answers: frozenset[int] = frozenset(), **ids: int | str) -> "Request":

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from backupify_async.transport.ending import Piece
+
 T = TypeVar("T")
 
 
@@ -13,7 +15,7 @@ class Scopes:
     def __init__(self) -> None:
         self.closed = False
         """Whether no further work is taken."""
-        self._open: set[asyncio.Timeout] = set()
+        self._open: set[Piece] = set()
         self._last_ended = asyncio.Event()
 
     async def run(self, seconds: float | None, work: Coroutine[Any, Any, T]) -> T:
@@ -29,14 +31,21 @@ class Scopes:
         try:
             if self.closed:
                 raise TimeoutError
-            async with asyncio.timeout(seconds) as scope:
-                self._open.add(scope)
-                try:
+            piece = Piece()
+            self._open.add(piece)
+            try:
+                if seconds is None:
                     return await work
-                finally:
-                    self._open.discard(scope)
-                    if self.closed and not self._open:
-                        self._last_ended.set()
+                async with asyncio.timeout(seconds):
+                    return await work
+            except asyncio.CancelledError:
+                if piece.ended_by() is None:
+                    raise
+                raise TimeoutError from None
+            finally:
+                self._open.discard(piece)
+                if self.closed and not self._open:
+                    self._last_ended.set()
         finally:
             work.close()
 
@@ -46,9 +55,7 @@ class Scopes:
 
     async def end_all(self) -> None:
         """End all work, and wait for its end."""
-        now = asyncio.get_running_loop().time()
-        for scope in self._open:
-            if not scope.expired():
-                scope.reschedule(now)
+        for piece in self._open:
+            piece.end("closed")
         if self._open:
             await self._last_ended.wait()

@@ -163,28 +163,42 @@ def _date_or_none(raw: Any, _type: object) -> datetime | None:
     if not isinstance(raw, str):
         return None
     try:
-        date = datetime.fromisoformat(raw.strip().upper())
+        date = datetime.fromisoformat(raw)
+    except ValueError:  # it may have a lower-case "z", or spaces around it
+        try:
+            date = datetime.fromisoformat(raw.strip().upper())
+        except ValueError:
+            return None
+    if date.tzinfo is UTC:
+        return date
+    try:
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None
 
 
 def _tolerant(model: type[ModelT]) -> Callable[[Mapping[str, Any], object], ModelT]:
     """A structure hook that keeps in `extra` what the model does not know, or could not read."""
-    hooks = {
-        field.name: (_CONVERTER.get_structure_hook(field.type), field.type)
+    fields = [
+        (field.name, _CONVERTER.get_structure_hook(field.type), field.type)
         for field in attrs.fields(model)
         if field.name != "extra"
-    }
+    ]
+    names = frozenset(name for name, _, _ in fields)
+    build: Callable[..., ModelT] = model
 
     def structure(raw: Mapping[str, Any], _type: object) -> ModelT:
-        known = {name: hook(raw.get(name), kind) for name, (hook, kind) in hooks.items()}
-        extra = {
-            name: value
-            for name, value in raw.items()
-            if known.get(name) is None and not (value is None and name in known)
-        }
-        return model(**known, extra=extra)
+        read: list[Any] = []  # in the order of the fields: a page of backups is read often
+        extra = {}
+        for name, hook, kind in fields:
+            told = raw.get(name)
+            value = None if told is None and name != "id" else hook(told, kind)
+            if value is None and told is not None:
+                extra[name] = told
+            read.append(value)
+        if not names.issuperset(raw):
+            extra |= {name: value for name, value in raw.items() if name not in names}
+        return build(*read, extra)
 
     return structure
 

@@ -155,7 +155,7 @@ class TestTranslation:
         ("error", "text", "sent"),
         [
             (aiohttp.ConnectionTimeoutError(), "connecting took longer than connect=10 s", False),
-            (aiohttp.SocketTimeoutError(), "the answer paused for longer than read=30 s", True),
+            (TimeoutError("read"), "the answer paused for longer than read=30 s", True),
             (TimeoutError(), "one attempt took longer than attempt=60 s", True),
             (aiohttp.ServerDisconnectedError(), "the server closed the connection before it answered", True),
             (aiohttp.ClientPayloadError("token"), "the connection closed in the midst of the answer", True),
