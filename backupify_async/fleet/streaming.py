@@ -21,7 +21,7 @@ handed out first.
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from backupify_async.attempts import ATTEMPTS, AttemptCount
 from backupify_async.errors import BackupifyError, FanOutAborted
@@ -54,6 +54,7 @@ class Outcomes(Generic[K, T]):
         self._outer_count: AttemptCount | None = None
         self._source: Iterator[K] | AsyncIterator[K]
         self._source = aiter(keys) if isinstance(keys, AsyncIterable) else iter(keys)
+        self._is_async = isinstance(keys, AsyncIterable)
         self._concurrency = concurrency
         self._ordered = ordered
         self._max_failures = max_failures
@@ -177,8 +178,8 @@ class Outcomes(Generic[K, T]):
                 return None
             self._reader = asyncio.current_task()
             try:
-                source = self._source
-                key = await anext(source) if isinstance(source, AsyncIterator) else next(source)
+                source: Any = self._source
+                key: K = await anext(source) if self._is_async else next(source)
             except (StopIteration, StopAsyncIteration):
                 self._no_more_keys = True
             except BaseException as error:
@@ -212,7 +213,9 @@ class Outcomes(Generic[K, T]):
             if self._left:
                 raise
             failure = error  # whatever it is, it is this key's outcome
-        await self._shrug_off_cancellation()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling() and not self._left:
+            await self._shrug_off_cancellation(task)
         if self._outer_count is not None:
             self._outer_count.sent += count.sent  # a fan-out within a fan-out sends for the outer key too
         if isinstance(failure, BackupifyError):
@@ -222,14 +225,11 @@ class Outcomes(Generic[K, T]):
         finally:
             failure = None  # else its traceback holds this frame, and this frame it
 
-    async def _shrug_off_cancellation(self) -> None:
+    async def _shrug_off_cancellation(self, task: asyncio.Task[object]) -> None:
         """A function that cancelled the worker it ran in has not cancelled the fan-out.
 
         Where somebody cancelled all tasks of the loop, this lets the consumer's end come first.
         """
-        task = asyncio.current_task()
-        if self._left or task is None or not task.cancelling():
-            return
         while task.cancelling():
             task.uncancel()
         try:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 import attrs
@@ -223,7 +224,7 @@ class _Walk:
         self._lost = lost
         left = None if end is None else max(0.0, end - asyncio.get_running_loop().time())
         try:
-            return await self._session.scopes.run(left, self._run(lost))
+            return await self._session.scopes.run(left, partial(self._run, lost))
         except TimeoutError:
             why, call = self._session.why_cut_short(self._sending.call), self._sending.call
         if self._lost is not None:

@@ -19,6 +19,12 @@ from backupify_async.transport.request import Message, Response
 from backupify_async.transport.watch import Attempt, Watch
 from backupify_async.version import __version__
 
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": f"backupify-async/{__version__}",
+}
+_NO_TYPE_OF_NOTHING = ("Content-Type",)
 _ERROR_BODY_BYTES = 64 * 2**10
 _CHUNK_BYTES = 64 * 2**10
 
@@ -66,8 +72,7 @@ class Exchange:
                 connector_owner=connector is None,
                 loop=asyncio.get_running_loop(),  # else aiohttp takes the connector's, whichever that is
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"Accept": "application/json", "User-Agent": f"backupify-async/{__version__}"},
-                skip_auto_headers=("Content-Type",),
+                headers=_HEADERS,
                 # Of aiohttp's time-outs only those of a new connection: it has a timer for each other one.
                 timeout=aiohttp.ClientTimeout(connect=timeouts.connect, sock_connect=timeouts.connect),
                 auto_decompress=True,
@@ -104,6 +109,7 @@ class Exchange:
                     message.method,
                     message.url,
                     headers=message.headers,
+                    skip_auto_headers=None if message.method == "GET" else _NO_TYPE_OF_NOTHING,
                     data=message.body,
                     allow_redirects=False,
                     proxy=self._proxy,

@@ -10,10 +10,10 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from yarl import URL
 
@@ -132,7 +132,7 @@ class Session:
 
     async def carry(self, call: Call) -> Response:
         """Send a call as `send` does, and note in it what it meets; also on, after what it has met before."""
-        return await self._within_scope(call, self.retrying.run(call, partial(self._attempt, call)))
+        return await self._within_scope(call, partial(self.retrying.run, call, partial(self._attempt, call)))
 
     async def fetch_token(self) -> None:
         """Get a token now, if there is none: a wrong secret shows here before a long run begins.
@@ -141,7 +141,7 @@ class Session:
             AuthenticationError: There is none to be had with these credentials.
             BackupifyError: The token endpoint cannot be reached, or failed.
         """
-        await self._within_scope(Call(_TOKEN_REQUEST), self._keeper.get())
+        await self._within_scope(Call(_TOKEN_REQUEST), self._keeper.get)
 
     def refuses_all(self) -> bool:
         """Whether calls fail unsent now, because the server asked for a longer wait than we are to wait."""
@@ -163,15 +163,13 @@ class Session:
             limit_per_second=estimate.per_second,
         )
 
-    async def _within_scope(self, call: Call, work: Coroutine[Any, Any, T]) -> T:
+    async def _within_scope(self, call: Call, work: Callable[[], Awaitable[T]]) -> T:
         """Work on a call, until it is done, the total time-out runs out, or the client is closed."""
+        self.require_open()
         try:
-            self.require_open()
             return await self.scopes.run(self.settings.timeouts.total, work)
         except TimeoutError:
             error = self.why_cut_short(call)
-        finally:
-            work.close()
         if call.sent_at is not None and not call.request.repeatable:
             raise FateUnknown(call.sent_at, error)
         raise error

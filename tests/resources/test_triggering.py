@@ -326,7 +326,7 @@ class TestItsEnd:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert (carrier.in_flight, session.statistics().in_flight, session.scopes._open) == (0, 0, set())
+            assert (carrier.in_flight, session.statistics().in_flight, session.scopes.open) == (0, 0, set())
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
 

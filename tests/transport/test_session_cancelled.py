@@ -114,7 +114,7 @@ async def looks_untouched(session: Session, carrier: FakeCarrier) -> None:
     statistics = session.statistics()
     renewals = [task for task in asyncio.all_tasks() if "renewal" in task.get_name()]
     assert (statistics.in_flight, statistics.waiting) == (0, 0)
-    assert session.scopes._open == set()
+    assert session.scopes.open == set()
     assert carrier.in_flight == len(renewals)
     assert len(asyncio.all_tasks()) == 1 + len(renewals)
 

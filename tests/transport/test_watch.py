@@ -23,7 +23,7 @@ async def attempt(watch: Watch, seconds: float, body: Body | None = None, answer
     with watch.over(asyncio.get_running_loop()) as one:
         await asyncio.sleep(answered_at)
         if body is not None:
-            one.answered(body)  # type: ignore[arg-type]
+            one.answered(body)
         await asyncio.sleep(seconds - answered_at)
 
 
