@@ -1,9 +1,12 @@
 """One request over the wire and its answer back: the only module that talks to aiohttp."""
 
 import asyncio
+from contextvars import ContextVar
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from backupify_async.config import Settings, check_proxy, is_loopback
@@ -27,6 +30,23 @@ _HEADERS = {
 _NO_TYPE_OF_NOTHING = ("Content-Type",)
 _ERROR_BODY_BYTES = 64 * 2**10
 _CHUNK_BYTES = 64 * 2**10
+
+
+_ATTEMPT: ContextVar[Attempt] = ContextVar("backupify_async_attempt")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells an attempt when it has its connection."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        _ATTEMPT.get().connected()
+        return connection
 
 
 class Exchange:
@@ -68,7 +88,7 @@ class Exchange:
         timeouts = self._settings.timeouts
         try:
             session = aiohttp.ClientSession(
-                connector=connector or aiohttp.TCPConnector(limit=0, force_close=not reuse),
+                connector=connector or _Connector(limit=0, force_close=not reuse),
                 connector_owner=connector is None,
                 loop=asyncio.get_running_loop(),  # else aiohttp takes the connector's, whichever that is
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -105,6 +125,10 @@ class Exchange:
         failure: BackupifyError
         try:
             with self._watch.over(asyncio.get_running_loop()) as attempt:
+                if self._connector is None:
+                    _ATTEMPT.set(attempt)
+                else:
+                    attempt.connected()  # nobody tells when: the time to connect counts as reading
                 async with session.request(
                     message.method,
                     message.url,

@@ -32,10 +32,15 @@ class Attempt(Piece):
 
     def __init__(self, now: float, others: set["Attempt"]) -> None:
         super().__init__()
-        self.began = self.moved = now
+        self.began = now
+        self.moved = math.inf  # who still connects is not waiting for an answer, and has sent nothing
         self.body: Body | None = None
         self.seen = 0
         self._others = others
+
+    def connected(self) -> None:
+        """It leaves now."""
+        self.moved = asyncio.get_running_loop().time()
 
     def answered(self, body: Body) -> None:
         """Its answer has begun, and the body is on its way."""
@@ -58,15 +63,13 @@ class Watch:
     """Ends requests whose time is up.
 
     Args:
-        timeouts: `read` and `attempt` are watched here, `connect` where connections are made.
+        timeouts: `read` and `attempt` are watched here.
     """
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._read = math.inf if timeouts.read is None else timeouts.read
         self._attempt = math.inf if timeouts.attempt is None else timeouts.attempt
         self._gap = min(self._read, self._attempt) / _LOOKS
-        # Who still connects is not waiting for an answer, and has sent nothing.
-        self._first = max(self._read, (timeouts.connect or 0) + self._gap)
         self._under_way: set[Attempt] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -89,6 +92,6 @@ class Watch:
                 attempt.moved, attempt.seen = now, attempt.body.total_bytes
             if now >= attempt.began + self._attempt:
                 attempt.end("attempt")
-            elif now >= attempt.moved + (self._first if attempt.body is None else self._read):
+            elif now >= attempt.moved + self._read:
                 attempt.end("read")
         self._timer = loop.call_later(self._gap, self._look, loop) if self._under_way else None

@@ -19,12 +19,13 @@ class Body:
         self.total_bytes = 0
 
 
-async def attempt(watch: Watch, seconds: float, body: Body | None = None, answered_at: float = 0.0) -> None:
+async def attempt(watch: Watch, seconds: float, body: Body | None = None, connected_at: float = 0.0) -> None:
     with watch.over(asyncio.get_running_loop()) as one:
-        await asyncio.sleep(answered_at)
+        await asyncio.sleep(connected_at)
+        one.connected()
         if body is not None:
             one.answered(body)
-        await asyncio.sleep(seconds - answered_at)
+        await asyncio.sleep(seconds - connected_at)
 
 
 class TestWatch:
@@ -39,9 +40,8 @@ class TestWatch:
             (Timeouts(connect=1, read=8, attempt=100), None, "read", 8),
             (Timeouts(connect=1, read=None, attempt=8), None, "attempt", 8),
             (Timeouts(connect=1, read=8, attempt=100), Body(), "read", 8),
-            (Timeouts(connect=16, read=8, attempt=100), None, "read", 17),
         ],
-        ids=["no answer", "too long", "no body", "it may still connect"],
+        ids=["no answer", "too long", "no body"],
     )
     async def test_what_is_not_ends(
         self, timeouts: Timeouts, body: Body | None, why: str, when: float
@@ -49,6 +49,11 @@ class TestWatch:
         with pytest.raises(TimeoutError, match=f"^{why}$"):
             await attempt(Watch(timeouts), 1_000, body)
         assert now() == when
+
+    async def test_who_still_connects_is_not_waiting_for_an_answer(self) -> None:
+        with pytest.raises(TimeoutError, match=r"^read$"):
+            await attempt(Watch(Timeouts(read=8, attempt=100)), 1_000, connected_at=20)
+        assert now() == 28
 
     async def test_a_body_that_comes_bit_by_bit_is_let_come(self) -> None:
         body = Body()
