@@ -212,19 +212,23 @@ async def stream(
     """
     outcomes: Outcomes[InstanceId, T] | None = None
     held_back: list[InstanceId] = []
+
+    async def take(outcome: Outcome[InstanceId, T]) -> None:
+        if isinstance(outcome.error, ClientDraining):
+            held_back.append(outcome.key)
+        else:
+            await _account(operation, outcome, at)
+
     end = drained(stop, at.client, at.output) if operation.drains else nullcontext()
     try:
         async with end, fan_out as outcomes:
             async for outcome in outcomes:
-                if isinstance(outcome.error, ClientDraining):
-                    held_back.append(outcome.key)
-                else:
-                    await _account(operation, outcome, at)
+                await take(outcome)
     except asyncio.CancelledError:
         if outcomes is None or not stop.take_over():
             raise
         for outcome in outcomes.leftover:
-            await _account(operation, outcome, at)
+            await take(outcome)
         if stop.message:
             at.output.say(stop.message)
         await _account_cut_off(operation, outcomes.unfinished, at)

@@ -140,8 +140,11 @@ class Fleet:
 
         Raises:
             ValueError: `wait_timeout` is no number above 0; or there is no `wait`, though how to is said.
+            TypeError: `baseline` is no mapping, or `journal` no Journal.
         """
         check_waiting(wait=wait, wait_timeout=wait_timeout, poll=poll)
+        if not isinstance(baseline, Mapping | None) or not isinstance(journal, Journal | None):
+            raise TypeError("baseline must be a mapping of ids to backups, and journal a Journal")
         trigger: Callable[[InstanceId], Awaitable[TriggerResult]]
         ids: Iterable[InstanceId] | AsyncIterable[InstanceId]
         if journal is None:

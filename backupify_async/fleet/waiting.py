@@ -11,10 +11,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 
 import attrs
 
+from backupify_async.attempts import ATTEMPTS
 from backupify_async.checks import check_positive
 from backupify_async.config import PollPolicy
 from backupify_async.errors import BackupifyError, WaitFailed
-from backupify_async.models import TriggerResult
+from backupify_async.models import Backup, TriggerResult, WaitResult
 from backupify_async.resources.waiting import Waits
 
 InstanceId = int | str
@@ -103,7 +104,14 @@ class TriggerAndWait:
             _LOGGER.warning("instance %s: the server named no backup that could be waited for", instance_id)
             return result
         try:
-            waited = await self.waits.go_on(instance_id, result.backup, timeout=self.timeout, poll=self.poll)
+            waited = await self._wait(instance_id, result.backup)
         except BackupifyError as error:
             raise WaitFailed(instance_id, result, error) from error
         return attrs.evolve(result, waited=waited)
+
+    async def _wait(self, instance_id: InstanceId, backup: Backup) -> WaitResult:
+        """Wait for a backup; one for which nothing was sent was seen long ago, and is looked at now."""
+        count = ATTEMPTS.get()
+        if count is not None and not count.sent:
+            return await self.waits.begin(instance_id, backup.id, timeout=self.timeout, poll=self.poll)
+        return await self.waits.go_on(instance_id, backup, timeout=self.timeout, poll=self.poll)

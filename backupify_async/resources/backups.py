@@ -30,7 +30,8 @@ class Backups:
         """Triggers, for whoever has to know when a request leaves."""
         self.idle = IdleMemory()
         """What 404 bodies of get-active meant."""
-        self.waits = Waits(self.get, self.get_active, session.require_open)
+        longest_wait = session.settings.retry.max_retry_after
+        self.waits = Waits(self.get, self.get_active, session.require_open, longest_wait)
         """Who waits for a backup to be over."""
 
     def list(

@@ -1,12 +1,15 @@
 """The end in good order: no further triggers leave, and those that have left come to their end."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
 from weakref import WeakSet
 
 from backupify_async.errors import ClientDraining
+from backupify_async.transport.ending import Piece
+
+_REASON = "the client is draining"
 
 
 class Sweep(Protocol):
@@ -21,32 +24,19 @@ class Drain:
     """What is known of the triggers under way, and whether any more may leave."""
 
     def __init__(self) -> None:
-        self._begun = False
-        self._under_way = 0
-        self._none_left = asyncio.Event()
+        self.begun = False
+        """Whether none may leave any more."""
+        self.under_way: dict[UnderWay, None] = {}
+        """The triggers from their beginning until their fate is known, in order."""
+        self.none_left = asyncio.Event()
+        """Set whenever the last one ends."""
         self._sweeps: WeakSet[Sweep] = WeakSet()
 
     def watch(self, sweep: Sweep) -> None:
         """Stop a sweep where the drain begins before it ends."""
         self._sweeps.add(sweep)
-        if self._begun:
+        if self.begun:
             sweep.stop(_REASON)
-
-    @contextmanager
-    def under_way(self, backup_instance_id: int | str) -> Iterator[None]:
-        """A trigger, from its beginning until its fate is known.
-
-        Raises:
-            ClientDraining: None may begin any more.
-        """
-        self.require_not_begun(backup_instance_id)
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._none_left.set()
 
     def require_not_begun(self, backup_instance_id: int | str) -> None:
         """Let a trigger leave only before the drain.
@@ -54,11 +44,11 @@ class Drain:
         Raises:
             ClientDraining: The drain has begun.
         """
-        if self._begun:
+        if self.begun:
             raise ClientDraining(f"{_REASON}: no backup of instance {backup_instance_id} was triggered")
 
     async def run(self, timeout: float | None) -> int:  # noqa: ASYNC109 - it ends with a number, not an error
-        """Let no more triggers leave, and wait for those under way.
+        """Let no more triggers leave, and wait for those that have left.
 
         Args:
             timeout: Seconds to wait at most; None for as long as it takes.
@@ -66,17 +56,52 @@ class Drain:
         Returns:
             How many are still under way.
         """
-        self._begun = True
+        self.begun = True
         for sweep in list(self._sweeps):
             sweep.stop(_REASON)
+        for trigger in self.under_way:
+            if not trigger.is_open():
+                trigger.end(_REASON)
         try:
             async with asyncio.timeout(timeout):
-                while self._under_way:
-                    self._none_left.clear()
-                    await self._none_left.wait()
+                while self.under_way:
+                    self.none_left.clear()
+                    await self.none_left.wait()
         except TimeoutError:
             pass
-        return self._under_way
+        return len(self.under_way)
 
 
-_REASON = "the client is draining"
+class UnderWay(Piece):
+    """One trigger, for as long as its context lasts.
+
+    Args:
+        drain: Ends it where it has not left yet.
+        backup_instance_id: The instance.
+        is_open: Whether it has left, and what became of it is to be found out.
+
+    Raises:
+        ClientDraining: The drain has begun before it left.
+    """
+
+    __slots__ = ("_drain", "_instance_id", "is_open")
+
+    def __init__(self, drain: Drain, backup_instance_id: int | str, is_open: Callable[[], bool]) -> None:
+        super().__init__()
+        self._drain = drain
+        self._instance_id = backup_instance_id
+        self.is_open = is_open
+
+    def __enter__(self) -> Self:
+        self._drain.require_not_begun(self._instance_id)
+        self._drain.under_way[self] = None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._drain.under_way[self]
+        if not self._drain.under_way:
+            self._drain.none_left.set()
+        if self.ended_by() is not None and kind is asyncio.CancelledError:
+            self._drain.require_not_begun(self._instance_id)

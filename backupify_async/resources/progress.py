@@ -9,7 +9,8 @@ server may be late to show a backup that it has just begun, or that it is about 
 | --- | --- | --- |
 | has `completed_at`, or a final word | not asked | is over: failed by its word, else completed |
 | has a word for waiting | not asked | goes on |
-| has a word for running | asked at the 8th, 16th, 32nd look ... | goes on; is replaced, if another runs |
+| has a word for running | asked at the 8th, 16th, 32nd look ... | goes on; is replaced, if another runs; |
+| | | has failed, if four looks in a row show that none runs: a crash left it behind |
 | has another word, or none | shows it | goes on |
 | has another word, or none | shows another | is replaced |
 | has another word, or none | shows none | is over: completed |
@@ -48,6 +49,7 @@ _RUNNING = frozenset(
 # A server that crashed may leave "running" behind for ever, so what really runs has to be asked now and then:
 # each time the looks have doubled. That finds such a one in twice the time, and costs next to nothing.
 _FIRST_DOUBT = 8
+_SURELY_CRASHED = 4  # looks in a row
 
 
 class Word(Enum):
@@ -84,6 +86,7 @@ class Progress:
         found: Whether the last look found it.
         looks: How many looks there were.
         suspected: The end that followed from the look before, and has to follow from this one too.
+        times: From how many looks in a row it followed.
         result: How it ended; None while it goes on.
     """
 
@@ -92,6 +95,7 @@ class Progress:
     found: bool = False
     looks: int = 0
     suspected: WaitKind | None = None
+    times: int = 0
     result: WaitResult | None = None
 
     def looked(self, found: Backup | None) -> "Progress":
@@ -106,6 +110,7 @@ class Progress:
             found=True,
             looks=looks,
             suspected=None if queued else self.suspected,
+            times=0 if queued else self.times,
             result=None if said is None else WaitResult(said, found),
         )
 
@@ -127,17 +132,18 @@ class Progress:
     def compared(self, active: Backup | None) -> "Progress":
         """What is known once get-active has shown this backup, another one, or none."""
         end = self._follows(active)
-        confirmed = end is not None and end is self.suspected
+        times = self.times + 1 if end is self.suspected else 1
+        confirmed = end is not None and times >= (_SURELY_CRASHED if end is WaitKind.FAILED else 2)
         replaced_by = active if end is WaitKind.REPLACED else None
         result = WaitResult(end, self.backup, replaced_by) if end is not None and confirmed else None
-        return attrs.evolve(self, suspected=end, result=result)
+        return attrs.evolve(self, suspected=end, times=times, result=result)
 
     def _follows(self, active: Backup | None) -> WaitKind | None:
         if active is not None:
             return None if str(active.id) == str(self.backup_id) else WaitKind.REPLACED
         if not self.found or self.backup is None:
             return WaitKind.VANISHED
-        return None if meaning(self.backup.status) is Word.RUNNING else WaitKind.COMPLETED
+        return WaitKind.FAILED if meaning(self.backup.status) is Word.RUNNING else WaitKind.COMPLETED
 
 
 def passes(error: BackupifyError) -> bool:
@@ -149,9 +155,9 @@ def passes(error: BackupifyError) -> bool:
             return False
 
 
-def asked_to_wait(error: BackupifyError | None) -> float:
-    """Seconds that the server asked to wait with the refusal of a look; 0 where it did not."""
-    return (error.retry_after or 0.0) if isinstance(error, APIError) else 0.0
+def asked_to_wait(error: BackupifyError | None, longest: float) -> float:
+    """Seconds that the server asked to wait with the refusal of a look, `longest` at most; else 0."""
+    return min(error.retry_after or 0.0, longest) if isinstance(error, APIError) else 0.0
 
 
 def _is_doubt(looks: int) -> bool:

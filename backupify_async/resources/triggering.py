@@ -15,7 +15,7 @@ import attrs
 
 from backupify_async.errors import AmbiguousTrigger, APIError, BackupifyError, DecodeError, TransportError
 from backupify_async.models import Backup, TriggerKind, TriggerResult
-from backupify_async.resources.draining import Drain
+from backupify_async.resources.draining import Drain, UnderWay
 from backupify_async.resources.judging import Baseline, Fate, NotTold
 from backupify_async.resources.looking import BACKUPS, active_request, look, read_active
 from backupify_async.resources.reconciling import (
@@ -116,8 +116,13 @@ class Triggering:
             if leaving is not None:
                 await leaving(sent_at)
 
-        with self.drain.under_way(backup_instance_id):
-            return await self._run(Call(request, leaving=may_leave), backup_instance_id, baseline, unsettled)
+        call = Call(request, leaving=may_leave)
+
+        def is_open() -> bool:
+            return call.sent_at is not None or (unsettled is not None and not call.sendings)
+
+        with UnderWay(self.drain, backup_instance_id, is_open):
+            return await self._run(call, backup_instance_id, baseline, unsettled)
 
     async def _run(
         self, call: Call, backup_instance_id: int | str, baseline: Baseline, unsettled: Unsettled | None

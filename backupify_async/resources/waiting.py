@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 from collections.abc import Awaitable, Callable
 
 from backupify_async.config import PollPolicy
@@ -14,6 +15,8 @@ from backupify_async.tracebacks import forget_frames
 
 InstanceId = int | str
 
+_LAST_LOOK = 1.0  # seconds
+
 
 class Waits:
     """All who wait for a backup, for one client.
@@ -22,6 +25,7 @@ class Waits:
         get: Shows a backup of an instance.
         get_active: Shows the backup of an instance that runs now.
         require_open: Refuses to work where the client is not open.
+        longest_wait: Seconds for which a look is put off at most, because the server asked for it.
     """
 
     def __init__(
@@ -29,10 +33,12 @@ class Waits:
         get: Callable[[InstanceId, int | str], Awaitable[Backup]],
         get_active: Callable[[InstanceId], Awaitable[Backup | None]],
         require_open: Callable[[], None],
+        longest_wait: float,
     ) -> None:
         self._get = get
         self._get_active = get_active
         self._require_open = require_open
+        self._longest_wait = longest_wait
         self._turns = Turns()
 
     async def begin(
@@ -73,11 +79,13 @@ class Waits:
         loop = asyncio.get_running_loop()
         gaps = itertools.chain([poll.interval * self._turns.phase()], itertools.repeat(poll.interval))
         due = loop.time() + (next(gaps) if progress.looks else 0.0)
+        # A last look, shortly before the time is over: else one just in time would be told as too late.
+        last = math.inf if timeout is None else loop.time() + timeout - min(_LAST_LOOK, timeout / 10)
         failure: BackupifyError | None = None
         try:
             async with asyncio.timeout(timeout):
                 while progress.result is None:
-                    await self._turns.take(due)
+                    await self._turns.take(min(due, last) if loop.time() < last else due)
                     try:
                         progress, failure = await self._look(backup_instance_id, progress), None
                     except BackupifyError as error:
@@ -88,7 +96,7 @@ class Waits:
                         forget_frames(failure)
                     finally:
                         self._turns.give_back()
-                    due = loop.time() + max(next(gaps), asked_to_wait(failure))
+                    due = loop.time() + max(next(gaps), asked_to_wait(failure, self._longest_wait))
                 return progress.result
         except TimeoutError:
             assert timeout is not None  # noqa: S101 - it ran out

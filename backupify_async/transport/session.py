@@ -197,9 +197,11 @@ class Session:
 
     async def _send_with_token(self, call: Call) -> tuple[str, Response]:
         token = await self._enter(call)
+        unused = True
         try:
             if call.leaving is not None:
                 await call.leaving(datetime.now(UTC))
+            unused = False
             count = ATTEMPTS.get()
             if count is not None:
                 count.sent += 1
@@ -207,7 +209,7 @@ class Session:
             self._learn(call, response)
             return token, response
         finally:
-            self._gate.leave()
+            self._gate.leave(unused=unused)
 
     async def _enter(self, call: Call) -> str:
         """Get a token, then a place and a slot; return the token, which is still the current one."""

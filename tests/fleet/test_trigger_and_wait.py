@@ -236,3 +236,14 @@ class TestEnds:
         assert {type(error.cause) for error in errors.values() if isinstance(error, WaitFailed)} == {
             ClientClosed
         }
+
+
+class TestArguments:
+    @pytest.mark.parametrize("wrong", [{"baseline": [1, 2]}, {"journal": "sweep.sqlite"}])
+    async def test_that_are_something_else_are_refused_before_anything_is_sent(
+        self, wrong: dict[str, Any]
+    ) -> None:
+        async with fleet_of(Server(), [1]) as (fleet, carrier, _):
+            with pytest.raises(TypeError, match="baseline must be a mapping"):
+                fleet.trigger(**wrong)
+        assert carrier.sent == []

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from backupify_async import ClientDraining, FanOutAborted, RateLimit, TriggerKind
 from backupify_async.fleet.fleet import Fleet
 from backupify_async.resources.backups import Backups
+from backupify_async.resources.triggering import Unsettled
 from tests.journal.files import ACCOUNT
+from tests.resources.test_judging import NOON
 from tests.resources.virtual_instance import LOST_BEFORE, VirtualInstance, running_time, triggering
 from tests.stand_ins import FakeCarrier, respond, session_over
 
@@ -59,16 +62,39 @@ class TestATrigger:
                 await backups.trigger(7)
         assert carrier.sent == []
 
-    async def test_that_waits_at_the_gate_does_not_leave(self) -> None:
+    async def test_that_waits_at_the_gate_does_not_leave_and_keeps_nobody(self) -> None:
         carrier = started()
-        async with fleets(carrier, rate_limit=RateLimit(0.1, 1, adaptive=False)) as (_, backups):
-            both = [asyncio.create_task(backups.trigger(instance)) for instance in (1, 2)]
+        async with fleets(carrier, rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
+            all_of_them = [asyncio.create_task(backups.trigger(instance)) for instance in range(50)]
             await asyncio.sleep(1)
-            await backups.triggering.drain.run(None)
-            assert (await both[0]).kind is TriggerKind.STARTED
+            assert await backups.triggering.drain.run(None) == 0
+            assert (await all_of_them[0]).kind is TriggerKind.STARTED
+            for other in all_of_them[1:]:
+                with pytest.raises(ClientDraining):
+                    await other
+        assert (carrier.times, running_time()) == ([0], 10)
+
+    async def test_that_is_cancelled_as_the_drain_begins_is_cancelled(self) -> None:
+        async with fleets(started(), rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
+            first, second = [asyncio.create_task(backups.trigger(instance)) for instance in (1, 2)]
+            await asyncio.sleep(1)
+            second.cancel()
+            assert await backups.triggering.drain.run(None) == 0
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            await first
+
+    async def test_of_an_earlier_process_is_still_found_out(self) -> None:
+        server = VirtualInstance()
+        async with triggering(server) as (trigger, carrier, _):
+            sent_at = datetime.fromtimestamp(NOON + running_time() - 5, UTC)
+            under_way = asyncio.create_task(trigger.run(7, unsettled=Unsettled(sent_at, sent_at)))
+            await asyncio.sleep(1)
+            assert await trigger.drain.run(None) == 0
             with pytest.raises(ClientDraining):
-                await both[1]
-        assert carrier.times == [0]
+                await under_way
+            assert running_time() > 29  # it looked until the server had settled
+        assert "POST" not in [message.method for _, message in carrier.sent]
 
     async def test_whose_answer_was_lost_is_found_out_but_not_sent_again(self) -> None:
         server = VirtualInstance()

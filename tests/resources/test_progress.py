@@ -141,9 +141,14 @@ class TestARunningOne:
         progress, doubts = self.run(100, OURS)
         assert (progress.result, doubts) == (None, [8, 16, 32, 64])
 
-    def test_goes_on_though_get_active_shows_none(self) -> None:
-        progress, doubts = self.run(12, None)
-        assert (progress.result, doubts) == (None, [8])
+    def test_goes_on_though_get_active_shows_none_three_times(self) -> None:
+        progress, doubts = self.run(10, None)
+        assert (progress.result, doubts) == (None, [8, 9, 10])
+
+    def test_that_a_crash_left_behind_has_failed(self) -> None:
+        progress, doubts = self.run(11, None)
+        assert progress.result == WaitResult(WaitKind.FAILED, shown("running"))
+        assert doubts == [8, 9, 10, 11]
 
     def test_was_left_behind_where_another_runs(self) -> None:
         progress, doubts = self.run(9, OTHER)
@@ -210,9 +215,10 @@ class TestFailedLooks:
             (RequestTimeout("slow"), 0),
             (ServerError(500, "GET", "/x"), 0),
             (RateLimited(429, "GET", "/x", retry_after=60), 60),
+            (ServerError(503, "GET", "/x", retry_after=604_800), 90),
         ],
     )
     def test_the_next_look_keeps_to_what_the_server_asked(
         self, error: BackupifyError | None, seconds: float
     ) -> None:
-        assert asked_to_wait(error) == seconds
+        assert asked_to_wait(error, longest=90) == seconds

@@ -147,6 +147,11 @@ class TestOne:
 
 
 class TestTimeOut:
+    async def test_one_that_is_over_just_in_time_is_not_told_as_late(self) -> None:
+        async with backups_of(Server({7: 8.5})) as (backups, _, _):
+            result = await backups.wait(7, 7, timeout=10, poll=EVERY_10_S)
+        assert (result.kind, now()) == (WaitKind.COMPLETED, 9)
+
     async def test_it_holds_what_was_seen_last(self) -> None:
         async with backups_of(Server({7: 100})) as (backups, _, _):
             with pytest.raises(WaitTimeout) as raised:
