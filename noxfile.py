@@ -42,7 +42,7 @@ def tests(session: nox.Session) -> None:
     _install(session, "test", extras="cli,journal,fast" if session.python == FOUND[0] else "cli,journal")
     if session.python != FOUND[0]:
         # Some tests take long and depend little on the interpreter: the first one runs them, and measures.
-        session.run("pytest", "-m", "not slow", *session.posargs)
+        session.run("pytest", "-n", "auto", "-m", "not slow", *session.posargs)
         return
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location) / ".coverage")
     session.run("coverage", "erase")

@@ -87,7 +87,9 @@ class TestWhatIsSent:
 
 class TestTheBody:
     @pytest.mark.parametrize(
-        "answer", [http(200, b"x" * 100), chunked(b"x" * 60, b"x" * 40), packed(b"x" * 100)]
+        "answer",
+        [http(200, b"x" * 100), chunked(b"x" * 60, b"x" * 40), packed(b"x" * 100)],
+        ids=["plain", "chunked", "packed"],
     )
     async def test_the_cap_may_be_met(self, answer: bytes) -> None:
         async with serving(answer) as server, exchange_with(server.base_url, max_body_bytes=100) as exchange:
