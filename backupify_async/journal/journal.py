@@ -44,6 +44,7 @@ class Journal:
         self._lock: FileLock | None = None
         self._storage: Storage | None = None
         self._group_commit: GroupCommit | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._last_number = 0
         self._opening = self._serves = False
 
@@ -63,6 +64,7 @@ class Journal:
         if self._opening or self._storage is not None:
             raise ConfigurationError(f"the journal {self._path} is open already")
         self._opening = True
+        self._loop = asyncio.get_running_loop()
         try:
             await _to_its_end(self._open())
         except asyncio.CancelledError:
@@ -77,7 +79,12 @@ class Journal:
 
         Raises:
             JournalError: What is left cannot be written; the next run looks at these instances.
+            ConfigurationError: It is open in another loop.
         """
+        if self._storage is not None and asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                f"the journal {self._path} was opened in another event loop: close it there"
+            )
         await _to_its_end(self._close())
 
     async def __aenter__(self) -> Self:
@@ -209,6 +216,10 @@ class Journal:
         if self._storage is None:
             raise ConfigurationError(
                 f"the journal {self._path} is not open: use `async with`, or await open()"
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                f"the journal {self._path} was opened in another event loop: open it in the one that sweeps"
             )
         return self._storage
 

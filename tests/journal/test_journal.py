@@ -45,6 +45,13 @@ async def refusal(path: Path, *, sweep: str = "") -> str:
     return str(raised.value)
 
 
+async def cancel_the_writer() -> None:
+    """As whoever cancels all tasks of a loop does."""
+    (writer,) = (task for task in asyncio.all_tasks() if task.get_name() == "backupify_async journal")
+    writer.cancel()
+    await asyncio.wait([writer])
+
+
 class TestAJournal:
     async def test_has_its_lines_after_it_was_closed(self, path: Path) -> None:
         async with Journal(path) as journal:
@@ -149,6 +156,45 @@ class TestAJournal:
             first.cancel()
             await second
             assert len(await lines_of(path)) == 2
+
+
+class TestItsLoop:
+    async def test_is_the_only_one_that_uses_and_closes_it(self, path: Path) -> None:
+        async def use() -> None:
+            with pytest.raises(ConfigurationError, match="opened in another event loop: open it in the one"):
+                await journal.begin(ACCOUNT)
+            with pytest.raises(ConfigurationError, match="opened in another event loop: open it in the one"):
+                await journal.commit(Line(1, 42))
+            with pytest.raises(ConfigurationError, match="opened in another event loop: close it there"):
+                await journal.close()
+
+        async with Journal(path) as journal:
+            await asyncio.to_thread(asyncio.run, use())
+            await journal.commit(journal.add(42))
+        assert [line.instance_id for line in await lines_of(path)] == [42]
+
+    async def test_of_which_all_tasks_are_cancelled_fails_its_waits_and_still_writes_when_it_closes(
+        self, path: Path
+    ) -> None:
+        async with Journal(path) as journal:
+            with pytest.raises(JournalError, match="writer was cancelled: close the journal, and resume"):
+                await asyncio.gather(journal.commit(journal.add(1)), cancel_the_writer())
+            journal.add(2)
+            with pytest.raises(JournalError, match="writer was cancelled"):
+                await journal.commit(journal.add(3))
+        assert [line.instance_id for line in await lines_of(path)] == [1, 2, 3]
+
+    async def test_of_which_all_tasks_are_cancelled_amid_a_commit_loses_none_of_its_lines(
+        self, path: Path
+    ) -> None:
+        async with Journal(path) as journal:
+            waiting = asyncio.ensure_future(journal.commit(journal.add(1)))
+            await asyncio.sleep(0)  # it waits
+            await asyncio.sleep(0)  # its line is on the way
+            await cancel_the_writer()
+            with pytest.raises(JournalError, match="writer was cancelled"):
+                await waiting
+        assert [line.instance_id for line in await lines_of(path)] == [1]
 
 
 class TestTwoAtOnce:
