@@ -6,7 +6,8 @@ has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outliv
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncGenerator, Iterator, Sequence
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -161,7 +162,7 @@ class Storage:
                 failure = error
                 return sqlite3.connect(":memory:")
 
-        self._connection = await aiosqlite.Connection(connect, _AT_ONCE)
+        self._connection = await _daemon(connect)
         with _told(self._path):
             if failure is not None:
                 raise failure
@@ -212,6 +213,19 @@ class Storage:
     async def _fetch(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with _told(self._path):
             return list(await self._connection.execute_fetchall(sql, values))
+
+
+def _daemon(connect: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
+    """A connection whose thread no interpreter waits for: a journal that nobody closed must not keep it.
+
+    aiosqlite has no setting for that, but a thread is what the thread that makes it is (threading.Thread).
+    """
+    made: list[aiosqlite.Connection] = []
+    maker = threading.Thread(target=lambda: made.append(aiosqlite.Connection(connect, _AT_ONCE)), daemon=True)
+    maker.start()
+    maker.join()  # it takes a fraction of a millisecond
+    (connection,) = made
+    return connection
 
 
 @contextlib.contextmanager

@@ -158,6 +158,23 @@ class TestAJournal:
             assert len(await lines_of(path)) == 2
 
 
+async def test_that_nobody_closes_does_not_keep_the_program_from_its_end(path: Path) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from backupify_async.journal.journal import Journal\n"
+        "async def main():\n"
+        "    journal = await Journal(sys.argv[1]).open()\n"
+        "    await journal.commit(journal.add(42))\n"
+        "    sys.exit(3)\n"
+        "asyncio.run(main())\n"
+    )
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code, str(path)], check=False, timeout=30
+    )
+    assert done.returncode == 3
+    assert [line.instance_id for line in await lines_of(path)] == [42]
+
+
 class TestItsLoop:
     async def test_is_the_only_one_that_uses_and_closes_it(self, path: Path) -> None:
         async def use() -> None:
