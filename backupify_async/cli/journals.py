@@ -140,7 +140,7 @@ async def _held(journal: Journal, copied_from: FileIds | None, at: Desk) -> Asyn
         raise Exit(ExitCode.USAGE, str(error)) from None
     try:
         if copied_from is not None:
-            await _copy(copied_from, Path(f"{journal.path}.ids"), at)
+            await _copy(copied_from, journal, at)
         if await journal.is_done():
             at.output.say(f"{journal.path} is done: nothing is triggered; a new sweep needs a new file")
         yield
@@ -151,20 +151,29 @@ async def _held(journal: Journal, copied_from: FileIds | None, at: Desk) -> Asyn
         at.output.say(f"`backupify resume {shlex.quote(str(journal.path))}` goes on with what is not done")
 
 
-async def _copy(ids: FileIds, to: Path, at: Desk) -> None:
-    """Copy ids that can be read only once, unless an earlier run has.
+async def _copy(ids: FileIds, journal: Journal, at: Desk) -> None:
+    """Copy ids that can be read only once, unless an earlier run of this sweep has.
 
     Raises:
-        Exit: They cannot be copied.
+        Exit: They cannot be copied, or what is where they belong may be another sweep's.
     """
+    to = Path(f"{journal.path}.ids")
+    begun = bool(await journal.counts()) or await journal.is_done()
     thread = DaemonThread("ids")
     try:
-        if not await thread.call(_copy_whole, ids.path, to):
-            at.output.say(f"the ids of this sweep are in {to} already: {ids.name} is not read")
+        if await thread.call(_copy_whole, ids.path, to):
+            return
     except OSError as error:
         raise Exit(ExitCode.USAGE, f"{ids.name}, copied to {to}: {error.strerror}") from None
     finally:
         thread.close()
+    if not begun:
+        raise Exit(
+            ExitCode.USAGE,
+            f"{to} is there already, though nothing was begun with {journal.path}: if it is of an older "
+            f"sweep, remove it; if not, `backupify resume {shlex.quote(str(journal.path))}` begins with them",
+        )
+    at.output.say(f"the ids of this sweep are in {to} already: {ids.name} is not read")
 
 
 def _copy_whole(source: str, to: Path) -> bool:

@@ -191,6 +191,31 @@ class TestIdsThatCanBeReadOnlyOnce:
         assert f"the ids of this sweep are in {path}.ids already: stdin is not read" in again.stderr
         assert started(server) == {1: 1, 2: 1}
 
+    @pytest.mark.backupify(instances=9)
+    def test_of_an_older_sweep_are_not_taken_for_those_of_a_new_journal(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        self.trigger("1\n2\n", path)
+        Path(path).unlink()
+        for _ in range(2):  # a refusal does not make them this sweep's
+            refused = self.trigger("7\n8\n9\n", path)
+            assert (refused.returncode, refused.stdout, started(server)) == (2, "", {1: 1, 2: 1})
+            assert f"{path}.ids is there already, though nothing was begun with {path}" in refused.stderr
+            assert f"`backupify resume {path}` begins with them" in refused.stderr
+        Path(f"{path}.ids").unlink()
+        assert self.trigger("7\n8\n9\n", path).returncode == 0
+        assert shown(run, path) == dict.fromkeys((7, 8, 9), "started")
+
+    @pytest.mark.backupify(instances=3)
+    def test_of_a_sweep_that_broke_off_before_it_began_are_resumed(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        self.trigger("1\n2\n", path)
+        forget(path, 1, 2)
+        assert self.trigger("1\n2\n", path).returncode == 2
+        assert run("resume", path).code == 0
+        assert set(shown(run, path)) == {1, 2}
+
 
 class TestResume:
     @pytest.mark.backupify(instances=4)
