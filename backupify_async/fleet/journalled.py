@@ -10,7 +10,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Protocol
 
-from backupify_async.errors import AmbiguousTrigger, BackupifyError, DuplicateInstance
+from backupify_async.errors import AmbiguousTrigger, BackupifyError, ClientDraining, DuplicateInstance
 from backupify_async.journal.journal import Journal
 from backupify_async.journal.lines import (
     Account,
@@ -19,6 +19,7 @@ from backupify_async.journal.lines import (
     baseline_from_json,
     baseline_to_json,
     failed,
+    held_back,
     intended,
     settled,
 )
@@ -133,6 +134,10 @@ class JournalledSweep:
             result = await self._run(line.instance_id, baseline, unsettled=unsettled, leaving=leaving)
         except AmbiguousTrigger as error:
             self._journal.put(ambiguous(line, str(error)))
+            raise
+        except ClientDraining:
+            if unsettled is None and line.is_unsettled:  # else it stands as it was
+                self._journal.put(held_back(line))
             raise
         except BackupifyError as error:
             if unsettled is None:

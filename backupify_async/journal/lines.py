@@ -4,6 +4,7 @@ Theory of operation. A line moves on as its instance does:
 
     READ -> INTENDED -> STARTED | ALREADY_ACTIVE | ADOPTED     done: never sent again
                      -> FAILED                                 surely not started: triggered again
+                     -> READ                                   the same, for nothing more is to be begun
                      -> AMBIGUOUS                              unknown: reconciled again
 
 INTENDED is on disk before the request leaves, and all else may be written later. So whatever a crash takes
@@ -114,6 +115,11 @@ def intended(line: Line, sent_at: datetime, baseline: str | None) -> Line:
 def settled(line: Line, result: TriggerResult) -> Line:
     """The line of an instance that is done."""
     return attrs.evolve(line, state=LineState(result.kind.value), backup=result.backup, problem="")
+
+
+def held_back(line: Line) -> Line:
+    """The line of an instance that is not begun: as if nothing had left, where surely nothing came of it."""
+    return Line(line.number, line.instance_id)
 
 
 def failed(line: Line, problem: str) -> Line:

@@ -11,6 +11,7 @@ import pytest
 from backupify_async.errors import (
     AmbiguousTrigger,
     ClientClosed,
+    ClientDraining,
     DuplicateInstance,
     JournalError,
     NotFound,
@@ -177,6 +178,32 @@ class TestANewSweep:
         assert {type(error) for error in fan_out.results.errors.values()} == {JournalError}
         assert sent == []
         assert await written(path) == {1: LineState.FAILED, 2: LineState.FAILED}
+
+    async def test_leaves_as_not_begun_what_a_drain_holds_back_and_as_it_was_what_had_failed(
+        self, path: Path
+    ) -> None:
+        async def held(
+            backup_instance_id: InstanceId,
+            baseline: Baseline,
+            *,
+            unsettled: Unsettled | None,
+            leaving: Leaving,
+        ) -> TriggerResult:
+            if backup_instance_id == 3:
+                await leaving(WHEN)  # its request was refused, and not sent again
+            raise ClientDraining("the client is draining")
+
+        await put(path, failed(Line(1, 1), "403"), intended(Line(2, 2), WHEN, None))
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, held, {})
+            results = await FanOut(sweep.trigger, sweep.ids([1, 2, 3, 4]), concurrency=1)
+        assert [type(error) for error in results.errors.values()] == [ClientDraining] * 4
+        assert await written(path) == {
+            1: LineState.FAILED,
+            2: LineState.INTENDED,
+            3: LineState.READ,
+            4: LineState.READ,
+        }
 
     async def test_that_is_cancelled_leaves_what_is_in_flight_as_unknown(self, path: Path) -> None:
         in_flight = asyncio.Event()

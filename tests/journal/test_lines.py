@@ -16,6 +16,7 @@ from backupify_async.journal.lines import (
     baseline_to_json,
     failed,
     from_row,
+    held_back,
     intended,
     settled,
     to_row,
@@ -101,6 +102,9 @@ class TestALine:
         line = failed(INTENDED, "403")
         assert line == Line(1, 42, LineState.FAILED, problem="403")
         assert (line.result, line.is_unsettled) == (None, False)
+
+    def test_that_is_held_back_is_as_it_was_when_it_was_read(self) -> None:
+        assert held_back(INTENDED) == READ
 
     def test_that_is_ambiguous_knows_when_it_left(self) -> None:
         line = ambiguous(INTENDED, "contradictions")
