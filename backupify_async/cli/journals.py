@@ -122,7 +122,9 @@ def _journalled(
     return attrs.evolve(
         triggering(consent, wait, journal),
         hold=partial(_held, journal, copied_from),
-        rest=lambda: f"the rest of {journal.path}",
+        rest=lambda of_source: (
+            f"the rest of {journal.path}" if journal.has_rest(of_source=of_source is not None) else None
+        ),
     )
 
 

@@ -381,6 +381,19 @@ class TestKill:
         assert run("resume", path, "--rate", "1000").code == 0
         assert started(server) == dict.fromkeys(range(1, 10), 1)
 
+    @pytest.mark.backupify(instances=3, latency=0.4)
+    @pytest.mark.parametrize(("which", "requests"), [(["--all"], 1 + 1 + 3), (["1", "2", "3"], 1 + 3)])
+    def test_by_one_signal_when_all_have_left_says_of_none_that_it_was_not_triggered(
+        self, server: SimulatedBackupify, path: str, which: list[str], requests: int
+    ) -> None:
+        options = ("--rate", "1000", "--concurrency", "3", "--journal", path, "-o", "jsonl")
+        with process("trigger", *which, "--yes", *options) as sweeping:
+            wait_for_requests(server, requests)  # the token, the instances, all triggers
+            sweeping.send_signal(signal.SIGTERM)
+            result = finish(sweeping)
+        assert (result.code, set(states(result).values())) == (143, {"started"})
+        assert "not triggered" not in result.err
+
 
 def at_once(options: CallOptions, concurrency: int = 1) -> SettingsOptions:
     """Settings of a command that does not give a server, which acts at once, half a minute to act late."""

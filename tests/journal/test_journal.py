@@ -41,7 +41,7 @@ async def refusal(path: Path, *, sweep: str = "") -> str:
     with pytest.raises(JournalError) as raised:
         await journal.open()
     with pytest.raises(ConfigurationError, match="not open"):
-        journal.lines()
+        journal.add(42)
     return str(raised.value)
 
 
@@ -113,6 +113,18 @@ class TestAJournal:
         assert (before.name, before.account, before.read_to_end) == ("nightly", None, False)
         assert (after.name, after.account, after.read_to_end) == ("nightly", ACCOUNT, True)
         assert after.begun_at == before.begun_at
+
+    async def test_has_a_rest_until_its_lines_are_taken_and_its_source_is_read(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            await journal.begin(ACCOUNT)
+            assert (journal.has_rest(of_source=True), journal.has_rest(of_source=False)) == (True, False)
+            for instance_id in (1, 2):
+                journal.add(instance_id)
+            await journal.mark_end()
+        async with journal:
+            await journal.begin(ACCOUNT)
+            left = [journal.has_rest(of_source=True) async for _ in journal.lines()]
+        assert left == [True, False]
 
     async def test_can_be_closed_twice_and_not_opened_twice(self, path: Path) -> None:
         async with Journal(path) as journal:
