@@ -141,7 +141,7 @@ def to_row(line: Line) -> Row:
         line.state.value,
         None if line.sent_at is None else line.sent_at.astimezone(UTC).isoformat(),
         line.baseline,
-        None if line.backup is None else to_json(line.backup).decode(),
+        None if line.backup is None else _backup_to_json(line.backup),
         line.problem,
     )
 
@@ -162,6 +162,13 @@ def from_row(row: Row) -> Line:
         None if backup is None else from_json(backup.encode(), Backup),
         problem,
     )
+
+
+def _backup_to_json(backup: Backup) -> str:
+    try:
+        return to_json(backup).decode()
+    except (TypeError, RecursionError):  # what can be read may be nested too deep to be written: do without
+        return to_json(attrs.evolve(backup, extra={})).decode()
 
 
 def baseline_to_json(backup_id: int | str | None) -> str:

@@ -22,6 +22,7 @@ from backupify_async.journal.lines import (
     to_row,
 )
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.transport.wire import from_json
 
 WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
 READ = Line(1, 42)
@@ -67,6 +68,15 @@ class TestARow:
             INTENDED, TriggerResult(TriggerKind.STARTED, Backup(7, extra={"created_at": "soon", "a": [1]}))
         )
         assert from_row(to_row(line)) == line
+
+    @pytest.mark.parametrize("depth", [300, 1_000])
+    def test_leaves_out_the_extra_fields_of_a_backup_that_are_nested_too_deep_to_be_written(
+        self, depth: int
+    ) -> None:
+        deep = from_json(b'{"id": 7, "more": ' + b'{"a":' * depth + b"1" + b"}" * (depth + 1), Backup)
+        line = settled(INTENDED, TriggerResult(TriggerKind.STARTED, deep))
+        assert deep.extra
+        assert from_row(to_row(line)) == attrs.evolve(line, backup=Backup(7))
 
     @pytest.mark.parametrize("instance_id", [42, "42", "007", "a b", 2**80])
     def test_tells_a_number_from_a_text(self, instance_id: int | str) -> None:
