@@ -18,7 +18,7 @@ from backupify_async.cli.options import FleetOptions
 from backupify_async.cli.output import write_all
 from backupify_async.cli.sweep import Desk, Operation, sweep
 from backupify_async.cli.threads import DaemonThread
-from backupify_async.cli.triggers import Consent, Wait
+from backupify_async.cli.triggers import Consent, SentTriggers, Wait
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import Sweep
@@ -119,9 +119,10 @@ def _journalled(
     wait: Wait | None = None,
     copied_from: FileIds | None = None,
 ) -> Operation[TriggerResult]:
+    sent = SentTriggers()
     return attrs.evolve(
-        triggering(consent, wait, journal),
-        hold=partial(_held, journal, copied_from),
+        triggering(consent, wait, journal, sent),
+        hold=partial(_held, journal, sent, copied_from),
         rest=lambda of_source: (
             f"the rest of {journal.path}" if journal.has_rest(of_source=of_source is not None) else None
         ),
@@ -129,7 +130,9 @@ def _journalled(
 
 
 @asynccontextmanager
-async def _held(journal: Journal, copied_from: FileIds | None, at: Desk) -> AsyncIterator[None]:
+async def _held(
+    journal: Journal, sent: SentTriggers, copied_from: FileIds | None, at: Desk
+) -> AsyncIterator[None]:
     """The journal, open; what is to be said of it at the beginning, and at the end.
 
     Raises:
@@ -145,6 +148,8 @@ async def _held(journal: Journal, copied_from: FileIds | None, at: Desk) -> Asyn
             await _copy(copied_from, journal, at)
         if await journal.is_done():
             at.output.say(f"{journal.path} is done: nothing is triggered; a new sweep needs a new file")
+        async with look(journal.path) as storage:
+            sent.add_of_earlier([line.instance_id for line in await storage.unsettled()])
         yield
         done = await journal.is_done()
     finally:

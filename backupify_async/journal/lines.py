@@ -38,6 +38,8 @@ class LineState(Enum):
 _KINDS = {LineState(kind.value): kind for kind in TriggerKind}
 DONE = frozenset(_KINDS)
 """The states of an instance that is not triggered again."""
+UNSETTLED = frozenset({LineState.INTENDED, LineState.AMBIGUOUS})
+"""The states of an instance whose request may have left, and nobody knows what came of it."""
 
 
 @attrs.frozen
@@ -104,7 +106,7 @@ class Line:
     @property
     def is_unsettled(self) -> bool:
         """Whether a request may have left that nobody knows the fate of."""
-        return self.state in (LineState.INTENDED, LineState.AMBIGUOUS)
+        return self.state in UNSETTLED
 
 
 def intended(line: Line, sent_at: datetime, baseline: str | None) -> Line:

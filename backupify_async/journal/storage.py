@@ -15,7 +15,7 @@ from pathlib import Path
 import aiosqlite
 
 from backupify_async.errors import JournalError
-from backupify_async.journal.lines import Account, Line, LineState, Sweep, from_row, to_row
+from backupify_async.journal.lines import UNSETTLED, Account, Line, LineState, Sweep, from_row, to_row
 
 _APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
 _VERSION = 1
@@ -139,6 +139,15 @@ class Storage:
             if len(lines) < _AT_ONCE:
                 return
             last = lines[-1].number
+
+    async def unsettled(self) -> list[Line]:
+        """The lines of instances whose request may have left, and nobody knows what came of it."""
+        rows = await self._fetch(
+            f"SELECT * FROM lines WHERE state IN ({', '.join('?' * len(UNSETTLED))})",  # noqa: S608 - no input
+            *(state.value for state in UNSETTLED),
+        )
+        with _told(self._path):
+            return [from_row(row) for row in rows]  # type: ignore[arg-type] # the columns of a Row
 
     async def counts(self) -> dict[LineState, int]:
         """How many lines there are of each state; states without any are left out."""

@@ -381,6 +381,22 @@ class TestKill:
         assert run("resume", path, "--rate", "1000").code == 0
         assert started(server) == dict.fromkeys(range(1, 10), 1)
 
+    @pytest.mark.backupify(instances=3)
+    def test_says_what_an_earlier_process_may_have_sent(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        run("trigger", "1", "2", "--yes", "--journal", path)
+        run_sql(Path(path), "UPDATE lines SET state = 'intended', backup = NULL WHERE instance_id = '2'")
+        server.inject(Fault.hang(instance=2))
+        asked = len(server.requests)
+        with process("resume", path) as resumed:
+            wait_for_requests(server, asked + 2)  # the token, and a look
+            signal_twice(resumed, signal.SIGTERM)
+            result = finish(resumed)
+        assert "instance 2: sent by an earlier process, a backup may or may not have started" in result.err
+        assert "not triggered" not in result.err
+        assert shown(run, path)[2] == "intended"
+
     @pytest.mark.backupify(instances=3, latency=0.4)
     @pytest.mark.parametrize(("which", "requests"), [(["--all"], 1 + 1 + 3), (["1", "2", "3"], 1 + 3)])
     def test_by_one_signal_when_all_have_left_says_of_none_that_it_was_not_triggered(

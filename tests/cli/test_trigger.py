@@ -207,6 +207,16 @@ class TestSentTriggers:
         assert sent.known(7) == TriggerResult(kind, None)
         assert sent.cut_off([7], None) == [f"instance 7: {said}; the look at its backup was cut off"]
 
+    def test_one_of_an_earlier_process_may_have_until_it_is_sent_again(self) -> None:
+        sent = SentTriggers()
+        sent.add_of_earlier([7])
+        said = "instance 7: sent by an earlier process, a backup may or may not have started"
+        assert (sent.known(7), sent.cut_off([7, 8], None)) == (None, [said, "not triggered: instances 8"])
+        sent(RequestSent("POST", self.PATH, 1))
+        assert sent.cut_off([7], None) == [self.UNKNOWN]
+        sent(ResponseReceived("POST", self.PATH, 1, 429, 0.1))
+        assert sent.cut_off([7], None) == ["not triggered: instances 7"]
+
     def test_where_nothing_was_cut_off_the_rest_is_named_alone(self) -> None:
         assert SentTriggers().cut_off([], "any ids in stdin") == ["not triggered: any ids in stdin"]
         assert SentTriggers().cut_off([], None) == []

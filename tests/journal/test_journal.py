@@ -9,7 +9,7 @@ import pytest
 
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.journal.journal import Journal, look
-from backupify_async.journal.lines import Account, Line, LineState, failed, intended, settled
+from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from tests.journal.files import (
     ACCOUNT,
@@ -337,6 +337,19 @@ class TestALook:
             async with look(path) as storage:
                 assert (await storage.sweep()).name == "nightly"
                 assert await storage.counts() == {LineState.READ: 1}
+
+    async def test_finds_what_may_have_left_and_is_not_settled(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            lost, doubtful, done = (intended(journal.add(number), WHEN, None) for number in (1, 2, 3))
+            for line in (
+                lost,
+                ambiguous(doubtful, "lost"),
+                settled(done, STARTED),
+                failed(journal.add(4), ""),
+            ):
+                journal.put(line)
+        async with look(path) as storage:
+            assert [line.instance_id for line in await storage.unsettled()] == [1, 2]
 
     async def test_makes_no_file(self, path: Path) -> None:
         with pytest.raises(JournalError, match="cannot be opened"):
