@@ -138,7 +138,8 @@ def to_row(line: Line) -> Row:
     """A line as a row of the table."""
     return (
         line.number,
-        str(line.instance_id),
+        # What stands in the request's path: an Enum's member, say, has words of its own for `str`.
+        str.__str__(line.instance_id) if isinstance(line.instance_id, str) else str(int(line.instance_id)),
         isinstance(line.instance_id, int),
         line.state.value,
         None if line.sent_at is None else line.sent_at.astimezone(UTC).isoformat(),

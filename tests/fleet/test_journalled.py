@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 
 import attrs
@@ -286,6 +287,14 @@ class TestASweepThatGoesOn:
             3: DuplicateInstance,
         }
         assert api.sent == [1, 2, 3]
+
+    async def test_knows_an_id_again_whatever_its_class(self, path: Path, api: Api) -> None:
+        class Named(str, Enum):  # noqa: UP042 - StrEnum has no words of its own
+            ONE = "42"
+
+        await swept(path, api, [Named.ONE])
+        await swept(path, api, [Named.ONE, "42"])
+        assert api.sent == ["42"]
 
     async def test_does_not_read_an_async_source_again_that_ended(self, path: Path, api: Api) -> None:
         await swept(path, api, [1, 2])

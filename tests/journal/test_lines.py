@@ -1,6 +1,7 @@
 """The lines of a journal, as values."""
 
 from datetime import UTC, datetime
+from enum import Enum
 
 import attrs
 import pytest
@@ -22,6 +23,7 @@ from backupify_async.journal.lines import (
     to_row,
 )
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.transport.request import identifier
 from backupify_async.transport.wire import from_json
 
 WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
@@ -58,6 +60,15 @@ lines = st.builds(
 )
 
 
+class Named(str, Enum):  # noqa: UP042 - StrEnum has no words of its own
+    ONE = "42"
+
+
+class Numbered(int):
+    def __str__(self) -> str:
+        return "forty-two"
+
+
 class TestARow:
     @given(lines)
     def test_is_read_back_as_the_same_line(self, line: Line) -> None:
@@ -82,6 +93,11 @@ class TestARow:
     def test_tells_a_number_from_a_text(self, instance_id: int | str) -> None:
         read = from_row(to_row(Line(1, instance_id))).instance_id
         assert (read, type(read)) == (instance_id, type(instance_id))
+
+    @pytest.mark.parametrize("instance_id", [Named.ONE, Numbered(42)])
+    def test_holds_an_id_as_it_stands_in_a_path_whatever_its_class(self, instance_id: int | str) -> None:
+        read = from_row(to_row(Line(1, instance_id))).instance_id
+        assert (read, identifier(read)) == (instance_id, identifier(instance_id))
 
     def test_that_is_none_of_ours_is_refused(self) -> None:
         with pytest.raises(ValueError, match="paused"):
