@@ -3,7 +3,7 @@
 import attrs
 
 from backupify_async.cli.exits import ExitCode
-from backupify_async.cli.records import LISTED, RUNNING, active_rows, latest_rows, listed_rows, triggered_rows
+from backupify_async.cli.records import LISTED, RUNNING, active_rows, latest_rows, listed_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.sweep import Operation
 from backupify_async.cli.triggers import Consent, Pretence, SentTriggers, Wait
@@ -57,7 +57,7 @@ def triggering(
         "trigger",
         RUNNING,
         begin,
-        triggered_rows,
+        sent.rows,
         agree=None if consent is None else consent.agree,
         known=sent.known,
         cut_off=sent.cut_off,

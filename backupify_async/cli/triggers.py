@@ -8,7 +8,7 @@ import attrs
 
 from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.cli.ids import STDIN, FileIds, GivenIds, Ids
-from backupify_async.cli.records import backup_row
+from backupify_async.cli.records import backup_row, triggered_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.text import printable
 from backupify_async.cli.threads import DaemonThread
@@ -140,12 +140,20 @@ class SentTriggers:
                 self._fates[path] = TriggerKind.ALREADY_ACTIVE
             case ResponseReceived(method="POST", path=path, status=status) if 200 <= status < 300:
                 self._fates[path] = TriggerKind.STARTED
-            case ResponseReceived(method="POST", path=path, status=401 | 422 | 429):
+            case ResponseReceived(method="POST", path=path, status=status) if (
+                status in range(400, 500) and status != 408
+            ):
                 self._fates.pop(path, None)
             case RetryScheduled(method="POST", path=path):  # the library repeats only what started nothing
                 self._fates.pop(path, None)
             case _:
                 pass
+
+    def rows(self, instance_id: InstanceId, result: TriggerResult) -> list[Row]:
+        """The rows of a trigger's result; of one that is whole, nothing else need be known any more."""
+        if result.backup is not None:
+            self._fates.pop(_path(instance_id), None)
+        return triggered_rows(instance_id, result)
 
     def known(self, instance_id: InstanceId) -> TriggerResult | None:
         """What became of a trigger, where its answer came and only the look that follows it was cut off."""
