@@ -170,5 +170,6 @@ async def _each(source: Iterable[InstanceId] | AsyncIterable[InstanceId]) -> Asy
         async for instance_id in ids:
             yield instance_id
     finally:
-        if isinstance(ids, AsyncGenerator):
-            await ids.aclose()
+        close = getattr(ids, "aclose", None)
+        if close is not None:
+            await close()

@@ -156,6 +156,27 @@ class TestANewSweep:
         assert (list(results.values), type(results.errors[".."])) == ([1, 2], ValueError)
         assert await written(path) == {1: LineState.STARTED, 2: LineState.STARTED}
 
+    async def test_closes_an_async_source_that_is_no_generator(self, path: Path, api: Api) -> None:
+        class Source:
+            left = 2
+            closed = False
+
+            def __aiter__(self) -> "Source":
+                return self
+
+            async def __anext__(self) -> int:
+                self.left -= 1
+                if self.left < 0:
+                    raise StopAsyncIteration
+                return self.left
+
+            async def aclose(self) -> None:
+                self.closed = True
+
+        source = Source()
+        await swept(path, api, source)
+        assert (api.sent, source.closed) == ([1, 0], True)
+
     async def test_that_cannot_write_an_intent_does_not_send(self, path: Path) -> None:
         sent = []
 
