@@ -18,7 +18,7 @@ from backupify_async.cli.options import FleetOptions
 from backupify_async.cli.output import write_all
 from backupify_async.cli.sweep import Desk, Operation, sweep
 from backupify_async.cli.threads import DaemonThread
-from backupify_async.cli.triggers import Consent, Wait
+from backupify_async.cli.triggers import Consent, SentTriggers, Wait
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import Sweep
@@ -119,15 +119,20 @@ def _journalled(
     wait: Wait | None = None,
     copied_from: FileIds | None = None,
 ) -> Operation[TriggerResult]:
+    sent = SentTriggers()
     return attrs.evolve(
-        triggering(consent, wait, journal),
-        hold=partial(_held, journal, copied_from),
-        rest=lambda: f"the rest of {journal.path}",
+        triggering(consent, wait, journal, sent),
+        hold=partial(_held, journal, sent, copied_from),
+        rest=lambda of_source: (
+            f"the rest of {journal.path}" if journal.has_rest(of_source=of_source is not None) else None
+        ),
     )
 
 
 @asynccontextmanager
-async def _held(journal: Journal, copied_from: FileIds | None, at: Desk) -> AsyncIterator[None]:
+async def _held(
+    journal: Journal, sent: SentTriggers, copied_from: FileIds | None, at: Desk
+) -> AsyncIterator[None]:
     """The journal, open; what is to be said of it at the beginning, and at the end.
 
     Raises:
@@ -140,9 +145,11 @@ async def _held(journal: Journal, copied_from: FileIds | None, at: Desk) -> Asyn
         raise Exit(ExitCode.USAGE, str(error)) from None
     try:
         if copied_from is not None:
-            await _copy(copied_from, Path(f"{journal.path}.ids"), at)
+            await _copy(copied_from, journal, at)
         if await journal.is_done():
             at.output.say(f"{journal.path} is done: nothing is triggered; a new sweep needs a new file")
+        async with look(journal.path) as storage:
+            sent.add_of_earlier([line.instance_id for line in await storage.unsettled()])
         yield
         done = await journal.is_done()
     finally:
@@ -151,20 +158,29 @@ async def _held(journal: Journal, copied_from: FileIds | None, at: Desk) -> Asyn
         at.output.say(f"`backupify resume {shlex.quote(str(journal.path))}` goes on with what is not done")
 
 
-async def _copy(ids: FileIds, to: Path, at: Desk) -> None:
-    """Copy ids that can be read only once, unless an earlier run has.
+async def _copy(ids: FileIds, journal: Journal, at: Desk) -> None:
+    """Copy ids that can be read only once, unless an earlier run of this sweep has.
 
     Raises:
-        Exit: They cannot be copied.
+        Exit: They cannot be copied, or what is where they belong may be another sweep's.
     """
+    to = Path(f"{journal.path}.ids")
+    begun = bool(await journal.counts()) or await journal.is_done()
     thread = DaemonThread("ids")
     try:
-        if not await thread.call(_copy_whole, ids.path, to):
-            at.output.say(f"the ids of this sweep are in {to} already: {ids.name} is not read")
+        if await thread.call(_copy_whole, ids.path, to):
+            return
     except OSError as error:
         raise Exit(ExitCode.USAGE, f"{ids.name}, copied to {to}: {error.strerror}") from None
     finally:
         thread.close()
+    if not begun:
+        raise Exit(
+            ExitCode.USAGE,
+            f"{to} is there already, though nothing was begun with {journal.path}: if it is of an older "
+            f"sweep, remove it; if not, `backupify resume {shlex.quote(str(journal.path))}` begins with them",
+        )
+    at.output.say(f"the ids of this sweep are in {to} already: {ids.name} is not read")
 
 
 def _copy_whole(source: str, to: Path) -> bool:

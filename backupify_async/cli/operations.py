@@ -3,7 +3,7 @@
 import attrs
 
 from backupify_async.cli.exits import ExitCode
-from backupify_async.cli.records import LISTED, RUNNING, active_rows, latest_rows, listed_rows, triggered_rows
+from backupify_async.cli.records import LISTED, RUNNING, active_rows, latest_rows, listed_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.sweep import Operation
 from backupify_async.cli.triggers import Consent, Pretence, SentTriggers, Wait
@@ -33,13 +33,20 @@ def active() -> Operation[Backup | None]:
 
 
 def triggering(
-    consent: Consent | None, wait: Wait | None = None, journal: Journal | None = None
+    consent: Consent | None,
+    wait: Wait | None = None,
+    journal: Journal | None = None,
+    sent: SentTriggers | None = None,
 ) -> Operation[TriggerResult]:
     """A new backup of each instance, and its end, if that is waited for; perhaps with a journal.
 
-    Somebody must agree; without `consent`, somebody has agreed before.
+    Args:
+        consent: Somebody's, to be given; without it, somebody has agreed before.
+        wait: That the end is waited for.
+        journal: Where it is written down.
+        sent: What is known of triggers that have left before.
     """
-    sent = SentTriggers()
+    sent = SentTriggers() if sent is None else sent
 
     def begin(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
         if wait is None:
@@ -50,7 +57,7 @@ def triggering(
         "trigger",
         RUNNING,
         begin,
-        triggered_rows,
+        sent.rows,
         agree=None if consent is None else consent.agree,
         known=sent.known,
         cut_off=sent.cut_off,

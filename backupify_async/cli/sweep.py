@@ -59,7 +59,7 @@ class Operation(Generic[T]):
         on_event: The client's hook.
         drains: Whether what has left is worth following to its end, where somebody wants the command's.
         hold: What is open while the sweep goes on; what it raises as `Exit` prevents the sweep.
-        rest: Says which ids were not begun, where more than their source knows of them.
+        rest: Says which ids were not begun, told which their source has still to give; None for none.
     """
 
     command: str
@@ -74,7 +74,7 @@ class Operation(Generic[T]):
     on_event: EventHook | None = None
     drains: bool = False
     hold: Callable[["Desk"], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
-    rest: Callable[[], str] | None = None
+    rest: Callable[[str | None], str | None] = lambda of_source: of_source
 
 
 @attrs.frozen
@@ -188,7 +188,7 @@ async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOpt
             async with operation.hold(at):
                 await at.begin()
                 fan_out = operation.begin(fleet, options.ordered)
-                await stream(stop, operation, fan_out, at, operation.rest or bookmark.rest)
+                await stream(stop, operation, fan_out, at, lambda: operation.rest(bookmark.rest()))
         except JournalError as error:
             _say_of_journal(error, at)
     return at.tally.code

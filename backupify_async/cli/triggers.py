@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
 from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.cli.ids import STDIN, FileIds, GivenIds, Ids
-from backupify_async.cli.records import backup_row
+from backupify_async.cli.records import backup_row, triggered_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.text import printable
 from backupify_async.cli.threads import DaemonThread
@@ -124,22 +124,36 @@ class SentTriggers:
 
     def __init__(self) -> None:
         self._fates: dict[str, TriggerKind | None] = {}
+        self._of_earlier: set[str] = set()
+
+    def add_of_earlier(self, instance_ids: Iterable[InstanceId]) -> None:
+        """Note triggers that an earlier process may have sent, and that were not looked at since."""
+        self._of_earlier.update(map(_path, instance_ids))
 
     def __call__(self, event: Event) -> None:
         """Note what was sent, what its answer settles, and what surely has started nothing."""
         match event:
             case RequestSent(method="POST", path=path):
                 self._fates[path] = None
+                self._of_earlier.discard(path)  # it was looked at, and surely did nothing
             case ResponseReceived(method="POST", path=path, status=409):
                 self._fates[path] = TriggerKind.ALREADY_ACTIVE
             case ResponseReceived(method="POST", path=path, status=status) if 200 <= status < 300:
                 self._fates[path] = TriggerKind.STARTED
-            case ResponseReceived(method="POST", path=path, status=401 | 422 | 429):
+            case ResponseReceived(method="POST", path=path, status=status) if (
+                status in range(400, 500) and status != 408
+            ):
                 self._fates.pop(path, None)
             case RetryScheduled(method="POST", path=path):  # the library repeats only what started nothing
                 self._fates.pop(path, None)
             case _:
                 pass
+
+    def rows(self, instance_id: InstanceId, result: TriggerResult) -> list[Row]:
+        """The rows of a trigger's result; of one that is whole, nothing else need be known any more."""
+        if result.backup is not None:
+            self._fates.pop(_path(instance_id), None)
+        return triggered_rows(instance_id, result)
 
     def known(self, instance_id: InstanceId) -> TriggerResult | None:
         """What became of a trigger, where its answer came and only the look that follows it was cut off."""
@@ -148,17 +162,20 @@ class SentTriggers:
 
     def cut_off(self, instance_ids: Sequence[InstanceId], rest: str | None) -> list[str]:
         """What is to be said of triggers that were cut off, and of the rest of the ids."""
-        sent = [one for one in instance_ids if _path(one) in self._fates]
-        lines = [f"instance {one}: {_in_words(self._fates[_path(one)])}" for one in sent]
-        unsent = ", ".join(str(one) for one in instance_ids if one not in sent)
+        told = {one: words for one in instance_ids if (words := self._in_words(_path(one)))}
+        lines = [f"instance {one}: {words}" for one, words in told.items()]
+        unsent = ", ".join(str(one) for one in instance_ids if one not in told)
         missing = [*([f"instances {unsent}"] if unsent else []), *([rest] if rest else [])]
         return [*lines, f"not triggered: {', and '.join(missing)}"] if missing else lines
 
-
-def _in_words(fate: TriggerKind | None) -> str:
-    if fate is None:
-        return "cut off, a backup may or may not have started"
-    return f"{fate.value.replace('_', ' ')}; the look at its backup was cut off"
+    def _in_words(self, path: str) -> str | None:
+        if path in self._of_earlier:
+            return "sent by an earlier process, a backup may or may not have started"
+        if path not in self._fates:
+            return None
+        if (fate := self._fates[path]) is None:
+            return "cut off, a backup may or may not have started"
+        return f"{fate.value.replace('_', ' ')}; the look at its backup was cut off"
 
 
 def _path(instance_id: InstanceId) -> str:

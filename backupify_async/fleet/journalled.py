@@ -10,7 +10,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Protocol
 
-from backupify_async.errors import AmbiguousTrigger, BackupifyError, DuplicateInstance
+from backupify_async.errors import AmbiguousTrigger, BackupifyError, ClientDraining, DuplicateInstance
 from backupify_async.journal.journal import Journal
 from backupify_async.journal.lines import (
     Account,
@@ -19,6 +19,7 @@ from backupify_async.journal.lines import (
     baseline_from_json,
     baseline_to_json,
     failed,
+    held_back,
     intended,
     settled,
 )
@@ -134,6 +135,10 @@ class JournalledSweep:
         except AmbiguousTrigger as error:
             self._journal.put(ambiguous(line, str(error)))
             raise
+        except ClientDraining:
+            if unsettled is None and line.is_unsettled:  # else it stands as it was
+                self._journal.put(held_back(line))
+            raise
         except BackupifyError as error:
             if unsettled is None:
                 self._journal.put(failed(line, str(error)))
@@ -165,5 +170,6 @@ async def _each(source: Iterable[InstanceId] | AsyncIterable[InstanceId]) -> Asy
         async for instance_id in ids:
             yield instance_id
     finally:
-        if isinstance(ids, AsyncGenerator):
-            await ids.aclose()
+        close = getattr(ids, "aclose", None)
+        if close is not None:
+            await close()

@@ -12,12 +12,14 @@ from backupify_async.errors import JournalError
 from backupify_async.journal.lines import Line
 
 _LINGER = 0.1  # seconds that a line may wait for company: what a crash then costs is a look at the instance
+_CANCELLED = "the journal's writer was cancelled: close the journal, and resume"
 
 
 class GroupCommit:
     """Writes lines, many at a time.
 
-    After a commit that failed, nothing more is written until `close`, which tries once more.
+    After a commit that failed, or once somebody cancelled the task that writes, nothing more is written until
+    `close`, which tries once more.
 
     Args:
         write: Writes lines, and returns when they are on disk.
@@ -32,6 +34,7 @@ class GroupCommit:
         self._closing = False
         self._problem: str | None = None
         self._writer = asyncio.create_task(self._write_all(), name="backupify_async journal")
+        self._writer.add_done_callback(self._writer_ended)
 
     def put(self, line: Line) -> None:
         """Write a line soon, in the place of an earlier one of its number."""
@@ -69,7 +72,7 @@ class GroupCommit:
         """
         self._closing = True
         self._wanted.set()
-        await self._writer
+        await asyncio.wait([self._writer])
         if self._linger is not None:
             self._linger.cancel()
         self._problem = None
@@ -87,22 +90,40 @@ class GroupCommit:
                 self._linger = None
             await self._write_pending()
 
+    def _writer_ended(self, _writer: asyncio.Task[None]) -> None:
+        if not self._closing:  # whoever cancels all tasks of a loop cancels this one too
+            self._fail(_CANCELLED)
+
     async def _write_pending(self) -> None:
         lines, self._pending = self._pending, {}
         waiting, self._waiting = self._waiting, []
         try:
             if lines:
                 await self._write(list(lines.values()))
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody must wait for ever
-            self._problem = (
-                str(error) if isinstance(error, JournalError) else f"the journal failed: {error!r}"
-            )
+        except BaseException as error:
             self._pending = lines | self._pending  # what came meanwhile is newer
-            waiting += self._waiting
+            self._waiting = waiting + self._waiting
+            self._fail(_in_words(error))
+            if not isinstance(error, Exception):
+                raise
         for done in waiting:
-            if done.done():
-                continue  # whoever waited was cancelled
-            if self._problem is None:
+            if not done.done():  # else whoever waited was cancelled, or told of the failure
                 done.set_result(None)
-            else:
+
+    def _fail(self, problem: str) -> None:
+        """Write nothing more, and let nobody wait for it."""
+        self._problem = self._problem or problem
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            if not done.done():
                 done.set_exception(JournalError(self._problem))
+
+
+def _in_words(error: BaseException) -> str:
+    match error:
+        case JournalError():
+            return str(error)
+        case asyncio.CancelledError():
+            return _CANCELLED
+        case _:
+            return f"the journal failed: {error!r}"

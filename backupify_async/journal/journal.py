@@ -44,7 +44,9 @@ class Journal:
         self._lock: FileLock | None = None
         self._storage: Storage | None = None
         self._group_commit: GroupCommit | None = None
-        self._last_number = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._last_number = self._known_to = self._taken_to = 0  # numbers of lines
+        self._read_to_end = False
         self._opening = self._serves = False
 
     @property
@@ -63,6 +65,7 @@ class Journal:
         if self._opening or self._storage is not None:
             raise ConfigurationError(f"the journal {self._path} is open already")
         self._opening = True
+        self._loop = asyncio.get_running_loop()
         try:
             await _to_its_end(self._open())
         except asyncio.CancelledError:
@@ -77,7 +80,12 @@ class Journal:
 
         Raises:
             JournalError: What is left cannot be written; the next run looks at these instances.
+            ConfigurationError: It is open in another loop.
         """
+        if self._storage is not None and asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                f"the journal {self._path} was opened in another event loop: close it there"
+            )
         await _to_its_end(self._close())
 
     async def __aenter__(self) -> Self:
@@ -114,6 +122,7 @@ class Journal:
             raise JournalError(f"{self._path} serves one sweep at a time: close it, and open it for the next")
         self._serves = True
         sweep = await storage.sweep()
+        self._read_to_end = sweep.read_to_end
         if sweep.account is None:
             await storage.claim(account)
         elif sweep.account != account:
@@ -123,9 +132,20 @@ class Journal:
             )
         return sweep
 
-    def lines(self) -> AsyncGenerator[Line, None]:
+    async def lines(self) -> AsyncGenerator[Line, None]:
         """The lines that were written, in the order of reading."""
-        return self._opened().lines()
+        async with contextlib.aclosing(self._opened().lines()) as lines:
+            async for line in lines:
+                self._taken_to = line.number
+                yield line
+
+    def has_rest(self, *, of_source: bool) -> bool:
+        """Whether its sweep has still to take some of its ids.
+
+        Args:
+            of_source: Whether it has still to read some of its source.
+        """
+        return self._taken_to < self._known_to or (of_source and not self._read_to_end)
 
     def add(self, instance_id: int | str) -> Line:
         """The line of an id that was just read."""
@@ -162,7 +182,8 @@ class Journal:
             await asyncio.to_thread(self._take_lock)
             self._storage = Storage(self._path)
             await self._storage.open(self._sweep)
-            self._last_number = await self._storage.last_number()
+            self._last_number = self._known_to = await self._storage.last_number()
+            self._taken_to, self._read_to_end = 0, False
         except BaseException:
             await self._close()
             raise
@@ -209,6 +230,10 @@ class Journal:
         if self._storage is None:
             raise ConfigurationError(
                 f"the journal {self._path} is not open: use `async with`, or await open()"
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                f"the journal {self._path} was opened in another event loop: open it in the one that sweeps"
             )
         return self._storage
 

@@ -4,6 +4,7 @@ Theory of operation. A line moves on as its instance does:
 
     READ -> INTENDED -> STARTED | ALREADY_ACTIVE | ADOPTED     done: never sent again
                      -> FAILED                                 surely not started: triggered again
+                     -> READ                                   the same, for nothing more is to be begun
                      -> AMBIGUOUS                              unknown: reconciled again
 
 INTENDED is on disk before the request leaves, and all else may be written later. So whatever a crash takes
@@ -37,6 +38,8 @@ class LineState(Enum):
 _KINDS = {LineState(kind.value): kind for kind in TriggerKind}
 DONE = frozenset(_KINDS)
 """The states of an instance that is not triggered again."""
+UNSETTLED = frozenset({LineState.INTENDED, LineState.AMBIGUOUS})
+"""The states of an instance whose request may have left, and nobody knows what came of it."""
 
 
 @attrs.frozen
@@ -103,7 +106,7 @@ class Line:
     @property
     def is_unsettled(self) -> bool:
         """Whether a request may have left that nobody knows the fate of."""
-        return self.state in (LineState.INTENDED, LineState.AMBIGUOUS)
+        return self.state in UNSETTLED
 
 
 def intended(line: Line, sent_at: datetime, baseline: str | None) -> Line:
@@ -114,6 +117,11 @@ def intended(line: Line, sent_at: datetime, baseline: str | None) -> Line:
 def settled(line: Line, result: TriggerResult) -> Line:
     """The line of an instance that is done."""
     return attrs.evolve(line, state=LineState(result.kind.value), backup=result.backup, problem="")
+
+
+def held_back(line: Line) -> Line:
+    """The line of an instance that is not begun: as if nothing had left, where surely nothing came of it."""
+    return Line(line.number, line.instance_id)
 
 
 def failed(line: Line, problem: str) -> Line:
@@ -130,12 +138,13 @@ def to_row(line: Line) -> Row:
     """A line as a row of the table."""
     return (
         line.number,
-        str(line.instance_id),
+        # What stands in the request's path: an Enum's member, say, has words of its own for `str`.
+        str.__str__(line.instance_id) if isinstance(line.instance_id, str) else str(int(line.instance_id)),
         isinstance(line.instance_id, int),
         line.state.value,
         None if line.sent_at is None else line.sent_at.astimezone(UTC).isoformat(),
         line.baseline,
-        None if line.backup is None else to_json(line.backup).decode(),
+        None if line.backup is None else _backup_to_json(line.backup),
         line.problem,
     )
 
@@ -156,6 +165,13 @@ def from_row(row: Row) -> Line:
         None if backup is None else from_json(backup.encode(), Backup),
         problem,
     )
+
+
+def _backup_to_json(backup: Backup) -> str:
+    try:
+        return to_json(backup).decode()
+    except (TypeError, RecursionError):  # what can be read may be nested too deep to be written: do without
+        return to_json(attrs.evolve(backup, extra={})).decode()
 
 
 def baseline_to_json(backup_id: int | str | None) -> str:

@@ -6,7 +6,8 @@ has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outliv
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncGenerator, Iterator, Sequence
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import aiosqlite
 
 from backupify_async.errors import JournalError
-from backupify_async.journal.lines import Account, Line, LineState, Sweep, from_row, to_row
+from backupify_async.journal.lines import UNSETTLED, Account, Line, LineState, Sweep, from_row, to_row
 
 _APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
 _VERSION = 1
@@ -139,6 +140,15 @@ class Storage:
                 return
             last = lines[-1].number
 
+    async def unsettled(self) -> list[Line]:
+        """The lines of instances whose request may have left, and nobody knows what came of it."""
+        rows = await self._fetch(
+            f"SELECT * FROM lines WHERE state IN ({', '.join('?' * len(UNSETTLED))})",  # noqa: S608 - no input
+            *(state.value for state in UNSETTLED),
+        )
+        with _told(self._path):
+            return [from_row(row) for row in rows]  # type: ignore[arg-type] # the columns of a Row
+
     async def counts(self) -> dict[LineState, int]:
         """How many lines there are of each state; states without any are left out."""
         rows = await self._fetch("SELECT state, count(*) FROM lines GROUP BY state")
@@ -161,7 +171,7 @@ class Storage:
                 failure = error
                 return sqlite3.connect(":memory:")
 
-        self._connection = await aiosqlite.Connection(connect, _AT_ONCE)
+        self._connection = await _daemon(connect)
         with _told(self._path):
             if failure is not None:
                 raise failure
@@ -212,6 +222,19 @@ class Storage:
     async def _fetch(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with _told(self._path):
             return list(await self._connection.execute_fetchall(sql, values))
+
+
+def _daemon(connect: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
+    """A connection whose thread no interpreter waits for: a journal that nobody closed must not keep it.
+
+    aiosqlite has no setting for that, but a thread is what the thread that makes it is (threading.Thread).
+    """
+    made: list[aiosqlite.Connection] = []
+    maker = threading.Thread(target=lambda: made.append(aiosqlite.Connection(connect, _AT_ONCE)), daemon=True)
+    maker.start()
+    maker.join()  # it takes a fraction of a millisecond
+    (connection,) = made
+    return connection
 
 
 @contextlib.contextmanager

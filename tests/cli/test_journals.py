@@ -191,6 +191,31 @@ class TestIdsThatCanBeReadOnlyOnce:
         assert f"the ids of this sweep are in {path}.ids already: stdin is not read" in again.stderr
         assert started(server) == {1: 1, 2: 1}
 
+    @pytest.mark.backupify(instances=9)
+    def test_of_an_older_sweep_are_not_taken_for_those_of_a_new_journal(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        self.trigger("1\n2\n", path)
+        Path(path).unlink()
+        for _ in range(2):  # a refusal does not make them this sweep's
+            refused = self.trigger("7\n8\n9\n", path)
+            assert (refused.returncode, refused.stdout, started(server)) == (2, "", {1: 1, 2: 1})
+            assert f"{path}.ids is there already, though nothing was begun with {path}" in refused.stderr
+            assert f"`backupify resume {path}` begins with them" in refused.stderr
+        Path(f"{path}.ids").unlink()
+        assert self.trigger("7\n8\n9\n", path).returncode == 0
+        assert shown(run, path) == dict.fromkeys((7, 8, 9), "started")
+
+    @pytest.mark.backupify(instances=3)
+    def test_of_a_sweep_that_broke_off_before_it_began_are_resumed(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        self.trigger("1\n2\n", path)
+        forget(path, 1, 2)
+        assert self.trigger("1\n2\n", path).returncode == 2
+        assert run("resume", path).code == 0
+        assert set(shown(run, path)) == {1, 2}
+
 
 class TestResume:
     @pytest.mark.backupify(instances=4)
@@ -355,6 +380,35 @@ class TestKill:
         assert {key: state for key, state in shown(run, path).items() if state == "started"} == begun
         assert run("resume", path, "--rate", "1000").code == 0
         assert started(server) == dict.fromkeys(range(1, 10), 1)
+
+    @pytest.mark.backupify(instances=3)
+    def test_says_what_an_earlier_process_may_have_sent(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        run("trigger", "1", "2", "--yes", "--journal", path)
+        run_sql(Path(path), "UPDATE lines SET state = 'intended', backup = NULL WHERE instance_id = '2'")
+        server.inject(Fault.hang(instance=2))
+        asked = len(server.requests)
+        with process("resume", path) as resumed:
+            wait_for_requests(server, asked + 2)  # the token, and a look
+            signal_twice(resumed, signal.SIGTERM)
+            result = finish(resumed)
+        assert "instance 2: sent by an earlier process, a backup may or may not have started" in result.err
+        assert "not triggered" not in result.err
+        assert shown(run, path)[2] == "intended"
+
+    @pytest.mark.backupify(instances=3, latency=0.4)
+    @pytest.mark.parametrize(("which", "requests"), [(["--all"], 1 + 1 + 3), (["1", "2", "3"], 1 + 3)])
+    def test_by_one_signal_when_all_have_left_says_of_none_that_it_was_not_triggered(
+        self, server: SimulatedBackupify, path: str, which: list[str], requests: int
+    ) -> None:
+        options = ("--rate", "1000", "--concurrency", "3", "--journal", path, "-o", "jsonl")
+        with process("trigger", *which, "--yes", *options) as sweeping:
+            wait_for_requests(server, requests)  # the token, the instances, all triggers
+            sweeping.send_signal(signal.SIGTERM)
+            result = finish(sweeping)
+        assert (result.code, set(states(result).values())) == (143, {"started"})
+        assert "not triggered" not in result.err
 
 
 def at_once(options: CallOptions, concurrency: int = 1) -> SettingsOptions:

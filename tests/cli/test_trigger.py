@@ -6,7 +6,7 @@ import pytest
 
 from backupify_async.cli.triggers import SentTriggers
 from backupify_async.events import RequestSent, ResponseReceived, RetryScheduled
-from backupify_async.models import TriggerKind, TriggerResult
+from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 
@@ -175,7 +175,7 @@ class TestSentTriggers:
             "not triggered: instances a b, 9, and the 3 ids after 9 in x",
         ]
 
-    @pytest.mark.parametrize("status", [401, 422, 429])
+    @pytest.mark.parametrize("status", [401, 403, 404, 422, 429])
     def test_one_that_was_refused_has_not(self, status: int) -> None:
         assert self.answered(status).cut_off([7], None) == ["not triggered: instances 7"]
 
@@ -206,6 +206,25 @@ class TestSentTriggers:
         sent = self.answered(status)
         assert sent.known(7) == TriggerResult(kind, None)
         assert sent.cut_off([7], None) == [f"instance 7: {said}; the look at its backup was cut off"]
+
+    def test_one_whose_result_is_whole_is_not_remembered(self) -> None:
+        sent = self.answered(201)
+        sent.rows(
+            7, TriggerResult(TriggerKind.STARTED, None)
+        )  # that its look was cut off is still to be said
+        assert sent.known(7) is not None
+        sent.rows(7, TriggerResult(TriggerKind.STARTED, Backup(1007)))
+        assert sent.known(7) is None
+
+    def test_one_of_an_earlier_process_may_have_until_it_is_sent_again(self) -> None:
+        sent = SentTriggers()
+        sent.add_of_earlier([7])
+        said = "instance 7: sent by an earlier process, a backup may or may not have started"
+        assert (sent.known(7), sent.cut_off([7, 8], None)) == (None, [said, "not triggered: instances 8"])
+        sent(RequestSent("POST", self.PATH, 1))
+        assert sent.cut_off([7], None) == [self.UNKNOWN]
+        sent(ResponseReceived("POST", self.PATH, 1, 429, 0.1))
+        assert sent.cut_off([7], None) == ["not triggered: instances 7"]
 
     def test_where_nothing_was_cut_off_the_rest_is_named_alone(self) -> None:
         assert SentTriggers().cut_off([], "any ids in stdin") == ["not triggered: any ids in stdin"]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 
 import attrs
@@ -11,6 +12,7 @@ import pytest
 from backupify_async.errors import (
     AmbiguousTrigger,
     ClientClosed,
+    ClientDraining,
     DuplicateInstance,
     JournalError,
     NotFound,
@@ -154,6 +156,27 @@ class TestANewSweep:
         assert (list(results.values), type(results.errors[".."])) == ([1, 2], ValueError)
         assert await written(path) == {1: LineState.STARTED, 2: LineState.STARTED}
 
+    async def test_closes_an_async_source_that_is_no_generator(self, path: Path, api: Api) -> None:
+        class Source:
+            left = 2
+            closed = False
+
+            def __aiter__(self) -> "Source":
+                return self
+
+            async def __anext__(self) -> int:
+                self.left -= 1
+                if self.left < 0:
+                    raise StopAsyncIteration
+                return self.left
+
+            async def aclose(self) -> None:
+                self.closed = True
+
+        source = Source()
+        await swept(path, api, source)
+        assert (api.sent, source.closed) == ([1, 0], True)
+
     async def test_that_cannot_write_an_intent_does_not_send(self, path: Path) -> None:
         sent = []
 
@@ -177,6 +200,32 @@ class TestANewSweep:
         assert {type(error) for error in fan_out.results.errors.values()} == {JournalError}
         assert sent == []
         assert await written(path) == {1: LineState.FAILED, 2: LineState.FAILED}
+
+    async def test_leaves_as_not_begun_what_a_drain_holds_back_and_as_it_was_what_had_failed(
+        self, path: Path
+    ) -> None:
+        async def held(
+            backup_instance_id: InstanceId,
+            baseline: Baseline,
+            *,
+            unsettled: Unsettled | None,
+            leaving: Leaving,
+        ) -> TriggerResult:
+            if backup_instance_id == 3:
+                await leaving(WHEN)  # its request was refused, and not sent again
+            raise ClientDraining("the client is draining")
+
+        await put(path, failed(Line(1, 1), "403"), intended(Line(2, 2), WHEN, None))
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, held, {})
+            results = await FanOut(sweep.trigger, sweep.ids([1, 2, 3, 4]), concurrency=1)
+        assert [type(error) for error in results.errors.values()] == [ClientDraining] * 4
+        assert await written(path) == {
+            1: LineState.FAILED,
+            2: LineState.INTENDED,
+            3: LineState.READ,
+            4: LineState.READ,
+        }
 
     async def test_that_is_cancelled_leaves_what_is_in_flight_as_unknown(self, path: Path) -> None:
         in_flight = asyncio.Event()
@@ -259,6 +308,14 @@ class TestASweepThatGoesOn:
             3: DuplicateInstance,
         }
         assert api.sent == [1, 2, 3]
+
+    async def test_knows_an_id_again_whatever_its_class(self, path: Path, api: Api) -> None:
+        class Named(str, Enum):  # noqa: UP042 - StrEnum has no words of its own
+            ONE = "42"
+
+        await swept(path, api, [Named.ONE])
+        await swept(path, api, [Named.ONE, "42"])
+        assert api.sent == ["42"]
 
     async def test_does_not_read_an_async_source_again_that_ended(self, path: Path, api: Api) -> None:
         await swept(path, api, [1, 2])

@@ -9,7 +9,7 @@ import pytest
 
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.journal.journal import Journal, look
-from backupify_async.journal.lines import Account, Line, LineState, failed, intended, settled
+from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from tests.journal.files import (
     ACCOUNT,
@@ -41,8 +41,15 @@ async def refusal(path: Path, *, sweep: str = "") -> str:
     with pytest.raises(JournalError) as raised:
         await journal.open()
     with pytest.raises(ConfigurationError, match="not open"):
-        journal.lines()
+        journal.add(42)
     return str(raised.value)
+
+
+async def cancel_the_writer() -> None:
+    """As whoever cancels all tasks of a loop does."""
+    (writer,) = (task for task in asyncio.all_tasks() if task.get_name() == "backupify_async journal")
+    writer.cancel()
+    await asyncio.wait([writer])
 
 
 class TestAJournal:
@@ -107,6 +114,18 @@ class TestAJournal:
         assert (after.name, after.account, after.read_to_end) == ("nightly", ACCOUNT, True)
         assert after.begun_at == before.begun_at
 
+    async def test_has_a_rest_until_its_lines_are_taken_and_its_source_is_read(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            await journal.begin(ACCOUNT)
+            assert (journal.has_rest(of_source=True), journal.has_rest(of_source=False)) == (True, False)
+            for instance_id in (1, 2):
+                journal.add(instance_id)
+            await journal.mark_end()
+        async with journal:
+            await journal.begin(ACCOUNT)
+            left = [journal.has_rest(of_source=True) async for _ in journal.lines()]
+        assert left == [True, False]
+
     async def test_can_be_closed_twice_and_not_opened_twice(self, path: Path) -> None:
         async with Journal(path) as journal:
             with pytest.raises(ConfigurationError, match="open already"):
@@ -149,6 +168,62 @@ class TestAJournal:
             first.cancel()
             await second
             assert len(await lines_of(path)) == 2
+
+
+async def test_that_nobody_closes_does_not_keep_the_program_from_its_end(path: Path) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from backupify_async.journal.journal import Journal\n"
+        "async def main():\n"
+        "    journal = await Journal(sys.argv[1]).open()\n"
+        "    await journal.commit(journal.add(42))\n"
+        "    sys.exit(3)\n"
+        "asyncio.run(main())\n"
+    )
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code, str(path)], check=False, timeout=30
+    )
+    assert done.returncode == 3
+    assert [line.instance_id for line in await lines_of(path)] == [42]
+
+
+class TestItsLoop:
+    async def test_is_the_only_one_that_uses_and_closes_it(self, path: Path) -> None:
+        async def use() -> None:
+            with pytest.raises(ConfigurationError, match="opened in another event loop: open it in the one"):
+                await journal.begin(ACCOUNT)
+            with pytest.raises(ConfigurationError, match="opened in another event loop: open it in the one"):
+                await journal.commit(Line(1, 42))
+            with pytest.raises(ConfigurationError, match="opened in another event loop: close it there"):
+                await journal.close()
+
+        async with Journal(path) as journal:
+            await asyncio.to_thread(asyncio.run, use())
+            await journal.commit(journal.add(42))
+        assert [line.instance_id for line in await lines_of(path)] == [42]
+
+    async def test_of_which_all_tasks_are_cancelled_fails_its_waits_and_still_writes_when_it_closes(
+        self, path: Path
+    ) -> None:
+        async with Journal(path) as journal:
+            with pytest.raises(JournalError, match="writer was cancelled: close the journal, and resume"):
+                await asyncio.gather(journal.commit(journal.add(1)), cancel_the_writer())
+            journal.add(2)
+            with pytest.raises(JournalError, match="writer was cancelled"):
+                await journal.commit(journal.add(3))
+        assert [line.instance_id for line in await lines_of(path)] == [1, 2, 3]
+
+    async def test_of_which_all_tasks_are_cancelled_amid_a_commit_loses_none_of_its_lines(
+        self, path: Path
+    ) -> None:
+        async with Journal(path) as journal:
+            waiting = asyncio.ensure_future(journal.commit(journal.add(1)))
+            await asyncio.sleep(0)  # it waits
+            await asyncio.sleep(0)  # its line is on the way
+            await cancel_the_writer()
+            with pytest.raises(JournalError, match="writer was cancelled"):
+                await waiting
+        assert [line.instance_id for line in await lines_of(path)] == [1]
 
 
 class TestTwoAtOnce:
@@ -262,6 +337,19 @@ class TestALook:
             async with look(path) as storage:
                 assert (await storage.sweep()).name == "nightly"
                 assert await storage.counts() == {LineState.READ: 1}
+
+    async def test_finds_what_may_have_left_and_is_not_settled(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            lost, doubtful, done = (intended(journal.add(number), WHEN, None) for number in (1, 2, 3))
+            for line in (
+                lost,
+                ambiguous(doubtful, "lost"),
+                settled(done, STARTED),
+                failed(journal.add(4), ""),
+            ):
+                journal.put(line)
+        async with look(path) as storage:
+            assert [line.instance_id for line in await storage.unsettled()] == [1, 2]
 
     async def test_makes_no_file(self, path: Path) -> None:
         with pytest.raises(JournalError, match="cannot be opened"):

@@ -1,6 +1,7 @@
 """The lines of a journal, as values."""
 
 from datetime import UTC, datetime
+from enum import Enum
 
 import attrs
 import pytest
@@ -16,11 +17,14 @@ from backupify_async.journal.lines import (
     baseline_to_json,
     failed,
     from_row,
+    held_back,
     intended,
     settled,
     to_row,
 )
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.transport.request import identifier
+from backupify_async.transport.wire import from_json
 
 WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
 READ = Line(1, 42)
@@ -56,6 +60,15 @@ lines = st.builds(
 )
 
 
+class Named(str, Enum):  # noqa: UP042 - StrEnum has no words of its own
+    ONE = "42"
+
+
+class Numbered(int):
+    def __str__(self) -> str:
+        return "forty-two"
+
+
 class TestARow:
     @given(lines)
     def test_is_read_back_as_the_same_line(self, line: Line) -> None:
@@ -67,10 +80,24 @@ class TestARow:
         )
         assert from_row(to_row(line)) == line
 
+    @pytest.mark.parametrize("depth", [300, 1_000])
+    def test_leaves_out_the_extra_fields_of_a_backup_that_are_nested_too_deep_to_be_written(
+        self, depth: int
+    ) -> None:
+        deep = from_json(b'{"id": 7, "more": ' + b'{"a":' * depth + b"1" + b"}" * (depth + 1), Backup)
+        line = settled(INTENDED, TriggerResult(TriggerKind.STARTED, deep))
+        assert deep.extra
+        assert from_row(to_row(line)) == attrs.evolve(line, backup=Backup(7))
+
     @pytest.mark.parametrize("instance_id", [42, "42", "007", "a b", 2**80])
     def test_tells_a_number_from_a_text(self, instance_id: int | str) -> None:
         read = from_row(to_row(Line(1, instance_id))).instance_id
         assert (read, type(read)) == (instance_id, type(instance_id))
+
+    @pytest.mark.parametrize("instance_id", [Named.ONE, Numbered(42)])
+    def test_holds_an_id_as_it_stands_in_a_path_whatever_its_class(self, instance_id: int | str) -> None:
+        read = from_row(to_row(Line(1, instance_id))).instance_id
+        assert (read, identifier(read)) == (instance_id, identifier(instance_id))
 
     def test_that_is_none_of_ours_is_refused(self) -> None:
         with pytest.raises(ValueError, match="paused"):
@@ -101,6 +128,9 @@ class TestALine:
         line = failed(INTENDED, "403")
         assert line == Line(1, 42, LineState.FAILED, problem="403")
         assert (line.result, line.is_unsettled) == (None, False)
+
+    def test_that_is_held_back_is_as_it_was_when_it_was_read(self) -> None:
+        assert held_back(INTENDED) == READ
 
     def test_that_is_ambiguous_knows_when_it_left(self) -> None:
         line = ambiguous(INTENDED, "contradictions")
