@@ -25,7 +25,7 @@ from backupify_async.journal.lines import (
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.resources.backups import highest_id
 from backupify_async.resources.judging import NOT_TOLD, Baseline
-from backupify_async.resources.triggering import Unsettled
+from backupify_async.resources.sending import Unsettled
 from backupify_async.transport.request import identifier
 
 InstanceId = int | str

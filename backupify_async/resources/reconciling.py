@@ -6,15 +6,16 @@ the sending and the latest moment at which the server may act: `settling` second
 
 Both ends are read on the server's clock, whose lead over ours each look's `Date` tells within bounds. The
 window takes the wider bound at each end, begins with a whole second, as servers cut off fractions, and
-equality counts as inside. Without a Date our own clock stands for the server's: what was created inside the
-window is the trigger's, what was created outside by no more than `clock_tolerance` is *near*.
+equality counts as inside. Without a Date our own clock stands for the server's. Who dates backups may have
+a third clock, as where a proxy adds the Date: what was created inside the window is the trigger's, what was
+created outside by no more than `clock_tolerance` is *near*, and what is so by our clock only is *unsure*.
 
 | creation | at or below the baseline | above it | no baseline |
 | --- | --- | --- | --- |
 | inside the window | older | ours | ours |
-| near; unknown; inside by our clock only, not by Date | older | ours | near; unsure |
-| before the window | older | older | older |
-| after the window | older | later | later |
+| near; unknown; inside or near by our clock only, not by Date | older | ours | near; unsure |
+| before all that | older | older | older |
+| after all that | older | later | later |
 
 What is ours is adopted. What is near is adopted if it is active once the server has settled: then nothing
 could be started anyway. An active one that is surely not ours is what the server refused the trigger for.
@@ -23,9 +24,10 @@ trigger did nothing, and is sent again. Whatever is unsure or contradicts itself
 patience ends, and then said to be undecided.
 
 Of the two errors that such a rule can make this one makes the harmless: a backup that somebody else started
-inside the window is taken for ours, so that ours may be missing. The other one, a second backup, takes a
-server that breaks a promise: it acts later than `settling`, hides for longer a backup that is over by then,
-or dates backups by a clock that is neither its Date's nor, within `clock_tolerance`, ours.
+inside the window, or near it and either above the baseline or active, is taken for ours, so that ours may be
+missing. The other one, a second backup, takes a server that breaks a promise: it acts later than `settling`,
+hides for longer a backup that is over by then, or dates backups by a clock that is further than
+`clock_tolerance` from both its Date's and ours.
 """
 
 import math

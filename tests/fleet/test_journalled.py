@@ -23,7 +23,7 @@ from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.resources.judging import Baseline
-from backupify_async.resources.triggering import Unsettled
+from backupify_async.resources.sending import Unsettled
 from tests.journal.files import ACCOUNT, files_no_larger_than
 
 WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

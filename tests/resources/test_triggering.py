@@ -21,7 +21,7 @@ from backupify_async import (
     TriggerKind,
     TriggerResult,
 )
-from backupify_async.resources.triggering import Unsettled
+from backupify_async.resources.sending import Unsettled
 from backupify_async.transport.request import Message, Response
 from tests.resources.test_judging import NOON
 from tests.resources.virtual_instance import (
@@ -100,7 +100,7 @@ class TestALostAnswer:
         assert [round(when, 3) for when in looks] == [0.1, 1.4, 4.7, 14.0, 30.1]
 
     async def test_while_another_runs_is_not_sent_again(self) -> None:
-        server = VirtualInstance(old=(-9000, -100))
+        server = VirtualInstance(old=(-9000, -310))
         result, carrier = await run(server, LOST_BEFORE)
         assert (result.kind, backup_id(result), posts(carrier)) == (ACTIVE, 2, [0])
         assert running_time() == pytest.approx(30.3, abs=0.2)
@@ -147,8 +147,25 @@ class TestClocks:
 
     @pytest.mark.parametrize("offset", [-200.0, 200.0])
     async def test_without_a_date_one_that_is_over_and_near_is_ambiguous(self, offset: float) -> None:
-        with pytest.raises(AmbiguousTrigger, match="no Date"):
+        with pytest.raises(AmbiguousTrigger, match="by a clock a little off"):
             await run(VirtualInstance(offset=offset, date=None, duration=1), LOST_AFTER)
+
+    @pytest.mark.parametrize("apart", [-100.0, -10.0, 100.0])
+    async def test_a_date_of_a_proxy_with_our_clock_does_not_date_backups(self, apart: float) -> None:
+        def server(duration: float = 0.05) -> VirtualInstance:
+            return VirtualInstance(offset=apart, date=-apart, duration=duration)
+
+        with pytest.raises(AmbiguousTrigger, match="by a clock a little off"):
+            await run(server(), LOST_AFTER)
+        over, _ = await run(server(), LOST_AFTER, baseline=4)
+        running, _ = await run(server(1e9), LOST_AFTER)
+        assert {(result.kind, backup_id(result)) for result in (over, running)} == {(ADOPTED, 5)}
+
+    @pytest.mark.parametrize(("offset", "date"), [(-90.0, None), (-10.0, 10.0)])
+    async def test_a_little_off_do_not_deny_a_201_its_own_backup(
+        self, offset: float, date: float | None
+    ) -> None:
+        assert (await run(VirtualInstance(offset=offset, date=date)))[0].kind is STARTED
 
     @pytest.mark.parametrize("jump", [-7200.0, 7200.0])
     async def test_ours_may_jump_while_a_date_tells_theirs(self, jump: float) -> None:
@@ -360,8 +377,8 @@ class TestForAJournal:
 
     async def test_tonights_run_is_not_adopted_after_a_crash(self) -> None:
         await asyncio.sleep(1000)
-        server = VirtualInstance(old=(*OLD_ONES, 700.0), date=0)
-        result, carrier = await run(server, unsettled=sent_before(600))
+        server = VirtualInstance(old=(*OLD_ONES, 900.0), date=0)
+        result, carrier = await run(server, unsettled=sent_before(900))
         assert (result.kind, backup_id(result), posts(carrier)) == (ACTIVE, 5, [])
 
     async def test_one_that_did_nothing_is_sent_whatever_the_attempts(self) -> None:
