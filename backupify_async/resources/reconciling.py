@@ -21,7 +21,8 @@ What is ours is adopted. What is near is adopted if it is active once the server
 could be started anyway. An active one that is surely not ours is what the server refused the trigger for.
 Only where a look that began after settling saw the whole end of the list and nothing of all that, the
 trigger did nothing, and is sent again. Whatever is unsure or contradicts itself is looked at again until
-patience ends, and then said to be undecided.
+patience ends, and then said to be undecided. So is an empty list, which a replica shows too, or an instance
+that was moved, but where the baseline says that there was no backup before.
 
 Of the two errors that such a rule can make this one makes the harmless: a backup that somebody else started
 inside the window, or near it and either above the baseline or active, is taken for ours, so that ours may be
@@ -186,6 +187,9 @@ def _doubt(
 ) -> str | None:
     """Why a look that began after settling does not tell; None where it does."""
     listed = {backup.id for backup in last.tail}
+    missing = _missing(fate, last)
+    if missing is not None:
+        return missing
     if not _ascends(last.tail):
         return "the list does not ascend by id"
     if last.active is not None and last.active.id not in listed:
@@ -207,6 +211,20 @@ def _doubt(
     if fate.accepted and last.active is None:
         return "it was answered with a 2xx, and no backup is to be seen"
     return None
+
+
+def _missing(fate: Fate, last: Look) -> str | None:
+    """Why a list that has too little is not believed: it may lack the trigger's backup as well."""
+    if fate.baseline is None:
+        return None
+    if isinstance(fate.baseline, NotTold):
+        return None if last.tail else "the list is empty, which no baseline confirms"
+    if not last.tail:
+        return f"the list is empty, and had backup {fate.baseline}"
+    baseline = number(fate.baseline)
+    ids = [one for one in (number(backup.id) for backup in last.tail) if one is not None]
+    before = baseline is not None and ids and max(ids) < baseline
+    return f"the list ends before the baseline, {baseline}" if before else None
 
 
 def _ascends(tail: Sequence[Backup]) -> bool:

@@ -91,10 +91,11 @@ class TestBeforeTheServerHasSettled:
 
 
 class TestAfterIt:
-    @pytest.mark.parametrize("tail", [(), (OLD,)])
     @pytest.mark.parametrize("lead", [SAME, None])
-    def test_what_did_nothing_is_sent_again(self, tail: tuple[Backup, ...], lead: Lead | None) -> None:
-        assert verdict(seen(*tail, lead=lead)) == SendAgain()
+    def test_what_did_nothing_is_sent_again(self, lead: Lead | None) -> None:
+        assert verdict(seen(OLD, lead=lead)) == SendAgain()
+        assert verdict(seen(OLD, lead=lead), baseline=3) == SendAgain()
+        assert verdict(seen(lead=lead), baseline=None) == SendAgain()
 
     @pytest.mark.parametrize("other", [OLD, OTHER])
     def test_another_that_runs_is_what_was_in_the_way(self, other: Backup) -> None:
@@ -118,7 +119,18 @@ class TestUndecided:
         assert verdict(FailedLook(3, "no"), seen(OLD)) == SendAgain()
 
     def test_where_the_list_is_empty_though_one_is_active(self) -> None:
-        assert reason(seen(active=OLD)) == "backup 3 is active, and the list does not have it"
+        assert reason(seen(active=OLD), baseline=None) == "backup 3 is active, and the list does not have it"
+
+    def test_where_the_list_is_empty_and_nobody_said_that_it_was_before(self) -> None:
+        assert reason(seen()) == "the list is empty, which no baseline confirms"
+
+    @pytest.mark.parametrize("baseline", [4, "4", "run-4"])
+    def test_where_the_list_is_empty_and_was_not(self, baseline: int | str) -> None:
+        assert reason(seen(), baseline=baseline) == f"the list is empty, and had backup {baseline}"
+
+    @pytest.mark.parametrize("baseline", [4, "4"])
+    def test_where_the_list_ends_before_the_baseline(self, baseline: int | str) -> None:
+        assert reason(seen(OLD), baseline=baseline) == "the list ends before the baseline, 4"
 
     @pytest.mark.parametrize("before", [seen(OLD, NEAR, began=3), seen(OLD, active=NEAR, began=3)])
     def test_where_the_list_shrank(self, before: Look) -> None:

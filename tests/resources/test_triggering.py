@@ -9,6 +9,7 @@ import pytest
 
 from backupify_async import (
     AmbiguousTrigger,
+    APIError,
     Backup,
     ClientClosed,
     DecodeError,
@@ -121,7 +122,7 @@ class TestALostAnswer:
 
     async def test_of_an_instance_that_had_none_is_found(self) -> None:
         assert backup_id((await run(VirtualInstance(old=()), LOST_AFTER))[0]) == 1
-        assert (await run(VirtualInstance(old=()), LOST_BEFORE))[0].kind is STARTED
+        assert (await run(VirtualInstance(old=()), LOST_BEFORE, baseline=None))[0].kind is STARTED
 
 
 class TestClocks:
@@ -202,6 +203,11 @@ def hide_all(server: VirtualInstance) -> Callable[[Message], Response | None]:
     return lambda message: None if "active" in message.url.path else server.page(message, [])
 
 
+def hide_newest(server: VirtualInstance) -> Callable[[Message], Response | None]:
+    shown = [server.shown(one, 0) for one in server.backups[:-1]]
+    return lambda message: None if "active" in message.url.path else server.page(message, shown)
+
+
 class TestUndecided:
     @pytest.mark.parametrize(
         ("status", "says"), [(404, "answered 404"), (403, "answered 403"), (500, "answered 500")]
@@ -228,15 +234,31 @@ class TestUndecided:
             await run(server, LOST_BEFORE)
 
     async def test_a_list_that_is_empty_though_one_runs_that_is_not_ours(self) -> None:
-        server = VirtualInstance(old=(-100,))
+        server = VirtualInstance(old=(-310,))
         server.gets.extend([hide_all(server)] * 1000)
         with pytest.raises(AmbiguousTrigger, match="the list does not have it") as raised:
-            await run(server, LOST_BEFORE)
+            await run(server, LOST_BEFORE, baseline=None)
         assert [one.id for one in raised.value.seen] == [1]
+
+    @pytest.mark.parametrize(
+        ("known", "says"), [({"baseline": 4}, "and had backup 4"), ({}, "which no baseline confirms")]
+    )
+    async def test_a_list_that_is_empty_and_hides_ours_which_is_over(
+        self, known: dict[str, Any], says: str
+    ) -> None:
+        server = VirtualInstance(duration=0.05)
+        server.gets.extend([hide_all(server)] * 1000)
+        with pytest.raises(AmbiguousTrigger, match=says):
+            await run(server, LOST_AFTER, **known)
+
+    async def test_a_list_that_ends_before_the_baseline(self) -> None:
+        server = VirtualInstance(duration=0.05)
+        with pytest.raises(AmbiguousTrigger, match="ends before the baseline, 9"):
+            await run(server, LOST_BEFORE, baseline=9)
 
     async def test_a_list_that_shrinks(self) -> None:
         server = VirtualInstance()
-        server.gets.extend([lambda message: None] * 3 + [hide_all(server)] * 1000)
+        server.gets.extend([lambda message: None] * 3 + [hide_newest(server)] * 1000)
         with pytest.raises(AmbiguousTrigger, match="backup 4 was there before"):
             await run(server, LOST_BEFORE)
 
@@ -304,6 +326,12 @@ class TestWhatItMayCost:
         slow = {"timeouts": Timeouts(total=31), "retry": RetryPolicy(base=1e6, cap=1e6)}
         with pytest.raises(RequestTimeout, match="total=31 s"):
             await run(VirtualInstance(), LOST_BEFORE, options=slow)
+
+    async def test_a_redirect_is_looked_into_and_not_sent_again(self) -> None:
+        result, carrier = await run(VirtualInstance(duration=0.05), Post(0, 303))
+        assert (result.kind, backup_id(result), len(posts(carrier))) == (ADOPTED, 5, 1)
+        with pytest.raises(APIError, match=r"answered 303.*no backup was started"):
+            await run(VirtualInstance(), Post(None, 303))
 
     async def test_what_cannot_be_sent_again_for_another_reason_says_why(self) -> None:
         with pytest.raises(NotFound):
