@@ -33,6 +33,9 @@ class Fate:
         our_lead: How far our own clock is ahead of the loop's, in seconds.
         baseline: The highest id from before it left.
         accepted: Whether it was answered with a 2xx, in which no backup could be read.
+        seen: The ids that looks of an earlier process found to be perhaps its work.
+        lead: How far the server's clock was ahead of the loop's when it left, where an earlier process noted
+            that: our own clock may have been set since.
     """
 
     left: float
@@ -41,6 +44,8 @@ class Fate:
     our_lead: float
     baseline: Baseline = NotTold.NOT_TOLD
     accepted: bool = False
+    seen: tuple[int | str, ...] = ()
+    lead: Lead | None = None
 
 
 class Judgement(Enum):
@@ -73,7 +78,7 @@ def judge(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -> Ju
     above = _is_above(backup.id, fate.baseline)
     if above is False:
         return Judgement.OLDER
-    creation = _creation(backup, fate, lead, tolerance)
+    creation = _creation(backup, fate, fate.lead or lead, tolerance)
     match creation:
         case _Creation.INSIDE:
             return Judgement.OURS

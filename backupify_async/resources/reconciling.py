@@ -32,7 +32,7 @@ hides for longer a backup that is over by then, or dates backups by a clock that
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import attrs
@@ -194,11 +194,9 @@ def _doubt(
         return "the list does not ascend by id"
     if last.active is not None and last.active.id not in listed:
         return f"backup {last.active.id} is active, and the list does not have it"
-    for look in looks[:-1]:
-        before = (look.active, *look.tail[-1:]) if isinstance(look, Look) else ()
-        for one in before:
-            if one is not None and one.id not in listed:
-                return f"backup {one.id} was there before, and the list does not have it any more"
+    for before in _seen_before(fate, looks, last):
+        if before not in listed:
+            return f"backup {before} was there before, and the list does not have it any more"
     for one in last.tail:
         judgement = judge(one, fate, lead, settings.clock_tolerance)
         near = judgement is Judgement.NEAR and one.id != (last.active and last.active.id)
@@ -225,6 +223,18 @@ def _missing(fate: Fate, last: Look) -> str | None:
     ids = [one for one in (number(backup.id) for backup in last.tail) if one is not None]
     before = baseline is not None and ids and max(ids) < baseline
     return f"the list ends before the baseline, {baseline}" if before else None
+
+
+def _seen_before(fate: Fate, looks: Sequence[Look | FailedLook], last: Look) -> Iterator[int | str]:
+    """The ids that the end of the list must have, for they were seen before, by this process or another."""
+    for look in looks[:-1]:
+        if isinstance(look, Look):
+            yield from (one.id for one in (look.active, *look.tail[-1:]) if one is not None)
+    lowest = number(last.tail[0].id) if last.tail else None
+    for one in fate.seen:
+        value = number(one)
+        if value is None or lowest is None or value >= lowest:
+            yield one
 
 
 def _ascends(tail: Sequence[Backup]) -> bool:

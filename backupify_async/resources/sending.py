@@ -1,7 +1,8 @@
 """One trigger's sending, and what is open after it: plain values for `reconciling` to decide on."""
 
 import asyncio
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -14,20 +15,71 @@ from backupify_async.transport.retrying import Call
 from backupify_async.transport.session import Session
 from backupify_async.transport.wire import decode_one
 
+_TOLD_WITHIN = 1.0  # seconds: a disk that commits in more than that is asked twice
 _UNTIMED_ATTEMPT = 60.0  # seconds that an earlier process may have waited, where attempts have no time-out
 
 
 @attrs.frozen
-class Unsettled:
-    """A trigger that an earlier process sent, and whose answer it did not note.
+class Evidence:
+    """What is known of a sending beside its time, for a process that comes after the one that sent it.
 
     Attributes:
-        first_sent_at: When it left first, UTC.
-        last_sent_at: When it left last, UTC; all sendings between are as open.
+        over_by: When that process had given up the answer at the latest, UTC; None where nobody noted it.
+        server_ahead: How far the server's clock was ahead of this machine's when it left, at least and at
+            most, in seconds; None where no Date told.
+        accepted: Whether it was answered with a 2xx, in which no backup could be read.
+        seen: The ids of the backups that may be its work, or that ran, when it was last looked.
     """
 
-    first_sent_at: datetime
-    last_sent_at: datetime
+    over_by: datetime | None = None
+    server_ahead: tuple[float, float] | None = None
+    accepted: bool = False
+    seen: tuple[int | str, ...] = ()
+
+
+@attrs.frozen
+class Unsettled:
+    """A sending whose answer nobody noted, or that is about to leave.
+
+    Attributes:
+        sent_at: When it left, UTC, by this machine's clock.
+        evidence: What else is known of it.
+    """
+
+    sent_at: datetime
+    evidence: Evidence = Evidence()
+
+
+def was_accepted(cause: BackupifyError) -> bool:
+    """Whether a sending without a clear answer got a 2xx: of no other answer is the body read."""
+    return isinstance(cause, DecodeError)
+
+
+async def announce(session: Session, leaving: Callable[[Unsettled], Awaitable[None]]) -> None:
+    """Tell of a sending before it leaves; once more, where that took so long that its time is not true.
+
+    Args:
+        session: Will send it.
+        leaving: Told of it. The time that this takes is allowed for in what the second telling says.
+    """
+    loop = asyncio.get_running_loop()
+    allowed = _TOLD_WITHIN
+    while True:
+        began = loop.time()
+        await leaving(_about_to_leave(session, began, allowed))
+        took = loop.time() - began
+        if took <= allowed:
+            return
+        allowed = 2 * took
+
+
+def _about_to_leave(session: Session, now: float, allowed: float) -> Unsettled:
+    timeouts, ours = session.settings.timeouts, our_lead(now)
+    sent_at = datetime.fromtimestamp(now + ours, UTC)
+    over_by = sent_at + timedelta(seconds=allowed + (timeouts.attempt or timeouts.total or _UNTIMED_ATTEMPT))
+    lead = None if session.last_answer is None else read_lead(*session.last_answer)
+    ahead = None if lead is None else (lead.lowest - ours, lead.highest - ours)
+    return Unsettled(sent_at, Evidence(over_by, ahead))
 
 
 @attrs.frozen
@@ -82,19 +134,32 @@ class Sending:
     def _fate(self, cause: BackupifyError | None = None) -> Fate:
         now = asyncio.get_running_loop().time()
         latest = now + self._session.settings.reconciliation.settling
-        accepted = isinstance(cause, DecodeError)  # of no other answer than a 2xx is the body read
+        accepted = cause is not None and was_accepted(cause)
         return Fate(self.call.left, latest, latest, our_lead(now), self.baseline, accepted)
 
     def take_over(self, unsettled: Unsettled) -> Lost:
         """What is open of an earlier process, by its notes: when it lost the answer is not known."""
-        settings = self._session.settings
-        now = asyncio.get_running_loop().time()
-        lead = our_lead(now)
-        first, last = (
-            min(when.timestamp() - lead, now) for when in (unsettled.first_sent_at, unsettled.last_sent_at)
+        evidence, settings = unsettled.evidence, self._session.settings
+        now, settling = asyncio.get_running_loop().time(), settings.reconciliation.settling
+        ours = our_lead(now)
+        left = unsettled.sent_at.timestamp() - ours
+        latest = left + (settings.timeouts.attempt or _UNTIMED_ATTEMPT)
+        if evidence.over_by is not None:
+            latest = evidence.over_by.timestamp() - ours
+        lead = None
+        if evidence.server_ahead is None:
+            left, latest = min(left, now), min(latest, now)
+        else:  # our clock may have been set back since: by what it shows now, then is yet to come
+            lead = Lead(*(ours + ahead for ahead in evidence.server_ahead))
+        fate = Fate(
+            left,
+            latest + settling,
+            now + settling,
+            ours,
+            self.baseline,
+            evidence.accepted,
+            evidence.seen,
+            lead,
         )
-        latest = min(last + (settings.timeouts.attempt or _UNTIMED_ATTEMPT), now)
-        settling = settings.reconciliation.settling
-        fate = Fate(first, latest + settling, now + settling, lead, self.baseline)
         cause = TransportError("the process that sent it ended before the answer came")
-        return Lost(unsettled.first_sent_at, cause, fate, by_us=False)
+        return Lost(unsettled.sent_at, cause, fate, by_us=False)

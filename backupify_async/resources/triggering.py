@@ -7,7 +7,6 @@ looking and of trying again do not multiply, and `total` holds over all of it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from functools import partial
 from typing import assert_never
 
@@ -30,7 +29,7 @@ from backupify_async.resources.reconciling import (
     common_lead,
     decide,
 )
-from backupify_async.resources.sending import Answer, Lost, Sending, Unsettled
+from backupify_async.resources.sending import Answer, Lost, Sending, Unsettled, announce
 from backupify_async.transport.refusals import refusal
 from backupify_async.transport.request import Request
 from backupify_async.transport.retry import GiveUp
@@ -58,7 +57,7 @@ class Triggering:
         baseline: Baseline = NotTold.NOT_TOLD,
         *,
         unsettled: Unsettled | None = None,
-        leaving: Callable[[datetime], Awaitable[None]] | None = None,
+        leaving: Callable[[Unsettled], Awaitable[None]] | None = None,
     ) -> TriggerResult:
         """Start a backup, and never two.
 
@@ -66,8 +65,9 @@ class Triggering:
             backup_instance_id: The instance.
             baseline: The highest id from before.
             unsettled: A sending of an earlier process, whose fate is found out before anything is sent.
-            leaving: Told of each sending before it leaves: when, UTC. By then nothing else is open. It may
-                take its time, as to write that down; what it raises keeps the request from leaving.
+            leaving: Told of each sending before it leaves. By then nothing else is open. It may take its
+                time, as to write that down; where it takes long, it is told again, with the time by then.
+                What it raises keeps the request from leaving.
 
         Raises:
             TypeError, ValueError: The id cannot be one.
@@ -77,10 +77,10 @@ class Triggering:
         """
         request = Request.post(BACKUPS, answers=frozenset({409, 422}), backup_instance_id=backup_instance_id)
 
-        async def may_leave(sent_at: datetime) -> None:
+        async def may_leave() -> None:
             self.drain.require_not_begun(backup_instance_id)
             if leaving is not None:
-                await leaving(sent_at)
+                await announce(self._session, leaving)
 
         call = Call(request, leaving=may_leave)
 
