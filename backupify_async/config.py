@@ -95,9 +95,10 @@ class Reconciliation:
         settling: Seconds after the loss in which the server may still act, for which nothing is sent again.
             A proxy holds a request for up to its own time-out before a server that hangs takes it, and 30 s
             is the usual one; a list that shows new backups late must catch up within it too.
-        clock_tolerance: Seconds by which our clock and the server's may be apart. Where no `Date` tells its
-            time, a backup that was created that much outside the time of sending may be the trigger's.
-            A `Date` that is further off is not trusted to say that a backup is not.
+        clock_tolerance: Seconds by which the clock that dates backups may be off from the server's `Date`,
+            which a proxy may have added, or without one from ours. A backup that was created no more than
+            that outside the time of sending may be the trigger's: above a baseline, or active, it is taken
+            for it, and else the trigger is ambiguous.
         patience: Seconds after settling for which looks that fail, or contradict each other, are repeated.
 
     Raises:

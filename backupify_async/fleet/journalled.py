@@ -7,7 +7,6 @@ what the journal knows of it is passed over.
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
-from datetime import datetime
 from typing import Protocol
 
 from backupify_async.errors import AmbiguousTrigger, BackupifyError, ClientDraining, DuplicateInstance
@@ -26,7 +25,7 @@ from backupify_async.journal.lines import (
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.resources.backups import highest_id
 from backupify_async.resources.judging import NOT_TOLD, Baseline
-from backupify_async.resources.triggering import Unsettled
+from backupify_async.resources.sending import Evidence, Unsettled, was_accepted
 from backupify_async.transport.request import identifier
 
 InstanceId = int | str
@@ -41,7 +40,7 @@ class Trigger(Protocol):
         baseline: Baseline,
         *,
         unsettled: Unsettled | None,
-        leaving: Callable[[datetime], Awaitable[None]],
+        leaving: Callable[[Unsettled], Awaitable[None]],
     ) -> TriggerResult:
         """Find out what became of what is unsettled; tell of each request before it leaves."""
         ...
@@ -124,16 +123,18 @@ class JournalledSweep:
     async def _settle(self, line: Line) -> TriggerResult:
         unsettled, baseline = _unsettled(line), self._baseline(line)
 
-        async def leaving(sent_at: datetime) -> None:
+        async def leaving(sending: Unsettled) -> None:
             nonlocal line, unsettled
             unsettled = None  # else nothing would leave
-            line = intended(line, sent_at, None if baseline is NOT_TOLD else baseline_to_json(baseline))
+            known = None if baseline is NOT_TOLD else baseline_to_json(baseline)
+            line = intended(line, sending.sent_at, known, sending.evidence)
             await self._journal.commit(line)
 
         try:
             result = await self._run(line.instance_id, baseline, unsettled=unsettled, leaving=leaving)
         except AmbiguousTrigger as error:
-            self._journal.put(ambiguous(line, str(error)))
+            seen = (backup.id for backup in error.seen)
+            self._journal.put(ambiguous(line, str(error), accepted=was_accepted(error.cause), seen=seen))
             raise
         except ClientDraining:
             if unsettled is None and line.is_unsettled:  # else it stands as it was
@@ -156,7 +157,7 @@ class JournalledSweep:
 def _unsettled(line: Line) -> Unsettled | None:
     if not line.is_unsettled or line.sent_at is None:
         return None
-    return Unsettled(line.sent_at, line.sent_at)
+    return Unsettled(line.sent_at, line.evidence or Evidence())
 
 
 async def _each(source: Iterable[InstanceId] | AsyncIterable[InstanceId]) -> AsyncGenerator[InstanceId, None]:

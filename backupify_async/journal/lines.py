@@ -12,15 +12,17 @@ away, an instance without INTENDED was not triggered, and one with it is looked 
 """
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum
 
 import attrs
 
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.resources.sending import Evidence
 from backupify_async.transport.wire import from_json, to_json
 
-Row = tuple[int, str, bool, str, str | None, str | None, str | None, str]
+Row = tuple[int, str, bool, str, str | None, str | None, str | None, str, str | None]
 
 
 class LineState(Enum):
@@ -87,6 +89,7 @@ class Line:
         baseline: The highest backup id from before that, as JSON; None where it was not told.
         backup: The backup that now runs, where the state is one of a success and the server said.
         problem: What went wrong, in words, where the state is FAILED or AMBIGUOUS.
+        evidence: What else is known of the request that may have left.
     """
 
     number: int
@@ -96,6 +99,7 @@ class Line:
     baseline: str | None = None
     backup: Backup | None = None
     problem: str = ""
+    evidence: Evidence | None = None
 
     @property
     def result(self) -> TriggerResult | None:
@@ -109,14 +113,17 @@ class Line:
         return self.state in UNSETTLED
 
 
-def intended(line: Line, sent_at: datetime, baseline: str | None) -> Line:
+def intended(line: Line, sent_at: datetime, baseline: str | None, evidence: Evidence | None = None) -> Line:
     """The line of an instance whose request is about to leave."""
-    return attrs.evolve(line, state=LineState.INTENDED, sent_at=sent_at, baseline=baseline, problem="")
+    return attrs.evolve(
+        line, state=LineState.INTENDED, sent_at=sent_at, baseline=baseline, problem="", evidence=evidence
+    )
 
 
 def settled(line: Line, result: TriggerResult) -> Line:
     """The line of an instance that is done."""
-    return attrs.evolve(line, state=LineState(result.kind.value), backup=result.backup, problem="")
+    state = LineState(result.kind.value)
+    return attrs.evolve(line, state=state, backup=result.backup, problem="", evidence=None)
 
 
 def held_back(line: Line) -> Line:
@@ -129,9 +136,20 @@ def failed(line: Line, problem: str) -> Line:
     return Line(line.number, line.instance_id, LineState.FAILED, problem=problem)
 
 
-def ambiguous(line: Line, problem: str) -> Line:
-    """The line of an instance of which nobody knows whether it was started."""
-    return attrs.evolve(line, state=LineState.AMBIGUOUS, problem=problem)
+def ambiguous(line: Line, problem: str, *, accepted: bool = False, seen: Iterable[int | str] = ()) -> Line:
+    """The line of an instance of which nobody knows whether it was started.
+
+    Args:
+        line: Its line until now; what that knows of the same request is kept.
+        problem: Why, in words.
+        accepted: Whether the request was answered with a 2xx.
+        seen: The ids of the backups that may be its work.
+    """
+    known = line.evidence or Evidence()
+    evidence = attrs.evolve(
+        known, accepted=known.accepted or accepted, seen=tuple(dict.fromkeys((*known.seen, *seen)))
+    )
+    return attrs.evolve(line, state=LineState.AMBIGUOUS, problem=problem, evidence=evidence)
 
 
 def to_row(line: Line) -> Row:
@@ -146,6 +164,7 @@ def to_row(line: Line) -> Row:
         line.baseline,
         None if line.backup is None else _backup_to_json(line.backup),
         line.problem,
+        None if line.evidence is None else _evidence_to_json(line.evidence),
     )
 
 
@@ -155,7 +174,7 @@ def from_row(row: Row) -> Line:
     Raises:
         ValueError: It is none that `to_row` makes.
     """
-    number, text, is_number, state, sent_at, baseline, backup, problem = row
+    number, text, is_number, state, sent_at, baseline, backup, problem, evidence = row
     return Line(
         number,
         int(text) if is_number else text,
@@ -164,6 +183,7 @@ def from_row(row: Row) -> Line:
         baseline,
         None if backup is None else from_json(backup.encode(), Backup),
         problem,
+        None if evidence is None else _evidence_from_json(evidence),
     )
 
 
@@ -183,3 +203,18 @@ def baseline_from_json(text: str) -> int | str | None:
     """What `baseline_to_json` made text of."""
     backup_id: int | str | None = json.loads(text)
     return backup_id
+
+
+def _evidence_to_json(evidence: Evidence) -> str:
+    over_by = None if evidence.over_by is None else evidence.over_by.astimezone(UTC).isoformat()
+    return json.dumps([over_by, evidence.server_ahead, evidence.accepted, evidence.seen])
+
+
+def _evidence_from_json(text: str) -> Evidence:
+    over_by, ahead, accepted, seen = json.loads(text)
+    return Evidence(
+        None if over_by is None else datetime.fromisoformat(over_by),
+        None if ahead is None else (ahead[0], ahead[1]),
+        accepted,
+        tuple(seen),
+    )

@@ -18,7 +18,7 @@ from backupify_async.errors import JournalError
 from backupify_async.journal.lines import UNSETTLED, Account, Line, LineState, Sweep, from_row, to_row
 
 _APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
-_VERSION = 1
+_VERSION = 2
 _AT_ONCE = 1_000  # lines read at a time: some 100 kB
 
 _SCHEMA = (
@@ -40,12 +40,13 @@ _SCHEMA = (
         sent_at TEXT,
         baseline TEXT,
         backup TEXT,
-        problem TEXT NOT NULL
+        problem TEXT NOT NULL,
+        evidence TEXT
     )""",
 )
 
 # One statement for many lines is there whole or not at all, and is on disk when it returns.
-_WRITE, _ROW = "INSERT OR REPLACE INTO lines VALUES ", "(?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE, _ROW = "INSERT OR REPLACE INTO lines VALUES ", "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WRITTEN_AT_ONCE = 100  # lines: older SQLites take 999 values in a statement
 
 # By primary result code (sqlite.org/rescode.html).

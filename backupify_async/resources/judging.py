@@ -33,6 +33,9 @@ class Fate:
         our_lead: How far our own clock is ahead of the loop's, in seconds.
         baseline: The highest id from before it left.
         accepted: Whether it was answered with a 2xx, in which no backup could be read.
+        seen: The ids that looks of an earlier process found to be perhaps its work.
+        lead: How far the server's clock was ahead of the loop's when it left, where an earlier process noted
+            that: our own clock may have been set since.
     """
 
     left: float
@@ -41,13 +44,15 @@ class Fate:
     our_lead: float
     baseline: Baseline = NotTold.NOT_TOLD
     accepted: bool = False
+    seen: tuple[int | str, ...] = ()
+    lead: Lead | None = None
 
 
 class Judgement(Enum):
     """What one backup is to the trigger."""
 
     OURS = "the trigger started it"
-    NEAR = "was created so close to the sending that it may be this trigger's, and no Date tells more"
+    NEAR = "was created so close to the sending that, by a clock a little off, it may be this trigger's"
     UNSURE = "may be this trigger's: neither its id nor its times tell"
     OLDER = "was there before"
     LATER = "came too late to be the trigger's"
@@ -68,12 +73,12 @@ def judge(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -> Ju
         backup: The backup.
         fate: The sending.
         lead: How far the server's clock is ahead of the loop's; None where no Date told.
-        tolerance: How far our clock and the server's may be apart, in seconds.
+        tolerance: How far the clock that dates backups may be off from the server's or ours, in seconds.
     """
     above = _is_above(backup.id, fate.baseline)
     if above is False:
         return Judgement.OLDER
-    creation = _creation(backup, fate, lead, tolerance)
+    creation = _creation(backup, fate, fate.lead or lead, tolerance)
     match creation:
         case _Creation.INSIDE:
             return Judgement.OURS
@@ -111,23 +116,20 @@ def _creation(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -
     ours = Lead(fate.our_lead, fate.our_lead)
     begin, end = _window(fate, lead or ours)
     begin_by_us, end_by_us = _window(fate, ours)
-    slack = tolerance if lead is None or _apart(lead, fate.our_lead) > tolerance else 0.0
     created = backup.created_at or backup.started_at
     if created is None:
         changed = [when.timestamp() for when in (backup.completed_at, backup.updated_at) if when is not None]
-        surely_before = min(begin, begin_by_us) - slack
+        surely_before = min(begin, begin_by_us) - tolerance
         return _Creation.BEFORE if changed and min(changed) < surely_before else _Creation.UNKNOWN
     at = created.timestamp()
     if begin <= at <= end:
         return _Creation.INSIDE
-    if begin_by_us - slack <= at <= end_by_us + slack:
-        return _Creation.NEAR if lead is None else _Creation.UNKNOWN
+    if begin - tolerance <= at <= end + tolerance:
+        return _Creation.NEAR
+    if begin_by_us - tolerance <= at <= end_by_us + tolerance:
+        return _Creation.UNKNOWN
     return _Creation.BEFORE if at < begin else _Creation.AFTER
 
 
 def _window(fate: Fate, lead: Lead) -> tuple[float, float]:
     return math.floor(fate.left + lead.lowest), fate.latest + lead.highest
-
-
-def _apart(lead: Lead, our_lead: float) -> float:
-    return max(lead.lowest - our_lead, our_lead - lead.highest, 0.0)

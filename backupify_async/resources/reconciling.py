@@ -6,30 +6,33 @@ the sending and the latest moment at which the server may act: `settling` second
 
 Both ends are read on the server's clock, whose lead over ours each look's `Date` tells within bounds. The
 window takes the wider bound at each end, begins with a whole second, as servers cut off fractions, and
-equality counts as inside. Without a Date our own clock stands for the server's: what was created inside the
-window is the trigger's, what was created outside by no more than `clock_tolerance` is *near*.
+equality counts as inside. Without a Date our own clock stands for the server's. Who dates backups may have
+a third clock, as where a proxy adds the Date: what was created inside the window is the trigger's, what was
+created outside by no more than `clock_tolerance` is *near*, and what is so by our clock only is *unsure*.
 
 | creation | at or below the baseline | above it | no baseline |
 | --- | --- | --- | --- |
 | inside the window | older | ours | ours |
-| near; unknown; inside by our clock only, not by Date | older | ours | near; unsure |
-| before the window | older | older | older |
-| after the window | older | later | later |
+| near; unknown; inside or near by our clock only, not by Date | older | ours | near; unsure |
+| before all that | older | older | older |
+| after all that | older | later | later |
 
 What is ours is adopted. What is near is adopted if it is active once the server has settled: then nothing
 could be started anyway. An active one that is surely not ours is what the server refused the trigger for.
 Only where a look that began after settling saw the whole end of the list and nothing of all that, the
 trigger did nothing, and is sent again. Whatever is unsure or contradicts itself is looked at again until
-patience ends, and then said to be undecided.
+patience ends, and then said to be undecided. So is an empty list, which a replica shows too, or an instance
+that was moved, but where the baseline says that there was no backup before.
 
 Of the two errors that such a rule can make this one makes the harmless: a backup that somebody else started
-inside the window is taken for ours, so that ours may be missing. The other one, a second backup, takes a
-server that breaks a promise: it acts later than `settling`, hides for longer a backup that is over by then,
-or dates backups by a clock that is neither its Date's nor, within `clock_tolerance`, ours.
+inside the window, or near it and either above the baseline or active, is taken for ours, so that ours may be
+missing. The other one, a second backup, takes a server that breaks a promise: it acts later than `settling`,
+hides for longer a backup that is over by then, or dates backups by a clock that is further than
+`clock_tolerance` from both its Date's and ours.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import attrs
@@ -184,15 +187,16 @@ def _doubt(
 ) -> str | None:
     """Why a look that began after settling does not tell; None where it does."""
     listed = {backup.id for backup in last.tail}
+    missing = _missing(fate, last)
+    if missing is not None:
+        return missing
     if not _ascends(last.tail):
         return "the list does not ascend by id"
     if last.active is not None and last.active.id not in listed:
         return f"backup {last.active.id} is active, and the list does not have it"
-    for look in looks[:-1]:
-        before = (look.active, *look.tail[-1:]) if isinstance(look, Look) else ()
-        for one in before:
-            if one is not None and one.id not in listed:
-                return f"backup {one.id} was there before, and the list does not have it any more"
+    for before in _seen_before(fate, looks, last):
+        if before not in listed:
+            return f"backup {before} was there before, and the list does not have it any more"
     for one in last.tail:
         judgement = judge(one, fate, lead, settings.clock_tolerance)
         near = judgement is Judgement.NEAR and one.id != (last.active and last.active.id)
@@ -205,6 +209,32 @@ def _doubt(
     if fate.accepted and last.active is None:
         return "it was answered with a 2xx, and no backup is to be seen"
     return None
+
+
+def _missing(fate: Fate, last: Look) -> str | None:
+    """Why a list that has too little is not believed: it may lack the trigger's backup as well."""
+    if fate.baseline is None:
+        return None
+    if isinstance(fate.baseline, NotTold):
+        return None if last.tail else "the list is empty, which no baseline confirms"
+    if not last.tail:
+        return f"the list is empty, and had backup {fate.baseline}"
+    baseline = number(fate.baseline)
+    ids = [one for one in (number(backup.id) for backup in last.tail) if one is not None]
+    before = baseline is not None and ids and max(ids) < baseline
+    return f"the list ends before the baseline, {baseline}" if before else None
+
+
+def _seen_before(fate: Fate, looks: Sequence[Look | FailedLook], last: Look) -> Iterator[int | str]:
+    """The ids that the end of the list must have, for they were seen before, by this process or another."""
+    for look in looks[:-1]:
+        if isinstance(look, Look):
+            yield from (one.id for one in (look.active, *look.tail[-1:]) if one is not None)
+    lowest = number(last.tail[0].id) if last.tail else None
+    for one in fate.seen:
+        value = number(one)
+        if value is None or lowest is None or value >= lowest:
+            yield one
 
 
 def _ascends(tail: Sequence[Backup]) -> bool:

@@ -9,16 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from backupify_async.models import Backup
 from backupify_async.transport.refusals import http_date
 from backupify_async.transport.request import Response
 
 _NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
 _WHOLE_SECOND = 1.0
-# How long before the sending a backup must have been created to be surely not its work. With the server's
-# Date its clock is known to the second; without, only ours is, which may be off.
-_BEFORE_BY_DATE = 5.0
-_BEFORE_BY_OUR_CLOCK = 60.0
 
 
 @attrs.frozen
@@ -57,19 +52,3 @@ def read_lead(response: Response, received: float) -> Lead | None:
         return None
     written = date.timestamp()
     return Lead(written - received, written + _WHOLE_SECOND - response.message.left)
-
-
-def was_there_before(backup: Backup, response: Response, received: float) -> bool:
-    """Whether the backup in the answer to a trigger was surely created before that left.
-
-    Args:
-        backup: The backup.
-        response: The answer that holds it.
-        received: When it had come, by the loop's clock, in seconds.
-    """
-    created = backup.created_at or backup.started_at
-    if created is None:
-        return False
-    lead = read_lead(response, received)
-    begin = our_lead(received) - _BEFORE_BY_OUR_CLOCK if lead is None else lead.lowest - _BEFORE_BY_DATE
-    return created.timestamp() < response.message.left + begin

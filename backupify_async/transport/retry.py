@@ -5,7 +5,7 @@
 | never sent (no connection) | again | again |
 | 429; 503 with Retry-After: the server says that it did nothing | again, uncounted | again, uncounted |
 | 408, 500, 502, 503, 504; sent and the answer lost | again | its fate is unknown |
-| any other 5xx, a status below 200; an answer that cannot be read | its error | its fate is unknown |
+| any other 5xx, a status below 400; an answer that cannot be read | its error | its fate is unknown |
 | any other answer | its error | its error |
 
 The token endpoint, which is not gated, gets another try after any 5xx: without a token nothing goes on.
@@ -117,7 +117,7 @@ def _ground(error: BackupifyError, *, repeatable: bool, gated: bool) -> Ground |
         case APIError(status=status):
             if status in _TRANSIENT or (status >= 500 and not gated):
                 return again
-            clear = repeatable or 300 <= status < 500
+            clear = repeatable or 400 <= status < 500  # RFC 9110 §15.4.4: a 303 may follow what was done
             return GiveUp() if clear else Unknown()
         case TransportError(sent=False):
             return Ground.NEVER_SENT

@@ -43,7 +43,7 @@ class Call:
 
     request: Request
     gated: bool = True
-    leaving: Callable[[datetime], Awaitable[None]] | None = None
+    leaving: Callable[[], Awaitable[None]] | None = None
     sent_at: datetime | None = None
     left: float = 0.0
     answered: bool = False

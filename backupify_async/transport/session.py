@@ -68,6 +68,8 @@ class Session:
         self._closing: asyncio.Task[None] | None = None
         self.scopes = Scopes()
         """Where work runs that takes several calls: it ends with the client at the latest."""
+        self.last_answer: tuple[Response, float] | None = None
+        """The last answer, and when it had come by the loop's clock, in seconds."""
 
     async def open(self) -> None:
         """Get ready to send, in the running loop.
@@ -200,7 +202,7 @@ class Session:
         unused = True
         try:
             if call.leaving is not None:
-                await call.leaving(datetime.now(UTC))
+                await call.leaving()
             unused = False
             count = ATTEMPTS.get()
             if count is not None:
@@ -238,6 +240,7 @@ class Session:
         response = await self._carrier(
             Message(request.method, url, headers, body, call.sent_at, secrets, repeatable, call.left)
         )
+        self.last_answer = response, self._now()
         self._report.received(call, response, self._now() - call.left)
         return response
 

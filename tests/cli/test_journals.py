@@ -290,7 +290,7 @@ class TestJournalShow:
 
     def test_lists_any_number(self, run: Run, path: str, server: SimulatedBackupify) -> None:
         run("trigger", "1", "--journal", path)
-        row = "instance_id || 'x' || value, 0, 'read', NULL, NULL, NULL, ''"
+        row = "instance_id || 'x' || value, 0, 'read', NULL, NULL, NULL, '', NULL"
         more = "SELECT 2 UNION ALL SELECT value + 1 FROM n WHERE value < 1200"
         numbers = f"(WITH RECURSIVE n(value) AS ({more}) SELECT value FROM n)"
         run_sql(Path(path), f"INSERT INTO lines SELECT value, {row} FROM lines, {numbers}")

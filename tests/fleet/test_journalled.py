@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import pytest
 
 from backupify_async.errors import (
     AmbiguousTrigger,
+    BackupifyError,
     ClientClosed,
     ClientDraining,
+    DecodeError,
     DuplicateInstance,
     JournalError,
     NotFound,
@@ -25,11 +27,12 @@ from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.resources.judging import Baseline
-from backupify_async.resources.triggering import Unsettled
+from backupify_async.resources.sending import Evidence, Unsettled
 from tests.journal.files import ACCOUNT, files_no_larger_than
 
 WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
-Leaving = Callable[[datetime], Awaitable[None]]
+SENDING = Unsettled(WHEN, Evidence(WHEN + timedelta(seconds=60), (-1.0, 0.5)))
+Leaving = Callable[[Unsettled], Awaitable[None]]
 LOST = AmbiguousTrigger(1, WHEN, RequestTimeout("slow"))
 MISSING = NotFound(404, "POST", "/x")
 TOLD = TriggerResult(TriggerKind.STARTED, Backup(900))
@@ -64,7 +67,7 @@ class Api:
             self.reconciled[backup_instance_id] = unsettled
             if self.blind:
                 raise self.errors[backup_instance_id]
-        await leaving(WHEN)
+        await leaving(SENDING)
         self.sent.append(backup_instance_id)
         if backup_instance_id in self.errors:
             raise self.errors[backup_instance_id]
@@ -131,7 +134,7 @@ class TestANewSweep:
             unsettled: Unsettled | None,
             leaving: Leaving,
         ) -> TriggerResult:
-            await leaving(WHEN)
+            await leaving(SENDING)
             async with look(path) as storage:
                 (found,) = [each async for each in storage.lines() if each.instance_id == backup_instance_id]
             assert (found.state, found.sent_at) == (LineState.INTENDED, WHEN)
@@ -188,7 +191,7 @@ class TestANewSweep:
             leaving: Leaving,
         ) -> TriggerResult:
             with files_no_larger_than(2_048):
-                await leaving(WHEN)
+                await leaving(SENDING)
             sent.append(backup_instance_id)
             return started(backup_instance_id)
 
@@ -212,7 +215,7 @@ class TestANewSweep:
             leaving: Leaving,
         ) -> TriggerResult:
             if backup_instance_id == 3:
-                await leaving(WHEN)  # its request was refused, and not sent again
+                await leaving(Unsettled(WHEN))  # its request was refused, and not sent again
             raise ClientDraining("the client is draining")
 
         await put(path, failed(Line(1, 1), "403"), intended(Line(2, 2), WHEN, None))
@@ -237,7 +240,7 @@ class TestANewSweep:
             unsettled: Unsettled | None,
             leaving: Leaving,
         ) -> TriggerResult:
-            await leaving(WHEN)
+            await leaving(SENDING)
             in_flight.set()
             await asyncio.Event().wait()
             return started(backup_instance_id)
@@ -284,7 +287,7 @@ class TestASweepThatGoesOn:
         await put(path, sent, lost, failed(Line(3, 3), "403"), Line(4, 4))
         results = await swept(path, api, [1, 2, 3, 4, 5])
         assert list(results.values) == api.sent == [1, 2, 3, 4, 5]
-        assert api.reconciled == dict.fromkeys((1, 2), Unsettled(WHEN, WHEN))
+        assert api.reconciled == dict.fromkeys((1, 2), Unsettled(WHEN))
         assert set((await written(path)).values()) == {LineState.STARTED}
 
     async def test_keeps_as_unknown_what_it_could_not_look_at(self, path: Path) -> None:
@@ -292,6 +295,26 @@ class TestASweepThatGoesOn:
         await put(path, *(intended(Line(n, n), WHEN, None) for n in (1, 2, 3)))
         await swept(path, Api(errors, blind=True), [])
         assert await written(path) == {1: LineState.INTENDED, 2: LineState.AMBIGUOUS, 3: LineState.INTENDED}
+
+    async def test_knows_what_an_earlier_process_knew_of_its_sending(self, path: Path) -> None:
+        await put(path, intended(Line(1, 1), WHEN, None, SENDING.evidence))
+        api = Api()
+        await swept(path, api, [])
+        assert api.reconciled == {1: SENDING}
+
+    @pytest.mark.parametrize("cause", [DecodeError("no JSON", "/x"), RequestTimeout("slow")])
+    async def test_adds_to_what_is_known_where_it_stays_ambiguous(
+        self, path: Path, cause: BackupifyError
+    ) -> None:
+        seen = AmbiguousTrigger(1, WHEN, cause, seen=(Backup(7), Backup("8")))
+        await swept(path, Api({1: seen}), [1])
+        again = AmbiguousTrigger(1, WHEN, RequestTimeout("slow"), seen=(Backup(7), Backup(9)))
+        await swept(path, Api({1: again}, blind=True), [])
+        api = Api()
+        await swept(path, api, [])
+        known = api.reconciled[1].evidence
+        assert (known.accepted, known.seen) == (isinstance(cause, DecodeError), (7, "8", 9))
+        assert known.over_by == SENDING.evidence.over_by
 
     async def test_goes_on_behind_what_it_knows_of_its_source(self, path: Path, api: Api) -> None:
         with pytest.raises(OSError, match="broke off"):

@@ -300,8 +300,8 @@ class TestAFileThatIsNoJournal:
     async def test_another_versions_journal_is_refused(self, path: Path) -> None:
         async with Journal(path):
             pass
-        run_sql(path, "PRAGMA user_version = 2")
-        assert "another version of this library (format 2, not 1)" in await refusal(path)
+        run_sql(path, "PRAGMA user_version = 1")
+        assert "another version of this library (format 1, not 2)" in await refusal(path)
 
     async def test_an_empty_file_becomes_one(self, path: Path) -> None:
         write(path)

@@ -23,6 +23,7 @@ from backupify_async.journal.lines import (
     to_row,
 )
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.resources.sending import Evidence
 from backupify_async.transport.request import identifier
 from backupify_async.transport.wire import from_json
 
@@ -48,6 +49,13 @@ backups = st.builds(
     updated_at=dates,
     extra=st.dictionaries(texts.filter(lambda name: name not in names), values, max_size=3),
 )
+evidences = st.builds(
+    Evidence,
+    over_by=dates,
+    server_ahead=st.none() | st.tuples(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9)),
+    accepted=st.booleans(),
+    seen=st.lists(ids, max_size=3).map(tuple),
+)
 lines = st.builds(
     Line,
     number=st.integers(1, 2**62),
@@ -57,6 +65,7 @@ lines = st.builds(
     baseline=st.none() | ids.map(baseline_to_json),
     backup=st.none() | backups,
     problem=texts,
+    evidence=st.none() | evidences,
 )
 
 
@@ -101,7 +110,7 @@ class TestARow:
 
     def test_that_is_none_of_ours_is_refused(self) -> None:
         with pytest.raises(ValueError, match="paused"):
-            from_row((1, "42", True, "paused", None, None, None, ""))
+            from_row((1, "42", True, "paused", None, None, None, "", None))
 
 
 class TestABaseline:
@@ -137,8 +146,18 @@ class TestALine:
         assert (line.sent_at, line.baseline) == (WHEN, "7")
         assert (line.result, line.is_unsettled, line.problem) == (None, True, "contradictions")
 
+    def test_that_is_ambiguous_again_knows_all_that_was_seen(self) -> None:
+        once = ambiguous(INTENDED, "contradictions", accepted=True, seen=[7])
+        again = ambiguous(once, "no look", seen=[8, 7])
+        assert again.evidence == Evidence(accepted=True, seen=(7, 8))
+
     def test_that_is_tried_again_forgets_its_problem(self) -> None:
         assert intended(failed(INTENDED, "403"), WHEN, None).problem == ""
+
+    def test_that_is_tried_again_forgets_what_was_known_of_its_last_request(self) -> None:
+        lost = ambiguous(INTENDED, "contradictions", accepted=True, seen=[7])
+        assert intended(lost, WHEN, None, Evidence(WHEN)).evidence == Evidence(WHEN)
+        assert settled(lost, TriggerResult(TriggerKind.ADOPTED, Backup(7))).evidence is None
 
 
 def test_an_account_reads_as_people_say_it() -> None:

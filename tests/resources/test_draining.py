@@ -11,7 +11,7 @@ import pytest
 from backupify_async import ClientDraining, FanOutAborted, RateLimit, TriggerKind
 from backupify_async.fleet.fleet import Fleet
 from backupify_async.resources.backups import Backups
-from backupify_async.resources.triggering import Unsettled
+from backupify_async.resources.sending import Unsettled
 from tests.journal.files import ACCOUNT
 from tests.resources.test_judging import NOON
 from tests.resources.virtual_instance import LOST_BEFORE, VirtualInstance, running_time, triggering
@@ -88,7 +88,7 @@ class TestATrigger:
         server = VirtualInstance()
         async with triggering(server) as (trigger, carrier, _):
             sent_at = datetime.fromtimestamp(NOON + running_time() - 5, UTC)
-            under_way = asyncio.create_task(trigger.run(7, unsettled=Unsettled(sent_at, sent_at)))
+            under_way = asyncio.create_task(trigger.run(7, unsettled=Unsettled(sent_at)))
             await asyncio.sleep(1)
             assert await trigger.drain.run(None) == 0
             with pytest.raises(ClientDraining):

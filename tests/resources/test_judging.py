@@ -38,11 +38,15 @@ class TestByTheDate:
     @pytest.mark.parametrize(
         ("seconds", "judgement"),
         [
-            (-0.1, OLDER),
+            (-300.1, OLDER),
+            (-300.0, NEAR),  # who dates backups may have another clock than who adds the Date
+            (-0.1, NEAR),
             (0.0, OURS),  # the sending's second, cut off: equality is ours
             (0.7, OURS),
             (33.7, OURS),  # the latest moment by the widest bound
-            (33.8, LATER),
+            (33.8, NEAR),
+            (333.7, NEAR),
+            (333.8, LATER),
             (86_400.0, LATER),
         ],
     )
@@ -51,20 +55,25 @@ class TestByTheDate:
 
     def test_the_start_stands_in_for_a_creation_that_is_not_told(self) -> None:
         assert judge(Backup(7, started_at=at(1)), FATE, SAME, TOLERANCE) is OURS
-        assert judge(Backup(7, started_at=at(-9)), FATE, SAME, TOLERANCE) is OLDER
+        assert judge(Backup(7, started_at=at(-309)), FATE, SAME, TOLERANCE) is OLDER
 
     @pytest.mark.parametrize("off", [-600.0, -120.0, 120.0, 600.0])
     def test_the_window_is_the_servers(self, off: float) -> None:
         assert judge(made(off + 1), FATE, ahead(off), TOLERANCE) is OURS
         assert judge(made(off - 1), FATE, ahead(off), TOLERANCE) is not OURS
 
-    @pytest.mark.parametrize("off", [-600.0, -120.0, 120.0, 600.0])
-    def test_a_creation_that_follows_our_clock_and_not_the_date_is_unsure(self, off: float) -> None:
-        assert judge(made(1), FATE, ahead(off), TOLERANCE) is UNSURE
+    @pytest.mark.parametrize(
+        ("off", "judgement"), [(-600.0, UNSURE), (-120.0, NEAR), (120.0, NEAR), (600.0, UNSURE)]
+    )
+    def test_a_creation_that_follows_our_clock_and_not_the_date_may_be_ours(
+        self, off: float, judgement: Judgement
+    ) -> None:
+        assert judge(made(1), FATE, ahead(off), TOLERANCE) is judgement
 
-    def test_a_date_beyond_tolerance_leaves_our_clock_its_tolerance(self) -> None:
-        assert judge(made(-200), FATE, ahead(600), TOLERANCE) is UNSURE
-        assert judge(made(-200), FATE, ahead(120), TOLERANCE) is OLDER
+    @pytest.mark.parametrize(("off", "judgement"), [(-120, NEAR), (600, UNSURE), (86_400, UNSURE)])
+    def test_beside_any_date_our_clock_has_its_tolerance(self, off: float, judgement: Judgement) -> None:
+        assert judge(made(-200), FATE, ahead(off), TOLERANCE) is judgement
+        assert judge(made(-301), FATE, ahead(abs(off)), TOLERANCE) is OLDER
 
 
 class TestWithoutADate:
@@ -82,11 +91,13 @@ class TestWithoutACreation:
 
     @pytest.mark.parametrize("field", ["completed_at", "updated_at"])
     def test_an_end_or_a_change_before_the_sending_shows_that_it_is_older(self, field: str) -> None:
-        before: dict[str, Any] = {field: at(-10)}
+        before: dict[str, Any] = {field: at(-310)}
+        shortly_before: dict[str, Any] = {field: at(-10)}
         after: dict[str, Any] = {field: at(10)}
         assert judge(Backup(7, **before), FATE, SAME, TOLERANCE) is OLDER
         assert judge(Backup(7, **after), FATE, SAME, TOLERANCE) is UNSURE
-        assert judge(Backup(7, **before), FATE, None, TOLERANCE) is UNSURE
+        assert judge(Backup(7, **before), FATE, None, TOLERANCE) is OLDER
+        assert judge(Backup(7, **shortly_before), FATE, SAME, TOLERANCE) is UNSURE
 
 
 class TestByTheBaseline:
@@ -102,10 +113,12 @@ class TestByTheBaseline:
         assert judge(made(-200), fate, None, TOLERANCE) is OURS
         assert judge(made(1), fate, ahead(600), TOLERANCE) is OURS
 
-    def test_above_it_a_time_that_tells_still_counts(self) -> None:
+    @pytest.mark.parametrize("lead", [SAME, None])
+    def test_above_it_what_is_near_is_ours_and_what_is_far_is_not(self, lead: Lead | None) -> None:
         fate = attrs.evolve(FATE, baseline=6)
-        assert judge(made(-9), fate, SAME, TOLERANCE) is OLDER
-        assert judge(made(99), fate, SAME, TOLERANCE) is LATER
+        assert {judge(made(when), fate, lead, TOLERANCE) for when in (-300, -9, 99, 332)} == {OURS}
+        assert judge(made(-310), fate, lead, TOLERANCE) is OLDER
+        assert judge(made(340), fate, lead, TOLERANCE) is LATER
 
     def test_ids_that_are_no_numbers_have_no_order(self) -> None:
         fate = attrs.evolve(FATE, baseline="b")

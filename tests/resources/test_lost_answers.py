@@ -87,7 +87,7 @@ class TestALostAnswer:
         settings: Any = {"date_header": True, "clock": clock, "backup_duration": 600}
         async with SimulatedBackupify(faults=faults, **settings) as server, client_of(server) as client:
             running = server.start_backup(7)
-            clock.advance(100)
+            clock.advance(400)
             result = await client.backups.trigger(7)
             assert result.backup is not None
             assert (result.kind, result.backup.id) == (TriggerKind.ALREADY_ACTIVE, running.id)

@@ -106,17 +106,17 @@ class TestTheAgeOfTheBackupInA2xx:
     @pytest.mark.parametrize(
         ("field", "seconds", "date", "kind"),
         [
-            ("created_at", -61, None, TriggerKind.ALREADY_ACTIVE),
-            ("started_at", -61, None, TriggerKind.ALREADY_ACTIVE),
+            ("created_at", -310, None, TriggerKind.ALREADY_ACTIVE),
+            ("started_at", -310, None, TriggerKind.ALREADY_ACTIVE),
             ("updated_at", -61, None, TriggerKind.STARTED),
-            ("created_at", -50, None, TriggerKind.STARTED),
+            ("created_at", -90, None, TriggerKind.STARTED),  # our clock may be ahead
             ("created_at", +3600, None, TriggerKind.STARTED),
-            ("created_at", -8, 0, TriggerKind.ALREADY_ACTIVE),
-            ("created_at", -2, 0, TriggerKind.STARTED),
+            ("created_at", -310, 0, TriggerKind.ALREADY_ACTIVE),
+            ("created_at", -10, 0, TriggerKind.STARTED),  # the Date may be a proxy's
             # A clock of the server's that is an hour behind, or before: with its Date that is known.
             ("created_at", -3600, -3600, TriggerKind.STARTED),
-            ("created_at", -3608, -3600, TriggerKind.ALREADY_ACTIVE),
-            ("created_at", 3592, 3600, TriggerKind.ALREADY_ACTIVE),
+            ("created_at", -3910, -3600, TriggerKind.ALREADY_ACTIVE),
+            ("created_at", -310, 3600, TriggerKind.ALREADY_ACTIVE),
         ],
     )
     async def test_tells_whether_it_was_started(
@@ -138,12 +138,28 @@ class TestTheAgeOfTheBackupInA2xx:
 
     async def test_is_by_the_servers_clock_where_it_tells_it(self) -> None:
         clock = ManualClock()  # far behind ours
-        settings: Any = {"clock": clock, "date_header": True, "active_conflict": 200}
+        settings: Any = {"clock": clock, "date_header": True, "active_conflict": 200, "backup_duration": 600}
         async with SimulatedBackupify(**settings) as server, client_of(server) as client:
             assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
-            clock.advance(10)
+            clock.advance(310)
             assert (await client.backups.trigger(7)).kind is TriggerKind.ALREADY_ACTIVE
             assert len(server.triggers[7]) == 1
+
+    @pytest.mark.parametrize("baseline", [5, 6])
+    async def test_does_not_matter_at_or_below_the_baseline(self, baseline: int) -> None:
+        async with raw_server(Script(http(200, b'{"id":5}'))) as url, client_of(url) as client:
+            assert (await client.backups.trigger(7, baseline=baseline)).kind is TriggerKind.ALREADY_ACTIVE
+
+    async def test_counts_for_one_that_was_looked_up_too(self) -> None:
+        clock = ManualClock()
+        silent = Fault.answer(204, body="", operation="trigger")
+        settings: Any = {"clock": clock, "date_header": True, "backup_duration": 7200}
+        async with SimulatedBackupify(faults=[silent], **settings) as server, client_of(server) as client:
+            running = server.start_backup(7)
+            clock.advance(3600)
+            result = await client.backups.trigger(7)
+            assert result.backup is not None
+            assert (result.kind, result.backup.id) == (TriggerKind.ALREADY_ACTIVE, running.id)
 
 
 class TestSentAgain:

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 
 from backupify_async import (
     AmbiguousTrigger,
+    APIError,
     Backup,
     ClientClosed,
     DecodeError,
@@ -21,9 +23,10 @@ from backupify_async import (
     TriggerKind,
     TriggerResult,
 )
-from backupify_async.resources.triggering import Unsettled
+from backupify_async.resources.looking import active_request
+from backupify_async.resources.sending import Evidence, Unsettled
 from backupify_async.transport.request import Message, Response
-from tests.resources.test_judging import NOON
+from tests.resources.test_judging import NOON, at
 from tests.resources.virtual_instance import (
     LOST_AFTER,
     LOST_BEFORE,
@@ -57,7 +60,26 @@ def backup_id(result: TriggerResult) -> int | str | None:
 def sent_before(seconds: float) -> Unsettled:
     """What an earlier process noted of its sending, so many seconds ago."""
     sent_at = datetime.fromtimestamp(NOON + running_time() - seconds, UTC)
-    return Unsettled(sent_at, sent_at)
+    return Unsettled(sent_at)
+
+
+async def crashed(server: VirtualInstance, post: Post, slow: float = 0.0, **options: Any) -> Unsettled:
+    """What a process noted that died before its answer came; each note took it so many seconds."""
+    noted: list[Unsettled] = []
+
+    async def leaving(sending: Unsettled) -> None:
+        noted.append(sending)
+        await asyncio.sleep(slow)
+
+    server.posts.append(post)
+    async with triggering(server, **options) as (trigger, _, session):
+        await session.send(active_request(7))
+        task = asyncio.ensure_future(trigger.run(7, leaving=leaving))
+        await asyncio.sleep(2 * slow + 0.15)
+        task.cancel()
+        await asyncio.wait([task])
+    assert server.sendings == 1
+    return noted[-1]
 
 
 def posts(carrier: FakeCarrier) -> list[float]:
@@ -100,7 +122,7 @@ class TestALostAnswer:
         assert [round(when, 3) for when in looks] == [0.1, 1.4, 4.7, 14.0, 30.1]
 
     async def test_while_another_runs_is_not_sent_again(self) -> None:
-        server = VirtualInstance(old=(-9000, -100))
+        server = VirtualInstance(old=(-9000, -310))
         result, carrier = await run(server, LOST_BEFORE)
         assert (result.kind, backup_id(result), posts(carrier)) == (ACTIVE, 2, [0])
         assert running_time() == pytest.approx(30.3, abs=0.2)
@@ -121,7 +143,7 @@ class TestALostAnswer:
 
     async def test_of_an_instance_that_had_none_is_found(self) -> None:
         assert backup_id((await run(VirtualInstance(old=()), LOST_AFTER))[0]) == 1
-        assert (await run(VirtualInstance(old=()), LOST_BEFORE))[0].kind is STARTED
+        assert (await run(VirtualInstance(old=()), LOST_BEFORE, baseline=None))[0].kind is STARTED
 
 
 class TestClocks:
@@ -147,8 +169,25 @@ class TestClocks:
 
     @pytest.mark.parametrize("offset", [-200.0, 200.0])
     async def test_without_a_date_one_that_is_over_and_near_is_ambiguous(self, offset: float) -> None:
-        with pytest.raises(AmbiguousTrigger, match="no Date"):
+        with pytest.raises(AmbiguousTrigger, match="by a clock a little off"):
             await run(VirtualInstance(offset=offset, date=None, duration=1), LOST_AFTER)
+
+    @pytest.mark.parametrize("apart", [-100.0, -10.0, 100.0])
+    async def test_a_date_of_a_proxy_with_our_clock_does_not_date_backups(self, apart: float) -> None:
+        def server(duration: float = 0.05) -> VirtualInstance:
+            return VirtualInstance(offset=apart, date=-apart, duration=duration)
+
+        with pytest.raises(AmbiguousTrigger, match="by a clock a little off"):
+            await run(server(), LOST_AFTER)
+        over, _ = await run(server(), LOST_AFTER, baseline=4)
+        running, _ = await run(server(1e9), LOST_AFTER)
+        assert {(result.kind, backup_id(result)) for result in (over, running)} == {(ADOPTED, 5)}
+
+    @pytest.mark.parametrize(("offset", "date"), [(-90.0, None), (-10.0, 10.0)])
+    async def test_a_little_off_do_not_deny_a_201_its_own_backup(
+        self, offset: float, date: float | None
+    ) -> None:
+        assert (await run(VirtualInstance(offset=offset, date=date)))[0].kind is STARTED
 
     @pytest.mark.parametrize("jump", [-7200.0, 7200.0])
     async def test_ours_may_jump_while_a_date_tells_theirs(self, jump: float) -> None:
@@ -185,6 +224,11 @@ def hide_all(server: VirtualInstance) -> Callable[[Message], Response | None]:
     return lambda message: None if "active" in message.url.path else server.page(message, [])
 
 
+def hide_newest(server: VirtualInstance) -> Callable[[Message], Response | None]:
+    shown = [server.shown(one, 0) for one in server.backups[:-1]]
+    return lambda message: None if "active" in message.url.path else server.page(message, shown)
+
+
 class TestUndecided:
     @pytest.mark.parametrize(
         ("status", "says"), [(404, "answered 404"), (403, "answered 403"), (500, "answered 500")]
@@ -211,15 +255,31 @@ class TestUndecided:
             await run(server, LOST_BEFORE)
 
     async def test_a_list_that_is_empty_though_one_runs_that_is_not_ours(self) -> None:
-        server = VirtualInstance(old=(-100,))
+        server = VirtualInstance(old=(-310,))
         server.gets.extend([hide_all(server)] * 1000)
         with pytest.raises(AmbiguousTrigger, match="the list does not have it") as raised:
-            await run(server, LOST_BEFORE)
+            await run(server, LOST_BEFORE, baseline=None)
         assert [one.id for one in raised.value.seen] == [1]
+
+    @pytest.mark.parametrize(
+        ("known", "says"), [({"baseline": 4}, "and had backup 4"), ({}, "which no baseline confirms")]
+    )
+    async def test_a_list_that_is_empty_and_hides_ours_which_is_over(
+        self, known: dict[str, Any], says: str
+    ) -> None:
+        server = VirtualInstance(duration=0.05)
+        server.gets.extend([hide_all(server)] * 1000)
+        with pytest.raises(AmbiguousTrigger, match=says):
+            await run(server, LOST_AFTER, **known)
+
+    async def test_a_list_that_ends_before_the_baseline(self) -> None:
+        server = VirtualInstance(duration=0.05)
+        with pytest.raises(AmbiguousTrigger, match="ends before the baseline, 9"):
+            await run(server, LOST_BEFORE, baseline=9)
 
     async def test_a_list_that_shrinks(self) -> None:
         server = VirtualInstance()
-        server.gets.extend([lambda message: None] * 3 + [hide_all(server)] * 1000)
+        server.gets.extend([lambda message: None] * 3 + [hide_newest(server)] * 1000)
         with pytest.raises(AmbiguousTrigger, match="backup 4 was there before"):
             await run(server, LOST_BEFORE)
 
@@ -288,6 +348,12 @@ class TestWhatItMayCost:
         with pytest.raises(RequestTimeout, match="total=31 s"):
             await run(VirtualInstance(), LOST_BEFORE, options=slow)
 
+    async def test_a_redirect_is_looked_into_and_not_sent_again(self) -> None:
+        result, carrier = await run(VirtualInstance(duration=0.05), Post(0, 303))
+        assert (result.kind, backup_id(result), len(posts(carrier))) == (ADOPTED, 5, 1)
+        with pytest.raises(APIError, match=r"answered 303.*no backup was started"):
+            await run(VirtualInstance(), Post(None, 303))
+
     async def test_what_cannot_be_sent_again_for_another_reason_says_why(self) -> None:
         with pytest.raises(NotFound):
             await run(VirtualInstance(), LOST_BEFORE, Post(None, 404))
@@ -334,16 +400,16 @@ class TestForAJournal:
     async def test_each_sending_is_told_of_before_it_leaves(self) -> None:
         told: list[float] = []
 
-        async def leaving(sent_at: datetime) -> None:
-            assert sent_at.tzinfo is UTC
+        async def leaving(sending: Unsettled) -> None:
+            assert sending.sent_at == at(running_time())
             told.append(running_time())
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
 
         _, carrier = await run(VirtualInstance(), LOST_BEFORE, leaving=leaving)
-        assert [when + 1 for when in told] == pytest.approx(posts(carrier))
+        assert [when + 0.5 for when in told] == pytest.approx(posts(carrier))
 
     async def test_what_it_raises_keeps_the_request_from_leaving(self) -> None:
-        async def leaving(_: datetime) -> None:
+        async def leaving(_: Unsettled) -> None:
             raise OSError(28, "No space left on device")
 
         server = VirtualInstance()
@@ -360,8 +426,8 @@ class TestForAJournal:
 
     async def test_tonights_run_is_not_adopted_after_a_crash(self) -> None:
         await asyncio.sleep(1000)
-        server = VirtualInstance(old=(*OLD_ONES, 700.0), date=0)
-        result, carrier = await run(server, unsettled=sent_before(600))
+        server = VirtualInstance(old=(*OLD_ONES, 900.0), date=0)
+        result, carrier = await run(server, unsettled=sent_before(900))
         assert (result.kind, backup_id(result), posts(carrier)) == (ACTIVE, 5, [])
 
     async def test_one_that_did_nothing_is_sent_whatever_the_attempts(self) -> None:
@@ -376,5 +442,64 @@ class TestForAJournal:
         unsettled = sent_before(-60)  # a clock that was set back since
         with pytest.raises(AmbiguousTrigger, match="ended before the answer came") as raised:
             await run(server, unsettled=unsettled, options={"timeouts": Timeouts(attempt=None)})
-        assert raised.value.sent_at == unsettled.first_sent_at
+        assert raised.value.sent_at == unsettled.sent_at
         assert all(isinstance(one, Backup) for one in raised.value.seen)
+
+
+class TestAfterACrash:
+    """What a process notes before its POST leaves is all that the next one has to find its backup by."""
+
+    async def test_a_commit_that_took_long_is_made_again_with_the_time_by_then(self) -> None:
+        told: list[Unsettled] = []
+
+        async def leaving(sending: Unsettled) -> None:
+            told.append(sending)
+            await asyncio.sleep(200)
+
+        _, carrier = await run(VirtualInstance(), leaving=leaving, options={"timeouts": Timeouts(attempt=50)})
+        assert (posts(carrier), [one.sent_at for one in told]) == ([400], [at(0), at(200)])
+        assert told[-1].evidence.over_by == at(200 + 2 * 200 + 50)
+
+    @pytest.mark.parametrize(("duration", "slow"), [(2.0, 200.0), (2.0, 0.0), (1e9, 200.0)])
+    async def test_it_is_found_though_commit_and_attempt_took_long(
+        self, duration: float, slow: float
+    ) -> None:
+        server = VirtualInstance(duration=duration)
+        noted = await crashed(server, Post(250.0, "lost"), slow, timeouts=Timeouts(attempt=300, read=None))
+        await asyncio.sleep(1300)
+        result, _ = await run(server, unsettled=noted)
+        assert (result.kind, backup_id(result), server.sendings) == (ADOPTED, 5, 1)
+
+    @pytest.mark.parametrize("attempt", [Timeouts(attempt=None, total=500), Timeouts(attempt=500)])
+    async def test_the_first_process_says_how_long_it_may_have_waited(self, attempt: Timeouts) -> None:
+        noted = await crashed(VirtualInstance(), LOST_BEFORE, timeouts=attempt)
+        assert noted.evidence.over_by == at(501.1)
+
+    @pytest.mark.parametrize("moved", [-600.0, -120.0, 120.0, 600.0, 86_400.0])
+    @pytest.mark.parametrize("offset", [0.0, -7200.0])
+    async def test_it_is_found_though_our_clock_was_set_since(self, moved: float, offset: float) -> None:
+        server = VirtualInstance(duration=2, offset=offset)
+        noted = await crashed(server, LOST_AFTER)
+        assert noted.evidence.server_ahead is not None
+        await asyncio.sleep(1000)
+        async with triggering(server, clock_moved=moved) as (trigger, _, _):
+            result = await trigger.run(7, unsettled=noted)
+        assert (result.kind, backup_id(result), server.sendings) == (ADOPTED, 5, 1)
+
+    async def test_a_2xx_that_nobody_could_read_is_never_sent_again(self) -> None:
+        server = VirtualInstance()
+        accepted = attrs.evolve(sent_before(600), evidence=Evidence(accepted=True))
+        with pytest.raises(AmbiguousTrigger, match="2xx"):
+            await run(server, unsettled=accepted)
+        assert server.sendings == 0
+
+    @pytest.mark.parametrize("seen", [(5,), (3, "5"), ("run-5",)])
+    async def test_what_was_seen_and_is_missing_is_a_doubt(self, seen: tuple[int | str, ...]) -> None:
+        server = VirtualInstance()
+        known = attrs.evolve(sent_before(600), evidence=Evidence(seen=seen))
+        with pytest.raises(AmbiguousTrigger, match="5 was there before"):
+            await run(server, unsettled=known)
+
+    async def test_what_was_seen_and_lies_before_the_end_of_the_list_is_none(self) -> None:
+        known = attrs.evolve(sent_before(600), evidence=Evidence(seen=(1, 4)))
+        assert (await run(VirtualInstance(), unsettled=known))[0].kind is STARTED

@@ -198,11 +198,11 @@ def our_clock(jumps: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def triggering(
-    server: VirtualInstance, round_trip: float = 0.1, **options: Any
+    server: VirtualInstance, round_trip: float = 0.1, clock_moved: float = 0.0, **options: Any
 ) -> AsyncIterator[tuple[Triggering, FakeCarrier, Session]]:
     """What triggers over that server, without a rate limit and without back-off."""
     carrier = FakeCarrier(server, round_trip)
     options = {"rate_limit": RateLimit(None, adaptive=False), "retry": RetryPolicy(base=0), **options}
-    with our_clock():
+    with our_clock(lambda: clock_moved):
         async with session_over(carrier, **options) as session:
             yield Triggering(session), carrier, session

@@ -88,11 +88,16 @@ class TestTheTable:
         assert verdict(error) == GiveUp()
         assert verdict(error, repeatable=False) == Unknown()
 
+    @pytest.mark.parametrize("error", [*map(status, (301, 302, 303, 304, 307, 308))])
+    def test_a_redirect_may_follow_what_was_done(self, error: BackupifyError) -> None:
+        assert verdict(error) == GiveUp()
+        assert verdict(error, repeatable=False) == Unknown()
+
     @pytest.mark.parametrize("repeatable", [True, False])
     @pytest.mark.parametrize(
         "error",
         [
-            *map(status, (301, 304, 400, 401, 403, 404, 409, 418, 422, 425)),
+            *map(status, (400, 401, 403, 404, 409, 418, 422, 425)),
             AuthenticationError("no token"),
             ConfigurationError("no secret"),
         ],
