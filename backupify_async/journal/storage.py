@@ -4,6 +4,7 @@ WAL lets others look while a sweep writes. With synchronous=FULL, SQLite returns
 has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outlives a power cut too.
 """
 
+import asyncio
 import contextlib
 import sqlite3
 import threading
@@ -172,7 +173,7 @@ class Storage:
                 failure = error
                 return sqlite3.connect(":memory:")
 
-        self._connection = await _daemon(connect)
+        self._connection = await (await asyncio.to_thread(_daemon, connect))
         with _told(self._path):
             if failure is not None:
                 raise failure
@@ -233,7 +234,7 @@ def _daemon(connect: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
     made: list[aiosqlite.Connection] = []
     maker = threading.Thread(target=lambda: made.append(aiosqlite.Connection(connect, _AT_ONCE)), daemon=True)
     maker.start()
-    maker.join()  # it takes a fraction of a millisecond
+    maker.join()
     (connection,) = made
     return connection
 
