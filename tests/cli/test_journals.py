@@ -335,7 +335,7 @@ class TestTheNameOfASweep:
 
 
 class TestKill:
-    @pytest.mark.backupify(instances=60, date_header=True, backup_duration=0.001, latency=0.05)
+    @pytest.mark.backupify(instances=60, backups=1, date_header=True, backup_duration=0.001, latency=0.05)
     def test_at_an_instant_of_a_sweep_leaves_a_journal_to_go_on_with(
         self, server: SimulatedBackupify, run: Run, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -215,7 +215,7 @@ class TestANewSweep:
             leaving: Leaving,
         ) -> TriggerResult:
             if backup_instance_id == 3:
-                await leaving(Unsettled(WHEN))  # its request was refused, and not sent again
+                await leaving(SENDING)  # its request was refused, and not sent again
             raise ClientDraining("the client is draining")
 
         await put(path, failed(Line(1, 1), "403"), intended(Line(2, 2), WHEN, None))
