@@ -9,7 +9,13 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import Protocol
 
-from backupify_async.errors import AmbiguousTrigger, BackupifyError, ClientDraining, DuplicateInstance
+from backupify_async.errors import (
+    AmbiguousTrigger,
+    BackupifyError,
+    ClientDraining,
+    DuplicateInstance,
+    JournalError,
+)
 from backupify_async.journal.journal import Journal
 from backupify_async.journal.lines import (
     Account,
@@ -77,7 +83,7 @@ class JournalledSweep:
         """The ids of the sweep: those of the journal, then those of the source, which are written down.
 
         Where the journal has all ids of its source, an async source is not read again. Any other is: it
-        costs no calls, and an id that is new in it is not left out.
+        costs no calls, and an id that is new in it tells that this is another sweep.
 
         Raises:
             JournalError: The journal is not that of this sweep, or cannot be read or written.
@@ -92,8 +98,17 @@ class JournalledSweep:
             return
         async with aclosing(_each(source)) as ids:
             async for instance_id in ids:
-                if not self._is_known(instance_id):
-                    yield instance_id
+                if self._is_known(instance_id):
+                    continue
+                if self._is_new(instance_id) and sweep.read_to_end:
+                    raise JournalError(
+                        f"{self._journal.path} has all ids of its sweep, and {instance_id!r} is none of them: a "
+                        "new sweep needs a new file"
+                    )
+                if self._is_new(instance_id):
+                    name = identifier(instance_id)
+                    self._came[name], self._handed_out[name] = True, self._journal.add(instance_id)
+                yield instance_id
         await self._journal.mark_end()
 
     async def trigger(self, instance_id: InstanceId) -> TriggerResult:
@@ -109,16 +124,22 @@ class JournalledSweep:
         return line.result or await self._settle(line)
 
     def _is_known(self, instance_id: InstanceId) -> bool:
-        """Whether an id of the source is known from before; if it is new, it is written down."""
+        """Whether an id of the source is known from before. One that comes twice is known only once."""
         try:
             name = identifier(instance_id)
         except (TypeError, ValueError):
             return False  # its trigger says so
         known = self._came.get(name) is False
-        if name not in self._came:
-            self._handed_out[name] = self._journal.add(instance_id)
-        self._came[name] = True
+        if known:
+            self._came[name] = True
         return known
+
+    def _is_new(self, instance_id: InstanceId) -> bool:
+        """Whether an id of the source is one, and came for the first time."""
+        try:
+            return identifier(instance_id) not in self._came
+        except (TypeError, ValueError):
+            return False
 
     async def _settle(self, line: Line) -> TriggerResult:
         unsettled, baseline = _unsettled(line), self._baseline(line)

@@ -345,10 +345,17 @@ class TestASweepThatGoesOn:
         results = await swept(path, api, broken_off())
         assert (list(results.values), api.sent) == ([1, 2], [1, 2])
 
-    async def test_leaves_out_nothing_that_is_new_in_a_list(self, path: Path, api: Api) -> None:
+    async def test_is_another_one_where_a_list_has_what_is_new_to_it(self, path: Path, api: Api) -> None:
         await swept(path, api, [1, 2])
-        await swept(path, api, [2, 3])
-        assert api.sent == [1, 2, 3]
+        with pytest.raises(JournalError, match="and 3 is none of them: a new sweep needs a new file"):
+            await swept(path, api, [2, 3])
+        assert api.sent == [1, 2]
+
+    async def test_bears_that_an_id_comes_twice_in_a_list(self, path: Path, api: Api) -> None:
+        await swept(path, api, [1, 2])
+        results = await swept(path, api, [1, 2, 1])
+        assert isinstance(results.errors[1], DuplicateInstance)
+        assert api.sent == [1, 2]
 
     async def test_triggers_what_a_crash_left_unread(self, path: Path, api: Api) -> None:
         await put(path, Line(1, 1), read_to_end=True)
