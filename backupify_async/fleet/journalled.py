@@ -102,8 +102,8 @@ class JournalledSweep:
                     continue
                 if self._is_new(instance_id) and sweep.read_to_end:
                     raise JournalError(
-                        f"{self._journal.path} has all ids of its sweep, and {instance_id!r} is none of them: a "
-                        "new sweep needs a new file"
+                        f"{self._journal.path} has all ids of its sweep, and {instance_id!r} is none of "
+                        "them: a new sweep needs a new file"
                     )
                 if self._is_new(instance_id):
                     name = identifier(instance_id)
