@@ -91,23 +91,24 @@ class JournalledSweep:
         sweep = await self._journal.begin(self._account)
         async with aclosing(self._journal.lines()) as lines:
             async for line in lines:
-                name = identifier(line.instance_id)
-                self._came[name], self._handed_out[name] = False, line
+                known = identifier(line.instance_id)
+                self._came[known], self._handed_out[known] = False, line
                 yield line.instance_id
         if sweep.read_to_end and isinstance(source, AsyncIterable):
             return
         async with aclosing(_each(source)) as ids:
             async for instance_id in ids:
-                if self._is_known(instance_id):
-                    continue
-                if self._is_new(instance_id) and sweep.read_to_end:
-                    raise JournalError(
-                        f"{self._journal.path} has all ids of its sweep, and {instance_id!r} is none of "
-                        "them: a new sweep needs a new file"
-                    )
-                if self._is_new(instance_id):
-                    name = identifier(instance_id)
+                name = _name(instance_id)
+                if name is not None and name not in self._came:
+                    if sweep.read_to_end:
+                        raise JournalError(
+                            f"{self._journal.path} has all ids of its sweep, and {instance_id!r} is none of "
+                            "them: a new sweep needs a new file"
+                        )
                     self._came[name], self._handed_out[name] = True, self._journal.add(instance_id)
+                elif name is not None and not self._came[name]:
+                    self._came[name] = True
+                    continue  # the journal gave it
                 yield instance_id
         await self._journal.mark_end()
 
@@ -122,24 +123,6 @@ class JournalledSweep:
         if line is None:
             raise DuplicateInstance(instance_id)
         return line.result or await self._settle(line)
-
-    def _is_known(self, instance_id: InstanceId) -> bool:
-        """Whether an id of the source is known from before. One that comes twice is known only once."""
-        try:
-            name = identifier(instance_id)
-        except (TypeError, ValueError):
-            return False  # its trigger says so
-        known = self._came.get(name) is False
-        if known:
-            self._came[name] = True
-        return known
-
-    def _is_new(self, instance_id: InstanceId) -> bool:
-        """Whether an id of the source is one, and came for the first time."""
-        try:
-            return identifier(instance_id) not in self._came
-        except (TypeError, ValueError):
-            return False
 
     async def _settle(self, line: Line) -> TriggerResult:
         unsettled, baseline = _unsettled(line), self._baseline(line)
@@ -173,6 +156,14 @@ class JournalledSweep:
         if not line.is_unsettled:
             return highest_id(self._baselines.get(line.instance_id, NOT_TOLD))
         return NOT_TOLD if line.baseline is None else baseline_from_json(line.baseline)
+
+
+def _name(instance_id: InstanceId) -> str | None:
+    """An id as the journal knows it; None for what cannot be one, as its trigger will say."""
+    try:
+        return identifier(instance_id)
+    except (TypeError, ValueError):
+        return None
 
 
 def _unsettled(line: Line) -> Unsettled | None:
