@@ -2,7 +2,9 @@
 
 Kills: a sweep of `--count` triggers is killed (SIGKILL) at a random instant and then gone on with, `--kills`
 times. Each time a new simulated server is the judge, by its log: a process of its own, whose backups last a
-millisecond, so that a second trigger of an instance would start a second backup.
+millisecond, so that a second trigger of an instance would start a second backup. It loses one request in
+twenty and as many answers, so that the kill also meets triggers that are being looked for, and its clock is
+ten minutes off in every other sweep.
 
 Cost: the time of a sweep with a journal over that of one without, against a server without a limit.
 """
@@ -25,12 +27,17 @@ from pathlib import Path
 import attrs
 
 from backupify_async import BackupifyClient, ClientCredentials, Journal, RateLimit, Reconciliation
-from backupify_async.testing import SimulatedBackupify
+from backupify_async.testing import Fault, SimulatedBackupify
 from backupify_async.testing.thread import running_in_thread
+from tests.benchmarks.conditions import TELLING, Conditions
 
 PROCESSES = multiprocessing.get_context("spawn")
 CREDENTIALS = ("demo", "demo")
 LATENCY = (0.002, 0.02)
+FAULTS = (
+    Fault.lose_answer(after_acting=True, operation="trigger", probability=0.05),
+    Fault.lose_answer(after_acting=False, operation="trigger", probability=0.05),
+)
 SETTLING = 1.0  # seconds; this server acts on what it received within its latency, or never
 
 Triggers = Mapping[int, list[int]]
@@ -55,11 +62,26 @@ class Verdict:
     adopted: int
 
 
-def serve(pipe: Connection, count: int, latency: tuple[float, float] | float) -> None:
-    """A server, in a process of its own: tells its base URL, and what it started when it is asked."""
-    server = SimulatedBackupify(
-        instances=count, backups=1, backup_duration=0.001, latency=latency, date_header=True
-    )
+def serve(pipe: Connection, count: int, conditions: Conditions | None) -> None:
+    """A server, in a process of its own: tells its base URL, and what it started when it is asked.
+
+    Args:
+        pipe: Where to tell it.
+        count: How many instances it has.
+        conditions: Its clock; None for a server without faults that answers at once.
+    """
+    if conditions is None:
+        server = SimulatedBackupify(instances=count, backups=1)
+    else:
+        server = SimulatedBackupify(
+            instances=count,
+            backups=1,
+            latency=LATENCY,
+            faults=FAULTS,
+            backup_duration=conditions.backup_duration,
+            date_header=conditions.date_header,
+            clock=conditions.clock(),
+        )
     with running_in_thread(server):
         pipe.send(server.base_url)
         pipe.recv()
@@ -67,10 +89,10 @@ def serve(pipe: Connection, count: int, latency: tuple[float, float] | float) ->
 
 
 @contextlib.contextmanager
-def serving(count: int, latency: tuple[float, float] | float = LATENCY) -> Iterator[tuple[str, Connection]]:
+def serving(count: int, conditions: Conditions | None) -> Iterator[tuple[str, Connection]]:
     """A server's base URL, and the pipe by which it tells its log."""
     ours, theirs = PROCESSES.Pipe()
-    process = PROCESSES.Process(target=serve, args=(theirs, count, latency))
+    process = PROCESSES.Process(target=serve, args=(theirs, count, conditions))
     process.start()
     theirs.close()  # else nobody would notice that the process has failed
     try:
@@ -155,10 +177,10 @@ def judge(count: int, triggers: Triggers, lines: dict[int, dict[str, object]], f
     )
 
 
-def killed_once(count: int, seconds: float, directory: Path) -> Verdict:
+def killed_once(count: int, seconds: float, conditions: Conditions, directory: Path) -> Verdict:
     """Kill a sweep after some seconds, go on with it, and judge."""
     path = directory / "sweep.sqlite"
-    with serving(count) as (base_url, pipe):
+    with serving(count, conditions) as (base_url, pipe):
         run_for(base_url, path, seconds)
         failed = run_for(base_url, path)
         pipe.send(None)
@@ -167,7 +189,7 @@ def killed_once(count: int, seconds: float, directory: Path) -> Verdict:
 
 def uninterrupted(count: int) -> float:
     """Seconds from the begin to the end of a sweep which nobody kills."""
-    with serving(count) as (base_url, _), tempfile.TemporaryDirectory() as directory:
+    with serving(count, TELLING[0]) as (base_url, _), tempfile.TemporaryDirectory() as directory:
         return asyncio.run(timed(base_url, count, Path(directory) / "sweep.sqlite"))
 
 
@@ -175,10 +197,11 @@ def kill(kills: int, count: int, rng: random.Random) -> bool:
     """Kill sweeps at random instants, and print what became of them; whether all is well."""
     seconds = uninterrupted(count)
     verdicts = []
-    for _ in range(kills):
+    for number in range(kills):
+        conditions, instant = TELLING[number % len(TELLING)], rng.uniform(0.0, seconds)
         with tempfile.TemporaryDirectory() as directory:
-            verdicts.append(killed_once(count, rng.uniform(0.0, seconds), Path(directory)))
-        print(f"  {attrs.asdict(verdicts[-1])}", flush=True)
+            verdicts.append(killed_once(count, instant, conditions, Path(directory)))
+        print(f"  {conditions.name}, after {instant:.2f} s: {attrs.asdict(verdicts[-1])}", flush=True)
     twice, never, wrong, failed, adopted = map(sum, zip(*map(attrs.astuple, verdicts), strict=True))
     print(
         f"{kills} kills of a sweep of {count:,}: {twice} started twice, {never} never started, "
@@ -211,7 +234,7 @@ async def ratios(base_url: str, count: int, pairs: int, directory: Path) -> list
 
 def cost(count: int, pairs: int) -> None:
     """Print how much longer a sweep with a journal takes."""
-    with serving(count, 0.0) as (base_url, _), tempfile.TemporaryDirectory() as directory:
+    with serving(count, None) as (base_url, _), tempfile.TemporaryDirectory() as directory:
         both = asyncio.run(ratios(base_url, count, pairs, Path(directory)))
     times = sorted(journalled / bare for bare, journalled in both)
     rate = count / statistics.median(bare for bare, _ in both)

@@ -1,9 +1,10 @@
 """Ten thousand triggers through a server that fails at every turn: `python -m tests.benchmarks.triggers`.
 
 The server loses 5 % of the answers after it has acted and 5 % of the requests before, answers 503 to 5 %,
-truncates 2 %, hangs 0.5 %, and throttles at a limit that it does not tell. A row a seed says what became of
-it, by the server's own log; the exit code is 1 where a backup was started twice or not at all, where an
-instance is unaccounted for, or where a result holds another backup than the one that was started.
+truncates 2 %, hangs 0.5 %, and throttles at a limit that it does not tell. From seed to seed its clock is
+right or wrong, it has a Date or none, and its backups are over at once or run on. A row a seed says what
+became of it, by the server's own log; the exit code is 1 where a backup was started twice or not at all,
+where an instance is unaccounted for, or where a result holds another backup than the one that was started.
 """
 
 import argparse
@@ -27,9 +28,11 @@ from backupify_async import (
     TriggerResult,
 )
 from backupify_async.testing import Fault, SimulatedBackupify, TokenBucket
+from tests.benchmarks.conditions import TELLING, WITHIN_TOLERANCE
 
 _CALLS_A_SECOND = 400.0  # the limit that is not told
 _AT_ONCE = 64
+_CONDITIONS = (*TELLING, *WITHIN_TOLERANCE)
 _FAULTS = (
     Fault.lose_answer(after_acting=True, operation="trigger", probability=0.05),
     Fault.lose_answer(after_acting=False, operation="trigger", probability=0.05),
@@ -47,6 +50,7 @@ class Score:
     """What became of one sweep; each number counts instances, but for the last two."""
 
     seed: int
+    conditions: str
     twice: int
     never: int
     unaccounted: int
@@ -66,14 +70,17 @@ class Score:
 
 async def sweep(seed: int, count: int) -> Score:
     """Trigger so many instances once, over sockets."""
+    conditions = _CONDITIONS[seed % len(_CONDITIONS)]
     server = SimulatedBackupify(
         instances=count,
         seed=seed,
         backups=3,
         faults=_FAULTS,
         rate_limit=TokenBucket(_CALLS_A_SECOND, burst=50),
-        backup_duration=86_400,
-        date_header=seed % 2 == 0,
+        backup_duration=conditions.backup_duration,
+        date_header=conditions.date_header,
+        date_offset=conditions.date_offset,
+        clock=conditions.clock(),
     )
     began = time.monotonic()
     async with (
@@ -90,11 +97,15 @@ async def sweep(seed: int, count: int) -> Score:
         ) as client,
     ):
         results = await client.fleet(server.instance_ids, concurrency=_AT_ONCE).trigger()
-        return score(seed, server, results, time.monotonic() - began)
+        return score(seed, conditions.name, server, results, time.monotonic() - began)
 
 
 def score(
-    seed: int, server: SimulatedBackupify, results: Results[int | str, TriggerResult], seconds: float
+    seed: int,
+    conditions: str,
+    server: SimulatedBackupify,
+    results: Results[int | str, TriggerResult],
+    seconds: float,
 ) -> Score:
     """Hold the results against the server's log."""
     ids = server.instance_ids
@@ -103,6 +114,7 @@ def score(
     named = {one: result.backup.id if result.backup else None for one, result in values.items()}
     return Score(
         seed=seed,
+        conditions=conditions,
         twice=sum(len(backups) > 1 for backups in started.values()),
         never=sum(not backups for backups in started.values()),
         unaccounted=sum((one in values) + (one in errors) != 1 for one in ids),
@@ -118,24 +130,27 @@ def score(
 
 def rows(scores: Iterable[Score]) -> Iterable[str]:
     """The table, a row as soon as its seed is done."""
-    names = [field.name.replace("_", " ") for field in attrs.fields(Score)]
-    yield "| " + " | ".join(names) + " |"
-    yield "|" + "|".join("-" * (len(name) + 1) + ":" for name in names) + "|"
+    widest = max(len(conditions.name) for conditions in _CONDITIONS)
+    heads = [field.name.replace("_", " ") for field in attrs.fields(Score)]
+    heads[1] = heads[1].ljust(widest)
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "|".join("-" * (len(head) + 1) + ":" for head in heads) + "|"
     for one in scores:
-        cells = zip(attrs.astuple(one), names, strict=True)
-        yield "| " + " | ".join(f"{cell:>{len(name)}}" for cell, name in cells) + " |"
+        cells = zip(attrs.astuple(one), heads, strict=True)
+        yield "| " + " | ".join(f"{cell:>{len(head)}}" for cell, head in cells) + " |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep once a seed, and print what became of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--count", type=int, default=10_000)
     told = parser.parse_args(arguments)
     scores: list[Score] = []
 
     def sweeps() -> Iterable[Score]:
-        for seed in range(1, told.seeds + 1):
+        for seed in range(told.first, told.first + told.seeds):
             scores.append(asyncio.run(sweep(seed, told.count)))
             yield scores[-1]
 
