@@ -96,7 +96,9 @@ async def sweep(seed: int, count: int) -> Score:
             max_concurrency=_AT_ONCE,
         ) as client,
     ):
-        results = await client.fleet(server.instance_ids, concurrency=_AT_ONCE).trigger()
+        fleet = client.fleet(server.instance_ids, concurrency=_AT_ONCE)
+        newest = (await fleet.latest()).values if conditions.baseline else {}
+        results = await fleet.trigger(baseline=newest)
         return score(seed, conditions.name, server, results, time.monotonic() - began)
 
 
