@@ -26,7 +26,14 @@ from pathlib import Path
 
 import attrs
 
-from backupify_async import BackupifyClient, ClientCredentials, Journal, RateLimit, Reconciliation
+from backupify_async import (
+    BackupifyClient,
+    ClientCredentials,
+    Journal,
+    RateLimit,
+    Reconciliation,
+    RetryPolicy,
+)
 from backupify_async.testing import Fault, SimulatedBackupify
 from backupify_async.testing.thread import running_in_thread
 from tests.benchmarks.conditions import TELLING, Conditions
@@ -109,6 +116,7 @@ def client_of(base_url: str) -> BackupifyClient:
         base_url=base_url,
         rate_limit=RateLimit(per_second=None, adaptive=False),
         reconciliation=Reconciliation(settling=SETTLING),
+        retry=RetryPolicy(attempts=8),  # of 2,000 one or the other is lost four times
     )
 
 
