@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from backupify_async.errors import ConfigurationError, JournalError
+from backupify_async.journal.files import nothing_at
 from backupify_async.journal.group_commit import GroupCommit
 from backupify_async.journal.lines import DONE, Account, Line, LineState, Sweep
 
@@ -176,10 +177,14 @@ class Journal:
         await self._opened().mark_end()
 
     async def _open(self) -> None:
-        from backupify_async.journal.storage import Storage  # noqa: PLC0415 - needs the extra
+        from backupify_async.journal.locking import take_lock  # noqa: PLC0415 - needs the extra
+        from backupify_async.journal.storage import Storage  # noqa: PLC0415 - as above
 
         try:
-            await asyncio.to_thread(self._take_lock)
+            if await asyncio.to_thread(self._needs_a_look):  # nothing is left beside what is refused
+                async with look(self._path) as storage:
+                    await storage.check_sweep(self._sweep)
+            self._lock = await asyncio.to_thread(take_lock, self._path)
             self._storage = Storage(self._path)
             await self._storage.open(self._sweep)
             self._last_number = self._known_to = await self._storage.last_number()
@@ -202,29 +207,15 @@ class Journal:
             if group_commit is not None:
                 ends.push_async_callback(group_commit.close)
 
-    def _take_lock(self) -> None:
-        """Lock it, under its own name: a link to it leads to the same lock."""
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - needs the extra
+    def _needs_a_look(self) -> bool:
+        """Refuse what can be no journal of ours. Whether there is one, and no lock beside it."""
+        from backupify_async.journal.locking import lock_of  # noqa: PLC0415 - needs the extra
+        from backupify_async.journal.storage import Storage  # noqa: PLC0415 - as above
 
         self._path = self._path.absolute()  # whatever the working directory becomes
-        path = self._path.resolve()
-        if path.is_dir() or not path.parent.is_dir():
-            problem = "is a directory" if path.is_dir() else "cannot be made: its directory does not exist"
-            raise JournalError(f"{self._path} {problem}: name a file")
-        lock = FileLock(f"{path}.lock", thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise JournalError(
-                f"{self._path} is in use: another process sweeps with it; wait for its end, or look at it "
-                "with `backupify journal show`"
-            ) from None
-        except OSError as error:
-            raise JournalError(
-                f"{self._path} cannot be locked ({error.strerror}): this user must be allowed to write its "
-                "directory"
-            ) from None
-        self._lock = lock
+        if not self._path.resolve().parent.is_dir():
+            raise JournalError(f"{self._path} cannot be made: its directory does not exist: name a file")
+        return Storage(self._path).is_there() and not lock_of(self._path).exists()
 
     def _opened(self) -> "Storage":
         if self._storage is None:
@@ -269,10 +260,14 @@ async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
     require_extra()
     from backupify_async.journal.storage import Storage  # noqa: PLC0415 - needs the extra
 
-    storage = Storage(await asyncio.to_thread(Path(path).absolute))
+    path = await asyncio.to_thread(Path(path).absolute)
+    storage = Storage(path)
+    if not await asyncio.to_thread(storage.is_there):
+        raise JournalError(await asyncio.to_thread(nothing_at, path))
     try:
         await _to_its_end(storage.look())
         yield storage
+        await asyncio.to_thread(storage.require_unchanged)
     finally:
         await _to_its_end(storage.close())
 

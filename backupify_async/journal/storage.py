@@ -6,6 +6,7 @@ has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outliv
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 import aiosqlite
 
 from backupify_async.errors import JournalError
+from backupify_async.journal.files import NO_JOURNAL, holds_changes, read_header
 from backupify_async.journal.lines import UNSETTLED, Account, Line, LineState, Sweep, from_row, to_row
 
 _APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
@@ -52,7 +54,7 @@ _WRITTEN_AT_ONCE = 100  # lines: older SQLites take 999 values in a statement
 
 # By primary result code (sqlite.org/rescode.html).
 _WHAT_TO_DO = {
-    sqlite3.SQLITE_NOTADB: "is no journal but some other file: name another",
+    sqlite3.SQLITE_NOTADB: NO_JOURNAL,
     sqlite3.SQLITE_CORRUPT: "is damaged: look at what runs before you begin a new sweep with a new file",
     sqlite3.SQLITE_READONLY: "cannot be written: this user must be allowed to write it and its directory",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: it must be a file in a directory that this user may use",
@@ -72,6 +74,14 @@ class Storage:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: aiosqlite.Connection
+        self._seen: os.stat_result | None = None
+
+    def is_there(self) -> bool:
+        """Whether there is a journal; False where nothing is. Anything else is an error, and left alone."""
+        header = read_header(self._path)
+        if header is not None and not holds_changes(self._path):
+            self._require_ours(header.application, header.version)
+        return header is not None
 
     async def open(self, sweep: str) -> None:
         """Open a journal to write, or make it; and write to it, so that a full disk shows now.
@@ -82,14 +92,42 @@ class Storage:
         await self._connect(str(self._path))
         if not await self._is_journal():
             await self._make(sweep)
-        await self._check_sweep(sweep)
+        await self.check_sweep(sweep)
         await self._set_up()
 
     async def look(self) -> None:
-        """Open a journal to read, also one that is being written."""
-        await self._connect(f"{self._path.as_uri()}?mode=ro", uri=True)
-        if not await self._is_journal():
+        """Open a journal to read, also one that is being written, or that may only be read.
+
+        SQLite makes files beside a database in WAL mode to read it, and leaves them. It does without where it
+        is told that nobody writes: so it is, where no write-ahead log is there.
+        """
+        target = f"{self._path.as_uri()}?mode=ro"
+        if not await asyncio.to_thread(holds_changes, self._path):
+            self._seen = await asyncio.to_thread(self._path.stat)
+            target += "&immutable=1"
+        await self._connect(target, uri=True)
+        try:
+            found = await self._is_journal()
+        except JournalError as error:
+            if self._seen is not None:
+                raise
+            hint = (
+                "where it may only be read, copy it with its -wal to where it may be written, and look there"
+            )
+            raise JournalError(f"{error}; {hint}") from None
+        if not found:
             raise JournalError(f"{self._path} is empty: no sweep was begun with it")
+
+    def require_unchanged(self) -> None:
+        """Refuse what was read while a sweep began."""
+        seen = self._seen
+        if seen is not None:
+            now = self._path.stat()
+            if holds_changes(self._path) or (now.st_mtime_ns, now.st_size) != (
+                seen.st_mtime_ns,
+                seen.st_size,
+            ):
+                raise JournalError(f"a sweep began with {self._path} while it was looked at: look again")
 
     async def close(self) -> None:
         """Close the file, also one that could not be opened whole."""
@@ -185,6 +223,10 @@ class Storage:
         ((tables,),) = await self._fetch("SELECT count(*) FROM sqlite_master")
         if application != _APPLICATION and not tables:
             return False
+        self._require_ours(application, version)
+        return True
+
+    def _require_ours(self, application: int, version: int) -> None:
         if application != _APPLICATION:
             raise JournalError(f"{self._path} is a database of another program: name another file")
         if version != _VERSION:
@@ -192,9 +234,9 @@ class Storage:
                 f"{self._path} was written by another version of this library (format {version}, "
                 f"not {_VERSION}): go on with that version, or begin a new sweep with a new file"
             )
-        return True
 
-    async def _check_sweep(self, name: str) -> None:
+    async def check_sweep(self, name: str) -> None:
+        """Refuse the journal of another sweep than this; "" takes any."""
         known = (await self.sweep()).name
         if name and name != known:
             raise JournalError(

@@ -1,0 +1,68 @@
+"""What a file is that was named as a journal: told before SQLite opens it, or anything is made beside it."""
+
+import stat
+from pathlib import Path
+
+import attrs
+
+from backupify_async.errors import JournalError
+
+_MAGIC = b"SQLite format 3\0"
+NO_JOURNAL = "is no journal but some other file: name another"
+
+
+@attrs.frozen
+class Header:
+    """What the first bytes of a database say.
+
+    Attributes:
+        application: Whose it is (`PRAGMA application_id`).
+        version: Of which format (`PRAGMA user_version`).
+    """
+
+    application: int
+    version: int
+
+
+def read_header(path: Path) -> Header | None:
+    """Read the header of a database; None where there is no file yet, or an empty one.
+
+    Raises:
+        JournalError: It is no database, or cannot be read; the message says what to do.
+    """
+    try:
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+            kind = "a directory" if path.is_dir() else "no file"
+            raise JournalError(f"{path} is {kind}: name a file")
+        with path.open("rb") as file:
+            begin = file.read(100)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be read ({error.strerror}): this user must be allowed to"
+        ) from None
+    if not begin:
+        return None
+    if len(begin) < 100 or not begin.startswith(_MAGIC):
+        raise JournalError(f"{path} {NO_JOURNAL}")
+    # sqlite.org/fileformat.html section 1.3: four bytes each, big-endian
+    version, application = (int.from_bytes(begin[at : at + 4], signed=True) for at in (60, 68))
+    return Header(application, version)
+
+
+def holds_changes(path: Path) -> bool:
+    """Whether a file beside a database may hold changes that are not in it yet.
+
+    That is the write-ahead log of a sweep that is at it, or was killed; or the journal of a first write.
+    """
+    name = path.resolve()
+    beside = (Path(f"{name}-{kind}") for kind in ("wal", "journal"))
+    return any(file.exists() and file.stat().st_size for file in beside)
+
+
+def nothing_at(path: Path) -> str:
+    """Why there is no journal to look at, where there is no header."""
+    if path.exists():
+        return f"{path} is empty: no sweep was begun with it"
+    return f"there is no journal {path}: `backupify trigger --journal` makes one"

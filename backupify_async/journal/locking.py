@@ -1,0 +1,33 @@
+"""The lock of a journal: one process sweeps with it at a time. Needs the extra."""
+
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from backupify_async.errors import JournalError
+
+
+def lock_of(path: Path) -> Path:
+    """The lock's file: beside the journal's own name, so that a link to it leads to the same lock."""
+    return Path(f"{path.resolve()}.lock")
+
+
+def take_lock(path: Path) -> FileLock:
+    """Lock a journal against other processes.
+
+    Raises:
+        JournalError: Another process has it, or it cannot be locked.
+    """
+    lock = FileLock(lock_of(path), thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise JournalError(
+            f"{path} is in use: another process sweeps with it; wait for its end, or look at it "
+            "with `backupify journal show`"
+        ) from None
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be locked ({error.strerror}): this user must be allowed to write its directory"
+        ) from None
+    return lock

@@ -1,0 +1,145 @@
+"""What is beside a journal's file, and stays beside it; what is no journal is left as it is, and alone."""
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from backupify_async.errors import JournalError
+from backupify_async.journal.journal import Journal, look
+from tests.journal.files import as_common_user, read_only_directory, run_sql, write
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sweep.sqlite"
+
+
+async def make_journal(path: Path, *ids: int, sweep: str = "nightly") -> None:
+    async with Journal(path, sweep=sweep) as journal:
+        for instance_id in ids:
+            journal.add(instance_id)
+
+
+async def ids_of(path: Path) -> list[int | str]:
+    async with look(path) as storage:
+        return [line.instance_id async for line in storage.lines()]
+
+
+def copy_in_use(path: Path, directory: Path, *kinds: str) -> Path:
+    """Files of a journal as a killed process leaves them: the first line is in the write-ahead log only."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("INSERT INTO lines SELECT 99, 'late', 0, 'read', NULL, NULL, NULL, '', NULL")
+    for kind in ("", *kinds):
+        shutil.copy(f"{path}{kind}", directory)
+    connection.close()
+    return directory / path.name
+
+
+def forget_lock(path: Path) -> None:
+    """As where the file alone was copied."""
+    Path(f"{path}.lock").unlink()
+
+
+def names(path: Path) -> list[str]:
+    return sorted(each.name.removeprefix(path.name) for each in path.parent.iterdir())
+
+
+class TestNothingIsLeftBeside:
+    @pytest.mark.parametrize("content", ["42\n43\n" * 500, "42\n"])
+    async def test_a_file_that_is_no_journal(self, path: Path, content: str) -> None:
+        write(path, content)
+        for refused in (Journal(path).open(), ids_of(path)):
+            with pytest.raises(JournalError, match="is no journal but some other file: name another"):
+                await refused
+        assert names(path) == [""]
+
+    async def test_a_database_of_another_program(self, path: Path) -> None:
+        run_sql(path, "CREATE TABLE theirs (a)")
+        run_sql(path, "PRAGMA journal_mode = WAL")
+        for refused in (Journal(path).open(), ids_of(path)):
+            with pytest.raises(JournalError, match="is a database of another program"):
+                await refused
+        assert names(path) == [""]
+
+    async def test_a_journal_of_another_version(self, path: Path) -> None:
+        await make_journal(path)
+        forget_lock(path)
+        run_sql(path, "PRAGMA user_version = 1")
+        for refused in (Journal(path).open(), ids_of(path)):
+            with pytest.raises(JournalError, match="another version of this library"):
+                await refused
+        assert names(path) == [""]
+
+    async def test_a_journal_of_another_sweep(self, path: Path) -> None:
+        await make_journal(path, 42)
+        forget_lock(path)
+        with pytest.raises(JournalError, match="another sweep"):
+            await Journal(path, sweep="weekly").open()
+        assert names(path) == [""]
+
+    async def test_a_journal_that_was_looked_at(self, path: Path) -> None:
+        await make_journal(path, 42)
+        assert await ids_of(path) == [42]
+        assert names(path) == ["", ".lock"]
+
+    async def test_what_is_no_file(self, path: Path) -> None:
+        os.mkfifo(path)
+        for refused in (Journal(path).open(), ids_of(path)):
+            with pytest.raises(JournalError, match=f"{path} is no file: name a file"):
+                await refused
+        assert names(path) == [""]
+
+
+class TestALookWhereNothingMayBeWritten:
+    async def test_shows_a_journal_that_was_closed(self) -> None:
+        with read_only_directory() as directory:
+            await make_journal(directory / "sweep.sqlite", 42, 43)
+            (directory / "sweep.sqlite").chmod(0o444)
+            directory.chmod(0o555)
+            with as_common_user():
+                assert await ids_of(directory / "sweep.sqlite") == [42, 43]
+
+    async def test_shows_one_whose_files_are_all_there(self, path: Path) -> None:
+        await make_journal(path, 42)
+        with read_only_directory() as directory:
+            copied = copy_in_use(path, directory, "-wal", "-shm")
+            directory.chmod(0o555)
+            with as_common_user():
+                assert await ids_of(copied) == [42, "late"]
+
+    async def test_refuses_to_show_less_than_there_is(self, path: Path) -> None:
+        await make_journal(path, 42)
+        with read_only_directory() as directory:
+            copied = copy_in_use(path, directory, "-wal")
+            directory.chmod(0o555)
+            with as_common_user(), pytest.raises(JournalError, match="copy it with its -wal to where"):
+                await ids_of(copied)
+
+    async def test_says_so_where_the_file_may_not_be_read(self) -> None:
+        with read_only_directory() as directory:
+            await make_journal(directory / "sweep.sqlite", 42)
+            (directory / "sweep.sqlite").chmod(0)
+            with as_common_user(), pytest.raises(JournalError, match=r"cannot be read \(Permission denied\)"):
+                await ids_of(directory / "sweep.sqlite")
+
+
+async def test_a_look_into_which_a_sweep_falls_says_to_look_again(path: Path) -> None:
+    await make_journal(path, 42)
+    with pytest.raises(JournalError, match=f"a sweep began with {path} while it was looked at: look again"):
+        async with look(path):
+            await make_journal(path, 43)
+    assert await ids_of(path) == [42, 43]
+
+
+async def test_a_journal_that_moved_with_its_log_alone_has_all_that_was_written(
+    path: Path, tmp_path: Path
+) -> None:
+    await make_journal(path, 42)
+    (tmp_path / "elsewhere").mkdir()
+    copied = copy_in_use(path, tmp_path / "elsewhere", "-wal")
+    assert await ids_of(copied) == [42, "late"]
+    async with Journal(copied) as journal:
+        assert journal.add(44).number == 100
