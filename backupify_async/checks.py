@@ -46,6 +46,16 @@ def check_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
 
 
+def check_not_negative(name: str, value: float) -> None:
+    """Refuse all but a finite number from 0 up.
+
+    Raises:
+        ValueError: It is something else; the message names it.
+    """
+    if not _is_finite(value) or value < 0:
+        raise ValueError(f"{name} must be a finite number from 0 up, not {value!r}")
+
+
 def positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
     """Validates a finite number above 0."""
     check_positive(attribute.name, value)
@@ -53,8 +63,7 @@ def positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float)
 
 def not_negative(_instance: object, attribute: "attrs.Attribute[float]", value: float) -> None:
     """Validates a finite number from 0 up."""
-    if not _is_finite(value) or value < 0:
-        raise ValueError(f"{attribute.name} must be a finite number from 0 up, not {value!r}")
+    check_not_negative(attribute.name, value)
 
 
 def positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:

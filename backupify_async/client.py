@@ -104,10 +104,13 @@ class BackupifyClient:
         not left yet raise `ClientDraining`. All else goes on. Close the client afterwards.
 
         Args:
-            timeout: Seconds to wait at most; None for as long as it takes.
+            timeout: Seconds to wait at most; 0 to wait for none, None for as long as it takes.
 
         Returns:
             How many triggers are still under way, whose fate is not known.
+
+        Raises:
+            ValueError: `timeout` is no number from 0 up; nothing is drained.
         """
         return await self.backups.triggering.drain.run(timeout)
 

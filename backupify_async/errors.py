@@ -24,7 +24,7 @@
     ├── DuplicateInstance           an instance came twice in one sweep of triggers
     ├── JournalError                the journal of a sweep cannot be used, or no longer be written
     ├── WaitTimeout                 a backup was not over when its wait ran out of time
-    ├── WaitFailed                  a sweep triggered a backup, and how it ended is not known
+    ├── WaitFailed                  a sweep triggered a backup, and waits for its end no longer
     └── FanOutAborted               a fan-out stopped before its keys ended
 
 Every error survives `pickle` and `copy`, and none holds a token or a secret.
@@ -109,13 +109,9 @@ class APIError(BackupifyError):
 
     def __str__(self) -> str:
         text = f"{self.method} {self.path} answered {self.status}"
-        if self.excerpt:
-            text += f": {self.excerpt}"
-        if self.retry_after is not None:
-            text += f" (Retry-After: {self.retry_after:g} s)"
-        if self.request_id:
-            text += f" (request {self.request_id})"
-        return text + _because(self.gave_up)
+        text += f": {self.excerpt}" if self.excerpt else ""
+        text += "" if self.retry_after is None else f" (Retry-After: {self.retry_after:g} s)"
+        return text + (f" (request {self.request_id})" if self.request_id else "") + _because(self.gave_up)
 
 
 class BadRequest(APIError):
@@ -204,11 +200,9 @@ class AmbiguousTrigger(BackupifyError):
             f"instance {self.instance_id}: the backup triggered at {self.sent_at:%Y-%m-%dT%H:%M:%SZ} "
             f"may or may not have started: {self.cause}"
         )
-        if self.reason:
-            text += f"; not found out: {self.reason}"
-        if self.seen:
-            text += f" (seen: {', '.join(f'backup {backup.id}' for backup in self.seen)})"
-        return text
+        text += f"; not found out: {self.reason}" if self.reason else ""
+        seen = ", ".join(f"backup {backup.id}" for backup in self.seen)
+        return text + (f" (seen: {seen})" if seen else "")
 
 
 @attrs.define(slots=False, eq=False)
@@ -248,29 +242,35 @@ class WaitTimeout(BackupifyError):
     cause: BackupifyError | None = None
 
     def __str__(self) -> str:
+        return f"instance {self.instance_id}: backup {self.backup_id} {self.how_far}"
+
+    @property
+    def how_far(self) -> str:
+        """How far the backup was, in words."""
         seen = "never seen" if self.backup is None else f"last seen {self.backup.status or 'untold'}"
         failed = "" if self.cause is None else f"; the last look failed: {self.cause}"
-        where = f"instance {self.instance_id}: backup {self.backup_id}"
-        return f"{where} was not over after {self.timeout:g} s ({seen}){failed}"
+        return f"was not over after {self.timeout:g} s ({seen}){failed}"
 
 
 @attrs.define(slots=False, eq=False)
 class WaitFailed(BackupifyError):
-    """A sweep triggered a backup and waited for it, and how it ended is not known: do not trigger it again.
+    """A sweep triggered a backup, and waits for its end no longer: do not trigger it again.
 
     Attributes:
         instance_id: The instance.
         result: What became of the trigger, which is done.
-        cause: What ended the wait.
+        cause: What ended the wait; None where the sweep was left.
     """
 
     instance_id: int | str
     result: TriggerResult
-    cause: BackupifyError
+    cause: BackupifyError | None = None
 
     def __str__(self) -> str:
-        kind = self.result.kind.value.replace("_", " ")
-        return f"instance {self.instance_id}: {kind}, but how its backup ended is not known: {self.cause}"
+        why = f": {self.cause}" if self.cause else ""
+        end = self.cause.how_far if isinstance(self.cause, WaitTimeout) else f"is waited for no longer{why}"
+        named = "its backup" if self.result.backup is None else f"backup {self.result.backup.id}"
+        return f"instance {self.instance_id}: {named} ({self.result.kind.value.replace('_', ' ')}) {end}"
 
 
 @attrs.define(slots=False, eq=False)

@@ -9,7 +9,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from backupify_async import AmbiguousTrigger, BackupifyClient, DuplicateInstance, TriggerKind
+from backupify_async import (
+    AmbiguousTrigger,
+    BackupifyClient,
+    DuplicateInstance,
+    Outcome,
+    TriggerKind,
+    TriggerResult,
+)
+
+WORDS = {
+    TriggerKind.STARTED: "started",
+    TriggerKind.ADOPTED: "started; the answer was lost, and the backup was found",
+    TriggerKind.ALREADY_ACTIVE: "a backup was running already",
+}
 
 
 def read_ids(text: str) -> Iterator[str]:
@@ -19,25 +32,27 @@ def read_ids(text: str) -> Iterator[str]:
             yield line.strip()
 
 
+def in_words(outcome: Outcome[int | str, TriggerResult]) -> str:
+    """What became of an instance."""
+    match outcome.error:
+        case None if outcome.value is not None:
+            return WORDS[outcome.value.kind]
+        case DuplicateInstance():
+            return "stands in the file twice, triggered once"
+        case AmbiguousTrigger() as error:
+            return f"LOOK AT IT before you trigger again: {error.reason or error.cause}"
+        case error:
+            return f"not started: {error}"
+
+
 async def main(path: str) -> int:
     """Trigger, print what became of each instance, and return the exit code."""
     text = await asyncio.to_thread(Path(path).read_text)
     failed = 0
     async with BackupifyClient.from_env() as client, client.fleet(read_ids(text)).trigger() as outcomes:
         async for outcome in outcomes:
-            match outcome.error:
-                case None if outcome.value is not None and outcome.value.kind is TriggerKind.ALREADY_ACTIVE:
-                    print(f"instance {outcome.key}: a backup was running already")
-                case None:
-                    print(f"instance {outcome.key}: started")
-                case DuplicateInstance():
-                    print(f"instance {outcome.key}: stands in the file twice, triggered once")
-                case AmbiguousTrigger() as error:
-                    failed += 1
-                    print(f"instance {outcome.key}: LOOK AT IT before you trigger again: {error.cause}")
-                case error:
-                    failed += 1
-                    print(f"instance {outcome.key}: not started: {error}")
+            print(f"instance {outcome.key}: {in_words(outcome)}")
+            failed += not outcome.ok and not isinstance(outcome.error, DuplicateInstance)
     return 1 if failed else 0
 
 

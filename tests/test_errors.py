@@ -95,7 +95,21 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
     (
         WaitFailed(42, TriggerResult(TriggerKind.ALREADY_ACTIVE, Backup(7)), NotFound(404, "GET", "/x")),
         (),
-        "instance 42: already active, but how its backup ended is not known: GET /x answered 404",
+        "instance 42: backup 7 (already active) is waited for no longer: GET /x answered 404",
+    ),
+    (
+        WaitFailed(
+            42,
+            TriggerResult(TriggerKind.STARTED, Backup(7)),
+            WaitTimeout(42, 7, 60.0, Backup(7, status="running")),
+        ),
+        (),
+        "instance 42: backup 7 (started) was not over after 60 s (last seen running)",
+    ),
+    (
+        WaitFailed(42, TriggerResult(TriggerKind.ADOPTED, Backup(7))),
+        (),
+        "instance 42: backup 7 (adopted) is waited for no longer",
     ),
     (
         FanOutAborted("too many failures", 3, 1, {1: [], 2: None, 3: "x"}, {4: NotFound(404, "GET", "/x")}),

@@ -2,14 +2,17 @@
 
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from backupify_async import AmbiguousTrigger, Outcome, RequestTimeout
 from backupify_async.testing import Fault, SimulatedBackupify
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -76,9 +79,18 @@ def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_answer_was_los
         "instance 1: stands in the file twice, triggered once",
         "instance 1: started",
         "instance 2: a backup was running already",
-        "instance 3: started",
+        "instance 3: started; the answer was lost, and the backup was found",
     ]
     assert (done.returncode, [len(backupify.triggers[instance]) for instance in (1, 2, 3)]) == (0, [1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"), [("the list is empty", "the list is empty"), ("", "no answer in 60 s")]
+)
+def test_trigger_fleet_says_why_it_could_not_be_found_out(reason: str, said: str) -> None:
+    lost = AmbiguousTrigger(3, datetime.now(UTC), RequestTimeout("no answer in 60 s"), reason)
+    in_words = runpy.run_path(str(EXAMPLES / "trigger_fleet.py"))["in_words"]
+    assert in_words(Outcome("3", None, lost, 1, 0.0)) == f"LOOK AT IT before you trigger again: {said}"
 
 
 @pytest.mark.backupify(instances=2, backups=0)

@@ -210,7 +210,7 @@ class Outcomes(Generic[K, T]):
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            if self._left:
+            if self._left and isinstance(error, asyncio.CancelledError):
                 raise
             failure = error  # whatever it is, it is this key's outcome
         task = asyncio.current_task()

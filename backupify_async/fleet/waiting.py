@@ -93,7 +93,8 @@ class TriggerAndWait:
         """Trigger it, and wait.
 
         Raises:
-            WaitFailed: How the backup ended is not known; the error holds what became of the trigger.
+            WaitFailed: The backup is waited for no longer, also where the sweep is left meanwhile; the error
+                holds what became of the trigger.
             BackupifyError: It was not triggered; `trigger` says why.
         """
         try:
@@ -107,6 +108,8 @@ class TriggerAndWait:
             waited = await self._wait(instance_id, result.backup)
         except BackupifyError as error:
             raise WaitFailed(instance_id, result, error) from error
+        except asyncio.CancelledError:  # of the wait: what was triggered is to be known to whoever leaves
+            raise WaitFailed(instance_id, result) from None
         return attrs.evolve(result, waited=waited)
 
     async def _wait(self, instance_id: InstanceId, backup: Backup) -> WaitResult:

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Protocol, Self
 from weakref import WeakSet
 
+from backupify_async.checks import check_not_negative
 from backupify_async.errors import ClientDraining
 from backupify_async.transport.ending import Piece
 
@@ -55,7 +56,12 @@ class Drain:
 
         Returns:
             How many are still under way.
+
+        Raises:
+            ValueError: `timeout` is no number from 0 up; nothing is drained.
         """
+        if timeout is not None:
+            check_not_negative("timeout", timeout)
         self.begun = True
         for sweep in list(self._sweeps):
             sweep.stop(_REASON)

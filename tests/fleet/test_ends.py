@@ -143,6 +143,21 @@ class TestLeavingEarly:
         assert [outcome.key for outcome in outcomes.leftover] == [2]
         assert sorted(outcomes.unfinished) == [30, 40, 50]
 
+    async def test_accounts_for_what_fails_as_it_is_left(self) -> None:
+        async def tells_why(_key: int) -> None:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                raise LookupError("cut short") from None
+
+        async with fan_out(tells_why, [1, 2], concurrency=2) as outcomes:
+            await asyncio.sleep(1)
+        assert [(outcome.key, str(outcome.error)) for outcome in outcomes.leftover] == [
+            (1, "cut short"),
+            (2, "cut short"),
+        ]
+        assert outcomes.unfinished == []
+
     async def test_leaves_nothing_to_account_for_where_all_was_done(self) -> None:
         async with fan_out(Work(), range(3)) as outcomes:
             _ = [outcome async for outcome in outcomes]

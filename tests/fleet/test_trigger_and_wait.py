@@ -221,9 +221,22 @@ class TestEnds:
             async with fleet.trigger(wait=True) as outcomes:
                 await asyncio.sleep(50.5)
             assert other_tasks() == before
-            assert (carrier.in_flight, len(outcomes.unfinished), outcomes.leftover) == (0, 100, [])
+            assert (carrier.in_flight, outcomes.unfinished, len(outcomes.leftover)) == (0, [], 100)
             turns = backups.waits._turns
             assert (turns._queue, turns._timer, turns._taken) == ([], None, 0)
+
+    async def test_leaving_early_tells_what_was_triggered_and_no_longer_waited_for(self) -> None:
+        async with (
+            fleet_of(Server(seconds=1e6), [1, 2, 3], concurrency=1) as (fleet, _, _),
+            fleet.trigger(wait=True) as outcomes,
+        ):
+            await asyncio.sleep(2.5)  # two are triggered, and the third is under way
+        errors = {outcome.key: outcome.error for outcome in outcomes.leftover}
+        assert all(isinstance(error, WaitFailed) and error.cause is None for error in errors.values())
+        assert {
+            key: error.result.backup for key, error in errors.items() if isinstance(error, WaitFailed)
+        } == {one: Backup(one, status="running") for one in (1, 2)}
+        assert outcomes.unfinished == [3]
 
     async def test_closing_the_client_ends_each_wait_with_an_outcome(self) -> None:
         async with fleet_of(Server(seconds=1e6), range(8), round_trip=0) as (fleet, _, backups):

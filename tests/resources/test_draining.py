@@ -54,6 +54,20 @@ class TestATrigger:
             assert running_time() == 5
             await under_way
 
+    async def test_is_not_waited_for_in_no_time(self) -> None:
+        async with fleets(started()) as (_, backups):
+            under_way = asyncio.create_task(backups.trigger(1))
+            await asyncio.sleep(1)
+            assert (await backups.triggering.drain.run(0), running_time()) == (1, 1)
+            await under_way
+
+    @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, "5"])
+    async def test_goes_on_where_the_time_makes_no_sense(self, seconds: Any) -> None:
+        async with fleets(started()) as (_, backups):
+            with pytest.raises(ValueError, match="timeout must be a finite number from 0 up, not "):
+                await backups.triggering.drain.run(seconds)
+            assert (await backups.trigger(1)).kind is TriggerKind.STARTED
+
     async def test_that_comes_later_is_refused_unsent(self) -> None:
         carrier = started()
         async with fleets(carrier) as (_, backups):
