@@ -108,8 +108,10 @@ class TriggerResult:
         backup: The backup as it was then, or None where the server does not say.
         waited: How the backup ended, where that was waited for; None also where the server named no backup
             to wait for.
+        earlier: Whether an earlier run of the sweep did that, as its journal tells; nothing was sent now.
     """
 
     kind: TriggerKind
     backup: Backup | None
     waited: WaitResult | None = None
+    earlier: bool = False

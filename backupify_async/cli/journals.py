@@ -10,16 +10,20 @@ from pathlib import Path
 
 import attrs
 
+from backupify_async.cli.desk import Desk
 from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.cli.ids import STDIN, AllIds, FileIds, GivenIds, Ids, choose
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.operations import triggering
 from backupify_async.cli.options import FleetOptions
 from backupify_async.cli.output import write_all
-from backupify_async.cli.sweep import Desk, Operation, sweep
+from backupify_async.cli.records import of_run, with_run
+from backupify_async.cli.rows import Row
+from backupify_async.cli.sweep import CUT_SHORT, Operation, sweep
 from backupify_async.cli.threads import DaemonThread
 from backupify_async.cli.triggers import Consent, SentTriggers, Wait
-from backupify_async.errors import ConfigurationError, JournalError
+from backupify_async.errors import ConfigurationError, JournalError, WaitFailed
+from backupify_async.fleet.fleet import InstanceId
 from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import Sweep
 from backupify_async.models import TriggerResult
@@ -120,13 +124,31 @@ def _journalled(
     copied_from: FileIds | None = None,
 ) -> Operation[TriggerResult]:
     sent = SentTriggers()
+    plain = triggering(consent, wait, journal, sent)
+
+    def rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
+        return [of_run(row, earlier=result.earlier) for row in plain.rows(instance_id, result)]
+
+    def failure(instance_id: InstanceId, error: BaseException) -> Row:
+        earlier = isinstance(error, WaitFailed) and error.result.earlier
+        return of_run(plain.failure(instance_id, error), earlier=earlier)
+
     return attrs.evolve(
-        triggering(consent, wait, journal, sent),
+        plain,
+        shape=with_run(plain.shape),
+        rows=rows,
+        failure=failure,
+        found=_found if wait is None else plain.found,
         hold=partial(_held, journal, sent, copied_from),
         rest=lambda of_source: (
             f"the rest of {journal.path}" if journal.has_rest(of_source=of_source is not None) else None
         ),
     )
+
+
+def _found(rows: list[Row]) -> tuple[str, int]:
+    (row,) = rows
+    return f"{row['state']} earlier" if row["run"] == "earlier" else str(row["state"]), 1
 
 
 @asynccontextmanager
@@ -146,16 +168,21 @@ async def _held(
     try:
         if copied_from is not None:
             await _copy(copied_from, journal, at)
-        if await journal.is_done():
-            at.output.say(f"{journal.path} is done: nothing is triggered; a new sweep needs a new file")
+        was_done = await journal.is_done()
         async with look(journal.path) as storage:
             sent.add_of_earlier([line.instance_id for line in await storage.unsettled()])
         yield
-        done = await journal.is_done()
+        served, done = journal.serves, await journal.is_done()
     finally:
         await journal.close()
-    if not done:
-        at.output.say(f"`backupify resume {shlex.quote(str(journal.path))}` goes on with what is not done")
+    if not served:
+        return  # it was refused, and that is said
+    if was_done:
+        at.output.say(f"{journal.path} was done already: nothing was triggered; a new sweep needs a new file")
+    cut_short = " --wait" if at.tally.found[CUT_SHORT] else ""
+    if cut_short or not done:
+        resume = f"backupify resume {shlex.quote(str(journal.path))}{cut_short}"
+        at.output.say(f"`{resume}` goes on with what is not done")
 
 
 async def _copy(ids: FileIds, journal: Journal, at: Desk) -> None:

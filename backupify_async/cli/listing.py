@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import attrs
 
+from backupify_async.cli.desk import desk
 from backupify_async.cli.exits import ExitCode, code_of, ran_out_of_time, reason
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.options import CallOptions
 from backupify_async.cli.records import INSTANCES, instance_row
-from backupify_async.cli.sweep import desk
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
 from backupify_async.models import BackupInstance

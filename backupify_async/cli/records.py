@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
+from backupify_async.cli.exits import reason
 from backupify_async.cli.rows import Column, Row, Shape
+from backupify_async.cli.text import printable
+from backupify_async.errors import AmbiguousTrigger, WaitFailed
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.journal.lines import Line, LineState
 from backupify_async.models import Backup, BackupInstance, TriggerResult
@@ -17,13 +22,14 @@ def _backups(state_width: int, *spare: str) -> Shape:
     columns = [Column("instance_id", _ID), Column("state", state_width)]
     columns += [Column("backup_id", _ID), Column("status", 10)]
     columns += [Column(name, _DATE) for name in _BACKUP_DATES]
+    columns += [Column("error", 20, for_people=False)]  # whom stderr tells it
     return Shape(tuple(columns), spare)
 
 
 # Where the state is the status, a narrow table says it once; of a backup that runs, nobody misses its end.
 LISTED = _backups(10, "status", "updated_at", "created_at", "completed_at")
 RUNNING = _backups(14, "completed_at", "updated_at", "created_at", "status")
-WRITTEN = Shape((*RUNNING.columns, Column("sent_at", _DATE), Column("problem", 20)), ())
+WRITTEN = Shape((*RUNNING.columns, Column("sent_at", _DATE)), ())
 COUNTED = Shape((Column("state", 14), Column("instances", _ID)), ())
 INSTANCES = Shape(
     (
@@ -47,7 +53,27 @@ def backup_row(instance_id: InstanceId, state: str, backup: Backup | None) -> Ro
         "status": None if backup is None else backup.status,
         **{name: None if backup is None else getattr(backup, name) for name in _BACKUP_DATES},
         "extra": _NO_EXTRA if backup is None else dict(backup.extra),
+        "error": None,
     }
+
+
+def failure_row(instance_id: InstanceId, error: BaseException) -> Row:
+    """The row of an instance that failed: nobody who reads the rows has to find out which one is missing."""
+    match error:
+        case WaitFailed(result=result):
+            row = backup_row(instance_id, result.kind.value, result.backup)
+        case AmbiguousTrigger():
+            row = backup_row(instance_id, "ambiguous", None)
+        case _:
+            row = backup_row(instance_id, "error", None)
+    return {**row, "error": printable(reason(error).removeprefix(f"instance {instance_id}: "))}
+
+
+def failure_line(instance_id: InstanceId, error: BaseException) -> str:
+    """One line that names an instance and why it failed."""
+    if isinstance(error, AmbiguousTrigger | WaitFailed):
+        return reason(error)  # which names the instance already
+    return f"instance {instance_id} failed: {reason(error)}"
 
 
 def listed_rows(instance_id: InstanceId, backups: list[Backup]) -> list[Row]:
@@ -73,12 +99,23 @@ def triggered_rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
     return [backup_row(instance_id, result.kind.value, result.backup)]
 
 
+def with_run(shape: Shape) -> Shape:
+    """The columns of a sweep with a journal: behind the state, which run of the sweep did that."""
+    first, state, *others = shape.columns
+    return attrs.evolve(shape, columns=(first, state, Column("run", 7), *others))
+
+
+def of_run(row: Row, *, earlier: bool) -> Row:
+    """A row of a sweep with a journal."""
+    return {**row, "run": "earlier" if earlier else "this"}
+
+
 def written_row(line: Line) -> Row:
     """What a journal knows of an instance."""
     return {
         **backup_row(line.instance_id, line.state.value, line.backup),
         "sent_at": line.sent_at,
-        "problem": line.problem,
+        "error": line.problem or None,
     }
 
 

@@ -23,14 +23,18 @@ _STYLES = {
     "running": Style(color="yellow"),
     "already_active": Style(color="yellow"),
     "started": Style(color="green"),
+    "adopted": Style(color="green"),
     "would_start": Style(color="green"),
     "completed": Style(color="green"),
     "failed": Style(color="red"),
     "vanished": Style(color="red"),
     "replaced": Style(color="red"),
     "duplicate": Style(color="red"),
+    "error": Style(color="red"),
+    "ambiguous": Style(color="red"),
     "idle": Style(dim=True),
     "none": Style(dim=True),
+    "earlier": Style(dim=True),
 }
 _HEADING = Style(bold=True)
 
@@ -42,10 +46,12 @@ class Column:
     Attributes:
         name: Its name, which is the row's key and stands in the header.
         width: Columns on the screen; a longer cell moves those behind it.
+        for_people: Whether it is in a table too.
     """
 
     name: str
     width: int
+    for_people: bool = True
 
 
 @attrs.frozen
@@ -115,7 +121,7 @@ class TableWriter:
     """
 
     def __init__(self, shape: Shape, width: int | None, *, colour: bool) -> None:
-        self._columns = list(shape.columns)
+        self._columns = [column for column in shape.columns if column.for_people]
         for name in shape.spare:
             if width is None or _total_width(self._columns) <= width:
                 break

@@ -1,43 +1,32 @@
 """Runs a command over many instances: ids in, rows out, every instance accounted for."""
 
 import asyncio
-import os
-import shutil
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Generic, TypeVar
 
 import attrs
 
 from backupify_async.cli.bookmark import Bookmark
+from backupify_async.cli.desk import Desk, desk
 from backupify_async.cli.draining import drained
-from backupify_async.cli.exits import Exit, ExitCode, code_of, gravest, reason
+from backupify_async.cli.exits import Exit, ExitCode, gravest
 from backupify_async.cli.ids import Ids
 from backupify_async.cli.interrupts import Stop
-from backupify_async.cli.options import CallOptions, FleetOptions
-from backupify_async.cli.output import Output
-from backupify_async.cli.progress import Tally
-from backupify_async.cli.rows import Row, Shape, Writer, writer
+from backupify_async.cli.options import FleetOptions
+from backupify_async.cli.records import failure_line, failure_row
+from backupify_async.cli.rows import Row, Shape
 from backupify_async.cli.text import count
 from backupify_async.client import BackupifyClient
-from backupify_async.errors import (
-    AmbiguousTrigger,
-    AuthenticationError,
-    BackupifyError,
-    ClientDraining,
-    ConfigurationError,
-    DuplicateInstance,
-    FanOutAborted,
-    JournalError,
-    WaitFailed,
-)
+from backupify_async.errors import ClientDraining, DuplicateInstance, FanOutAborted, JournalError, WaitFailed
 from backupify_async.events import EventHook
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.fleet import Fleet, InstanceId
 from backupify_async.fleet.outcomes import Outcome
 from backupify_async.fleet.streaming import Outcomes
 
+CUT_SHORT = "waited for no longer"
+"""What a trigger counts as in the summary whose wait was cut short."""
 T = TypeVar("T")
 
 
@@ -50,6 +39,7 @@ class Operation(Generic[T]):
         shape: The columns of its rows.
         begin: Begins it over a fleet, with its outcomes in the order of the ids or not.
         rows: The rows of one instance's answer.
+        failure: The row of an instance that failed.
         found: What an answer counts as in the summary: how many of what.
         code: The exit code that an answer asks for.
         agree: Asked before the sweep begins, once there is a token; raises `Exit` to prevent it.
@@ -66,6 +56,7 @@ class Operation(Generic[T]):
     shape: Shape
     begin: Callable[[Fleet, bool], FanOut[InstanceId, T]]
     rows: Callable[[InstanceId, T], list[Row]]
+    failure: Callable[[InstanceId, BaseException], Row] = failure_row
     found: Callable[[list[Row]], tuple[str, int]] = lambda rows: (str(rows[0]["state"]), 1)
     code: Callable[[T], ExitCode] = lambda _: ExitCode.ALL_WELL
     agree: Callable[[BackupifyClient], Awaitable[None]] | None = None
@@ -73,95 +64,8 @@ class Operation(Generic[T]):
     cut_off: Callable[[Sequence[InstanceId], str | None], list[str]] | None = None
     on_event: EventHook | None = None
     drains: bool = False
-    hold: Callable[["Desk"], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
+    hold: Callable[[Desk], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
     rest: Callable[[str | None], str | None] = lambda of_source: of_source
-
-
-@attrs.frozen
-class Desk:
-    """What a command works with.
-
-    Attributes:
-        client: The client, which has its token.
-        output: Where its words go.
-        writer: Makes text of its rows.
-        tally: Counts what it does.
-        quiet: Whether nobody wants to know how far it is.
-    """
-
-    client: BackupifyClient
-    output: Output
-    writer: Writer
-    tally: Tally
-    quiet: bool
-
-    async def begin(self) -> None:
-        """Write the header, and show from now on how far it is."""
-        self.tally.begin()
-        if not self.quiet:
-            self.output.show(self.tally.status)
-        await self.output.rows(self.writer.header().encode())
-
-    async def write(self, rows: Sequence[Row]) -> None:
-        """Write rows."""
-        await self.output.rows(self.writer.write(rows).encode("utf-8", "backslashreplace"))
-
-
-@asynccontextmanager
-async def desk(
-    stop: Stop,
-    command: str,
-    shape: Shape,
-    options: CallOptions,
-    *,
-    concurrency: int = 1,
-    on_event: EventHook | None = None,
-) -> AsyncIterator[Desk]:
-    """Client, token and output of a command, and its summary at the end.
-
-    Raises:
-        Exit: There is no token to be had, or the settings cannot work.
-    """
-    client = _client(options, concurrency, on_event)
-    async with Output(stop, sys.stdout, sys.stderr) as output, client:
-        await fetch_token(client, options.timeout)
-        tally = Tally(command, client.statistics)
-        yield Desk(client, output, _writer(options, shape), tally, quiet=options.quiet)
-        if not options.quiet and stop.code is not ExitCode.CLOSED_PIPE:
-            output.say(tally.summary())
-
-
-def _client(options: CallOptions, concurrency: int, on_event: EventHook | None) -> BackupifyClient:
-    try:
-        return BackupifyClient.from_env(os.environ, on_event=on_event, **options.settings(concurrency))
-    except ConfigurationError as error:
-        hint = "; `backupify demo` needs none" if str(error).startswith("no credentials") else ""
-        text = str(error).partition(", or say allow_insecure")[0]  # which no option of ours says
-        raise Exit(ExitCode.USAGE, f"{text}{hint}") from None
-
-
-async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109 - the library's
-    """Get the token before the sweep begins: a wrong secret is asked about once, not once an instance.
-
-    Raises:
-        Exit: There is none to be had.
-    """
-    try:
-        async with asyncio.timeout(timeout):
-            await client.fetch_token()
-    except TimeoutError:
-        raise Exit(ExitCode.SOME_FAILED, f"no token: none came in {timeout:g} s") from None
-    except AuthenticationError as error:
-        raise Exit(ExitCode.AUTHENTICATION, f"not let in: {error}") from None
-    except BackupifyError as error:
-        raise Exit(code_of(error), f"no token: {error}") from None
-
-
-def _writer(options: CallOptions, shape: Shape) -> Writer:
-    on_terminal = sys.stdout is not None and sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if on_terminal else None
-    colour = on_terminal and "NO_COLOR" not in os.environ
-    return writer(options.output, shape, width, colour=colour)
 
 
 async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOptions) -> ExitCode:
@@ -265,6 +169,8 @@ def _say_cut_off(
     stop: Stop, operation: Operation[T], unfinished: Sequence[InstanceId], rest: str | None, at: Desk
 ) -> None:
     lines: list[str] = []
+    if waits := at.tally.found[CUT_SHORT]:
+        lines += [f"{count(waits, 'backup')} {CUT_SHORT}: they go on, and their rows name them"]
     if operation.cut_off is not None:
         lines += operation.cut_off(unfinished, rest)
     elif stop.code is not ExitCode.CLOSED_PIPE:  # which is to be quiet
@@ -278,22 +184,25 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
     if isinstance(outcome.error, DuplicateInstance):
         at.tally.duplicates += 1
         at.output.say(str(outcome.error))
-        return
+        return None
     if outcome.error is not None:
-        at.tally.fail(outcome.error)
-        at.output.say(failure_line(outcome.key, outcome.error))
-        return
+        return await _account_failure(operation, outcome.key, outcome.error, at)
     value: T = outcome.value  # type: ignore[assignment] # it succeeded: it is a T
     rows = operation.rows(outcome.key, value)
     at.tally.succeeded += 1
     at.tally.code = gravest(at.tally.code, operation.code(value))
     what, number = operation.found(rows)
     at.tally.found[what] += number
-    await at.write(rows)
+    return await at.write(rows)
 
 
-def failure_line(instance_id: InstanceId, error: BaseException) -> str:
-    """One line that names an instance and why it failed."""
-    if isinstance(error, AmbiguousTrigger | WaitFailed):
-        return reason(error)  # which names the instance already
-    return f"instance {instance_id} failed: {reason(error)}"
+async def _account_failure(
+    operation: Operation[T], instance_id: InstanceId, error: BaseException, at: Desk
+) -> None:
+    if isinstance(error, WaitFailed) and error.cause is None:  # we left; its trigger is well
+        at.tally.succeeded += 1
+        at.tally.found[CUT_SHORT] += 1
+    else:
+        at.tally.fail(error)
+        at.output.say(failure_line(instance_id, error))
+    await at.write([operation.failure(instance_id, error)])

@@ -55,6 +55,11 @@ class Journal:
         """The file."""
         return self._path
 
+    @property
+    def serves(self) -> bool:
+        """Whether a sweep of its account has begun, or gone on, since it was opened."""
+        return self._serves
+
     async def open(self) -> Self:
         """Open the file in the running loop, or make it, and lock it against other processes.
 
@@ -121,7 +126,6 @@ class Journal:
         storage = self._opened()
         if self._serves:
             raise JournalError(f"{self._path} serves one sweep at a time: close it, and open it for the next")
-        self._serves = True
         sweep = await storage.sweep()
         self._read_to_end = sweep.read_to_end
         if sweep.account is None:
@@ -129,8 +133,9 @@ class Journal:
         elif sweep.account != account:
             raise JournalError(
                 f"{self._path} is the journal of another account ({sweep.account}, and not {account}): "
-                "use its credentials, or begin a new sweep with a new file"
+                f"use its {sweep.account.differs_by(account)}, or begin a new sweep with a new file"
             )
+        self._serves = True
         return sweep
 
     async def lines(self) -> AsyncGenerator[Line, None]:

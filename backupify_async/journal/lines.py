@@ -59,6 +59,12 @@ class Account:
     def __str__(self) -> str:
         return f"{'a token' if self.client_id is None else f'client {self.client_id}'} at {self.base_url}"
 
+    def differs_by(self, other: "Account") -> str:
+        """What of it another one has not."""
+        differences = ["credentials"] if self.client_id != other.client_id else []
+        differences += ["base URL"] if self.base_url != other.base_url else []
+        return " and ".join(differences)
+
 
 @attrs.frozen
 class Sweep:
@@ -103,9 +109,9 @@ class Line:
 
     @property
     def result(self) -> TriggerResult | None:
-        """What became of its trigger; None where that is open, or it was not started."""
+        """What became of its trigger in an earlier run; None where that is open, or it was not started."""
         kind = _KINDS.get(self.state)
-        return None if kind is None else TriggerResult(kind, self.backup)
+        return None if kind is None else TriggerResult(kind, self.backup, earlier=True)
 
     @property
     def is_unsettled(self) -> bool:

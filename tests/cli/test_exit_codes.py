@@ -1,3 +1,5 @@
+import csv
+import json
 import re
 import subprocess
 import sys
@@ -14,15 +16,35 @@ class TestSomeFailed:
     @pytest.mark.backupify(instances=3, forbidden=[2])
     def test_a_failed_instance_is_named_with_its_reason(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "1", "2", "3", "-o", "csv")
-        assert (result.code, len(result.rows)) == (1, 3)
+        assert (result.code, len(result.rows)) == (1, 4)
         assert "instance 2 failed: GET /v1/backup_instances/2/backups/active answered 403" in result.err
         assert "active: 2 succeeded (2 idle), 1 failed" in result.err
 
+    @pytest.mark.backupify(instances=3, forbidden=[2])
+    @pytest.mark.parametrize("command", ["list", "active", "latest", "trigger"])
+    def test_a_failed_instance_has_its_row(self, server: SimulatedBackupify, run: Run, command: str) -> None:
+        sweep = (command, "1", "2", "3", *(["--yes"] if command == "trigger" else []), "--ordered", "-o")
+        rows = [json.loads(row) for row in run(*sweep, "jsonl").rows]
+        of_ids = {row["instance_id"]: (row["state"], row["error"]) for row in rows}
+        assert list(of_ids) == [1, 2, 3]
+        assert of_ids[2][0] == "error"
+        assert "answered 403" in of_ids[2][1]
+        assert of_ids[1][1] is of_ids[3][1] is None
+        (failed,) = (row for row in csv.DictReader(run(*sweep, "csv").rows) if row["error"])
+        assert (failed["instance_id"], failed["state"], failed["backup_id"]) == ("2", "error", "")
+
+    @pytest.mark.backupify(instances=3, forbidden=[2])
+    def test_a_table_leaves_the_reason_to_stderr(self, server: SimulatedBackupify, run: Run) -> None:
+        header, first, second = run("active", "1", "2", "--ordered").rows
+        assert "error" not in header
+        assert (first.split()[:3], second.split()[:3]) == (["1", "idle", "-"], ["2", "error", "-"])
+
     @pytest.mark.backupify(faults=[Fault.answer(400, body="one\ntwo\x1b[2J", operation="get_active")])
     def test_a_reason_takes_one_line(self, server: SimulatedBackupify, run: Run) -> None:
-        lines = run("active", "1", "--quiet").err.splitlines()
-        assert len(lines) == 1
-        assert "one\\ntwo\\x1b[2J" in lines[0]
+        result = run("active", "1", "--quiet", "-o", "csv")
+        for lines in (result.err.splitlines(), result.rows[1:]):
+            assert len(lines) == 1
+            assert "one\\ntwo\\x1b[2J" in lines[0]
 
     @pytest.mark.backupify(
         instances=50, faults=[Fault.answer(429, retry_after=9_999, operation="get_active")]
@@ -54,7 +76,7 @@ class TestSomeFailed:
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("active", "1", "2", "--timeout", "0.3", "-o", "csv")
-        assert (result.code, len(result.rows)) == (1, 2)
+        assert (result.code, len(result.rows)) == (1, 3)
         assert "instance 2 failed: the call took longer than --timeout 0.3 s" in result.err
         assert result.err.count("--timeout counts the wait for a call's turn too") == 1
 
@@ -160,7 +182,7 @@ class TestAuthentication:
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("active", "1", "2", "3", "-o", "csv")
-        assert (result.code, len(result.rows)) == (3, 2)
+        assert (result.code, len(result.rows)) == (3, 1 + 3)
 
 
 class TestOwnFaults:

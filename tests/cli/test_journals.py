@@ -1,6 +1,7 @@
 """`trigger --journal`, `resume` and `journal show`, through the real entry point."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -40,6 +41,11 @@ def states(result: Result) -> dict[object, str]:
     return {row["instance_id"]: row["state"] for row in map(json.loads, result.rows)}
 
 
+def runs(result: Result) -> list[str]:
+    """Which run of the sweep did what each row tells."""
+    return [row["run"] for row in map(json.loads, result.rows)]
+
+
 def forget(path: str, *instance_ids: int) -> None:
     """As if a crash had come before these were begun, and before the source's end."""
     for instance_id in instance_ids:
@@ -64,8 +70,10 @@ class TestTriggerWithAJournal:
     def test_says_so_where_the_sweep_is_done(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         first = run("trigger", "--all", "--yes", "--journal", path, "-o", "jsonl")
         again = run("trigger", "--all", "--yes", "--journal", path, "-o", "jsonl")
-        assert (again.code, sorted(again.rows)) == (0, sorted(first.rows))
-        assert f"{path} is done: nothing is triggered; a new sweep needs a new file" in again.err
+        assert (again.code, states(again)) == (0, states(first))
+        assert (runs(first), runs(again)) == ([*["this"] * 3], [*["earlier"] * 3])
+        assert f"{path} was done already: nothing was triggered; a new sweep needs a new file" in again.err
+        assert "trigger: 3 succeeded (3 started earlier), 0 failed" in again.err
         assert started(server) == {1: 1, 2: 1, 3: 1}
 
     @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="trigger", instance=2, first=1)])
@@ -74,8 +82,10 @@ class TestTriggerWithAJournal:
         assert first.code == 1
         assert f"`backupify resume {path}` goes on with what is not done" in first.err
         assert shown(run, path) == {1: "started", 2: "failed", 3: "started"}
-        again = run("trigger", "--all", "--yes", "--journal", path)
+        again = run("trigger", "--all", "--yes", "--journal", path, "--ordered", "-o", "jsonl")
         assert (again.code, started(server)) == (0, {1: 1, 2: 1, 3: 1})
+        assert runs(again) == ["earlier", "this", "earlier"]
+        assert "trigger: 3 succeeded (1 started, 2 started earlier), 0 failed" in again.err
 
     @pytest.mark.backupify(instances=5)
     @pytest.mark.parametrize("ids", [("5", "007", "a b"), ("-5",)])
@@ -102,7 +112,10 @@ class TestTriggerWithAJournal:
         run_sql(Path(path), "UPDATE sweep SET client_id = 'prod'")
         result = run("trigger", "1", "--journal", path)
         assert (result.code, result.rows[1:], started(server)) == (2, [], {1: 1})
-        assert "is the journal of another account (client prod at " in result.err
+        assert f"is the journal of another account (client prod at {server.base_url}, and not" in result.err
+        assert "use its credentials, or begin a new sweep with a new file" in result.err
+        assert "resume" not in result.err
+        assert "done already" not in result.err
 
     def test_refuses_a_full_disk_before_anything_is_triggered(
         self, server: SimulatedBackupify, run: Run, path: str
@@ -244,7 +257,7 @@ class TestResume:
         run("trigger", "--ids-file", str(file), "--yes", "--journal", path)
         file.unlink()
         result = run("resume", path)
-        assert (result.code, "is done: nothing is triggered" in result.err) == (0, True)
+        assert (result.code, "was done already: nothing was triggered" in result.err) == (0, True)
 
     @pytest.mark.backupify(instances=2)
     def test_finds_its_files_from_the_directory_that_it_is_run_in(
@@ -262,7 +275,7 @@ class TestResume:
     def test_without_a_journal_makes_none(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         result = run("resume", path)
         assert (result.code, Path(path).exists(), server.requests) == (2, False, [])
-        assert f"{path} cannot be opened" in result.err
+        assert f"there is no journal {path}: `backupify trigger --journal` makes one" in result.err
 
 
 class TestJournalShow:
@@ -284,7 +297,7 @@ class TestJournalShow:
         lines = [json.loads(row) for row in run("journal", "show", path, "-o", "jsonl").rows]
         assert [(line["instance_id"], line["state"]) for line in lines] == [(1, "started"), (2, "failed")]
         assert lines[0]["backup_id"] == server.triggers[1][0].id
-        assert "answered 403" in lines[1]["problem"]
+        assert "answered 403" in lines[1]["error"]
         header, *rows = run("journal", "show", path, "-o", "csv").rows
         assert (header.split(",")[:3], len(rows)) == (["instance_id", "state", "backup_id"], 2)
 
@@ -302,7 +315,7 @@ class TestJournalShow:
         result = run("journal", "show", str(file))
         assert (result.code, result.err) == (
             2,
-            f"backupify: {file} is no journal but some other file: name another (file is not a database)\n",
+            f"backupify: {file} is no journal but some other file: name another\n",
         )
 
 
@@ -380,6 +393,28 @@ class TestKill:
         assert {key: state for key, state in shown(run, path).items() if state == "started"} == begun
         assert run("resume", path, "--rate", "1000").code == 0
         assert started(server) == dict.fromkeys(range(1, 10), 1)
+
+    @pytest.mark.backupify(instances=2, backup_duration=math.inf, latency=0.2)
+    def test_by_a_signal_while_it_waits_names_the_backups_that_go_on(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        with process("trigger", "1", "2", "--yes", "--wait", "--journal", path, "-o", "jsonl") as sweeping:
+            wait_for_requests(server, 3)  # the token, two triggers, which are followed to their end
+            sweeping.send_signal(signal.SIGTERM)
+            result = finish(sweeping)
+        ids = {one: begun[0].id for one, begun in server.triggers.items()}
+        rows = {row["instance_id"]: row for row in map(json.loads, result.rows)}
+        assert {one: (row["state"], row["backup_id"]) for one, row in rows.items()} == {
+            one: ("started", backup_id) for one, backup_id in ids.items()
+        }
+        assert rows[1]["error"] == f"backup {ids[1]} (started) is waited for no longer"
+        assert "2 backups waited for no longer: they go on, and their rows name them" in result.err
+        assert "trigger: 2 succeeded (2 waited for no longer), 0 failed" in result.err
+        assert f"`backupify resume {path} --wait` goes on with what is not done" in result.err
+        assert result.code == 143
+        resumed = [json.loads(row) for row in run("resume", path, "-o", "jsonl").rows]
+        assert {row["instance_id"]: row["backup_id"] for row in resumed} == ids
+        assert {row["run"] for row in resumed} == {"earlier"}
 
     @pytest.mark.backupify(instances=3)
     def test_says_what_an_earlier_process_may_have_sent(

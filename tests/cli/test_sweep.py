@@ -5,13 +5,15 @@ import json
 from typing import cast
 
 from backupify_async import Backup, BackupifyClient, Statistics, fan_out
+from backupify_async.cli.desk import Desk
 from backupify_async.cli.exits import ExitCode
 from backupify_async.cli.interrupts import Stop, run_command
 from backupify_async.cli.operations import active
 from backupify_async.cli.output import Output
 from backupify_async.cli.progress import Tally
+from backupify_async.cli.records import failure_line
 from backupify_async.cli.rows import JsonLinesWriter
-from backupify_async.cli.sweep import Desk, failure_line, stream
+from backupify_async.cli.sweep import stream
 from backupify_async.statistics import LimitSource
 
 QUIET = Statistics(

@@ -54,8 +54,11 @@ class TestTrigger:
         ]
     )
     def test_one_that_no_look_finds_in_time_is_named(self, server: SimulatedBackupify, run: Run) -> None:
-        result = run("trigger", "2", "--timeout", "0.3")
+        result = run("trigger", "2", "--timeout", "0.3", "-o", "jsonl")
         assert (result.code, started(server)) == (1, {2: 1})
+        row = json.loads(result.out)
+        assert row["state"] == "ambiguous"
+        assert row["error"].startswith("the backup triggered at ")
         assert "instance 2: the backup triggered at " in result.err
         assert "may or may not have started" in result.err
         assert "not found out: the call took longer than --timeout 0.3 s" in result.err
@@ -79,10 +82,13 @@ class TestWait:
     def test_one_that_is_not_over_in_time_is_named_as_triggered(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
-        result = run("trigger", "2", "--wait", "--wait-timeout", "0.05")
+        result = run("trigger", "2", "--wait", "--wait-timeout", "0.05", "-o", "jsonl")
         assert (result.code, started(server)) == (1, {2: 1})
-        assert "instance 2: started, but how its backup ended is not known: " in result.err
-        assert "was not over after 0.05 s (last seen running)" in result.err
+        backup_id, how = server.triggers[2][0].id, "was not over after 0.05 s (last seen running)"
+        assert f"instance 2: backup {backup_id} (started) {how}\n" in result.err
+        row = json.loads(result.out)
+        assert (row["state"], row["backup_id"]) == ("started", backup_id)
+        assert row["error"] == f"backup {backup_id} (started) {how}"
 
     @pytest.mark.backupify(
         faults=[
@@ -152,7 +158,7 @@ class TestDryRun:
         server.start_backup(2)
         result = run("trigger", "1", "2", "3", "1", "--dry-run", "--ordered", "-o", "jsonl")
         states = [(row["instance_id"], row["state"]) for row in map(json.loads, result.rows)]
-        assert states == [(1, "would_start"), (2, "already_active"), (1, "duplicate")]
+        assert states == [(1, "would_start"), (2, "already_active"), (3, "error"), (1, "duplicate")]
         assert (result.code, started(server)) == (1, {})
         assert {record.operation for record in server.requests if record.method == "POST"} == {"token"}
 

@@ -129,8 +129,8 @@ class TestALine:
 
     @pytest.mark.parametrize("kind", TriggerKind)
     def test_that_is_settled_is_done(self, kind: TriggerKind) -> None:
-        result = TriggerResult(kind, Backup(8))
-        done = settled(INTENDED, result)
+        done = settled(INTENDED, TriggerResult(kind, Backup(8)))
+        result = TriggerResult(kind, Backup(8), earlier=True)
         assert (done.result, done.is_unsettled, done.sent_at) == (result, False, WHEN)
 
     def test_that_failed_is_as_if_nothing_had_left(self) -> None:
