@@ -162,4 +162,9 @@ class BackupifyClient:
 
     def statistics(self) -> Statistics:
         """What is going on now: requests in flight, calls waiting, refusals, the retry budget."""
-        return attrs.evolve(self._session.statistics(), answered_from_memory=self.backups.idle.answered)
+        return attrs.evolve(
+            self._session.statistics(),
+            looked_for=self.backups.triggering.looked_for,
+            waited_for=self.backups.waits.waited_for,
+            answered_from_memory=self.backups.idle.answered,
+        )

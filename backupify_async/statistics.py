@@ -33,6 +33,8 @@ class Statistics:
         budget_left: Tokens left for retries.
         limit_source: What the client's belief of the server's limit rests on.
         limit_per_second: Calls a second that the server is believed to take; None where that is not known.
+        looked_for: Triggers whose answer was lost, and that are being found out now.
+        waited_for: Backups whose end is waited for now.
         answered_from_memory: 404 answers to get-active taken for "idle" without a second look.
     """
 
@@ -45,4 +47,6 @@ class Statistics:
     budget_left: int
     limit_source: LimitSource
     limit_per_second: float | None
+    looked_for: int = 0
+    waited_for: int = 0
     answered_from_memory: int = 0

@@ -25,6 +25,7 @@ from backupify_async.cli.options import (
     WaitFlag,
     WaitSeconds,
     above_zero,
+    file_name,
     from_one_up,
     from_zero_up,
     port_number,
@@ -111,6 +112,7 @@ def trigger(
         str | None,
         Parameter(
             group=JOURNAL,
+            validator=file_name,
             metavar="FILE",
             help="Write down what is done in this file, so that the same command, or resume, goes on after "
             "a crash. A new sweep needs a new file.",
@@ -139,7 +141,7 @@ def trigger(
 
 @app.command(help_epilogue=examples.RESUME, sort_key=5)
 def resume(
-    file: Annotated[str, Parameter(help="The journal.")],
+    file: Annotated[str, Parameter(validator=file_name, help="The journal.")],
     /,
     *,
     wait: WaitFlag = False,
@@ -161,7 +163,7 @@ app.command(journal_app)
 
 @journal_app.command(help_epilogue=examples.JOURNAL_SHOW)
 def show(
-    file: Annotated[str, Parameter(help="The journal; a sweep may be at it.")],
+    file: Annotated[str, Parameter(validator=file_name, help="The journal; a sweep may be at it.")],
     /,
     *,
     output: Annotated[

@@ -76,6 +76,16 @@ def possible_id(_type: object, value: str | None) -> None:
         identifier(value)
 
 
+def file_name(_type: object, value: str | None) -> None:
+    """Refuse a name that is empty, as that of a variable that is not set.
+
+    Raises:
+        ValueError: It is.
+    """
+    if value == "":
+        raise ValueError("It must be the name of a file.")
+
+
 def whole(_type: object, tokens: Sequence[Token]) -> int:
     """Read a whole number; cyclopts by itself cuts 1.5 down to 1.
 

@@ -50,6 +50,8 @@ class Triggering:
         self._session = session
         self.drain = Drain()
         """Whether any more may leave."""
+        self.looked_for = 0
+        """How many are being found out, for their answers were lost."""
 
     async def run(
         self,
@@ -100,7 +102,11 @@ class Triggering:
             return await self._result(backup_instance_id, call, sent)
         total = self._session.settings.timeouts.total
         end = None if total is None else began + total
-        told = await _Walk(self._session, backup_instance_id, sending).run_until(sent, end)
+        self.looked_for += 1
+        try:
+            told = await _Walk(self._session, backup_instance_id, sending).run_until(sent, end)
+        finally:
+            self.looked_for -= 1
         return told if isinstance(told, TriggerResult) else await self._result(backup_instance_id, call, told)
 
     async def _result(self, backup_instance_id: int | str, call: Call, answer: Answer) -> TriggerResult:

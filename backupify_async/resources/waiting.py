@@ -40,6 +40,8 @@ class Waits:
         self._require_open = require_open
         self._longest_wait = longest_wait
         self._turns = Turns()
+        self.waited_for = 0
+        """How many backups are waited for."""
 
     async def begin(
         self,
@@ -82,6 +84,7 @@ class Waits:
         # A last look, shortly before the time is over: else one just in time would be told as too late.
         last = math.inf if timeout is None else loop.time() + timeout - min(_LAST_LOOK, timeout / 10)
         failure: BackupifyError | None = None
+        self.waited_for += 1
         try:
             async with asyncio.timeout(timeout):
                 while progress.result is None:
@@ -103,6 +106,8 @@ class Waits:
             raise WaitTimeout(
                 backup_instance_id, progress.backup_id, timeout, progress.backup, failure
             ) from failure
+        finally:
+            self.waited_for -= 1
 
     async def _look(self, backup_instance_id: InstanceId, progress: Progress) -> Progress:
         others_pass = BACKGROUND.set(True)

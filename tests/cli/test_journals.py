@@ -309,6 +309,20 @@ class TestJournalShow:
         run_sql(Path(path), f"INSERT INTO lines SELECT value, {row} FROM lines, {numbers}")
         assert len(run("journal", "show", path, "-o", "csv").rows) == 1 + 1200
 
+    @pytest.mark.parametrize(
+        "command",
+        [("journal", "show"), ("resume",), ("trigger", "1", "--journal")],
+        ids=lambda words: words[0],
+    )
+    def test_like_every_command_says_what_is_wrong_with_a_name(
+        self, server: SimulatedBackupify, run: Run, tmp_path: Path, command: tuple[str, ...]
+    ) -> None:
+        empty = run(*command, "")
+        assert (empty.code, "must be the name of a file" in empty.err) == (2, True)
+        directory = run(*command, str(tmp_path))
+        assert directory.err.splitlines()[-1].endswith(f"{tmp_path} is a directory: name a file")
+        assert (directory.code, list(tmp_path.iterdir()), started(server)) == (2, [], {})
+
     def test_of_what_is_none_says_so(self, run: Run, tmp_path: Path) -> None:
         file = tmp_path / "notes.txt"
         file.write_text("42\n" * 500)

@@ -1,5 +1,6 @@
 """At a terminal: the question, and the progress."""
 
+import math
 import os
 from pathlib import Path
 
@@ -89,6 +90,19 @@ class TestProgress:
             assert terminal.end() == 143
         drawn = [piece.partition("\r")[0] for piece in terminal.seen.split("\x1b[2K")[1:]]
         assert max(map(len, drawn)) <= 30
+
+    @pytest.mark.backupify(
+        instances=3,
+        backup_duration=math.inf,
+        faults=[Fault.lose_answer(after_acting=False, operation="trigger", instance=3)],
+    )
+    def test_it_tells_what_is_looked_for_and_what_is_waited_for(self, server: SimulatedBackupify) -> None:
+        with Terminal(("trigger", "1", "2", "3", "--yes", "--wait")) as terminal:
+            terminal.expect("1 being looked for, 2 waited for")
+            terminal.process.send_signal(15)
+            terminal.expect("nothing more is triggered")
+            terminal.process.send_signal(15)
+            assert terminal.end() == 143
 
     @pytest.mark.backupify(instances=3)
     @pytest.mark.parametrize(

@@ -121,6 +121,16 @@ class TestALostAnswer:
         looks = [when for when, message in carrier.sent if message.url.path.endswith("/active")]
         assert [round(when, 3) for when in looks] == [0.1, 1.4, 4.7, 14.0, 30.1]
 
+    async def test_is_counted_for_as_long_as_it_is_looked_for(self) -> None:
+        server = VirtualInstance()
+        server.posts.append(LOST_BEFORE)
+        async with triggering(server) as (trigger, _, _):
+            walking = asyncio.create_task(trigger.run(7))
+            await asyncio.sleep(20)
+            assert trigger.looked_for == 1
+            await walking
+            assert trigger.looked_for == 0
+
     async def test_while_another_runs_is_not_sent_again(self) -> None:
         server = VirtualInstance(old=(-9000, -310))
         result, carrier = await run(server, LOST_BEFORE)
