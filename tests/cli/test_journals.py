@@ -378,6 +378,29 @@ class TestKill:
         assert shown(run, path) == states(result)
         assert {"started", "adopted"} == set(states(result).values())
 
+    @pytest.mark.backupify(instances=2, backup_duration=math.inf)
+    def test_while_it_waits_leaves_backups_that_a_resumed_sweep_waits_for(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        with process("trigger", "1", "2", "--yes", "--wait", "--journal", path) as sweeping:
+            wait_for_requests(server, 3)  # the token, two triggers
+            while shown(run, path) != {1: "started", 2: "started"}:
+                assert sweeping.poll() is None
+            sweeping.kill()
+        for one, (begun,) in server.triggers.items():
+            body = json.dumps({"id": begun.id, "status": "completed" if one == 1 else "failed"})
+            server.inject(Fault.answer(200, body=body, operation="get_backup", instance=one))
+        result = run("resume", path, "--wait", "-o", "jsonl")
+        rows = {row["instance_id"]: row for row in map(json.loads, result.rows)}
+        assert {one: (row["state"], row["run"]) for one, row in rows.items()} == {
+            1: ("completed", "earlier"),
+            2: ("failed", "earlier"),
+        }
+        assert (result.code, started(server)) == (1, {1: 1, 2: 1})
+        assert {one: row["backup_id"] for one, row in rows.items()} == {
+            one: begun.id for one, (begun,) in server.triggers.items()
+        }
+
     @pytest.mark.backupify(instances=30, faults=[Fault.hang(operation="trigger", instance=3)])
     def test_by_a_signal_that_can_be_heard_says_how_to_go_on(
         self, server: SimulatedBackupify, path: str

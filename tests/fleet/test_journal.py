@@ -1,6 +1,7 @@
 """`fleet.trigger(journal=...)`, over sockets against the simulated server."""
 
 import asyncio
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +13,15 @@ from backupify_async import (
     FanOutAborted,
     Journal,
     JournalError,
+    PollPolicy,
     RateLimit,
     Reconciliation,
+    Results,
     StaticToken,
     TriggerKind,
+    TriggerResult,
+    WaitFailed,
+    WaitKind,
 )
 from backupify_async.journal.journal import look
 from backupify_async.journal.lines import Line, LineState
@@ -133,6 +139,82 @@ async def test_a_journal_that_is_not_open_says_so(path: Path) -> None:
         with pytest.raises(Exception, match="is not open: use `async with`"):
             await client.fleet([1]).trigger(journal=Journal(path))
         assert server.requests == []
+
+
+class TestWithAWait:
+    EVERY_MOMENT = PollPolicy(interval=0.01)
+
+    async def test_each_is_written_down_as_triggered_and_told_as_over(self, path: Path) -> None:
+        async with (
+            SimulatedBackupify(instances=3, backup_duration=0.05) as server,
+            client_of(server) as client,
+            Journal(path) as journal,
+        ):
+            results = await client.fleet([1, 2, 3]).trigger(
+                journal=journal, wait=True, poll=self.EVERY_MOMENT
+            )
+            started = {one: begun.id for one, (begun,) in server.triggers.items()}
+        assert over(results) == dict.fromkeys((1, 2, 3), (TriggerKind.STARTED, WaitKind.COMPLETED, False))
+        assert {line.instance_id: line.state for line in await lines(path)} == dict.fromkeys(
+            started, LineState.STARTED
+        )
+        assert {line.instance_id: line.backup and line.backup.id for line in await lines(path)} == started
+
+    async def test_what_was_left_while_it_waited_is_waited_for_by_the_next_run(self, path: Path) -> None:
+        async with (
+            SimulatedBackupify(instances=3, backup_duration=math.inf) as server,
+            client_of(server) as client,
+        ):
+            async with Journal(path) as journal:
+                fleet = client.fleet([1, 2, 3], concurrency=1)
+                async with fleet.trigger(journal=journal, wait=True, poll=self.EVERY_MOMENT) as outcomes:
+                    await server.wait_for_requests(8)  # the token, triggers, and looks
+            left = {one.key: one.error for one in outcomes.leftover}
+            assert {type(error) for error in left.values()} == {WaitFailed}
+            server.inject(Fault.answer(200, body='{"id": 1, "status": "completed"}', operation="get_backup"))
+            async with Journal(path) as journal:
+                results = await client.fleet([1, 2, 3]).trigger(
+                    journal=journal, wait=True, poll=self.EVERY_MOMENT
+                )
+            assert {one: len(begun) for one, begun in server.triggers.items()} == {1: 1, 2: 1, 3: 1}
+        earlier = {one for one, result in results.values.items() if result.earlier}
+        assert earlier >= set(left) >= {1}
+        assert {waited for _, waited, _ in over(results).values()} == {WaitKind.COMPLETED}
+
+    async def test_a_drain_ends_the_triggers_and_lets_the_waits_end(self, path: Path) -> None:
+        async with (
+            SimulatedBackupify(instances=9, backup_duration=0.2, latency=0.05) as server,
+            client_of(server) as client,
+        ):
+            async with Journal(path) as journal:
+                fleet = client.fleet(server.instance_ids, concurrency=2)
+                sweep = asyncio.ensure_future(
+                    fleet.trigger(journal=journal, wait=True, poll=self.EVERY_MOMENT)
+                )
+                await server.wait_for_requests(4)  # the token, two triggers, and what comes next
+                assert await client.drain() == 0
+                with pytest.raises(FanOutAborted) as stopped:
+                    await sweep
+            done = stopped.value.values
+            assert 0 < len(done) < 9
+            async with client_of(server) as later, Journal(path) as journal:
+                results = await later.fleet(server.instance_ids).trigger(
+                    journal=journal, wait=True, poll=self.EVERY_MOMENT
+                )
+            assert {len(begun) for begun in server.triggers.values()} == {1}
+        assert len(results.values) == 9
+        assert {one for one, result in results.values.items() if result.earlier} == set(done)
+        assert {waited for _, waited, _ in over(results).values()} == {WaitKind.COMPLETED}
+
+
+def over(
+    results: Results[int | str, TriggerResult],
+) -> dict[int | str, tuple[TriggerKind, WaitKind | None, bool]]:
+    """How each was triggered, how its backup ended, and whether an earlier run triggered it."""
+    return {
+        one: (result.kind, result.waited.kind if result.waited else None, result.earlier)
+        for one, result in results.values.items()
+    }
 
 
 async def test_it_may_go_on_in_the_background(path: Path) -> None:
