@@ -25,11 +25,10 @@ async def show(stop: Stop, path: str, output_format: Format) -> ExitCode:
     write = writer(output_format, COUNTED if as_table else WRITTEN, None, colour=False)
     try:
         async with look(path) as storage, Output(stop, sys.stdout, sys.stderr) as output:
-            if as_table:
-                output.say(_in_words(await storage.sweep()))
             await output.rows(write.header().encode())
             if as_table:
                 await _write(output, write, counted_rows(await storage.counts()))
+                output.say(_in_words(await storage.sweep()))
                 return ExitCode.ALL_WELL
             rows: list[Row] = []
             async for line in storage.lines():
@@ -51,4 +50,4 @@ def _in_words(sweep: Sweep) -> str:
     whose = "nothing triggered yet" if sweep.account is None else str(sweep.account)
     read = "all ids read" if sweep.read_to_end else "not all ids read"
     begun = f"begun {sweep.begun_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-    return "; ".join([sweep.name or "no name", whose, begun, read])
+    return "; ".join([f"sweep of {sweep.name}" if sweep.name else "no name", whose, begun, read])

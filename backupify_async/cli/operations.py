@@ -3,7 +3,7 @@
 import attrs
 
 from backupify_async.cli.exits import ExitCode
-from backupify_async.cli.records import LISTED, RUNNING, active_rows, latest_rows, listed_rows
+from backupify_async.cli.records import LISTED, RUNNING, WAITED, active_rows, latest_rows, listed_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.sweep import Operation
 from backupify_async.cli.triggers import Consent, Pretence, SentTriggers, Wait
@@ -66,7 +66,7 @@ def triggering(
     )
     if wait is None:
         return operation
-    return attrs.evolve(operation, shape=LISTED, found=_ended, code=_end_code)
+    return attrs.evolve(operation, shape=WAITED, found=_ended, code=_end_code)
 
 
 def pretended_triggering() -> Operation[Backup | None]:

@@ -71,11 +71,11 @@ class Tally:
         now, done = self._statistics(), self.succeeded + self.failed + self.duplicates
         pieces = [f"{self._command} {_progress(done, self.total(), bar=not self.verbose)}"]
         pieces += [f"{self.failed:,} failed"] if self.failed else []
+        pieces += [f"{now.looked_for:,} being looked for"] if now.looked_for else []
+        pieces += [f"{now.waited_for:,} waited for"] if now.waited_for else []
         pieces += [f"{now.requests / max(self.elapsed, 0.1):.1f} calls/s"]
         pieces += [limit(now)] if self.verbose else []
         pieces += [f"{now.in_flight} in flight"]
-        pieces += [f"{now.looked_for:,} being looked for"] if now.looked_for else []
-        pieces += [f"{now.waited_for:,} waited for"] if now.waited_for else []
         pieces += [f"{now.refused:,} throttled"] if now.refused else []
         pieces += [f"{now.retried:,} retried"] if now.retried else []
         pieces += [f"paused for {pause} s"] if (pause := seconds_paused(now)) else []

@@ -27,7 +27,9 @@ def _backups(state_width: int, *spare: str) -> Shape:
 
 
 # Where the state is the status, a narrow table says it once; of a backup that runs, nobody misses its end.
-LISTED = _backups(10, "status", "updated_at", "created_at", "completed_at")
+_SPARE = ("status", "updated_at", "created_at", "completed_at")
+LISTED = _backups(10, *_SPARE)
+WAITED = _backups(14, *_SPARE)
 RUNNING = _backups(14, "completed_at", "updated_at", "created_at", "status")
 WRITTEN = Shape((*RUNNING.columns, Column("sent_at", _DATE)), ())
 COUNTED = Shape((Column("state", 14), Column("instances", _ID)), ())

@@ -49,11 +49,11 @@ class TestStatus:
 
     async def test_triggers_whose_answer_was_lost_are_told(self) -> None:
         tally = Tally("trigger", always(attrs.evolve(QUIET, looked_for=1_003)))
-        assert tally.status(200).endswith(", 0 in flight, 1,003 being looked for")
+        assert tally.status(200) == "trigger 0 done, 1,003 being looked for, 0.0 calls/s, 0 in flight"
 
     async def test_backups_that_are_waited_for_are_told(self) -> None:
         tally = Tally("trigger", always(attrs.evolve(QUIET, waited_for=2)))
-        assert tally.status(200).endswith(", 0 in flight, 2 waited for")
+        assert tally.status(200) == "trigger 0 done, 2 waited for, 0.0 calls/s, 0 in flight"
 
     async def test_a_pause_is_told(self) -> None:
         until = datetime.now(UTC) + timedelta(seconds=4.9)
