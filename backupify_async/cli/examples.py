@@ -55,11 +55,24 @@ TRIGGER = examples(
     "backupify trigger 42 43 --yes --wait            # until both backups are over",
     "backupify trigger --all --journal tonight.sqlite",
 )
-RESUME = examples("backupify resume tonight.sqlite")
-JOURNAL_SHOW = examples(
+RESUME = examples(
+    "backupify resume tonight.sqlite",
+    "backupify resume tonight.sqlite --wait   # until all of its backups are over",
+)
+_STATES = """States, and what `backupify resume` does:
+
+  read            nothing was sent: it triggers it
+  intended        a trigger left, or was about to: it looks for its backup
+  started         a backup was started: nothing; --wait waits for its end
+  adopted         so it was; its answer was lost, and it was found: the same
+  already_active  another backup ran, and none was started: the same
+  failed          surely nothing was started: it triggers it again
+  ambiguous       a backup may or may not have been started: it looks again"""
+_SHOW = examples(
     "backupify journal show tonight.sqlite",
     "backupify journal show tonight.sqlite -o jsonl | jq 'select(.state == \"ambiguous\")'",
 )
+JOURNAL_SHOW = f"{_STATES}\n\n{_SHOW}"
 INSTANCES = examples(
     "backupify instances",
     "backupify instances --customer 7",

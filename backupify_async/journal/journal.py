@@ -27,8 +27,8 @@ class Journal:
     from the journal, what may have left is looked at, and the rest is triggered.
 
     A new sweep needs a new file. Two files stand beside it while it is open (`-wal`, `-shm`), and a third
-    (`.lock`) stays. It must be on a local disk. You open it, close it, and ask whether it `is_done`; the rest
-    of its methods are the fleet's.
+    (`.lock`) stays: they are copied or moved together, and not while it is open. It must be on a local disk.
+    You open it, close it, and ask whether it `is_done`; the rest of its methods are the fleet's.
 
     Args:
         path: The file; it is made where it is missing.

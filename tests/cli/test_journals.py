@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from backupify_async.cli.examples import JOURNAL_SHOW
 from backupify_async.cli.exits import Exit
 from backupify_async.cli.ids import AllIds, FileIds, GivenIds
 from backupify_async.cli.journals import ids_of, name_of
 from backupify_async.cli.options import CallOptions
 from backupify_async.config import RateLimit, Reconciliation, SettingsOptions
-from backupify_async.journal.lines import Sweep
+from backupify_async.journal.lines import LineState, Sweep
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import COMMAND, Result, finish, process
@@ -331,6 +332,14 @@ class TestJournalShow:
             2,
             f"backupify: {file} is no journal but some other file: name another\n",
         )
+
+
+def test_every_state_is_explained() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = [line for line in readme.splitlines() if line.startswith("| `")]
+    states = [state.value for state in LineState]
+    assert [state for state in states if not any(f"`{state}`" in row.split("|")[1] for row in rows)] == []
+    assert [state for state in states if f"\n  {state} " not in JOURNAL_SHOW] == []
 
 
 class TestTheNameOfASweep:
