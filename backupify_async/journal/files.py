@@ -52,17 +52,26 @@ def read_header(path: Path) -> Header | None:
 
 
 def holds_changes(path: Path) -> bool:
-    """Whether a file beside a database may hold changes that are not in it yet.
+    """Whether a file beside a journal has what is not in it yet: a sweep is at it, or was killed."""
+    return _has_beside(path, "-wal") or has_rollback(path)
 
-    That is the write-ahead log of a sweep that is at it, or was killed; or the journal of a first write.
-    """
-    name = path.resolve()
-    beside = (Path(f"{name}-{kind}") for kind in ("wal", "journal"))
-    return any(file.exists() and file.stat().st_size for file in beside)
+
+def has_rollback(path: Path) -> bool:
+    """Whether it was being made when its process was killed: SQLite undoes that, whatever it looks like."""
+    return _has_beside(path, "-journal")
+
+
+def _has_beside(path: Path, kind: str) -> bool:
+    try:
+        return Path(f"{path.resolve()}{kind}").stat().st_size > 0
+    except OSError:  # where it may not be looked at, the journal itself cannot be read, and says so
+        return False
 
 
 def nothing_at(path: Path) -> str:
-    """Why there is no journal to look at, where there is no header."""
+    """Why there is no journal to look at."""
+    if has_rollback(path):
+        return f"{path} was cut short while it was made: no sweep was begun with it"
     if path.exists():
         return f"{path} is empty: no sweep was begun with it"
     return f"there is no journal {path}: `backupify trigger --journal` makes one"

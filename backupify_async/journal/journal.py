@@ -218,9 +218,12 @@ class Journal:
         from backupify_async.journal.storage import Storage  # noqa: PLC0415 - as above
 
         self._path = self._path.absolute()  # whatever the working directory becomes
-        if not self._path.resolve().parent.is_dir():
-            raise JournalError(f"{self._path} cannot be made: its directory does not exist: name a file")
-        return Storage(self._path).is_there() and not lock_of(self._path).exists()
+        try:
+            if not self._path.resolve().parent.is_dir():
+                raise JournalError(f"{self._path} cannot be made: its directory does not exist: name a file")
+            return Storage(self._path).is_there() and not lock_of(self._path).exists()
+        except OSError as error:
+            raise JournalError(f"{self._path} cannot be used ({error.strerror}): name another file") from None
 
     def _opened(self) -> "Storage":
         if self._storage is None:

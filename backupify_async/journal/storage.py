@@ -17,7 +17,7 @@ from pathlib import Path
 import aiosqlite
 
 from backupify_async.errors import JournalError
-from backupify_async.journal.files import NO_JOURNAL, holds_changes, read_header
+from backupify_async.journal.files import NO_JOURNAL, has_rollback, holds_changes, read_header
 from backupify_async.journal.lines import UNSETTLED, Account, Line, LineState, Sweep, from_row, to_row
 
 _APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
@@ -78,8 +78,10 @@ class Storage:
 
     def is_there(self) -> bool:
         """Whether there is a journal; False where nothing is. Anything else is an error, and left alone."""
-        header = read_header(self._path)
-        if header is not None and not holds_changes(self._path):
+        if has_rollback(self._path):
+            return False
+        header = read_header(self._path)  # which was written before there was a log
+        if header is not None:
             self._require_ours(header.application, header.version)
         return header is not None
 
@@ -107,7 +109,7 @@ class Storage:
             target += "&immutable=1"
         await self._connect(target, uri=True)
         try:
-            found = await self._is_journal()
+            await self._fetch("SELECT count(*) FROM sweep")
         except JournalError as error:
             if self._seen is not None:
                 raise
@@ -115,18 +117,14 @@ class Storage:
                 "where it may only be read, copy it with its -wal to where it may be written, and look there"
             )
             raise JournalError(f"{error}; {hint}") from None
-        if not found:
-            raise JournalError(f"{self._path} is empty: no sweep was begun with it")
 
     def require_unchanged(self) -> None:
         """Refuse what was read while a sweep began."""
         seen = self._seen
         if seen is not None:
             now = self._path.stat()
-            if holds_changes(self._path) or (now.st_mtime_ns, now.st_size) != (
-                seen.st_mtime_ns,
-                seen.st_size,
-            ):
+            changed = (now.st_mtime_ns, now.st_size) != (seen.st_mtime_ns, seen.st_size)
+            if changed or holds_changes(self._path):
                 raise JournalError(f"a sweep began with {self._path} while it was looked at: look again")
 
     async def close(self) -> None:

@@ -1,8 +1,11 @@
 """What is beside a journal's file, and stays beside it; what is no journal is left as it is, and alone."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,17 @@ class TestNothingIsLeftBeside:
                 await refused
         assert names(path) == [""]
 
+    async def test_a_database_that_another_program_has_open(self, path: Path) -> None:
+        run_sql(path, "CREATE TABLE theirs (a)")
+        theirs = sqlite3.connect(path, isolation_level=None)
+        theirs.execute("PRAGMA journal_mode = WAL")
+        theirs.execute("INSERT INTO theirs VALUES (1)")
+        for refused in (Journal(path).open(), ids_of(path)):
+            with pytest.raises(JournalError, match="is a database of another program"):
+                await refused
+        assert names(path) == ["", "-shm", "-wal"]
+        theirs.close()
+
     async def test_a_journal_of_another_version(self, path: Path) -> None:
         await make_journal(path)
         forget_lock(path)
@@ -124,6 +138,30 @@ class TestALookWhereNothingMayBeWritten:
             (directory / "sweep.sqlite").chmod(0)
             with as_common_user(), pytest.raises(JournalError, match=r"cannot be read \(Permission denied\)"):
                 await ids_of(directory / "sweep.sqlite")
+            (directory / "nobodys").mkdir(mode=0)
+            with (
+                as_common_user(),
+                pytest.raises(JournalError, match=r"used \(Permission denied\): name anoth"),
+            ):
+                await Journal(directory / "nobodys" / "below" / "sweep.sqlite").open()
+
+
+async def test_a_journal_whose_making_was_cut_short_is_made_anew(path: Path) -> None:
+    code = (
+        "import os, sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('PRAGMA cache_size = 1')\n"  # what does not fit is written before the commit
+        "connection.execute('BEGIN IMMEDIATE')\n"
+        "connection.execute('CREATE TABLE half (a)')\n"
+        "connection.execute('INSERT INTO half VALUES (zeroblob(99999))')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code, str(path)], check=False)
+    assert names(path) == ["", "-journal"]
+    with pytest.raises(JournalError, match="was cut short while it was made: no sweep was begun with it"):
+        await ids_of(path)
+    await make_journal(path, 43)
+    assert await ids_of(path) == [43]
 
 
 async def test_a_look_into_which_a_sweep_falls_says_to_look_again(path: Path) -> None:
