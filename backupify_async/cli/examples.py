@@ -12,8 +12,8 @@ sent again; retried ones were sent again after another failure.
 Exit codes:
 
   0    all well; a backup that ran already is well
-  1    some instances failed: each is named on stderr, with its reason; or some
-       backups that were waited for did not end well
+  1    some instances failed: each has its row, and is named on stderr with its
+       reason; or some backups that were waited for did not end well
   2    usage or configuration
   3    authentication
   130  ended by Ctrl-C; 143 by SIGTERM; 141 by a closed pipe (| head)"""

@@ -92,6 +92,11 @@ class Output:
             self._row_thread.close()
             self._line_thread.close()
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether rows still reach somebody."""
+        return not self._failed
+
     async def rows(self, data: bytes) -> None:
         """Write rows to stdout; waits where stdout takes them more slowly than they come."""
         if self._failed or not data:

@@ -169,7 +169,7 @@ def _say_cut_off(
     stop: Stop, operation: Operation[T], unfinished: Sequence[InstanceId], rest: str | None, at: Desk
 ) -> None:
     lines: list[str] = []
-    if waits := at.tally.found[CUT_SHORT]:
+    if (waits := at.tally.found[CUT_SHORT]) and at.output.takes_rows:
         lines += [f"{count(waits, 'backup')} {CUT_SHORT}: they go on, and their rows name them"]
     if operation.cut_off is not None:
         lines += operation.cut_off(unfinished, rest)
@@ -202,6 +202,8 @@ async def _account_failure(
     if isinstance(error, WaitFailed) and error.cause is None:  # we left; its trigger is well
         at.tally.succeeded += 1
         at.tally.found[CUT_SHORT] += 1
+        if not at.output.takes_rows:
+            at.output.say(failure_line(instance_id, error))
     else:
         at.tally.fail(error)
         at.output.say(failure_line(instance_id, error))

@@ -1,6 +1,7 @@
 """How a process ends: by a signal, by a closed pipe, at a terminal's key."""
 
 import asyncio
+import math
 import os
 import re
 import signal
@@ -163,6 +164,23 @@ class TestClosedPipe:
         left = re.search(r"the (\d+) ids after (\d+) on the command line\n", said)
         assert left is not None
         assert int(left[1]) + int(left[2]) == 300
+
+    @pytest.mark.backupify(
+        instances=2,
+        latency=0.3,
+        backup_duration=math.inf,
+        faults=[Fault.answer(201, body='{"id": 5, "status": "failed"}', operation="trigger", instance=2)],
+    )
+    def test_a_backup_whose_row_nobody_reads_is_named_elsewhere(self, server: SimulatedBackupify) -> None:
+        with process("trigger", "1", "2", "--yes", "--wait", "-o", "csv", "--concurrency", "1") as started:
+            assert started.stdout is not None
+            assert started.stdout.readline().startswith("instance_id")
+            started.stdout.close()
+            assert started.stderr is not None
+            said = started.stderr.read()
+            assert started.wait(PATIENCE) == 141
+        (begun,) = server.triggers[1]
+        assert said == f"instance 1: backup {begun.id} (started) is waited for no longer\n"
 
     def test_a_help_that_nobody_reads_ends_so_too(self) -> None:
         reader, writer = os.pipe()

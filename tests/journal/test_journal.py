@@ -361,6 +361,13 @@ class TestALook:
         with pytest.raises(JournalError, match="is empty: no sweep was begun with it"):
             await lines_of(path)
 
+    async def test_at_a_damaged_one_says_so(self, path: Path) -> None:
+        async with Journal(path):
+            pass
+        run_sql(path, "DROP TABLE sweep")
+        with pytest.raises(JournalError, match=r"cannot be used \(no such table: sweep\)$"):
+            await lines_of(path)
+
     async def test_at_what_is_no_journal_says_so(self, path: Path) -> None:
         write(path, "42\n" * 500)
         with pytest.raises(JournalError, match="is no journal"):
@@ -419,6 +426,16 @@ class TestAReadOnly:
             directory.chmod(0o555)
             with as_common_user():
                 assert "must be allowed to write its directory" in await refusal(directory / "sweep.sqlite")
+
+    async def test_directory_is_refused_where_a_lock_is_there_already(self) -> None:
+        with read_only_directory() as directory:
+            write(directory / "sweep.sqlite.lock")
+            (directory / "sweep.sqlite.lock").chmod(0o666)
+            directory.chmod(0o555)
+            with as_common_user():
+                assert "cannot be opened: it must be a file in a directory that this user may use" in (
+                    await refusal(directory / "sweep.sqlite")
+                )
 
     async def test_file_is_refused(self) -> None:
         with read_only_directory() as directory:
