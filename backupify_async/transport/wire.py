@@ -4,14 +4,12 @@ A list may be a bare array or one array inside an object; a single thing may be 
 the API documents no response body.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
-import attrs
 import orjson
-from cattrs.preconf.orjson import make_converter
+from cattrs import Converter
 
 from backupify_async.errors import DecodeError
 from backupify_async.models import Backup, BackupInstance
@@ -77,8 +75,9 @@ def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
         return []
     if not isinstance(raw, list):
         raise _decode_error(response, "neither an array nor an object with one array in it")
+    read = _CONVERTER.get_structure_hook(model)
     try:
-        return [_thing(item, model) for item in raw]
+        return [read(_object(item, model), model) for item in raw]
     except _Unreadable as error:
         raise _decode_error(response, str(error)) from None
 
@@ -134,87 +133,109 @@ def _only_one(raw: Any) -> Any:
 
 
 def _thing(raw: Any, model: type[ModelT]) -> ModelT:
-    if isinstance(raw, dict) and "id" not in raw:
-        wrapped = [value for value in raw.values() if isinstance(value, dict) and "id" in value]
-        if len(wrapped) == 1:
-            raw = wrapped[0]
-    if not isinstance(raw, dict) or "id" not in raw:
-        raise _Unreadable(f"no {model.__name__}: an object with an id was expected")
-    thing: ModelT = _CONVERTER.structure(raw, model)
+    thing: ModelT = _CONVERTER.structure(_object(raw, model), model)
     return thing
 
 
-def _id(raw: Any, _type: object) -> int | str:
-    if isinstance(raw, bool) or not isinstance(raw, int | str) or raw == "":
-        raise _Unreadable(f"an id must be a whole number or a text, not {type(raw).__name__}")
-    return raw
+def _object(raw: Any, model: type[ModelT]) -> dict[str, Any]:
+    """The object with an id, bare or in an envelope."""
+    if isinstance(raw, dict):
+        if "id" in raw:
+            return raw
+        wrapped = [value for value in raw.values() if isinstance(value, dict) and "id" in value]
+        if len(wrapped) == 1:
+            return wrapped[0]
+    raise _Unreadable(f"no {model.__name__}: an object with an id was expected")
 
 
-def _id_or_none(raw: Any, _type: object) -> int | str | None:
-    return None if isinstance(raw, bool) or not isinstance(raw, int | str) else raw
+# A model is read field by field: each takes what it can read out of the object, and what stays there is the
+# model's `extra`. That is half of what a general structure function costs, and a page has twenty of them.
 
 
-def _text_or_none(raw: Any, _type: object) -> str | None:
-    return raw if isinstance(raw, str) else None
+def _backup(raw: dict[str, Any], _type: object) -> Backup:
+    return Backup(
+        _id(raw),
+        _reference(raw, "backup_instance_id"),
+        _text(raw, "status"),
+        _date(raw, "created_at"),
+        _date(raw, "started_at"),
+        _date(raw, "completed_at"),
+        _date(raw, "updated_at"),
+        raw,
+    )
 
 
-def _date_or_none(raw: Any, _type: object) -> datetime | None:
-    """An ISO 8601 date as UTC; one without an offset is taken for UTC, as Rails writes it."""
-    if not isinstance(raw, str):
+def _instance(raw: dict[str, Any], _type: object) -> BackupInstance:
+    return BackupInstance(
+        _id(raw),
+        _reference(raw, "customer_id"),
+        _reference(raw, "backup_definition_id"),
+        _reference(raw, "backup_frequency"),
+        _date(raw, "created_at"),
+        _date(raw, "updated_at"),
+        raw,
+    )
+
+
+# Exact types, as orjson makes them: True is an int to isinstance.
+def _id(raw: dict[str, Any]) -> int | str:
+    told = raw.pop("id")
+    if type(told) is int or (type(told) is str and told):
+        return told
+    raise _Unreadable(f"an id must be a whole number or a text, not {type(told).__name__}")
+
+
+def _reference(raw: dict[str, Any], name: str) -> int | str | None:
+    told = raw.pop(name, None)
+    if told is None or type(told) is int or type(told) is str:
+        return told
+    raw[name] = told
+    return None
+
+
+def _text(raw: dict[str, Any], name: str) -> str | None:
+    told = raw.pop(name, None)
+    if told is None or type(told) is str:
+        return told
+    raw[name] = told
+    return None
+
+
+def _date(raw: dict[str, Any], name: str) -> datetime | None:
+    told = raw.pop(name, None)
+    if told is None:
         return None
+    date: datetime | None
     try:
-        date = datetime.fromisoformat(raw)
-    except ValueError:  # it may have a lower-case "z", or spaces around it
-        try:
-            date = datetime.fromisoformat(raw.strip().upper())
-        except ValueError:
-            return None
-    if date.tzinfo is UTC:
-        return date
+        date = datetime.fromisoformat(told)
+    except (TypeError, ValueError):
+        date = _unusual_date(told)
+    else:
+        if date.tzinfo is not UTC:
+            date = _as_utc(date)
+    if date is None:
+        raw[name] = told
+    return date
+
+
+def _unusual_date(told: Any) -> datetime | None:
+    """A date that may have a lower-case "z", or spaces around it."""
+    try:
+        return _as_utc(datetime.fromisoformat(told.strip().upper()))
+    except (AttributeError, ValueError):
+        return None
+
+
+def _as_utc(date: datetime) -> datetime | None:
+    """A date as UTC; one without an offset is taken for UTC, as Rails writes it."""
     try:
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except OverflowError:
         return None
 
 
-def _tolerant(model: type[ModelT]) -> Callable[[Mapping[str, Any], object], ModelT]:
-    """A structure hook that keeps in `extra` what the model does not know, or could not read."""
-    fields = [
-        (field.name, _CONVERTER.get_structure_hook(field.type), field.type)
-        for field in attrs.fields(model)
-        if field.name != "extra"
-    ]
-    names = frozenset(name for name, _, _ in fields)
-    build: Callable[..., ModelT] = model
-
-    def structure(raw: Mapping[str, Any], _type: object) -> ModelT:
-        read: list[Any] = []  # in the order of the fields: a page of backups is read often
-        extra = {}
-        for name, hook, kind in fields:
-            told = raw.get(name)
-            value = None if told is None and name != "id" else hook(told, kind)
-            if value is None and told is not None:
-                extra[name] = told
-            read.append(value)
-        if not names.issuperset(raw):
-            extra |= {name: value for name, value in raw.items() if name not in names}
-        return build(*read, extra)
-
-    return structure
-
-
-def _is_exactly(kind: object) -> Callable[[object], bool]:
-    arguments = set(get_args(kind))
-    return lambda candidate: set(get_args(candidate)) == arguments
-
-
-# cattrs takes None for "None" and "false" for True: each primitive gets a hook of its own, and unions by
-# their arguments, for `int | str` and `Union[int, str]` are different types to it.
-_CONVERTER = make_converter(detailed_validation=False)
-_CONVERTER.register_structure_hook_func(_is_exactly(int | str), _id)
-_CONVERTER.register_structure_hook_func(_is_exactly(int | str | None), _id_or_none)
-_CONVERTER.register_structure_hook_func(_is_exactly(str | None), _text_or_none)
-_CONVERTER.register_structure_hook_func(_is_exactly(datetime | None), _date_or_none)
-_CONVERTER.register_structure_hook_factory(attrs.has, _tolerant)
+_CONVERTER = Converter(detailed_validation=False)
+_CONVERTER.register_structure_hook(Backup, _backup)
+_CONVERTER.register_structure_hook(BackupInstance, _instance)
 _CONVERTER.register_unstructure_hook(datetime, datetime.isoformat)
 _CONVERTER.register_unstructure_hook(Enum, lambda member: member.value)
