@@ -39,11 +39,20 @@ class Page(Generic[T]):
 
 @attrs.frozen
 class Answer(Generic[T]):
-    """A page, and what is needed to go on from it."""
+    """The items of a page, and what is needed to go on from it."""
 
-    page: Page[T]
+    items: list[T]
+    number: int
     message: Message
+    headers: Mapping[str, str]
     links: Links
+
+    @property
+    def page(self) -> Page[T]:
+        """The page as users see it; who only wants the items does not pay for its links."""
+        absolute = {relation: _absolute(target, self.url) for relation, target in self.links.targets.items()}
+        known = {relation: target for relation, target in absolute.items() if target is not None}
+        return Page(self.items, self.number, _total(self.headers), known)
 
     @property
     def url(self) -> URL:
@@ -59,15 +68,12 @@ def read_page(response: Response, items: list[T], number: int) -> Answer[T]:
         items: What was read from its body.
         number: Which page of this iteration it is, from 1.
     """
-    links = parse_links(response.headers.getall("Link", []))
-    url = response.message.url
-    absolute = {relation: _absolute(target, url) for relation, target in links.targets.items()}
-    known = {relation: target for relation, target in absolute.items() if target is not None}
-    return Answer(Page(items, number, _total(response), known), response.message, links)
+    links = parse_links(response.headers.getall("Link", ()))
+    return Answer(items, number, response.message, response.headers, links)
 
 
-def _total(response: Response) -> int | None:
-    text = response.headers.get("Total", "")
+def _total(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("Total", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < _TOO_LONG else None
 
 
@@ -95,7 +101,7 @@ def follow(answer: Answer[Any], relation: str) -> Request | None:
             return None
         raise PaginationError(f"the Link header of {answer.url} cannot be read: a page may be behind it")
     named = f"the {relation!r} link of {answer.url}"
-    target = answer.page.links.get(relation)
+    target = _absolute(links.targets[relation], answer.url)
     if answer.message.gives_away(links.targets[relation]):
         raise UnsafeLink(f"{named} holds the token, which belongs in no URL: not followed")
     if target is None:

@@ -2,9 +2,10 @@
 
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
 from backupify_async.checks import check_count
@@ -46,11 +47,12 @@ def paginate(
     if per_page is not None:
         check_count("per_page", per_page)
     check_count("prefetch", prefetch, minimum=0)
-    for name, value in (query or {}).items():
-        if value is not None:
-            identifier(value, name)
-    items = {**(query or {}), "per_page": per_page}
-    request = Request.get(template, query=items, answers=frozenset(), **ids)
+    if query is not None:
+        for name, value in query.items():
+            if value is not None:
+                identifier(value, name)
+    items = query if per_page is None else {**(query or {}), "per_page": per_page}
+    request = Request.get(template, query=items, **ids)
     return Paginator(send, request, partial(decode_list, model=model), prefetch=prefetch)
 
 
@@ -84,7 +86,7 @@ class Paginator(Generic[T]):
         self._request = request
         self._read = read
         self._prefetch = prefetch
-        self._begun: WeakSet[AsyncGenerator[object]] = WeakSet()
+        self._begun: WeakSet[AsyncGenerator[object]] | None = None  # most lists are collected: none is needed
 
     def __aiter__(self) -> AsyncGenerator[T]:
         return self._begin(self._iterate_items())
@@ -115,9 +117,9 @@ class Paginator(Generic[T]):
         items: list[T] = []
         if limit == 0:
             return items
-        async with contextlib.aclosing(self._iterate_pages(limit)) as pages:
-            async for page in pages:
-                items += page.items
+        async with self._answers(limit) as answers:
+            async for answer in answers:
+                items += answer.items
                 if limit is not None and len(items) >= limit:
                     break
         return items[:limit]
@@ -127,17 +129,16 @@ class Paginator(Generic[T]):
 
         Where the list grew meanwhile, the pages behind are read too; from an empty last page it goes back.
         """
-        answer = self._answer(await self._send(self._request), 1)
+        answer = await anext(self._chain(self._request, "next"))
         ahead = follow(answer, "last") or follow(answer, "next")
         if ahead is None:
-            return answer.page.items[-1] if answer.page.items else None
+            return answer.items[-1] if answer.items else None
         answer, newest = await self._read_on(ahead)
         back = None if newest else follow(answer, "prev")
         if back is not None:
-            async with contextlib.aclosing(self._chain(back, "prev", self._send)) as answers:
-                async for answer in answers:
-                    if answer.page.items:
-                        return answer.page.items[-1]
+            async for answer in self._chain(back, "prev"):
+                if answer.items:
+                    return answer.items[-1]
         if not newest:  # the end is empty and names nothing before it: what the first page holds may be old
             _, newest = await self._read_on(self._request)
         return newest[0] if newest else None
@@ -147,73 +148,108 @@ class Paginator(Generic[T]):
 
         One that another task is just waiting on ends with that task.
         """
-        for iteration in list(self._begun):
+        for iteration in list(self._begun or ()):
             if not getattr(iteration, "ag_running", False):
                 await iteration.aclose()
 
     def _begin(self, iteration: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
+        if self._begun is None:
+            self._begun = WeakSet()
         self._begun.add(iteration)
         return iteration
 
     async def _iterate_items(self) -> AsyncGenerator[T]:
-        async with contextlib.aclosing(self._iterate_pages()) as pages:
-            async for page in pages:
-                for item in page.items:
+        async with self._answers() as answers:
+            async for answer in answers:
+                for item in answer.items:
                     yield item
 
-    async def _iterate_pages(self, limit: int | None = None) -> AsyncGenerator[Page[T]]:
-        async with (
-            Prefetcher(self._send, self._prefetch, limit) as prefetcher,
-            contextlib.aclosing(self._chain(self._request, "next", prefetcher.send)) as answers,
-        ):
+    async def _iterate_pages(self) -> AsyncGenerator[Page[T]]:
+        async with self._answers() as answers:
             async for answer in answers:
-                room = prefetcher.room(len(answer.page.items))
-                await prefetcher.expect(_numbered(answer, room))
                 yield answer.page
 
     async def _iterate_backwards(self) -> AsyncGenerator[Page[T]]:
-        first = self._answer(await self._send(self._request), 1)
+        first = await anext(self._chain(self._request, "next"))
         ahead = follow(first, "last") or follow(first, "next")
         if ahead is None:
             yield first.page
             return
         end: deque[Answer[T]] = deque(maxlen=_MOST_KEPT)  # more than one only where the list grows meanwhile
-        async with contextlib.aclosing(self._chain(ahead, "next", self._send)) as answers:
-            async for answer in answers:
-                end.append(answer)
+        async for answer in self._chain(ahead, "next"):
+            end.append(answer)
         for answer in reversed(end):
             yield answer.page
         back = follow(end[0], "prev")
         if back is None:
             raise PaginationError(f"the end of the list, {end[0].url}, names no page before it")
-        async with contextlib.aclosing(self._chain(back, "prev", self._send)) as answers:
-            async for answer in answers:
-                yield answer.page
+        async for answer in self._chain(back, "prev"):
+            yield answer.page
 
-    async def _chain(
-        self, request: Request, relation: str, send: Callable[[Request], Awaitable[Response]]
-    ) -> AsyncGenerator[Answer[T]]:
-        """The page that a request asks for, and all that follow it by one relation."""
-        seen: set[str] = set()
-        ahead: Request | None = request
-        while ahead is not None:
-            answer = self._answer(await send(ahead), len(seen) + 1)
-            seen.add(answer.url.raw_path_qs)
-            yield answer
-            ahead = follow(answer, relation)
-            if ahead is not None and ahead.target in seen:
-                raise PaginationError(f"the list goes in a circle: {answer.page.links[relation]} comes again")
+    def _answers(self, limit: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Answer[T]]]:
+        """All pages from the first one on, as many as that many items take."""
+        if self._prefetch:
+            return contextlib.aclosing(self._ahead(limit))
+        return contextlib.nullcontext(self._chain(self._request, "next"))
+
+    async def _ahead(self, limit: int | None) -> AsyncGenerator[Answer[T]]:
+        async with Prefetcher(self._send, self._prefetch, limit) as prefetcher:
+            async for answer in _Chain(self._request, "next", prefetcher.send, self._read):
+                room = prefetcher.room(len(answer.items))
+                await prefetcher.expect(_numbered(answer, room))
+                yield answer
+
+    def _chain(self, request: Request, relation: str) -> "_Chain[T]":
+        return _Chain(request, relation, self._send, self._read)
 
     async def _read_on(self, request: Request) -> tuple[Answer[T], list[T]]:
         """Follow `next` to the end: the last answer, and the last item of all in a list, if there was one."""
         newest: list[T] = []
-        async with contextlib.aclosing(self._chain(request, "next", self._send)) as answers:
-            async for answer in answers:
-                newest = answer.page.items[-1:] or newest
+        async for answer in self._chain(request, "next"):
+            newest = answer.items[-1:] or newest
         return answer, newest
 
-    def _answer(self, response: Response, number: int) -> Answer[T]:
-        return read_page(response, self._read(response), number)
+
+class _Chain(Generic[T]):
+    """The page that a request asks for, and all that follow it by one relation.
+
+    It holds nothing that were to be closed, and is no generator, which costs as much as reading some backups.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        relation: str,
+        send: Callable[[Request], Awaitable[Response]],
+        read: Callable[[Response], list[T]],
+    ) -> None:
+        self._ahead: Request | None = request
+        self._relation = relation
+        self._send = send
+        self._read = read
+        self._answer: Answer[T] | None = None
+        self._seen: set[str] = set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Answer[T]:
+        if self._answer is not None:  # its link is looked at only now: the page itself was to be handed out
+            self._ahead = self._following(self._answer)
+        if self._ahead is None:
+            raise StopAsyncIteration
+        response = await self._send(self._ahead)
+        self._answer = read_page(response, self._read(response), len(self._seen) + 1)
+        return self._answer
+
+    def _following(self, answer: Answer[T]) -> Request | None:
+        ahead = follow(answer, self._relation)
+        if ahead is not None:
+            self._seen.add(answer.url.raw_path_qs)
+            if ahead.target in self._seen:
+                again = answer.page.links[self._relation]
+                raise PaginationError(f"the list goes in a circle: {again} comes again")
+        return ahead
 
 
 def _numbered(answer: Answer[Any], count: int) -> list[Request]:
