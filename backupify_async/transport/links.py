@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+# How nearly all links look, in one go: nothing but a quoted rel. The others would read the same from it.
+_PLAIN = re.compile(r"""[\s,]*<([^>]*)>\s*;\s*rel="([^"\\]*)"\s*(?:,|$)""")
 _TARGET = re.compile(r"[\s,]*<([^>]*)>")
 # A parameter: a name, and perhaps a value, quoted (with backslash escapes) or a token.
 _PARAMETER = re.compile(r"""\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?""")
@@ -56,6 +58,11 @@ def _links(header: str) -> Iterator[tuple[str, dict[str, str]] | None]:
     """Each link of one header; None stands for a stretch that is none."""
     position = 0
     while not _BLANK.match(header, position):
+        plain = _PLAIN.match(header, position)
+        if plain is not None:
+            yield plain[1].strip(), {"rel": plain[2]}
+            position = plain.end()
+            continue
         found = _TARGET.match(header, position)
         if found is None:
             yield None

@@ -130,6 +130,15 @@ def test_what_was_written_is_read(written: tuple[str, dict[str, str]]) -> None:
     assert read(header) == Links(expected, readable=True)
 
 
+awkward = st.text(st.sampled_from('<>;,="\\ \t\nreXLT'))
+
+
+@given(awkward, awkward, awkward, awkward)
+def test_the_form_of_nearly_all_links_is_read_like_any_other(a: str, target: str, rel: str, z: str) -> None:
+    plain, like_any_other = (f'{a}<{target}>{more}; rel="{rel}"{z}' for more in ("", "; title"))
+    assert read(plain) == read(like_any_other)
+
+
 @given(st.lists(st.text(st.sampled_from('<>;,="\\ \tarelnxtREL*') | st.characters())))
 def test_no_text_makes_the_parser_raise(headers: list[str]) -> None:
     links = parse_links(headers)
