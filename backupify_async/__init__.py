@@ -6,8 +6,11 @@
                 print(outcome.key, outcome.value if outcome.ok else outcome.error)
 
 `BackupifyClient` is the front door; `errors` draws the tree of errors; `backupify_async.testing` is a
-simulated Backupify for your own tests.
+simulated Backupify for your own tests. What only sweeps and journals need is imported on first use.
 """
+
+import importlib
+import typing
 
 from backupify_async import errors as _errors
 from backupify_async.client import BackupifyClient
@@ -50,16 +53,18 @@ from backupify_async.events import (
     Throttled,
     TokenRefreshed,
 )
-from backupify_async.fleet.fan_out import FanOut, fan_out
-from backupify_async.fleet.fleet import Fleet
-from backupify_async.fleet.outcomes import Outcome, Results
-from backupify_async.fleet.streaming import Outcomes
-from backupify_async.journal.journal import Journal
 from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult, WaitKind, WaitResult
 from backupify_async.pages import Page
 from backupify_async.pagination import Paginator
 from backupify_async.statistics import LimitSource, Statistics
 from backupify_async.version import __version__
+
+if typing.TYPE_CHECKING:
+    from backupify_async.fleet.fan_out import FanOut, fan_out
+    from backupify_async.fleet.fleet import Fleet
+    from backupify_async.fleet.outcomes import Outcome, Results
+    from backupify_async.fleet.streaming import Outcomes
+    from backupify_async.journal.journal import Journal
 
 __all__ = [
     "APIError",
@@ -125,6 +130,30 @@ __all__ = [
     "__version__",
     "fan_out",
 ]
+
+_ROOMS = {
+    "FanOut": "fleet.fan_out",
+    "Fleet": "fleet.fleet",
+    "Journal": "journal.journal",
+    "Outcome": "fleet.outcomes",
+    "Outcomes": "fleet.streaming",
+    "Results": "fleet.outcomes",
+    "fan_out": "fleet.fan_out",
+}
+
+if not typing.TYPE_CHECKING:  # or a type checker would believe any name to be there
+
+    def __getattr__(name: str) -> object:
+        if name not in _ROOMS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 # Errors and client show themselves under the name that users import. Not the models: cattrs and attrs look
 # a model's annotations up in the module that it says it is from.

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable, Iterable, Mapping
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 import aiohttp
 import attrs
@@ -10,14 +10,16 @@ import attrs
 from backupify_async.config import Settings, SettingsOptions, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
 from backupify_async.events import EventHook
-from backupify_async.fleet.fleet import Fleet
-from backupify_async.journal.lines import Account
 from backupify_async.resources.backups import Backups
 from backupify_async.resources.customers import Customers
 from backupify_async.resources.instances import Instances
 from backupify_async.statistics import Statistics
 from backupify_async.transport.exchange import Exchange
 from backupify_async.transport.session import Session
+
+if TYPE_CHECKING:
+    from backupify_async.fleet.fleet import Fleet
+    from backupify_async.journal.lines import Account
 
 
 class BackupifyClient:
@@ -58,8 +60,6 @@ class BackupifyClient:
         **options: Unpack[SettingsOptions],
     ) -> None:
         settings = Settings(credentials=credentials, **options)
-        client_id = credentials.id if isinstance(credentials, ClientCredentials) else None
-        self._account = Account(str(settings.url).rstrip("/"), client_id)
         self._session = Session(settings, Exchange(settings, connector), on_event)
         self.backups = Backups(self._session)
         self.instances = Instances(self._session)
@@ -137,7 +137,7 @@ class BackupifyClient:
         *,
         concurrency: int = 32,
         background: bool = False,
-    ) -> Fleet:
+    ) -> "Fleet":
         """Many instances at once.
 
         Args:
@@ -151,14 +151,24 @@ class BackupifyClient:
             ValueError: `concurrency` is no whole number from 1 up.
             TypeError: `ids` is no iterable, or a str, whose letters are no ids.
         """
+        from backupify_async.fleet.fleet import Fleet  # noqa: PLC0415 - sweeps have much that a call needs not
+
         return Fleet(
             self.backups,
             ids,
             concurrency=concurrency,
             background=background,
             refuses_all=self._session.refuses_all,
-            account=self._account,
+            account=self._account(),
         )
+
+    def _account(self) -> "Account":
+        from backupify_async.journal.lines import Account  # noqa: PLC0415 - only sweeps have one
+
+        settings = self._session.settings
+        credentials = settings.credentials
+        client_id = credentials.id if isinstance(credentials, ClientCredentials) else None
+        return Account(str(settings.url).rstrip("/"), client_id)
 
     def statistics(self) -> Statistics:
         """What is going on now: requests in flight, calls waiting, refusals, the retry budget."""

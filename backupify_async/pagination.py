@@ -52,7 +52,7 @@ def paginate(
             if value is not None:
                 identifier(value, name)
     items = query if per_page is None else {**(query or {}), "per_page": per_page}
-    request = Request.get(template, query=items, **ids)
+    request = Request.get(template, query=items, answers=frozenset(), **ids)
     return Paginator(send, request, partial(decode_list, model=model), prefetch=prefetch)
 
 

@@ -31,6 +31,7 @@ ROOMS = [
     ["cli"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
+TRIGGERS = "backupify_async.resources.triggering"
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
@@ -114,6 +115,8 @@ def test_only_the_command_line_chooses_an_event_loop() -> None:
 
 def test_the_menu_is_sorted_and_complete() -> None:
     menu = backupify_async.__all__
+    for name in menu:
+        getattr(backupify_async, name)  # some are imported only now
     public = {
         name
         for name, value in vars(backupify_async).items()
@@ -152,6 +155,19 @@ def test_importing_the_package_needs_no_extra() -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
     assert done.stdout.strip() == "[]"  # a measured process would import sqlite3 to write what it measured
+
+
+def test_importing_the_package_leaves_out_what_a_first_call_does_not_need() -> None:
+    unwanted = ("tenacity", "backupify_async.fleet", "backupify_async.journal", TRIGGERS)
+    code = f"import sys, backupify_async; print([name for name in {unwanted} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_package_has_no_name_but_those_of_its_menu() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'fan_in'"):
+        getattr(backupify_async, "fan_in")  # noqa: B009 - mypy knows it too
+    assert set(backupify_async.__all__) <= {*dir(backupify_async)}
 
 
 def test_importlib_finds_the_plugin_under_its_entry_point() -> None:

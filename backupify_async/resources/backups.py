@@ -1,6 +1,7 @@
 """Backups: list them, look at one, at the active one, at the newest one; start one."""
 
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from backupify_async.checks import check_positive
 from backupify_async.config import PollPolicy
@@ -8,13 +9,15 @@ from backupify_async.models import Backup, TriggerResult, WaitResult
 from backupify_async.pagination import Paginator, paginate
 from backupify_async.resources.idle import IdleMemory
 from backupify_async.resources.judging import NOT_TOLD, Baseline, NotTold
-from backupify_async.resources.looking import BACKUPS, INSTANCE, active_request, read_active
-from backupify_async.resources.triggering import Triggering
+from backupify_async.resources.paths import BACKUPS, INSTANCE, active_request, read_active
 from backupify_async.resources.waiting import Waits
 from backupify_async.transport.refusals import refusal
 from backupify_async.transport.request import Request, identifier
 from backupify_async.transport.session import Session
 from backupify_async.transport.wire import decode_present
+
+if TYPE_CHECKING:
+    from backupify_async.resources.triggering import Triggering
 
 
 class Backups:
@@ -26,13 +29,18 @@ class Backups:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.triggering = Triggering(session)
-        """Triggers, for whoever has to know when a request leaves."""
         self.idle = IdleMemory()
         """What 404 bodies of get-active meant."""
         longest_wait = session.settings.retry.max_retry_after
         self.waits = Waits(self.get, self.get_active, session.require_open, longest_wait)
         """Who waits for a backup to be over."""
+
+    @cached_property
+    def triggering(self) -> "Triggering":
+        """Triggers, for whoever has to know when a request leaves."""
+        from backupify_async.resources.triggering import Triggering  # noqa: PLC0415 - most only look
+
+        return Triggering(self._session)
 
     def list(
         self, backup_instance_id: int | str, *, per_page: int | None = None, prefetch: int = 0

@@ -7,36 +7,16 @@ from collections.abc import Awaitable, Callable
 from backupify_async.models import Backup
 from backupify_async.pagination import paginate
 from backupify_async.resources.judging import Fate, Judgement, judge
+from backupify_async.resources.paths import BACKUPS, active_request, read_active
 from backupify_async.resources.reconciling import Look
 from backupify_async.resources.server_clock import Lead, read_lead
 from backupify_async.transport.request import Request, Response
-from backupify_async.transport.wire import decode_one
 
-INSTANCE = "/v1/backup_instances/{backup_instance_id}"
-BACKUPS = INSTANCE + "/backups"
 _MOST_PAGES = (
     5  # from the end; the twenty backups of one page are older than any trigger in flight but the last
 )
 
 Send = Callable[[Request], Awaitable[Response]]
-
-
-def active_request(backup_instance_id: int | str) -> Request:
-    """Asks for the backup that runs; a 404 is left to whoever asks.
-
-    Raises:
-        TypeError, ValueError: The id cannot be one.
-    """
-    return Request.get(BACKUPS + "/active", answers=frozenset({404}), backup_instance_id=backup_instance_id)
-
-
-def read_active(response: Response) -> Backup | None:
-    """The backup that runs; a 404 is taken for none.
-
-    Raises:
-        DecodeError: The answer is no backup.
-    """
-    return None if response.status == 404 else decode_one(response, Backup, or_list=True)
 
 
 async def look(

@@ -16,7 +16,8 @@ from backupify_async.errors import AmbiguousTrigger, APIError, BackupifyError, T
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.resources.draining import Drain, UnderWay
 from backupify_async.resources.judging import Baseline, Fate, NotTold
-from backupify_async.resources.looking import BACKUPS, active_request, look, read_active
+from backupify_async.resources.looking import look
+from backupify_async.resources.paths import BACKUPS, active_request, read_active
 from backupify_async.resources.reconciling import (
     Adopt,
     AlreadyActive,

@@ -4,9 +4,9 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import attrs
-from tenacity import AsyncRetrying, RetryCallState
 
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import APIError, BackupifyError, RateLimited, TransportError
@@ -21,6 +21,9 @@ from backupify_async.transport.retry import (
     decide,
     is_refusal,
 )
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 
 @attrs.define
@@ -98,6 +101,8 @@ class Retrying:
     async def _again(
         self, call: Call, attempt: Callable[[], Awaitable[Response]], first: BackupifyError
     ) -> Response:
+        from tenacity import AsyncRetrying  # noqa: PLC0415 - most programs meet no failure
+
         failures = [first]
         verdict: Verdict = GiveUp()
 
@@ -106,7 +111,7 @@ class Retrying:
                 raise failures.pop()  # tenacity judges the failure already at hand like any other
             return await attempt()
 
-        def goes_on(state: RetryCallState) -> bool:
+        def goes_on(state: "RetryCallState") -> bool:
             nonlocal verdict
             error = state.outcome.exception() if state.outcome is not None else None
             if isinstance(error, BackupifyError):
@@ -114,7 +119,7 @@ class Retrying:
                 return isinstance(verdict, Again)
             return False
 
-        def delay(_state: RetryCallState) -> float:
+        def delay(_state: "RetryCallState") -> float:
             return verdict.delay if isinstance(verdict, Again) else 0.0
 
         retrying = AsyncRetrying(retry=goes_on, wait=delay, sleep=asyncio.sleep, reraise=True)

@@ -23,7 +23,7 @@ from backupify_async import (
     TriggerKind,
     TriggerResult,
 )
-from backupify_async.resources.looking import active_request
+from backupify_async.resources.paths import active_request
 from backupify_async.resources.sending import Evidence, Unsettled
 from backupify_async.transport.request import Message, Response
 from tests.resources.test_judging import NOON, at

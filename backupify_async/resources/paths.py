@@ -1,0 +1,26 @@
+"""Where instances and their backups are, and how the active one is asked for and read."""
+
+from backupify_async.models import Backup
+from backupify_async.transport.request import Request, Response
+from backupify_async.transport.wire import decode_one
+
+INSTANCE = "/v1/backup_instances/{backup_instance_id}"
+BACKUPS = INSTANCE + "/backups"
+
+
+def active_request(backup_instance_id: int | str) -> Request:
+    """Asks for the backup that runs; a 404 is left to whoever asks.
+
+    Raises:
+        TypeError, ValueError: The id cannot be one.
+    """
+    return Request.get(BACKUPS + "/active", answers=frozenset({404}), backup_instance_id=backup_instance_id)
+
+
+def read_active(response: Response) -> Backup | None:
+    """The backup that runs; a 404 is taken for none.
+
+    Raises:
+        DecodeError: The answer is no backup.
+    """
+    return None if response.status == 404 else decode_one(response, Backup, or_list=True)
