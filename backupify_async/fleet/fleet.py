@@ -60,12 +60,19 @@ class Fleet:
         self._account = account
 
     def list(
-        self, *, limit: int | None = None, ordered: bool = False, max_failures: int | None = None
+        self,
+        *,
+        limit: int | None = None,
+        prefetch: int = 0,
+        ordered: bool = False,
+        max_failures: int | None = None,
     ) -> FanOut[InstanceId, list[Backup]]:
         """The backups of each instance, ascending by id.
 
         Args:
             limit: How many of each at most; None for all.
+            prefetch: How many pages of each to ask for ahead of the one in hand, as in `Backups.list`: it is
+                for few instances with long lists. No more than `concurrency` times so many are held.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to bear; None for any number.
 
@@ -74,7 +81,8 @@ class Fleet:
         """
         if limit is not None:
             check_count("limit", limit, minimum=0)
-        return self._fan_out(partial(_collect, self._backups, limit), ordered, max_failures)
+        check_count("prefetch", prefetch, minimum=0)
+        return self._fan_out(partial(_collect, self._backups, limit, prefetch), ordered, max_failures)
 
     def latest(
         self, *, ordered: bool = False, max_failures: int | None = None
@@ -193,8 +201,10 @@ async def _in_background(function: Callable[[InstanceId], Awaitable[T]], instanc
     return await function(instance_id)
 
 
-async def _collect(backups: Backups, limit: int | None, instance_id: InstanceId) -> list[Backup]:
-    return await backups.list(instance_id).collect(limit)
+async def _collect(
+    backups: Backups, limit: int | None, prefetch: int, instance_id: InstanceId
+) -> list[Backup]:
+    return await backups.list(instance_id, prefetch=prefetch).collect(limit)
 
 
 async def _trigger_once(

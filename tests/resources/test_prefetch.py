@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backupify_async import BackupifyError, RateLimit, UnsafeLink
+from backupify_async.fleet.fleet import Fleet
+from backupify_async.journal.lines import Account
 from backupify_async.resources.backups import Backups
 from backupify_async.resources.customers import Customers
 from backupify_async.resources.instances import Instances
@@ -28,6 +31,10 @@ async def backups_of(site: Site, round_trip: float = 0.05) -> AsyncIterator[tupl
     carrier = FakeCarrier(site, round_trip)
     async with session_over(carrier, rate_limit=RateLimit(None, adaptive=False)) as session:
         yield Backups(session), carrier
+
+
+def fleet_of(backups: Backups, ids: list[int | str]) -> Fleet:
+    return Fleet(backups, ids, concurrency=8, refuses_all=lambda: False, account=Account("", None))
 
 
 async def read(site: Site, prefetch: int, stop_after: int | None = None) -> tuple[list[Any], str | None]:
@@ -219,11 +226,30 @@ class TestWhereElse:
             await Customers(session).instances(7, prefetch=4).collect()
             assert carrier.most_in_flight == 4
 
+    async def test_a_fleet_fetches_the_pages_of_each_instance_ahead(self) -> None:
+        async with backups_of(TEN) as (backups, carrier):
+            results = await fleet_of(backups, ["42", 42]).list(prefetch=3)
+        assert [len(found) for found in results.values.values()] == [20, 20]
+        assert (carrier.most_in_flight, len(carrier.sent)) == (6, 20)
+
+    async def test_what_a_fleet_fetches_ahead_counts_as_sent_for_its_instance(self) -> None:
+        async with backups_of(TEN) as (backups, _), fleet_of(backups, [42]).list(prefetch=9) as outcomes:
+            assert [outcome.attempts async for outcome in outcomes] == [10]
+
+    async def test_a_fleet_that_is_left_leaves_no_page_under_way(self) -> None:
+        async with backups_of(TEN) as (backups, carrier):
+            before = asyncio.all_tasks()
+            async with fleet_of(backups, [42, 42]).list(prefetch=4):
+                await asyncio.sleep(0.07)
+                assert carrier.in_flight == 8
+            assert (asyncio.all_tasks(), carrier.in_flight) == (before, 0)
+
     @pytest.mark.parametrize("prefetch", [-1, 1.5, True, "4", None])
     async def test_a_number_that_makes_no_sense_is_named(self, prefetch: Any) -> None:
         async with backups_of(TEN) as (backups, _):
-            with pytest.raises(ValueError, match="prefetch"):
-                backups.list(42, prefetch=prefetch)
+            for listing in (partial(backups.list, 42), fleet_of(backups, [42]).list):
+                with pytest.raises(ValueError, match="prefetch"):
+                    listing(prefetch=prefetch)
 
 
 _unsafe = "<https://elsewhere.example/>; rel=next"

@@ -67,7 +67,7 @@ async def one_instance(client: BackupifyClient) -> None:
 
 async def many_instances(client: BackupifyClient) -> None:
     fleet = client.fleet(ids(), concurrency=32)
-    assert_type(fleet.list(limit=5), FanOut[int | str, list[Backup]])
+    assert_type(fleet.list(limit=5, prefetch=4), FanOut[int | str, list[Backup]])
     assert_type(await client.fleet([1, 2]).get_active(), Results[int | str, Backup | None])
     assert_type((await client.fleet([1, 2]).latest()).values, dict[int | str, Backup | None])
     newest = (await client.fleet([1, 2]).latest()).values

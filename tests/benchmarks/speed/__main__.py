@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tests.benchmarks.speed import ahead, calls, growth, latency, lists, memory, plot, starting, triggers
-from tests.benchmarks.speed.server import running
+from tests.benchmarks.speed.server import WHAT, running
 from tests.benchmarks.speed.sizes import FULL, QUICK, SMALLEST
 from tests.benchmarks.speed.table import Row, head, line
 
@@ -62,9 +62,7 @@ def main() -> None:
     with running() as server:
         print(str(__doc__).split("\n\n", 1)[1])
         ceiling = asyncio.run(server.ceiling())
-        print(
-            f"The server, a raw asyncio Protocol in a process of its own, answers {ceiling:,.0f} a second.\n"
-        )
+        print(f"The server, {WHAT}, answers {ceiling:,.0f} a second.\n")
         print(head())
         for name in options.only:
             for row in _WORKS[name].rows(server, size):
