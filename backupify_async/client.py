@@ -94,7 +94,7 @@ class BackupifyClient:
 
     async def close(self) -> None:
         """Close the client: calls and waits under way end with `ClientClosed`. Closing again does nothing."""
-        self.backups.waits.close()
+        self.backups.close()
         await self._session.close()
 
     async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - it is no error to be late

@@ -16,7 +16,7 @@ from backupify_async.journal.lines import Account
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.priority import BACKGROUND
 from backupify_async.resources.backups import Backups
-from backupify_async.resources.judging import NOT_TOLD
+from backupify_async.resources.baselines import NOT_TOLD
 from backupify_async.transport.request import identifier
 
 T = TypeVar("T")

@@ -29,8 +29,7 @@ from backupify_async.journal.lines import (
     settled,
 )
 from backupify_async.models import Backup, TriggerResult
-from backupify_async.resources.backups import highest_id
-from backupify_async.resources.judging import NOT_TOLD, Baseline
+from backupify_async.resources.baselines import NOT_TOLD, Baseline, highest_id
 from backupify_async.resources.sending import Evidence, Unsettled, was_accepted
 from backupify_async.transport.request import identifier
 

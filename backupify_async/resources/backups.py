@@ -7,10 +7,9 @@ from backupify_async.checks import check_positive
 from backupify_async.config import PollPolicy
 from backupify_async.models import Backup, TriggerResult, WaitResult
 from backupify_async.pagination import Paginator, paginate
+from backupify_async.resources.baselines import NOT_TOLD, NotTold, highest_id
 from backupify_async.resources.idle import IdleMemory
-from backupify_async.resources.judging import NOT_TOLD, Baseline, NotTold
 from backupify_async.resources.paths import BACKUPS, INSTANCE, active_request, read_active
-from backupify_async.resources.waiting import Waits
 from backupify_async.transport.refusals import refusal
 from backupify_async.transport.request import Request, identifier
 from backupify_async.transport.session import Session
@@ -18,6 +17,7 @@ from backupify_async.transport.wire import decode_present
 
 if TYPE_CHECKING:
     from backupify_async.resources.triggering import Triggering
+    from backupify_async.resources.waiting import Waits
 
 
 class Backups:
@@ -31,9 +31,6 @@ class Backups:
         self._session = session
         self.idle = IdleMemory()
         """What 404 bodies of get-active meant."""
-        longest_wait = session.settings.retry.max_retry_after
-        self.waits = Waits(self.get, self.get_active, session.require_open, longest_wait)
-        """Who waits for a backup to be over."""
 
     @cached_property
     def triggering(self) -> "Triggering":
@@ -41,6 +38,20 @@ class Backups:
         from backupify_async.resources.triggering import Triggering  # noqa: PLC0415 - most only look
 
         return Triggering(self._session)
+
+    @cached_property
+    def waits(self) -> "Waits":
+        """Who waits for a backup to be over."""
+        from backupify_async.resources.waiting import Waits  # noqa: PLC0415 - most only look
+
+        session = self._session
+        longest_wait = session.settings.retry.max_retry_after
+        return Waits(self.get, self.get_active, session.require_open, longest_wait)
+
+    def close(self) -> None:
+        """End all waiting for backups with `ClientClosed`."""
+        if "waits" in vars(self):  # or nobody ever waited
+            self.waits.close()
 
     def list(
         self, backup_instance_id: int | str, *, per_page: int | None = None, prefetch: int = 0
@@ -189,16 +200,3 @@ class Backups:
         if response.whole:
             self.idle.came_with_missing(response.body)
         return False
-
-
-def highest_id(baseline: Backup | int | str | NotTold | None) -> Baseline:
-    """The id of a baseline, however it is told.
-
-    Raises:
-        TypeError, ValueError: It cannot be one.
-    """
-    if baseline is None or isinstance(baseline, NotTold):
-        return baseline
-    highest = baseline.id if isinstance(baseline, Backup) else baseline
-    identifier(highest, "baseline")
-    return highest

@@ -2,24 +2,13 @@
 
 import math
 from enum import Enum
-from typing import Final, assert_never
+from typing import assert_never
 
 import attrs
 
 from backupify_async.models import Backup
+from backupify_async.resources.baselines import Baseline, NotTold
 from backupify_async.resources.server_clock import Lead
-
-
-class NotTold(Enum):
-    """Stands where a caller says nothing; None says that there is none."""
-
-    NOT_TOLD = "not told"
-
-
-NOT_TOLD: Final = NotTold.NOT_TOLD
-
-Baseline = int | str | None | NotTold
-"""The highest id from before; None where there was no backup."""
 
 
 @attrs.frozen

@@ -39,7 +39,8 @@ import attrs
 
 from backupify_async.config import Reconciliation
 from backupify_async.models import Backup
-from backupify_async.resources.judging import Fate, Judgement, NotTold, judge, number
+from backupify_async.resources.baselines import NotTold
+from backupify_async.resources.judging import Fate, Judgement, judge, number
 from backupify_async.resources.server_clock import Lead
 
 _FIRST_GAP = 1.0  # seconds; most answers are lost behind a server that has acted already

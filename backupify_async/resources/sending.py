@@ -8,7 +8,8 @@ import attrs
 
 from backupify_async.errors import BackupifyError, DecodeError, TransportError
 from backupify_async.models import Backup
-from backupify_async.resources.judging import Baseline, Fate, Judgement, judge
+from backupify_async.resources.baselines import Baseline
+from backupify_async.resources.judging import Fate, Judgement, judge
 from backupify_async.resources.server_clock import Lead, our_lead, read_lead
 from backupify_async.transport.request import FateUnknown, Response
 from backupify_async.transport.retrying import Call

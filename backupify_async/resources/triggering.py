@@ -14,8 +14,9 @@ import attrs
 
 from backupify_async.errors import AmbiguousTrigger, APIError, BackupifyError, TransportError
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.resources.baselines import Baseline, NotTold
 from backupify_async.resources.draining import Drain, UnderWay
-from backupify_async.resources.judging import Baseline, Fate, NotTold
+from backupify_async.resources.judging import Fate
 from backupify_async.resources.looking import look
 from backupify_async.resources.paths import BACKUPS, active_request, read_active
 from backupify_async.resources.reconciling import (

@@ -26,7 +26,7 @@ from backupify_async.fleet.outcomes import Results
 from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
-from backupify_async.resources.judging import Baseline
+from backupify_async.resources.baselines import Baseline
 from backupify_async.resources.sending import Evidence, Unsettled
 from tests.journal.files import ACCOUNT, files_no_larger_than
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from backupify_async import BackupifyError, RetryPolicy, TriggerKind, TriggerResult
 from backupify_async.errors import AmbiguousTrigger
-from backupify_async.resources.judging import NOT_TOLD
+from backupify_async.resources.baselines import NOT_TOLD
 from backupify_async.transport.request import Message, Response
 from tests.resources.virtual_instance import FOREVER, Post, VirtualInstance, triggering
 
