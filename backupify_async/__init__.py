@@ -6,7 +6,7 @@
                 print(outcome.key, outcome.value if outcome.ok else outcome.error)
 
 `BackupifyClient` is the front door; `errors` draws the tree of errors; `backupify_async.testing` is a
-simulated Backupify for your own tests. What only sweeps and journals need is imported on first use.
+simulated Backupify for your own tests. What sweeps, journals and events need is imported on first use.
 """
 
 import importlib
@@ -44,15 +44,6 @@ from backupify_async.errors import (
     WaitFailed,
     WaitTimeout,
 )
-from backupify_async.events import (
-    Event,
-    EventHook,
-    RequestSent,
-    ResponseReceived,
-    RetryScheduled,
-    Throttled,
-    TokenRefreshed,
-)
 from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult, WaitKind, WaitResult
 from backupify_async.pages import Page
 from backupify_async.pagination import Paginator
@@ -60,6 +51,15 @@ from backupify_async.statistics import LimitSource, Statistics
 from backupify_async.version import __version__
 
 if typing.TYPE_CHECKING:
+    from backupify_async.events import (
+        Event,
+        EventHook,
+        RequestSent,
+        ResponseReceived,
+        RetryScheduled,
+        Throttled,
+        TokenRefreshed,
+    )
     from backupify_async.fleet.fan_out import FanOut, fan_out
     from backupify_async.fleet.fleet import Fleet
     from backupify_async.fleet.outcomes import Outcome, Results
@@ -132,12 +132,19 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "Event": "events",
+    "EventHook": "events",
     "FanOut": "fleet.fan_out",
     "Fleet": "fleet.fleet",
     "Journal": "journal.journal",
     "Outcome": "fleet.outcomes",
     "Outcomes": "fleet.streaming",
+    "RequestSent": "events",
+    "ResponseReceived": "events",
     "Results": "fleet.outcomes",
+    "RetryScheduled": "events",
+    "Throttled": "events",
+    "TokenRefreshed": "events",
     "fan_out": "fleet.fan_out",
 }
 

@@ -9,7 +9,6 @@ import attrs
 
 from backupify_async.config import Settings, SettingsOptions, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
-from backupify_async.events import EventHook
 from backupify_async.resources.backups import Backups
 from backupify_async.resources.customers import Customers
 from backupify_async.resources.instances import Instances
@@ -18,6 +17,7 @@ from backupify_async.transport.exchange import Exchange
 from backupify_async.transport.session import Session
 
 if TYPE_CHECKING:
+    from backupify_async.events import EventHook
     from backupify_async.fleet.fleet import Fleet
     from backupify_async.journal.lines import Account
 
@@ -56,7 +56,7 @@ class BackupifyClient:
         credentials: ClientCredentials | TokenSource,
         *,
         connector: aiohttp.BaseConnector | None = None,
-        on_event: EventHook | None = None,
+        on_event: "EventHook | None" = None,
         **options: Unpack[SettingsOptions],
     ) -> None:
         settings = Settings(credentials=credentials, **options)
@@ -71,7 +71,7 @@ class BackupifyClient:
         environ: Mapping[str, str] | None = None,
         *,
         connector: aiohttp.BaseConnector | None = None,
-        on_event: EventHook | None = None,
+        on_event: "EventHook | None" = None,
         **options: Unpack[SettingsOptions],
     ) -> Self:
         """A client with its credentials from the environment; `Settings.from_env` says which variables.

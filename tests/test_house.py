@@ -31,7 +31,6 @@ ROOMS = [
     ["cli"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
-TRIGGERS = "backupify_async.resources.triggering"
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
@@ -158,7 +157,8 @@ def test_importing_the_package_needs_no_extra() -> None:
 
 
 def test_importing_the_package_leaves_out_what_a_first_call_does_not_need() -> None:
-    unwanted = ("tenacity", "backupify_async.fleet", "backupify_async.journal", TRIGGERS)
+    rooms = ("events", "fleet", "journal", "resources.triggering", "resources.waiting")
+    unwanted = ("tenacity", *(f"backupify_async.{room}" for room in rooms))
     code = f"import sys, backupify_async; print([name for name in {unwanted} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -2,20 +2,16 @@
 
 import logging
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from backupify_async.errors import BackupifyError
-from backupify_async.events import (
-    EventHook,
-    RequestSent,
-    ResponseReceived,
-    RetryScheduled,
-    Throttled,
-    TokenRefreshed,
-    tell,
-)
 from backupify_async.transport.rate import Estimate
 from backupify_async.transport.request import Response
 from backupify_async.transport.retrying import Call
+
+if TYPE_CHECKING:
+    from backupify_async.events import EventHook
+    from backupify_async.transport.telling import Teller
 
 _LOGGER = logging.getLogger("backupify_async.session")
 
@@ -23,8 +19,8 @@ _LOGGER = logging.getLogger("backupify_async.session")
 class Reporter:
     """Counts what happens, logs it, and tells the hook; events are made only where somebody listens."""
 
-    def __init__(self, on_event: EventHook | None) -> None:
-        self._on_event = on_event
+    def __init__(self, on_event: "EventHook | None") -> None:
+        self._teller = None if on_event is None else _teller(on_event)
         self.requests = 0
         """How many requests were sent."""
         self.refused = 0
@@ -33,30 +29,37 @@ class Reporter:
     def sent(self, call: Call) -> None:
         """A request is about to leave."""
         self.requests += 1
-        if self._on_event is not None:
-            tell(self._on_event, RequestSent(call.request.method, call.request.path, call.sendings))
+        if self._teller is not None:
+            self._teller.sent(call)
 
     def received(self, call: Call, response: Response, elapsed: float) -> None:
         """An answer came, so many seconds after its request had left."""
         request = call.request
         _LOGGER.debug("%s %s answered %d in %.3f s", request.method, request.path, response.status, elapsed)
-        if self._on_event is not None:
-            event = ResponseReceived(request.method, request.path, call.sendings, response.status, elapsed)
-            tell(self._on_event, event)
+        if self._teller is not None:
+            self._teller.received(call, response, elapsed)
 
     def throttled(self, call: Call, retry_after: float | None, until: datetime, limit: Estimate) -> None:
         """A request was refused for now; nobody sends until then."""
         self.refused += 1
-        method, path = call.request.method, call.request.path
-        _LOGGER.info("%s %s was refused for now (429)", method, path)
-        tell(self._on_event, Throttled(method, path, retry_after, until, limit.source, limit.per_second))
+        _LOGGER.info("%s %s was refused for now (429)", call.request.method, call.request.path)
+        if self._teller is not None:
+            self._teller.throttled(call, retry_after, until, limit)
 
     def retry_scheduled(self, call: Call, delay: float, error: BackupifyError) -> None:
         """A failed request is sent again, so many seconds later."""
         method, path = call.request.method, call.request.path
         _LOGGER.info("%s %s is sent again in %.2f s: %s", method, path, delay, error)
-        tell(self._on_event, RetryScheduled(method, path, call.sendings, delay, str(error)))
+        if self._teller is not None:
+            self._teller.retry_scheduled(call, delay, error)
 
     def token_renewed(self, expires_in: float | None) -> None:
         """There is a new token, with so many seconds to live."""
-        tell(self._on_event, TokenRefreshed(expires_in))
+        if self._teller is not None:
+            self._teller.token_renewed(expires_in)
+
+
+def _teller(hook: "EventHook") -> "Teller":
+    from backupify_async.transport.telling import Teller  # noqa: PLC0415 - few programs listen
+
+    return Teller(hook)

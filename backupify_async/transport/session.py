@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from yarl import URL
 
@@ -28,7 +28,6 @@ from backupify_async.errors import (
     RateLimited,
     RequestTimeout,
 )
-from backupify_async.events import EventHook
 from backupify_async.statistics import Statistics
 from backupify_async.transport.auth import TokenKeeper, ask_for_token
 from backupify_async.transport.gate import Gate, LimiterClosed
@@ -38,6 +37,9 @@ from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
 from backupify_async.transport.retrying import Call, Retrying
 from backupify_async.transport.scopes import Scopes
+
+if TYPE_CHECKING:
+    from backupify_async.events import EventHook
 
 T = TypeVar("T")
 _TOKEN_REQUEST = Request("POST", "/oauth/token")
@@ -52,7 +54,7 @@ class Session:
         on_event: Told of what happens.
     """
 
-    def __init__(self, settings: Settings, carrier: Carrier, on_event: EventHook | None = None) -> None:
+    def __init__(self, settings: Settings, carrier: Carrier, on_event: "EventHook | None" = None) -> None:
         self.settings = settings
         """The settings that it was made with."""
         self._carrier = carrier
