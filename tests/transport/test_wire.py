@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, get_args
 
+import attrs
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import Backup, BackupInstance, DecodeError, TriggerKind, TriggerResult
-from backupify_async.transport.wire import decode_list, decode_one, decode_present, to_plain
+from backupify_async.transport.wire import ModelT, decode_list, decode_one, decode_present, to_plain
 from tests.transport.making import PATH, answer
 
 ONE = {"id": 7}
@@ -173,6 +174,26 @@ class TestFields:
     def test_null_is_as_good_as_missing(self) -> None:
         found = present({"id": 1, "status": None, "created_at": None, "colour": None})
         assert found == Backup(1, extra={"colour": None})
+
+
+def distinct(model: type[ModelT]) -> dict[str, Any]:
+    """A value for each field of a model, and no two alike."""
+    kinds = {field.name: get_args(field.type) for field in attrs.fields(model) if field.name != "extra"}
+    return {
+        name: datetime(2000 + at, 1, 1, tzinfo=UTC)
+        if datetime in kinds[name]
+        else at
+        if int in kinds[name]
+        else str(at)
+        for at, name in enumerate(kinds, 1)
+    }
+
+
+@pytest.mark.parametrize("model", [Backup, BackupInstance])
+def test_each_field_is_read_under_its_own_name(model: type[ModelT]) -> None:
+    fields = distinct(model)
+    raw = {name: told.isoformat() if isinstance(told, datetime) else told for name, told in fields.items()}
+    assert decode_one(answer(raw), model) == model(**fields)
 
 
 class TestDates:
