@@ -63,6 +63,8 @@ class Exchange:
         self._watch = Watch(settings.timeouts)
         self._session: aiohttp.ClientSession | None = None
         self._fresh_session: aiohttp.ClientSession | None = None
+        self._at_once = min(settings.max_body_bytes, _ERROR_BODY_BYTES)
+        self._tls = True if settings.tls is None else settings.tls
         self._proxy = settings.proxy
         if self._proxy is None and settings.trust_env:
             self._proxy = _proxy_from_environment(settings.url)
@@ -129,7 +131,7 @@ class Exchange:
                     _ATTEMPT.set(attempt)
                 else:
                     attempt.connected()  # nobody tells when: the time to connect counts as reading
-                async with session.request(
+                answer = await session.request(
                     message.method,
                     message.url,
                     headers=message.headers,
@@ -137,10 +139,17 @@ class Exchange:
                     data=message.body,
                     allow_redirects=False,
                     proxy=self._proxy,
-                    ssl=self._settings.tls if self._settings.tls is not None else True,
-                ) as answer:
-                    attempt.answered(answer.content)
+                    ssl=self._tls,
+                )
+                try:
+                    content = answer.content
+                    if content.is_eof() and content.total_bytes <= self._at_once:  # as most bodies are
+                        return Response(message, answer.status, answer.headers, content.read_nowait())
+                    attempt.answered(content)
                     return await self._read(message, answer, attempt)
+                finally:
+                    if not answer.closed:  # as it is once its body was read to the end
+                        answer.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _translate(error, self._settings)
         except RuntimeError:
@@ -173,14 +182,10 @@ class Exchange:
 
 async def _read_up_to(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
     """At most `limit` bytes of the body, counted while they come, and whether that is all of it."""
-    length = answer.content_length
-    if length is not None and length <= limit and "Content-Encoding" not in answer.headers:
-        return await answer.read(), True
     body = bytearray()
     async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
         body += chunk
         if len(body) > limit:
-            answer.close()
             return bytes(body[:limit]), False
     return bytes(body), True
 
