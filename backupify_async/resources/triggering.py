@@ -7,7 +7,6 @@ looking and of trying again do not multiply, and `total` holds over all of it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import assert_never
 
 import attrs
@@ -36,6 +35,7 @@ from backupify_async.transport.refusals import refusal
 from backupify_async.transport.request import Request
 from backupify_async.transport.retry import GiveUp
 from backupify_async.transport.retrying import Call
+from backupify_async.transport.scopes import Scope
 from backupify_async.transport.session import Session
 
 _LOGGER = logging.getLogger("backupify_async.backups")
@@ -156,7 +156,8 @@ class _Walk:
         self._lost = lost
         left = None if end is None else max(0.0, end - asyncio.get_running_loop().time())
         try:
-            return await self._session.scopes.run(left, partial(self._run, lost))
+            with Scope(self._session.scopes, left):
+                return await self._run(lost)
         except TimeoutError:
             why, call = self._session.why_cut_short(self._sending.call), self._sending.call
         if self._lost is not None:

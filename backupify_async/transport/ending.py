@@ -21,6 +21,17 @@ class Piece:
             self._why = why
             self._task.cancel()
 
+    def over(self, kind: type[BaseException] | None) -> None:
+        """It is over, as an exception of that kind says, or None.
+
+        Raises:
+            TimeoutError: What ended it, where nothing else did.
+        """
+        if self._why is not None:
+            why = self.ended_by()
+            if why is not None and (kind is None or kind is asyncio.CancelledError):
+                raise TimeoutError(why) from None
+
     def ended_by(self) -> str | None:
         """What ended it, where that alone cancelled it: then the task is not cancelled any more."""
         why, self._why = self._why, None

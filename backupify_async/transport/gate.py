@@ -50,6 +50,26 @@ class Gate:
         """How many calls wait for their turn."""
         return len(self._again) + len(self._turns) + len(self._background)
 
+    def enter_at_once(self, now: float) -> bool:
+        """Take a place and a slot if both are free and nobody waits; then `leave` must be called once.
+
+        Args:
+            now: The loop's time.
+        """
+        limiter = self._limiter
+        if (
+            self._again
+            or self._turns
+            or self._background
+            or self.in_flight >= self._places
+            or now < limiter.closed_until
+            or limiter.earliest(now, self.in_flight) > now
+        ):
+            return False
+        limiter.take(now)
+        self.in_flight += 1
+        return True
+
     async def enter(self, *, again: bool = False) -> None:
         """Wait for a place and a slot. After it returns, `leave` must be called once.
 
@@ -63,10 +83,7 @@ class Gate:
         now = loop.time()
         if now < self._limiter.closed_until:
             raise LimiterClosed
-        free = not self.waiting and self.in_flight < self._places
-        if free and self._limiter.earliest(now, self.in_flight) <= now:
-            self._limiter.take(now)
-            self.in_flight += 1
+        if self.enter_at_once(now):
             return
         queue = self._again if again else self._background if BACKGROUND.get() else self._turns
         turn = loop.create_future()
@@ -86,13 +103,14 @@ class Gate:
         self.in_flight -= 1
         if unused:
             self._limiter.give_back()
-        self._wake()
+        if self._again or self._turns or self._background:
+            self._wake()
 
     def told(
-        self, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
+        self, now: float, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
-        """Pass an answer on to the limiter; `sent_at` is the loop's time at which its request left."""
-        self._limiter.told(asyncio.get_running_loop().time(), sent_at, status, retry_after, headers)
+        """Pass an answer on to the limiter, as `Limiter.told`."""
+        self._limiter.told(now, sent_at, status, retry_after, headers)
         if status == 429:
             self._wake()  # nobody may go for that, but who waits may have to hear that the gate is closed
 

@@ -76,11 +76,13 @@ def _origin(location: str | None) -> str:
 
 def retry_after(response: Response) -> float | None:
     """Seconds that an answer asks to wait, or None."""
-    headers = response.headers
-    return read_retry_after(headers.get("Retry-After"), headers.get("Date"), datetime.now(UTC))
+    value = response.headers.get("Retry-After")
+    if value is None:
+        return None
+    return read_retry_after(value, response.headers.get("Date"), datetime.now(UTC))
 
 
-def read_retry_after(value: str | None, date: str | None, now: datetime) -> float | None:
+def read_retry_after(value: str, date: str | None, now: datetime) -> float | None:
     """Seconds that a Retry-After header asks to wait (RFC 9110 §10.2.3), fractions allowed.
 
     What is negative, past, no number and no date, or longer than a week is taken as missing.
@@ -90,8 +92,6 @@ def read_retry_after(value: str | None, date: str | None, now: datetime) -> floa
         date: The answer's Date header: a date to wait for is by the server's clock, not by ours.
         now: Our own time, where the server does not tell its own.
     """
-    if value is None:
-        return None
     value = value.strip()
     if _SECONDS.fullmatch(value):
         seconds = float(value)

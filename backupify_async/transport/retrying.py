@@ -94,13 +94,14 @@ class Retrying:
         try:
             response = await attempt()
         except BackupifyError as error:
-            response = await self._again(call, attempt, error)
+            response = await self.go_on(call, attempt, error)
         self.budget.succeeded(call.last_cost)
         return response
 
-    async def _again(
+    async def go_on(
         self, call: Call, attempt: Callable[[], Awaitable[Response]], first: BackupifyError
     ) -> Response:
+        """Attempt a call again, after its first failure, for as long as that is safe and may help."""
         from tenacity import AsyncRetrying  # noqa: PLC0415 - most programs meet no failure
 
         failures = [first]

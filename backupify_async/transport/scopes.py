@@ -1,13 +1,9 @@
 """Work that ends when its time is up, or when the client is closed, whichever comes first."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TypeVar
 
 from backupify_async.transport.ending import Piece
-
-T = TypeVar("T")
 
 
 class Scopes:
@@ -20,22 +16,6 @@ class Scopes:
         """The work under way."""
         self.last_ended = asyncio.Event()
         """Set once all work has ended after the closing."""
-
-    async def run(self, seconds: float | None, work: Callable[[], Awaitable[T]]) -> T:
-        """Do a piece of work; pieces may lie within each other.
-
-        Args:
-            seconds: How long it may take; None for as long as it needs.
-            work: The work.
-
-        Raises:
-            TimeoutError: The time is up, or the client was closed.
-        """
-        with Scope(self):
-            if seconds is None:
-                return await work()
-            async with asyncio.timeout(seconds):
-                return await work()
 
     def close(self) -> None:
         """Take no further work."""
@@ -50,22 +30,30 @@ class Scopes:
 
 
 class Scope(Piece):
-    """One piece of work, for as long as its context lasts.
+    """One piece of work, for as long as its context lasts; pieces may lie within each other.
+
+    Args:
+        scopes: The client's work.
+        seconds: How long it may take; None for as long as it needs.
 
     Raises:
-        TimeoutError: The client was closed.
+        TimeoutError: The time is up, or the client was closed.
     """
 
-    __slots__ = ("_scopes",)
+    __slots__ = ("_scopes", "_seconds", "_timer")
 
-    def __init__(self, scopes: Scopes) -> None:
+    def __init__(self, scopes: Scopes, seconds: float | None) -> None:
         super().__init__()
         self._scopes = scopes
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> None:
         if self._scopes.closed:
             raise TimeoutError
         self._scopes.open.add(self)
+        if self._seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self.end, "total")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -74,5 +62,6 @@ class Scope(Piece):
         scopes.open.discard(self)
         if scopes.closed and not scopes.open:
             scopes.last_ended.set()
-        if self.ended_by() is not None and (kind is None or kind is asyncio.CancelledError):
-            raise TimeoutError from None
+        if self._timer is not None:
+            self._timer.cancel()
+        self.over(kind)

@@ -10,10 +10,10 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from yarl import URL
 
@@ -36,12 +36,11 @@ from backupify_async.transport.refusals import refusal, retry_after
 from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
 from backupify_async.transport.retrying import Call, Retrying
-from backupify_async.transport.scopes import Scopes
+from backupify_async.transport.scopes import Scope, Scopes
 
 if TYPE_CHECKING:
     from backupify_async.events import EventHook
 
-T = TypeVar("T")
 _TOKEN_REQUEST = Request("POST", "/oauth/token")
 
 
@@ -57,6 +56,7 @@ class Session:
     def __init__(self, settings: Settings, carrier: Carrier, on_event: "EventHook | None" = None) -> None:
         self.settings = settings
         """The settings that it was made with."""
+        self._total = settings.timeouts.total
         self._carrier = carrier
         self._report = Reporter(on_event)
         self._origin = settings.url.origin()
@@ -120,7 +120,7 @@ class Session:
         if asyncio.get_running_loop() is not self._loop:
             raise ConfigurationError("the client was opened in another event loop: make one for each loop")
 
-    async def send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Awaitable[Response]:
         """Send a request, again where that is safe and may help; return a 2xx, or one of `answers`.
 
         Raises:
@@ -132,11 +132,24 @@ class Session:
             ClientClosed: The client was closed meanwhile.
             ConfigurationError: The client is not open in this loop.
         """
-        return await self.carry(Call(request))
+        return self.carry(Call(request))
 
     async def carry(self, call: Call) -> Response:
         """Send a call as `send` does, and note in it what it meets; also on, after what it has met before."""
-        return await self._within_scope(call, partial(self.retrying.run, call, partial(self._attempt, call)))
+        self.require_open()
+        try:
+            with Scope(self.scopes, self._total):
+                try:
+                    response = await self._attempt(call)
+                except BackupifyError as error:
+                    response = await self.retrying.go_on(call, partial(self._attempt, call), error)
+                self.retrying.budget.succeeded(call.last_cost)
+                return response
+        except TimeoutError:
+            cut_short = self.why_cut_short(call)
+        if call.sent_at is not None and not call.request.repeatable:
+            raise FateUnknown(call.sent_at, cut_short)
+        raise cut_short
 
     async def fetch_token(self) -> None:
         """Get a token now, if there is none: a wrong secret shows here before a long run begins.
@@ -145,7 +158,12 @@ class Session:
             AuthenticationError: There is none to be had with these credentials.
             BackupifyError: The token endpoint cannot be reached, or failed.
         """
-        await self._within_scope(Call(_TOKEN_REQUEST), self._keeper.get)
+        self.require_open()
+        try:
+            with Scope(self.scopes, self._total):
+                await self._keeper.get()
+        except TimeoutError:
+            raise self.why_cut_short(Call(_TOKEN_REQUEST)) from None
 
     def refuses_all(self) -> bool:
         """Whether calls fail unsent now, because the server asked for a longer wait than we are to wait."""
@@ -167,40 +185,20 @@ class Session:
             limit_per_second=estimate.per_second,
         )
 
-    async def _within_scope(self, call: Call, work: Callable[[], Awaitable[T]]) -> T:
-        """Work on a call, until it is done, the total time-out runs out, or the client is closed."""
-        self.require_open()
-        try:
-            return await self.scopes.run(self.settings.timeouts.total, work)
-        except TimeoutError:
-            error = self.why_cut_short(call)
-        if call.sent_at is not None and not call.request.repeatable:
-            raise FateUnknown(call.sent_at, error)
-        raise error
-
     def why_cut_short(self, call: Call) -> BackupifyError:
         """The error of a call that was ended from outside: by `close()`, or by the total time-out."""
         if self.scopes.closed:
             return ClientClosed("the client was closed while the call was under way")
-        total = self.settings.timeouts.total
-        return RequestTimeout(f"the call took longer than total={total:g} s", sent=call.may_have_arrived)
+        return RequestTimeout(
+            f"the call took longer than total={self._total:g} s", sent=call.may_have_arrived
+        )
 
-    async def _attempt(self, call: Call) -> Response:
+    async def _attempt(self, call: Call, *, replay: bool = False) -> Response:
         """One attempt of an API call; with one replay where the token was refused."""
-        token, response = await self._send_with_token(call)
-        if response.status == 401:
-            call.sent_at, call.answered = None, True
-            if await self._keeper.another(token) is None:
-                raise refusal(call.request, response, "there is no other token")
-            token, response = await self._send_with_token(call)
-            if response.status == 401:
-                raise refusal(call.request, response, "a renewed token was refused too")
-        if not 200 <= response.status < 300 and response.status not in call.request.answers:
-            raise refusal(call.request, response)
-        return response
-
-    async def _send_with_token(self, call: Call) -> tuple[str, Response]:
-        token = await self._enter(call)
+        call.sent_at = None
+        token = self._keeper.current()
+        if token is None or not self._gate.enter_at_once(self._now()):
+            token = await self._wait_to_enter(call)
         unused = True
         try:
             if call.leaving is not None:
@@ -209,15 +207,25 @@ class Session:
             count = ATTEMPTS.get()
             if count is not None:
                 count.sent += 1
-            response = await self._transmit(call, {"Authorization": f"Bearer {token}"}, None, (token,))
-            self._learn(call, response)
-            return token, response
+            message = self._message(call, {"Authorization": f"Bearer {token}"}, None, (token,))
+            response = await self._carrier(message)
+            self._received(call, response)
         finally:
             self._gate.leave(unused=unused)
+        status = response.status
+        if 200 <= status < 300 or status in call.request.answers:
+            return response
+        if status != 401:
+            raise refusal(call.request, response)
+        if replay:
+            raise refusal(call.request, response, "a renewed token was refused too")
+        call.sent_at, call.answered = None, True
+        if await self._keeper.another(token) is None:
+            raise refusal(call.request, response, "there is no other token")
+        return await self._attempt(call, replay=True)
 
-    async def _enter(self, call: Call) -> str:
+    async def _wait_to_enter(self, call: Call) -> str:
         """Get a token, then a place and a slot; return the token, which is still the current one."""
-        call.sent_at = None
         while True:
             if self._keeper.current() is None:
                 await self._keeper.get()
@@ -230,21 +238,28 @@ class Session:
                 return token
             self._gate.leave(unused=True)
 
-    async def _transmit(
+    def _message(
         self, call: Call, headers: dict[str, str], body: bytes | None, secrets: tuple[str, ...]
-    ) -> Response:
-        """Send once, counted and told of."""
+    ) -> Message:
+        """What leaves now, counted and told of."""
         request = call.request
         call.sendings += 1
         self._report.sent(call)
         call.sent_at, call.left = datetime.now(UTC), self._now()
         url, repeatable = self._url(request), request.repeatable
-        response = await self._carrier(
-            Message(request.method, url, headers, body, call.sent_at, secrets, repeatable, call.left)
-        )
-        self.last_answer = response, self._now()
-        self._report.received(call, response, self._now() - call.left)
-        return response
+        return Message(request.method, url, headers, body, call.sent_at, secrets, repeatable, call.left)
+
+    def _received(self, call: Call, response: Response) -> None:
+        """Tell of an answer whom it concerns: the limiter, and everybody of a refusal."""
+        now, refused = self._now(), response.status == 429
+        self.last_answer = response, now
+        self._report.received(call, response, now - call.left)
+        if call.gated or refused:  # what passes no gate does not wait there, but who would repeat it does
+            wait = retry_after(response)
+            self._gate.told(now, call.left, response.status, wait, response.headers)
+            if refused:
+                until = self._utc(max(now, self._limiter.paused_until))
+                self._report.throttled(call, wait, until, self._limiter.estimate())
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
         """Post to the token endpoint, past the gate: else who waits for a token would hold its place."""
@@ -254,9 +269,8 @@ class Session:
         async def attempt() -> Response:
             if self.refuses_all():
                 raise self._closed_gate(call)
-            response = await self._transmit(call, headers, form, secrets)
-            if response.status == 429:  # it does not wait at the gate, but who would ask it again does
-                self._learn(call, response)
+            response = await self._carrier(self._message(call, headers, form, secrets))
+            self._received(call, response)
             if response.status in (408, 429) or response.status >= 500:
                 raise refusal(call.request, response, show_body=False)  # it may echo the secret
             return response
@@ -280,13 +294,6 @@ class Session:
             retry_after=until - self._now(),
             gave_up=f"the server refuses all calls until {self._utc(until):%Y-%m-%dT%H:%M:%SZ}; not sent",
         )
-
-    def _learn(self, call: Call, response: Response) -> None:
-        """Tell the limiter of an answer, and everybody of a refusal."""
-        self._gate.told(call.left, response.status, retry_after(response), response.headers)
-        if response.status == 429:
-            until = max(self._now(), self._limiter.paused_until)
-            self._report.throttled(call, retry_after(response), self._utc(until), self._limiter.estimate())
 
     def _now(self) -> float:
         assert self._loop is not None  # noqa: S101 - require_open() came first

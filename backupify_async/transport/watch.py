@@ -54,9 +54,7 @@ class Attempt(Piece):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._others.discard(self)
-        why = self.ended_by()
-        if why is not None and (kind is None or kind is asyncio.CancelledError):
-            raise TimeoutError(why) from None
+        self.over(kind)
 
 
 class Watch:

@@ -139,20 +139,20 @@ class TestAPause:
         subject = gate(per_second=1)
         tasks = [asyncio.create_task(pass_through(subject)) for _ in range(4)]
         await asyncio.sleep(1.5)
-        subject.told(1.0, 429, 10.0, {})
+        subject.told(now(), 1.0, 429, 10.0, {})
         assert await asyncio.gather(*tasks) == [0, 1, 11.5, 12.5]
 
     async def test_it_can_be_lengthened_while_they_wait(self) -> None:
         subject = gate()
-        subject.told(0.0, 429, 5.0, {})
+        subject.told(now(), 0.0, 429, 5.0, {})
         task = asyncio.create_task(pass_through(subject))
         await asyncio.sleep(4)
-        subject.told(0.0, 429, 5.0, {})
+        subject.told(now(), 0.0, 429, 5.0, {})
         assert await task == 9
 
     async def test_a_newcomer_waits_too(self) -> None:
         subject = gate(per_second=10, burst=10)
-        subject.told(0.0, 429, 5.0, {})
+        subject.told(now(), 0.0, 429, 5.0, {})
         assert await asyncio.gather(*(pass_through(subject) for _ in range(3))) == [5, 5.1, 5.2]
 
 
@@ -161,20 +161,20 @@ class TestClosing:
         subject = gate(places=1)
         tasks = [asyncio.create_task(pass_through(subject, 100)) for _ in range(4)]
         await asyncio.sleep(1)
-        subject.told(0.0, 429, 3600.0, {})
+        subject.told(now(), 0.0, 429, 3600.0, {})
         results = await asyncio.gather(*tasks[1:], return_exceptions=True)
         assert (now(), [type(result) for result in results]) == (1, [LimiterClosed] * 3)
 
     async def test_a_newcomer_is_told_at_once(self) -> None:
         subject = gate()
-        subject.told(0.0, 429, 3600.0, {})
+        subject.told(now(), 0.0, 429, 3600.0, {})
         with pytest.raises(LimiterClosed):
             await subject.enter()
         assert (now(), subject.in_flight, subject.waiting) == (0, 0, 0)
 
     async def test_it_opens_again(self) -> None:
         subject = gate()
-        subject.told(0.0, 429, 3600.0, {})
+        subject.told(now(), 0.0, 429, 3600.0, {})
         await asyncio.sleep(3600)
         assert await pass_through(subject) == 3600
 
@@ -183,7 +183,7 @@ class TestClosing:
         await subject.enter()
         waiter = asyncio.create_task(subject.enter())
         await settled()
-        subject.told(0.0, 429, 3600.0, {})
+        subject.told(now(), 0.0, 429, 3600.0, {})
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiter
@@ -270,7 +270,7 @@ class TestCancelling:
         await settled()
         for _ in range(3):
             subject.leave()  # lets the waiters in
-        subject.told(0.0, 429, 10.0, {})
+        subject.told(now(), 0.0, 429, 10.0, {})
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)

@@ -96,7 +96,7 @@ class TestTheOrder:
 class TestTenThousand:
     async def test_waiters_cancelled_at_once_leave_the_gate_as_it_was(self) -> None:
         subject = Gate(make_limiter(RateLimit(None, adaptive=True), RetryPolicy(), 64), 64)
-        subject.told(-0.1, 429, 5.0, {})
+        subject.told(now(), -0.1, 429, 5.0, {})
         waiters = [asyncio.create_task(subject.enter()) for _ in range(10_000)]
         await settled()
         for waiter in waiters:
