@@ -2,8 +2,8 @@
 
 Theory of operation. A fan-out has up to `concurrency` workers, each a task that takes the next key, calls
 the function and delivers the outcome; a worker that got a key starts the next worker, so three keys start
-four tasks however large `concurrency` is. One lock serves the workers as they read the keys, which may come
-from an async iterable.
+four tasks however large `concurrency` is. Where the keys come from an async iterable, one lock serves the
+workers as they read them.
 
 The consumer sets the pace. A key counts as *held* from the moment it is taken until its outcome is handed
 out, and a worker waits before it takes a key while as many are held as the window allows: `concurrency`, or
@@ -21,7 +21,7 @@ handed out first.
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from backupify_async.attempts import ATTEMPTS, AttemptCount
 from backupify_async.errors import BackupifyError, FanOutAborted
@@ -52,9 +52,8 @@ class Outcomes(Generic[K, T]):
         self._function = function
         self._hashable = False
         self._outer_count: AttemptCount | None = None
-        self._source: Iterator[K] | AsyncIterator[K]
-        self._source = aiter(keys) if isinstance(keys, AsyncIterable) else iter(keys)
-        self._is_async = isinstance(keys, AsyncIterable)
+        self._async_keys: AsyncIterator[K] | None = aiter(keys) if isinstance(keys, AsyncIterable) else None
+        self._keys: Iterator[K] = iter(()) if isinstance(keys, AsyncIterable) else iter(keys)
         self._concurrency = concurrency
         self._ordered = ordered
         self._max_failures = max_failures
@@ -84,7 +83,7 @@ class Outcomes(Generic[K, T]):
             outcome = self._next_ready()
             if outcome is not None:
                 self._handed_out += 1
-                self._succeeded += outcome.ok
+                self._succeeded += outcome.error is None
                 self._window.release()
                 return outcome
             if self._at_work == 0:
@@ -122,7 +121,7 @@ class Outcomes(Generic[K, T]):
         try:
             await cancel_and_wait(self._workers)
         finally:
-            close = getattr(self._source, "aclose", None)
+            close = getattr(self._async_keys, "aclose", None)
             if close is not None:
                 await close()
 
@@ -160,27 +159,41 @@ class Outcomes(Generic[K, T]):
 
     async def _work(self) -> None:
         """Take keys and deliver their outcomes, until there are no more keys or nobody wants more."""
+        task = asyncio.current_task()
         while not self._no_more_keys:
             await self._window.acquire()
-            taken = await self._take()
+            if self._async_keys is None:
+                taken = self._take()
+            else:
+                taken = await self._take_in_turn(self._async_keys)
             if taken is None:
                 self._window.release()
                 return
             if len(self._workers) < self._concurrency:
                 self._start_worker()
             index, key = taken
-            self._deliver(index, await self._call(key))
+            self._deliver(index, await self._call(key, task))
 
-    async def _take(self) -> tuple[int, K] | None:
-        """The next key and its number; None where there is none, or none is wanted."""
+    def _take(self) -> tuple[int, K] | None:
+        """The next key of a sync source and its number; None where there is none, or none is wanted."""
+        try:
+            key = next(self._keys)
+        except StopIteration:
+            self._no_more_keys = True
+        except BaseException:
+            self._no_more_keys = True
+            raise
+        return None if self._no_more_keys else self._hold(key)
+
+    async def _take_in_turn(self, source: AsyncIterator[K]) -> tuple[int, K] | None:
+        """As `_take`, of an async source, which one worker reads at a time."""
         async with self._turn_to_read:
             if self._no_more_keys:
                 return None
             self._reader = asyncio.current_task()
             try:
-                source: Any = self._source
-                key: K = await anext(source) if self._is_async else next(source)
-            except (StopIteration, StopAsyncIteration):
+                key = await anext(source)
+            except StopAsyncIteration:
                 self._no_more_keys = True
             except BaseException as error:
                 self._no_more_keys = True
@@ -188,17 +201,18 @@ class Outcomes(Generic[K, T]):
                     raise  # else we were waiting for a key that nobody wants any more
             finally:
                 self._reader = None
-            if self._no_more_keys:
-                return None
-            if self._hashable and not isinstance(key, Hashable):
-                self._no_more_keys = True
-                raise TypeError(f"a key that is awaited must be hashable, and {key!r} is not: stream instead")
-            index = self._taken
-            self._taken += 1
-            self._in_flight[index] = key
-            return index, key
+            return None if self._no_more_keys else self._hold(key)
 
-    async def _call(self, key: K) -> Outcome[K, T]:
+    def _hold(self, key: K) -> tuple[int, K]:
+        if self._hashable and not isinstance(key, Hashable):
+            self._no_more_keys = True
+            raise TypeError(f"a key that is awaited must be hashable, and {key!r} is not: stream instead")
+        index = self._taken
+        self._taken += 1
+        self._in_flight[index] = key
+        return index, key
+
+    async def _call(self, key: K, task: asyncio.Task[object] | None) -> Outcome[K, T]:
         count = AttemptCount()
         ATTEMPTS.set(count)
         loop = asyncio.get_running_loop()
@@ -213,7 +227,6 @@ class Outcomes(Generic[K, T]):
             if self._left and isinstance(error, asyncio.CancelledError):
                 raise
             failure = error  # whatever it is, it is this key's outcome
-        task = asyncio.current_task()
         if task is not None and task.cancelling() and not self._left:
             await self._shrug_off_cancellation(task)
         if self._outer_count is not None:

@@ -10,7 +10,7 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -120,7 +120,7 @@ class Session:
         if asyncio.get_running_loop() is not self._loop:
             raise ConfigurationError("the client was opened in another event loop: make one for each loop")
 
-    def send(self, request: Request) -> Awaitable[Response]:
+    def send(self, request: Request) -> Coroutine[None, None, Response]:
         """Send a request, again where that is safe and may help; return a 2xx, or one of `answers`.
 
         Raises:
