@@ -6,6 +6,8 @@ from backupify_async.transport.wire import decode_one
 
 INSTANCE = "/v1/backup_instances/{backup_instance_id}"
 BACKUPS = INSTANCE + "/backups"
+_ACTIVE = BACKUPS + "/active"
+_NONE_RUNS = frozenset({404})
 
 
 def active_request(backup_instance_id: int | str) -> Request:
@@ -14,7 +16,7 @@ def active_request(backup_instance_id: int | str) -> Request:
     Raises:
         TypeError, ValueError: The id cannot be one.
     """
-    return Request.get(BACKUPS + "/active", answers=frozenset({404}), backup_instance_id=backup_instance_id)
+    return Request.get(_ACTIVE, answers=_NONE_RUNS, backup_instance_id=backup_instance_id)
 
 
 def read_active(response: Response) -> Backup | None:

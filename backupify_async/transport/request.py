@@ -1,4 +1,8 @@
-"""One request and one answer, as values: no I/O here."""
+"""One request and one answer, as values: no I/O here.
+
+Nobody changes them once they are made. A message and its response are not frozen only because that takes an
+`object.__setattr__` for each field of each sending.
+"""
 
 import re
 import unicodedata
@@ -123,7 +127,7 @@ def _spelling(character: str) -> str:
     return f"(?i:{escapes})"
 
 
-@attrs.frozen
+@attrs.define
 class Message:
     """One sending of a request, with all that goes over the wire.
 
@@ -140,7 +144,7 @@ class Message:
 
     method: str
     url: URL
-    headers: dict[str, str] = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes | None = attrs.field(repr=False)
     sent_at: datetime
     secrets: tuple[str, ...] = attrs.field(repr=False)
@@ -163,7 +167,7 @@ class Message:
         )
 
 
-@attrs.frozen
+@attrs.define
 class Response:
     """A whole answer.
 
