@@ -36,7 +36,7 @@ _ATTEMPT: ContextVar[Attempt] = ContextVar("backupify_async_attempt")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells an attempt when it has its connection."""
+    """Tells an attempt that it has its connection."""
 
     async def connect(
         self,
@@ -45,7 +45,7 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        _ATTEMPT.get().connected()
+        _ATTEMPT.get().waits_for()
         return connection
 
 
@@ -126,11 +126,11 @@ class Exchange:
         assert session is not None  # noqa: S101 - the session above opens before it sends
         failure: BackupifyError
         try:
-            with self._watch.over(asyncio.get_running_loop()) as attempt:
+            with self._watch.over(message.left) as attempt:
                 if self._connector is None:
                     _ATTEMPT.set(attempt)
                 else:
-                    attempt.connected()  # nobody tells when: the time to connect counts as reading
+                    attempt.waits_for()  # nobody tells when: the time to connect counts as reading
                 answer = await session.request(
                     message.method,
                     message.url,
@@ -145,7 +145,7 @@ class Exchange:
                     content = answer.content
                     if content.is_eof() and content.total_bytes <= self._at_once:  # as most bodies are
                         return Response(message, answer.status, answer.headers, content.read_nowait())
-                    attempt.answered(content)
+                    attempt.waits_for(content)
                     return await self._read(message, answer, attempt)
                 finally:
                     if not answer.closed:  # as it is once its body was read to the end

@@ -1,7 +1,8 @@
 """The time-outs of an attempt, watched by one timer for all of a client's requests.
 
 A timer for each request, set, moved at each piece of its answer and cancelled, costs a tenth of the request.
-Here a request only notes when it began, and the timer looks at all of them a few times per time-out.
+Here a request only notes when it left and what it waits for, and the timer looks at all of them a few times
+per time-out.
 """
 
 import asyncio
@@ -9,16 +10,31 @@ import math
 from types import TracebackType
 from typing import Protocol, Self
 
+import attrs
+
 from backupify_async.config import Timeouts
 from backupify_async.transport.ending import Piece
 
-_LOOKS = 8  # in one time-out, which may be late by so much of itself
+_LOOKS = 16  # in one time-out, which may be late by two of them: one sees what came, another that no more did
 
 
 class Body(Protocol):
     """A body that comes."""
 
-    total_bytes: int
+    @property
+    def total_bytes(self) -> int:
+        """How much of it has come."""
+        ...
+
+
+@attrs.frozen
+class _Silence:
+    """The body of an answer that has not begun."""
+
+    total_bytes: int = 0
+
+
+_SILENCE = _Silence()
 
 
 class Attempt(Piece):
@@ -30,21 +46,17 @@ class Attempt(Piece):
 
     __slots__ = ("_others", "began", "body", "moved", "seen")
 
-    def __init__(self, now: float, others: set["Attempt"]) -> None:
+    def __init__(self, began: float, others: set["Attempt"]) -> None:
         super().__init__()
-        self.began = now
-        self.moved = math.inf  # who still connects is not waiting for an answer, and has sent nothing
-        self.body: Body | None = None
-        self.seen = 0
         self._others = others
+        self.began = began
+        self.body: Body | None = None  # who still connects is not waiting for an answer, and has sent nothing
+        self.seen = -1
+        self.moved = math.inf
 
-    def connected(self) -> None:
-        """It leaves now."""
-        self.moved = asyncio.get_running_loop().time()
-
-    def answered(self, body: Body) -> None:
-        """Its answer has begun, and the body is on its way."""
-        self.body, self.moved = body, asyncio.get_running_loop().time()
+    def waits_for(self, body: Body = _SILENCE) -> None:
+        """It has left, and waits for an answer; or the answer has begun, and its body is on the way."""
+        self.body, self.seen = body, -1
 
     def __enter__(self) -> Self:
         self._others.add(self)
@@ -71,11 +83,12 @@ class Watch:
         self._under_way: set[Attempt] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def over(self, loop: asyncio.AbstractEventLoop) -> Attempt:
-        """Watch over a request that is about to leave."""
+    def over(self, left: float) -> Attempt:
+        """Watch over a request that leaves now, which is `left` by the loop's clock."""
         if self._timer is None and self._gap < math.inf:
+            loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._gap, self._look, loop)
-        return Attempt(loop.time(), self._under_way)
+        return Attempt(left, self._under_way)
 
     def close(self) -> None:
         """Stop the timer."""

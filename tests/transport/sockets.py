@@ -80,4 +80,5 @@ def send(
 ) -> Message:
     """A message that carries the token."""
     all_headers = {"Authorization": "Bearer static-token", **(headers or {})}
-    return Message(method, URL(base_url + path), all_headers, body, datetime.now(UTC), ("static-token",))
+    url, now = URL(base_url + path), asyncio.get_running_loop().time()
+    return Message(method, url, all_headers, body, datetime.now(UTC), ("static-token",), left=now)

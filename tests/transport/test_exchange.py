@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 
 import aiohttp
+import attrs
 import pytest
 
 from backupify_async import (
@@ -20,7 +21,6 @@ from backupify_async import (
     TransportError,
 )
 from backupify_async.transport.exchange import Exchange
-from backupify_async.transport.request import Message
 from backupify_async.version import __version__
 from tests.stand_ins import http
 from tests.transport.sockets import Server, exchange_with, get, send, serving
@@ -70,7 +70,7 @@ class TestWhatIsSent:
             plain = get(server.base_url)
             url = plain.url.build(scheme="http", host="127.0.0.1", port=plain.url.port)
             url = type(url)(str(url).rstrip("/") + path, encoded=True)
-            await exchange(Message("GET", url, {}, None, plain.sent_at, ()))
+            await exchange(attrs.evolve(plain, url=url))
         assert server.requests[0].startswith(f"GET {path} HTTP/1.1\r\n".encode())
 
     async def test_no_cookie_is_kept(self) -> None:
