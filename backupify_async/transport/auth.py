@@ -9,12 +9,13 @@ import copy
 import logging
 import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
 import attrs
 import orjson
+from multidict import CIMultiDict
 
 from backupify_async.credentials import ASSUMED_LIFE, ClientCredentials, Token, TokenSource
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
@@ -125,6 +126,11 @@ def _json_object(body: bytes) -> dict[str, object]:
     except orjson.JSONDecodeError:
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def bearer(token: str) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """The headers that carry a token, of the kind that aiohttp copies least, and what no error may show."""
+    return CIMultiDict({"Authorization": f"Bearer {token}"}), (token,)
 
 
 @attrs.frozen

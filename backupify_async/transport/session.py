@@ -10,9 +10,9 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from yarl import URL
@@ -29,7 +29,7 @@ from backupify_async.errors import (
     RequestTimeout,
 )
 from backupify_async.statistics import Statistics
-from backupify_async.transport.auth import TokenKeeper, ask_for_token
+from backupify_async.transport.auth import TokenKeeper, ask_for_token, bearer
 from backupify_async.transport.gate import Gate, LimiterClosed
 from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.refusals import refusal, retry_after
@@ -66,6 +66,7 @@ class Session:
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         ask = partial(ask_for_token, settings.credentials, self._post_for_token)
         self._keeper = TokenKeeper(ask, self._now, self._report.token_renewed)
+        self._authorized = lru_cache(maxsize=1)(bearer)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
         self.scopes = Scopes()
@@ -103,6 +104,7 @@ class Session:
         try:
             await self.scopes.end_all()
             await self._keeper.close()
+            self._authorized.cache_clear()
         finally:
             self._gate.close()
             await self._carrier.close()
@@ -207,8 +209,7 @@ class Session:
             count = ATTEMPTS.get()
             if count is not None:
                 count.sent += 1
-            message = self._message(call, {"Authorization": f"Bearer {token}"}, None, (token,))
-            response = await self._carrier(message)
+            response = await self._carrier(self._message(call, *self._authorized(token)))
             self._received(call, response)
         finally:
             self._gate.leave(unused=unused)
@@ -227,8 +228,7 @@ class Session:
     async def _wait_to_enter(self, call: Call) -> str:
         """Get a token, then a place and a slot; return the token, which is still the current one."""
         while True:
-            if self._keeper.current() is None:
-                await self._keeper.get()
+            await self._keeper.get()
             try:
                 await self._gate.enter(again=call.refusals > 0)
             except LimiterClosed:
@@ -239,15 +239,14 @@ class Session:
             self._gate.leave(unused=True)
 
     def _message(
-        self, call: Call, headers: dict[str, str], body: bytes | None, secrets: tuple[str, ...]
+        self, call: Call, headers: Mapping[str, str], secrets: tuple[str, ...], body: bytes | None = None
     ) -> Message:
         """What leaves now, counted and told of."""
-        request = call.request
+        request, url = call.request, self._url(call.request)
         call.sendings += 1
         self._report.sent(call)
-        call.sent_at, call.left = datetime.now(UTC), self._now()
-        url, repeatable = self._url(request), request.repeatable
-        return Message(request.method, url, headers, body, call.sent_at, secrets, repeatable, call.left)
+        call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
+        return Message(request.method, url, headers, body, sent_at, secrets, request.repeatable, left)
 
     def _received(self, call: Call, response: Response) -> None:
         """Tell of an answer whom it concerns: the limiter, and everybody of a refusal."""
@@ -269,7 +268,7 @@ class Session:
         async def attempt() -> Response:
             if self.refuses_all():
                 raise self._closed_gate(call)
-            response = await self._carrier(self._message(call, headers, form, secrets))
+            response = await self._carrier(self._message(call, headers, secrets, form))
             self._received(call, response)
             if response.status in (408, 429) or response.status >= 500:
                 raise refusal(call.request, response, show_body=False)  # it may echo the secret
@@ -286,14 +285,10 @@ class Session:
         return URL(f"{self._origin}{path}?{request.query}", encoded=True)
 
     def _closed_gate(self, call: Call) -> RateLimited:
-        until = self._limiter.closed_until
-        return RateLimited(
-            429,
-            call.request.method,
-            call.request.path,
-            retry_after=until - self._now(),
-            gave_up=f"the server refuses all calls until {self._utc(until):%Y-%m-%dT%H:%M:%SZ}; not sent",
-        )
+        until, request = self._limiter.closed_until, call.request
+        gave_up = f"the server refuses all calls until {self._utc(until):%Y-%m-%dT%H:%M:%SZ}; not sent"
+        wait = until - self._now()
+        return RateLimited(429, request.method, request.path, retry_after=wait, gave_up=gave_up)
 
     def _now(self) -> float:
         assert self._loop is not None  # noqa: S101 - require_open() came first
