@@ -19,7 +19,7 @@ handed out first.
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
 from typing import Generic, TypeVar
 
@@ -58,7 +58,8 @@ class Outcomes(Generic[K, T]):
         self._ordered = ordered
         self._max_failures = max_failures
         self._stop_at = stop_at
-        self._window = asyncio.Semaphore(2 * concurrency if ordered else concurrency)
+        self._window = 2 * concurrency if ordered else concurrency
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._turn_to_read = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._workers: list[asyncio.Task[None]] = []
@@ -84,7 +85,7 @@ class Outcomes(Generic[K, T]):
             if outcome is not None:
                 self._handed_out += 1
                 self._succeeded += outcome.error is None
-                self._window.release()
+                self._let_one_go_on()
                 return outcome
             if self._at_work == 0:
                 raise self._end_of_outcomes()
@@ -152,6 +153,7 @@ class Outcomes(Generic[K, T]):
         """Count it out. What it raised is the source's error, or a fault of ours: never an end in silence."""
         self._at_work -= 1
         self._news.set()
+        self._let_one_go_on()  # it may have been let go on itself, and left by another way
         failure = asyncio.CancelledError() if worker.cancelled() else worker.exception()
         if failure is not None and not self._left:
             self._failure = self._failure or failure
@@ -161,21 +163,36 @@ class Outcomes(Generic[K, T]):
         """Take keys and deliver their outcomes, until there are no more keys or nobody wants more."""
         task = asyncio.current_task()
         while not self._no_more_keys:
-            await self._window.acquire()
             if self._async_keys is None:
+                await self._wait_for_room()
                 taken = self._take()
             else:
                 taken = await self._take_in_turn(self._async_keys)
             if taken is None:
-                self._window.release()
                 return
             if len(self._workers) < self._concurrency:
                 self._start_worker()
             index, key = taken
             self._deliver(index, await self._call(key, task))
 
+    async def _wait_for_room(self) -> None:
+        """Wait while as many keys are held as the window allows; who has waited longest looks first."""
+        while self._taken - self._handed_out >= self._window and not self._no_more_keys:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+
+    def _let_one_go_on(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():  # else it was cancelled
+                turn.set_result(None)
+                return
+
     def _take(self) -> tuple[int, K] | None:
         """The next key of a sync source and its number; None where there is none, or none is wanted."""
+        if self._no_more_keys:
+            return None
         try:
             key = next(self._keys)
         except StopIteration:
@@ -188,6 +205,7 @@ class Outcomes(Generic[K, T]):
     async def _take_in_turn(self, source: AsyncIterator[K]) -> tuple[int, K] | None:
         """As `_take`, of an async source, which one worker reads at a time."""
         async with self._turn_to_read:
+            await self._wait_for_room()
             if self._no_more_keys:
                 return None
             self._reader = asyncio.current_task()
