@@ -1,5 +1,6 @@
 """What a file is that was named as a journal: told before SQLite opens it, or anything is made beside it."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import attrs
 from backupify_async.errors import JournalError
 
 _MAGIC = b"SQLite format 3\0"
+_AS_WHO_IT_ACTS = os.access in os.supports_effective_ids  # else as who started it, as on Windows
 NO_JOURNAL = "is no journal but some other file: name another"
 
 
@@ -24,16 +26,42 @@ class Header:
     version: int
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False where nothing is, as behind a link to nothing.
+
+    Raises:
+        JournalError: There is something else, or what is there may not be known.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise JournalError(f"{path} cannot be used ({error.strerror}): name another file") from None
+    if not stat.S_ISREG(mode):
+        raise JournalError(f"{path} is {'a directory' if stat.S_ISDIR(mode) else 'no file'}: name a file")
+    return True
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a file that this user may not write: SQLite does so once it has made others beside it.
+
+    Raises:
+        JournalError: So it is.
+    """
+    if not os.access(path, os.W_OK, effective_ids=_AS_WHO_IT_ACTS):
+        raise JournalError(
+            f"{path} cannot be written: this user must be allowed to write it and its directory"
+        )
+
+
 def read_header(path: Path) -> Header | None:
-    """Read the header of a database; None where there is no file yet, or an empty one.
+    """Read the header of a database; None where there is an empty file, or none any more.
 
     Raises:
         JournalError: It is no database, or cannot be read; the message says what to do.
     """
     try:
-        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-            kind = "a directory" if path.is_dir() else "no file"
-            raise JournalError(f"{path} is {kind}: name a file")
         with path.open("rb") as file:
             begin = file.read(100)
     except FileNotFoundError:
@@ -66,6 +94,15 @@ def _has_beside(path: Path, kind: str) -> bool:
         return Path(f"{path.resolve()}{kind}").stat().st_size > 0
     except OSError:  # where it may not be looked at, the journal itself cannot be read, and says so
         return False
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """When a file was last written, and how long it is; nothing where it is gone."""
+    try:
+        now = path.stat()
+    except OSError:
+        return ()
+    return now.st_mtime_ns, now.st_size
 
 
 def nothing_at(path: Path) -> str:

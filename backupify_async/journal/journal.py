@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from backupify_async.errors import ConfigurationError, JournalError
-from backupify_async.journal.files import nothing_at
+from backupify_async.journal.files import nothing_at, require_writable
 from backupify_async.journal.group_commit import GroupCommit
 from backupify_async.journal.lines import DONE, Account, Line, LineState, Sweep
 
@@ -218,12 +218,12 @@ class Journal:
         from backupify_async.journal.storage import Storage  # noqa: PLC0415 - as above
 
         self._path = self._path.absolute()  # whatever the working directory becomes
-        try:
-            if not self._path.resolve().parent.is_dir():
-                raise JournalError(f"{self._path} cannot be made: its directory does not exist: name a file")
-            return Storage(self._path).is_there() and not lock_of(self._path).exists()
-        except OSError as error:
-            raise JournalError(f"{self._path} cannot be used ({error.strerror}): name another file") from None
+        if Storage(self._path).is_there():
+            require_writable(self._path)
+            return not lock_of(self._path).exists()
+        if not self._path.resolve().parent.is_dir():
+            raise JournalError(f"{self._path} cannot be made: its directory does not exist: name a file")
+        return False
 
     def _opened(self) -> "Storage":
         if self._storage is None:
@@ -276,6 +276,9 @@ async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
         await _to_its_end(storage.look())
         yield storage
         await asyncio.to_thread(storage.require_unchanged)
+    except JournalError:  # pages from before and from after look like damage
+        await asyncio.to_thread(storage.require_unchanged)
+        raise
     finally:
         await _to_its_end(storage.close())
 

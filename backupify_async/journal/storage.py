@@ -6,7 +6,6 @@ has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outliv
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 import aiosqlite
 
 from backupify_async.errors import JournalError
-from backupify_async.journal.files import NO_JOURNAL, has_rollback, holds_changes, read_header
+from backupify_async.journal.files import NO_JOURNAL, has_rollback, holds_changes, is_file, read_header, stamp
 from backupify_async.journal.lines import UNSETTLED, Account, Line, LineState, Sweep, from_row, to_row
 
 _APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
@@ -74,11 +73,11 @@ class Storage:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: aiosqlite.Connection
-        self._seen: os.stat_result | None = None
+        self._seen: tuple[int, ...] | None = None
 
     def is_there(self) -> bool:
         """Whether there is a journal; False where nothing is. Anything else is an error, and left alone."""
-        if has_rollback(self._path):
+        if not is_file(self._path) or has_rollback(self._path):
             return False
         header = read_header(self._path)  # which was written before there was a log
         if header is not None:
@@ -105,7 +104,7 @@ class Storage:
         """
         target = f"{self._path.as_uri()}?mode=ro"
         if not await asyncio.to_thread(holds_changes, self._path):
-            self._seen = await asyncio.to_thread(self._path.stat)
+            self._seen = await asyncio.to_thread(stamp, self._path)
             target += "&immutable=1"
         await self._connect(target, uri=True)
         try:
@@ -119,13 +118,11 @@ class Storage:
             raise JournalError(f"{error}; {hint}") from None
 
     def require_unchanged(self) -> None:
-        """Refuse what was read while a sweep began."""
-        seen = self._seen
-        if seen is not None:
-            now = self._path.stat()
-            changed = (now.st_mtime_ns, now.st_size) != (seen.st_mtime_ns, seen.st_size)
-            if changed or holds_changes(self._path):
-                raise JournalError(f"a sweep began with {self._path} while it was looked at: look again")
+        """Refuse what was read while a sweep began, or the file went."""
+        if self._seen is not None and (stamp(self._path) != self._seen or holds_changes(self._path)):
+            raise JournalError(
+                f"a sweep began with {self._path} while it was looked at, or somebody moved it: look again"
+            )
 
     async def close(self) -> None:
         """Close the file, also one that could not be opened whole."""

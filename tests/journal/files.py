@@ -1,6 +1,7 @@
 """Disks and users that make a journal's life hard."""
 
 import contextlib
+import importlib
 import os
 import resource
 import shutil
@@ -13,6 +14,7 @@ from backupify_async.journal.lines import Account
 
 ACCOUNT = Account("https://api.example.com", "ops")
 _NOBODY = 65_534
+_OF_TO_THREAD = "concurrent.futures.thread"
 
 
 @contextlib.contextmanager
@@ -39,7 +41,12 @@ def read_only_directory() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def as_common_user() -> Iterator[None]:
-    """Without the powers of root, to whom nothing is read-only."""
+    """Without the powers of root, to whom nothing is read-only.
+
+    What a journal needs is imported before: it may be installed for root alone.
+    """
+    for name in ("backupify_async.journal.locking", "backupify_async.journal.storage", _OF_TO_THREAD):
+        importlib.import_module(name)
     root = os.geteuid() == 0
     if root:
         os.seteuid(_NOBODY)
@@ -53,6 +60,16 @@ def as_common_user() -> Iterator[None]:
 def write(path: Path, text: str = "") -> None:
     """Make a file of text."""
     path.write_text(text)
+
+
+def link(path: Path, target: Path) -> None:
+    """Make a file a link."""
+    path.symlink_to(target)
+
+
+def move(path: Path, name: str) -> None:
+    """Give a file another name."""
+    path.rename(name)
 
 
 def content(path: Path) -> bytes | None:

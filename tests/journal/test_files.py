@@ -12,7 +12,7 @@ import pytest
 
 from backupify_async.errors import JournalError
 from backupify_async.journal.journal import Journal, look
-from tests.journal.files import as_common_user, read_only_directory, run_sql, write
+from tests.journal.files import as_common_user, link, move, read_only_directory, run_sql, write
 
 
 @pytest.fixture
@@ -106,6 +106,38 @@ class TestNothingIsLeftBeside:
                 await refused
         assert names(path) == [""]
 
+    async def test_what_is_no_file_and_has_a_rollback_journal_beside_it(self, path: Path) -> None:
+        os.mkfifo(path)
+        write(Path(f"{path}-journal"), "left by somebody")
+        for refused in (Journal(path).open(), ids_of(path)):
+            with pytest.raises(JournalError, match=f"{path} is no file: name a file"):
+                await refused
+        assert names(path) == ["", "-journal"]
+
+    async def test_a_link_that_leads_nowhere_but_back(self, path: Path) -> None:
+        link(path, path)
+        for refused in (Journal(path).open(), ids_of(path)):
+            with pytest.raises(JournalError, match=r"cannot be used \(Too many levels of symbolic links\)"):
+                await refused
+        assert names(path) == [""]
+
+    async def test_a_name_that_no_file_can_have(self, path: Path) -> None:
+        path = path.with_name(300 * "x")
+        for refused in (Journal(path).open(), ids_of(path)):
+            with pytest.raises(JournalError, match=r"cannot be used \(File name too long\): name another"):
+                await refused
+
+    async def test_a_journal_that_may_only_be_read(self) -> None:
+        with read_only_directory() as directory:
+            path = directory / "sweep.sqlite"
+            await make_journal(path, 42)
+            forget_lock(path)
+            path.chmod(0o444)
+            directory.chmod(0o777)
+            with as_common_user(), pytest.raises(JournalError, match="cannot be written: this user must be"):
+                await Journal(path).open()
+            assert names(path) == [""]
+
 
 class TestALookWhereNothingMayBeWritten:
     async def test_shows_a_journal_that_was_closed(self) -> None:
@@ -136,6 +168,7 @@ class TestALookWhereNothingMayBeWritten:
         with read_only_directory() as directory:
             await make_journal(directory / "sweep.sqlite", 42)
             (directory / "sweep.sqlite").chmod(0)
+            directory.chmod(0o755)
             with as_common_user(), pytest.raises(JournalError, match=r"cannot be read \(Permission denied\)"):
                 await ids_of(directory / "sweep.sqlite")
             (directory / "nobodys").mkdir(mode=0)
@@ -166,10 +199,28 @@ async def test_a_journal_whose_making_was_cut_short_is_made_anew(path: Path) -> 
 
 async def test_a_look_into_which_a_sweep_falls_says_to_look_again(path: Path) -> None:
     await make_journal(path, 42)
-    with pytest.raises(JournalError, match=f"a sweep began with {path} while it was looked at: look again"):
+    with pytest.raises(JournalError, match=f"a sweep began with {path} while it was looked at"):
         async with look(path):
             await make_journal(path, 43)
     assert await ids_of(path) == [42, 43]
+
+
+async def test_a_look_into_which_a_sweep_falls_is_not_taken_for_damage(path: Path) -> None:
+    async def look_at_damage() -> None:
+        async with look(path):
+            await make_journal(path, 43)
+            raise JournalError("is damaged")
+
+    await make_journal(path, 42)
+    with pytest.raises(JournalError, match="while it was looked at, or somebody moved it: look again"):
+        await look_at_damage()
+
+
+async def test_a_look_at_a_journal_that_is_moved_meanwhile_says_to_look_again(path: Path) -> None:
+    await make_journal(path, 42)
+    with pytest.raises(JournalError, match="or somebody moved it: look again"):
+        async with look(path):
+            move(path, f"{path}.moved")
 
 
 async def test_a_journal_that_moved_with_its_log_alone_has_all_that_was_written(
