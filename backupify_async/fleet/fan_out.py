@@ -3,6 +3,7 @@
 `streaming` holds the workers, and tells how they work. Nothing here knows of backups.
 """
 
+import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Hashable, Iterable
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -80,7 +81,10 @@ class FanOut(Generic[K, T]):
 
     @property
     def results(self) -> Results[K, T]:
-        """What is done so far, where it is awaited: it stays when the source of the keys raises."""
+        """What is done so far, where it is awaited.
+
+        It stays when the source of the keys raises, and when the await is cancelled.
+        """
         return self._results
 
     def stop(self, reason: str) -> None:
@@ -115,5 +119,9 @@ class FanOut(Generic[K, T]):
                     results.add(outcome)
         except FanOutAborted as aborted:
             aborted.values, aborted.errors = results.values, results.errors
+            raise
+        except asyncio.CancelledError:
+            for outcome in self._outcomes.leftover:  # else nobody could ask for them
+                results.add(outcome)
             raise
         return results

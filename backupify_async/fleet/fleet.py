@@ -139,8 +139,8 @@ class Fleet:
                 the backup ran before. `concurrency` bounds those being triggered; up to 10,000 others wait
                 meanwhile. A wait that fails is the error `WaitFailed`, which says that a backup was
                 triggered; so it is, without a cause, in `Outcomes.leftover` where the sweep is left
-                meanwhile. Where the server names no backup, there is nothing to wait for: a warning is
-                logged, and `waited` stays None.
+                meanwhile, and in `FanOut.results` where its await is cancelled. Where the server names no
+                backup, there is nothing to wait for: a warning is logged, and `waited` stays None.
             wait_timeout: Seconds to wait for each backup, from the answer to its trigger; None for as long
                 as it takes.
             poll: How often to look at each backup; by default every 10 seconds.

@@ -238,6 +238,27 @@ class TestEnds:
         } == {one: Backup(one, status="running") for one in (1, 2)}
         assert outcomes.unfinished == [3]
 
+    async def test_what_is_awaited_and_cancelled_tells_so_in_its_results(self) -> None:
+        async with fleet_of(Server(seconds=1e6), [1, 2, 3], concurrency=1) as (fleet, _, backups):
+            before = other_tasks()
+            sweep = fleet.trigger(wait=True)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(2.5):  # two are triggered, and the third is under way
+                    await sweep
+            assert (other_tasks(), backups.waits.waited_for) == (before, 0)
+        assert {key: type(error) for key, error in sweep.results.errors.items()} == {
+            1: WaitFailed,
+            2: WaitFailed,
+        }
+
+    async def test_a_task_that_awaits_it_ends_cancelled(self) -> None:
+        async with fleet_of(Server(seconds=1e6), [1, 2, 3]) as (fleet, _, _):
+            task = asyncio.ensure_future(fleet.trigger(wait=True))
+            await asyncio.sleep(20)
+            task.cancel()
+            await asyncio.wait([task])
+        assert task.cancelled()
+
     async def test_closing_the_client_ends_each_wait_with_an_outcome(self) -> None:
         async with fleet_of(Server(seconds=1e6), range(8), round_trip=0) as (fleet, _, backups):
             sweep = asyncio.ensure_future(fleet.trigger(wait=True))
