@@ -179,9 +179,9 @@ async def _held(
         return  # it was refused, and that is said
     if was_done:
         at.output.say(f"{journal.path} was done already: nothing was triggered; a new sweep needs a new file")
-    cut_short = " --wait" if at.tally.found[CUT_SHORT] else ""
-    if cut_short or not done:
-        resume = f"backupify resume {shlex.quote(str(journal.path))}{cut_short}"
+    still_wait = " --wait" if at.tally.found[CUT_SHORT] or at.tally.only_waits else ""
+    if still_wait or not done:
+        resume = f"backupify resume {shlex.quote(str(journal.path))}{still_wait}"
         at.output.say(f"`{resume}` goes on with what is not done")
 
 

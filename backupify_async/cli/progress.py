@@ -9,6 +9,7 @@ from rich.cells import set_cell_size
 
 from backupify_async.cli.exits import ExitCode, code_of, gravest, ran_out_of_time
 from backupify_async.cli.text import count
+from backupify_async.errors import WaitFailed
 from backupify_async.statistics import LimitSource, Statistics
 
 _BAR = 20
@@ -25,6 +26,7 @@ class Tally:
         succeeded: How many instances (or pages of them) succeeded.
         failed: How many failed.
         duplicates: How many came a second time, and had been done.
+        only_waits: Of how many of those that failed only the wait did, and their trigger is well.
         timed_out: How many of those that failed took longer than --timeout.
         found: What was found at those that succeeded, counted: "active", "idle", "backups".
         total: Gives how many there are to be done, where that is known.
@@ -36,6 +38,7 @@ class Tally:
         self.succeeded = 0
         self.failed = 0
         self.duplicates = 0
+        self.only_waits = 0
         self.timed_out = 0
         self.found: Counter[str] = Counter()
         self.total: Callable[[], int | None] = lambda: None
@@ -58,6 +61,7 @@ class Tally:
     def fail(self, error: BaseException) -> None:
         """Count an instance that failed."""
         self.failed += 1
+        self.only_waits += isinstance(error, WaitFailed)
         self.timed_out += ran_out_of_time(error)
         self.code = gravest(self.code, ExitCode.SOME_FAILED, code_of(error))
 
@@ -88,7 +92,7 @@ class Tally:
         found = ", ".join(f"{number:,} {what}" for what, number in sorted(self.found.items()))
         succeeded = f"{self.succeeded:,} succeeded{f' ({found})' if found else ''}"
         pieces = [
-            f"{self._command}: {succeeded}, {self.failed:,} failed{self._duplicates}{self._broken}",
+            f"{self._command}: {succeeded}, {self._failures}{self._duplicates}{self._broken}",
             f"{count(now.requests, 'request')}, {now.refused:,} throttled, {now.retried:,} retried",
         ]
         pieces += [limit(now)] if self.verbose else []
@@ -96,6 +100,11 @@ class Tally:
         if self.timed_out:
             pieces += [f"{self.timed_out:,} timed out (--timeout counts the wait for a call's turn too)"]
         return "; ".join(pieces)
+
+    @property
+    def _failures(self) -> str:
+        only_waits = f" (of {self.only_waits:,} only the wait)" if self.only_waits else ""
+        return f"{self.failed:,} failed{only_waits}"
 
     @property
     def _duplicates(self) -> str:

@@ -462,6 +462,15 @@ class TestKill:
         assert {row["instance_id"]: row["backup_id"] for row in resumed} == ids
         assert {row["run"] for row in resumed} == {"earlier"}
 
+    @pytest.mark.backupify(instances=2, backup_duration=math.inf)
+    def test_by_the_end_of_the_time_to_wait_says_how_to_wait_on(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        result = run("trigger", "1", "2", "--yes", "--wait", "--wait-timeout", "0.1", "--journal", path)
+        assert (result.code, started(server)) == (1, {1: 1, 2: 1})
+        assert "trigger: 0 succeeded, 2 failed (of 2 only the wait)" in result.err
+        assert f"`backupify resume {path} --wait` goes on with what is not done" in result.err
+
     @pytest.mark.backupify(instances=3)
     def test_says_what_an_earlier_process_may_have_sent(
         self, server: SimulatedBackupify, run: Run, path: str

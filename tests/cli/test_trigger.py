@@ -86,6 +86,7 @@ class TestWait:
         assert (result.code, started(server)) == (1, {2: 1})
         backup_id, how = server.triggers[2][0].id, "was not over after 0.05 s (last seen running)"
         assert f"instance 2: backup {backup_id} (started) {how}\n" in result.err
+        assert "trigger: 0 succeeded, 1 failed (of 1 only the wait)" in result.err
         row = json.loads(result.out)
         assert (row["state"], row["backup_id"]) == ("started", backup_id)
         assert row["error"] == f"backup {backup_id} (started) {how}"
