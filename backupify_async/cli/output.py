@@ -98,13 +98,16 @@ class Output:
         return not self._failed
 
     async def rows(self, data: bytes) -> None:
-        """Write rows to stdout; waits where stdout takes them more slowly than they come."""
+        """Write rows to stdout; waits where stdout takes them more slowly than they come.
+
+        Not once the command is to end: what is left is little, and stdout may take no more at all.
+        """
         if self._failed or not data:
             return
         self._rows.append(data)
         self._held += len(data)
         self._news.set()
-        while self._held > _HELD and not self._failed:
+        while self._held > _HELD and not self._failed and self._stop.code is None:
             self._room.clear()
             await self._room.wait()
 

@@ -130,6 +130,19 @@ class TestEnd:
         said = await asyncio.to_thread(err.read)
         assert said == b"interrupted\nstdout takes no more: the last rows are not written\n"
 
+    async def test_nor_do_many_rows_that_it_left_over(
+        self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(output_module, "_PATIENCE", 0.05)
+        monkeypatch.setattr(output_module, "_HELD", 1)
+        out.fill()
+        stop = Stop(asyncio.create_task(asyncio.Event().wait()))
+        async with Output(stop, out.stream, err.stream) as output:
+            stop.request(ExitCode.INTERRUPTED)
+            for _ in range(3):
+                await output.rows(b"1\n")
+        assert b"stdout takes no more" in await asyncio.to_thread(err.read)
+
     async def test_one_that_is_stopped_while_it_waits_for_a_reader_neither(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
