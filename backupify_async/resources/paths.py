@@ -1,12 +1,11 @@
 """Where instances and their backups are, and how the active one is asked for and read."""
 
 from backupify_async.models import Backup
-from backupify_async.transport.request import Request, Response
+from backupify_async.transport.request import Request, Response, identifier
 from backupify_async.transport.wire import decode_one
 
 INSTANCE = "/v1/backup_instances/{backup_instance_id}"
 BACKUPS = INSTANCE + "/backups"
-_ACTIVE = BACKUPS + "/active"
 _NONE_RUNS = frozenset({404})
 
 
@@ -16,7 +15,8 @@ def active_request(backup_instance_id: int | str) -> Request:
     Raises:
         TypeError, ValueError: The id cannot be one.
     """
-    return Request.get(_ACTIVE, answers=_NONE_RUNS, backup_instance_id=backup_instance_id)
+    instance = identifier(backup_instance_id, "backup_instance_id")
+    return Request("GET", f"/v1/backup_instances/{instance}/backups/active", answers=_NONE_RUNS)
 
 
 def read_active(response: Response) -> Backup | None:

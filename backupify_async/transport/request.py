@@ -1,7 +1,7 @@
 """One request and one answer, as values: no I/O here.
 
-Nobody changes them once they are made. A message and its response are not frozen only because that takes an
-`object.__setattr__` for each field of each sending.
+Nobody changes them once they are made. They are not frozen only because that takes an `object.__setattr__`
+for each field of each.
 """
 
 import re
@@ -43,7 +43,7 @@ def identifier(value: object, name: str = "id") -> str:
         raise ValueError(f"{name} is not a whole Unicode string: {value!r}") from None
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)
 class Request:
     """What to ask.
 

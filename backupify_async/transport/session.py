@@ -254,7 +254,7 @@ class Session:
         self.last_answer = response, now
         self._report.received(call, response, now - call.left)
         if call.gated or refused:  # what passes no gate does not wait there, but who would repeat it does
-            wait = retry_after(response)
+            wait = retry_after(response) if refused else None
             self._gate.told(now, call.left, response.status, wait, response.headers)
             if refused:
                 until = self._utc(max(now, self._limiter.paused_until))

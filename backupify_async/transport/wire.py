@@ -38,8 +38,12 @@ def decode_one(response: Response, model: type[ModelT], *, or_list: bool = False
     if not response.body.strip():
         return None
     raw = _parse(response)
+    if type(raw) is not dict or "id" not in raw:  # which is what most answers are
+        if _is_nothing(raw):
+            return None
+        raw = _only_one(raw) if or_list else raw
     try:
-        return None if _is_nothing(raw) else _thing(_only_one(raw) if or_list else raw, model)
+        return _thing(raw, model)
     except _Unreadable as error:
         raise _decode_error(response, str(error)) from None
 
@@ -119,21 +123,21 @@ def _decode_error(response: Response, problem: str) -> DecodeError:
 
 
 def _is_nothing(raw: Any) -> bool:
-    if isinstance(raw, dict) and len(raw) == 1 and "id" not in raw:
+    if isinstance(raw, dict) and len(raw) == 1:
         raw = next(iter(raw.values()))
     return raw is None or raw in ({}, [])
 
 
 def _only_one(raw: Any) -> Any:
     """The one in a list of one, bare or in an envelope."""
-    if isinstance(raw, dict) and len(raw) == 1 and "id" not in raw:
+    if isinstance(raw, dict) and len(raw) == 1:
         inner = next(iter(raw.values()))
         raw = inner if isinstance(inner, list) else raw
     return raw[0] if isinstance(raw, list) and len(raw) == 1 else raw
 
 
 def _thing(raw: Any, model: type[ModelT]) -> ModelT:
-    thing: ModelT = _CONVERTER.structure(_object(raw, model), model)
+    thing: ModelT = _CONVERTER.get_structure_hook(model)(_object(raw, model), model)
     return thing
 
 
