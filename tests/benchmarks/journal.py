@@ -79,7 +79,7 @@ def serve(pipe: Connection, count: int, conditions: Conditions | None) -> None:
         conditions: Its clock; None for a server without faults that answers at once.
     """
     if conditions is None:
-        server = SimulatedBackupify(instances=count, backups=1)
+        server = SimulatedBackupify(instances=count, backups=1, backup_duration=0.001)
     else:
         server = SimulatedBackupify(
             instances=count,
