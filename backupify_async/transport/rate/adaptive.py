@@ -139,17 +139,20 @@ class AdaptiveLimiter:
             if windows is not None:
                 windows.give_back()
             self._slow_down(now, sent_at, retry_after)
-        elif windows.concerns(sent_at, retry_after) or self._pace.is_lost:
+            return
+        if windows.concerns(now, sent_at, retry_after) or self._pace.is_lost:
             if self._pace.rate is None:
                 self._pace.forget()
             windows.refused(now, sent_at, retry_after)
         else:
             windows.give_back()
-            if windows.misleads:  # an even pace comes to the same, and spends no burst at its opening
-                self._pace.know(now, windows.rate or 1.0)
-                self._windows = None
-            else:
+            if not windows.misleads:
                 self._slow_down(now, sent_at, retry_after)
+        if windows.misleads:
+            # An even pace comes to the same, and spends no burst at its opening.
+            self._pace.know(now, windows.rough_rate)
+            self._pace.refused(now, sent_at, retry_after)
+            self._windows = None
 
     def _slow_down(self, now: float, sent_at: float, retry_after: float | None) -> None:
         if not self._pace.was_refused:

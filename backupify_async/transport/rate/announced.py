@@ -3,7 +3,7 @@
 import math
 
 from backupify_async.transport.rate.headers import Quota
-from backupify_async.transport.rate.windows import Span, end_of
+from backupify_async.transport.rate.spans import Span, end_of
 
 _LIES = 3
 _DOUBTS = (3, 30, 300)  # windows of one call each, after which one more is asked

@@ -3,23 +3,27 @@
 A refusal says that the server's store of calls is empty. **Between two moments at which it is empty, the
 calls accepted over the time elapsed are the rate**, whatever the store's size: two or three such moments give
 a token bucket's rate to half a percent. A wave of refusals is one moment: calls that were under way when it
-was first seen say nothing new.
+was first seen say nothing new, and those served before it, whose answers come later, count before it.
 
 Such moments come in three kinds.
 
 - A *graze*: many calls were accepted since the last one. The rate is what was accepted since then, or since
   the origin of the present belief, whichever is more (a store that ran over while we were slow makes the
   longer count too low), and no more than the speed at which we were refused; nor less than a speed that
-  was borne for a while, for timers are late and counts then too low.
-- A *short* one: a few calls later. We are too fast: by half, once it happens four times to a rate that was
-  trusted.
-- An *outage*: nothing was accepted since. One probe at a time, at growing intervals, finds its end. After a
-  long one, the store had a period: what was accepted from one reopening to the next, over that time, is its
-  rate, which paces even a silent window or a sliding log.
+  was borne for a while, for timers are late and counts then too low. A count above the belief says that the
+  store ran over, so the rate is taken to be further up still: one that is too high shows at once, with an
+  exact count, while one that is too low would be mended by a few percent in each of many hundred calls.
+- A *short* one: a few calls later. We are too fast: the count since the origin holds where we are twice as
+  fast; else we are by half, once it happens four times to a rate that was trusted.
+- An *outage*: nothing was accepted since. One probe at a time, at growing intervals, finds its end. The first
+  refusal of all is taken for one until a probe is accepted. After a long one, the store had a period: what
+  was accepted from one reopening to the next, over that time, is its rate, which paces even a silent window
+  or a sliding log.
 
 Between them the speed begins a little below the rate, reaches it, stays, and then grows faster and faster:
-the curve of CUBIC (RFC 9438), counted in calls and not in seconds. A limit that rose is found by that growth;
-one that fell shows in refusals at once.
+the curve of CUBIC (RFC 9438), counted in calls and not in seconds. It stays for longer the more often counts
+agreed, and for as many calls as a store with a period holds. A limit that rose is found by that growth; one
+that fell shows in refusals at once.
 """
 
 import math
@@ -28,7 +32,11 @@ from collections import deque
 _MARGIN = 0.985  # of the rate, right after a graze: the store fills again a little
 _CUSHION = 3.0  # calls' worth of rest after a graze: else jitter alone brings the next
 _PLATEAU_SECONDS = 4.0  # how long the speed stays at the rate, but
-_PLATEAU_CALLS = (200, 500)  # no fewer and no more calls than this
+_PLATEAU_CALLS = (200, 500)  # no fewer and no more calls than this, nor fewer than the store holds, and
+_CONFIRMED = 2  # counts that agreed, from which on each makes it longer by half, up to
+_LONGEST_PLATEAU = 3.0  # times as long
+_AGREE = 0.01
+_AHEAD = 3.0  # of what a count is above the belief: the store ran over, so it is too low itself
 _RISE = 0.3
 _FASTEST = math.exp(2.5)
 _SEEK = 1.008  # growth with each success while there is no rate to trust
@@ -70,6 +78,8 @@ class Pace:
         self._since = 0
         self._shorts = 0
         self._probes = 0
+        self._held = 0
+        self._agreed = 0
 
     @property
     def rate(self) -> float | None:
@@ -118,6 +128,11 @@ class Pace:
         at = (now + sent_at) / 2
         taken = now - sent_at
         self._round_trip = taken if self._round_trip is None else 0.9 * self._round_trip + 0.1 * taken
+        self._accepted += 1
+        self._lately.append(at)
+        if self._empty is not None and at <= self._empty[0]:
+            self._belongs_before(*self._empty)
+            return
         if self._probes:
             self._probes = 0
             self._next = now
@@ -125,23 +140,26 @@ class Pace:
             long = max(_LONG_OUTAGE, _ENOUGH / (self._rate or _ENOUGH))
             if self._outage_began is not None and at - self._outage_began >= long:
                 self._reopened(at)
-        self._accepted += 1
         self._since += 1
-        self._lately.append(at)
         if self._rate is not None and not self._trusted:
             self._rate *= _SEEK
+
+    def _belongs_before(self, at: float, count: int) -> None:
+        """A call was served before the store was empty, and its answer comes after that of the refusal."""
+        if self._origin == self._empty:
+            self._origin = (at, count + 1)
+        self._empty = (at, count + 1)
 
     def refused(self, now: float, sent_at: float, retry_after: float | None = None) -> None:
         """A call that left at `sent_at` was refused for now.
 
-        A Retry-After is waited out in full until there is a rate to trust. After that whole seconds are
-        taken to be rounded up: one of a second says that it is less.
+        Whole seconds of a Retry-After are taken to be rounded up: one says no more than that it is less.
         """
         if sent_at > self._wave:
             self._weigh(now, sent_at)
         if retry_after is not None:
-            exact = not self._trusted or retry_after != int(retry_after)
-            self._next = max(self._next, now + retry_after - (not exact))
+            whole = retry_after == int(retry_after)
+            self._next = max(self._next, now + retry_after - whole)
         self._rested_at = self._next
 
     def _weigh(self, now: float, sent_at: float) -> None:
@@ -193,7 +211,9 @@ class Pace:
     def _along(self, rate: float) -> float:
         """How far we are along the curve; 1 at the end of its plateau."""
         fewest, most = _PLATEAU_CALLS
-        return self._since / min(most, max(fewest, rate * _PLATEAU_SECONDS))
+        plateau = min(most, max(fewest, rate * _PLATEAU_SECONDS))
+        plateau *= min(_LONGEST_PLATEAU, 1 + max(0, self._agreed - _CONFIRMED) / 2)
+        return self._since / max(plateau, self._held)
 
     def _rest(self, now: float) -> None:
         assert self._rate is not None  # noqa: S101 - set by whoever calls this
@@ -207,32 +227,38 @@ class Pace:
         self._rate = _FIRST_GUESS * max(1.0, self._pace_lately(at) or on_average)
         self._origin = (at, self._accepted)
         self._next = now + round_trip
+        self._probes = 1  # or more of them would be refused than one, if this is an outage
 
     def _short(self, now: float, at: float) -> None:
         self._shorts += 1
         count = self._accepted - self._origin[1]
+        counted = count / max(_TICK, at - self._origin[0])
         if self._trusted and self._shorts >= _SHORTS:
             self._origin = (at, self._accepted)
             self._slow_down()
             self._trusted = False
-        elif not self._trusted and count < _ENOUGH:
-            self._slow_down()
-        elif not self._trusted:
-            self._rate = max(_SLOWEST, min(self._speed(), count / max(_TICK, at - self._origin[0])))
-            self._trusted = True
+        elif count < _ENOUGH:
+            if not self._trusted:
+                self._slow_down()
+        elif not self._trusted or self._speed() > _LEAP * counted:
+            self._rate = max(_SLOWEST, min(self._speed(), counted))
             self._shorts = 0
+            self._trusted = True
         self._rest(now)
 
     def _slow_down(self) -> None:
         self._rate = max(_SLOWEST_CUT, self._speed() * _CUT)
+        self._agreed = 0
 
     def _graze(self, now: float, at: float) -> None:
         assert self._empty is not None  # noqa: S101 - else it is the first
         recent = (self._accepted - self._empty[1]) / max(_TICK, at - self._empty[0])
         whole = (self._accepted - self._origin[1]) / max(_TICK, at - self._origin[0])
         known, speed, believed = max(recent, whole), self._speed(), self._rate or 0.0
-        if speed > _LEAP * known:  # the limit rose while we grew: most of that count is of the old one
-            known = max(known, 0.9 * self._pace_lately(at))
+        if self._trusted:
+            known = min(speed, self._compared(known, believed))
+        if speed > _LEAP * known:  # we grew much faster than the store emptied: most of that count is old
+            known = max(known, math.sqrt(known * self._pace_lately(at)))
         if self._trusted and self._along(believed) > 1:  # all of the plateau was borne
             known = max(known, believed * (1 + _MARGIN) / 2)
         if whole < recent * (1 - _DISAGREE):
@@ -242,14 +268,23 @@ class Pace:
         self._shorts = 0
         self._rest(now)
 
+    def _compared(self, count: float, believed: float) -> float:
+        """What to believe, after a count a second beside the belief so far."""
+        self._agreed = self._agreed + 1 if abs(count / believed - 1) < _AGREE else 0
+        if count <= believed * (1 + _AGREE):
+            return count
+        return count + _AHEAD * (count - believed)
+
     def _reopened(self, at: float) -> None:
         """The end of a long outage. From one to the next, the store was filled and emptied once."""
         before, count = self._reopened_at
-        if self._accepted > count and before > -math.inf:
-            self._rate = max(_SLOWEST, (self._accepted - count) / max(_TICK, at - before))
+        served = self._accepted - 1  # this one is the first of a new filling
+        if served > count and before > -math.inf:
+            self._held = served - count
+            self._rate = max(_SLOWEST, self._held / max(_TICK, at - before))
             self._trusted = True
             self._since = 0
-        self._reopened_at = self._origin = (at, self._accepted)
+        self._reopened_at = self._origin = (at, served)
         self._shorts = 0
 
     def _pace_lately(self, at: float) -> float:

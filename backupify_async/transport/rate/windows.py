@@ -5,59 +5,34 @@ window's end between `sent_at + r - 1` and `now + r`: the header is rounded up, 
 proves, down. Such intervals are intersected, and folded by the period: the one nice number of seconds by
 which the ends lie apart. So the next end is known without a refusal.
 
-At an opening, calls go out at full speed until the quota is spent, and then none until the next. The quota
+At an opening a scout goes, and the rest waits for its answer; then no more are in flight than were accepted
+since, so that an opening that was none costs little. They go out until the quota is spent, and then none
+until the next. The quota
 is what the first window held that was seen from its opening; past what an earlier one held, only a few calls
 are in flight, for each may be a refusal. One call past the quota is asked every few hundred calls, in case
 there is more, and if there is, twice as many at once. One window that held less is an accident, two are a
-smaller quota, which is tried at twice its size until it is what it was, or was refused in twenty windows;
+smaller quota, which is tried at more in each window until it is what it was, or was refused in twenty;
 and then at growing intervals, for it may have been a long outage. Where the interval of
-the opening is wide, a scout goes into its middle, and the rest waits for its answer.
+the opening is wide, the scout goes into its middle.
+
+A log that slides and a bucket of less than a call a second tell such ends too, but ends that fit no period,
+or refusals in the midst of a window. Then there is none (`misleads`).
 """
 
 import math
 
-import attrs
+from backupify_async.transport.rate.spans import Span, end_of
 
 _NICE = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
 _CAREFUL = 5  # in flight, past what is proven
 _PROVEN = 0.6  # of what an earlier window held that was not seen from its opening
-_ASK_EVERY = 400  # calls
+_ASK_FIRST = 400  # calls, doubled each time, up to
+_ASK_RARELY = 1200
 _TRIES = 20  # windows, in which a quota that shrank is tried at more
+_MORE_THAN_ONE = 1.2  # period since an opening
 _NARROW = 0.12  # of a period: an opening known so well needs no scout
 _SOON = 1.2  # seconds before a window's end, within which Retry-After is 1 whatever it is about
-_MISLEADING_PERIOD = 5.0
-_MISLEADING_QUOTA = 20
-
-
-@attrs.frozen
-class Span:
-    """An interval of time in which something happens."""
-
-    low: float
-    high: float
-
-    def within(self, other: "Span") -> "Span | None":
-        """What two have in common, if anything."""
-        low, high = max(self.low, other.low), min(self.high, other.high)
-        return Span(low, high) if low <= high else None
-
-    def later(self, seconds: float) -> "Span":
-        """The same so many seconds later."""
-        return Span(self.low + seconds, self.high + seconds)
-
-
-def end_of(now: float, sent_at: float, seconds: float, *, rounded_down: bool) -> Span:
-    """Where the end lies of a wait that an answer tells.
-
-    Args:
-        now: When the answer came.
-        sent_at: When its request left.
-        seconds: What it says; a fraction is taken to be exact.
-        rounded_down: Whether whole seconds are rounded down.
-    """
-    if seconds != int(seconds):
-        return Span(sent_at + seconds, now + seconds)
-    return Span(sent_at + seconds - (not rounded_down), now + seconds + rounded_down)
+_MISFITS = 2  # ends that fit no period: a log that slides, or a bucket of a call in seconds
 
 
 class Windows:
@@ -68,27 +43,37 @@ class Windows:
         self._opening: Span | None = None
         self._opened_at = -math.inf
         self._closed = False
-        self._scouting = False
         self._counting = False
         self._asking = 0
         self._step = 1
-        self._seen_whole = False
         self._used = 0
+        self._accepted = 0
+        self._misfits = 0
         self._held = 0
         self._dip: int | None = None
         self._once = 0
         self._since_refused_more = 0
         self._since_asked = 0
-        self._ask_after = _ASK_EVERY
+        self._ask_after = _ASK_FIRST
         self._longest = 0.0
         self._rounded_down = False
-        self._period: float | None = None
+        self._period: int | None = None
         self._quota: int | None = None
 
     @property
     def rate(self) -> float | None:
         """Calls a second on average, where quota and period are known."""
         return self._quota / self._period if self._quota is not None and self._period is not None else None
+
+    @property
+    def rough_rate(self) -> float:
+        """Calls a second on average, by what the first refusals told."""
+        return self.rate or max(1, self._held) / max(1.0, self._longest)
+
+    @property
+    def _scouting(self) -> bool:
+        """Whether the first call of a window is out, or about to go."""
+        return self._opened_at > -math.inf and not self._closed and not self._accepted
 
     @property
     def shown(self) -> bool:
@@ -112,7 +97,7 @@ class Windows:
         if self._counting:
             if in_flight:
                 return math.inf
-            self._settle()
+            self._settle(now)
         if self._closed:
             if now < self._target():
                 return self._target()
@@ -127,10 +112,8 @@ class Windows:
         return self._earliest_in_window(now, in_flight)
 
     def _earliest_in_window(self, now: float, in_flight: int) -> float:
-        if self._scouting and self._used:
-            if in_flight:
-                return math.inf
-            self._used = 0  # the scout was lost: another goes
+        if in_flight > self._accepted:
+            return math.inf
         if self._quota is None or self._period is None:
             careful = self._used >= self._held * _PROVEN and in_flight >= _CAREFUL
             return math.inf if careful else -math.inf
@@ -158,11 +141,13 @@ class Windows:
         if self._end is None:
             return
         self._since_asked += 1
-        if self._scouting and sent_at >= self._opened_at:
-            self._scouting = False
+        if sent_at < self._opened_at:
+            return
+        if self._scouting:
             self._end = self._opening = Span(min(self._end.low, now), min(self._end.high, now))
+        self._accepted += 1
 
-    def concerns(self, sent_at: float, retry_after: float) -> bool:
+    def concerns(self, now: float, sent_at: float, retry_after: float) -> bool:
         """Whether a refusal is about a window, and not about the pace within one."""
         if retry_after >= 2:
             return True
@@ -170,28 +155,28 @@ class Windows:
             return False
         if self._closed or self._scouting or self._counting:
             return True
-        if self._period is None or self._opening is None:
+        if self._opening is None or (self._longest <= 2 and self._period is None):
             return self._longest <= 2
+        if self._period is None:
+            told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
+            return any(told.within(self._opening.later(period)) for period in self._possible())
         if self._quota is not None and self._used > 0.98 * self._quota:
             return True
+        if self._period <= 2:
+            return self._quota is None
         behind = (sent_at - self._opening.high) % self._period
-        return self._period > 2 and self._period - behind <= _SOON
+        return self._period - behind <= _SOON
 
     @property
     def misleads(self) -> bool:
-        """Whether a refusal in the midst of the window, and not about it, shows that there is none.
+        """Whether there is no window, though it looked like it, after a refusal that was not about one.
 
         A log that slides looks like windows for as long as it is spent in bursts; then its oldest calls
         leave it one by one. With two limits there is a window, but the other one rules.
         """
-        return (
-            self._seen_whole
-            and not (self._closed or self._scouting or self._counting)
-            and self._quota is not None
-            and self._quota >= _MISLEADING_QUOTA
-            and self._period is not None
-            and self._period >= _MISLEADING_PERIOD
-        )
+        in_the_midst = self._period is not None and self._period > 2 and self._quota is not None
+        busy = self._closed or self._scouting or self._counting
+        return self._misfits >= _MISFITS or (in_the_midst and not busy)
 
     def refused(self, now: float, sent_at: float, retry_after: float) -> None:
         """A call that left at `sent_at` was refused until a window opens."""
@@ -206,7 +191,6 @@ class Windows:
             self._end = self._end.within(told) or told
             self._counting = self._counting or sent_at >= self._opened_at
         elif self._scouting:
-            self._scouting = False
             self._closed = True
             seen = Span(max(told.low, sent_at), max(told.high, sent_at))
             self._end = self._end.within(seen) or seen
@@ -214,22 +198,34 @@ class Windows:
             self._end = self._fold(told)
             self._closed = self._counting = True
 
+    def _possible(self) -> list[int]:
+        return [period for period in _NICE if period >= self._longest]
+
     def _fold(self, told: Span) -> Span:
         """The end that an answer tells, narrowed by the opening and the period; finds the period."""
         if self._opening is None:
             return told
-        known = () if self._period is None else (self._period,)
         between = (told.low + told.high - self._opening.low - self._opening.high) / 2
-        for period in (*known, *_NICE):
-            if period < self._longest:
-                continue
-            periods = max(1, round(between / period))
+        every = [(period, max(1, round(between / period))) for period in self._possible()]
+        known = [(period, periods) for period, periods in every if period == self._period]
+        # Above 1 s, it is most likely the window that opened then; a shorter one may have passed unspent.
+        first = [(period, 1) for period, _ in every] if self._longest >= 2 else []
+        for period, periods in (*known, *first, *every):
             both = told.within(self._opening.later(periods * period))
             if both is not None:
-                self._period = period
+                self._found(period)
                 return both
-        self._period = None
+        if self._period is not None:
+            self._misfits += 1
+        self._found(None)
         return told
+
+    def _found(self, period: int | None) -> None:
+        """The period; what was learned of the quota of another is void."""
+        if period != self._period:
+            self._quota = self._dip = None
+            self._once = 0
+        self._period = period
 
     def _target(self) -> float:
         """When to go: at the end, or, where it is known badly, in the middle, to scout."""
@@ -244,13 +240,10 @@ class Windows:
         self._opening = self._end
         self._opened_at = now
         self._closed = False
-        self._seen_whole = True
+        self._accepted = 0
         self._used = 0
-        self._scouting = now < self._end.high - 1e-9
         self._asking = 0
-        if self._quota is not None and self._quota < self._once:
-            self._asking = min(self._quota, self._once - self._quota)
-        elif self._quota is not None and self._since_asked >= self._ask_after:
+        if self._quota is not None and (self._quota < self._once or self._since_asked >= self._ask_after):
             self._asking = self._step
             self._since_asked = 0
 
@@ -268,19 +261,20 @@ class Windows:
         self._end = self._opening.later(periods * self._period)
         self._closed = True
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         """All answers of a window that was exhausted are in: what did it hold?"""
         self._counting = False
         asked, self._asking = self._asking, 0
         self._step = 1
         if asked:
             self._since_refused_more += 1
-            self._ask_after = min(_ASK_EVERY, 2 * self._ask_after)
+            self._ask_after = min(_ASK_RARELY, 2 * self._ask_after)
             if self._once and self._since_refused_more >= _TRIES:
                 self._once = 0  # it is smaller, and stays so; or it is an outage, which ends one day
                 self._ask_after = _TRIES
         held = max(1, self._used)
-        if not self._seen_whole:
+        several = self._period is not None and now - self._opened_at > _MORE_THAN_ONE * self._period
+        if self._opened_at == -math.inf or several:
             self._held = max(self._held, self._used)
         elif self._quota is None:
             self._quota = held

@@ -170,11 +170,11 @@ class TestGrowth:
 
 
 class TestRetryAfter:
-    def test_is_waited_out_until_there_is_a_rate_to_trust(self) -> None:
+    def test_may_be_rounded_up_by_nearly_a_second(self) -> None:
         pace = Alone()
         pace.take(0.0)
-        pace.refused(0.1, 0.0, 1.0)
-        assert pace.earliest(0.1, 0) == pytest.approx(1.1)
+        pace.refused(0.1, 0.0, 3.0)
+        assert pace.earliest(0.1, 0) == pytest.approx(2.1)
 
     def test_of_a_whole_second_is_a_fraction_of_it_once_there_is_one(self) -> None:
         pace = trusting()
@@ -219,7 +219,7 @@ class TestWhatIsToldFromElsewhere:
         pace = Alone()
         for _ in range(10):
             pace.take(0.0)
-        pace.refused(0.1, 0.0, 1.0)
+        pace.refused(0.1, 0.0, 2.0)
         for _ in range(9):
             pace.give_back()
         assert pace.earliest(0.1, 0) == pytest.approx(1.1)

@@ -6,18 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async.transport.rate.windows import Span, Windows, end_of
+from backupify_async.transport.rate.spans import Span, end_of
+from backupify_async.transport.rate.windows import Windows
 from tests.transport.rate.simulation import Reply, Run, adaptive, bucket, window
 
 times = st.floats(0, 1e4)
 
 
 def take(subject: Windows, now: float, count: int) -> int:
-    """How many of `count` calls may leave now, while earlier ones are in flight."""
+    """How many of `count` calls may leave now, each accepted at once."""
     for gone in range(count):
-        if subject.earliest(now, gone) > now:
+        if subject.earliest(now, 0) > now:
             return gone
         subject.take()
+        subject.succeeded(now, now)
     return count
 
 
@@ -250,20 +252,31 @@ class TestScouts:
     def test_the_rest_waits_for_its_answer(self) -> None:
         subject = wide()
         subject.earliest(16.0, 0)
-        assert take(subject, 19.5, 10) == 1
+        subject.earliest(19.5, 0)
+        subject.take()
         assert subject.earliest(19.5, 1) == math.inf
+
+    def test_behind_it_no_more_are_in_flight_than_were_accepted(self) -> None:
+        subject = known(100)
+        subject.earliest(20.0, 0)
+        for _ in range(3):
+            subject.take()
+        for accepted in range(3):
+            subject.succeeded(20.1, 20.0)
+            assert subject.earliest(20.1, accepted + 1) <= 20.1
+            assert subject.earliest(20.1, accepted + 2) == math.inf
 
     def test_one_accepted_opens_the_window(self) -> None:
         subject = wide()
         subject.earliest(16.0, 0)
         take(subject, 19.5, 1)
-        subject.succeeded(19.6, 19.5)
         assert take(subject, 19.6, 10) == 2
 
     def test_one_refused_narrows_the_opening_of_the_same_window(self) -> None:
         subject = wide()
         subject.earliest(16.0, 0)
-        take(subject, 19.5, 1)
+        subject.earliest(19.5, 0)
+        subject.take()
         subject.refused(19.6, 19.5, 1.0)
         assert subject.earliest(19.6, 0) == pytest.approx(20.0)
         assert subject.rate == 3 / 5
@@ -271,9 +284,10 @@ class TestScouts:
     def test_one_lost_is_followed_by_another(self) -> None:
         subject = wide()
         subject.earliest(16.0, 0)
-        take(subject, 19.5, 1)
+        subject.earliest(19.5, 0)
+        subject.take()
         assert subject.earliest(19.9, 1) == math.inf
-        assert take(subject, 19.9, 10) == 1
+        assert subject.earliest(19.9, 0) <= 19.9
 
 
 class TestASlowBucket:

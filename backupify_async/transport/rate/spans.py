@@ -1,0 +1,34 @@
+"""When something happens, as far as an answer tells."""
+
+import attrs
+
+
+@attrs.frozen
+class Span:
+    """An interval of time in which something happens."""
+
+    low: float
+    high: float
+
+    def within(self, other: "Span") -> "Span | None":
+        """What two have in common, if anything."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return Span(low, high) if low <= high else None
+
+    def later(self, seconds: float) -> "Span":
+        """The same so many seconds later."""
+        return Span(self.low + seconds, self.high + seconds)
+
+
+def end_of(now: float, sent_at: float, seconds: float, *, rounded_down: bool) -> Span:
+    """Where the end lies of a wait that an answer tells.
+
+    Args:
+        now: When the answer came.
+        sent_at: When its request left.
+        seconds: What it says; a fraction is taken to be exact.
+        rounded_down: Whether whole seconds are rounded down.
+    """
+    if seconds != int(seconds):
+        return Span(sent_at + seconds, now + seconds)
+    return Span(sent_at + seconds - (not rounded_down), now + seconds + rounded_down)
