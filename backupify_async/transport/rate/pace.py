@@ -34,7 +34,7 @@ _CUSHION = 3.0  # calls' worth of rest after a graze: else jitter alone brings t
 _PLATEAU_SECONDS = 4.0  # how long the speed stays at the rate, but
 _PLATEAU_CALLS = (200, 500)  # no fewer and no more calls than this, nor fewer than the store holds, and
 _CONFIRMED = 2  # counts that agreed, from which on each makes it longer by half, up to
-_LONGEST_PLATEAU = 3.0  # times as long
+_LONGEST_PLATEAU = 4.0  # times as long
 _AGREE = 0.01
 _AHEAD = 3.0  # of what a count is above the belief: the store ran over, so it is too low itself
 _RISE = 0.3
@@ -52,6 +52,7 @@ _LEAP = 2.0
 _SLOWEST = 1 / 3600
 _SLOWEST_CUT = 1.0  # a slower server shows as an outage, and refusals by chance must not bring us to a halt
 _LATE = 0.1  # seconds that a late timer is made up for: meanwhile the store filled
+
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 
 
@@ -260,7 +261,7 @@ class Pace:
         if speed > _LEAP * known:  # we grew much faster than the store emptied: most of that count is old
             known = max(known, math.sqrt(known * self._pace_lately(at)))
         if self._trusted and self._along(believed) > 1:  # all of the plateau was borne
-            known = max(known, believed * (1 + _MARGIN) / 2)
+            known = max(known, believed)
         if whole < recent * (1 - _DISAGREE):
             self._origin = self._empty
         self._rate = max(_SLOWEST, min(speed, known))

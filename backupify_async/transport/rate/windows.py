@@ -225,6 +225,8 @@ class Windows:
         if period != self._period:
             self._quota = self._dip = None
             self._once = 0
+        if period is None:
+            self._ask_after = _TRIES  # the next one may be an odd one out
         self._period = period
 
     def _target(self) -> float:
