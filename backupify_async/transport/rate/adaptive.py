@@ -125,7 +125,9 @@ class AdaptiveLimiter:
             return Estimate(LimitSource.WINDOW, self._windows.rate)
         if self._pace.rate is not None:
             return Estimate(LimitSource.HISTORY, self._pace.rate)
-        return UNKNOWN
+        if self._windows is not None and self._windows.shown:
+            return Estimate(LimitSource.WINDOW)
+        return Estimate(LimitSource.HISTORY) if self._pace.was_refused else UNKNOWN
 
     def _refused(self, now: float, sent_at: float, retry_after: float | None, quota: Quota | None) -> None:
         windows = self._windows
@@ -150,7 +152,7 @@ class AdaptiveLimiter:
                 self._slow_down(now, sent_at, retry_after)
         if windows.misleads:
             # An even pace comes to the same, and spends no burst at its opening.
-            self._pace.know(now, windows.rough_rate)
+            self._pace.know(now, windows.rate or self._pace.average(now))
             self._pace.refused(now, sent_at, retry_after)
             self._windows = None
 

@@ -26,7 +26,6 @@ class Announced:
         self._lies = 0
         self._singles = 0
         self._asked = False
-        self._rate: float | None = None
 
     @property
     def speaks(self) -> bool:

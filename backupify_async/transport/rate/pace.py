@@ -97,6 +97,11 @@ class Pace:
         """How many calls were accepted in all."""
         return self._accepted
 
+    def average(self, now: float) -> float:
+        """Calls a second that were accepted since the first one left; not so few that we come to a halt."""
+        seconds = max(_TICK, now - (now if self._began is None else self._began))
+        return max(_SLOWEST_CUT, self._accepted / seconds)
+
     @property
     def was_refused(self) -> bool:
         """Whether a refusal was met since there was nothing to believe."""

@@ -66,11 +66,6 @@ class Windows:
         return self._quota / self._period if self._quota is not None and self._period is not None else None
 
     @property
-    def rough_rate(self) -> float:
-        """Calls a second on average, by what the first refusals told."""
-        return self.rate or max(1, self._held) / max(1.0, self._longest)
-
-    @property
     def _scouting(self) -> bool:
         """Whether the first call of a window is out, or about to go."""
         return self._opened_at > -math.inf and not self._closed and not self._accepted
@@ -193,7 +188,9 @@ class Windows:
         elif self._scouting:
             self._closed = True
             seen = Span(max(told.low, sent_at), max(told.high, sent_at))
-            self._end = self._end.within(seen) or seen
+            both = self._end.within(seen)
+            self._misfits += both is None
+            self._end = both or seen
         else:
             self._end = self._fold(told)
             self._closed = self._counting = True
@@ -280,6 +277,7 @@ class Windows:
             self._held = max(self._held, self._used)
         elif self._quota is None:
             self._quota = held
+            self._ask_after = min(self._ask_after, _TRIES * held)
         elif held >= self._quota or asked:
             self._dip = None
         elif self._dip is None:

@@ -11,6 +11,7 @@ from backupify_async import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource
 from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.rate.adaptive import AdaptiveLimiter
+from backupify_async.transport.rate.limiter import Estimate
 from backupify_async.transport.rate.plain import PlainLimiter
 from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, sliding, window
 
@@ -39,6 +40,13 @@ class TestSources:
         limiter = adaptive()
         Run(limiter, server).until_accepted(300, at_most=2_000)
         assert limiter.estimate().source is source
+
+    def test_one_that_is_felt_and_not_known_yet_is_told_without_a_rate(self) -> None:
+        for retry_after, source in ((None, LimitSource.HISTORY), (5.0, LimitSource.WINDOW)):
+            limiter = adaptive()
+            limiter.take(0.0)
+            limiter.told(0.1, 0.0, 429, retry_after, {})
+            assert limiter.estimate() == Estimate(source)
 
     def test_a_rate_is_told_where_it_is_known(self) -> None:
         limiter = adaptive()
@@ -144,7 +152,22 @@ class TestFarAhead:
         assert run.accepted == 4_000
 
 
+class TestABucketOfLessThanACallASecond:
+    @pytest.mark.parametrize("per_second", [0.55, 0.66, 0.9])
+    def test_is_paced_though_the_waits_that_it_asks_look_like_windows(self, per_second: float) -> None:
+        run = Run(adaptive(), bucket(per_second, 5, whole_seconds=True)).until_accepted(1_500)
+        assert run.limiter.estimate().source is LimitSource.HISTORY  # type: ignore[attr-defined]
+        assert run.refused < 0.05 * 1_500
+        assert run.now < 1.25 * 1_500 / per_second
+
+
 class TestASlidingLog:
+    @pytest.mark.parametrize(("quota", "period"), [(5, 2.0), (19, 2.0), (8, 5.0), (5, 5.0)])
+    def test_of_few_calls_is_not_taken_for_windows_for_long(self, quota: int, period: float) -> None:
+        run = Run(adaptive(), sliding(quota, period)).until_accepted(1_500, at_most=1e5)
+        assert run.refused < 0.05 * 1_500
+        assert run.now < 1.35 * 1_500 / quota * period
+
     def test_that_looked_like_windows_is_paced_evenly_once_it_shows(self) -> None:
         run = Run(adaptive(), sliding(300, 10.0)).until_accepted(5_000)
         assert run.limiter.estimate().source is LimitSource.HISTORY  # type: ignore[attr-defined]

@@ -112,6 +112,19 @@ class TestAWave:
             now += 1
         assert pace.rate == 100
 
+    def test_a_short_one_at_twice_what_was_counted_brings_us_down_to_that(self) -> None:
+        pace = trusting(50.0)
+        for number in range(100):
+            pace.succeeded(number / 50 + 0.05, number / 50)
+        pace.refused(2.0, 1.99)
+        pace.know(2.0, 500.0)  # as where most of a count came out of a full store
+        for number in range(40):
+            pace.succeeded(2.5 + number / 50, 2.49 + number / 50)
+        pace._empty = (3.3, pace.accepted)
+        pace.succeeded(3.32, 3.31)
+        pace.refused(3.35, 3.33)
+        assert pace.rate == pytest.approx(41 / 1.34, rel=0.05)
+
     def test_a_graze_rests_for_a_moment_only(self) -> None:
         pace = trusting()
         for number in range(50):
@@ -153,6 +166,35 @@ class TestAnOutage:
         assert pace.silent_until == pace.earliest(2.0, 0) > 2.0
 
 
+class TestTheFirstRefusal:
+    def refused(self) -> Alone:
+        """One that sent twenty calls, of which ten were accepted and the first refusal came at 0.1."""
+        pace = Alone()
+        for _ in range(20):
+            pace.take(0.0)
+        for number in range(10):
+            pace.succeeded(0.05 + number / 1000, 0.0)
+        pace.refused(0.1, 0.0)
+        return pace
+
+    def test_is_followed_by_one_probe(self) -> None:
+        pace = self.refused()
+        assert pace.earliest(1.0, 1) == math.inf
+        assert pace.earliest(1.0, 0) <= 1.0
+
+    def test_what_was_served_before_it_is_no_answer_to_the_probe(self) -> None:
+        pace = self.refused()
+        pace.succeeded(0.099, 0.0)  # it left with the others, and its answer took long
+        assert pace.earliest(1.0, 1) == math.inf
+
+    def test_so_an_outage_is_not_taken_for_a_rate(self) -> None:
+        pace = self.refused()
+        for _ in range(9):
+            pace.succeeded(0.1, 0.0)
+        pace.refused(0.3, 0.2)
+        assert (pace.rate, pace.is_lost) == (None, True)
+
+
 class TestGrowth:
     def test_is_counted_in_calls(self) -> None:
         pace = trusting()
@@ -164,6 +206,30 @@ class TestGrowth:
     def test_time_without_work_teaches_nothing(self) -> None:
         pace = trusting()
         assert interval(pace, 10.0) == pytest.approx(interval(pace, 10_000.0))
+
+    def calls_between_grazes(self, server: Server, accepted: int) -> list[int]:
+        _, done = run(server, accepted)
+        counts, since = [], 0
+        for _, _, reply in done.answers:
+            if reply.status == 429 and since > 50:
+                counts.append(since)
+                since = 0
+            since += reply.status == 200
+        return counts
+
+    def test_waits_longer_the_more_often_counts_agreed(self) -> None:
+        counts = self.calls_between_grazes(bucket(50, 10), 12_000)
+        assert counts[-1] > 2 * counts[2]
+
+    def test_waits_for_as_many_calls_as_a_store_with_a_period_holds(self) -> None:
+        _, done = run(window(1_200, 10, silent=True), 7_200)
+        assert done.refused < 150
+
+    def test_that_finds_a_rate_far_above_is_carried_on(self) -> None:
+        pace = Alone()
+        pace.know(0.0, 20.0)
+        Run(pace, bucket(40, 10), places=16).until_accepted(1_500)
+        assert pace.rate == pytest.approx(40, rel=0.03)
 
     def test_begins_a_little_below_the_rate(self) -> None:
         assert interval(trusting(), 10.0) == pytest.approx(1 / 98.5)

@@ -125,6 +125,36 @@ class TestThePeriod:
         run = Run(adaptive(), window(quota, period)).until_accepted(6 * quota)
         assert run.limiter.estimate().per_second == pytest.approx(quota / period)  # type: ignore[attr-defined]
 
+    def test_the_first_whole_window_ends_where_it_was_refused(self) -> None:
+        subject = Windows()
+        subject.take()
+        subject.refused(10.1, 10.0, 3.0)
+        assert subject.earliest(13.1, 0) <= 13.1
+        accept(subject, 13.1, 50)
+        subject.take()
+        assert subject.concerns(17.6, 17.5, 1.0)  # 5 s behind an opening between 12 and 13.1
+        assert not subject.concerns(15.6, 15.5, 1.0)  # nothing ends there
+
+    def test_of_another_length_voids_what_was_learned_of_the_quota(self) -> None:
+        subject = known(2)
+        assert take(subject, 20.0, 1) == 1
+        subject.take()
+        subject.refused(20.2, 20.1, 57.0)
+        assert subject.rate is None
+
+    def test_a_stretch_of_several_is_no_quota(self) -> None:
+        run = Run(adaptive(), window(140, 2)).until_accepted(3_000)
+        assert run.limiter.estimate().per_second == pytest.approx(70)  # type: ignore[attr-defined]
+
+    def test_scouts_refused_behind_its_end_show_that_there_is_none(self) -> None:
+        subject = known(2)
+        for at in (20.0, 23.0):
+            assert not subject.misleads
+            assert subject.earliest(at, 0) <= at
+            subject.take()
+            subject.refused(at + 0.1, at + 0.05, 2.3)
+        assert subject.misleads
+
 
 class TestTheQuota:
     def test_when_it_is_spent_nobody_is_refused_for_it(self) -> None:
