@@ -254,6 +254,8 @@ class Session:
         self.last_answer = response, now
         self._report.received(call, response, now - call.left)
         if call.gated or refused:  # what passes no gate does not wait there, but who would repeat it does
+            if not call.gated:
+                self._limiter.take(call.left)  # else its answer would uncount another's
             wait = retry_after(response) if refused else None
             self._gate.told(now, call.left, response.status, wait, response.headers)
             if refused:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from unittest.mock import Mock
 
 import pytest
 
@@ -87,6 +88,18 @@ class TestTheTokenRequest:
         async with session_over(carrier, credentials=DEMO) as session:
             await session.send(PING)
         assert (token_times(carrier), api_times(carrier)) == ([0, 0.5], [1])
+
+    async def test_a_429_of_it_is_told_to_the_limiter_as_of_a_call_that_left(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        carrier = FakeCarrier(Script(tokens=(429,)))
+        async with session_over(carrier, credentials=DEMO) as session:
+            limiter = session._limiter
+            spies = {name: Mock(wraps=getattr(limiter, name)) for name in ("take", "told")}
+            for name, spy in spies.items():
+                monkeypatch.setattr(limiter, name, spy)
+            await session.send(PING)
+        assert [spy.call_count for spy in spies.values()] == [2, 2]
 
     async def test_a_long_retry_after_of_it_ends_all_calls_unsent(self) -> None:
         carrier = FakeCarrier(Script(tokens=((429, after("3600")),)))

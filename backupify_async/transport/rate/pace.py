@@ -8,11 +8,10 @@ was first seen say nothing new, and those served before it, whose answers come l
 Such moments come in three kinds.
 
 - A *graze*: many calls were accepted since the last one. The rate is what was accepted since then, or since
-  the origin of the present belief, whichever is more (a store that ran over while we were slow makes the
-  longer count too low), and no more than the speed at which we were refused; nor less than a speed that
-  was borne for a while, for timers are late and counts then too low. A count above the belief says that the
-  store ran over, so the rate is taken to be further up still: one that is too high shows at once, with an
-  exact count, while one that is too low would be mended by a few percent in each of many hundred calls.
+  the origin of the present belief, whichever is more, and no more than the speed at which we were refused;
+  nor less than one that was borne for a while, for timers are late and counts then too low. A count above the
+  belief says that the store ran over meanwhile, so the rate is further up still: a guess too high shows at
+  once, with an exact count, while one too low is mended by a few percent in each of many hundred calls.
 - A *short* one: a few calls later. We are too fast: the count since the origin holds where we are twice as
   fast; else we are by half, once it happens four times to a rate that was trusted.
 - An *outage*: nothing was accepted since. One probe at a time, at growing intervals, finds its end. The first
@@ -52,7 +51,6 @@ _LEAP = 2.0
 _SLOWEST = 1 / 3600
 _SLOWEST_CUT = 1.0  # a slower server shows as an outage, and refusals by chance must not bring us to a halt
 _LATE = 0.1  # seconds that a late timer is made up for: meanwhile the store filled
-
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 
 

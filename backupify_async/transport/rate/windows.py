@@ -5,18 +5,19 @@ window's end between `sent_at + r - 1` and `now + r`: the header is rounded up, 
 proves, down. Such intervals are intersected, and folded by the period: the one nice number of seconds by
 which the ends lie apart. So the next end is known without a refusal.
 
-At an opening a scout goes, and the rest waits for its answer; then no more are in flight than were accepted
-since, so that an opening that was none costs little. They go out until the quota is spent, and then none
-until the next. The quota
-is what the first window held that was seen from its opening; past what an earlier one held, only a few calls
-are in flight, for each may be a refusal. One call past the quota is asked every few hundred calls, in case
-there is more, and if there is, twice as many at once. One window that held less is an accident, two are a
-smaller quota, which is tried at more in each window until it is what it was, or was refused in twenty;
-and then at growing intervals, for it may have been a long outage. Where the interval of
-the opening is wide, the scout goes into its middle.
+At an opening a scout goes, into the middle where the interval is wide, and the rest waits for its answer.
+Then no more are in flight than were accepted since, so that an opening that was none costs little, until the
+quota is spent; and none until the next opening. The quota is what the first window held that was seen from
+its opening; past what an earlier one held, only a few calls are in flight, for each may be a refusal.
 
-A log that slides and a bucket of less than a call a second tell such ends too, but ends that fit no period,
-or refusals in the midst of a window. Then there is none (`misleads`).
+One call past the quota is asked every few hundred calls, in case there is more, and if there is, twice as
+many at once. One window that held less is an accident, two are a smaller quota, past which one is asked in
+each window until it is what it was, or was refused in twenty; and then at growing intervals, for it may have
+been a long outage.
+
+A log that slides and a bucket of less than a call a second tell such ends too; but then some fit no period,
+scouts are refused behind them, or calls in the midst of a window. Where that shows there is none
+(`misleads`).
 """
 
 import math
