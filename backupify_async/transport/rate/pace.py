@@ -28,7 +28,7 @@ that fell shows in refusals at once.
 import math
 from collections import deque
 
-_MARGIN = 0.985  # of the rate, right after a graze: the store fills again a little
+_MARGIN = 0.99  # of the rate, right after a graze: the store fills again a little
 _CUSHION = 3.0  # calls' worth of rest after a graze: else jitter alone brings the next
 _PLATEAU_SECONDS = 4.0  # how long the speed stays at the rate, but
 _PLATEAU_CALLS = (200, 500)  # no fewer and no more calls than this, nor fewer than the store holds, and

@@ -232,7 +232,7 @@ class TestGrowth:
         assert pace.rate == pytest.approx(40, rel=0.03)
 
     def test_begins_a_little_below_the_rate(self) -> None:
-        assert interval(trusting(), 10.0) == pytest.approx(1 / 98.5)
+        assert interval(trusting(), 10.0) == pytest.approx(1 / 99)
 
 
 class TestRetryAfter:
