@@ -27,7 +27,7 @@ from backupify_async.transport.rate.spans import Span, end_of
 _NICE = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
 _CAREFUL = 5  # in flight, past what is proven
 _PROVEN = 0.6  # of what an earlier window held that was not seen from its opening
-_ASK_FIRST = 400  # calls, doubled each time, up to
+_ASK_FIRST = 600  # calls, doubled each time, up to
 _ASK_RARELY = 1200
 _TRIES = 20  # windows, in which a quota that shrank is tried at more
 _MORE_THAN_ONE = 1.2  # period since an opening

@@ -181,13 +181,13 @@ class TestTheQuota:
 
     def test_past_it_one_call_is_asked_every_few_hundred(self) -> None:
         subject = known(2)
-        for _ in range(400):
+        for _ in range(600):
             subject.succeeded(19.0, 15.0)
         assert take(subject, 20.0, 10) == 3
 
     def test_that_one_accepted_makes_it_larger(self) -> None:
         subject = known(2)
-        for _ in range(400):
+        for _ in range(600):
             subject.succeeded(19.0, 15.0)
         take(subject, 20.0, 3)
         assert subject.earliest(20.2, 0) == 25.0
@@ -195,7 +195,7 @@ class TestTheQuota:
 
     def test_that_one_refused_leaves_it(self) -> None:
         subject = known(2)
-        for _ in range(400):
+        for _ in range(600):
             subject.succeeded(19.0, 15.0)
         take(subject, 20.0, 3)
         subject.refused(20.2, 20.0, 4.9)
