@@ -36,7 +36,7 @@ _ATTEMPT: ContextVar[Attempt] = ContextVar("backupify_async_attempt")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells an attempt that it has its connection."""
+    """Tells an attempt that it has its connection, and has that read no more at once than is looked at."""
 
     async def connect(
         self,
@@ -46,6 +46,11 @@ class _Connector(aiohttp.TCPConnector):
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
         _ATTEMPT.get().waits_for()
+        transport = connection.transport
+        # asyncio's own loop reads into a new buffer of so many bytes each time, and its 256 KiB are enough
+        # for the C library to map and unmap them: a tenth of a call. TLS and uvloop have their own buffers.
+        if getattr(transport, "max_size", 0) > _CHUNK_BYTES:
+            transport.max_size = _CHUNK_BYTES  # type: ignore[union-attr]
         return connection
 
 

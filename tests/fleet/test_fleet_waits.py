@@ -116,4 +116,4 @@ async def test_leaving_a_stream_early_ends_its_calls() -> None:
         async with fleet(range(1000)).get_active() as outcomes:
             await anext(outcomes)
         assert (statistics().in_flight, statistics().waiting, carrier.in_flight) == (0, 0, 0)
-        assert len(outcomes.leftover) + len(outcomes.unfinished) == 31
+        assert len(outcomes.leftover) + len(outcomes.unfinished) == 39

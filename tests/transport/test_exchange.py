@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import attrs
 import pytest
+from yarl import URL
 
 from backupify_async import (
     ConfigurationError,
@@ -116,6 +117,21 @@ class TestTheBody:
             with pytest.raises(DecodeError):
                 await exchange(get(server.base_url))
             assert (await exchange(get(server.base_url))).status == 200
+
+    async def test_is_read_in_pieces_for_which_no_memory_has_to_be_mapped(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plain, most = socket.socket.recv, dict[int, int]()
+
+        def recv(self: socket.socket, size: int) -> bytes:
+            port = self.getpeername()[1]
+            most[port] = max(size, most.get(port, 0))
+            return plain(self, size)
+
+        monkeypatch.setattr(socket.socket, "recv", recv)
+        async with serving(http(200, b"x" * 300_000)) as server, exchange_with(server.base_url) as exchange:
+            response = await exchange(get(server.base_url))
+        assert (len(response.body), most[URL(server.base_url).port or 0]) == (300_000, 65_536)
 
     async def test_an_errors_body_is_cut_and_no_error(self) -> None:
         async with serving(http(500, b"x" * 100_000)) as server, exchange_with(server.base_url) as exchange:
