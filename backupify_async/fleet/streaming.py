@@ -165,7 +165,8 @@ class Outcomes(Generic[K, T]):
         task = asyncio.current_task()
         while not self._no_more_keys:
             if self._async_keys is None:
-                await self._wait_for_room()
+                if self._taken - self._handed_out >= self._window:
+                    await self._wait_for_room()
                 taken = self._take()
             else:
                 taken = await self._take_in_turn(self._async_keys)

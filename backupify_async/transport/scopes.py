@@ -64,4 +64,5 @@ class Scope(Piece):
             scopes.last_ended.set()
         if self._timer is not None:
             self._timer.cancel()
-        self.over(kind)
+        if self._why is not None:
+            self.over(kind)

@@ -66,7 +66,8 @@ class Attempt(Piece):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._others.discard(self)
-        self.over(kind)
+        if self._why is not None:
+            self.over(kind)
 
 
 class Watch:

@@ -38,12 +38,13 @@ def decode_one(response: Response, model: type[ModelT], *, or_list: bool = False
     if not response.body.strip():
         return None
     raw = _parse(response)
-    if type(raw) is not dict or "id" not in raw:  # which is what most answers are
-        if _is_nothing(raw):
-            return None
-        raw = _only_one(raw) if or_list else raw
     try:
-        return _thing(raw, model)
+        if type(raw) is not dict or "id" not in raw:  # as few answers
+            if _is_nothing(raw):
+                return None
+            raw = _object(_only_one(raw) if or_list else raw, model)
+        thing: ModelT = _CONVERTER.get_structure_hook(model)(raw, model)
+        return thing
     except _Unreadable as error:
         raise _decode_error(response, str(error)) from None
 
@@ -106,7 +107,8 @@ def from_json(body: bytes, model: type[ModelT]) -> ModelT:
     Raises:
         ValueError: It is no such JSON.
     """
-    return _thing(orjson.loads(body), model)
+    thing: ModelT = _CONVERTER.get_structure_hook(model)(_object(orjson.loads(body), model), model)
+    return thing
 
 
 def _parse(response: Response) -> Any:
@@ -134,11 +136,6 @@ def _only_one(raw: Any) -> Any:
         inner = next(iter(raw.values()))
         raw = inner if isinstance(inner, list) else raw
     return raw[0] if isinstance(raw, list) and len(raw) == 1 else raw
-
-
-def _thing(raw: Any, model: type[ModelT]) -> ModelT:
-    thing: ModelT = _CONVERTER.get_structure_hook(model)(_object(raw, model), model)
-    return thing
 
 
 def _object(raw: Any, model: type[ModelT]) -> dict[str, Any]:
