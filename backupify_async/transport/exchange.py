@@ -48,7 +48,7 @@ class _Connector(aiohttp.TCPConnector):
         _ATTEMPT.get().waits_for()
         transport = connection.transport
         # asyncio's own loop reads into a new buffer of so many bytes each time, and its 256 KiB are enough
-        # for the C library to map and unmap them: a tenth of a call. TLS and uvloop have their own buffers.
+        # for the C library to map and unmap them: a tenth of a call. TLS has buffers of its own.
         if getattr(transport, "max_size", 0) > _CHUNK_BYTES:
             transport.max_size = _CHUNK_BYTES  # type: ignore[union-attr]
         return connection

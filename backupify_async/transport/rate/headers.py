@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 
 import attrs
-from multidict import MultiMapping
+from multidict import MultiMapping, istr
 
 _WEEK = 7 * 86_400.0
 _EPOCH = 1e9  # seconds: any reset above is a date
@@ -22,6 +22,11 @@ _EPOCH_MILLISECONDS = 1e11
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[;,].*)?", re.ASCII)
 _ITEM = re.compile(r"(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII | re.IGNORECASE)
 _FAMILIES = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
+
+# `istr` folds its case once: these are looked for in every answer.
+_GITHUBS, _DRAFTS, _DRAFTS_OLD, _OTHERS = map(
+    istr, ("X-RateLimit-Remaining", "RateLimit", "RateLimit-Remaining", "X-Rate-Limit-Remaining")
+)
 
 
 @attrs.frozen
@@ -39,12 +44,7 @@ class Quota:
 
 def announces(headers: Mapping[str, str]) -> bool:
     """Whether an answer may tell a quota at all: asked of every answer, most of which tell none."""
-    return (
-        "X-RateLimit-Remaining" in headers
-        or "RateLimit" in headers
-        or "RateLimit-Remaining" in headers
-        or "X-Rate-Limit-Remaining" in headers
-    )
+    return _GITHUBS in headers or _DRAFTS in headers or _DRAFTS_OLD in headers or _OTHERS in headers
 
 
 def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
