@@ -1,7 +1,7 @@
-"""Get-active over many ids: what a call costs in CPU, ours beside everybody's."""
+"""Get-active over many ids: what a call costs in CPU, ours over bare aiohttp's, with nothing beside them."""
 
-import asyncio
 import importlib
+from asyncio import AbstractEventLoop
 from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -9,61 +9,58 @@ from importlib.util import find_spec
 from backupify_async.fleet.fleet import Fleet
 from tests.benchmarks.speed import peers
 from tests.benchmarks.speed.floor import raw_protocol
-from tests.benchmarks.speed.measuring import Figure, Way, costs, ratio
+from tests.benchmarks.speed.measuring import Costs, Figure, Way, costs, ratio
 from tests.benchmarks.speed.ours import PLAIN, fan_out
 from tests.benchmarks.speed.server import Server
 from tests.benchmarks.speed.sizes import Size
 from tests.benchmarks.speed.table import Row
 
-OURS, FAST, UNLEARNING = "ours", "ours with [fast]", "ours with adaptive=False"
-BARE, FLOOR = "bare aiohttp", "a raw asyncio.Protocol"
-# Where the targets stand: must and goal of ours over each.
-_TARGETS = {
-    BARE: (1.0, 0.88),
-    "aiohttp + tenacity + semaphore + aiolimiter": (0.8, 0.65),
-    "aiohttp-retry": (None, None),
-    "httpx": (0.25, 0.15),
-    "niquests": (0.25, None),
-    "requests with threads": (0.25, None),
-    FLOOR: (None, None),
-    UNLEARNING: (None, None),
-}
-_FAST_TARGET = (0.82, 0.7)
+_OURS, _FAST, _UNLEARNING, _BARE, _FLOOR = "ours", "[fast]", "adaptive=False", "bare", "floor"
+_TARGET, _FAST_TARGET = (1.0, 0.88), (0.82, 0.7)
+_LARGE = 4 * 2**20  # bytes
 
 
 def rows(server: Server, size: Size) -> Iterator[Row]:
-    """Ours over each way that is installed, all in one run."""
-    ways = [way for needed, way in _ways(server.at(), size) if find_spec(needed) is not None]
+    """Over bare aiohttp, as a process begins, and once it keeps memory; and over the floor."""
+    ways = _ways(server.at(), size)
     found = costs(ways, size.pairs)
-    for name, (must, goal) in _TARGETS.items():
-        if name in found:
-            yield Row(f"CPU of a get-active call, over {name}", ratio(found, OURS, name), must, goal)
-        else:
-            print(f"not installed, and so left out: {name}")
-    if FAST in found:
-        what = f"the same with [fast], over {BARE} without uvloop"
-        yield Row(what, ratio(found, FAST, BARE), *_FAST_TARGET)
-    bare = [1e6 * cost for cost in found[BARE]]
-    yield Row(f"what {BARE} takes here", Figure.of(bare), unit="µs")
+    yield from _over_bare(found, "")
+    learning = Figure.of(
+        (ours - plain) / bare
+        for ours, plain, bare in zip(found[_OURS], found[_UNLEARNING], found[_BARE], strict=True)
+    )
+    yield Row("CPU that adaptive=True adds to a call, over all of a bare call's", learning, 0.02)
+    yield Row("CPU of a get-active call, over a raw asyncio.Protocol", ratio(found, _OURS, _FLOOR))
+    yield Row("what bare aiohttp takes here", Figure.of(1e6 * cost for cost in found[_BARE]), unit="µs")
+    freed = bytearray(_LARGE)
+    del freed
+    found = costs(ways, size.pairs)
+    yield from _over_bare(found, " (memory kept)")
+    yield Row("what bare aiohttp takes then", Figure.of(1e6 * cost for cost in found[_BARE]), unit="µs")
 
 
-def _ways(base_url: str, size: Size) -> Iterator[tuple[str, Way]]:
-    """All ways, and the package that each needs."""
-    calls, few = size.calls, size.slow_calls
-    yield "aiohttp", Way(BARE, partial(peers.bare_aiohttp, base_url), calls)
-    yield "aiohttp", Way(OURS, partial(fan_out, base_url, Fleet.get_active), calls)
-    yield "uvloop", Way(FAST, partial(fan_out, base_url, Fleet.get_active), calls, _uvloop)
-    plain = partial(fan_out, base_url, Fleet.get_active, rate_limit=PLAIN)
-    yield "aiohttp", Way(UNLEARNING, plain, calls)
-    with_tools = partial(peers.aiohttp_with_tools, base_url)
-    yield "aiolimiter", Way("aiohttp + tenacity + semaphore + aiolimiter", with_tools, calls)
-    yield "aiohttp_retry", Way("aiohttp-retry", partial(peers.aiohttp_retry, base_url), calls)
-    yield "httpx", Way("httpx", partial(peers.httpx, base_url), few)
-    yield "niquests", Way("niquests", partial(peers.niquests, base_url), few)
-    yield "requests", Way("requests with threads", partial(peers.requests_in_threads, base_url), few)
-    yield "aiohttp", Way(FLOOR, partial(raw_protocol, base_url), calls)
+def _over_bare(found: Costs, when: str) -> Iterator[Row]:
+    yield Row(f"CPU of a get-active call, over bare aiohttp{when}", ratio(found, _OURS, _BARE), *_TARGET)
+    if _FAST in found:
+        what = f"the same with [fast], over bare aiohttp without uvloop{when}"
+        yield Row(what, ratio(found, _FAST, _BARE), *_FAST_TARGET)
+    else:
+        print("not installed, and so left out: uvloop")
 
 
-def _uvloop() -> asyncio.AbstractEventLoop:
-    loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
+def _ways(base_url: str, size: Size) -> list[Way]:
+    ours, calls = partial(fan_out, base_url, Fleet.get_active), size.calls
+    ways = [
+        Way(_BARE, partial(peers.bare_aiohttp, base_url), calls),
+        Way(_OURS, ours, calls),
+        Way(_UNLEARNING, partial(ours, rate_limit=PLAIN), calls),
+        Way(_FLOOR, partial(raw_protocol, base_url), calls),
+    ]
+    if find_spec("uvloop") is not None:
+        ways.insert(2, Way(_FAST, ours, calls, _uvloop))
+    return ways
+
+
+def _uvloop() -> AbstractEventLoop:
+    loop: AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
     return loop
