@@ -25,20 +25,25 @@ from tests.benchmarks.speed import (
     calls,
     growth,
     latency,
+    layers,
     lists,
     memory,
     plot,
+    reading,
     starting,
     triggers,
 )
+from tests.benchmarks.speed.measuring import keep_memory
 from tests.benchmarks.speed.server import WHAT, running
 from tests.benchmarks.speed.sizes import FULL, QUICK, SMALLEST
 from tests.benchmarks.speed.table import Row, head, line
 
 _WORKS = {
     "calls": calls,
+    "layers": layers,
     "beside": beside,
     "lists": lists,
+    "reading": reading,
     "triggers": triggers,
     "ahead": ahead,
     "starting": starting,
@@ -82,6 +87,8 @@ def main() -> None:
         print(f"The server, {WHAT}, answers {ceiling:,.0f} a second.\n")
         print(head())
         for name in options.only:
+            if name != "calls":
+                keep_memory()
             for row in _WORKS[name].rows(server, size):
                 print(line(row), flush=True)
                 found.append(row)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from backupify_async.fleet.fleet import Fleet
 from tests.benchmarks.speed import peers
 from tests.benchmarks.speed.floor import raw_protocol
-from tests.benchmarks.speed.measuring import Costs, Figure, Way, costs, ratio
+from tests.benchmarks.speed.measuring import Costs, Figure, Way, costs, keep_memory, ratio
 from tests.benchmarks.speed.ours import PLAIN, fan_out
 from tests.benchmarks.speed.server import Server
 from tests.benchmarks.speed.sizes import Size
@@ -17,7 +17,6 @@ from tests.benchmarks.speed.table import Row
 
 _OURS, _FAST, _UNLEARNING, _BARE, _FLOOR = "ours", "[fast]", "adaptive=False", "bare", "floor"
 _TARGET, _FAST_TARGET = (1.0, 0.88), (0.82, 0.7)
-_LARGE = 4 * 2**20  # bytes
 
 
 def rows(server: Server, size: Size) -> Iterator[Row]:
@@ -32,8 +31,7 @@ def rows(server: Server, size: Size) -> Iterator[Row]:
     yield Row("CPU that adaptive=True adds to a call, over all of a bare call's", learning, 0.02)
     yield Row("CPU of a get-active call, over a raw asyncio.Protocol", ratio(found, _OURS, _FLOOR))
     yield Row("what bare aiohttp takes here", Figure.of(1e6 * cost for cost in found[_BARE]), unit="µs")
-    freed = bytearray(_LARGE)
-    del freed
+    keep_memory()
     found = costs(ways, size.pairs)
     yield from _over_bare(found, " (memory kept)")
     yield Row("what bare aiohttp takes then", Figure.of(1e6 * cost for cost in found[_BARE]), unit="µs")
@@ -57,10 +55,11 @@ def _ways(base_url: str, size: Size) -> list[Way]:
         Way(_FLOOR, partial(raw_protocol, base_url), calls),
     ]
     if find_spec("uvloop") is not None:
-        ways.insert(2, Way(_FAST, ours, calls, _uvloop))
+        ways.insert(2, Way(_FAST, ours, calls, new_uvloop))
     return ways
 
 
-def _uvloop() -> AbstractEventLoop:
+def new_uvloop() -> AbstractEventLoop:
+    """A loop of uvloop's, which need not be installed."""
     loop: AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
     return loop

@@ -47,6 +47,15 @@ class Figure:
         return cls(statistics.median(ordered), ordered[0], ordered[-1])
 
 
+_LARGE = 4 * 2**20  # bytes
+
+
+def keep_memory() -> None:
+    """Have glibc keep what is freed from now on, as it does in a process that once freed a block so large."""
+    freed = bytearray(_LARGE)
+    del freed
+
+
 Costs = dict[str, list[float]]
 """CPU seconds per call, by way; the values of one round stand at the same place."""
 

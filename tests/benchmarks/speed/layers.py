@@ -1,0 +1,114 @@
+"""Where the cost of a call lies: from the least that aiohttp can take, one layer of ours after the other."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from backupify_async import Settings, StaticToken
+from backupify_async.fleet.fleet import Fleet
+from backupify_async.resources.paths import active_request
+from backupify_async.transport.exchange import Exchange
+from backupify_async.transport.request import Message
+from backupify_async.transport.session import Session
+from tests.benchmarks.speed import peers
+from tests.benchmarks.speed.calls import new_uvloop
+from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio
+from tests.benchmarks.speed.ours import CONCURRENCY, client_at, fan_out
+from tests.benchmarks.speed.server import ACTIVE_ID, Server
+from tests.benchmarks.speed.sizes import Size
+from tests.benchmarks.speed.table import Row
+
+_BARE, _LEAN_FAST = "bare", "lean aiohttp on uvloop, the floor of [fast]"
+
+
+@contextlib.asynccontextmanager
+async def _lean(base_url: str) -> AsyncIterator[Batch]:
+    """All that aiohttp's public switches spare, and nothing of ours."""
+    origin = URL(base_url)
+    async with aiohttp.ClientSession(
+        headers=peers.HEADERS,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=None),
+    ) as session:
+
+        async def call(instance: int) -> None:
+            path = f"{origin.raw_path}/v1/backup_instances/{instance}/backups/active"
+            url = origin.with_path(path, encoded=True)
+            async with session.get(url, allow_redirects=False) as response:
+                assert orjson.loads(await response.read())["id"] == ACTIVE_ID
+
+        yield partial(peers.work, call, CONCURRENCY)
+
+
+@contextlib.asynccontextmanager
+async def _carrier(base_url: str) -> AsyncIterator[Batch]:
+    """aiohttp with our caps, time-outs and errors."""
+    exchange = Exchange(_settings(base_url), None)
+    await exchange.open()
+    loop = asyncio.get_running_loop()
+
+    async def call(instance: int) -> None:
+        url = URL(peers.active(base_url, instance), encoded=True)
+        message = Message(
+            "GET", url, peers.HEADERS, None, datetime.now(UTC), ("token",), repeatable=True, left=loop.time()
+        )
+        assert (await exchange(message)).status == 200
+
+    yield partial(peers.work, call, CONCURRENCY)
+    await exchange.close()
+
+
+@contextlib.asynccontextmanager
+async def _session(base_url: str) -> AsyncIterator[Batch]:
+    """Token, gate, limiter, retries and the total time-out besides."""
+    settings = _settings(base_url)
+    session = Session(settings, Exchange(settings, None))
+    await session.open()
+
+    async def call(instance: int) -> None:
+        assert (await session.send(active_request(instance))).status == 200
+
+    yield partial(peers.work, call, CONCURRENCY)
+    await session.close()
+
+
+@contextlib.asynccontextmanager
+async def _resource(base_url: str) -> AsyncIterator[Batch]:
+    """Types besides."""
+    async with client_at(base_url) as client:
+
+        async def call(instance: int) -> None:
+            assert await client.backups.get_active(instance)
+
+        yield partial(peers.work, call, CONCURRENCY)
+
+
+def _settings(base_url: str) -> Settings:
+    return Settings(credentials=StaticToken("token"), base_url=base_url, max_concurrency=CONCURRENCY)
+
+
+def rows(server: Server, size: Size) -> Iterator[Row]:
+    """Each layer over bare aiohttp."""
+    base_url, calls = server.at(), size.calls
+    layers: dict[str, Callable[[str], AbstractAsyncContextManager[Batch]]] = {
+        "lean aiohttp, the floor": _lean,
+        "our carrier (caps, time-outs, errors)": _carrier,
+        "`Session.send` (token, gate, limiter, retries)": _session,
+        "`backups.get_active` (types)": _resource,
+        "`fleet.get_active` (outcomes)": partial(fan_out, sweep=Fleet.get_active),
+    }
+    ways = [Way(name, partial(ready, base_url), calls) for name, ready in layers.items()]
+    if find_spec("uvloop") is not None:
+        ways.append(Way(_LEAN_FAST, partial(_lean, base_url), calls, new_uvloop))
+    found = costs([Way(_BARE, partial(peers.bare_aiohttp, base_url), calls), *ways], size.pairs)
+    for way in ways:
+        yield Row(f"CPU of {way.name}, over bare aiohttp", ratio(found, way.name, _BARE))

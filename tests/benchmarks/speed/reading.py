@@ -1,0 +1,55 @@
+"""What it takes to read a page into typed backups, and what no way of ours could spare of that."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import orjson
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from backupify_async.models import Backup
+from backupify_async.transport.request import Message, Response
+from backupify_async.transport.wire import decode_list
+from tests.benchmarks.speed.measuring import Figure
+from tests.benchmarks.speed.server import PER_PAGE, Server, answer
+from tests.benchmarks.speed.sizes import Size
+from tests.benchmarks.speed.table import Row
+
+_HEAD = b"GET /0ms/1pages/v1/backup_instances/42/backups HTTP/1.1"
+
+
+def rows(_server: Server, size: Size) -> Iterator[Row]:
+    """Ours, and its parts, over the plain dicts of `json.loads`, which `response.json()` calls."""
+    body = answer(_HEAD)[1].partition(b"\r\n\r\n")[2]
+    message = Message("GET", URL("http://127.0.0.1/"), {}, None, datetime.now(UTC), ())
+    response = Response(message, 200, CIMultiDictProxy(CIMultiDict()), body)
+    date = datetime.now(UTC)
+    dates: list[str] = [text for item in orjson.loads(body) for text in item.values() if _is_date(text)]
+
+    def objects() -> None:
+        for number in range(PER_PAGE):
+            Backup(number, 42, "running", None, date, None, date, {})
+
+    parts: dict[str, Callable[[], object]] = {
+        "reading a page of 20 into typed backups": lambda: decode_list(response, Backup),
+        "of that, the JSON, by orjson": lambda: orjson.loads(body),
+        "of that, 20 frozen objects": objects,
+        "of that, 40 dates": lambda: [datetime.fromisoformat(text) for text in dates],
+    }
+    plain = [_seconds(lambda: json.loads(body), size.calls) for _ in range(size.pairs)]
+    for name, part in parts.items():
+        taken = [_seconds(part, size.calls) for _ in range(size.pairs)]
+        yield Row(f"{name}, over json.loads", Figure.of(a / b for a, b in zip(taken, plain, strict=True)))
+
+
+def _is_date(text: object) -> bool:
+    return isinstance(text, str) and text.endswith("Z")
+
+
+def _seconds(work: Callable[[], object], times: int) -> float:
+    began = time.process_time()
+    for _ in range(times):
+        work()
+    return time.process_time() - began
