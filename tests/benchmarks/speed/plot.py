@@ -40,16 +40,16 @@ def svg(rows: Sequence[Row]) -> str:
 
 def _draw(row: Row, y: float, top: float) -> list[str]:
     def x(value: float) -> float:
-        return _LEFT + min(value / top, 1.0) * _WIDTH
+        return _LEFT + max(0.0, min(value / top, 1.0)) * _WIDTH
 
     figure, middle = row.figure, y + _STEP / 2
     kind = "missed" if row.verdict == "missed" else "bar"
     width = x(figure.median) - _LEFT
     parts = [
-        text(_LEFT - 10, middle + 4, row.what, anchor="end"),
+        text(_LEFT - 10, middle + 4, row.what.replace("`", ""), anchor="end"),
         f'<rect class="{kind}" x="{_LEFT}" y="{middle - _BAR / 2:.1f}" width="{width:.1f}" height="{_BAR}"/>',
         f'<path class="range" d="M{x(figure.low):.1f} {middle:.1f}H{x(figure.high):.1f}"/>',
-        text(x(max(figure.high, figure.median)) + 8, middle + 4, f"{figure.median:.2f}", "soft"),
+        text(x(max(figure.high, row.must or 0.0)) + 8, middle + 4, f"{figure.median:.2f}", "soft"),
     ]
     for name, target in (("must", row.must), ("goal", row.goal)):
         if target is not None:
