@@ -33,8 +33,9 @@ def fan_out(
         function: What to call. What it raises is that key's outcome, and stops nobody else.
         keys: A sync or async iterable of any length, read as the work goes on. An async one is read by one
             task at a time, and closed at the end.
-        concurrency: How many calls at once. At most twice as many keys are taken and not yet handed out.
-        ordered: Whether outcomes come in the order of the keys. A slow one then holds up those behind it.
+        concurrency: How many calls at once.
+        ordered: Whether outcomes come in the order of the keys. At most 2 x `concurrency` keys are then
+            taken and not yet handed out, so a slow one holds up those behind it.
         max_failures: How many failures to bear; at one more, no further key is begun. None for any number.
 
     Raises:
@@ -59,6 +60,7 @@ class FanOut(Generic[K, T]):
         *,
         concurrency: int,
         ordered: bool = False,
+        ahead: bool = False,
         max_failures: int | None = None,
         stop_at: Callable[[BaseException], str | None] | None = None,
     ) -> None:
@@ -72,6 +74,7 @@ class FanOut(Generic[K, T]):
             keys,
             concurrency=concurrency,
             ordered=ordered,
+            ahead=ahead,
             max_failures=max_failures,
             stop_at=stop_at,
         )

@@ -31,7 +31,9 @@ class Fleet:
         async with fleet.get_active() as outcomes:        # or one Outcome after the other, as they come
             async for outcome in outcomes: ...
 
-    Each id gets exactly one `Outcome`. One that comes twice is called twice, but by `trigger`.
+    Each id gets exactly one `Outcome`. One that comes twice is called twice, but by `trigger`. No more than
+    `concurrency` ids are begun beyond the outcomes that were handed out; of `latest` and `get_active`, which
+    only look, twice as many, and of all with `ordered=True`.
 
     A fan-out stops early, with `FanOutAborted`, where more than `max_failures` instances fail, or where the
     server asks for a longer wait than `max_retry_after`: every further call would fail unsent.
@@ -93,7 +95,7 @@ class Fleet:
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to bear; None for any number.
         """
-        return self._fan_out(self._backups.latest, ordered, max_failures)
+        return self._fan_out(self._backups.latest, ordered, max_failures, ahead=True)
 
     def get_active(
         self, *, assume_exists: bool = False, ordered: bool = False, max_failures: int | None = None
@@ -106,7 +108,7 @@ class Fleet:
             max_failures: How many failures to bear; None for any number.
         """
         function = partial(self._backups.get_active, assume_exists=assume_exists)
-        return self._fan_out(function, ordered, max_failures)
+        return self._fan_out(function, ordered, max_failures, ahead=True)
 
     def trigger(
         self,
@@ -177,6 +179,8 @@ class Fleet:
         max_failures: int | None,
         ids: Iterable[InstanceId] | AsyncIterable[InstanceId] | None = None,
         concurrency: int | None = None,
+        *,
+        ahead: bool = False,
     ) -> FanOut[InstanceId, T]:
         if self._read_once and self._used:
             raise RuntimeError("these ids can be read only once, and were: make a new fleet, or give a list")
@@ -185,6 +189,7 @@ class Fleet:
             self._ids if ids is None else ids,
             concurrency=self._concurrency if concurrency is None else concurrency,
             ordered=ordered,
+            ahead=ahead,
             max_failures=max_failures,
             stop_at=self._reason_to_stop,
         )

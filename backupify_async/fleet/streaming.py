@@ -6,10 +6,11 @@ four tasks however large `concurrency` is. Where the keys come from an async ite
 workers as they read them.
 
 The consumer sets the pace. A key counts as *held* from the moment it is taken until its outcome is handed
-out, and a worker waits before it takes a key while twice `concurrency` are held. So memory is bounded for any
-number of keys. Twice, because with `ordered=True` outcomes behind a slow head wait for it; and else because a
-worker that waited until its outcome was taken would cost one more turn of the loop for each key, and calls
-would end and begin in waves that are large enough to wake the garbage collector.
+out, and a worker waits before it takes a key while as many are held as the window allows: `concurrency`, or
+twice that. So memory is bounded by the window, for any number of keys. It is twice with `ordered=True`, where
+outcomes behind a slow head wait for it; and with `ahead=True`, for calls that only look, and may be made in
+vain: a worker that waits until its outcome was taken costs one more turn of the loop for each key, and calls
+end and begin in waves that are large enough to wake the garbage collector.
 
 The workers belong to the `async with` block and not to the iteration: an async generator that owned them
 could be left suspended, and they with it (PEP 789). Leaving the block cancels what is in flight, and waits.
@@ -47,6 +48,7 @@ class Outcomes(Generic[K, T]):
         *,
         concurrency: int,
         ordered: bool,
+        ahead: bool,
         max_failures: int | None,
         stop_at: Callable[[BaseException], str | None] | None,
     ) -> None:
@@ -59,7 +61,7 @@ class Outcomes(Generic[K, T]):
         self._ordered = ordered
         self._max_failures = max_failures
         self._stop_at = stop_at
-        self._window = 2 * concurrency
+        self._window = 2 * concurrency if ordered or ahead else concurrency
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._turn_to_read = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
@@ -178,7 +180,7 @@ class Outcomes(Generic[K, T]):
             self._deliver(index, await self._call(key, task))
 
     async def _wait_for_room(self) -> None:
-        """Wait while the window is full; who has waited longest looks first."""
+        """Wait while as many keys are held as the window allows; who has waited longest looks first."""
         while self._taken - self._handed_out >= self._window and not self._no_more_keys:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)

@@ -30,13 +30,14 @@ _HEADERS = {
 _NO_TYPE_OF_NOTHING = ("Content-Type",)
 _ERROR_BODY_BYTES = 64 * 2**10
 _CHUNK_BYTES = 64 * 2**10
+_RECEIVED_BYTES = 64 * 2**10  # at once, from a socket
 
 
 _ATTEMPT: ContextVar[Attempt] = ContextVar("backupify_async_attempt")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells an attempt that it has its connection, and has that read no more at once than is looked at."""
+    """Tells an attempt that it has its connection, and has that read in small pieces."""
 
     async def connect(
         self,
@@ -49,8 +50,8 @@ class _Connector(aiohttp.TCPConnector):
         transport = connection.transport
         # asyncio's own loop reads into a new buffer of so many bytes each time, and its 256 KiB are enough
         # for the C library to map and unmap them: a tenth of a call. TLS has buffers of its own.
-        if getattr(transport, "max_size", 0) > _CHUNK_BYTES:
-            transport.max_size = _CHUNK_BYTES  # type: ignore[union-attr]
+        if getattr(transport, "max_size", 0) > _RECEIVED_BYTES:
+            transport.max_size = _RECEIVED_BYTES  # type: ignore[union-attr]
         return connection
 
 

@@ -10,7 +10,6 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
@@ -64,8 +63,11 @@ class Session:
         self._prefix = settings.url.raw_path.rstrip("/")
         self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
         self._gate = Gate(self._limiter, carrier.places)
-        self._now: Callable[[], float] = time.monotonic
-        clock = lambda: self._now()  # noqa: E731, PLW0108 - once it is open, it is the loop's
+        self._now: Callable[[], float]  # the loop's clock, once there is a loop
+
+        def clock() -> float:
+            return self._now()
+
         self.retrying = Retrying(settings.retry, clock, self._report.retry_scheduled)
         ask = partial(ask_for_token, settings.credentials, self._post_for_token)
         self._keeper = TokenKeeper(ask, clock, self._report.token_renewed)

@@ -39,7 +39,7 @@ def decode_one(response: Response, model: type[ModelT], *, or_list: bool = False
         return None
     raw = _parse(response)
     try:
-        if type(raw) is not dict or "id" not in raw:  # as few answers
+        if type(raw) is not dict or "id" not in raw:  # most answers are the thing itself
             if _is_nothing(raw):
                 return None
             raw = _object(_only_one(raw) if or_list else raw, model)

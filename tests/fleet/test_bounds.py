@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from backupify_async import fan_out
+from backupify_async.fleet.fan_out import FanOut
 from tests.fleet.work import AsyncKeys, Keys, Work, now, other_tasks
 
 
@@ -47,16 +48,27 @@ class TestInFlight:
 
 @pytest.mark.looptime
 class TestTaken:
-    @pytest.mark.parametrize("ordered", [False, True])
-    async def test_no_more_keys_than_the_window_beyond_what_was_handed_out(self, ordered: bool) -> None:
+    @pytest.mark.parametrize(("ordered", "ahead"), [(False, 5), (True, 10)])
+    async def test_no_more_keys_than_the_window_beyond_what_was_handed_out(
+        self, ordered: bool, ahead: int
+    ) -> None:
         source = Keys(range(50))
         async with fan_out(Work(), source, concurrency=5, ordered=ordered) as outcomes:
             for handed_out in itertools.count():
                 await asyncio.sleep(10)  # a slow consumer: all that may be begun has ended
-                assert source.taken == min(50, handed_out + 10)
+                assert source.taken == min(50, handed_out + ahead)
                 if await anext(outcomes, None) is None:
                     break
         assert handed_out == 50
+
+    async def test_twice_as_many_where_calls_may_go_ahead(self) -> None:
+        source = Keys(range(50))
+        async with FanOut(Work(), source, concurrency=5, ahead=True) as outcomes:
+            await asyncio.sleep(10)
+            assert source.taken == 10
+            await anext(outcomes)
+            await asyncio.sleep(10)
+            assert source.taken == 11
 
     async def test_an_async_source_is_read_no_further(self) -> None:
         source = Keys(range(50))
@@ -67,9 +79,9 @@ class TestTaken:
                 yield key
 
         async with fan_out(Work(), generate(), concurrency=5) as outcomes:
-            for handed_out in range(40):
+            for handed_out in range(45):
                 await asyncio.sleep(10)
-                assert source.taken <= handed_out + 10
+                assert source.taken <= handed_out + 5
                 await anext(outcomes)
 
     async def test_a_slow_head_holds_up_an_ordered_one_at_twice_its_concurrency(self) -> None:
@@ -106,9 +118,11 @@ class Key:
 
 class TestHeld:
     @pytest.mark.parametrize(
-        ("count", "ordered"), [(100_000, False), (10_000, True)], ids=["100,000", "ordered"]
+        ("count", "ordered", "window"), [(100_000, False, 32), (10_000, True, 64)], ids=["100,000", "ordered"]
     )
-    async def test_memory_is_bounded_for_any_number_of_keys(self, count: int, ordered: bool) -> None:
+    async def test_memory_is_bounded_for_any_number_of_keys(
+        self, count: int, ordered: bool, window: int
+    ) -> None:
         def keys() -> Iterator[Key]:
             return (Key() for _ in range(count))
 
@@ -122,5 +136,5 @@ class TestHeld:
                 handed_out += 1
             assert len(outcomes._workers) <= 32
         # One more in the consumer's hand, and one that each worker has just delivered.
-        assert Key.most_alive <= 2 * 32 + 33
+        assert Key.most_alive <= window + 33
         assert handed_out == count

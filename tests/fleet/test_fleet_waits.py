@@ -117,3 +117,19 @@ async def test_leaving_a_stream_early_ends_its_calls() -> None:
             await anext(outcomes)
         assert (statistics().in_flight, statistics().waiting, carrier.in_flight) == (0, 0, 0)
         assert len(outcomes.leftover) + len(outcomes.unfinished) == 39
+
+
+async def test_of_triggers_no_more_are_begun_than_its_concurrency_beyond_what_was_seen() -> None:
+    sent: list[str] = []
+
+    def started(message: Message) -> Response:
+        sent.append(message.url.path)
+        return respond(message, 201, body={"id": 1})
+
+    async with (
+        fleets(FakeCarrier(started, round_trip=1, places=8)) as (fleet, _),
+        fleet(range(10), concurrency=1).trigger() as outcomes,
+    ):
+        await anext(outcomes)
+        await asyncio.sleep(100)
+        assert len(sent) == 2  # the second is done, and waits to be seen

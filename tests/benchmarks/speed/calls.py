@@ -30,11 +30,11 @@ def rows(server: Server, size: Size) -> Iterator[Row]:
     )
     yield Row("CPU that adaptive=True adds to a call, over all of a bare call's", learning, 0.02)
     yield Row("CPU of a get-active call, over a raw asyncio.Protocol", ratio(found, _OURS, _FLOOR))
-    yield Row("what bare aiohttp takes here", Figure.of(1e6 * cost for cost in found[_BARE]), unit="µs")
+    yield from _microseconds(found, "")
     keep_memory()
     found = costs(ways, size.pairs)
     yield from _over_bare(found, " (memory kept)")
-    yield Row("what bare aiohttp takes then", Figure.of(1e6 * cost for cost in found[_BARE]), unit="µs")
+    yield from _microseconds(found, " (memory kept)")
 
 
 def _over_bare(found: Costs, when: str) -> Iterator[Row]:
@@ -44,6 +44,11 @@ def _over_bare(found: Costs, when: str) -> Iterator[Row]:
         yield Row(what, ratio(found, _FAST, _BARE), *_FAST_TARGET)
     else:
         print("not installed, and so left out: uvloop")
+
+
+def _microseconds(found: Costs, when: str) -> Iterator[Row]:
+    for name, way in (("bare aiohttp", _BARE), ("ours", _OURS)):
+        yield Row(f"what {name} takes here{when}", Figure.of(1e6 * cost for cost in found[way]), unit="µs")
 
 
 def _ways(base_url: str, size: Size) -> list[Way]:

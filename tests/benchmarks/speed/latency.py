@@ -53,7 +53,9 @@ def rows(server: Server, size: Size) -> Iterator[Row]:
                 must, goal = _TARGETS.get((name, in_flight), (None, None))
                 yield Row(f"{name} of added latency, {in_flight:,} in flight", added, must, goal, "%")
             shares = Figure.of(runner.run(_share(server.at(), in_flight)) for _ in range(rounds))
-            yield Row(f"what the slower of two equal fleets got, {in_flight:,} in flight", shares)
+            yield Row(
+                f"what the slower of two equal fleets got, {in_flight:,} in flight", shares, unit="shares"
+            )
 
 
 async def _pair(base_url: str, in_flight: int) -> tuple[_Waits, _Waits]:
