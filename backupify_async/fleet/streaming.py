@@ -167,7 +167,7 @@ class Outcomes(Generic[K, T]):
         task = asyncio.current_task()
         while not self._no_more_keys:
             if self._async_keys is None:
-                if self._taken - self._handed_out >= self._window:
+                if self._is_full:
                     await self._wait_for_room()
                 taken = self._take()
             else:
@@ -179,9 +179,14 @@ class Outcomes(Generic[K, T]):
             index, key = taken
             self._deliver(index, await self._call(key, task))
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether as many keys are held as the window allows."""
+        return self._taken - self._handed_out >= self._window
+
     async def _wait_for_room(self) -> None:
-        """Wait while as many keys are held as the window allows; who has waited longest looks first."""
-        while self._taken - self._handed_out >= self._window and not self._no_more_keys:
+        """Wait while the window is full; who has waited longest looks first."""
+        while self._is_full and not self._no_more_keys:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             await turn

@@ -27,9 +27,10 @@ class Piece:
         Raises:
             TimeoutError: What ended it, where nothing else did.
         """
-        why = self.ended_by()
-        if why is not None and (kind is None or kind is asyncio.CancelledError):
-            raise TimeoutError(why) from None
+        if self._why is not None:
+            why = self.ended_by()
+            if why is not None and (kind is None or kind is asyncio.CancelledError):
+                raise TimeoutError(why) from None
 
     def ended_by(self) -> str | None:
         """What ended it, where that alone cancelled it: then the task is not cancelled any more."""

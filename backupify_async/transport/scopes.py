@@ -64,5 +64,4 @@ class Scope(Piece):
             scopes.last_ended.set()
         if self._timer is not None:
             self._timer.cancel()
-        if self._why is not None:
-            self.over(kind)
+        self.over(kind)

@@ -10,7 +10,7 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
@@ -63,14 +63,9 @@ class Session:
         self._prefix = settings.url.raw_path.rstrip("/")
         self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
         self._gate = Gate(self._limiter, carrier.places)
-        self._now: Callable[[], float]  # the loop's clock, once there is a loop
-
-        def clock() -> float:
-            return self._now()
-
-        self.retrying = Retrying(settings.retry, clock, self._report.retry_scheduled)
+        self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         ask = partial(ask_for_token, settings.credentials, self._post_for_token)
-        self._keeper = TokenKeeper(ask, clock, self._report.token_renewed)
+        self._keeper = TokenKeeper(ask, self._now, self._report.token_renewed)
         self._authorized = lru_cache(maxsize=1)(bearer)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -88,7 +83,6 @@ class Session:
         if self._loop is None and not self.scopes.closed:
             await self._carrier.open()
             self._loop = asyncio.get_running_loop()
-            self._now = self._loop.time
         self.require_open()
 
     async def close(self) -> None:
@@ -297,6 +291,10 @@ class Session:
         gave_up = f"the server refuses all calls until {self._utc(until):%Y-%m-%dT%H:%M:%SZ}; not sent"
         wait = until - self._now()
         return RateLimited(429, request.method, request.path, retry_after=wait, gave_up=gave_up)
+
+    def _now(self) -> float:
+        assert self._loop is not None  # noqa: S101 - require_open() came first
+        return self._loop.time()
 
     def _utc(self, when: float) -> datetime:
         """A time of the monotonic clock as people read it."""

@@ -66,8 +66,7 @@ class Attempt(Piece):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._others.discard(self)
-        if self._why is not None:
-            self.over(kind)
+        self.over(kind)
 
 
 class Watch:

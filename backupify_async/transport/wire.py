@@ -43,8 +43,7 @@ def decode_one(response: Response, model: type[ModelT], *, or_list: bool = False
             if _is_nothing(raw):
                 return None
             raw = _object(_only_one(raw) if or_list else raw, model)
-        thing: ModelT = _CONVERTER.get_structure_hook(model)(raw, model)
-        return thing
+        return _thing(raw, model)
     except _Unreadable as error:
         raise _decode_error(response, str(error)) from None
 
@@ -107,8 +106,7 @@ def from_json(body: bytes, model: type[ModelT]) -> ModelT:
     Raises:
         ValueError: It is no such JSON.
     """
-    thing: ModelT = _CONVERTER.get_structure_hook(model)(_object(orjson.loads(body), model), model)
-    return thing
+    return _thing(_object(orjson.loads(body), model), model)
 
 
 def _parse(response: Response) -> Any:
@@ -136,6 +134,11 @@ def _only_one(raw: Any) -> Any:
         inner = next(iter(raw.values()))
         raw = inner if isinstance(inner, list) else raw
     return raw[0] if isinstance(raw, list) and len(raw) == 1 else raw
+
+
+def _thing(raw: dict[str, Any], model: type[ModelT]) -> ModelT:
+    thing: ModelT = _CONVERTER.get_structure_hook(model)(raw, model)
+    return thing
 
 
 def _object(raw: Any, model: type[ModelT]) -> dict[str, Any]:

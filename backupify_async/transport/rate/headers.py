@@ -24,9 +24,8 @@ _ITEM = re.compile(r"(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", r
 _FAMILIES = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
 
 # `istr` folds its case once: these are looked for in every answer.
-_GITHUBS, _DRAFTS, _DRAFTS_OLD, _OTHERS = map(
-    istr, ("X-RateLimit-Remaining", "RateLimit", "RateLimit-Remaining", "X-Rate-Limit-Remaining")
-)
+_DRAFTS = istr("RateLimit")
+_DRAFTS_OLD, _GITHUBS, _OTHERS = (istr(f"{family}-Remaining") for family in _FAMILIES)
 
 
 @attrs.frozen
