@@ -159,4 +159,8 @@ def _written(target: Target) -> str:
 
 
 def _line(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(text.ljust(width) for text, width in zip(texts, _WIDTHS, strict=False)) + " |"
+    return (
+        "| "
+        + " | ".join(text.ljust(width) for text, width in zip(texts, _WIDTHS[: len(texts)], strict=True))
+        + " |"
+    )

@@ -60,7 +60,7 @@ def _ways(base_url: str, size: Size) -> list[Way]:
         Way(_FLOOR, partial(raw_protocol, base_url), calls),
     ]
     if find_spec("uvloop") is not None:
-        ways.insert(2, Way(_FAST, ours, calls, new_uvloop))
+        ways.append(Way(_FAST, ours, calls, new_uvloop))
     return ways
 
 

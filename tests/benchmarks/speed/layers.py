@@ -92,7 +92,7 @@ async def _resource(base_url: str) -> AsyncIterator[Batch]:
 
 def _active(origin: URL, instance: int) -> URL:
     """Where get-active is, made as cheaply as that can be."""
-    return origin.with_path(f"{origin.raw_path}/v1/backup_instances/{instance}/backups/active", encoded=True)
+    return origin.with_path(peers.active(origin.raw_path, instance), encoded=True)
 
 
 def _settings(base_url: str) -> Settings:

@@ -1,10 +1,10 @@
 """What it takes to read a page into typed backups, and what no way of ours could spare of that."""
 
-import gc
+import contextlib
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -13,11 +13,12 @@ from yarl import URL
 from backupify_async.models import Backup
 from backupify_async.transport.request import Message, Response
 from backupify_async.transport.wire import decode_list
-from tests.benchmarks.speed.measuring import Figure
+from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio
 from tests.benchmarks.speed.server import PER_PAGE, Server, answer
 from tests.benchmarks.speed.sizes import Size
 from tests.benchmarks.speed.table import Row
 
+_PLAIN = "json.loads"
 _HEAD = b"GET /0ms/1pages/v1/backup_instances/42/backups HTTP/1.1"
 
 
@@ -39,22 +40,22 @@ def rows(_server: Server, size: Size) -> Iterator[Row]:
         "of that, 20 frozen objects": objects,
         "of that, 40 dates": lambda: [datetime.fromisoformat(text) for text in dates],
     }
-    found: dict[str, list[float]] = {name: [] for name in parts}
-    for _ in range(size.pairs):
-        plain = _seconds(lambda: json.loads(body), size.calls)
-        for name, part in parts.items():
-            found[name].append(_seconds(part, size.calls) / plain)
-    for name, ratios in found.items():
-        yield Row(f"{name}, over json.loads", Figure.of(ratios))
+    works = {_PLAIN: lambda: json.loads(body), **parts}
+    found = costs([Way(name, partial(_again, work), size.calls) for name, work in works.items()], size.pairs)
+    for name in parts:
+        yield Row(f"{name}, over {_PLAIN}", ratio(found, name, _PLAIN))
 
 
 def _is_date(text: object) -> bool:
     return isinstance(text, str) and text.endswith("Z")
 
 
-def _seconds(work: Callable[[], object], times: int) -> float:
-    gc.collect()
-    began = time.process_time()
-    for _ in range(times):
-        work()
-    return time.process_time() - began
+@contextlib.asynccontextmanager
+async def _again(work: Callable[[], object]) -> AsyncIterator[Batch]:
+    """The same again and again, without a network."""
+
+    async def batch(times: int) -> None:
+        for _ in range(times):
+            work()
+
+    yield batch

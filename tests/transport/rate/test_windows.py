@@ -29,14 +29,21 @@ def accept(subject: Windows, now: float, count: int) -> None:
         subject.succeeded(now + 0.1, now)
 
 
-def known(quota: int = 2) -> Windows:
-    """One that knows of windows of 5 seconds, of which the next begins at 20; the last is spent."""
+def opened(retry_after: float, accepted: int) -> Windows:
+    """One that waited after a refusal; behind the opening so many were accepted, and one more is out."""
     subject = Windows()
     subject.take()
-    subject.refused(10.1, 10.0, 4.9)
-    assert subject.earliest(15.0, 0) <= 15.0
-    accept(subject, 15.0, quota)
+    subject.refused(10.1, 10.0, retry_after)
+    opening = 10.1 + retry_after
+    assert subject.earliest(opening, 0) <= opening
+    accept(subject, opening, accepted)
     subject.take()
+    return subject
+
+
+def known(quota: int = 2) -> Windows:
+    """One that knows of windows of 5 seconds, of which the next begins at 20; the last is spent."""
+    subject = opened(4.9, quota)
     subject.refused(15.7, 15.5, 4.45)
     assert subject.earliest(15.7, 0) == 20.0
     return subject
@@ -110,12 +117,7 @@ class TestThePeriod:
         assert known(2).rate == 2 / 5
 
     def test_is_never_shorter_than_a_wait_that_was_asked(self) -> None:
-        subject = Windows()
-        subject.take()
-        subject.refused(10.1, 10.0, 25.0)
-        assert subject.earliest(35.1, 0) <= 35.1
-        accept(subject, 35.1, 4)
-        subject.take()
+        subject = opened(25.0, 4)
         subject.refused(36.1, 36.0, 29.0)
         subject.earliest(36.1, 0)
         assert subject.rate == 4 / 30
@@ -126,12 +128,7 @@ class TestThePeriod:
         assert run.limiter.estimate().per_second == pytest.approx(quota / period)  # type: ignore[attr-defined]
 
     def test_the_first_whole_window_ends_where_it_was_refused(self) -> None:
-        subject = Windows()
-        subject.take()
-        subject.refused(10.1, 10.0, 3.0)
-        assert subject.earliest(13.1, 0) <= 13.1
-        accept(subject, 13.1, 50)
-        subject.take()
+        subject = opened(3.0, 50)
         assert subject.concerns(17.6, 17.5, 1.0)  # 5 s behind an opening between 12 and 13.1
         assert not subject.concerns(15.6, 15.5, 1.0)  # nothing ends there
 
@@ -265,12 +262,7 @@ class TestACollapse:
 
 def wide() -> Windows:
     """One of 5 seconds whose next window begins between 19 and 20."""
-    subject = Windows()
-    subject.take()
-    subject.refused(10.1, 10.0, 5.0)
-    assert subject.earliest(15.2, 0) <= 15.2
-    accept(subject, 15.2, 3)
-    subject.take()
+    subject = opened(5.0, 3)
     subject.refused(16.0, 15.9, 4.0)
     return subject
 
