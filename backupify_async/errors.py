@@ -67,11 +67,13 @@ class TransportError(BackupifyError):
         problem: What went wrong, in words.
         sent: False where the request surely never reached the server.
         gave_up: Why it was not tried again, or None where trying again was never in question.
+        status: The HTTP status, where the head of the answer came; None where it did not.
     """
 
     problem: str
     sent: bool = True
     gave_up: str | None = None
+    status: int | None = None
 
     def __str__(self) -> str:
         return self.problem + _because(self.gave_up)
@@ -155,12 +157,14 @@ class DecodeError(BackupifyError):
         path: The path of the request, without its query.
         content_type: The answer's Content-Type, "" where it has none.
         excerpt: The first 200 bytes of the body, as text.
+        status: The HTTP status.
     """
 
     problem: str
     path: str
     content_type: str = ""
     excerpt: str = ""
+    status: int | None = None
 
     def __str__(self) -> str:
         kind = self.content_type or "missing"

@@ -70,7 +70,7 @@ class RetryScheduled:
 
 @attrs.frozen
 class Throttled:
-    """The server refused a call for now (429), and all calls wait.
+    """The server refused a call for now (429, or 503 with Retry-After), and all calls wait.
 
     Attributes:
         method: The request's method.

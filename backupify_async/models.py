@@ -1,7 +1,8 @@
 """What the API speaks of, as frozen values.
 
 Only `id` is taken as given. Of any other field, what is missing or cannot be read as its type is None;
-what cannot be read, and all that a model does not know, stays as it came in `extra`.
+what cannot be read, and all that a model does not know, stays as it came in `extra`. So does a date without
+an offset: it is shown as UTC, and may be off by up to 14 hours.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from enum import Enum
 from typing import Any
 
 import attrs
+
+_DATES = ("created_at", "started_at", "completed_at", "updated_at")
 
 
 @attrs.frozen
@@ -24,7 +27,8 @@ class Backup:
         started_at: When it began to run, UTC.
         completed_at: When it ended, UTC.
         updated_at: When the server last changed it, UTC.
-        extra: The fields that are not above, and the raw values of those above that could not be read.
+        extra: The fields that are not above, and the raw values of those above that could not be read, or
+            are dates without an offset.
     """
 
     id: int | str
@@ -35,6 +39,11 @@ class Backup:
     completed_at: datetime | None = None
     updated_at: datetime | None = None
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+    @property
+    def without_offset(self) -> frozenset[str]:
+        """The dates that the server wrote without an offset, by name: nobody knows their time zone."""
+        return frozenset(name for name in _DATES if getattr(self, name) is not None and name in self.extra)
 
 
 @attrs.frozen
@@ -66,7 +75,7 @@ class TriggerKind(Enum):
     STARTED = "started"
     """This call started a backup."""
     ALREADY_ACTIVE = "already_active"
-    """A backup was running before, and goes on; none was started."""
+    """A backup was running before, and goes on or has ended since; none was started."""
     ADOPTED = "adopted"
     """The answer was lost, and the backup that this call had started was found afterwards."""
 

@@ -28,8 +28,8 @@ class Statistics:
         waiting: Calls that wait for a place or a slot now.
         paused_until: Until when nobody sends, UTC; None where nothing is paused.
         requests: Requests sent, those for tokens and those sent again included.
-        refused: Answers 429.
-        retried: Sendings that repeat a failed one; after a 429, which `refused` counts, they are not counted.
+        refused: Answers 429, or 503 with Retry-After.
+        retried: Sendings that repeat a failed one; those after what `refused` counts are not counted.
         budget_left: Tokens left for retries.
         limit_source: What the client's belief of the server's limit rests on.
         limit_per_second: Calls a second that the server is believed to take; None where that is not known.

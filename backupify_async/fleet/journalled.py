@@ -26,6 +26,7 @@ from backupify_async.journal.lines import (
     failed,
     held_back,
     intended,
+    learned,
     settled,
 )
 from backupify_async.models import Backup, TriggerResult
@@ -46,8 +47,9 @@ class Trigger(Protocol):
         *,
         unsettled: Unsettled | None,
         leaving: Callable[[Unsettled], Awaitable[None]],
+        learned: Callable[[Evidence], None],
     ) -> TriggerResult:
-        """Find out what became of what is unsettled; tell of each request before it leaves."""
+        """Find out what became of what is unsettled; tell of each request as it leaves and as it ends."""
         ...
 
 
@@ -133,8 +135,15 @@ class JournalledSweep:
             line = intended(line, sending.sent_at, known, sending.evidence)
             await self._journal.commit(line)
 
+        def note(evidence: Evidence) -> None:
+            nonlocal line
+            line = learned(line, evidence)
+            self._journal.put(line, at_once=True)
+
         try:
-            result = await self._run(line.instance_id, baseline, unsettled=unsettled, leaving=leaving)
+            result = await self._run(
+                line.instance_id, baseline, unsettled=unsettled, leaving=leaving, learned=note
+            )
         except AmbiguousTrigger as error:
             seen = (backup.id for backup in error.seen)
             self._journal.put(ambiguous(line, str(error), accepted=was_accepted(error.cause), seen=seen))

@@ -37,10 +37,12 @@ class GroupCommit:
         self._writer = asyncio.create_task(self._write_all(), name="backupify_async journal")
         self._writer.add_done_callback(self._writer_ended)
 
-    def put(self, line: Line) -> None:
-        """Write a line soon, in the place of an earlier one of its number."""
+    def put(self, line: Line, *, at_once: bool = False) -> None:
+        """Write a line soon, in the place of an earlier one of its number; with `at_once`, do not linger."""
         self._pending[line.number] = line
-        if self._linger is None:
+        if at_once:
+            self._wanted.set()
+        elif self._linger is None:
             self._linger = asyncio.get_running_loop().call_later(_LINGER, self._wanted.set)
 
     async def commit(self, line: Line) -> None:

@@ -160,9 +160,9 @@ class Journal:
         self.put(line)
         return line
 
-    def put(self, line: Line) -> None:
-        """Write a line soon."""
-        self._writing().put(line)
+    def put(self, line: Line, *, at_once: bool = False) -> None:
+        """Write a line soon; with `at_once`, without waiting for others to come along."""
+        self._writing().put(line, at_once=at_once)
 
     async def commit(self, line: Line) -> None:
         """Write a line now, and wait until it is on disk.

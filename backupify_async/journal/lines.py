@@ -126,6 +126,13 @@ def intended(line: Line, sent_at: datetime, baseline: str | None, evidence: Evid
     )
 
 
+def learned(line: Line, evidence: Evidence) -> Line:
+    """The line of an instance whose answer came, or was given up: with what is known of it by then."""
+    known = line.evidence or Evidence()
+    accepted = known.accepted or evidence.accepted
+    return attrs.evolve(line, evidence=attrs.evolve(known, over_by=evidence.over_by, accepted=accepted))
+
+
 def settled(line: Line, result: TriggerResult) -> Line:
     """The line of an instance that is done."""
     state = LineState(result.kind.value)
@@ -197,7 +204,8 @@ def _backup_to_json(backup: Backup) -> str:
     try:
         return to_json(backup).decode()
     except (TypeError, RecursionError):  # what can be read may be nested too deep to be written: do without
-        return to_json(attrs.evolve(backup, extra={})).decode()
+        dates = {name: backup.extra[name] for name in backup.without_offset}
+        return to_json(attrs.evolve(backup, extra=dates)).decode()
 
 
 def baseline_to_json(backup_id: int | str | None) -> str:

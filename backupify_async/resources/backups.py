@@ -145,14 +145,15 @@ class Backups:
 
         Returns:
             STARTED with the new backup; ADOPTED with it, where it was found after the answer was lost; or
-            ALREADY_ACTIVE with the one that ran before, where the server answers 409, 422 while one is
-            active, or a backup that was created well before we sent, or where such a one is found running.
+            ALREADY_ACTIVE with the one that ran before: where the server answers 409 or 422 and one is
+            active, or has ended since; where it answers with one that was created well before we sent; or
+            where the answer was lost and such a one is found running.
 
         Raises:
             TypeError, ValueError: The id, or the baseline, cannot be one.
             AmbiguousTrigger: A backup may have been started; the answer was lost, and looks did not tell.
             NotFound: There is no such instance.
-            UnprocessableEntity: The server does not accept it, and no backup is active.
+            Conflict, UnprocessableEntity: It is not accepted, and no look shows a backup in its way.
             BackupifyError: It was surely not started.
         """
         return await self.triggering.run(backup_instance_id, highest_id(baseline))

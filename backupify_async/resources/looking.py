@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from backupify_async.models import Backup
 from backupify_async.pagination import paginate
-from backupify_async.resources.judging import Fate, Judgement, judge
+from backupify_async.resources.judging import Fate, Judgement, is_dated_to_have_ended_after, judge
 from backupify_async.resources.paths import BACKUPS, active_request, read_active
 from backupify_async.resources.reconciling import Look
 from backupify_async.resources.server_clock import Lead, read_lead
@@ -40,7 +40,7 @@ async def look(
     async def send_and_read_clock(request: Request) -> Response:
         nonlocal lead
         response = await send(request)
-        shown = read_lead(response, loop.time())
+        shown = read_lead(response.headers.get("Date"), response.message.left, loop.time())
         lead = lead if shown is None else shown.or_also(lead)
         return response
 
@@ -58,3 +58,32 @@ async def look(
                 whole = False
                 break
     return Look(began, active, tail, whole, lead)
+
+
+async def look_for_what_ran(
+    send: Send, backup_instance_id: int | str, fate: Fate, lead: Lead | None, tolerance: float
+) -> Backup | None:
+    """The backup that runs, or else one that is dated to have ended after a trigger's sending, or None.
+
+    Args:
+        send: Sends a request.
+        backup_instance_id: The instance.
+        fate: The trigger's sending.
+        lead: How far the server's clock is ahead of the loop's, by the answer to the trigger.
+        tolerance: How far our clock and the server's may be apart, in seconds.
+
+    Raises:
+        BackupifyError: An answer cannot be had, or not be read.
+    """
+    active = read_active(await send(active_request(backup_instance_id)))
+    if active is not None:
+        return active
+    backups = paginate(send, Backup, BACKUPS, backup_instance_id=backup_instance_id)
+    async with contextlib.aclosing(backups.pages_backwards()) as pages:
+        async for page in pages:
+            for one in reversed(page.items):
+                if is_dated_to_have_ended_after(one, fate, lead, tolerance):
+                    return one
+            if page.items:
+                break  # it ran when the trigger came, so that it is among the newest
+    return None

@@ -9,20 +9,24 @@ window takes the wider bound at each end, begins with a whole second, as servers
 equality counts as inside. Without a Date our own clock stands for the server's. Who dates backups may have
 a third clock, as where a proxy adds the Date: what was created inside the window is the trigger's, what was
 created outside by no more than `clock_tolerance` is *near*, and what is so by our clock only is *unsure*.
+The clocks are related to each other when the request leaves, and later readings only widen the window: the
+machine may sleep while its request is under way. A date without an offset is 14 hours early to 12 late.
 
 | creation | at or below the baseline | above it | no baseline |
 | --- | --- | --- | --- |
 | inside the window | older | ours | ours |
 | near; unknown; inside or near by our clock only, not by Date | older | ours | near; unsure |
-| before all that | older | older | older |
+| before all that | older | unsure: the two contradict each other | older |
 | after all that | older | later | later |
 
-What is ours is adopted. What is near is adopted if it is active once the server has settled: then nothing
-could be started anyway. An active one that is surely not ours is what the server refused the trigger for.
+What is ours is adopted, but for an active one that a Date tells to be from before the sending. What is near
+is adopted if it is active once the server has settled and no Date tells that: then nothing could be started
+anyway. Any other active one is what the server refused the trigger for.
 Only where a look that began after settling saw the whole end of the list and nothing of all that, the
 trigger did nothing, and is sent again. Whatever is unsure or contradicts itself is looked at again until
 patience ends, and then said to be undecided. So is an empty list, which a replica shows too, or an instance
-that was moved, but where the baseline says that there was no backup before.
+that was moved, unless the baseline says that there was no backup before, or another look ten seconds before
+saw the same.
 
 Of the two errors that such a rule can make this one makes the harmless: a backup that somebody else started
 inside the window, or near it and either above the baseline or active, is taken for ours, so that ours may be
@@ -40,12 +44,13 @@ import attrs
 from backupify_async.config import Reconciliation
 from backupify_async.models import Backup
 from backupify_async.resources.baselines import NotTold
-from backupify_async.resources.judging import Fate, Judgement, judge, number
+from backupify_async.resources.judging import Fate, Judgement, is_dated_before, judge, number
 from backupify_async.resources.server_clock import Lead
 
 _FIRST_GAP = 1.0  # seconds; most answers are lost behind a server that has acted already
 _GAP_GROWTH = 3.0
 _LONGEST_GAP = 30.0
+_EMPTY_FOR = 10.0  # seconds between two looks at an empty list that nobody was told of before
 
 
 @attrs.frozen
@@ -136,7 +141,12 @@ def decide(fate: Fate, looks: Sequence[Look | FailedLook], now: float, settings:
         return LookAgain(now)
     last, lead = looks[-1], common_lead(looks)
     if isinstance(last, Look):
-        ours = [one for one in last.backups if _judge_in(last, one, fate, lead, settings) is Judgement.OURS]
+        before = _active_from_before(fate, last, lead, settings)
+        ours = [
+            one
+            for one in last.backups
+            if one != before and _judge_in(last, one, fate, lead, settings) is Judgement.OURS
+        ]
         if ours:
             return Adopt(min(ours, key=lambda one: _inf_if_none(number(one.id))))
     next_look = now + min(_FIRST_GAP * _GAP_GROWTH ** min(len(looks) - 1, 9), _LONGEST_GAP)
@@ -147,7 +157,8 @@ def decide(fate: Fate, looks: Sequence[Look | FailedLook], now: float, settings:
         if last.active is None:
             return SendAgain()
         near = _judge_in(last, last.active, fate, lead, settings) is Judgement.NEAR
-        return Adopt(last.active) if near else AlreadyActive(last.active)
+        adopted = near and _active_from_before(fate, last, lead, settings) is None
+        return Adopt(last.active) if adopted else AlreadyActive(last.active)
     end = fate.settled_at + settings.patience
     return LookAgain(min(next_look, end)) if now < end else Undecided(doubt or "nothing was seen")
 
@@ -174,6 +185,14 @@ def candidates(fate: Fate, looks: Sequence[Look | FailedLook], settings: Reconci
     ]
 
 
+def _active_from_before(fate: Fate, look: Look, lead: Lead | None, settings: Reconciliation) -> Backup | None:
+    """The active backup, where a Date tells that it was there before the sending."""
+    active = look.active
+    if active is None or not is_dated_before(active, fate, lead, settings.clock_tolerance):
+        return None
+    return active
+
+
 def _judge_in(
     look: Look, backup: Backup, fate: Fate, lead: Lead | None, settings: Reconciliation
 ) -> Judgement:
@@ -188,7 +207,7 @@ def _doubt(
 ) -> str | None:
     """Why a look that began after settling does not tell; None where it does."""
     listed = {backup.id for backup in last.tail}
-    missing = _missing(fate, last)
+    missing = _missing(fate, looks, last)
     if missing is not None:
         return missing
     if not _ascends(last.tail):
@@ -198,10 +217,12 @@ def _doubt(
     for before in _seen_before(fate, looks, last):
         if before not in listed:
             return f"backup {before} was there before, and the list does not have it any more"
+    from_before = _active_from_before(fate, last, lead, settings)
     for one in last.tail:
         judgement = judge(one, fate, lead, settings.clock_tolerance)
         near = judgement is Judgement.NEAR and one.id != (last.active and last.active.id)
-        if near or judgement is Judgement.UNSURE:
+        unsure = judgement is Judgement.UNSURE and one.id != (from_before and from_before.id)
+        if near or unsure:
             told = fate.baseline is not None and not isinstance(fate.baseline, NotTold)
             no_order = f"; to the baseline, {fate.baseline}, its id has no order" if told else ""
             return f"backup {one.id} {judgement.value}{no_order}"
@@ -212,12 +233,17 @@ def _doubt(
     return None
 
 
-def _missing(fate: Fate, last: Look) -> str | None:
+def _missing(fate: Fate, looks: Sequence[Look | FailedLook], last: Look) -> str | None:
     """Why a list that has too little is not believed: it may lack the trigger's backup as well."""
     if fate.baseline is None:
         return None
     if isinstance(fate.baseline, NotTold):
-        return None if last.tail else "the list is empty, which no baseline confirms"
+        empty_for_long = any(
+            isinstance(one, Look) and not one.backups and last.began - one.began >= _EMPTY_FOR
+            for one in looks[:-1]
+        )
+        believed = last.tail or (empty_for_long and last.active is None)
+        return None if believed else "the list is empty, which no baseline confirms"
     if not last.tail:
         return f"the list is empty, and had backup {fate.baseline}"
     baseline = number(fate.baseline)

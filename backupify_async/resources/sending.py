@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from backupify_async.errors import BackupifyError, DecodeError, TransportError
+from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
 from backupify_async.models import Backup
 from backupify_async.resources.baselines import Baseline
 from backupify_async.resources.judging import Fate, Judgement, judge
@@ -28,7 +28,7 @@ class Evidence:
         over_by: When that process had given up the answer at the latest, UTC; None where nobody noted it.
         server_ahead: How far the server's clock was ahead of this machine's when it left, at least and at
             most, in seconds; None where no Date told.
-        accepted: Whether it was answered with a 2xx, in which no backup could be read.
+        accepted: Whether the head of a 2xx came, and no backup could be read in it.
         seen: The ids of the backups that may be its work, or that ran, when it was last looked.
     """
 
@@ -52,8 +52,14 @@ class Unsettled:
 
 
 def was_accepted(cause: BackupifyError) -> bool:
-    """Whether a sending without a clear answer got a 2xx: of no other answer is the body read."""
-    return isinstance(cause, DecodeError)
+    """Whether a sending without a clear answer got a 2xx, as far as its head."""
+    if isinstance(cause, DecodeError):
+        return True  # of no other answer is the body read
+    return isinstance(cause, TransportError) and _is_success(cause.status)
+
+
+def _is_success(status: int | None) -> bool:
+    return status is not None and 200 <= status < 300
 
 
 async def announce(session: Session, leaving: Callable[[Unsettled], Awaitable[None]]) -> None:
@@ -67,8 +73,10 @@ async def announce(session: Session, leaving: Callable[[Unsettled], Awaitable[No
     allowed = _TOLD_WITHIN
     while True:
         began = loop.time()
+        ours = our_lead(began)
         await leaving(_about_to_leave(session, began, allowed))
-        took = loop.time() - began
+        ended = loop.time()
+        took = ended - began + max(0.0, our_lead(ended) - ours)  # the loop's clock stands still in a suspend
         if took <= allowed:
             return
         allowed = 2 * took
@@ -78,7 +86,7 @@ def _about_to_leave(session: Session, now: float, allowed: float) -> Unsettled:
     timeouts, ours = session.settings.timeouts, our_lead(now)
     sent_at = datetime.fromtimestamp(now + ours, UTC)
     over_by = sent_at + timedelta(seconds=allowed + (timeouts.attempt or timeouts.total or _UNTIMED_ATTEMPT))
-    lead = None if session.last_answer is None else read_lead(*session.last_answer)
+    lead = None if session.last_date is None else read_lead(*session.last_date)
     ahead = None if lead is None else (lead.lowest - ours, lead.highest - ours)
     return Unsettled(sent_at, Evidence(over_by, ahead))
 
@@ -100,7 +108,12 @@ class Answer:
     response: Response
     backup: Backup | None
     fate: Fate
-    lead: Lead | None
+    received: float
+
+    @property
+    def lead(self) -> Lead | None:
+        """How far the server's clock is ahead of the loop's, by this answer's Date."""
+        return read_lead(self.response.headers.get("Date"), self.response.message.left, self.received)
 
     def was_there_before(self, backup: Backup, tolerance: float) -> bool:
         """Whether the server named a backup that it surely did not start for this trigger."""
@@ -108,12 +121,33 @@ class Answer:
 
 
 class Sending:
-    """Sends one trigger, and says what is open after it."""
+    """Sends one trigger, and says what is open after it.
 
-    def __init__(self, session: Session, call: Call, baseline: Baseline) -> None:
+    Args:
+        session: Sends it.
+        call: What it has met so far.
+        baseline: The highest id from before.
+        learned: Told at once of what becomes known of a sending without a clear answer; None for nobody.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        call: Call,
+        baseline: Baseline,
+        learned: Callable[[Evidence], None] | None = None,
+    ) -> None:
         self._session = session
+        self._learned = learned
+        self._our_lead = 0.0
+        self._date: tuple[str, float, float] | None = None
         self.call = call
         self.baseline = baseline
+
+    def note_clocks(self) -> None:
+        """Relate the clocks to each other, for it leaves now."""
+        self._our_lead = our_lead(asyncio.get_running_loop().time())
+        self._date = self._session.last_date
 
     async def send(self) -> Answer | Lost:
         """Send it once more.
@@ -125,18 +159,37 @@ class Sending:
         try:
             response = await self._session.carry(call)
         except FateUnknown as unknown:
-            return Lost(unknown.sent_at, unknown.cause, self._fate(unknown.cause))
+            return self._lost(unknown.sent_at, unknown.cause)
+        except asyncio.CancelledError:
+            if _is_success(call.status):
+                self.learn(accepted=True)
+            raise
         try:
             backup = decode_one(response, Backup) if response.status < 300 else None
         except DecodeError as error:
-            return Lost(response.message.sent_at, error, self._fate(error))
-        return Answer(response, backup, self._fate(), read_lead(response, asyncio.get_running_loop().time()))
-
-    def _fate(self, cause: BackupifyError | None = None) -> Fate:
+            return self._lost(response.message.sent_at, error)
         now = asyncio.get_running_loop().time()
+        return Answer(response, backup, self._fate(now), now)
+
+    def learn(self, *, accepted: bool) -> None:
+        """Tell at once that the answer of the last sending came, or was given up, and what it was."""
+        if self._learned is not None:
+            self._learned(Evidence(datetime.now(UTC), accepted=accepted))
+
+    def _lost(self, sent_at: datetime, cause: BackupifyError) -> Lost:
+        accepted, now = was_accepted(cause), asyncio.get_running_loop().time()
+        self.learn(accepted=accepted)
+        fate = self._fate(now)
+        asked = cause.retry_after if isinstance(cause, APIError) else None
+        if asked is not None and asked <= self._session.settings.retry.max_retry_after:
+            fate = attrs.evolve(fate, settled_at=max(fate.settled_at, now + asked))
+        lead = None if self._date is None else read_lead(*self._date)
+        return Lost(sent_at, cause, attrs.evolve(fate, accepted=accepted, lead=lead))
+
+    def _fate(self, now: float) -> Fate:
         latest = now + self._session.settings.reconciliation.settling
-        accepted = cause is not None and was_accepted(cause)
-        return Fate(self.call.left, latest, latest, our_lead(now), self.baseline, accepted)
+        fate = Fate(self.call.left, latest, latest, Lead(self._our_lead, self._our_lead), self.baseline)
+        return fate.our_clock_read(our_lead(now))
 
     def take_over(self, unsettled: Unsettled) -> Lost:
         """What is open of an earlier process, by its notes: when it lost the answer is not known."""
@@ -156,11 +209,12 @@ class Sending:
             left,
             latest + settling,
             now + settling,
-            ours,
+            Lead(ours, ours),
             self.baseline,
             evidence.accepted,
             evidence.seen,
             lead,
+            taken_over=True,
         )
         cause = TransportError("the process that sent it ended before the answer came")
         return Lost(unsettled.sent_at, cause, fate, by_us=False)

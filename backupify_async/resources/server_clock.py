@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import attrs
 
 from backupify_async.transport.refusals import http_date
-from backupify_async.transport.request import Response
 
 _NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
 _WHOLE_SECOND = 1.0
@@ -40,15 +39,16 @@ def our_lead(now: float) -> float:
     return time.time() - now
 
 
-def read_lead(response: Response, received: float) -> Lead | None:
+def read_lead(header: str | None, left: float, received: float) -> Lead | None:
     """How far the server's clock is ahead of the loop's, where a credible Date tells.
 
     Args:
-        response: An answer.
+        header: The Date of an answer; None where it has none.
+        left: When its request left, by the loop's clock, in seconds.
         received: When it had come, by the loop's clock, in seconds.
     """
-    date = http_date(response.headers.get("Date"))
+    date = http_date(header)
     if date is None or abs(date - datetime.now(UTC)) > _NO_CLOCK:
         return None
     written = date.timestamp()
-    return Lead(written - received, written + _WHOLE_SECOND - response.message.left)
+    return Lead(written - received, written + _WHOLE_SECOND - left)

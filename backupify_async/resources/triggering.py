@@ -16,7 +16,7 @@ from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.resources.baselines import Baseline, NotTold
 from backupify_async.resources.draining import Drain, UnderWay
 from backupify_async.resources.judging import Fate
-from backupify_async.resources.looking import look
+from backupify_async.resources.looking import look, look_for_what_ran
 from backupify_async.resources.paths import BACKUPS, active_request, read_active
 from backupify_async.resources.reconciling import (
     Adopt,
@@ -30,7 +30,8 @@ from backupify_async.resources.reconciling import (
     common_lead,
     decide,
 )
-from backupify_async.resources.sending import Answer, Lost, Sending, Unsettled, announce
+from backupify_async.resources.sending import Answer, Evidence, Lost, Sending, Unsettled, announce
+from backupify_async.resources.server_clock import our_lead
 from backupify_async.transport.refusals import refusal
 from backupify_async.transport.request import Request
 from backupify_async.transport.retry import GiveUp
@@ -62,6 +63,7 @@ class Triggering:
         *,
         unsettled: Unsettled | None = None,
         leaving: Callable[[Unsettled], Awaitable[None]] | None = None,
+        learned: Callable[[Evidence], None] | None = None,
     ) -> TriggerResult:
         """Start a backup, and never two.
 
@@ -72,6 +74,7 @@ class Triggering:
             leaving: Told of each sending before it leaves. By then nothing else is open. It may take its
                 time, as to write that down; where it takes long, it is told again, with the time by then.
                 What it raises keeps the request from leaving.
+            learned: Told at once where an answer is lost, or accepts the trigger and shows no backup.
 
         Raises:
             TypeError, ValueError: The id cannot be one.
@@ -85,23 +88,24 @@ class Triggering:
             self.drain.require_not_begun(backup_instance_id)
             if leaving is not None:
                 await announce(self._session, leaving)
+            sending.note_clocks()
 
         call = Call(request, leaving=may_leave)
+        sending = Sending(self._session, call, baseline, learned)
 
         def is_open() -> bool:
             return call.sent_at is not None or (unsettled is not None and not call.sendings)
 
         with UnderWay(self.drain, backup_instance_id, is_open):
-            return await self._run(call, backup_instance_id, baseline, unsettled)
+            return await self._run(backup_instance_id, sending, unsettled)
 
     async def _run(
-        self, call: Call, backup_instance_id: int | str, baseline: Baseline, unsettled: Unsettled | None
+        self, backup_instance_id: int | str, sending: Sending, unsettled: Unsettled | None
     ) -> TriggerResult:
         began = asyncio.get_running_loop().time()
-        sending = Sending(self._session, call, baseline)
         sent = await sending.send() if unsettled is None else sending.take_over(unsettled)
         if isinstance(sent, Answer):
-            return await self._result(backup_instance_id, call, sent)
+            return await self._result(backup_instance_id, sending, sent)
         total = self._session.settings.timeouts.total
         end = None if total is None else began + total
         self.looked_for += 1
@@ -109,26 +113,48 @@ class Triggering:
             told = await _Walk(self._session, backup_instance_id, sending).run_until(sent, end)
         finally:
             self.looked_for -= 1
-        return told if isinstance(told, TriggerResult) else await self._result(backup_instance_id, call, told)
+        if isinstance(told, TriggerResult):
+            return told
+        return await self._result(backup_instance_id, sending, told)
 
-    async def _result(self, backup_instance_id: int | str, call: Call, answer: Answer) -> TriggerResult:
-        response, backup, blind = answer.response, answer.backup, None
+    async def _result(self, backup_instance_id: int | str, sending: Sending, answer: Answer) -> TriggerResult:
+        if answer.response.status >= 300:
+            return await self._in_the_way(backup_instance_id, sending, answer)
+        backup = answer.backup
         if backup is None:
-            backup, blind = await self._running(backup_instance_id)
-        if response.status == 422 and backup is None:
-            raise refusal(call.request, response, blind)
+            sending.learn(accepted=True)
+            backup = await self._running(backup_instance_id)
         tolerance = self._session.settings.reconciliation.clock_tolerance
         before = backup is not None and answer.was_there_before(backup, tolerance)
-        started = response.status < 300 and not before
-        return TriggerResult(TriggerKind.STARTED if started else TriggerKind.ALREADY_ACTIVE, backup)
+        return TriggerResult(TriggerKind.ALREADY_ACTIVE if before else TriggerKind.STARTED, backup)
 
-    async def _running(self, backup_instance_id: int | str) -> tuple[Backup | None, str | None]:
-        """The active backup after a trigger, whose outcome stands anyway; and why the look failed, if so."""
+    async def _running(self, backup_instance_id: int | str) -> Backup | None:
+        """The active backup after a trigger that was accepted, whatever the look at it tells."""
         try:
-            return read_active(await self._session.send(active_request(backup_instance_id))), None
+            return read_active(await self._session.send(active_request(backup_instance_id)))
         except BackupifyError as error:
             _LOGGER.warning("instance %s: the look after its trigger failed: %s", backup_instance_id, error)
-            return None, f"the look whether a backup is active failed: {error}"
+            return None
+
+    async def _in_the_way(
+        self, backup_instance_id: int | str, sending: Sending, answer: Answer
+    ) -> TriggerResult:
+        """The backup for which a trigger was refused with a 409 or 422, which may have another reason.
+
+        Raises:
+            Conflict, UnprocessableEntity: No look shows such a backup.
+        """
+        tolerance, failed = self._session.settings.reconciliation.clock_tolerance, None
+        try:
+            backup = await look_for_what_ran(
+                self._session.send, backup_instance_id, answer.fate, answer.lead, tolerance
+            )
+        except BackupifyError as error:
+            failed = f"the look whether a backup is active failed: {error}"
+        else:
+            if backup is not None:
+                return TriggerResult(TriggerKind.ALREADY_ACTIVE, backup)
+        raise refusal(sending.call.request, answer.response, failed)
 
 
 class _Walk:
@@ -168,7 +194,7 @@ class _Walk:
 
     async def _run(self, lost: Lost) -> Answer | TriggerResult:
         while True:
-            verdict = await self._find_out(lost.fate)
+            verdict, lost = await self._find_out(lost)
             match verdict:
                 case Adopt(backup):
                     return TriggerResult(TriggerKind.ADOPTED, backup)
@@ -180,20 +206,23 @@ class _Walk:
                     told = await self._send_again(lost)
                     if isinstance(told, Answer):
                         return told
-                    self._lost = lost = told
+                    lost = told
                 case _:
                     assert_never(verdict)
 
-    async def _find_out(self, fate: Fate) -> Adopt | AlreadyActive | SendAgain | Undecided:
+    async def _find_out(self, lost: Lost) -> tuple[Adopt | AlreadyActive | SendAgain | Undecided, Lost]:
+        """What became of a sending; and the sending, with what was read of our own clock meanwhile."""
         loop = asyncio.get_running_loop()
         self._looks = []
         while True:
-            verdict = decide(fate, self._looks, loop.time(), self._settings)
+            now = loop.time()
+            self._lost = lost = attrs.evolve(lost, fate=lost.fate.our_clock_read(our_lead(now)))
+            verdict = decide(lost.fate, self._looks, now, self._settings)
             if not isinstance(verdict, LookAgain):
                 _LOGGER.info("instance %s: after its trigger's answer was lost: %s", self._id, verdict)
-                return verdict
-            await asyncio.sleep(verdict.at - loop.time())
-            self._looks.append(await self._look(fate, verdict.at))
+                return verdict, lost
+            await asyncio.sleep(verdict.at - now)
+            self._looks.append(await self._look(lost.fate, verdict.at))
 
     async def _look(self, fate: Fate, planned: float) -> Look | FailedLook:
         began = max(planned, asyncio.get_running_loop().time())  # a timer may ring a tick too early

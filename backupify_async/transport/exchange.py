@@ -147,6 +147,7 @@ class Exchange:
                     proxy=self._proxy,
                     ssl=self._tls,
                 )
+                message.status = answer.status
                 try:
                     content = answer.content
                     if content.is_eof() and content.total_bytes <= self._at_once:  # as most bodies are
@@ -158,6 +159,7 @@ class Exchange:
                         answer.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _translate(error, self._settings)
+            failure.status = message.status
         except RuntimeError:
             if self._connector is None or not self._connector.closed:
                 raise
@@ -183,7 +185,7 @@ class Exchange:
         if whole or refused:
             return response
         problem = f"the body is larger than max_body_bytes={limit}"
-        raise DecodeError(problem, message.url.path, response.content_type, response.excerpt)
+        raise DecodeError(problem, message.url.path, response.content_type, response.excerpt, answer.status)
 
 
 async def _read_up_to(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:

@@ -24,7 +24,7 @@ class Reporter:
         self.requests = 0
         """How many requests were sent."""
         self.refused = 0
-        """How many were answered 429."""
+        """How many were refused for now: by a 429, or a 503 with Retry-After."""
 
     def sent(self, call: Call) -> None:
         """A request is about to leave."""
@@ -42,7 +42,7 @@ class Reporter:
     def throttled(self, call: Call, retry_after: float | None, until: datetime, limit: Estimate) -> None:
         """A request was refused for now; nobody sends until then."""
         self.refused += 1
-        _LOGGER.info("%s %s was refused for now (429)", call.request.method, call.request.path)
+        _LOGGER.info("%s %s was refused for now", call.request.method, call.request.path)
         if self._teller is not None:
             self._teller.throttled(call, retry_after, until, limit)
 

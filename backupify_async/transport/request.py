@@ -140,6 +140,7 @@ class Message:
         secrets: What no error about it may show.
         repeatable: Whether sending it twice does no more than sending it once.
         left: When it leaves, in seconds of the loop's clock, which never jumps.
+        status: The status of its answer, as soon as the head of that came; None until then.
     """
 
     method: str
@@ -150,6 +151,7 @@ class Message:
     secrets: tuple[str, ...] = attrs.field(repr=False)
     repeatable: bool = True
     left: float = 0.0
+    status: int | None = None
 
     def conceal(self, text: str) -> str:
         """A text of the server's as an error may show it: servers have been seen to echo a token."""

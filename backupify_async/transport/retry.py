@@ -3,10 +3,14 @@
 | what happened | a request that is safe to repeat | any other |
 | --- | --- | --- |
 | never sent (no connection) | again | again |
-| 429; 503 with Retry-After: the server says that it did nothing | again, uncounted | again, uncounted |
+| 429 | again, uncounted | again, uncounted |
+| 503 with Retry-After | again, uncounted | its fate is unknown, uncounted |
 | 408, 500, 502, 503, 504; sent and the answer lost | again | its fate is unknown |
-| any other 5xx, a status below 400; an answer that cannot be read | its error | its fate is unknown |
-| any other answer | its error | its error |
+| a status that proves that nothing was done (`NOTHING_DONE`) | its error | its error |
+| any other status; an answer that cannot be read | its error | its fate is unknown |
+
+A 503 with Retry-After slows everybody down as a 429 does, but proves nothing: Varnish, as it comes, writes
+one for each backend that broke off, also for one that had acted by then.
 
 The token endpoint, which is not gated, gets another try after any 5xx: without a token nothing goes on.
 """
@@ -21,6 +25,23 @@ from backupify_async.config import RetryPolicy
 from backupify_async.errors import APIError, BackupifyError, DecodeError, RequestTimeout, TransportError
 
 _TRANSIENT = frozenset({408, 500, 502, 503, 504})
+NOTHING_DONE = frozenset(
+    {
+        *(400, 401, 403, 404, 405),  # RFC 9110 §15.5.1 to .6: malformed, no right, no such thing or method
+        407,  # §15.5.8: from a proxy, which did not pass it on
+        *(409, 410, 411, 413, 414, 415),  # §15.5.10 to .16: at odds with its state, gone, not as it takes it
+        417,  # §15.5.18: an expectation is judged before the content
+        *(421, 422, 426),  # §15.5.20 to .22: not its authority, not processable, another protocol
+        *(428, 429, 431),  # RFC 6585 §3 to §5: no precondition, too many requests, too large headers
+        451,  # RFC 7725 §3: withheld
+    }
+)
+"""The statuses that prove that a request did nothing. No other status does.
+
+Left out are 402, 412, 416, 418, 423 and 424, which nobody sends here; 406, which Rails answers after it has
+acted; 408 and 425, which leave it open (RFC 9110 §15.5.9, RFC 8470 §5.2); and what gateways make up for a
+client or a backend that went away: 420, 440, 444, 460, 499.
+"""
 _TIMED_OUT = frozenset({408, 504})
 _RETRY_COST = 5  # botocore's retry quota: 5 a retry, 10 after a time-out, 1 back for an untroubled success
 _TIMEOUT_COST = 10
@@ -112,13 +133,12 @@ def _ground(error: BackupifyError, *, repeatable: bool, gated: bool) -> Ground |
     match error:
         case APIError(gave_up=str(reason)) | TransportError(gave_up=str(reason)):
             return GiveUp(reason)
-        case APIError() if is_refusal(error):
-            return Ground.REFUSED
+        case APIError(status=status) if is_refusal(error):
+            return Ground.REFUSED if repeatable or status in NOTHING_DONE else Unknown()
         case APIError(status=status):
             if status in _TRANSIENT or (status >= 500 and not gated):
                 return again
-            clear = repeatable or 400 <= status < 500  # RFC 9110 §15.4.4: a 303 may follow what was done
-            return GiveUp() if clear else Unknown()
+            return GiveUp() if repeatable or status in NOTHING_DONE else Unknown()
         case TransportError(sent=False):
             return Ground.NEVER_SENT
         case TransportError():
@@ -130,7 +150,7 @@ def _ground(error: BackupifyError, *, repeatable: bool, gated: bool) -> Ground |
 
 
 def is_refusal(error: BackupifyError) -> bool:
-    """Whether the server says "not now", and thereby that it did nothing: 429, or 503 with Retry-After."""
+    """Whether the server asks everybody to slow down: 429, or 503 with Retry-After."""
     return isinstance(error, APIError) and (
         error.status == 429 or (error.status == 503 and error.retry_after is not None)
     )
@@ -152,7 +172,7 @@ def _wait_out(
         return GiveUp(
             f"refused for {history.refused_for:.0f} s, and max_throttled={policy.max_throttled:g} s"
         )
-    if error.status == 429 and gated:
+    if gated:
         return Again(Ground.REFUSED, 0.0)  # the limiter has paused everybody: the gate is where it waits
     return Again(Ground.REFUSED, max(asked, full_jitter(history.refusals, policy, uniform)))
 

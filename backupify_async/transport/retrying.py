@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from backupify_async.config import RetryPolicy
-from backupify_async.errors import APIError, BackupifyError, RateLimited, TransportError
+from backupify_async.errors import APIError, BackupifyError, TransportError
 from backupify_async.transport.request import FateUnknown, Request, Response
 from backupify_async.transport.retry import (
     Again,
@@ -42,6 +42,7 @@ class Call:
         refusals: How many were refused for now, and do not count.
         refused_since: The time of the first refusal, by the monotonic clock.
         last_cost: What the last retry took from the budget.
+        status: The status of the last answer whose head came and whose body did not.
     """
 
     request: Request
@@ -55,6 +56,7 @@ class Call:
     refusals: int = 0
     refused_since: float = 0.0
     last_cost: int = 0
+    status: int | None = None
 
     @property
     def may_have_arrived(self) -> bool:
@@ -82,7 +84,7 @@ class Retrying:
         self._on_retry = on_retry
         self.budget = RetryBudget(policy.budget)
         self.retried = 0
-        """How many sendings repeated a failed one; those refused by a 429 are counted as refused."""
+        """How many sendings repeated a failed one; those refused for now are counted as refused."""
 
     async def run(self, call: Call, attempt: Callable[[], Awaitable[Response]]) -> Response:
         """Attempt a call. The first attempt runs bare: tenacity costs a success a tenth of a request.
@@ -169,7 +171,7 @@ class Retrying:
             call.sent_at = None
             call.last_cost = verdict.cost
             self.budget.spend(verdict.cost)
-            self.retried += not isinstance(error, RateLimited)
+            self.retried += not is_refusal(error)
             self._on_retry(call, verdict.delay, error)
         elif isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError):
             error.gave_up = verdict.reason

@@ -71,8 +71,8 @@ class Session:
         self._closing: asyncio.Task[None] | None = None
         self.scopes = Scopes()
         """Where work runs that takes several calls: it ends with the client at the latest."""
-        self.last_answer: tuple[Response, float] | None = None
-        """The last answer, and when it had come by the loop's clock, in seconds."""
+        self.last_date: tuple[str, float, float] | None = None
+        """The last Date header, and when its request left and its answer had come, in seconds of the loop."""
 
     async def open(self) -> None:
         """Get ready to send, in the running loop.
@@ -192,12 +192,14 @@ class Session:
         if self.scopes.closed:
             return ClientClosed("the client was closed while the call was under way")
         return RequestTimeout(
-            f"the call took longer than total={self._total:g} s", sent=call.may_have_arrived
+            f"the call took longer than total={self._total:g} s",
+            sent=call.may_have_arrived,
+            status=call.status,
         )
 
     async def _attempt(self, call: Call, *, replay: bool = False) -> Response:
         """One attempt of an API call; with one replay where the token was refused."""
-        call.sent_at = None
+        call.sent_at = call.status = None
         token = self._keeper.current()
         if token is None or not self._gate.enter_at_once(self._now()):
             token = await self._wait_to_enter(call)
@@ -209,7 +211,12 @@ class Session:
             count = ATTEMPTS.get()
             if count is not None:
                 count.sent += 1
-            response = await self._carrier(self._message(call, *self._authorized(token)))
+            message = self._message(call, *self._authorized(token))
+            try:
+                response = await self._carrier(message)
+            except BaseException:  # a cancellation too: the head of an answer may have come
+                call.status = message.status
+                raise
             self._received(call, response)
         finally:
             self._gate.leave(unused=unused)
@@ -250,14 +257,17 @@ class Session:
 
     def _received(self, call: Call, response: Response) -> None:
         """Tell of an answer whom it concerns: the limiter, and everybody of a refusal."""
-        now, refused = self._now(), response.status == 429
-        self.last_answer = response, now
+        now, status, date = self._now(), response.status, response.headers.get("Date")
+        if date is not None:
+            self.last_date = date, call.left, now
         self._report.received(call, response, now - call.left)
+        wait = retry_after(response) if status in (429, 503) else None
+        # A 503 that asks for more than anybody waits is no word to all: a proxy writes it for one backend.
+        refused = status == 429 or (wait is not None and wait <= self.settings.retry.max_retry_after)
         if call.gated or refused:  # what passes no gate does not wait there, but who would repeat it does
             if not call.gated:
                 self._limiter.take(call.left)  # else its answer would uncount another's
-            wait = retry_after(response) if refused else None
-            self._gate.told(now, call.left, response.status, wait, response.headers)
+            self._gate.told(now, call.left, 429 if refused else status, wait, response.headers)
             if refused:
                 until = self._utc(max(now, self._limiter.paused_until))
                 self._report.throttled(call, wait, until, self._limiter.estimate())

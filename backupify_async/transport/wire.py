@@ -119,7 +119,9 @@ def _parse(response: Response) -> Any:
 
 
 def _decode_error(response: Response, problem: str) -> DecodeError:
-    return DecodeError(problem, response.message.url.path, response.content_type, response.excerpt)
+    return DecodeError(
+        problem, response.message.url.path, response.content_type, response.excerpt, response.status
+    )
 
 
 def _is_nothing(raw: Any) -> bool:
@@ -214,10 +216,11 @@ def _date(raw: dict[str, Any], name: str) -> datetime | None:
         date = datetime.fromisoformat(told)
     except (TypeError, ValueError):
         date = _unusual_date(told)
-    else:
-        if date.tzinfo is not UTC:
-            date = _as_utc(date)
-    if date is None:
+    if date is not None and date.tzinfo is UTC:
+        return date
+    has_offset = date is not None and date.tzinfo is not None
+    date = None if date is None else _as_utc(date)
+    if date is None or not has_offset:  # without one it proves little, and whoever judges has to know that
         raw[name] = told
     return date
 
@@ -225,7 +228,7 @@ def _date(raw: dict[str, Any], name: str) -> datetime | None:
 def _unusual_date(told: Any) -> datetime | None:
     """A date that may have a lower-case "z", or spaces around it."""
     try:
-        return _as_utc(datetime.fromisoformat(told.strip().upper()))
+        return datetime.fromisoformat(told.strip().upper())
     except (AttributeError, ValueError):
         return None
 
@@ -234,7 +237,7 @@ def _as_utc(date: datetime) -> datetime | None:
     """A date as UTC; one without an offset is taken for UTC, as Rails writes it."""
     try:
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    except OverflowError:
+    except OverflowError:  # at one of the two ends of what a datetime holds
         return None
 
 

@@ -33,6 +33,7 @@ from tests.journal.files import ACCOUNT, files_no_larger_than
 WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 SENDING = Unsettled(WHEN, Evidence(WHEN + timedelta(seconds=60), (-1.0, 0.5)))
 Leaving = Callable[[Unsettled], Awaitable[None]]
+Learned = Callable[[Evidence], None]
 LOST = AmbiguousTrigger(1, WHEN, RequestTimeout("slow"))
 MISSING = NotFound(404, "POST", "/x")
 TOLD = TriggerResult(TriggerKind.STARTED, Backup(900))
@@ -61,6 +62,7 @@ class Api:
         *,
         unsettled: Unsettled | None,
         leaving: Leaving,
+        learned: Learned,
     ) -> TriggerResult:
         self.baselines[backup_instance_id] = baseline
         if unsettled is not None:
@@ -133,6 +135,7 @@ class TestANewSweep:
             *,
             unsettled: Unsettled | None,
             leaving: Leaving,
+            learned: Learned,
         ) -> TriggerResult:
             await leaving(SENDING)
             async with look(path) as storage:
@@ -145,6 +148,30 @@ class TestANewSweep:
             results = await FanOut(sweep.trigger, sweep.ids(range(20)), concurrency=8)
         results.raise_errors()
         assert len(results.values) == 20
+
+    async def test_has_on_disk_what_became_known_of_a_request_that_is_still_looked_for(
+        self, path: Path
+    ) -> None:
+        async def run(
+            backup_instance_id: InstanceId,
+            baseline: Baseline,
+            *,
+            unsettled: Unsettled | None,
+            leaving: Leaving,
+            learned: Learned,
+        ) -> TriggerResult:
+            await leaving(SENDING)
+            learned(Evidence(WHEN + timedelta(seconds=9), accepted=True))
+            assert not await journal.is_done()
+            async with look(path) as storage:
+                (found,) = [each async for each in storage.lines()]
+            assert found.state is LineState.INTENDED
+            assert found.evidence == Evidence(WHEN + timedelta(seconds=9), (-1.0, 0.5), accepted=True)
+            return started(backup_instance_id)
+
+        async with Journal(path) as journal:
+            sweep = JournalledSweep(journal, ACCOUNT, run, {})
+            assert (await FanOut(sweep.trigger, sweep.ids([1]), concurrency=1)).values == {1: started(1)}
 
     async def test_answers_an_id_that_comes_twice_unsent(self, path: Path, api: Api) -> None:
         async with Journal(path) as journal:
@@ -189,6 +216,7 @@ class TestANewSweep:
             *,
             unsettled: Unsettled | None,
             leaving: Leaving,
+            learned: Learned,
         ) -> TriggerResult:
             with files_no_larger_than(2_048):
                 await leaving(SENDING)
@@ -213,6 +241,7 @@ class TestANewSweep:
             *,
             unsettled: Unsettled | None,
             leaving: Leaving,
+            learned: Learned,
         ) -> TriggerResult:
             if backup_instance_id == 3:
                 await leaving(SENDING)  # its request was refused, and not sent again
@@ -239,6 +268,7 @@ class TestANewSweep:
             *,
             unsettled: Unsettled | None,
             leaving: Leaving,
+            learned: Learned,
         ) -> TriggerResult:
             await leaving(SENDING)
             in_flight.set()

@@ -89,6 +89,14 @@ class TestARow:
         )
         assert from_row(to_row(line)) == line
 
+    @pytest.mark.parametrize("more", [b"1", b'{"a":' * 900 + b"1" + b"}" * 900])
+    def test_remembers_which_dates_had_no_offset(self, more: bytes) -> None:
+        backup = from_json(b'{"id": 7, "created_at": "2026-01-01T12:00:00", "more": ' + more + b"}", Backup)
+        line = from_row(to_row(Line(1, 42, LineState.STARTED, backup=backup)))
+        assert line.backup is not None
+        assert line.backup.without_offset == {"created_at"}
+        assert line.backup.created_at == backup.created_at
+
     @pytest.mark.parametrize("depth", [300, 1_000])
     def test_leaves_out_the_extra_fields_of_a_backup_that_are_nested_too_deep_to_be_written(
         self, depth: int

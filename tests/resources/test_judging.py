@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async.models import Backup
-from backupify_async.resources.judging import Fate, Judgement, judge, number
+from backupify_async.resources.judging import (
+    Fate,
+    Judgement,
+    is_dated_before,
+    is_dated_to_have_ended_after,
+    judge,
+    number,
+)
 from backupify_async.resources.server_clock import Lead
 
 OURS, NEAR, UNSURE = Judgement.OURS, Judgement.NEAR, Judgement.UNSURE
@@ -17,7 +24,7 @@ OLDER, LATER = Judgement.OLDER, Judgement.LATER
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 TOLERANCE = 300.0
 # Left at noon and a bit by our clock; the answer was lost two seconds later, and it settles for thirty.
-FATE = Fate(left=0.7, latest=32.7, settled_at=32.7, our_lead=NOON)
+FATE = Fate(left=0.7, latest=32.7, settled_at=32.7, our_lead=Lead(NOON, NOON))
 SAME = Lead(NOON - 0.1, NOON + 1)
 """A Date as our own clock shows it."""
 
@@ -117,14 +124,123 @@ class TestByTheBaseline:
     def test_above_it_what_is_near_is_ours_and_what_is_far_is_not(self, lead: Lead | None) -> None:
         fate = attrs.evolve(FATE, baseline=6)
         assert {judge(made(when), fate, lead, TOLERANCE) for when in (-300, -9, 99, 332)} == {OURS}
-        assert judge(made(-310), fate, lead, TOLERANCE) is OLDER
         assert judge(made(340), fate, lead, TOLERANCE) is LATER
+
+    @pytest.mark.parametrize("lead", [SAME, None])
+    def test_above_it_and_dated_before_contradict_each_other(self, lead: Lead | None) -> None:
+        fate = attrs.evolve(FATE, baseline=6)
+        assert judge(made(-310), fate, lead, TOLERANCE) is UNSURE
 
     def test_ids_that_are_no_numbers_have_no_order(self) -> None:
         fate = attrs.evolve(FATE, baseline="b")
         assert judge(Backup("c"), fate, SAME, TOLERANCE) is UNSURE
         assert judge(Backup("b"), fate, SAME, TOLERANCE) is OLDER
         assert judge(Backup("c", created_at=at(1)), fate, SAME, TOLERANCE) is OURS
+
+
+HOUR = 3600.0
+
+
+def naive(seconds: float, name: str = "created_at") -> Backup:
+    """A backup with a date that the server wrote without an offset."""
+    dates: dict[str, Any] = {name: at(seconds)}
+    return Backup(7, **dates, extra={name: at(seconds).replace(tzinfo=None).isoformat()})
+
+
+class TestADateWithoutAnOffset:
+    """It is somewhere from 14 hours before to 12 hours after what it says in UTC."""
+
+    @pytest.mark.parametrize("lead", [SAME, None])
+    @pytest.mark.parametrize(
+        ("seconds", "judgement"),
+        [
+            (-12 * HOUR - 301, OLDER),
+            (-12 * HOUR - 299, UNSURE),
+            (-5 * HOUR, UNSURE),
+            (1, UNSURE),
+            (14 * HOUR + 330, UNSURE),
+            (14 * HOUR + 335, LATER),
+        ],
+    )
+    def test_is_before_or_after_only_where_all_of_that_is(
+        self, seconds: float, judgement: Judgement, lead: Lead | None
+    ) -> None:
+        assert judge(naive(seconds), FATE, lead, TOLERANCE) is judgement
+
+    def test_above_the_baseline_is_ours_unless_all_of_it_is_before(self) -> None:
+        fate = attrs.evolve(FATE, baseline=6)
+        assert judge(naive(-5 * HOUR), fate, SAME, TOLERANCE) is OURS
+        assert judge(naive(-13 * HOUR), fate, SAME, TOLERANCE) is UNSURE
+
+    def test_of_an_end_tells_as_little(self) -> None:
+        assert judge(naive(-5 * HOUR, "completed_at"), FATE, SAME, TOLERANCE) is UNSURE
+        assert judge(naive(-13 * HOUR, "completed_at"), FATE, SAME, TOLERANCE) is OLDER
+
+    def test_that_is_a_mere_day_may_be_at_its_end(self) -> None:
+        day = Backup(7, created_at=at(-12 * HOUR), extra={"created_at": "2026-01-01"})
+        assert judge(day, attrs.evolve(FATE, left=11 * HOUR, latest=12 * HOUR), SAME, TOLERANCE) is UNSURE
+        assert judge(day, attrs.evolve(FATE, left=25 * HOUR, latest=26 * HOUR), SAME, TOLERANCE) is OLDER
+
+    def test_proves_neither_that_it_was_there_nor_that_it_ended_since(self) -> None:
+        assert not is_dated_before(naive(-5 * HOUR), FATE, SAME, TOLERANCE)
+        assert not is_dated_to_have_ended_after(naive(5 * HOUR, "completed_at"), FATE, SAME, TOLERANCE)
+
+
+class TestDatedBeforeTheSending:
+    @pytest.mark.parametrize(
+        ("seconds", "before"), [(-9000, True), (-8, True), (-0.2, True), (0, False), (5, False)]
+    )
+    def test_is_what_the_servers_date_says(self, seconds: float, before: bool) -> None:
+        assert is_dated_before(made(seconds), FATE, SAME, TOLERANCE) is before
+
+    def test_is_nothing_without_a_date(self) -> None:
+        assert not is_dated_before(made(-9000), FATE, None, TOLERANCE)
+        assert not is_dated_before(Backup(7), FATE, SAME, TOLERANCE)
+
+    def test_is_nothing_that_our_clock_denies(self) -> None:
+        assert not is_dated_before(made(1), FATE, ahead(600), TOLERANCE)
+
+
+class TestEndedAfterTheSending:
+    @pytest.mark.parametrize(
+        ("seconds", "lead", "after"),
+        [(-2, SAME, False), (1, SAME, True), (200, None, False), (301, None, True)],
+    )
+    def test_is_what_the_date_says_or_our_clock_and_more(
+        self, seconds: float, lead: Lead | None, after: bool
+    ) -> None:
+        ended = made(-9000, completed_at=at(seconds))
+        assert is_dated_to_have_ended_after(ended, FATE, lead, TOLERANCE) is after
+
+    def test_is_nothing_that_goes_on(self) -> None:
+        assert not is_dated_to_have_ended_after(made(1), FATE, SAME, TOLERANCE)
+
+
+class TestAMachineThatSlept:
+    """The loop's clock stood still for an hour: all others are ahead of it by an hour more."""
+
+    OURS_SLEPT = Lead(NOON, NOON + HOUR)
+
+    @pytest.mark.parametrize("noted", [SAME, None])
+    @pytest.mark.parametrize("read", [ahead(HOUR), None])
+    def test_takes_what_was_created_meanwhile_for_its_own(
+        self, noted: Lead | None, read: Lead | None
+    ) -> None:
+        fate = attrs.evolve(FATE, our_lead=self.OURS_SLEPT, lead=noted)
+        for created in (1, HOUR / 2):
+            told = judge(made(created), fate, read, TOLERANCE)
+            assert told is OURS
+        assert judge(made(-HOUR - 400), fate, read, TOLERANCE) is OLDER
+
+    def test_is_noticed_by_reading_our_clock_again(self) -> None:
+        slept = FATE.our_clock_read(NOON + HOUR)
+        assert slept.our_lead == self.OURS_SLEPT
+        assert slept.our_clock_read(NOON - 1).our_lead == Lead(NOON - 1, NOON + HOUR)
+
+    def test_of_an_earlier_process_is_judged_by_its_own_notes(self) -> None:
+        fate = attrs.evolve(FATE, lead=SAME, taken_over=True)
+        assert fate.server_lead(ahead(HOUR)) == SAME
+        assert attrs.evolve(fate, lead=None).server_lead(SAME) == SAME
 
 
 @pytest.mark.parametrize(
@@ -146,7 +262,7 @@ def test_whatever_the_clock_what_the_trigger_started_is_ours(
     truth: float, sent: float, took: float, acted: float, dated: float
 ) -> None:
     """The server's clock is off by any amount, its Date is cut off, and it acts anywhere in the window."""
-    fate = Fate(left=sent, latest=sent + took + 30, settled_at=sent + took + 30, our_lead=NOON)
+    fate = Fate(left=sent, latest=sent + took + 30, settled_at=sent + took + 30, our_lead=Lead(NOON, NOON))
     read_at, answered = fate.latest, fate.latest + 2
     date = int(NOON + truth + read_at + dated * (answered - read_at))
     lead = Lead(date - answered, date + 1 - read_at)

@@ -101,11 +101,24 @@ class TestAfterIt:
     def test_another_that_runs_is_what_was_in_the_way(self, other: Backup) -> None:
         assert verdict(seen(OLD, OTHER, active=other)) == AlreadyActive(other)
 
-    @pytest.mark.parametrize("lead", [SAME, None])
-    def test_one_that_is_near_is_adopted_while_it_runs_for_nothing_could_be_started(
-        self, lead: Lead | None
+    def test_one_that_is_near_is_adopted_while_it_runs_for_nothing_could_be_started(self) -> None:
+        assert verdict(seen(OLD, NEAR, active=NEAR, lead=None)) == Adopt(NEAR)
+        after = Backup(5, created_at=at(SETTLED + 60))
+        assert verdict(seen(OLD, after, active=after)) == Adopt(after)
+
+    @pytest.mark.parametrize("known", [{}, {"baseline": 3}, {"baseline": 5}])
+    @pytest.mark.parametrize("seconds", [-8, -60, -9000])
+    def test_one_that_a_date_tells_to_be_from_before_is_what_was_in_the_way(
+        self, seconds: float, known: dict[str, Any]
     ) -> None:
-        assert verdict(seen(OLD, NEAR, active=NEAR, lead=lead)) == Adopt(NEAR)
+        active = Backup(5, created_at=at(seconds))
+        assert verdict(seen(OLD, active, active=active), **known) == AlreadyActive(active)
+
+    def test_an_empty_list_is_believed_after_ten_seconds(self) -> None:
+        assert verdict(seen(began=SETTLED - 10), seen()) == SendAgain()
+        assert isinstance(verdict(seen(began=SETTLED - 9), seen()), LookAgain)
+        assert isinstance(verdict(seen(active=OLD, began=SETTLED - 10), seen()), LookAgain)
+        assert isinstance(verdict(FailedLook(SETTLED - 10, "no"), seen()), LookAgain)
 
     def test_one_that_is_later_than_ours_and_over_is_no_reason_not_to_send(self) -> None:
         assert verdict(seen(OLD, OTHER)) == SendAgain()
@@ -155,6 +168,10 @@ class TestUndecided:
 
     def test_where_the_end_of_the_list_does_not_reach_back_far_enough(self) -> None:
         assert "no backup that is surely older" in reason(seen(OTHER, whole=False))
+
+    def test_where_the_id_is_above_the_baseline_and_the_date_is_from_before(self) -> None:
+        above = Backup(5, created_at=at(-9000))
+        assert reason(seen(OLD, above), baseline=3).startswith("backup 5 may be this trigger's")
 
     def test_where_the_answer_was_a_2xx_and_nothing_is_there(self) -> None:
         assert "2xx" in reason(seen(OLD), accepted=True)

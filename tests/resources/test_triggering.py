@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -15,6 +15,7 @@ from backupify_async import (
     ClientClosed,
     DecodeError,
     NotFound,
+    Reconciliation,
     RequestTimeout,
     RetryPolicy,
     ServerError,
@@ -151,6 +152,33 @@ class TestALostAnswer:
         ]
         assert (result.kind, pages) == (ADOPTED, [None, None, "5", "4"])
 
+    async def test_of_an_instance_that_is_empty_for_ten_seconds_is_sent_again(self) -> None:
+        result, carrier = await run(VirtualInstance(old=()), LOST_BEFORE)
+        assert (result.kind, backup_id(result)) == (STARTED, 1)
+        assert posts(carrier) == [0, 30.3]
+
+    async def test_is_sent_again_only_after_retry_after_too(self) -> None:
+        options = {"retry": RetryPolicy(attempts=1, budget=0)}
+        result, carrier = await run(VirtualInstance(), Post(None, 503, retry_after=50), options=options)
+        assert (result.kind, len(posts(carrier))) == (STARTED, 2)
+        assert posts(carrier)[1] >= 50
+
+    @pytest.mark.parametrize(
+        ("acts", "ends"),
+        [(0.0, ADOPTED), (None, "answered 503 .*over max_retry_after.*no backup was started")],
+    )
+    async def test_with_a_retry_after_above_the_limit_is_looked_at_all_the_same(
+        self, acts: float | None, ends: TriggerKind | str
+    ) -> None:
+        server = VirtualInstance()
+        if isinstance(ends, TriggerKind):
+            result, carrier = await run(server, Post(acts, 503, retry_after=500))
+            assert (result.kind, posts(carrier)) == (ends, [0])
+            return
+        with pytest.raises(ServerError, match=ends):
+            await run(server, Post(acts, 503, retry_after=500))
+        assert server.sendings == 1
+
     async def test_of_an_instance_that_had_none_is_found(self) -> None:
         assert backup_id((await run(VirtualInstance(old=()), LOST_AFTER))[0]) == 1
         assert (await run(VirtualInstance(old=()), LOST_BEFORE, baseline=None))[0].kind is STARTED
@@ -191,7 +219,9 @@ class TestClocks:
             await run(server(), LOST_AFTER)
         over, _ = await run(server(), LOST_AFTER, baseline=4)
         running, _ = await run(server(1e9), LOST_AFTER)
-        assert {(result.kind, backup_id(result)) for result in (over, running)} == {(ADOPTED, 5)}
+        assert (over.kind, backup_id(over)) == (ADOPTED, 5)
+        # Dated before the sending, it cannot be told from one that somebody else had started.
+        assert (running.kind, backup_id(running)) == (ACTIVE if apart < 0 else ADOPTED, 5)
 
     @pytest.mark.parametrize(("offset", "date"), [(-90.0, None), (-10.0, 10.0)])
     async def test_a_little_off_do_not_deny_a_201_its_own_backup(
@@ -224,6 +254,116 @@ class TestClocks:
         assert (result.kind, backup_id(result)) == (ADOPTED, "run-5")
         with pytest.raises(AmbiguousTrigger, match="to the baseline, run-9, its id has no order"):
             await run(VirtualInstance(name=name, tells_creation=False), LOST_AFTER, baseline="run-9")
+
+
+class TestAMachineThatSleeps:
+    """The loop's clock stands still for an hour, while the request is under way or looked for."""
+
+    HOUR = 3600.0
+
+    @pytest.mark.parametrize("known_before", [True, False])
+    @pytest.mark.parametrize("date", [0.0, None])
+    @pytest.mark.parametrize("asleep", [0.05, 0.15, 5.0])
+    @pytest.mark.parametrize("duration", [600.0, 0.01])
+    async def test_still_knows_its_own_backup(
+        self, known_before: bool, date: float | None, asleep: float, duration: float
+    ) -> None:
+        server = VirtualInstance(date=date, duration=duration)
+        server.posts.append(LOST_AFTER)
+        if asleep > 1:
+            server.gets.extend([fail(500)(server)] * 3)
+        async with triggering(server) as (trigger, _, session):
+            if known_before:
+                await session.send(active_request(7))
+            start = running_time()
+            server.sleeps.append((start + asleep, self.HOUR))
+            with our_clock(lambda: server.slept_until(running_time())):
+                result = await trigger.run(7)
+        assert (result.kind, backup_id(result), server.sendings) == (ADOPTED, 5, 1)
+
+    async def test_sends_again_what_did_nothing(self) -> None:
+        server = VirtualInstance()
+        server.posts.append(LOST_BEFORE)
+        server.sleeps.append((0.05, self.HOUR))
+        async with triggering(server) as (trigger, _, _):
+            with our_clock(lambda: server.slept_until(running_time())):
+                result = await trigger.run(7)
+        assert (result.kind, server.sendings) == (STARTED, 2)
+
+    async def test_does_not_take_its_own_201_for_an_older_one(self) -> None:
+        server = VirtualInstance()
+        server.sleeps.append((0.05, self.HOUR))
+        async with triggering(server) as (trigger, _, _):
+            with our_clock(lambda: server.slept_until(running_time())):
+                assert (await trigger.run(7)).kind is STARTED
+
+
+class TestDatesWithoutAnOffset:
+    ZONES = tuple(timedelta(hours=hours) for hours in (-12, -5, 0, 5, 14))
+
+    @pytest.mark.parametrize("zone", ZONES)
+    async def test_do_not_deny_a_201_its_own_backup(self, zone: timedelta) -> None:
+        assert (await run(VirtualInstance(zone=zone)))[0].kind is STARTED
+
+    @pytest.mark.parametrize("zone", ZONES)
+    async def test_leave_one_whose_answer_was_lost_to_the_baseline(self, zone: timedelta) -> None:
+        result, _ = await run(VirtualInstance(zone=zone, duration=0.05), LOST_AFTER, baseline=4)
+        assert (result.kind, backup_id(result)) == (ADOPTED, 5)
+        assert (await run(VirtualInstance(zone=zone), LOST_BEFORE, baseline=4))[0].kind is STARTED
+        with pytest.raises(AmbiguousTrigger, match="neither its id nor its times tell"):
+            await run(VirtualInstance(zone=zone, duration=0.05), LOST_AFTER)
+
+
+class TestSomebodyElse:
+    @pytest.mark.parametrize("known", [{}, {"baseline": 4}])
+    async def test_who_started_one_eight_seconds_before_was_in_the_way(self, known: dict[str, Any]) -> None:
+        server = VirtualInstance()
+        server.start(0)
+        await asyncio.sleep(8)
+        result, carrier = await run(server, LOST_BEFORE, **known)
+        assert (result.kind, backup_id(result), len(posts(carrier))) == (ACTIVE, 5, 1)
+
+
+class TestWhatAnAnswerProves:
+    @pytest.mark.parametrize("status", [406, 420, 425, 440, 444, 460, 499, 520, 302])
+    async def test_a_status_that_proves_nothing_is_a_lost_answer(self, status: int) -> None:
+        result, carrier = await run(VirtualInstance(), Post(0, status))
+        assert (result.kind, posts(carrier)) == (ADOPTED, [0])
+
+    @pytest.mark.parametrize("answer", ["queued", "broken", "garbage"])
+    async def test_the_head_of_a_2xx_is_acceptance(self, answer: str) -> None:
+        told: list[Evidence] = []
+        with pytest.raises(AmbiguousTrigger, match="2xx"):
+            await run(VirtualInstance(), Post(None, answer), learned=told.append)
+        assert [one.accepted for one in told] == [True]
+
+
+class TestWhatBecomesKnown:
+    """It is told at once: a process may end while it looks."""
+
+    @pytest.mark.parametrize(("post", "accepted"), [(LOST_BEFORE, False), (Post(None, "queued"), True)])
+    async def test_of_an_answer_that_was_lost(self, post: Post, accepted: bool) -> None:
+        told: list[tuple[float, Evidence]] = []
+        server = VirtualInstance()
+        server.posts.append(post)
+        async with triggering(server) as (trigger, _, _):
+            task = asyncio.ensure_future(
+                trigger.run(7, learned=lambda evidence: told.append((running_time(), evidence)))
+            )
+            await asyncio.sleep(0.15)
+            task.cancel()
+            await asyncio.wait([task])
+        ((when, evidence),) = told
+        assert (round(when, 3), evidence.accepted) == (0.1, accepted)
+        assert evidence.over_by is not None
+
+    async def test_of_an_acceptance_that_names_no_backup_before_it_is_looked_for(self) -> None:
+        told: list[float] = []
+        server = VirtualInstance()
+        server.posts.append(Post(None, 204))
+        async with triggering(server, round_trip=0.1) as (trigger, _, _):
+            result = await trigger.run(7, learned=lambda _: told.append(round(running_time(), 3)))
+        assert (result.kind, told, round(running_time(), 3)) == (STARTED, [0.1], 0.2)
 
 
 def fail(status: int) -> Callable[[VirtualInstance], Callable[[Message], Response]]:
@@ -271,16 +411,16 @@ class TestUndecided:
             await run(server, LOST_BEFORE, baseline=None)
         assert [one.id for one in raised.value.seen] == [1]
 
-    @pytest.mark.parametrize(
-        ("known", "says"), [({"baseline": 4}, "and had backup 4"), ({}, "which no baseline confirms")]
-    )
-    async def test_a_list_that_is_empty_and_hides_ours_which_is_over(
-        self, known: dict[str, Any], says: str
-    ) -> None:
+    async def test_a_list_that_is_empty_and_hides_ours_which_is_over(self) -> None:
         server = VirtualInstance(duration=0.05)
         server.gets.extend([hide_all(server)] * 1000)
-        with pytest.raises(AmbiguousTrigger, match=says):
-            await run(server, LOST_AFTER, **known)
+        with pytest.raises(AmbiguousTrigger, match="and had backup 4"):
+            await run(server, LOST_AFTER, baseline=4)
+
+    async def test_a_list_that_is_empty_for_less_than_ten_seconds(self) -> None:
+        brief = {"reconciliation": Reconciliation(settling=5, patience=4)}
+        with pytest.raises(AmbiguousTrigger, match="which no baseline confirms"):
+            await run(VirtualInstance(old=()), LOST_BEFORE, options=brief)
 
     async def test_a_list_that_ends_before_the_baseline(self) -> None:
         server = VirtualInstance(duration=0.05)

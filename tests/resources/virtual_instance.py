@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
@@ -30,13 +30,16 @@ class Post:
 
     Attributes:
         acts: How many seconds after it came the server does what it asks; None for never.
-        answer: A status; "lost" for none; "garbage" for a 201 that nobody can read.
+        answer: A status; "lost" for none; "garbage" for a 201 that nobody can read; "broken" for one whose
+            body breaks off; "queued" for a 202 that names no backup.
         again: How many seconds after it came a proxy brings it a second time; None for never.
+        retry_after: What the Retry-After of the answer says, in seconds; None sends none.
     """
 
     acts: float | None = 0.0
     answer: int | str = 201
     again: float | None = None
+    retry_after: int | None = None
 
 
 LOST_BEFORE = Post(None, "lost")
@@ -68,6 +71,7 @@ class VirtualInstance:
         lag: How long the list hides a backup that has begun, in seconds.
         old: When, in seconds of the loop, the backups began that were there before.
         name: Makes an id of a number.
+        zone: Dates have no offset, and are local times so far ahead of UTC; None for dates with one.
     """
 
     def __init__(
@@ -81,7 +85,9 @@ class VirtualInstance:
         old: tuple[float, ...] = OLD_ONES,
         per_page: int = 3,
         name: Callable[[int], int | str] = int,
+        zone: timedelta | None = None,
     ) -> None:
+        self.zone = zone
         self.offset, self.date, self.tells_creation = offset, date, tells_creation
         self.duration, self.lag, self.per_page, self.name = duration, lag, per_page, name
         self.backups = [Made(name(number), begun, begun + 600) for number, begun in enumerate(old, 1)]
@@ -89,6 +95,8 @@ class VirtualInstance:
         self.gets: deque[Callable[[Message], Response | None]] = deque()
         """What is done to the next GETs; what returns None lets one pass."""
         self.sendings = 0
+        self.sleeps: list[tuple[float, float]] = []
+        """When the client's machine slept, by its loop's clock, and for how many seconds."""
         self._late: list[tuple[float, int]] = []
 
     @property
@@ -131,6 +139,10 @@ class VirtualInstance:
         match post.answer:
             case "lost":
                 raise TransportError("the answer was lost")
+            case "queued":
+                return self.respond(message, 202, {"status": "queued"})
+            case "broken":
+                raise TransportError("the connection closed in the midst of the answer", status=201)
             case "garbage":
                 return self.respond(message, 201, b"<html>")
             case 201 if was_active is not None:
@@ -138,7 +150,8 @@ class VirtualInstance:
             case 201:
                 return self.respond(message, 201, self.shown(self.newest, now))
             case int(status):
-                return self.respond(message, status)
+                asked = {} if post.retry_after is None else {"Retry-After": str(post.retry_after)}
+                return self.respond(message, status, headers=asked)
         raise AssertionError(post)
 
     def _get(self, message: Message, now: float) -> Response:
@@ -166,7 +179,7 @@ class VirtualInstance:
         """An answer with a Date, if this server sends one."""
         headers = dict(headers or {})
         if self.date is not None:
-            headers["Date"] = formatdate(NOON + running_time() + self.offset + self.date, usegmt=True)
+            headers["Date"] = formatdate(self._wall(running_time()) + self.date, usegmt=True)
         return respond(message, status, body, headers)
 
     def shown(self, backup: Made, now: float) -> dict[str, Any]:
@@ -176,8 +189,16 @@ class VirtualInstance:
         completed = self._stamp(backup.ends) if backup.ends <= now else None
         return {"id": backup.id, "created_at": self._stamp(backup.begun), "completed_at": completed}
 
+    def slept_until(self, when: float) -> float:
+        """For how many seconds the client's machine slept before a time of its loop."""
+        return sum(seconds for began, seconds in self.sleeps if began < when)
+
+    def _wall(self, when: float) -> float:
+        return NOON + self.offset + when + self.slept_until(when)
+
     def _stamp(self, when: float) -> str:
-        return datetime.fromtimestamp(NOON + self.offset + when, UTC).isoformat()
+        date = datetime.fromtimestamp(self._wall(when), UTC)
+        return date.isoformat() if self.zone is None else (date + self.zone).replace(tzinfo=None).isoformat()
 
     def _active(self, now: float) -> Made | None:
         return next((one for one in reversed(self.backups) if one.begun <= now < one.ends), None)

@@ -66,7 +66,7 @@ class TestA422:
         assert "look" in (caught.value.gave_up or "")
 
     async def test_says_nothing_of_a_look_that_found_none_active(self) -> None:
-        async with by_method(http(404), http(422)) as url, client_of(url) as client:
+        async with by_method(http(200, b"[]"), http(422)) as url, client_of(url) as client:
             with pytest.raises(UnprocessableEntity) as caught:
                 await client.backups.trigger(1)
         assert caught.value.gave_up is None

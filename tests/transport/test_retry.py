@@ -17,6 +17,7 @@ from backupify_async import (
 )
 from backupify_async.transport.refusals import api_error_type
 from backupify_async.transport.retry import (
+    NOTHING_DONE,
     Again,
     GiveUp,
     Ground,
@@ -64,12 +65,24 @@ class TestTheTable:
         assert isinstance(result, Again)
         assert result.ground is Ground.NEVER_SENT
 
-    @pytest.mark.parametrize("repeatable", [True, False])
-    @pytest.mark.parametrize("error", [status(429), status(429, 3.0), status(503, 3.0), status(503, 0.0)])
+    @pytest.mark.parametrize(
+        ("error", "repeatable"),
+        [
+            (status(429), True),
+            (status(429), False),
+            (status(429, 3.0), False),
+            (status(503, 3.0), True),
+            (status(503, 0.0), True),
+        ],
+    )
     def test_a_refusal_for_now_is_sent_again_uncounted(self, error: BackupifyError, repeatable: bool) -> None:
         result = verdict(error, attrs.evolve(REFUSED, attempts=99, budget=0), repeatable=repeatable)
         assert isinstance(result, Again)
         assert (result.ground, result.cost) == (Ground.REFUSED, 0)
+
+    @pytest.mark.parametrize("retry_after", [None, 0.0, 3.0, 500.0])
+    def test_a_503_proves_nothing_whatever_it_asks_for(self, retry_after: float | None) -> None:
+        assert verdict(status(503, retry_after), REFUSED, repeatable=False) == Unknown()
 
     @pytest.mark.parametrize("error", [*LOST, *map(status, (408, 500, 502, 503, 504))])
     def test_a_passing_failure_is_sent_again_where_it_may_be(self, error: BackupifyError) -> None:
@@ -97,13 +110,20 @@ class TestTheTable:
     @pytest.mark.parametrize(
         "error",
         [
-            *map(status, (400, 401, 403, 404, 409, 418, 422, 425)),
+            *map(status, (400, 401, 403, 404, 405, 407, 409, 410, 411, 413, 414, 415, 417)),
+            *map(status, (421, 422, 426, 428, 431, 451)),
             AuthenticationError("no token"),
             ConfigurationError("no secret"),
         ],
     )
-    def test_any_other_answer_is_raised(self, error: BackupifyError, repeatable: bool) -> None:
+    def test_what_proves_that_nothing_was_done_is_raised(
+        self, error: BackupifyError, repeatable: bool
+    ) -> None:
         assert verdict(error, repeatable=repeatable) == GiveUp()
+
+    @pytest.mark.parametrize("code", sorted(set(range(300, 600)) - NOTHING_DONE))
+    def test_no_other_status_proves_it(self, code: int) -> None:
+        assert verdict(status(code), repeatable=False) == Unknown()
 
     @pytest.mark.parametrize(
         "error", [status(429, 3.0, "known"), ConnectionFailed("x", sent=False, gave_up="known")]
@@ -175,13 +195,13 @@ class TestTheWait:
     def test_a_429_past_the_gate_waits_by_itself(self) -> None:
         assert verdict(status(429, 3.0), REFUSED, gated=False) == Again(Ground.REFUSED, 3.0)
 
-    @pytest.mark.parametrize("gated", [True, False])
-    def test_a_503_waits_what_it_asks_for(self, gated: bool) -> None:
-        assert verdict(status(503, 3.0), REFUSED, gated=gated) == Again(Ground.REFUSED, 3.0)
+    def test_a_503_waits_as_a_429_does(self) -> None:
+        assert verdict(status(503, 3.0), REFUSED) == Again(Ground.REFUSED, 0.0)
+        assert verdict(status(503, 3.0), REFUSED, gated=False) == Again(Ground.REFUSED, 3.0)
 
-    def test_a_refusal_that_asks_for_nothing_backs_off(self) -> None:
+    def test_past_the_gate_a_refusal_that_asks_for_nothing_backs_off(self) -> None:
         many = attrs.evolve(REFUSED, refusals=3)
-        assert verdict(status(503, 0.0), many) == Again(Ground.REFUSED, 2.0)
+        assert verdict(status(503, 0.0), many, gated=False) == Again(Ground.REFUSED, 2.0)
         assert verdict(status(429), many, gated=False) == Again(Ground.REFUSED, 2.0)
 
     @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from backupify_async import RateLimited
+from backupify_async import RateLimited, RetryPolicy
 from tests.stand_ins import FakeCarrier, session_over
+from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now
 
 pytestmark = pytest.mark.looptime
@@ -42,9 +43,12 @@ async def test_it_opens_again() -> None:
     assert carrier.times == [0, 3600]
 
 
-async def test_a_call_that_backs_off_meanwhile_fails_when_it_comes_back() -> None:
-    carrier = FakeCarrier(Script((503, after("10")), (429, after("3600"))))
-    async with session_over(carrier, rate_limit=UNLIMITED) as session:
+async def test_a_call_that_backs_off_meanwhile_fails_when_it_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("random.uniform", upper)
+    carrier = FakeCarrier(Script(500, (429, after("3600"))))
+    async with session_over(carrier, rate_limit=UNLIMITED, retry=RetryPolicy(base=10, cap=10)) as session:
         backing_off = asyncio.create_task(session.send(PING))
         await asyncio.sleep(1)
         with pytest.raises(RateLimited):

@@ -58,7 +58,7 @@ async def test_in_flight_the_fate_of_a_trigger_is_unknown() -> None:
     assert caught.value.sent_at == carrier.sent[0][1].sent_at
 
 
-@pytest.mark.parametrize("step", [(503, after("9")), (429, after("9")), 429])
+@pytest.mark.parametrize("step", [(429, after("9")), 429])
 async def test_a_trigger_that_was_refused_before_has_a_certain_fate(step: Step) -> None:
     carrier = FakeCarrier(Script(*[step] * 9))
     async with session_over(carrier, timeouts=FIVE) as session:

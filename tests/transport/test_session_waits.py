@@ -21,7 +21,17 @@ from backupify_async.transport.request import FateUnknown, Message, Request, Res
 from backupify_async.transport.session import Session
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.making import upper
-from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, api_times, token_times
+from tests.transport.scripted import (
+    DEMO,
+    PING,
+    TRIGGER,
+    UNLIMITED,
+    Script,
+    Step,
+    after,
+    api_times,
+    token_times,
+)
 
 pytestmark = pytest.mark.looptime
 
@@ -114,20 +124,34 @@ class TestA429:
 
 
 class TestA503:
-    async def test_its_retry_after_pauses_that_call_only(self) -> None:
+    async def test_its_retry_after_pauses_everybody(self) -> None:
         carrier = FakeCarrier(Script((503, after("5"))))
         async with session_over(
             carrier, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
         ) as session:
             await pings(session, 3)
-            assert session.statistics().paused_until is None
-        assert carrier.times == [0, 0.5, 1.0, 5]
+            assert session.statistics().refused == 1
+        assert carrier.times == [0, 5, 5.5, 6]
 
-    async def test_with_a_retry_after_a_trigger_is_sent_again(self) -> None:
-        carrier = FakeCarrier(Script((503, after("5"))))
+    async def test_with_a_retry_after_costs_neither_an_attempt_nor_budget(self) -> None:
+        carrier = FakeCarrier(Script(*[(503, after("5"))] * 3))
         async with session_over(carrier, retry=RetryPolicy(attempts=1, budget=0)) as session:
-            await session.send(TRIGGER)
-        assert carrier.times == [0, 5]
+            await session.send(PING)
+        assert carrier.times == [0, 5, 10, 15]
+
+    @pytest.mark.parametrize("step", [503, (503, after("5")), (503, after("500"))])
+    async def test_says_nothing_of_what_became_of_a_trigger(self, step: Step) -> None:
+        carrier = FakeCarrier(Script(step))
+        async with session_over(carrier) as session:
+            with pytest.raises(FateUnknown):
+                await session.send(TRIGGER)
+        assert carrier.times == [0]
+
+    async def test_without_a_retry_after_pauses_nobody(self) -> None:
+        carrier = FakeCarrier(Script(503), places=1)
+        async with session_over(carrier, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
+            await pings(session, 3)
+        assert carrier.times == [0, 0, 0, 4]
 
     async def test_a_retry_after_above_the_limit_fails_that_call_only(self) -> None:
         carrier = FakeCarrier(Script((503, after("121"))))

@@ -300,3 +300,18 @@ def test_any_bytes_are_read_or_a_decode_error(body: bytes) -> None:
 def test_what_was_written_is_read(id_: int | str, status: str, when: datetime) -> None:
     raw = {"id": id_, "status": status, "created_at": when.isoformat()}
     assert present({"backup": raw}) == Backup(id_, None, status, when)
+
+
+class TestADateWithoutAnOffset:
+    @pytest.mark.parametrize("text", ["2024-01-02T03:04:05", "2024-01-02 03:04:05", " 2024-01-02t03:04:05 "])
+    def test_is_shown_as_utc_and_stays_in_extra_as_it_came(self, text: str) -> None:
+        backup = decode_present(answer({"id": 1, "created_at": text}), Backup)
+        assert backup.created_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+        assert backup.extra == {"created_at": text}
+        assert backup.without_offset == {"created_at"}
+
+    @pytest.mark.parametrize("text", ["2024-01-02T03:04:05Z", "2024-01-02T05:04:05+02:00"])
+    def test_is_told_from_one_with_it(self, text: str) -> None:
+        backup = decode_present(answer({"id": 1, "created_at": text, "updated_at": "soon"}), Backup)
+        assert backup.without_offset == frozenset()
+        assert backup.extra == {"updated_at": "soon"}
