@@ -4,7 +4,7 @@ import math
 from typing import Any, Protocol
 
 from attrs import Attribute, define, field, frozen
-from attrs.validators import ge, instance_of
+from attrs.validators import ge, in_, instance_of
 
 # Seconds since the epoch are floats 2.4e-7 apart: who comes exactly on time shall not be refused for that.
 _ROUNDING = 1e-4
@@ -16,9 +16,11 @@ class Refusal:
 
     Attributes:
         retry_after: the header's whole seconds, or None where none is sent.
+        status: the HTTP status.
     """
 
     retry_after: int | None
+    status: int = 429
 
 
 class Meter(Protocol):
@@ -50,6 +52,7 @@ class TokenBucket:
         per_second: how fast the bucket fills.
         burst: how much it holds; it is full at the start.
         retry_after: whether a refusal says in whole seconds when to come again.
+        status: the HTTP status of a refusal: 429, or 503 as nginx has it.
 
     Raises:
         ValueError: for a rate or a burst that lets nothing pass.
@@ -58,6 +61,7 @@ class TokenBucket:
     per_second: float = field(validator=_flowing)
     burst: int = field(default=1, validator=[instance_of(int), ge(1)])
     retry_after: bool = field(default=True, kw_only=True)
+    status: int = field(default=429, kw_only=True, validator=in_((429, 503)))
 
     def meter(self) -> Meter:
         """A full bucket."""
@@ -77,7 +81,7 @@ class _BucketMeter:
             self.level -= 1
             return None
         seconds = math.ceil((1 - self.level) / self.limit.per_second)
-        return Refusal(max(1, seconds) if self.limit.retry_after else None)
+        return Refusal(max(1, seconds) if self.limit.retry_after else None, self.limit.status)
 
 
 @frozen
@@ -91,6 +95,7 @@ class FixedWindow:
         limit: how many requests of one window pass.
         period: the window's length in whole seconds.
         retry_after: whether a refusal says how many seconds are left of the window.
+        status: the HTTP status of a refusal: 429, or 503 as nginx has it.
 
     Raises:
         ValueError: for a limit or a period below one.
@@ -100,6 +105,7 @@ class FixedWindow:
     limit: int = field(validator=[instance_of(int), ge(1)])
     period: int = field(validator=[instance_of(int), ge(1)])
     retry_after: bool = field(default=True, kw_only=True)
+    status: int = field(default=429, kw_only=True, validator=in_((429, 503)))
 
     def meter(self) -> Meter:
         """A count of zero."""
@@ -120,4 +126,4 @@ class _WindowMeter:
         self.count += 1
         if self.count <= self.limit.limit:
             return None
-        return Refusal(self.limit.period - second if self.limit.retry_after else None)
+        return Refusal(self.limit.period - second if self.limit.retry_after else None, self.limit.status)

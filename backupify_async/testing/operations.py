@@ -70,7 +70,7 @@ def list_customer_instances(desk: Desk, asked: Asked) -> Answer:
 
 def get_instance(desk: Desk, _asked: Asked, instance: Instance) -> Answer:
     """One instance."""
-    return _single(desk, 200, _instance_json(instance, 0))
+    return _single(desk, 200, _instance_json(instance, 0, desk.settings.local_time))
 
 
 def list_backups(desk: Desk, asked: Asked, instance: Instance) -> Answer:
@@ -86,14 +86,14 @@ def get_backup(desk: Desk, asked: Asked, instance: Instance) -> Answer:
     backup = desk.world.backup(instance, number(asked.parts["backup_id"]))
     if backup is None:
         return error_answer(404, "Backup not found")
-    return _single(desk, 200, backup_json(backup, asked.at))
+    return _single(desk, 200, backup_json(backup, asked.at, desk.settings.local_time))
 
 
 def get_active(desk: Desk, asked: Asked, instance: Instance) -> Answer:
     """The backup that is running, or that there is none."""
     active = desk.world.active(instance, asked.at)
     if active is not None:
-        return _single(desk, 200, backup_json(active, asked.at))
+        return _single(desk, 200, backup_json(active, asked.at, desk.settings.local_time))
     match desk.settings.idle_answer:
         case 404:
             return error_answer(404, NO_ACTIVE_BACKUP)
@@ -109,10 +109,10 @@ def trigger(desk: Desk, asked: Asked, instance: Instance) -> Answer:
     if active is None:
         started = desk.world.start(instance, asked.at)
         desk.triggers.add(started)
-        return _single(desk, 201, backup_json(started, asked.at))
+        return _single(desk, 201, backup_json(started, asked.at, desk.settings.local_time))
     match desk.settings.active_conflict:
         case 200:
-            return _single(desk, 200, backup_json(active, asked.at))
+            return _single(desk, 200, backup_json(active, asked.at, desk.settings.local_time))
         case status:
             return error_answer(status, "A backup is already active")
 
@@ -155,13 +155,13 @@ def act(desk: Desk, asked: Asked) -> Answer:
 
 
 def _page(
-    desk: Desk, asked: Asked, items: Sequence[T], shown: Callable[[T, float], Mapping[str, Any]]
+    desk: Desk, asked: Asked, items: Sequence[T], shown: Callable[[T, float, float | None], Mapping[str, Any]]
 ) -> Answer:
     settings = desk.settings
     here = cut(asked.query, len(items), per_page=settings.per_page, max_per_page=settings.max_per_page)
     if here is None:
         return error_answer(400, "page, per_page is invalid")
-    listed: Any = [shown(item, asked.at) for item in items[here.items]]
+    listed: Any = [shown(item, asked.at, settings.local_time) for item in items[here.items]]
     headers = {"Total": str(here.total), "Per-Page": str(here.per_page)}
     link = link_header(f"{settings.link_base or asked.origin}{asked.path}", asked.query, here)
     if link is not None:
@@ -174,10 +174,10 @@ def _single(desk: Desk, status: int, thing: Mapping[str, Any]) -> Answer:
     return json_answer(status, thing if envelope is None else {envelope.removesuffix("s"): thing})
 
 
-def backup_json(backup: SimulatedBackup, now: float) -> Mapping[str, Any]:
-    """A backup as it is at `now` (seconds since the epoch)."""
-    completed_at = None if backup.is_active(now) else _stamp(backup.completes_at)
-    started_at = _stamp(backup.started_at)
+def backup_json(backup: SimulatedBackup, now: float, local_time: float | None = None) -> Mapping[str, Any]:
+    """A backup as it is at `now` (seconds since the epoch); `local_time` as the setting."""
+    completed_at = None if backup.is_active(now) else _stamp(backup.completes_at, local_time)
+    started_at = _stamp(backup.started_at, local_time)
     return {
         "id": backup.id,
         "backup_instance_id": backup.backup_instance_id,
@@ -189,18 +189,18 @@ def backup_json(backup: SimulatedBackup, now: float) -> Mapping[str, Any]:
     }
 
 
-def _instance_json(instance: Instance, _now: float) -> Mapping[str, Any]:
+def _instance_json(instance: Instance, _now: float, local_time: float | None) -> Mapping[str, Any]:
     return {
         "id": instance.id,
         "customer_id": instance.customer_id,
         "backup_definition_id": instance.backup_definition_id,
         "backup_frequency": "daily",
-        "created_at": _stamp(instance.created_at),
-        "updated_at": _stamp(instance.created_at),
+        "created_at": _stamp(instance.created_at, local_time),
+        "updated_at": _stamp(instance.created_at, local_time),
     }
 
 
-def _stamp(seconds: float) -> str:
-    return (
-        datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-    )
+def _stamp(seconds: float, local_time: float | None) -> str:
+    ahead = 0.0 if local_time is None else local_time * 3600
+    text = datetime.fromtimestamp(seconds + ahead, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + ("Z" if local_time is None else "")

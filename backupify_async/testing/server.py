@@ -58,6 +58,8 @@ class SimulatedBackupify:
         date_header: whether answers have a Date header, as behind a proxy.
         date_offset: how far that is ahead of the server's own clock, in seconds.
         list_lag: how long lists do not show a backup that was started, in seconds of the server's clock.
+        local_time: None, or how many hours ahead of UTC the server is that writes its dates in its own time
+            and without an offset.
         port: where to listen; 0 takes a free one.
         clock: seconds since the epoch; by default the real time, see `ManualClock`.
 
@@ -89,6 +91,7 @@ class SimulatedBackupify:
         date_header: bool = False,
         date_offset: float = 0.0,
         list_lag: float = 0.0,
+        local_time: float | None = None,
         port: int = 0,
         clock: Clock | None = None,
     ) -> None:
@@ -113,6 +116,7 @@ class SimulatedBackupify:
             date_header=date_header,
             date_offset=date_offset,
             list_lag=list_lag,
+            local_time=local_time,
             port=port,
             clock=clock or wall_clock(),
         )

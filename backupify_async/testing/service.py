@@ -111,7 +111,7 @@ class Service:
         headers = {"Content-Type": "text/plain"}
         if refusal.retry_after is not None:
             headers["retry-after"] = str(refusal.retry_after)
-        return Answer(429, b"Retry later\n", headers)
+        return Answer(refusal.status, b"Retry later\n", headers)
 
     def _unauthorized(self, asked: Asked) -> Answer | None:
         if asked.operation in _OPEN:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 from attrs import Attribute, field, frozen
-from attrs.validators import and_, ge, gt, in_, instance_of, lt, optional
+from attrs.validators import and_, ge, gt, in_, instance_of, le, lt, optional
 
 from backupify_async.testing.clock import Clock
 from backupify_async.testing.faults import Fault
@@ -76,5 +76,6 @@ class Settings:
     date_header: bool
     date_offset: float = field(validator=_finite)
     list_lag: float = field(validator=ge(0))
+    local_time: float | None = field(validator=optional(and_(ge(-12), le(14))))
     port: int = field(validator=and_(instance_of(int), ge(0), lt(65536)))
     clock: Clock
