@@ -14,7 +14,7 @@ import typing
 
 from backupify_async import errors as _errors
 from backupify_async.client import BackupifyClient
-from backupify_async.config import PollPolicy, RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
+from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
 from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
 from backupify_async.errors import (
     AmbiguousTrigger,
@@ -47,6 +47,7 @@ from backupify_async.errors import (
 from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult, WaitKind, WaitResult
 from backupify_async.pages import Page
 from backupify_async.pagination import Paginator
+from backupify_async.polling import PollPolicy
 from backupify_async.statistics import LimitSource, Statistics
 from backupify_async.version import __version__
 

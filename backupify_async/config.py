@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 import attrs
 from yarl import URL
 
-from backupify_async.checks import count, count_or_zero, is_a, not_negative, positive, positive_or_none
+from backupify_async.checks import count, count_or_zero, is_a, not_negative, positive_or_none
 from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource
 from backupify_async.environment import read_credentials
 from backupify_async.errors import ConfigurationError
@@ -108,21 +108,6 @@ class Reconciliation:
     settling: float = attrs.field(default=30.0, validator=not_negative)
     clock_tolerance: float = attrs.field(default=300.0, validator=not_negative)
     patience: float = attrs.field(default=120.0, validator=not_negative)
-
-
-@attrs.frozen
-class PollPolicy:
-    """How often to look at a backup that somebody waits for.
-
-    Attributes:
-        interval: Seconds between two looks at one backup. Looks are background work: where the rate limit
-            has no room for all of them, everybody's interval stretches alike.
-
-    Raises:
-        ValueError: It is 0, negative or no number.
-    """
-
-    interval: float = attrs.field(default=10.0, validator=positive)
 
 
 def is_loopback(host: str) -> bool:

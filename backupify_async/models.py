@@ -84,9 +84,11 @@ class WaitKind(Enum):
     """How a backup that was waited for ended."""
 
     COMPLETED = "completed"
-    """It is over, and nothing that the server says means a failure."""
+    """It is over, and the server calls that a success, or does not say what to call it."""
     FAILED = "failed"
-    """The server calls it failed, cancelled or the like."""
+    """The server calls it failed, cancelled, done in part or the like."""
+    UNKNOWN = "unknown"
+    """It is over, and its status is a word that nobody knows: `PollPolicy` takes words of your own."""
     VANISHED = "vanished"
     """The instance exists, and knows this backup no more."""
     REPLACED = "replaced"

@@ -20,7 +20,7 @@ ROOMS = [
     ["errors"],
     ["credentials", "statistics"],
     ["events", "environment", "checks"],
-    ["config"],
+    ["config", "polling"],
     ["transport"],
     ["pages", "prefetching"],
     ["pagination"],

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TypeVar
 
 from backupify_async.checks import check_count
-from backupify_async.config import PollPolicy
 from backupify_async.errors import DuplicateInstance, JournalError, RateLimited
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.journalled import JournalledSweep
@@ -14,6 +13,7 @@ from backupify_async.fleet.waiting import MOST_AT_WORK, Slotted, TriggerAndWait,
 from backupify_async.journal.journal import Journal
 from backupify_async.journal.lines import Account
 from backupify_async.models import Backup, TriggerResult
+from backupify_async.polling import PollPolicy
 from backupify_async.priority import BACKGROUND
 from backupify_async.resources.backups import Backups
 from backupify_async.resources.baselines import NOT_TOLD
@@ -145,7 +145,8 @@ class Fleet:
                 backup, there is nothing to wait for: a warning is logged, and `waited` stays None.
             wait_timeout: Seconds to wait for each backup, from the answer to its trigger; None for as long
                 as it takes.
-            poll: How often to look at each backup; by default every 10 seconds.
+            poll: How often to look at each backup, by default every 10 seconds; and which statuses mean
+                what.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to bear; None for any number.
 

@@ -13,9 +13,9 @@ import attrs
 
 from backupify_async.attempts import ATTEMPTS
 from backupify_async.checks import check_positive
-from backupify_async.config import PollPolicy
 from backupify_async.errors import BackupifyError, WaitFailed
 from backupify_async.models import Backup, TriggerResult, WaitResult
+from backupify_async.polling import PollPolicy
 from backupify_async.resources.waiting import Waits
 
 InstanceId = int | str

@@ -4,16 +4,22 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from backupify_async.checks import check_positive
-from backupify_async.config import PollPolicy
 from backupify_async.models import Backup, TriggerResult, WaitResult
 from backupify_async.pagination import Paginator, paginate
+from backupify_async.polling import PollPolicy
 from backupify_async.resources.baselines import NOT_TOLD, NotTold, highest_id
 from backupify_async.resources.idle import IdleMemory
-from backupify_async.resources.paths import BACKUPS, INSTANCE, active_request, read_active
+from backupify_async.resources.paths import (
+    BACKUPS,
+    INSTANCE,
+    active_request,
+    backup_request,
+    read_active,
+    read_backup,
+)
 from backupify_async.transport.refusals import refusal
 from backupify_async.transport.request import Request, identifier
 from backupify_async.transport.session import Session
-from backupify_async.transport.wire import decode_present
 
 if TYPE_CHECKING:
     from backupify_async.resources.triggering import Triggering
@@ -44,9 +50,7 @@ class Backups:
         """Who waits for a backup to be over."""
         from backupify_async.resources.waiting import Waits  # noqa: PLC0415 - most only look
 
-        session = self._session
-        longest_wait = session.settings.retry.max_retry_after
-        return Waits(self.get, self.get_active, session.require_open, longest_wait)
+        return Waits(self._session, self.get_active)
 
     def close(self) -> None:
         """End all waiting for backups with `ClientClosed`."""
@@ -85,10 +89,7 @@ class Backups:
             DecodeError: The answer is no backup.
             BackupifyError: The answer cannot be had.
         """
-        request = Request.get(
-            BACKUPS + "/{backup_id}", backup_instance_id=backup_instance_id, backup_id=backup_id
-        )
-        return decode_present(await self._session.send(request), Backup)
+        return read_backup(await self._session.send(backup_request(backup_instance_id, backup_id)))
 
     async def get_active(
         self, backup_instance_id: int | str, *, assume_exists: bool = False
@@ -172,10 +173,11 @@ class Backups:
             backup_instance_id: The instance.
             backup_id: The backup.
             timeout: Seconds to wait at most; None for as long as it takes.
-            poll: How often to look; by default every 10 seconds.
+            poll: How often to look, by default every 10 seconds; and which statuses mean what.
 
         Returns:
-            How it ended: COMPLETED, FAILED, VANISHED or REPLACED, with the backup as it was last seen.
+            How it ended: COMPLETED, FAILED, UNKNOWN, VANISHED or REPLACED, with the backup as it was last
+            seen.
 
         Raises:
             TypeError, ValueError: An argument makes no sense; the message names it.

@@ -2,7 +2,7 @@
 
 from backupify_async.models import Backup
 from backupify_async.transport.request import Request, Response, identifier
-from backupify_async.transport.wire import decode_one
+from backupify_async.transport.wire import decode_one, decode_present
 
 INSTANCE = "/v1/backup_instances/{backup_instance_id}"
 BACKUPS = INSTANCE + "/backups"
@@ -26,3 +26,21 @@ def read_active(response: Response) -> Backup | None:
         DecodeError: The answer is no backup.
     """
     return None if response.status == 404 else decode_one(response, Backup, or_list=True)
+
+
+def backup_request(backup_instance_id: int | str, backup_id: int | str) -> Request:
+    """Asks for one backup.
+
+    Raises:
+        TypeError, ValueError: An id cannot be one.
+    """
+    return Request.get(BACKUPS + "/{backup_id}", backup_instance_id=backup_instance_id, backup_id=backup_id)
+
+
+def read_backup(response: Response) -> Backup:
+    """The backup in an answer that must have one.
+
+    Raises:
+        DecodeError: The answer is no backup.
+    """
+    return decode_present(response, Backup)

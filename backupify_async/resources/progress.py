@@ -7,73 +7,49 @@ server may be late to show a backup that it has just begun, or that it is about 
 
 | the backup | get-active | so it |
 | --- | --- | --- |
-| has `completed_at`, or a final word | not asked | is over: failed by its word, else completed |
+| has a word for a success or a failure | not asked | is over, and that is how |
+| has `completed_at`, and a word for running, or none | not asked | is over: completed |
+| has `completed_at`, and a word for stopping | not asked | is over: failed |
+| has `completed_at`, and a word that nobody knows | not asked | is over: unknown |
 | has a word for waiting | not asked | goes on |
-| has a word for running | asked at the 8th, 16th, 32nd look ... | goes on; is replaced, if another runs; |
-| | | has failed, if four looks in a row show that none runs: a crash left it behind |
-| has another word, or none | shows it | goes on |
-| has another word, or none | shows another | is replaced |
-| has another word, or none | shows none | is over: completed |
+| has a word for running, or stopping | asked at the 8th, 16th, 32nd look ... | goes on; is replaced, if |
+| | | another runs; has failed, if four looks in a row show that none runs: a crash left it behind |
+| has any other word, or none | shows it | goes on |
+| has any other word, or none | shows another | is replaced |
+| has no word | shows none | is over: completed |
+| has a word that nobody knows, or one for waiting and `completed_at` | shows none | is over: unknown |
 | is not found | shows it | goes on |
 | is not found | shows another | is replaced |
 | is not found | shows none | vanished |
 
 An instance that is not found is an error, not an end: get-active tells it from one that rests.
 
-The errors that it can make. A failure in a word that nobody knows counts as completed: the result holds the
-backup, with the word. A backup that waits its turn under such a word, unseen by get-active for two looks,
-counts as completed too early. And a server that ran two backups of one instance side by side would have one
-of them called replaced; the API speaks of *the* active backup of an instance.
+A `completed_at` counts where it can be one. Many systems write a date that nobody set as year 1, 1900, 1970
+or 9999: one from before there was such a backup, or from the future, says nothing.
+
+The errors that it can make. A backup that waits its turn under a word that nobody knows, unseen by get-active
+for two looks, counts as over too early, though never as completed. And a server that ran two backups of one
+instance side by side would have one of them called replaced; the API speaks of *the* active backup of an
+instance.
 """
 
-from enum import Enum
+from datetime import UTC, datetime
 
 import attrs
 
 from backupify_async.errors import APIError, BackupifyError, RateLimited, ServerError, TransportError
 from backupify_async.models import Backup, WaitKind, WaitResult
+from backupify_async.resources.words import Vocabulary, Word
 
-_COMPLETED = frozenset(
-    {"complete", "completed", "done", "finished", "ok", "succeeded", "success", "successful"}
-)
-_FAILED = frozenset(
-    {
-        *("abort", "aborted", "cancelled", "canceled", "crashed", "error", "errored", "expired", "fail"),
-        *("failed", "failure", "interrupted", "killed", "rejected", "terminated", "timed_out", "timeout"),
-    }
-)
-_WAITING = frozenset({"created", "enqueued", "new", "pending", "queued", "scheduled", "waiting"})
-_RUNNING = frozenset(
-    {"active", "executing", "in_progress", "inprogress", "processing", "running", "started", "working"}
-)
 # A server that crashed may leave "running" behind for ever, so what really runs has to be asked now and then:
 # each time the looks have doubled. That finds such a one in twice the time, and costs next to nothing.
 _FIRST_DOUBT = 8
 _SURELY_CRASHED = 4  # looks in a row
-
-
-class Word(Enum):
-    """What a status means."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    WAITING = "waiting for its turn"
-    RUNNING = "running"
-    UNKNOWN = "nothing that we know"
-
-
-def meaning(status: str | None) -> Word:
-    """What a status means, in whatever case and with whatever between its words."""
-    word = "_".join((status or "").casefold().replace("-", " ").replace("_", " ").split())
-    for words, meant in (
-        (_COMPLETED, Word.COMPLETED),
-        (_FAILED, Word.FAILED),
-        (_WAITING, Word.WAITING),
-        (_RUNNING, Word.RUNNING),
-    ):
-        if word in words:
-            return meant
-    return Word.UNKNOWN
+# Seconds: the offsets that are in use on Earth, and so where a date without one may lie.
+_WEST, _EAST = 12 * 3600.0, 14 * 3600.0
+_WHOLE_SECOND = 1.0
+# Later than each date that some system counts from: .NET, SQL, Excel, Unix, FAT, Postgres, Cocoa.
+_NO_ZERO = datetime(2001, 1, 2, tzinfo=UTC).timestamp()
 
 
 @attrs.frozen
@@ -82,7 +58,11 @@ class Progress:
 
     Attributes:
         backup_id: The backup.
+        vocabulary: What its status means.
+        tolerance: How far the clock that dates backups may be off, in seconds.
         backup: The backup as it was last seen; None where it never was.
+        word: What its status meant then.
+        dated: Whether its `completed_at` said that it is over.
         found: Whether the last look found it.
         looks: How many looks there were.
         suspected: The end that followed from the look before, and has to follow from this one too.
@@ -91,24 +71,37 @@ class Progress:
     """
 
     backup_id: int | str
+    vocabulary: Vocabulary = attrs.field(factory=Vocabulary)
+    tolerance: float = 300.0
     backup: Backup | None = None
+    word: Word = Word.NONE
+    dated: bool = False
     found: bool = False
     looks: int = 0
     suspected: WaitKind | None = None
     times: int = 0
     result: WaitResult | None = None
 
-    def looked(self, found: Backup | None) -> "Progress":
-        """What is known after a look at the backup; None stands for one that was not found."""
-        looks, said = self.looks + 1, None if found is None else _said(found)
+    def looked(self, found: Backup | None, now: datetime) -> "Progress":
+        """What is known after a look at the backup.
+
+        Args:
+            found: The backup; None where it was not found.
+            now: What the server's clock shows; ours, where it does not tell.
+        """
         if found is None:
-            return attrs.evolve(self, found=False, looks=looks)
-        queued = meaning(found.status) is Word.WAITING
-        return Progress(
-            self.backup_id,
-            found,
+            return attrs.evolve(self, found=False, looks=self.looks + 1)
+        word = self.vocabulary.meaning(_status(found))
+        dated = _is_over(found, now, self.tolerance)
+        said = _said(word, dated=dated)
+        queued = word is Word.WAITING and not dated
+        return attrs.evolve(
+            self,
+            backup=found,
+            word=word,
+            dated=dated,
             found=True,
-            looks=looks,
+            looks=self.looks + 1,
             suspected=None if queued else self.suspected,
             times=0 if queued else self.times,
             result=None if said is None else WaitResult(said, found),
@@ -121,13 +114,13 @@ class Progress:
             return False
         if self.backup is None or not self.found:
             return True
-        match meaning(self.backup.status):
-            case Word.UNKNOWN:
+        match self.word:
+            case Word.UNKNOWN | Word.NONE:
                 return True
-            case Word.RUNNING:
+            case Word.RUNNING | Word.STOPPING:
                 return self.suspected is not None or _is_doubt(self.looks)
             case _:
-                return False
+                return self.dated  # and yet it is said to wait
 
     def compared(self, active: Backup | None) -> "Progress":
         """What is known once get-active has shown this backup, another one, or none."""
@@ -143,7 +136,13 @@ class Progress:
             return None if str(active.id) == str(self.backup_id) else WaitKind.REPLACED
         if not self.found or self.backup is None:
             return WaitKind.VANISHED
-        return WaitKind.FAILED if meaning(self.backup.status) is Word.RUNNING else WaitKind.COMPLETED
+        match self.word:
+            case Word.RUNNING | Word.STOPPING:
+                return WaitKind.FAILED
+            case Word.NONE:
+                return WaitKind.COMPLETED
+            case _:
+                return WaitKind.UNKNOWN
 
 
 def passes(error: BackupifyError) -> bool:
@@ -164,9 +163,43 @@ def _is_doubt(looks: int) -> bool:
     return looks >= _FIRST_DOUBT and looks & (looks - 1) == 0  # a power of two
 
 
-def _said(backup: Backup) -> WaitKind | None:
+def _said(word: Word, *, dated: bool) -> WaitKind | None:
     """The end that the server says outright."""
-    word = meaning(backup.status)
-    if word is Word.FAILED:
-        return WaitKind.FAILED
-    return WaitKind.COMPLETED if word is Word.COMPLETED or backup.completed_at is not None else None
+    match word:
+        case Word.COMPLETED:
+            return WaitKind.COMPLETED
+        case Word.FAILED:
+            return WaitKind.FAILED
+        case Word.NONE | Word.RUNNING if dated:
+            return WaitKind.COMPLETED
+        case Word.STOPPING if dated:
+            return WaitKind.FAILED
+        case Word.UNKNOWN if dated:
+            return WaitKind.UNKNOWN
+        case _:
+            return None
+
+
+def _status(backup: Backup) -> str | None:
+    """The status; where it is no text, as much of it as can be a word: some servers write a number."""
+    told = backup.extra.get("status") if backup.status is None else backup.status
+    if told is None or isinstance(told, str):
+        return told
+    return str(told) if isinstance(told, int | float) else type(told).__name__
+
+
+def _is_over(backup: Backup, now: datetime, tolerance: float) -> bool:
+    """Whether `completed_at` can date an end: not before the backup was there, and not in the future."""
+    if backup.completed_at is None:
+        return False
+    ended, without = backup.completed_at.timestamp(), backup.without_offset
+    dated_whole = "completed_at" not in without
+    ahead = tolerance if dated_whole else max(tolerance, _EAST)
+    if ended < _NO_ZERO or ended > now.timestamp() + ahead + _WHOLE_SECOND:
+        return False
+    for name, began in (("created_at", backup.created_at), ("started_at", backup.started_at)):
+        if began is not None:
+            alike = (name not in without) is dated_whole
+            apart = 0.0 if alike else _EAST if dated_whole else _WEST
+            return ended >= began.timestamp() - apart - _WHOLE_SECOND
+    return True

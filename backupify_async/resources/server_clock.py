@@ -39,6 +39,12 @@ def our_lead(now: float) -> float:
     return time.time() - now
 
 
+def server_time(header: str | None) -> datetime | None:
+    """What the server's clock showed as it answered, in whole seconds; None without a credible Date."""
+    date = http_date(header)
+    return None if date is None or abs(date - datetime.now(UTC)) > _NO_CLOCK else date
+
+
 def read_lead(header: str | None, left: float, received: float) -> Lead | None:
     """How far the server's clock is ahead of the loop's, where a credible Date tells.
 
@@ -47,8 +53,8 @@ def read_lead(header: str | None, left: float, received: float) -> Lead | None:
         left: When its request left, by the loop's clock, in seconds.
         received: When it had come, by the loop's clock, in seconds.
     """
-    date = http_date(header)
-    if date is None or abs(date - datetime.now(UTC)) > _NO_CLOCK:
+    date = server_time(header)
+    if date is None:
         return None
     written = date.timestamp()
     return Lead(written - received, written + _WHOLE_SECOND - left)

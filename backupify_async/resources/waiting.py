@@ -4,14 +4,19 @@ import asyncio
 import itertools
 import math
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
-from backupify_async.config import PollPolicy
 from backupify_async.errors import BackupifyError, NotFound, WaitTimeout
 from backupify_async.models import Backup, WaitResult
+from backupify_async.polling import PollPolicy
 from backupify_async.priority import BACKGROUND
+from backupify_async.resources.paths import backup_request, read_backup
 from backupify_async.resources.progress import Progress, asked_to_wait, passes
+from backupify_async.resources.server_clock import server_time
 from backupify_async.resources.turns import Turns
+from backupify_async.resources.words import Vocabulary
 from backupify_async.tracebacks import forget_frames
+from backupify_async.transport.session import Session
 
 InstanceId = int | str
 
@@ -22,23 +27,16 @@ class Waits:
     """All who wait for a backup, for one client.
 
     Args:
-        get: Shows a backup of an instance.
+        session: Sends the looks.
         get_active: Shows the backup of an instance that runs now.
-        require_open: Refuses to work where the client is not open.
-        longest_wait: Seconds for which a look is put off at most, because the server asked for it.
     """
 
     def __init__(
-        self,
-        get: Callable[[InstanceId, int | str], Awaitable[Backup]],
-        get_active: Callable[[InstanceId], Awaitable[Backup | None]],
-        require_open: Callable[[], None],
-        longest_wait: float,
+        self, session: Session, get_active: Callable[[InstanceId], Awaitable[Backup | None]]
     ) -> None:
-        self._get = get
+        self._session = session
         self._get_active = get_active
-        self._require_open = require_open
-        self._longest_wait = longest_wait
+        self._longest_wait = session.settings.retry.max_retry_after
         self._turns = Turns()
         self.waited_for = 0
         """How many backups are waited for."""
@@ -52,7 +50,7 @@ class Waits:
         poll: PollPolicy,
     ) -> WaitResult:
         """Wait until a backup is over; `Backups.wait` says how. The first look comes at once."""
-        return await self._until_over(backup_instance_id, Progress(backup_id), timeout, poll)
+        return await self._until_over(backup_instance_id, self._begun(backup_id, poll), timeout, poll)
 
     async def go_on(
         self,
@@ -63,12 +61,16 @@ class Waits:
         poll: PollPolicy,
     ) -> WaitResult:
         """Wait until a backup is over that was seen just now. The first look comes an interval later."""
-        progress = Progress(seen.id).looked(seen)
+        progress = self._begun(seen.id, poll).looked(seen, datetime.now(UTC))
         return await self._until_over(backup_instance_id, progress, timeout, poll)
 
     def close(self) -> None:
         """End all waiting with `ClientClosed`."""
         self._turns.close()
+
+    def _begun(self, backup_id: int | str, poll: PollPolicy) -> Progress:
+        tolerance = self._session.settings.reconciliation.clock_tolerance
+        return Progress(backup_id, Vocabulary(poll.success, poll.failure), tolerance)
 
     async def _until_over(
         self,
@@ -77,7 +79,7 @@ class Waits:
         timeout: float | None,  # noqa: ASYNC109 - as above
         poll: PollPolicy,
     ) -> WaitResult:
-        self._require_open()
+        self._session.require_open()
         loop = asyncio.get_running_loop()
         gaps = itertools.chain([poll.interval * self._turns.phase()], itertools.repeat(poll.interval))
         due = loop.time() + (next(gaps) if progress.looks else 0.0)
@@ -112,15 +114,19 @@ class Waits:
     async def _look(self, backup_instance_id: InstanceId, progress: Progress) -> Progress:
         others_pass = BACKGROUND.set(True)
         try:
-            progress = progress.looked(await self._found(backup_instance_id, progress.backup_id))
+            progress = progress.looked(*await self._found(backup_instance_id, progress.backup_id))
             if progress.doubtful:
                 progress = progress.compared(await self._get_active(backup_instance_id))
             return progress
         finally:
             BACKGROUND.reset(others_pass)
 
-    async def _found(self, backup_instance_id: InstanceId, backup_id: int | str) -> Backup | None:
+    async def _found(
+        self, backup_instance_id: InstanceId, backup_id: int | str
+    ) -> tuple[Backup | None, datetime]:
+        """The backup, and what the server's clock showed then; None where it was not found."""
         try:
-            return await self._get(backup_instance_id, backup_id)
+            response = await self._session.send(backup_request(backup_instance_id, backup_id))
         except NotFound:  # the backup, or the instance: get-active tells
-            return None
+            return None, datetime.now(UTC)
+        return read_backup(response), server_time(response.headers.get("Date")) or datetime.now(UTC)

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import attrs
@@ -81,6 +82,10 @@ async def backups_of(
         yield Backups(session), carrier, session
 
 
+def _in(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
 def asked(carrier: FakeCarrier) -> list[tuple[float, str]]:
     """When was asked for what: the last part of the path."""
     return [(round(when, 6), message.url.path.rpartition("/")[2]) for when, message in carrier.sent]
@@ -114,8 +119,33 @@ class TestOne:
         server = Server({7: 15}, running="frobnicating", ended="frobnicated", says_when=False)
         async with backups_of(server) as (backups, carrier, _):
             result = await backups.wait(7, 7, poll=EVERY_10_S)
-        assert result == WaitResult(WaitKind.COMPLETED, Backup(7, status="frobnicated"))
+        assert result == WaitResult(WaitKind.UNKNOWN, Backup(7, status="frobnicated"))
         assert asked(carrier) == [(when, what) for when in (0, 10, 20, 30) for what in ("7", "active")]
+
+    async def test_a_word_of_ones_own_tells_how_it_ended(self) -> None:
+        own = PollPolicy(interval=10, success={"Froh"}, failure={"Nicht-Froh"})
+        async with backups_of(Server({7: 5}, ended="nicht froh", says_when=False)) as (backups, _, _):
+            assert (await backups.wait(7, 7, poll=own)).kind is WaitKind.FAILED
+        async with backups_of(Server({7: 5}, ended="FROH", says_when=False)) as (backups, _, _):
+            assert (await backups.wait(7, 7, poll=own)).kind is WaitKind.COMPLETED
+
+    @pytest.mark.parametrize(("clock_ahead", "over"), [(0, False), (3600, True), (None, False)])
+    async def test_what_is_in_the_future_is_told_by_the_servers_clock(
+        self, clock_ahead: float | None, over: bool
+    ) -> None:
+        def answer(message: Message) -> Response:
+            ended = _in(3600)
+            date = {} if clock_ahead is None else {"Date": format_datetime(_in(clock_ahead), usegmt=True)}
+            return respond(message, body={"id": 7, "status": "running", "completed_at": ended}, headers=date)
+
+        carrier = FakeCarrier(answer)
+        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+            waiting = Backups(session).wait(7, 7, timeout=60, poll=EVERY_10_S)
+            if over:
+                assert (await waiting).kind is WaitKind.COMPLETED
+            else:
+                with pytest.raises(WaitTimeout):
+                    await waiting
 
     async def test_one_that_vanishes_is_an_outcome(self) -> None:
         server = Server({7: 100})
