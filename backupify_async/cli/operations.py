@@ -12,6 +12,11 @@ from backupify_async.fleet.fleet import Fleet, InstanceId
 from backupify_async.journal.journal import Journal
 from backupify_async.models import Backup, TriggerResult, WaitKind
 
+_ENDS = {
+    WaitKind.FAILED.value: "with a failed backup",
+    WaitKind.UNKNOWN.value: "with a backup that ended in an unknown way",
+}
+
 
 def listing(limit: int | None) -> Operation[list[Backup]]:
     """All backups of each instance, or the first `limit` of them."""
@@ -84,7 +89,7 @@ def _active(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, Backup | None]:
 
 def _ended(rows: list[Row]) -> tuple[str, int]:
     state = str(rows[0]["state"])
-    return "with a failed backup" if state == WaitKind.FAILED.value else state, 1
+    return _ENDS.get(state, state), 1
 
 
 def _end_code(result: TriggerResult) -> ExitCode:

@@ -11,10 +11,12 @@ from backupify_async.cli.text import printable
 from backupify_async.errors import AmbiguousTrigger, WaitFailed
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.journal.lines import Line, LineState
-from backupify_async.models import Backup, BackupInstance, TriggerResult
+from backupify_async.models import Backup, BackupInstance, TriggerResult, WaitKind, WaitResult
+from backupify_async.resources.progress import told_status
 
 _ID, _DATE = 11, 20  # columns on the screen: "instance_id", "2026-11-20 03:15:00Z"
 _BACKUP_DATES = ("created_at", "started_at", "completed_at", "updated_at")
+_LONGEST = 200  # characters of a word that is named
 _NO_EXTRA: Mapping[str, Any] = {}
 
 
@@ -96,9 +98,18 @@ def active_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:
 
 def triggered_rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
     """What became of a trigger; and of its backup, where that was waited for."""
-    if result.waited is not None:
-        return [backup_row(instance_id, result.waited.kind.value, result.waited.backup)]
+    if (waited := result.waited) is not None:
+        row = backup_row(instance_id, waited.kind.value, waited.backup)
+        return [{**row, "error": _unknown_end(waited)}]
     return [backup_row(instance_id, result.kind.value, result.backup)]
+
+
+def _unknown_end(waited: WaitResult) -> str | None:
+    """Names the word for an end that nobody knows; None where it is known how a backup ended."""
+    if waited.kind is not WaitKind.UNKNOWN or waited.backup is None:
+        return None
+    told = printable((told_status(waited.backup) or "")[:_LONGEST])
+    return f"backup {waited.backup.id} ended as '{told}', which is no word for a success that is known"
 
 
 def with_run(shape: Shape) -> Shape:

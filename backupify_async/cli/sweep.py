@@ -193,6 +193,9 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
     at.tally.code = gravest(at.tally.code, operation.code(value))
     what, number = operation.found(rows)
     at.tally.found[what] += number
+    for row in rows:
+        if row["error"] is not None:  # which a table does not show
+            at.output.say(f"instance {outcome.key}: {row['error']}")
     return await at.write(rows)
 
 

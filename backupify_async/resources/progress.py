@@ -91,7 +91,7 @@ class Progress:
         """
         if found is None:
             return attrs.evolve(self, found=False, looks=self.looks + 1)
-        word = self.vocabulary.meaning(_status(found))
+        word = self.vocabulary.meaning(told_status(found))
         dated = _is_over(found, now, self.tolerance)
         said = _said(word, dated=dated)
         queued = word is Word.WAITING and not dated
@@ -180,7 +180,7 @@ def _said(word: Word, *, dated: bool) -> WaitKind | None:
             return None
 
 
-def _status(backup: Backup) -> str | None:
+def told_status(backup: Backup) -> str | None:
     """The status; where it is no text, as much of it as can be a word: some servers write a number."""
     told = backup.extra.get("status") if backup.status is None else backup.status
     if told is None or isinstance(told, str):

@@ -1,5 +1,6 @@
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,22 @@ class TestWait:
     ) -> None:
         result = run("trigger", "2", "--wait", "-o", "jsonl")
         assert (result.code, json.loads(result.out)["state"], started(server)) == (1, "started", {2: 1})
+
+    @pytest.mark.parametrize("output", ["table", "jsonl", "csv"])
+    def test_an_end_in_a_word_that_nobody_knows_is_no_success(
+        self, server: SimulatedBackupify, run: Run, output: str
+    ) -> None:
+        now = datetime.now(UTC).isoformat()
+        backup = {"id": 5, "status": "Frobnicated\x1b[31m", "created_at": now, "completed_at": now}
+        server.inject(Fault.answer(201, body=json.dumps(backup), operation="trigger", after_acting=True))
+        result = run("trigger", "2", "--wait", "-o", output)
+        said = r"backup 5 ended as 'Frobnicated\x1b[31m', which is no word for a success that is known"
+        assert result.code == 1
+        assert f"instance 2: {said}\n" in result.err
+        assert "1 succeeded (1 with a backup that ended in an unknown way), 0 failed" in result.err
+        row = json.loads(result.out) if output == "jsonl" else {}
+        assert row.get("state", "unknown") == "unknown"
+        assert output != "jsonl" or row["error"] == said
 
     def test_how_long_to_wait_needs_the_wish_to_wait(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "2", "--wait-timeout", "5")
