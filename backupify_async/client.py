@@ -29,8 +29,8 @@ class BackupifyClient:
             active = await client.backups.get_active(42)
 
     Or, in an application that starts and stops: `await client.open()`, and `await client.close()` at the end.
-    Calls before that, after that, or from another loop raise `ConfigurationError`. A closed client does not
-    reopen.
+    Calls before that, or from another loop, raise `ConfigurationError`; calls after that `ClientClosed`. A
+    closed client does not reopen.
 
     Args:
         credentials: `ClientCredentials`, `StaticToken`, or any object with `async def token() -> Token`.
@@ -87,7 +87,8 @@ class BackupifyClient:
         """Open the client in the running loop. Opening it again does nothing.
 
         Raises:
-            ConfigurationError: It was closed, or is open in another loop.
+            ClientClosed: It was closed.
+            ConfigurationError: It is open in another loop.
         """
         await self._session.open()
         return self

@@ -2,7 +2,7 @@
 
     BackupifyError
     ├── ConfigurationError          settings or credentials that cannot work
-    ├── ClientClosed                the client was closed while the call was under way
+    ├── ClientClosed                the client was closed, before the call or while it was under way
     │   └── ClientDraining          the client begins no triggers any more: this one was not sent
     ├── AuthenticationError         no token is to be had, or the server refuses it
     ├── TransportError              no whole answer arrived
@@ -48,7 +48,7 @@ class ConfigurationError(BackupifyError):
 
 
 class ClientClosed(BackupifyError):
-    """The client was closed while this call was under way."""
+    """The client was closed, before this call or while it was under way."""
 
 
 class ClientDraining(ClientClosed):

@@ -46,7 +46,7 @@ class TestOpenAndClose:
     async def test_a_block_opens_and_closes_it(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             assert (await client.instances.get(1)).id == 1
-        with pytest.raises(ConfigurationError, match="closed"):
+        with pytest.raises(ClientClosed, match="closed"):
             await client.instances.get(1)
 
     async def test_so_do_its_methods(self, backupify: SimulatedBackupify) -> None:
@@ -74,22 +74,51 @@ class TestOpenAndClose:
         client = client_of(backupify)
         async with client:
             pass
-        with pytest.raises(ConfigurationError, match="does not reopen"):
+        with pytest.raises(ClientClosed, match="does not reopen"):
             await client.open()
+
+    @pytest.mark.parametrize("ever_open", [True, False])
+    async def test_whatever_is_asked_of_a_closed_one_says_that_it_is_closed(
+        self, backupify: SimulatedBackupify, ever_open: bool
+    ) -> None:
+        client = client_of(backupify)
+        if ever_open:
+            await client.open()
+        await client.close()
+        asked = len(backupify.requests)
+        for call in (
+            client.open(),
+            client.__aenter__(),
+            client.fetch_token(),
+            client.instances.get(1),
+            client.instances.list().collect(),
+            anext(aiter(client.backups.list(1, prefetch=4))),
+            anext(aiter(client.backups.list(1).pages())),
+            client.backups.get(1, 1),
+            client.backups.get_active(1),
+            client.backups.latest(1),
+            client.backups.trigger(1),
+            client.backups.wait(1, 1),
+        ):
+            with pytest.raises(ClientClosed, match="the client is closed"):
+                await call
+        for sweep in (client.fleet([1]).latest(), client.fleet([1]).trigger(wait=True)):
+            assert [type(error) for error in (await sweep).errors.values()] == [ClientClosed]
+        assert len(backupify.requests) == asked
 
     async def test_one_that_was_never_opened_can_be_closed_and_then_not_opened(
         self, backupify: SimulatedBackupify
     ) -> None:
         client = client_of(backupify)
         await client.close()
-        with pytest.raises(ConfigurationError, match="does not reopen"):
+        with pytest.raises(ClientClosed, match="does not reopen"):
             await client.open()
 
     async def test_it_closes_though_the_block_raises(self, backupify: SimulatedBackupify) -> None:
         with pytest.raises(ZeroDivisionError):
             async with client_of(backupify) as client:
                 _ = 1 / 0
-        with pytest.raises(ConfigurationError, match="closed"):
+        with pytest.raises(ClientClosed, match="closed"):
             await client.fetch_token()
 
 

@@ -78,7 +78,8 @@ class Session:
         """Get ready to send, in the running loop.
 
         Raises:
-            ConfigurationError: The session was closed, or is open in another loop.
+            ClientClosed: The session was closed.
+            ConfigurationError: It is open in another loop.
         """
         if self._loop is None and not self.scopes.closed:
             await self._carrier.open()
@@ -113,10 +114,11 @@ class Session:
         """Refuse to work before `open()`, after `close()` and in another loop.
 
         Raises:
-            ConfigurationError: It is one of these; the message says which.
+            ClientClosed: It was closed.
+            ConfigurationError: It is not open, or in another loop; the message says which.
         """
         if self.scopes.closed:
-            raise ConfigurationError("the client is closed, and does not reopen: make a new one")
+            raise ClientClosed("the client is closed, and does not reopen: make a new one")
         if self._loop is None:
             raise ConfigurationError("the client is not open: use `async with`, or await open()")
         if asyncio.get_running_loop() is not self._loop:
@@ -131,7 +133,7 @@ class Session:
             AuthenticationError: There is no token.
             DecodeError: The body is larger than `max_body_bytes`.
             FateUnknown: The request is not repeatable, left, and got no clear answer.
-            ClientClosed: The client was closed meanwhile.
+            ClientClosed: The client was closed, before or meanwhile.
             ConfigurationError: The client is not open in this loop.
         """
         return self.carry(Call(request))

@@ -15,7 +15,6 @@ from backupify_async import (
     Backup,
     BackupifyError,
     ClientClosed,
-    ConfigurationError,
     DecodeError,
     NotFound,
     PermissionDenied,
@@ -341,7 +340,7 @@ class TestEnds:
     async def test_a_client_that_is_not_open_refuses(self) -> None:
         async with backups_of(Server({7: 0})) as (backups, carrier, session):
             await session.close()
-            with pytest.raises(ConfigurationError, match="closed"):
+            with pytest.raises(ClientClosed, match="closed"):
                 await backups.wait(7, 7)
         assert carrier.sent == []
 

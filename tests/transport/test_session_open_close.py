@@ -59,14 +59,14 @@ class TestOpening:
         session = unopened()
         await session.open()
         await session.close()
-        with pytest.raises(ConfigurationError, match="the client is closed, and does not reopen"):
+        with pytest.raises(ClientClosed, match="the client is closed, and does not reopen"):
             await session.open()
 
     async def test_one_that_was_never_open_can_be_closed_and_looked_at(self) -> None:
         session = unopened()
         assert session.statistics().paused_until is None
         await session.close()
-        with pytest.raises(ConfigurationError, match="closed"):
+        with pytest.raises(ClientClosed, match="closed"):
             await session.send(PING)
 
     def test_another_loop_is_told_apart(self) -> None:
@@ -200,7 +200,7 @@ class TestClosing:
         async with session_over(FakeCarrier(Script())) as session:
             await session.close()
             for call in (session.send(PING), session.fetch_token()):
-                with pytest.raises(ConfigurationError, match="the client is closed"):
+                with pytest.raises(ClientClosed, match="the client is closed"):
                     await call
 
     async def test_a_cancelled_caller_is_cancelled_and_not_closed(self) -> None:
