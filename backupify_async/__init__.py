@@ -63,7 +63,7 @@ if typing.TYPE_CHECKING:
     )
     from backupify_async.fleet.fan_out import FanOut, fan_out
     from backupify_async.fleet.fleet import Fleet
-    from backupify_async.fleet.outcomes import Outcome, Results
+    from backupify_async.fleet.outcomes import Failure, Outcome, Results, Success
     from backupify_async.fleet.streaming import Outcomes
     from backupify_async.journal.journal import Journal
 
@@ -86,6 +86,7 @@ __all__ = [
     "DuplicateInstance",
     "Event",
     "EventHook",
+    "Failure",
     "FanOut",
     "FanOutAborted",
     "Fleet",
@@ -113,6 +114,7 @@ __all__ = [
     "Settings",
     "StaticToken",
     "Statistics",
+    "Success",
     "Throttled",
     "Timeouts",
     "Token",
@@ -135,6 +137,7 @@ __all__ = [
 _ROOMS = {
     "Event": "events",
     "EventHook": "events",
+    "Failure": "fleet.outcomes",
     "FanOut": "fleet.fan_out",
     "Fleet": "fleet.fleet",
     "Journal": "journal.journal",
@@ -144,6 +147,7 @@ _ROOMS = {
     "ResponseReceived": "events",
     "Results": "fleet.outcomes",
     "RetryScheduled": "events",
+    "Success": "fleet.outcomes",
     "Throttled": "events",
     "TokenRefreshed": "events",
     "fan_out": "fleet.fan_out",

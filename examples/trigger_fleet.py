@@ -13,7 +13,9 @@ from backupify_async import (
     AmbiguousTrigger,
     BackupifyClient,
     DuplicateInstance,
+    Failure,
     Outcome,
+    Success,
     TriggerKind,
     TriggerResult,
 )
@@ -34,14 +36,14 @@ def read_ids(text: str) -> Iterator[str]:
 
 def in_words(outcome: Outcome[int | str, TriggerResult]) -> str:
     """What became of an instance."""
-    match outcome.error:
-        case None if outcome.value is not None:
-            return WORDS[outcome.value.kind]
-        case DuplicateInstance():
+    match outcome:
+        case Success(value=result):
+            return WORDS[result.kind]
+        case Failure(error=DuplicateInstance()):
             return "stands in the file twice, triggered once"
-        case AmbiguousTrigger() as error:
+        case Failure(error=AmbiguousTrigger() as error):
             return f"LOOK AT IT before you trigger again: {error.reason or error.cause}"
-        case error:
+        case Failure(error=error):
             return f"not started: {error}"
 
 

@@ -85,7 +85,7 @@ async def _sweep(
     step = story.begin(name, total)
     async with fan_out as outcomes:
         async for outcome in outcomes:
-            step.take(outcome, found(outcome.value) if outcome.ok else Counter())  # type: ignore[arg-type] # a T, for it succeeded
+            step.take(outcome, found(outcome.value) if outcome.ok else Counter())
             story.show()
     story.end()
 

@@ -22,7 +22,7 @@ from backupify_async.errors import ClientDraining, DuplicateInstance, FanOutAbor
 from backupify_async.events import EventHook
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.fleet import Fleet, InstanceId
-from backupify_async.fleet.outcomes import Outcome
+from backupify_async.fleet.outcomes import Outcome, Success
 from backupify_async.fleet.streaming import Outcomes
 
 CUT_SHORT = "waited for no longer"
@@ -162,7 +162,7 @@ async def _account_cut_off(operation: Operation[T], unfinished: Sequence[Instanc
     for instance_id in unfinished:
         value = operation.known(instance_id)
         if value is not None:
-            await _account(operation, Outcome(instance_id, value, None, 0, 0.0), at)
+            await _account(operation, Success(instance_id, value, 0, 0.0), at)
 
 
 def _say_cut_off(
@@ -185,9 +185,9 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
         at.tally.duplicates += 1
         at.output.say(str(outcome.error))
         return None
-    if outcome.error is not None:
+    if not outcome.ok:
         return await _account_failure(operation, outcome.key, outcome.error, at)
-    value: T = outcome.value  # type: ignore[assignment] # it succeeded: it is a T
+    value = outcome.value
     rows = operation.rows(outcome.key, value)
     at.tally.succeeded += 1
     at.tally.code = gravest(at.tally.code, operation.code(value))

@@ -1,7 +1,11 @@
-"""What became of the keys of a fan-out: one `Outcome` each, or all of them as `Results`."""
+"""What became of the keys of a fan-out: one `Outcome` each, or all of them as `Results`.
+
+An outcome is a `Success` or a `Failure`: two classes, so that a type checker knows the value of the one and
+the error of the other. Both have the fields of both, so that whoever prints them need not ask.
+"""
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import attrs
 
@@ -10,27 +14,49 @@ T = TypeVar("T")
 
 
 @attrs.frozen
-class Outcome(Generic[K, T]):
-    """What became of one key.
+class Success(Generic[K, T]):
+    """What became of a key for which the function returned.
 
     Attributes:
+        ok: True.
         key: The key, as it came.
-        value: What the function returned; None where it failed.
-        error: What it raised; None where it succeeded.
+        value: What the function returned.
+        error: None.
         attempts: How many requests a `BackupifyClient` sent for it, pages and retries included.
         elapsed: Seconds from taking the key to the outcome, waiting for the rate limit included.
     """
 
+    ok: ClassVar[Literal[True]] = True
+    error: ClassVar[None] = None
     key: K
-    value: T | None
-    error: BaseException | None
+    value: T
     attempts: int
     elapsed: float
 
-    @property
-    def ok(self) -> bool:
-        """Whether it succeeded."""
-        return self.error is None
+
+@attrs.frozen
+class Failure(Generic[K]):
+    """What became of a key for which the function raised.
+
+    Attributes:
+        ok: False.
+        key: The key, as it came.
+        value: None.
+        error: What the function raised.
+        attempts: How many requests a `BackupifyClient` sent for it, pages and retries included.
+        elapsed: Seconds from taking the key to the outcome, waiting for the rate limit included.
+    """
+
+    ok: ClassVar[Literal[False]] = False
+    value: ClassVar[None] = None
+    key: K
+    error: BaseException
+    attempts: int
+    elapsed: float
+
+
+Outcome = Success[K, T] | Failure[K]
+"""What became of one key: `outcome.ok` tells which."""
 
 
 @attrs.frozen
@@ -56,7 +82,7 @@ class Results(Generic[K, T]):
 
     def add(self, outcome: Outcome[K, T]) -> None:
         """Put an outcome where it belongs."""
-        if outcome.error is not None:
-            self.errors[outcome.key] = outcome.error
+        if outcome.ok:
+            self.values[outcome.key] = outcome.value
         else:
-            self.values[outcome.key] = outcome.value  # type: ignore[assignment] # it succeeded: it is a T
+            self.errors[outcome.key] = outcome.error

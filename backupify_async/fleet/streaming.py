@@ -27,7 +27,7 @@ from typing import Generic, TypeVar
 
 from backupify_async.attempts import ATTEMPTS, AttemptCount
 from backupify_async.errors import BackupifyError, FanOutAborted
-from backupify_async.fleet.outcomes import Outcome
+from backupify_async.fleet.outcomes import Failure, Outcome, Success
 from backupify_async.tasks import cancel_and_wait
 from backupify_async.tracebacks import forget_frames
 
@@ -87,7 +87,7 @@ class Outcomes(Generic[K, T]):
             outcome = self._next_ready()
             if outcome is not None:
                 self._handed_out += 1
-                self._succeeded += outcome.error is None
+                self._succeeded += outcome.ok
                 self._let_one_go_on()
                 return outcome
             if self._at_work == 0:
@@ -244,7 +244,6 @@ class Outcomes(Generic[K, T]):
         ATTEMPTS.set(count)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        value: T | None = None
         failure: BaseException | None = None
         try:
             value = await self._function(key)
@@ -261,7 +260,9 @@ class Outcomes(Generic[K, T]):
         if isinstance(failure, BackupifyError):
             forget_frames(failure)
         try:
-            return Outcome(key, value, failure, count.sent, loop.time() - began)
+            if failure is None:
+                return Success(key, value, count.sent, loop.time() - began)
+            return Failure(key, failure, count.sent, loop.time() - began)
         finally:
             failure = None  # else its traceback holds this frame, and this frame it
 
@@ -282,7 +283,7 @@ class Outcomes(Generic[K, T]):
         del self._in_flight[index]
         self._ready[index] = outcome
         self._news.set()
-        if outcome.error is not None and self._stopped is None:
+        if not outcome.ok and self._stopped is None:
             reason = self._reason_to_stop(outcome.error)
             if reason is not None:
                 self._stop(reason)

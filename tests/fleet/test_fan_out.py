@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backupify_async import Outcome, Results, fan_out
+from backupify_async import Failure, Results, Success, fan_out
 from backupify_async.attempts import ATTEMPTS
 from tests.fleet.work import AsyncKeys, Keys, Work, now, other_tasks
 
@@ -35,8 +35,10 @@ class TestOutcomes:
     async def test_are_ok_or_hold_an_error(self) -> None:
         async with fan_out(Work(failing=["b"]), ["a", "b"], ordered=True) as outcomes:
             good, bad = [outcome async for outcome in outcomes]
-        assert good == Outcome("a", "did a", None, 0, 1.0)
-        assert (bad.ok, bad.value, type(bad.error)) == (False, None, LookupError)
+        assert good == Success("a", "did a", 0, 1.0)
+        assert (good.ok, good.error) == (True, None)
+        assert isinstance(bad, Failure)
+        assert (bad.key, bad.ok, bad.value, type(bad.error)) == ("b", False, None, LookupError)
 
     async def test_of_a_key_that_comes_twice_are_two_and_the_later_stands_in_the_results(self) -> None:
         values = iter(["first", "second"])

@@ -1,8 +1,8 @@
 """What the server's answers say of a backup that is waited for."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,7 +143,8 @@ class TestACompletedAt:
         self, name: str, seconds: float, kind: WaitKind | None
     ) -> None:
         completed_at = ENDED + timedelta(seconds=seconds)
-        backup = attrs.evolve(Backup(7, status="running", completed_at=completed_at), **{name: ENDED})
+        dates: dict[str, Any] = {name: ENDED, "completed_at": completed_at}
+        backup = Backup(7, status="running", **dates)
         result = Progress(7).looked(backup, NOW).result
         assert (result and result.kind) is kind
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from backupify_async import PollPolicy
 from backupify_async.resources.words import Vocabulary, Word
 
-KNOWN = {
+KNOWN: dict[Word, list[str | None]] = {
     Word.COMPLETED: [
         *("completed", "SUCCESS", " Done ", "finished", "succeeded", "Completed.", "ok"),
         *("Completed successfully", "Backup completed", "JobSucceeded", "COMPLETED_WITH_SUCCESS"),

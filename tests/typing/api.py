@@ -10,6 +10,7 @@ from backupify_async import (
     BackupifyClient,
     BackupInstance,
     ClientCredentials,
+    Failure,
     FanOut,
     Journal,
     Outcome,
@@ -21,6 +22,7 @@ from backupify_async import (
     Results,
     StaticToken,
     Statistics,
+    Success,
     Token,
     TriggerKind,
     TriggerResult,
@@ -77,6 +79,35 @@ async def many_instances(client: BackupifyClient) -> None:
             assert_type(outcome, Outcome[int | str, TriggerResult])
             assert_type(outcome.value, TriggerResult | None)
             assert_type(outcome.error, BaseException | None)
+            assert_type(in_one_line(outcome), TriggerKind | str)
+
+
+def in_one_line(outcome: Outcome[int | str, TriggerResult]) -> TriggerKind | str:
+    """An outcome narrows: who has asked which it is has its value, or its error."""
+    if outcome.ok:  # mypy narrows by truth; pyright wants one of the ways below
+        assert_type(outcome, Success[int | str, TriggerResult])  # pyright: ignore[reportAssertTypeFailure]
+        assert_type(outcome.value.kind, TriggerKind)  # pyright: ignore[reportOptionalMemberAccess]
+    else:
+        assert_type(outcome.error, BaseException)  # pyright: ignore[reportAssertTypeFailure]
+    if outcome.ok is True:
+        assert_type(outcome.value, TriggerResult)
+    if outcome.error is not None:
+        assert_type(outcome, Failure[int | str])
+        return str(outcome.error)
+    assert_type(outcome.value, TriggerResult)
+    match outcome:
+        case Success(value=value):
+            assert_type(value, TriggerResult)
+    return outcome.value.kind
+
+
+def told_apart(outcome: Outcome[str, Backup | None]) -> Backup | None:
+    """Also where a value may be None, and exhaustively."""
+    match outcome:
+        case Success(value=value):
+            return assert_type(value, Backup | None)
+        case Failure(error=error):
+            raise assert_type(error, BaseException)
 
 
 async def a_sweep_with_a_journal(client: BackupifyClient) -> None:
