@@ -37,10 +37,15 @@ from typing import Any
 import attrs
 
 from backupify_async.models import Backup, TriggerResult
+from backupify_async.plain import plain_error
 
 
 class BackupifyError(Exception):
     """The root of all that this library raises on purpose."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """It as plain JSON types: `type`, the name of its class, `message`, and its fields by name."""
+        return plain_error(self)
 
 
 class ConfigurationError(BackupifyError):

@@ -12,11 +12,13 @@ from typing import Any
 
 import attrs
 
+from backupify_async.plain import Plain
+
 _DATES = ("created_at", "started_at", "completed_at", "updated_at")
 
 
 @attrs.frozen
-class Backup:
+class Backup(Plain):
     """One backup of one instance.
 
     Attributes:
@@ -47,7 +49,7 @@ class Backup:
 
 
 @attrs.frozen
-class BackupInstance:
+class BackupInstance(Plain):
     """One customer's use of one service, of which backups are made.
 
     Attributes:
@@ -96,7 +98,7 @@ class WaitKind(Enum):
 
 
 @attrs.frozen
-class WaitResult:
+class WaitResult(Plain):
     """How a backup that was waited for ended.
 
     Attributes:
@@ -111,7 +113,7 @@ class WaitResult:
 
 
 @attrs.frozen
-class TriggerResult:
+class TriggerResult(Plain):
     """What became of a trigger, and the backup that now runs.
 
     Attributes:

@@ -8,6 +8,7 @@ import attrs
 from yarl import URL
 
 from backupify_async.errors import PaginationError, UnsafeLink
+from backupify_async.plain import Plain
 from backupify_async.transport.links import Links, parse_links
 from backupify_async.transport.request import Message, Request, Response
 
@@ -21,7 +22,7 @@ _KEPT = "/?:@!$&'()*+,;=~-._%[]"
 
 
 @attrs.frozen
-class Page(Generic[T]):
+class Page(Plain, Generic[T]):
     """One page of a list.
 
     Attributes:

@@ -5,6 +5,8 @@ from enum import Enum
 
 import attrs
 
+from backupify_async.plain import Plain
+
 
 class LimitSource(Enum):
     """What a belief of the server's limit rests on; the best source wins."""
@@ -20,7 +22,7 @@ class LimitSource(Enum):
 
 
 @attrs.frozen
-class Statistics:
+class Statistics(Plain):
     """A snapshot; the counts are since the client was opened.
 
     Attributes:

@@ -33,8 +33,8 @@ async def active(request: web.Request) -> web.Response:
     except NotFound:
         return web.json_response({"error": "no such instance"}, status=404)
     except BackupifyError as error:
-        return web.json_response({"error": str(error)}, status=502)
-    return web.json_response(backup and {"id": backup.id, "status": backup.status})
+        return web.json_response({"error": error.to_dict()}, status=502)
+    return web.json_response(backup and backup.to_dict())
 
 
 async def trigger(request: web.Request) -> web.Response:
@@ -42,14 +42,13 @@ async def trigger(request: web.Request) -> web.Response:
     try:
         result = await request.app[CLIENT].backups.trigger(request.match_info["instance"])
     except BackupifyError as error:
-        return web.json_response({"error": str(error)}, status=502)
-    return web.json_response({"kind": result.kind.value, "id": result.backup and result.backup.id})
+        return web.json_response({"error": error.to_dict()}, status=502)
+    return web.json_response(result.to_dict())
 
 
 async def statistics(request: web.Request) -> web.Response:
     """What the client is doing."""
-    now = request.app[CLIENT].statistics()
-    return web.json_response({"in_flight": now.in_flight, "waiting": now.waiting, "requests": now.requests})
+    return web.json_response(request.app[CLIENT].statistics().to_dict())
 
 
 def application() -> web.Application:

@@ -1,5 +1,6 @@
 """Each example, started as its user would start it, against the simulated server."""
 
+import json
 import os
 import re
 import runpy
@@ -109,7 +110,13 @@ def test_in_a_web_app_serves_with_one_client_and_stops_cleanly(backupify: Simula
             active = answer.read().decode()
         with urllib.request.urlopen(f"{found[0]}/active/2", timeout=30) as answer:
             idle = answer.read().decode()
+        with urllib.request.urlopen(f"{found[0]}/trigger/2", data=b"", timeout=30) as answer:
+            triggered = json.load(answer)
+        with urllib.request.urlopen(f"{found[0]}/statistics", timeout=30) as answer:
+            statistics = json.load(answer)
         service.send_signal(signal.SIGINT)
         service.communicate(timeout=30)
-    assert (active, idle) == (f'{{"id": {running.id}, "status": "running"}}', "null")
+    assert (json.loads(active)["id"], json.loads(active)["status"], idle) == (running.id, "running", "null")
+    assert (triggered["kind"], triggered["backup"]["id"]) == ("started", backupify.triggers[2][0].id)
+    assert (statistics["in_flight"], statistics["limit_source"]) == (0, "none")
     assert (service.returncode, backupify.tokens_issued) == (0, 1)

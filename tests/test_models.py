@@ -9,7 +9,6 @@ import attrs
 import pytest
 
 from backupify_async import Backup, BackupInstance, TriggerKind, TriggerResult
-from backupify_async.transport.wire import to_plain
 
 VALUES = [
     Backup(1007, 42, "running", started_at=datetime(2026, 1, 2, tzinfo=UTC), extra={"size": 3}),
@@ -41,14 +40,6 @@ class TestBackup:
 
     def test_extra_is_its_own(self) -> None:
         assert Backup(1).extra is not Backup(1).extra
-
-    def test_is_plain_json_on_request(self) -> None:
-        plain = to_plain(VALUES[0])
-        assert (plain["id"], plain["started_at"], plain["extra"]) == (
-            1007,
-            "2026-01-02T00:00:00+00:00",
-            {"size": 3},
-        )
 
 
 def test_the_kinds_of_a_trigger_are_these() -> None:

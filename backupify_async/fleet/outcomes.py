@@ -5,16 +5,28 @@ the error of the other. Both have the fields of both, so that whoever prints the
 """
 
 from collections.abc import Hashable
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import attrs
+
+from backupify_async.plain import Plain, plain_fields
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
+class _Either(Plain):
+    """What both have."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """`key`, `ok`, `value`, `error`, `attempts` and `elapsed`, as plain JSON types."""
+        return plain_fields(self, ("key", "ok", "value", "error", "attempts", "elapsed"))
+
+
 @attrs.frozen
-class Success(Generic[K, T]):
+class Success(_Either, Generic[K, T]):
     """What became of a key for which the function returned.
 
     Attributes:
@@ -35,7 +47,7 @@ class Success(Generic[K, T]):
 
 
 @attrs.frozen
-class Failure(Generic[K]):
+class Failure(_Either, Generic[K]):
     """What became of a key for which the function raised.
 
     Attributes:
@@ -60,7 +72,7 @@ Outcome = Success[K, T] | Failure[K]
 
 
 @attrs.frozen
-class Results(Generic[K, T]):
+class Results(Plain, Generic[K, T]):
     """What became of all keys. A key that came twice stands here with its later value and its later error.
 
     Attributes:

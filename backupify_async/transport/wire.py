@@ -5,7 +5,6 @@ the API documents no response body.
 """
 
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any, TypeVar
 
 import orjson
@@ -86,15 +85,9 @@ def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
         raise _decode_error(response, str(error)) from None
 
 
-def to_plain(model: object) -> dict[str, Any]:
-    """A model as plain JSON types: dates as ISO 8601 text, `extra` beside the fields."""
-    plain: dict[str, Any] = _CONVERTER.unstructure(model)
-    return plain
-
-
 def to_json(model: Backup | BackupInstance) -> bytes:
     """A model as JSON, such as the server could have sent; `from_json` reads the same model back."""
-    plain = to_plain(model)
+    plain = model.to_dict()
     extra = plain.pop("extra")
     # What a field could not be read from stands in `extra` under the field's own name.
     return orjson.dumps({name: value for name, value in plain.items() if value is not None} | extra)
@@ -244,5 +237,3 @@ def _as_utc(date: datetime) -> datetime | None:
 _CONVERTER = Converter(detailed_validation=False)
 _CONVERTER.register_structure_hook(Backup, _backup)
 _CONVERTER.register_structure_hook(BackupInstance, _instance)
-_CONVERTER.register_unstructure_hook(datetime, datetime.isoformat)
-_CONVERTER.register_unstructure_hook(Enum, lambda member: member.value)

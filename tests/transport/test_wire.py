@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any, get_args
 
 import attrs
@@ -11,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async import Backup, BackupInstance, DecodeError, TriggerKind, TriggerResult
-from backupify_async.transport.wire import ModelT, decode_list, decode_one, decode_present, to_plain
+from backupify_async import Backup, BackupInstance, DecodeError
+from backupify_async.transport.wire import ModelT, decode_list, decode_one, decode_present
 from tests.transport.making import PATH, answer
 
 ONE = {"id": 7}
@@ -250,18 +249,6 @@ class TestTheError:
         with pytest.raises(DecodeError) as caught:
             decode_one(answer(body, 200, None, "static-token"), Backup)
         assert caught.value.excerpt == "x" * 190 + "[secret] i"
-
-
-class TestToPlain:
-    def test_extra_stands_beside_the_fields(self) -> None:
-        plain = to_plain(Backup(1, "i", "done", extra={"colour": "blue"}))
-        assert (plain["id"], plain["backup_instance_id"], plain["extra"]) == (1, "i", {"colour": "blue"})
-
-    def test_it_gives_plain_json_types(self) -> None:
-        when = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
-        plain = to_plain(TriggerResult(TriggerKind.STARTED, Backup(1, created_at=when)))
-        assert not isinstance(plain["kind"], Enum)
-        assert plain["backup"]["created_at"] == "2024-01-02T03:04:05+00:00"
 
 
 json_values = st.recursive(
