@@ -266,6 +266,11 @@ class FaultBook:
         """Put more faults behind those that are there."""
         self._entries += tuple((fault, [0]) for fault in faults)
 
+    @property
+    def latest(self) -> float:
+        """How late the latest of them acts, in seconds."""
+        return max((fault.late for fault, _ in self._entries), default=0.0)
+
     def clear(self) -> None:
         """Drop all faults."""
         self._entries = ()

@@ -25,7 +25,13 @@ def backupify(request: pytest.FixtureRequest) -> "Iterator[SimulatedBackupify]":
     """A fresh simulated Backupify that runs in a thread, for tests of any async plugin or of none.
 
     `@pytest.mark.backupify(instances=5)` on the test, its class or its module sets it up; the nearest mark
-    wins.
+    wins. A client of it that triggers is to be told how soon this server settles, else a test of a trigger
+    whose answer is lost, as by a 503, takes half a minute:
+
+        BackupifyClient(ClientCredentials("demo", "demo"), base_url=backupify.base_url,
+                        reconciliation=Reconciliation(settling=backupify.settling))
+
+    That follows from the faults; `@pytest.mark.backupify(settling=1)` sets it.
     """
     # Here, not above: this is where aiohttp.web is loaded.
     from backupify_async.testing import SimulatedBackupify, running_in_thread  # noqa: PLC0415

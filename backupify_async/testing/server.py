@@ -19,6 +19,7 @@ from backupify_async.testing.settings import ActiveConflict, IdleAnswer, Setting
 from backupify_async.testing.state import SimulatedBackup, Tokens, World
 
 _HOST = "127.0.0.1"
+_SETTLING = 0.1  # seconds in which a busy machine lets the server's thread act
 _PATIENCE = 1.0  # seconds; only a net: the handlers of connections that are gone have been cancelled
 
 
@@ -60,6 +61,7 @@ class SimulatedBackupify:
         list_lag: how long lists do not show a backup that was started, in seconds of the server's clock.
         local_time: None, or how many hours ahead of UTC the server is that writes its dates in its own time
             and without an offset.
+        settling: what the property of that name tells; None: what the faults and `list_lag` ask for.
         port: where to listen; 0 takes a free one.
         clock: seconds since the epoch; by default the real time, see `ManualClock`.
 
@@ -92,6 +94,7 @@ class SimulatedBackupify:
         date_offset: float = 0.0,
         list_lag: float = 0.0,
         local_time: float | None = None,
+        settling: float | None = None,
         port: int = 0,
         clock: Clock | None = None,
     ) -> None:
@@ -117,6 +120,7 @@ class SimulatedBackupify:
             date_offset=date_offset,
             list_lag=list_lag,
             local_time=local_time,
+            settling=settling,
             port=port,
             clock=clock or wall_clock(),
         )
@@ -196,6 +200,15 @@ class SimulatedBackupify:
         if not self._port:
             raise RuntimeError("a SimulatedBackupify has no base_url before it is started")
         return f"http://{_HOST}:{self._port}"
+
+    @property
+    def settling(self) -> float:
+        """Seconds after which a look shows what came of a lost answer: for `Reconciliation(settling=...)`.
+
+        A client's own default fits a server far away, and makes a test of a lost trigger take half a minute.
+        """
+        told = self._settings.settling
+        return max(_SETTLING, self._settings.list_lag, self._service.faults.latest) if told is None else told
 
     @property
     def instance_ids(self) -> list[int]:

@@ -77,5 +77,6 @@ class Settings:
     date_offset: float = field(validator=_finite)
     list_lag: float = field(validator=ge(0))
     local_time: float | None = field(validator=optional(and_(ge(-12), le(14))))
+    settling: float | None = field(validator=optional(ge(0)))
     port: int = field(validator=and_(instance_of(int), ge(0), lt(65536)))
     clock: Clock

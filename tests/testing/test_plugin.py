@@ -4,6 +4,7 @@ import http.client
 
 import pytest
 
+from backupify_async import BackupifyClient, ClientCredentials, Reconciliation, TriggerKind
 from backupify_async.testing import Fault, SimulatedBackupify
 
 pytest_plugins = ["pytester"]
@@ -42,6 +43,38 @@ class TestMark:
 
     def test_it_is_known(self, pytestconfig: pytest.Config) -> None:
         assert any(line.startswith("backupify(") for line in pytestconfig.getini("markers"))
+
+
+class TestSettling:
+    """How soon a client may look for what came of a lost answer."""
+
+    def test_is_short(self, backupify: SimulatedBackupify) -> None:
+        assert backupify.settling == 0.1
+
+    @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, late=3)], list_lag=2)
+    def test_follows_from_the_faults_and_the_lag_of_lists(self, backupify: SimulatedBackupify) -> None:
+        assert backupify.settling == 3
+        backupify.inject(Fault.hang(after_acting=True, late=5))
+        assert backupify.settling == 5
+        backupify.clear_faults()
+        assert backupify.settling == 2
+
+    @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, late=3)], settling=0.5)
+    def test_is_what_the_mark_says(self, backupify: SimulatedBackupify) -> None:
+        assert backupify.settling == 0.5
+
+    @pytest.mark.timeout(10)
+    @pytest.mark.backupify(backups=3, faults=[Fault.answer(503, operation="trigger", first=1)])
+    async def test_lets_a_client_send_a_refused_trigger_again_at_once(
+        self, backupify: SimulatedBackupify
+    ) -> None:
+        settled = Reconciliation(settling=backupify.settling)
+        client = BackupifyClient(
+            ClientCredentials("demo", "demo"), base_url=backupify.base_url, reconciliation=settled
+        )
+        async with client:
+            assert (await client.backups.trigger(3)).kind is TriggerKind.STARTED
+        assert len(backupify.triggers[3]) == 1
 
 
 def test_positional_arguments_of_the_mark_are_an_error(pytester: pytest.Pytester) -> None:
