@@ -4,23 +4,30 @@ import ast
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from types import CodeType
-from typing import Any
 
 import pytest
 
 from backupify_async import BackupifyClient, RateLimit
+from backupify_async.cli import main
 from backupify_async.testing import SimulatedBackupify
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if ".venv" in block]
+LINES = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("backupify ") and not line.startswith("backupify simulate")  # which has no end
+]
 FIRST, *BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -51,8 +58,8 @@ def test_the_first_block_is_a_whole_program(backupify: SimulatedBackupify) -> No
     )
 
 
-@pytest.mark.backupify(instances=50, backups=25)
-def test_the_other_blocks_run_one_after_the_other(
+@pytest.mark.backupify(instances=50, backups=25, backup_duration=0.001)
+def test_each_other_block_runs_with_nothing_but_a_client(
     backupify: SimulatedBackupify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -66,10 +73,9 @@ def test_the_other_blocks_run_one_after_the_other(
         async with BackupifyClient.from_env(
             environment, rate_limit=RateLimit(per_second=None, adaptive=False)
         ) as client:
-            names: dict[str, Any] = {"BackupifyClient": BackupifyClient, "client": client}
             for block in BLOCKS:
                 code: CodeType = compile(block, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-                outcome = eval(code, names)
+                outcome = eval(code, {"client": client})
                 if isinstance(outcome, Coroutine):
                     await outcome
 
@@ -77,11 +83,34 @@ def test_the_other_blocks_run_one_after_the_other(
     assert len(backupify.triggers[42]) == 1
 
 
-def test_the_test_that_it_shows_passes(pytester: pytest.Pytester) -> None:
+def test_the_tests_that_it_shows_pass(pytester: pytest.Pytester) -> None:
     (shown,) = [block for block in BLOCKS if "def test_" in block]
     pytester.makeini("[pytest]")
     pytester.makepyfile(shown)
-    pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:looptime_plugin").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:looptime_plugin").assert_outcomes(passed=2)
+
+
+@pytest.mark.slow  # it waits for a backup
+@pytest.mark.backupify(instances=50, backups=25, backup_duration=0.001)
+def test_each_line_of_the_command_line_does_its_work(
+    backupify: SimulatedBackupify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BACKUPIFY_BASE_URL", backupify.base_url)
+    monkeypatch.setenv("BACKUPIFY_CLIENT_ID", "demo")
+    monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", "demo")
+    Path("ids.txt").write_text("1\n2\n")
+    assert len(LINES) >= 9
+    codes = {line: main(shlex.split(line, comments=True)[1:]) for line in LINES}
+    assert codes == dict.fromkeys(LINES, 0)
+    started = {instance_id: len(backups) for instance_id, backups in backupify.triggers.items()}
+    assert started == {**dict.fromkeys(range(1, 51), 1), 42: 3, 43: 3}
+
+
+@pytest.mark.parametrize("command", ["pip install", "pip3 install"])
+def test_nothing_is_installed_from_an_index_on_which_it_is_not(command: str) -> None:
+    named = {*re.findall(rf"{command} (\S+)", README)} - {"nox"}
+    assert all(name.strip("'").startswith(".") for name in named)
 
 
 @pytest.mark.slow
@@ -105,4 +134,4 @@ def test_the_wheel_alone_imports_and_its_command_says_what_is_missing(tmp_path: 
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(ROOT)], check=True)
     subprocess.run([str(python), "-c", "import backupify_async"], cwd=tmp_path, check=True)
     done = subprocess.run([str(command)], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, "pip install 'backupify-async[cli]'" in done.stderr) == (2, True)
+    assert (done.returncode, "pip install '.[cli]' in the checkout" in done.stderr) == (2, True)

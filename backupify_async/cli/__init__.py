@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(
             f"backupify: the command line needs {needed}, which is not installed: "
-            "pip install 'backupify-async[cli]'",
+            "pip install '.[cli]' in the checkout of backupify-async",
             file=sys.stderr,
         )
         return 2

@@ -253,7 +253,8 @@ def require_extra() -> None:
         import filelock  # noqa: F401, PLC0415
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
-            f"a journal needs {missing.name}, which is not installed: pip install 'backupify-async[journal]'"
+            f"a journal needs {missing.name}, which is not installed: pip install '.[journal]' in the "
+            "checkout of backupify-async"
         ) from None
 
 

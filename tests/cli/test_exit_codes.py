@@ -214,7 +214,7 @@ class TestWithoutTheExtra:
         )
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert (ended.returncode, ended.stdout) == (2, "")
-        assert "pip install 'backupify-async[cli]'" in ended.stderr
+        assert "pip install '.[cli]' in the checkout" in ended.stderr
         assert missing in ended.stderr
 
     def test_a_hole_in_the_package_itself_is_not_taken_for_it(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ class TestTriggerWithAJournal:
         monkeypatch.setitem(sys.modules, "aiosqlite", None)
         for arguments in [("trigger", "1", "--journal", path), ("resume", path), ("journal", "show", path)]:
             result = run(*arguments)
-            assert (result.code, "pip install 'backupify-async[journal]'" in result.err) == (2, True)
+            assert (result.code, "pip install '.[journal]' in the checkout" in result.err) == (2, True)
 
     @pytest.mark.backupify(instances=3, client_secret="s3cr3t-of-the-operator")
     @pytest.mark.parametrize("variable", ["BACKUPIFY_TOKEN", "BACKUPIFY_CLIENT_SECRET"])

@@ -467,5 +467,5 @@ def test_without_the_extra_a_journal_says_how_to_get_it(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'backupify-async\[journal\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[journal\]' in the checkout"):
         Journal("sweep.sqlite")
