@@ -9,6 +9,8 @@ from typing import Any
 
 import attrs
 
+_PLAIN = frozenset({bool, int, str, type(None)})
+
 
 class Plain:
     """What can be made plain JSON types of; a base of attrs classes."""
@@ -34,10 +36,12 @@ def plain(value: object) -> Any:
 
     A float that is no number, or has no end, is null: JSON has none (RFC 8259 section 6).
     """
+    if type(value) in _PLAIN:  # by far the most; no kind whose base is int or str
+        return value
     match value:
         case Enum():
             return plain(value.value)
-        case None | bool() | int() | str():
+        case int() | str():
             return value
         case float():
             return value if math.isfinite(value) else None

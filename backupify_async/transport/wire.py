@@ -7,6 +7,7 @@ the API documents no response body.
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import attrs
 import orjson
 from cattrs import Converter
 
@@ -87,10 +88,10 @@ def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
 
 def to_json(model: Backup | BackupInstance) -> bytes:
     """A model as JSON, such as the server could have sent; `from_json` reads the same model back."""
-    plain = model.to_dict()
-    extra = plain.pop("extra")
+    fields = attrs.asdict(model, recurse=False)
+    extra = fields.pop("extra")
     # What a field could not be read from stands in `extra` under the field's own name.
-    return orjson.dumps({name: value for name, value in plain.items() if value is not None} | extra)
+    return orjson.dumps({name: value for name, value in fields.items() if value is not None} | extra)
 
 
 def from_json(body: bytes, model: type[ModelT]) -> ModelT:
