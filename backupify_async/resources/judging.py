@@ -9,7 +9,7 @@ import attrs
 
 from backupify_async.models import Backup
 from backupify_async.resources.baselines import Baseline, NotTold
-from backupify_async.resources.server_clock import Lead
+from backupify_async.resources.server_clock import Lead, is_set
 
 # A date without an offset is somebody's local time: UTC-12 to UTC+14 are in use (IANA time zone database).
 _MOST_BEHIND = timedelta(hours=12).total_seconds()
@@ -141,7 +141,9 @@ def is_dated_to_have_ended_after(backup: Backup, fate: Fate, lead: Lead | None, 
         return False
     lead = fate.server_lead(lead)
     ahead = fate.our_lead.highest + tolerance if lead is None else lead.lowest
-    return ended[0] >= math.floor(fate.left + ahead)  # servers cut off fractions
+    _, latest = _window(fate, lead or fate.our_lead)
+    # Servers cut off fractions; and what ends in the future has not ended.
+    return math.floor(fate.left + ahead) <= ended[0] <= latest + tolerance
 
 
 def number(backup_id: int | str) -> int | None:
@@ -188,7 +190,7 @@ def _creation(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -
 
 
 def _created(backup: Backup) -> tuple[float, float] | None:
-    return _bounds(backup, "created_at" if backup.created_at is not None else "started_at")
+    return _bounds(backup, "created_at") or _bounds(backup, "started_at")
 
 
 def _bounds(backup: Backup, name: str) -> tuple[float, float] | None:
@@ -197,6 +199,8 @@ def _bounds(backup: Backup, name: str) -> tuple[float, float] | None:
     if date is None:
         return None
     at: float = date.timestamp()
+    if not is_set(at):
+        return None
     if name not in backup.without_offset:
         return at, at
     written = backup.extra[name]

@@ -33,12 +33,13 @@ instance side by side would have one of them called replaced; the API speaks of 
 instance.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import attrs
 
 from backupify_async.errors import APIError, BackupifyError, RateLimited, ServerError, TransportError
 from backupify_async.models import Backup, WaitKind, WaitResult
+from backupify_async.resources.server_clock import is_set
 from backupify_async.resources.words import Vocabulary, Word
 
 # A server that crashed may leave "running" behind for ever, so what really runs has to be asked now and then:
@@ -48,8 +49,6 @@ _SURELY_CRASHED = 4  # looks in a row
 # Seconds: the offsets that are in use on Earth, and so where a date without one may lie.
 _WEST, _EAST = 12 * 3600.0, 14 * 3600.0
 _WHOLE_SECOND = 1.0
-# Later than each date that some system counts from: .NET, SQL, Excel, Unix, FAT, Postgres, Cocoa.
-_NO_ZERO = datetime(2001, 1, 2, tzinfo=UTC).timestamp()
 
 
 @attrs.frozen
@@ -195,7 +194,7 @@ def _is_over(backup: Backup, now: datetime, tolerance: float) -> bool:
     ended, without = backup.completed_at.timestamp(), backup.without_offset
     dated_whole = "completed_at" not in without
     ahead = tolerance if dated_whole else max(tolerance, _EAST)
-    if ended < _NO_ZERO or ended > now.timestamp() + ahead + _WHOLE_SECOND:
+    if not is_set(ended) or ended > now.timestamp() + ahead + _WHOLE_SECOND:
         return False
     for name, began in (("created_at", backup.created_at), ("started_at", backup.started_at)):
         if began is not None:

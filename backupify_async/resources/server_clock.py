@@ -13,6 +13,10 @@ from backupify_async.transport.refusals import http_date
 
 _NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
 _WHOLE_SECOND = 1.0
+# Many systems write a date that nobody set as the one that they count from (.NET, SQL, Excel, Unix, FAT,
+# Postgres and Cocoa: year 1 to the first day of 2001), or as the last one that they know.
+_FIRST_SET = datetime(2001, 1, 2, tzinfo=UTC).timestamp()
+_LAST_SET = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
 @attrs.frozen
@@ -37,6 +41,11 @@ class Lead:
 def our_lead(now: float) -> float:
     """How far this machine's clock is ahead of the loop's, which shows `now`, in seconds."""
     return time.time() - now
+
+
+def is_set(seconds: float) -> bool:
+    """Whether somebody may have set a date, which is given in seconds of the epoch."""
+    return _FIRST_SET <= seconds < _LAST_SET
 
 
 def server_time(header: str | None) -> datetime | None:

@@ -186,6 +186,25 @@ class TestADateWithoutAnOffset:
         assert not is_dated_to_have_ended_after(naive(5 * HOUR, "completed_at"), FATE, SAME, TOLERANCE)
 
 
+class TestADateThatNobodySet:
+    NEVER = (
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, tzinfo=UTC),
+    )
+
+    @pytest.mark.parametrize("never", NEVER)
+    def test_says_nothing_of_a_creation(self, never: datetime) -> None:
+        assert judge(Backup(7, created_at=never), FATE, SAME, TOLERANCE) is UNSURE
+        assert judge(Backup(7, created_at=never, started_at=at(1)), FATE, SAME, TOLERANCE) is OURS
+        assert judge(Backup(7, completed_at=never, updated_at=never), FATE, SAME, TOLERANCE) is UNSURE
+        assert not is_dated_before(Backup(7, created_at=never), FATE, SAME, TOLERANCE)
+
+    @pytest.mark.parametrize("never", [*NEVER, at(9000)])
+    def test_is_no_end_after_the_sending(self, never: datetime) -> None:
+        assert not is_dated_to_have_ended_after(made(1, completed_at=never), FATE, SAME, TOLERANCE)
+
+
 class TestDatedBeforeTheSending:
     @pytest.mark.parametrize(
         ("seconds", "before"), [(-9000, True), (-8, True), (-0.2, True), (0, False), (5, False)]
