@@ -17,7 +17,7 @@ from backupify_async.errors import BackupifyError
 from backupify_async.events import Event, RequestSent, ResponseReceived, RetryScheduled
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.models import Backup, TriggerKind, TriggerResult
-from backupify_async.transport.request import identifier
+from backupify_async.transport.request import identifier, instance_key
 
 
 class Consent:
@@ -111,11 +111,11 @@ class Pretence:
 
     def rows(self, instance_id: InstanceId, active: Backup | None) -> list[Row]:
         """One row: would start one, one runs already, or the instance came before."""
-        name = str(instance_id)
+        key = instance_key(instance_id)
         state = "would_start" if active is None else "already_active"
-        if name in self._seen:
+        if key in self._seen:
             state = "duplicate"
-        self._seen.add(name)
+        self._seen.add(key)
         return [backup_row(instance_id, state, active)]
 
 

@@ -17,7 +17,7 @@ from backupify_async.polling import PollPolicy
 from backupify_async.priority import BACKGROUND
 from backupify_async.resources.backups import Backups
 from backupify_async.resources.baselines import NOT_TOLD
-from backupify_async.transport.request import identifier
+from backupify_async.transport.request import instance_key
 
 T = TypeVar("T")
 InstanceId = int | str
@@ -124,7 +124,8 @@ class Fleet:
         """Start a backup of each instance now, and never two of one.
 
         An id that comes a second time is answered unsent, with `DuplicateInstance`; for this the ids are
-        kept while the sweep runs, at about 100 bytes each.
+        kept while the sweep runs, at about 100 bytes each. Each is sent as it is written, and of digits the
+        number counts: 42, "42" and "042" are one instance.
 
         With a journal that has ids already, the sweep goes on: these come first, also those that the fleet's
         ids no longer have. What is done is answered from the journal, with no attempts. An async iterable of
@@ -216,8 +217,8 @@ async def _collect(
 async def _trigger_once(
     backups: Backups, seen: set[str], baseline: Mapping[InstanceId, Baseline], instance_id: InstanceId
 ) -> TriggerResult:
-    name = identifier(instance_id, "backup_instance_id")
-    if name in seen:
+    key = instance_key(instance_id)
+    if key in seen:
         raise DuplicateInstance(instance_id)
-    seen.add(name)
+    seen.add(key)
     return await backups.trigger(instance_id, baseline=baseline.get(instance_id, NOT_TOLD))

@@ -32,7 +32,7 @@ from backupify_async.journal.lines import (
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.resources.baselines import NOT_TOLD, Baseline, highest_id
 from backupify_async.resources.sending import Evidence, Unsettled, was_accepted
-from backupify_async.transport.request import identifier
+from backupify_async.transport.request import identifier, instance_key
 
 InstanceId = int | str
 
@@ -74,9 +74,10 @@ class JournalledSweep:
         self._account = account
         self._run = trigger
         self._baselines = baselines
+        # By `instance_key`, as the journal's table tells its lines apart.
         self._handed_out: dict[str, Line] = {}
-        # Whether the source gave an id; one that the journal knew from before may come from it once.
-        self._came: dict[str, bool] = {}
+        # What came; and how the journal writes what it knew from before, which may come from the source once.
+        self._came: dict[str, str | None] = {}
 
     async def ids(
         self, source: Iterable[InstanceId] | AsyncIterable[InstanceId]
@@ -92,23 +93,23 @@ class JournalledSweep:
         sweep = await self._journal.begin(self._account)
         async with aclosing(self._journal.lines()) as lines:
             async for line in lines:
-                known = identifier(line.instance_id)
-                self._came[known], self._handed_out[known] = False, line
+                key = instance_key(line.instance_id)
+                self._came[key], self._handed_out[key] = identifier(line.instance_id), line
                 yield line.instance_id
         if sweep.read_to_end and isinstance(source, AsyncIterable):
             return
         async with aclosing(_each(source)) as ids:
             async for instance_id in ids:
-                name = _name(instance_id)
-                if name is not None and name not in self._came:
+                key = _key(instance_id)
+                if key is not None and key not in self._came:
                     if sweep.read_to_end:
                         raise JournalError(
                             f"{self._journal.path} has all ids of its sweep, and {instance_id!r} is none of "
                             "them: a new sweep needs a new file"
                         )
-                    self._came[name], self._handed_out[name] = True, self._journal.add(instance_id)
-                elif name is not None and not self._came[name]:
-                    self._came[name] = True
+                    self._came[key], self._handed_out[key] = None, self._journal.add(instance_id)
+                elif key is not None and self._came[key] == identifier(instance_id):
+                    self._came[key] = None
                     continue  # the journal gave it
                 yield instance_id
         await self._journal.mark_end()
@@ -120,7 +121,7 @@ class JournalledSweep:
             JournalError: It cannot be written down, so it was not sent.
             BackupifyError: As `Backups.trigger` says.
         """
-        line = self._handed_out.pop(identifier(instance_id, "backup_instance_id"), None)
+        line = self._handed_out.pop(instance_key(instance_id), None)
         if line is None:
             raise DuplicateInstance(instance_id)
         return line.result or await self._settle(line)
@@ -166,10 +167,10 @@ class JournalledSweep:
         return NOT_TOLD if line.baseline is None else baseline_from_json(line.baseline)
 
 
-def _name(instance_id: InstanceId) -> str | None:
-    """An id as the journal knows it; None for what cannot be one, as its trigger will say."""
+def _key(instance_id: InstanceId) -> str | None:
+    """By what the journal knows an id; None for what cannot be one, as its trigger will say."""
     try:
-        return identifier(instance_id)
+        return instance_key(instance_id)
     except (TypeError, ValueError):
         return None
 

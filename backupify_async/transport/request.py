@@ -43,6 +43,22 @@ def identifier(value: object, name: str = "id") -> str:
         raise ValueError(f"{name} is not a whole Unicode string: {value!r}") from None
 
 
+def instance_key(value: object) -> str:
+    """By what an id is known again in a sweep, however it is written: 42, "42" and "042" are one.
+
+    Servers read digits as the number that they are. Only ASCII ones, and nothing else, are taken so.
+
+    Args:
+        value: The id.
+
+    Raises:
+        TypeError, ValueError: It cannot be one, as `identifier` says.
+    """
+    name = identifier(value, "backup_instance_id")
+    # Quoted, it is ASCII. No int is made of it: Python refuses more than 4,300 digits.
+    return name.lstrip("0") or "0" if name.isdigit() else name
+
+
 @attrs.define(unsafe_hash=True)
 class Request:
     """What to ask.

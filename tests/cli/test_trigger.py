@@ -174,9 +174,9 @@ class TestDryRun:
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         server.start_backup(2)
-        result = run("trigger", "1", "2", "3", "1", "--dry-run", "--ordered", "-o", "jsonl")
+        result = run("trigger", "1", "2", "3", "01", "--dry-run", "--ordered", "-o", "jsonl")
         states = [(row["instance_id"], row["state"]) for row in map(json.loads, result.rows)]
-        assert states == [(1, "would_start"), (2, "already_active"), (3, "error"), (1, "duplicate")]
+        assert states == [(1, "would_start"), (2, "already_active"), (3, "error"), ("01", "duplicate")]
         assert (result.code, started(server)) == (1, {})
         assert {record.operation for record in server.requests if record.method == "POST"} == {"token"}
 

@@ -110,6 +110,20 @@ class TestIds:
         assert "instance 42 came before" in str(found[1][1])
         assert len(asked(backupify, "trigger")) == 2
 
+    async def test_of_digits_are_one_instance_however_many_noughts_lead_them(self) -> None:
+        async with (
+            SimulatedBackupify(instances=42, backup_duration=1e-6) as server,
+            client_of(server) as client,
+        ):
+            ids = ["042", 42, "0042", 7, "-7", "+7"]
+            async with client.fleet(ids, concurrency=1).trigger(ordered=True) as outcomes:
+                errors = {outcome.key: type(outcome.error) async for outcome in outcomes}
+            first = server.requests[1]  # behind that for the token
+        assert {key for key, error in errors.items() if error is DuplicateInstance} == {42, "0042"}
+        assert errors["042"] is errors[7] is type(None)
+        assert first.path == "/v1/backup_instances/042/backups"
+        assert {one: len(begun) for one, begun in server.triggers.items()} == {42: 1, 7: 1}
+
     async def test_are_remembered_for_one_sweep_only(self) -> None:
         async with SimulatedBackupify() as server, client_of(server) as client:
             fleet = client.fleet([1])

@@ -371,6 +371,24 @@ class TestASweepThatGoesOn:
         await swept(path, api, [Named.ONE, "42"])
         assert api.sent == ["42"]
 
+    async def test_knows_digits_again_as_their_number_and_sends_them_as_they_were_written(
+        self, path: Path, api: Api
+    ) -> None:
+        with pytest.raises(OSError, match="broke off"):
+            await swept(path, api, broken_off("042", 42))
+        results = await swept(path, api, [42, "042", "0043"])
+        assert (list(results.values), api.sent) == (["042", "0043"], ["042", "0043"])
+        assert {key: type(error) for key, error in results.errors.items()} == {42: DuplicateInstance}
+        assert await written(path) == {"042": LineState.STARTED, "0043": LineState.STARTED}
+
+    async def test_answers_an_id_that_the_journal_writes_otherwise_as_one_that_came_before(
+        self, path: Path, api: Api
+    ) -> None:
+        await swept(path, api, [42])
+        results = await swept(path, api, ["042"])
+        assert list(results.values) == api.sent == [42]
+        assert isinstance(results.errors["042"], DuplicateInstance)
+
     async def test_does_not_read_an_async_source_again_that_ended(self, path: Path, api: Api) -> None:
         await swept(path, api, [1, 2])
         results = await swept(path, api, broken_off())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async.transport.request import Request, identifier
+from backupify_async.transport.request import Request, identifier, instance_key
 from tests.transport.making import answer, message
 
 TEMPLATE = "/v1/backup_instances/{instance_id}/backups/{backup_id}"
@@ -75,6 +75,31 @@ class TestAnId:
         assert unquote(path) == str(value)
         assert path.isascii()
         assert not set(path) & set("/?#\\ ")
+
+
+class TestTheKeyOfAnInstance:
+    @pytest.mark.parametrize("value", [42, "42", "042", "00000042"])
+    def test_is_the_number_of_its_digits(self, value: object) -> None:
+        assert instance_key(value) == "42"
+
+    @pytest.mark.parametrize("value", [0, "0", "000"])
+    def test_of_noughts_is_one(self, value: object) -> None:
+        assert instance_key(value) == "0"
+
+    def test_of_more_digits_than_python_makes_a_number_of_is_their_number_too(self) -> None:
+        assert instance_key("0" + "7" * 5_000) == instance_key("7" * 5_000) == "7" * 5_000
+
+    @pytest.mark.parametrize(
+        "value", ["+42", " 42", "42 ", "4_2", "-042", "42.0", "0x2a", "٤٢", "４２", "²", "a/042"]
+    )
+    def test_of_what_is_not_all_ascii_digits_is_what_stands_in_the_path(self, value: str) -> None:
+        assert instance_key(value) == identifier(value)
+        assert instance_key(value) not in ("42", "2")
+
+    @pytest.mark.parametrize("value", ["", "..", None, 1.5, True])
+    def test_of_what_can_be_no_id_is_refused(self, value: object) -> None:
+        with pytest.raises((TypeError, ValueError), match="backup_instance_id must"):
+            instance_key(value)
 
 
 class TestARequest:
