@@ -1,7 +1,7 @@
-"""The end of tasks that nobody wants any more."""
+"""Tasks that are waited for to their end, whatever comes meanwhile."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
@@ -23,3 +23,18 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Task[Any]]) -> None:
             pending = {task for task in pending if not task.done()}
     if cancelled is not None:
         raise cancelled
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await what takes no longer than a disk does, to its end; a cancellation is raised behind it."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # it was seen, and the cancellation stands above it
+        raise cancelled
+    task.result()

@@ -93,8 +93,8 @@ class JournalledSweep:
         sweep = await self._journal.begin(self._account)
         async with aclosing(self._journal.lines()) as lines:
             async for line in lines:
-                key = instance_key(line.instance_id)
-                self._came[key], self._handed_out[key] = identifier(line.instance_id), line
+                known = instance_key(line.instance_id)
+                self._came[known], self._handed_out[known] = identifier(line.instance_id), line
                 yield line.instance_id
         if sweep.read_to_end and isinstance(source, AsyncIterable):
             return

@@ -1,5 +1,6 @@
 """What a file is that was named as a journal: told before SQLite opens it, or anything is made beside it."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import attrs
 
 from backupify_async.errors import JournalError
+from backupify_async.journal.advice import NO_JOURNAL, what_to_do
 
 _MAGIC = b"SQLite format 3\0"
 _AS_WHO_IT_ACTS = os.access in os.supports_effective_ids  # else as who started it, as on Windows
-NO_JOURNAL = "is no journal but some other file: name another"
+_LONGEST_BESIDE = ".ids.part"  # of what stands beside a journal, that with the longest name
+_LONGEST_PATH = 512 - len("-journal")  # bytes: SQLite opens no longer ones (os_unix.c, MAX_PATHNAME)
 
 
 @attrs.frozen
@@ -37,10 +40,33 @@ def is_file(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise JournalError(f"{path} cannot be used ({error.strerror}): name another file") from None
+        raise JournalError(
+            f"{path} cannot be used ({error.strerror}): {what_to_do(error, 'name another file')}"
+        ) from None
+    except ValueError as error:  # it holds a NUL
+        raise JournalError(f"{path} cannot be used ({error}): name another file") from None
     if not stat.S_ISREG(mode):
         raise JournalError(f"{path} is {'a directory' if stat.S_ISDIR(mode) else 'no file'}: name a file")
     return True
+
+
+def require_room_for_names(path: Path) -> None:
+    """Refuse a name that leaves no room for those of the files beside it.
+
+    Raises:
+        JournalError: So it is.
+    """
+    real = str(path.resolve())
+    problem = "its path is" if len(os.fsencode(real)) >= _LONGEST_PATH else None
+    try:
+        os.lstat(f"{real}{_LONGEST_BESIDE}")
+    except OSError as error:
+        problem = "its name is" if error.errno == errno.ENAMETOOLONG else problem
+    if problem is not None:
+        raise JournalError(
+            f"{path} cannot be used: {problem} too long, for files beside it have up to "
+            f"{len(_LONGEST_BESIDE)} letters more: name a shorter one"
+        )
 
 
 def require_writable(path: Path) -> None:
@@ -68,7 +94,7 @@ def read_header(path: Path) -> Header | None:
         return None
     except OSError as error:
         raise JournalError(
-            f"{path} cannot be read ({error.strerror}): this user must be allowed to"
+            f"{path} cannot be read ({error.strerror}): {what_to_do(error, 'this user must be allowed to')}"
         ) from None
     if not begin:
         return None

@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from backupify_async.errors import ConfigurationError, JournalError
-from backupify_async.journal.files import nothing_at, require_writable
+from backupify_async.journal.files import nothing_at, require_room_for_names, require_writable
 from backupify_async.journal.group_commit import GroupCommit
 from backupify_async.journal.lines import DONE, Account, Line, LineState, Sweep
+from backupify_async.tasks import to_its_end
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -73,7 +74,7 @@ class Journal:
         self._opening = True
         self._loop = asyncio.get_running_loop()
         try:
-            await _to_its_end(self._open())
+            await to_its_end(self._open())
         except asyncio.CancelledError:
             await self.close()
             raise
@@ -92,7 +93,7 @@ class Journal:
             raise ConfigurationError(
                 f"the journal {self._path} was opened in another event loop: close it there"
             )
-        await _to_its_end(self._close())
+        await to_its_end(self._close())
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -172,6 +173,17 @@ class Journal:
         """
         await self._writing().commit(line)
 
+    async def note_source(self, source: str) -> None:
+        """Note by what the source of its ids is known again.
+
+        Args:
+            source: In words of whoever reads it.
+
+        Raises:
+            JournalError: That cannot be written.
+        """
+        await self._opened().note_source(source)
+
     async def mark_end(self) -> None:
         """Note that all ids of the source were read: they are written, and it need not be read again.
 
@@ -218,7 +230,9 @@ class Journal:
         from backupify_async.journal.storage import Storage  # noqa: PLC0415 - as above
 
         self._path = self._path.absolute()  # whatever the working directory becomes
-        if Storage(self._path).is_there():
+        there = Storage(self._path).is_there()
+        require_room_for_names(self._path)
+        if there:
             require_writable(self._path)
             return not lock_of(self._path).exists()
         if not self._path.resolve().parent.is_dir():
@@ -274,26 +288,11 @@ async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
     if not await asyncio.to_thread(storage.is_there):
         raise JournalError(await asyncio.to_thread(nothing_at, path))
     try:
-        await _to_its_end(storage.look())
+        await to_its_end(storage.look())
         yield storage
         await asyncio.to_thread(storage.require_unchanged)
     except JournalError:  # pages from before and from after look like damage
         await asyncio.to_thread(storage.require_unchanged)
         raise
     finally:
-        await _to_its_end(storage.close())
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await what takes no longer than a disk does, to its end; a cancellation is raised behind it."""
-    task = asyncio.create_task(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        task.exception()  # it was seen, and the cancellation stands above it
-        raise cancelled
-    task.result()
+        await to_its_end(storage.close())

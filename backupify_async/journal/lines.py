@@ -18,6 +18,7 @@ from enum import Enum
 
 import attrs
 
+from backupify_async.journal import cells
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.resources.sending import Evidence
 from backupify_async.transport.wire import from_json, to_json
@@ -75,12 +76,14 @@ class Sweep:
         begun_at: When the journal was made, UTC.
         account: Whose it is; None until its first trigger.
         read_to_end: Whether all ids of its source are in the journal.
+        source: By what its source is known again, as whoever reads it noted; None where nobody did.
     """
 
     name: str
     begun_at: datetime
     account: Account | None = None
     read_to_end: bool = False
+    source: str | None = None
 
 
 @attrs.frozen
@@ -187,16 +190,40 @@ def from_row(row: Row) -> Line:
     Raises:
         ValueError: It is none that `to_row` makes.
     """
-    number, text, is_number, state, sent_at, baseline, backup, problem, evidence = row
-    return Line(
+    number, instance_id, is_number, state, sent_at, baseline, backup, problem, evidence = row
+    if baseline is not None:
+        baseline_from_json(baseline)
+    line = Line(
         number,
-        int(text) if is_number else text,
+        cells.instance_id(instance_id, is_number=cells.flag(is_number)),
         LineState(state),
-        None if sent_at is None else datetime.fromisoformat(sent_at),
+        None if sent_at is None else cells.date(sent_at),
         baseline,
-        None if backup is None else from_json(backup.encode(), Backup),
-        problem,
+        None if backup is None else from_json(cells.text(backup).encode(), Backup),
+        cells.text(problem),
         None if evidence is None else _evidence_from_json(evidence),
+    )
+    if line.is_unsettled and line.sent_at is None:  # it would be taken for one that never left
+        raise ValueError(f"{state} without a time of sending")
+    return line
+
+
+def sweep_from_row(row: tuple[object, ...]) -> Sweep:
+    """The row about the sweep as a whole: name, begun_at, base_url, client_id, read_to_end and source.
+
+    Raises:
+        ValueError: It is none that a journal has.
+    """
+    name, begun_at, base_url, client_id, read_to_end, source = row
+    account = None
+    if base_url is not None:
+        account = Account(cells.text(base_url), None if client_id is None else cells.text(client_id))
+    return Sweep(
+        cells.text(name),
+        cells.date(begun_at),
+        account,
+        cells.flag(read_to_end),
+        None if source is None else cells.text(source),
     )
 
 
@@ -214,9 +241,13 @@ def baseline_to_json(backup_id: int | str | None) -> str:
 
 
 def baseline_from_json(text: str) -> int | str | None:
-    """What `baseline_to_json` made text of."""
-    backup_id: int | str | None = json.loads(text)
-    return backup_id
+    """What `baseline_to_json` made text of.
+
+    Raises:
+        ValueError: It made no such text.
+    """
+    read = cells.value(text)
+    return None if read is None else cells.backup_id(read)
 
 
 def _evidence_to_json(evidence: Evidence) -> str:
@@ -225,10 +256,15 @@ def _evidence_to_json(evidence: Evidence) -> str:
 
 
 def _evidence_from_json(text: str) -> Evidence:
-    over_by, ahead, accepted, seen = json.loads(text)
+    over_by, ahead, accepted, seen = cells.items(cells.value(text))
     return Evidence(
-        None if over_by is None else datetime.fromisoformat(over_by),
-        None if ahead is None else (ahead[0], ahead[1]),
-        accepted,
-        tuple(seen),
+        None if over_by is None else cells.date(over_by),
+        None if ahead is None else _pair(ahead),
+        cells.flag(accepted),
+        tuple(map(cells.backup_id, cells.items(seen))),
     )
+
+
+def _pair(ahead: object) -> tuple[float, float]:
+    lowest, highest = map(cells.seconds, cells.items(ahead))
+    return lowest, highest

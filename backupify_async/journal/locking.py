@@ -1,10 +1,12 @@
 """The lock of a journal: one process sweeps with it at a time. Needs the extra."""
 
+import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from backupify_async.errors import JournalError
+from backupify_async.journal.advice import OTHERS_DIRECTORY, what_to_do
 
 
 def lock_of(path: Path) -> Path:
@@ -27,7 +29,14 @@ def take_lock(path: Path) -> FileLock:
             "with `backupify journal show`"
         ) from None
     except OSError as error:
-        raise JournalError(
-            f"{path} cannot be locked ({error.strerror}): this user must be allowed to write its directory"
-        ) from None
+        raise JournalError(f"{path} cannot be locked ({error.strerror}): {_advice(error, path)}") from None
     return lock
+
+
+def _advice(error: OSError, path: Path) -> str:
+    lock = lock_of(path)
+    if not os.path.lexists(lock):
+        return what_to_do(error, OTHERS_DIRECTORY)
+    if lock.is_symlink() or not lock.is_file():
+        return f"{lock} is in the place of its lock and no plain file: remove it"
+    return what_to_do(error, f"its lock {lock} is another user's: this user must be allowed to write it")

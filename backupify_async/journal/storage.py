@@ -5,10 +5,9 @@ has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outliv
 """
 
 import asyncio
-import contextlib
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -16,51 +15,23 @@ from pathlib import Path
 import aiosqlite
 
 from backupify_async.errors import JournalError
-from backupify_async.journal.files import NO_JOURNAL, has_rollback, holds_changes, is_file, read_header, stamp
-from backupify_async.journal.lines import UNSETTLED, Account, Line, LineState, Sweep, from_row, to_row
-
-_APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
-_VERSION = 2
-_AT_ONCE = 1_000  # lines read at a time: some 100 kB
-
-_SCHEMA = (
-    f"PRAGMA application_id = {_APPLICATION}",
-    f"PRAGMA user_version = {_VERSION}",
-    """CREATE TABLE sweep (
-        name TEXT NOT NULL,
-        begun_at TEXT NOT NULL,
-        opened_at TEXT NOT NULL,
-        base_url TEXT,
-        client_id TEXT,
-        read_to_end INTEGER NOT NULL DEFAULT 0
-    )""",
-    """CREATE TABLE lines (
-        number INTEGER PRIMARY KEY,
-        instance_id TEXT NOT NULL UNIQUE,
-        is_number INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        sent_at TEXT,
-        baseline TEXT,
-        backup TEXT,
-        problem TEXT NOT NULL,
-        evidence TEXT
-    )""",
+from backupify_async.journal.advice import told
+from backupify_async.journal.files import has_rollback, holds_changes, is_file, read_header, stamp
+from backupify_async.journal.lines import (
+    UNSETTLED,
+    Account,
+    Line,
+    LineState,
+    Sweep,
+    from_row,
+    sweep_from_row,
+    to_row,
 )
+from backupify_async.journal.place import Place, identity, is_open_here
+from backupify_async.journal.schema import APPLICATION, SCHEMA, VERSION, note, write_lines
 
-# One statement for many lines is there whole or not at all, and is on disk when it returns.
-_WRITE, _ROW = "INSERT OR REPLACE INTO lines VALUES ", "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_AT_ONCE = 1_000  # lines read at a time: some 100 kB
 _WRITTEN_AT_ONCE = 100  # lines: older SQLites take 999 values in a statement
-
-# By primary result code (sqlite.org/rescode.html).
-_WHAT_TO_DO = {
-    sqlite3.SQLITE_NOTADB: NO_JOURNAL,
-    sqlite3.SQLITE_CORRUPT: "is damaged: look at what runs before you begin a new sweep with a new file",
-    sqlite3.SQLITE_READONLY: "cannot be written: this user must be allowed to write it and its directory",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: it must be a file in a directory that this user may use",
-    sqlite3.SQLITE_FULL: "cannot grow, for the disk is full: make room, and resume",
-    sqlite3.SQLITE_IOERR: "cannot be written or read: look at the disk, its quota and its limits, and resume",
-    sqlite3.SQLITE_BUSY: "is locked by another program: wait for its end",
-}
 
 
 class Storage:
@@ -73,12 +44,16 @@ class Storage:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: aiosqlite.Connection
+        self._epoch = 0
+        self._place: Place | None = None
         self._seen: tuple[int, ...] | None = None
 
     def is_there(self) -> bool:
         """Whether there is a journal; False where nothing is. Anything else is an error, and left alone."""
         if not is_file(self._path) or has_rollback(self._path):
             return False
+        if is_open_here(self._path):
+            return True
         header = read_header(self._path)  # which was written before there was a log
         if header is not None:
             self._require_ours(header.application, header.version)
@@ -90,11 +65,17 @@ class Storage:
         Args:
             sweep: What its sweep goes over; a journal of another is refused. "" takes any.
         """
+        before = await asyncio.to_thread(identity, self._path)
         await self._connect(str(self._path))
         if not await self._is_journal():
             await self._make(sweep)
         await self.check_sweep(sweep)
         await self._set_up()
+        await self._raise_epoch()
+        place = await asyncio.to_thread(Place.of, self._path, before)
+        place.hold()
+        self._place = place
+        await self._connection.create_function("in_place", 0, place.is_kept)
 
     async def look(self) -> None:
         """Open a journal to read, also one that is being written, or that may only be read.
@@ -126,34 +107,38 @@ class Storage:
 
     async def close(self) -> None:
         """Close the file, also one that could not be opened whole."""
-        with _told(self._path):
-            await self._connection.close()
+        try:
+            with told(self._path):
+                await self._connection.close()
+        finally:
+            if self._place is not None:
+                self._place.leave()
 
     async def sweep(self) -> Sweep:
         """What it knows of its sweep as a whole."""
-        rows = await self._fetch("SELECT name, begun_at, base_url, client_id, read_to_end FROM sweep")
-        with _told(self._path):
-            ((name, begun_at, base_url, client_id, read_to_end),) = rows
-            account = None if base_url is None else Account(base_url, client_id)
-            return Sweep(name, datetime.fromisoformat(begun_at), account, bool(read_to_end))
+        rows = await self._fetch("SELECT name, begun_at, base_url, client_id, read_to_end, source FROM sweep")
+        with told(self._path):
+            (row,) = rows
+            return sweep_from_row(row)  # type: ignore[arg-type] # the columns of a Row
 
     async def claim(self, account: Account) -> None:
         """Note whose sweep it is."""
-        await self._change(
-            "UPDATE sweep SET base_url = ?, client_id = ?", account.base_url, account.client_id
-        )
+        await self._change_held(note("base_url = ?, client_id = ?"), account.base_url, account.client_id)
+
+    async def note_source(self, source: str) -> None:
+        """Note what its ids are read from."""
+        await self._change_held(note("source = ?"), source)
 
     async def mark_end(self) -> None:
         """Note that all ids of the source are in it."""
-        await self._change("UPDATE sweep SET read_to_end = 1")
+        await self._change_held(note("read_to_end = 1"))
 
     async def write(self, lines: Sequence[Line]) -> None:
         """Write lines, in the place of those of the same number; they are on disk when this returns."""
-        with _told(self._path):
+        with told(self._path):
             for begin in range(0, len(lines), _WRITTEN_AT_ONCE):
                 rows = [to_row(line) for line in lines[begin : begin + _WRITTEN_AT_ONCE]]
-                sql = _WRITE + ", ".join([_ROW] * len(rows))
-                await self._connection.execute(sql, list(chain.from_iterable(rows)))
+                await self._change_held(write_lines(len(rows)), *chain.from_iterable(rows))
 
     async def last_number(self) -> int:
         """The highest number of a line; 0 where there is none."""
@@ -167,7 +152,7 @@ class Storage:
             rows = await self._fetch(
                 "SELECT * FROM lines WHERE number > ? ORDER BY number LIMIT ?", last, _AT_ONCE
             )
-            with _told(self._path):
+            with told(self._path):
                 lines = [from_row(row) for row in rows]  # type: ignore[arg-type] # the columns of a Row
             for line in lines:
                 yield line
@@ -181,13 +166,13 @@ class Storage:
             f"SELECT * FROM lines WHERE state IN ({', '.join('?' * len(UNSETTLED))})",  # noqa: S608 - no input
             *(state.value for state in UNSETTLED),
         )
-        with _told(self._path):
+        with told(self._path):
             return [from_row(row) for row in rows]  # type: ignore[arg-type] # the columns of a Row
 
     async def counts(self) -> dict[LineState, int]:
         """How many lines there are of each state; states without any are left out."""
         rows = await self._fetch("SELECT state, count(*) FROM lines GROUP BY state")
-        with _told(self._path):
+        with told(self._path):
             return {LineState(state): number for state, number in rows}
 
     async def _connect(self, target: str, *, uri: bool = False) -> None:
@@ -207,7 +192,7 @@ class Storage:
                 return sqlite3.connect(":memory:")
 
         self._connection = await (await asyncio.to_thread(_daemon, connect))
-        with _told(self._path):
+        with told(self._path):
             if failure is not None:
                 raise failure
 
@@ -216,18 +201,18 @@ class Storage:
         ((application,),) = await self._fetch("PRAGMA application_id")
         ((version,),) = await self._fetch("PRAGMA user_version")
         ((tables,),) = await self._fetch("SELECT count(*) FROM sqlite_master")
-        if application != _APPLICATION and not tables:
+        if application != APPLICATION and not tables:
             return False
         self._require_ours(application, version)
         return True
 
     def _require_ours(self, application: int, version: int) -> None:
-        if application != _APPLICATION:
+        if application != APPLICATION:
             raise JournalError(f"{self._path} is a database of another program: name another file")
-        if version != _VERSION:
+        if version != VERSION:
             raise JournalError(
                 f"{self._path} was written by another version of this library (format {version}, "
-                f"not {_VERSION}): go on with that version, or begin a new sweep with a new file"
+                f"not {VERSION}): go on with that version, or begin a new sweep with a new file"
             )
 
     async def check_sweep(self, name: str) -> None:
@@ -242,7 +227,7 @@ class Storage:
     async def _make(self, sweep: str) -> None:
         now = datetime.now(UTC).isoformat()
         await self._change("BEGIN IMMEDIATE")  # all of it is there, or nothing
-        for statement in _SCHEMA:
+        for statement in SCHEMA:
             await self._change(statement)
         await self._change("INSERT INTO sweep (name, begun_at, opened_at) VALUES (?, ?, ?)", sweep, now, now)
         await self._change("COMMIT")
@@ -252,14 +237,41 @@ class Storage:
         if mode != "wal":
             raise JournalError(f"{self._path} is where SQLite cannot write ahead: use a local disk")
         await self._connection.execute("PRAGMA synchronous = FULL")
-        await self._change("UPDATE sweep SET opened_at = ?", datetime.now(UTC).isoformat())
+
+    async def _raise_epoch(self) -> None:
+        now = datetime.now(UTC).isoformat()
+        await self._change("BEGIN IMMEDIATE")  # whoever else raises it does so before, or behind
+        await self._change("UPDATE sweep SET epoch = epoch + 1, opened_at = ?", now)
+        self._epoch = await self._read_epoch()
+        await self._change("COMMIT")
+
+    async def _read_epoch(self) -> int:
+        ((epoch,),) = await self._fetch("SELECT epoch FROM sweep")
+        return int(epoch)
+
+    async def _change_held(self, sql: str, *values: object) -> None:
+        """Change something in one transaction that finds its epoch, and its files where they were."""
+        with told(self._path):
+            cursor = await self._connection.execute(sql, [*values, self._epoch])
+            if cursor.rowcount > 0:
+                return
+        if await self._read_epoch() != self._epoch:
+            raise JournalError(
+                f"another process has opened {self._path} since, and goes on with its sweep: nothing more is "
+                "begun here; wait for its end, or look at it with `backupify journal show`"
+            )
+        raise JournalError(
+            f"{self._path}, or its -wal or -shm, was moved, removed or replaced while a sweep wrote to it: "
+            "nothing more is begun; put its files back together and resume, or look at what runs before you "
+            "begin a new sweep with a new file"
+        )
 
     async def _change(self, sql: str, *values: object) -> None:
-        with _told(self._path):
+        with told(self._path):
             await self._connection.execute(sql, values)
 
     async def _fetch(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        with _told(self._path):
+        with told(self._path):
             return list(await self._connection.execute_fetchall(sql, values))
 
 
@@ -274,16 +286,3 @@ def _daemon(connect: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
     maker.join()
     (connection,) = made
     return connection
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say what an error of SQLite's means, and what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        advice = _WHAT_TO_DO.get(code, "cannot be used")
-        raise JournalError(f"{path} {advice} ({error})") from None
-    except (ValueError, KeyError) as error:
-        raise JournalError(f"{path} {_WHAT_TO_DO[sqlite3.SQLITE_CORRUPT]} ({error})") from None

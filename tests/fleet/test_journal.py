@@ -121,6 +121,47 @@ async def test_what_cannot_be_written_down_is_not_sent_and_stops_the_sweep(path:
         assert (len(results.values), {len(begun) for begun in server.triggers.values()}) == (50, {1})
 
 
+async def test_a_second_sweep_that_no_lock_refuses_ends_the_first_and_nothing_is_begun_twice(
+    path: Path,
+) -> None:
+    quick = SimulatedBackupify(instances=40, backups=1, backup_duration=1e-3, latency=0.02, date_header=True)
+    async with quick as server, client_of(server) as first, client_of(server) as second:
+        ids = server.instance_ids
+        one = await Journal(path).open()
+        sweep = asyncio.ensure_future(first.fleet(ids, concurrency=4).trigger(journal=one))
+        await server.wait_for_requests(12)
+        await asyncio.to_thread(Path(f"{path}.lock").unlink)
+        async with Journal(path) as two:
+            done = await second.fleet(ids, concurrency=4).trigger(journal=two)
+            with pytest.raises(FanOutAborted, match="another process has opened") as stopped:
+                await sweep
+        with pytest.raises(JournalError, match="not written: what became of"):
+            await one.close()
+        assert {len(begun) for begun in server.triggers.values()} == {1}
+    assert len(done.values) == 40
+    # What had left was followed to its end, and each that was begun is accounted for.
+    assert {type(error) for error in stopped.value.errors.values()} == {JournalError}
+    assert 0 < len(stopped.value.values) < 40
+
+
+async def test_a_sweep_whose_file_is_gone_begins_nothing_more(path: Path) -> None:
+    async with SimulatedBackupify(instances=40, latency=0.02) as server, client_of(server) as client:
+        journal = await Journal(path).open()
+        sweep = asyncio.ensure_future(
+            client.fleet(server.instance_ids, concurrency=4).trigger(journal=journal)
+        )
+        await server.wait_for_requests(12)
+        await asyncio.to_thread(path.rename, f"{path}.old")
+        with pytest.raises(FanOutAborted, match="was moved, removed or replaced") as stopped:
+            await sweep
+        await asyncio.to_thread(Path(f"{path}.old").rename, path)
+        await journal.close()
+        assert set(stopped.value.values) == set(server.triggers)
+        async with Journal(path) as journal:
+            results = await client.fleet(server.instance_ids).trigger(journal=journal)
+        assert (len(results.values), {len(begun) for begun in server.triggers.values()}) == (40, {1})
+
+
 async def test_a_token_is_another_account_than_a_client(path: Path) -> None:
     async with SimulatedBackupify(instances=1) as server:
         async with client_of(server) as client, Journal(path) as journal:

@@ -301,7 +301,7 @@ class TestAFileThatIsNoJournal:
         async with Journal(path):
             pass
         run_sql(path, "PRAGMA user_version = 1")
-        assert "another version of this library (format 1, not 2)" in await refusal(path)
+        assert "another version of this library (format 1, not 3)" in await refusal(path)
 
     async def test_an_empty_file_becomes_one(self, path: Path) -> None:
         write(path)

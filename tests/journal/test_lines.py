@@ -33,6 +33,16 @@ INTENDED = intended(READ, WHEN, "7")
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 ids = st.integers() | texts
+
+
+def can_be_one(text: int | str) -> bool:
+    """Whether an id can stand in a path."""
+    try:
+        return bool(identifier(text))
+    except ValueError:
+        return False
+
+
 dates = st.none() | st.datetimes(timezones=st.just(UTC))
 numbers = st.integers(-(2**63), 2**63 - 1)
 scalars = st.none() | st.booleans() | numbers | texts
@@ -59,14 +69,14 @@ evidences = st.builds(
 lines = st.builds(
     Line,
     number=st.integers(1, 2**62),
-    instance_id=ids,
+    instance_id=ids.filter(can_be_one),
     state=st.sampled_from(LineState),
     sent_at=dates,
     baseline=st.none() | ids.map(baseline_to_json),
     backup=st.none() | backups,
     problem=texts,
     evidence=st.none() | evidences,
-)
+).filter(lambda line: line.sent_at is not None or not line.is_unsettled)
 
 
 class Named(str, Enum):  # noqa: UP042 - StrEnum has no words of its own

@@ -90,7 +90,7 @@ class TestTheKeyOfAnInstance:
         assert instance_key("0" + "7" * 5_000) == instance_key("7" * 5_000) == "7" * 5_000
 
     @pytest.mark.parametrize(
-        "value", ["+42", " 42", "42 ", "4_2", "-042", "42.0", "0x2a", "٤٢", "４２", "²", "a/042"]
+        "value", ["+42", " 42", "42 ", "4_2", "-042", "42.0", "0x2a", "٤٢", "²", "a/042"]
     )
     def test_of_what_is_not_all_ascii_digits_is_what_stands_in_the_path(self, value: str) -> None:
         assert instance_key(value) == identifier(value)
