@@ -28,7 +28,7 @@ from backupify_async.journal.lines import Account, Line, LineState, ambiguous, f
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.resources.baselines import Baseline
 from backupify_async.resources.sending import Evidence, Unsettled
-from tests.journal.files import ACCOUNT, files_no_larger_than
+from tests.journal.files import ACCOUNT, files_no_larger_than, run_sql
 
 WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 SENDING = Unsettled(WHEN, Evidence(WHEN + timedelta(seconds=60), (-1.0, 0.5)))
@@ -417,4 +417,49 @@ class TestASweepThatGoesOn:
             sweep = JournalledSweep(journal, Account("https://b.example", None), api.trigger, {})
             with pytest.raises(JournalError, match="another account"):
                 await FanOut(sweep.trigger, sweep.ids(broken_off(1)), concurrency=1)
+        assert api.sent == []
+
+
+class TestADamagedJournal:
+    @pytest.mark.parametrize(
+        "cells",
+        [
+            *("evidence = '5'", "evidence = 'null'", "evidence = '{}'", "evidence = '[1]'", "evidence = '['"),
+            *("evidence = '[null, 5, true, []]'", "evidence = '[null, [1], true, []]'"),
+            *("evidence = '[null, [1, \"2\"], true, []]'", "evidence = '[null, [NaN, 1], true, []]'"),
+            *("evidence = '[null, null, \"yes\", []]'", "evidence = '[null, null, true, 5]'"),
+            *("evidence = '[null, null, true, \"ab\"]'", "evidence = '[null, null, true, [[]]]'"),
+            *("evidence = '[5, null, true, []]'", f"evidence = '{'[' * 9_000}'"),
+            *("backup = '5'", "backup = '[]'", "backup = 'null'", "backup = '{}'", "backup = x'ff'"),
+            *(
+                "baseline = '[1]'",
+                "baseline = '{}'",
+                "baseline = 'true'",
+                "baseline = 'x'",
+                "baseline = x'31'",
+            ),
+            *("sent_at = 'soon'", "sent_at = '2026-11-23T03:00:00'", "sent_at = 5", "sent_at = NULL"),
+            *("instance_id = ''", "instance_id = '..'", "instance_id = 'x'", "instance_id = x'31'"),
+            *("instance_id = ' 1'", "instance_id = '٢'", "is_number = 2", "is_number = 'yes'"),
+            *("state = 'paused'", "state = x'00'", "problem = x'00'"),
+        ],
+    )
+    async def test_is_told_and_nothing_is_sent(self, path: Path, api: Api, cells: str) -> None:
+        await put(path, intended(Line(1, 1), WHEN, "7", SENDING.evidence))
+        await asyncio.to_thread(run_sql, path, f"UPDATE lines SET {cells}")
+        with pytest.raises(JournalError, match="is damaged: look at what runs before you begin a new sweep"):
+            await swept(path, api, [1, 2])
+        with pytest.raises(JournalError, match="is damaged"):
+            await written(path)
+        assert (api.sent, api.reconciled) == ([], {})
+
+    @pytest.mark.parametrize(
+        "cells",
+        ["begun_at = 'once'", "begun_at = 5", "base_url = x'00'", "client_id = x'00'", "read_to_end = 7"],
+    )
+    async def test_is_told_by_what_it_says_of_its_sweep(self, path: Path, api: Api, cells: str) -> None:
+        await put(path, Line(1, 1))
+        await asyncio.to_thread(run_sql, path, f"UPDATE sweep SET {cells}")
+        with pytest.raises(JournalError, match="is damaged"):
+            await swept(path, api, [1])
         assert api.sent == []
