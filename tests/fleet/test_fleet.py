@@ -115,7 +115,7 @@ class TestIds:
             SimulatedBackupify(instances=42, backup_duration=1e-6) as server,
             client_of(server) as client,
         ):
-            ids = ["042", 42, "0042", 7, "-7", "+7"]
+            ids: list[int | str] = ["042", 42, "0042", 7, "-7", "+7"]
             async with client.fleet(ids, concurrency=1).trigger(ordered=True) as outcomes:
                 errors = {outcome.key: type(outcome.error) async for outcome in outcomes}
             first = server.requests[1]  # behind that for the token

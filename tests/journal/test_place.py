@@ -12,6 +12,7 @@ import pytest
 from backupify_async.errors import JournalError
 from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.lines import intended
+from backupify_async.journal.place import identity
 from tests.journal.files import ACCOUNT, link, move, write
 from tests.journal.test_lines import WHEN
 
@@ -101,11 +102,11 @@ class TestOneThatAnotherProcessOpenedSince:
             assert await ids_of(path) == [1]
             with pytest.raises(JournalError, match="is in use"):
                 await Journal(path).open()
-            log = Path(f"{path}-wal").stat().st_ino
+            log = identity(Path(f"{path}-wal"))
             forget_lock(path)
             assert await open_elsewhere(path) == 0
             # Else SQLite's lock was dropped, and the other one took the log for one left behind.
-            assert Path(f"{path}-wal").stat().st_ino == log
+            assert identity(Path(f"{path}-wal")) == log
             with pytest.raises(JournalError, match=OVERTAKEN):
                 await journal.mark_end()
 

@@ -1,0 +1,136 @@
+"""What a journal that cannot be used says to do must be what is the matter."""
+
+import contextlib
+import errno
+import os
+import resource
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backupify_async.errors import JournalError
+from backupify_async.journal.advice import told, what_to_do
+from backupify_async.journal.files import is_file, read_header
+from backupify_async.journal.journal import Journal
+from backupify_async.journal.locking import take_lock
+from tests.journal.files import as_common_user, content, link, read_only_directory, write
+
+LONGEST = 255 - len(".ids.part")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sweep.sqlite"
+
+
+@contextlib.contextmanager
+def so_many_files(more: int) -> Iterator[None]:
+    """This process may open so many files more, and not one beyond that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    highest = max(int(each.name) for each in Path("/dev/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken += [os.open(os.devnull, os.O_RDONLY)]
+        for _ in range(more):
+            os.close(taken.pop())
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for one in taken:
+            os.close(one)
+
+
+async def refusal(path: Path) -> str:
+    with pytest.raises(JournalError) as raised:
+        await Journal(path).open()
+    return str(raised.value)
+
+
+class TestALock:
+    async def test_of_another_user_is_named(self) -> None:
+        with read_only_directory() as directory:
+            path = directory / "sweep.sqlite"
+            async with Journal(path):
+                pass
+            directory.chmod(0o777)
+            path.chmod(0o666)
+            with as_common_user():
+                said = await refusal(path)
+        assert said == (
+            f"{path} cannot be locked (Permission denied): its lock {path}.lock is another user's: "
+            "this user must be allowed to write it"
+        )
+
+    @pytest.mark.parametrize("make", [Path.mkdir, lambda lock: link(lock, lock.with_name("precious"))])
+    async def test_in_whose_place_is_something_else_is_named_and_left_alone(
+        self, path: Path, make: object
+    ) -> None:
+        lock, precious = Path(f"{path}.lock"), path.with_name("precious")
+        write(precious, "precious")
+        assert callable(make)
+        make(lock)
+        assert f"{lock} is in the place of its lock and no plain file: remove it" in await refusal(path)
+        assert content(precious) == b"precious"
+        assert content(path) is None
+
+
+class TestAName:
+    @pytest.mark.parametrize("letters", [LONGEST + 1, 249, 252, 255])
+    async def test_that_leaves_no_room_for_those_beside_it_is_refused_for_that(
+        self, path: Path, letters: int
+    ) -> None:
+        path = path.with_name("x" * letters)
+        assert "its name is too long, for files beside it have up to 9 letters more" in await refusal(path)
+        assert list(path.parent.iterdir()) == []
+
+    async def test_of_the_greatest_length_serves(self, path: Path) -> None:
+        async with Journal(path.with_name("x" * LONGEST)) as journal:
+            await journal.commit(journal.add(1))
+
+    async def test_below_directories_that_make_it_too_long_for_sqlite_is_refused_for_that(
+        self, tmp_path: Path
+    ) -> None:
+        directory = tmp_path.joinpath(*(["d" * 60] * 8))
+        directory.mkdir(parents=True)
+        assert "its path is too long" in await refusal(directory / "sweep.sqlite")
+        assert list(directory.iterdir()) == []
+
+    async def test_with_a_nul_is_refused(self, tmp_path: Path) -> None:
+        assert "cannot be used (embedded null byte): name another file" in await refusal(tmp_path / "a\0b")
+
+
+class TestTooManyFiles:
+    def test_are_told_by_each_way_to_open_one(self, path: Path) -> None:
+        raise_limit = "this process has too many files open: raise its limit"
+        write(path, "x" * 100)
+        with so_many_files(0):
+            with pytest.raises(JournalError, match=raise_limit):
+                read_header(path)
+            with pytest.raises(JournalError, match=raise_limit):
+                take_lock(path)
+            with pytest.raises(JournalError, match=raise_limit), told(path):
+                sqlite3.connect(path)
+        assert is_file(path)
+
+    @pytest.mark.parametrize("left", range(4))
+    async def test_are_what_a_journal_says_however_far_it_came(self, path: Path, left: int) -> None:
+        async with Journal(path):
+            pass
+        with so_many_files(left):
+            said = await refusal(path)
+        assert "too many files open: raise its limit (ulimit -n), and try again" in said
+        async with Journal(path) as journal:
+            await journal.commit(journal.add(1))
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [("ENOSPC", "make room"), ("EDQUOT", "make room"), ("EROFS", "on another disk")]
+)
+def test_an_error_of_the_system_has_its_own_advice(number: str, advice: str) -> None:
+    assert advice in what_to_do(OSError(getattr(errno, number), number), "otherwise")
+    assert what_to_do(OSError(errno.EIO, "I/O"), "otherwise") == "otherwise"
