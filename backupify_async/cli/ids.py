@@ -1,26 +1,21 @@
 """Where the ids of a sweep come from: the command line, a file, or the server."""
 
 import codecs
-import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
 
 import attrs
 
 from backupify_async.cli.exits import Exit, ExitCode, code_of, reason
+from backupify_async.cli.id_files import LONGEST_LINE, STDIN, ChangedFile, is_plain, read_lines
 from backupify_async.cli.text import count
-from backupify_async.cli.threads import DaemonThread
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.transport.request import identifier
 
-STDIN = "-"
-
-_CHUNK = 65_536
-_LONGEST_LINE = 4_096
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _PER_PAGE = 100  # a server may give fewer; all ids are wanted, so the more at once the better
 
@@ -98,11 +93,16 @@ def _given_id(text: str) -> InstanceId:
 def _file_ids(path: str) -> "FileIds":
     if path == STDIN:
         return FileIds(path, rereadable=False)
-    file = Path(path)
-    if file.is_dir() or not file.exists():
-        problem = "is a directory" if file.is_dir() else "does not exist"
-        raise Exit(ExitCode.USAGE, f"--ids-file: {path} {problem}")
-    return FileIds(path, rereadable=file.is_file())
+    try:
+        if Path(path).is_dir():
+            raise Exit(ExitCode.USAGE, f"--ids-file: {path} is a directory")
+        return FileIds(path, rereadable=is_plain(path))
+    except (FileNotFoundError, NotADirectoryError):
+        raise Exit(ExitCode.USAGE, f"--ids-file: {path} does not exist") from None
+    except OSError as error:
+        raise Exit(ExitCode.USAGE, f"--ids-file: {path}: {error.strerror}") from None
+    except ValueError as error:  # it holds a NUL
+        raise Exit(ExitCode.USAGE, f"--ids-file: {path!r}: {error}") from None
 
 
 @attrs.frozen
@@ -184,13 +184,15 @@ class FileIds:
 
     Attributes:
         path: Where it is, or "-".
-        rereadable: Whether it can be read twice: it is no stdin and no pipe.
+        rereadable: Whether it can be read twice, by another process too: it is no stdin and no pipe.
         total: How many ids it has, once they were counted.
+        known: The mark that it must have, so that nothing else is read; None for any.
     """
 
     path: str
     rereadable: bool
     total: int | None = None
+    known: str | None = None
 
     @property
     def name(self) -> str:
@@ -206,16 +208,18 @@ class FileIds:
         """The ids, read as they are wanted, off the event loop.
 
         Raises:
-            Exit: It cannot be read, has no id, or a line is none; the message names the line.
+            Exit: It cannot be read, has no id, is not what it was, or a line is no id, which is named.
         """
         number, empty = 0, True
         try:
-            async for line in read_lines(self.path):
+            async for line in read_lines(self.path, self.known):
                 number += 1
                 text = _text(line, first=number == 1)
                 if text:
                     yield _id_on_a_line(text)
                     empty = False
+        except ChangedFile:
+            raise self.changed() from None
         except OSError as error:
             raise Exit(ExitCode.USAGE, f"{self.name}: {error.strerror}") from None
         except ValueError as error:
@@ -232,6 +236,14 @@ class FileIds:
             self.total = len([None async for _ in self.read(client)])
         return self.total
 
+    def changed(self) -> Exit:
+        """What ends a sweep of which these are no longer the ids."""
+        return Exit(
+            ExitCode.USAGE,
+            f"{self.name} is not what this sweep began with ({self.known}): put that back, and resume; "
+            "for what is there now, begin a new sweep with a new journal",
+        )
+
     def describe(self, number: int | None, /) -> str:
         """How many, as far as that is known, and from where."""
         known = "the instances" if number is None else count(number, "instance")
@@ -244,8 +256,8 @@ def _text(line: bytes, *, first: bool) -> str:
     Raises:
         ValueError: It is no UTF-8, or far too long.
     """
-    if len(line) > _LONGEST_LINE:
-        raise ValueError(f"longer than {_LONGEST_LINE} bytes")
+    if len(line) > LONGEST_LINE:
+        raise ValueError(f"longer than {LONGEST_LINE} bytes")
     try:
         text = line.removeprefix(codecs.BOM_UTF8 if first else b"").decode()
     except UnicodeDecodeError:
@@ -258,29 +270,3 @@ def _id_on_a_line(text: str) -> InstanceId:
     if len(text.split()) != 1:
         raise ValueError(f"one id a line, not {text!r}")
     return read_id(text)
-
-
-async def read_lines(path: str) -> AsyncIterator[bytes]:
-    """The lines of a file or of stdin, without their ends, read in a thread.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    thread = DaemonThread("ids")
-    descriptor = 0
-    try:
-        if path != STDIN:
-            descriptor = await thread.call(os.open, path, os.O_RDONLY)
-        rest = b""
-        while chunk := await thread.call(os.read, descriptor, _CHUNK):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield line
-            if len(rest) > _LONGEST_LINE:
-                yield rest  # no end in sight; whoever reads ids refuses it
-        if rest:
-            yield rest
-    finally:
-        if descriptor:
-            thread.submit(os.close, descriptor)
-        thread.close()

@@ -54,3 +54,12 @@ class DaemonThread:
                 future.set_result(function())
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
                 future.set_exception(error)
+
+
+async def in_thread(name: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Make one call in a thread of its own, as `DaemonThread.call` does."""
+    thread = DaemonThread(name)
+    try:
+        return await thread.call(function, *args, **kwargs)
+    finally:
+        thread.close()

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from backupify_async.cli.exits import Exit, ExitCode
-from backupify_async.cli.ids import STDIN, FileIds, GivenIds, Ids
+from backupify_async.cli.id_files import STDIN
+from backupify_async.cli.ids import FileIds, GivenIds, Ids
 from backupify_async.cli.records import backup_row, triggered_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.text import printable

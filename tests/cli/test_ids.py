@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import BackupifyClient, StaticToken
-from backupify_async.cli import ids as ids_module
+from backupify_async.cli import id_files
 from backupify_async.cli.exits import Exit
 from backupify_async.cli.ids import AllIds, FileIds, GivenIds, choose, read_id
 from backupify_async.fleet.fleet import InstanceId
@@ -72,7 +72,7 @@ class TestFile:
     async def test_lines_may_fall_on_the_border_of_two_reads(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ids_module, "_CHUNK", 3)
+        monkeypatch.setattr(id_files, "_CHUNK", 3)
         assert await ids_of(b"1\n23\n456\n7890\nx", tmp_path) == [1, 23, 456, 7890, "x"]
 
     @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ class TestFile:
     async def test_a_line_without_end_does_not_fill_the_memory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ids_module, "_CHUNK", 5_000)
+        monkeypatch.setattr(id_files, "_CHUNK", 5_000)
         with pytest.raises(Exit, match="line 1: longer than"):
             await ids_of(b"x" * 1_000_000, tmp_path)
 

@@ -102,11 +102,11 @@ class TestOneThatAnotherProcessOpenedSince:
             assert await ids_of(path) == [1]
             with pytest.raises(JournalError, match="is in use"):
                 await Journal(path).open()
-            log = identity(Path(f"{path}-wal"))
+            log = await asyncio.to_thread(identity, Path(f"{path}-wal"))
             forget_lock(path)
             assert await open_elsewhere(path) == 0
             # Else SQLite's lock was dropped, and the other one took the log for one left behind.
-            assert identity(Path(f"{path}-wal")) == log
+            assert await asyncio.to_thread(identity, Path(f"{path}-wal")) == log
             with pytest.raises(JournalError, match=OVERTAKEN):
                 await journal.mark_end()
 

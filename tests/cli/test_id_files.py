@@ -1,0 +1,154 @@
+"""Files of ids that a sweep reads again: which these are, and that they are what they were."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async import BackupifyClient
+from backupify_async.cli import id_files
+from backupify_async.cli.exits import Exit
+from backupify_async.cli.id_files import ChangedFile, Mark, Reader, is_plain, mark_of
+from backupify_async.cli.ids import FileIds
+from tests.journal.files import write
+
+NO_CLIENT = cast("BackupifyClient", None)
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+
+
+@pytest.fixture
+def ids(tmp_path: Path) -> Path:
+    file = tmp_path / "ids.txt"
+    file.write_bytes(b"1\n2\n3\n")
+    return file
+
+
+@pytest.fixture
+def descriptor(ids: Path) -> Iterator[int]:
+    """As the shell redirects a file."""
+    number = os.open(ids, os.O_RDONLY)
+    yield number
+    os.close(number)
+
+
+class TestAPlainFile:
+    def test_is_one_by_its_name(self, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(ids.parent)
+        assert is_plain(str(ids))
+        assert is_plain(ids.name)
+        assert is_plain(f"../{ids.parent.name}/{ids.name}")
+
+    def test_is_one_behind_links_between_names(self, ids: Path) -> None:
+        Path(ids.parent / "here").symlink_to(".")
+        Path(ids.parent / "one").symlink_to(ids.name)
+        Path(ids.parent / "two").symlink_to("here/one")
+        assert is_plain(str(ids.parent / "here" / "two"))
+
+    @pytest.mark.parametrize("name", ["/dev/fd/{}", pytest.param("/proc/self/fd/{}", marks=needs_proc)])
+    def test_is_none_by_the_name_of_a_descriptor(self, ids: Path, descriptor: int, name: str) -> None:
+        assert Path(name.format(descriptor)).is_file()
+        assert not is_plain(name.format(descriptor))
+
+    def test_is_none_behind_a_link_to_a_descriptor(self, ids: Path, descriptor: int) -> None:
+        Path(ids.parent / "link").symlink_to(f"/dev/fd/{descriptor}")
+        Path(ids.parent / "directory").symlink_to("/dev/fd")
+        assert not is_plain(str(ids.parent / "link"))
+        assert not is_plain(str(ids.parent / "directory" / str(descriptor)))
+
+    def test_is_none_where_it_is_open_already_as_stdin_may_be(self, ids: Path, descriptor: int) -> None:
+        assert not is_plain(str(ids))
+
+    @needs_proc
+    def test_is_none_by_the_descriptor_of_another_process(self, ids: Path) -> None:
+        with ids.open() as stdin:
+            other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdin=stdin)
+        try:
+            assert is_plain(str(ids))
+            assert not is_plain(f"/proc/{other.pid}/fd/0")
+        finally:
+            other.kill()
+            other.wait()
+
+    def test_is_no_pipe_and_no_device(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        assert not is_plain(str(tmp_path / "pipe"))
+        assert not is_plain("/dev/null")
+
+
+class TestAMark:
+    def test_is_what_sha256sum_says(self, ids: Path) -> None:
+        mark = mark_of(str(ids))
+        assert mark == Mark(6, sha256(b"1\n2\n3\n").hexdigest())
+        assert str(mark) == f"6 bytes with SHA-256 {mark.sha256}"
+
+    def test_of_no_plain_file_is_refused_though_nobody_writes_to_it(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ChangedFile):
+            mark_of(str(tmp_path / "pipe"))
+
+
+class TestAReader:
+    @given(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 12))
+    def test_hands_out_nothing_but_what_was_marked(self, before: bytes, after: bytes, chunks: int) -> None:
+        with tempfile.NamedTemporaryFile(buffering=0) as file, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(id_files, "_CHUNK", 4)
+            file.write(before)
+            file.seek(0)
+            read = Reader(file.fileno(), str(Mark(len(before), sha256(before).hexdigest())))
+            got = [read() for _ in range(min(chunks, len(before) // 4))]
+            os.truncate(file.fileno(), 0)
+            os.pwrite(file.fileno(), after, 0)
+            try:
+                while got[-1:] != [b""]:
+                    got += [read()]
+            except ChangedFile:
+                assert before != after
+            else:
+                assert b"".join(got) == before
+            assert before.startswith(b"".join(got))
+
+    def test_refuses_another_mark_before_anything_is_read(self, descriptor: int) -> None:
+        with pytest.raises(ChangedFile):
+            Reader(descriptor, "6 bytes with SHA-256 0")
+
+
+class TestIds:
+    async def read(self, ids: Path, known: str) -> list[int | str]:
+        return [one async for one in FileIds(str(ids), rereadable=True, known=known).read(NO_CLIENT)]
+
+    async def test_of_a_file_that_is_what_it_was_are_read(self, ids: Path) -> None:
+        assert await self.read(ids, str(mark_of(str(ids)))) == [1, 2, 3]
+
+    async def test_of_a_file_that_was_changed_are_refused_with_what_to_do(self, ids: Path) -> None:
+        known = str(mark_of(str(ids)))
+        write(ids, "1\n2\n4\n")
+        with pytest.raises(Exit) as raised:
+            await self.read(ids, known)
+        assert raised.value.message == (
+            f"{ids} is not what this sweep began with ({known}): put that back, and resume; for what is "
+            "there now, begin a new sweep with a new journal"
+        )
+
+    async def test_of_a_file_that_is_written_while_it_is_read_end_before_what_is_new(
+        self, ids: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(id_files, "_CHUNK", 4)
+        file = FileIds(str(ids), rereadable=True, known=str(mark_of(str(ids))))
+        came = []
+
+        async def read_and_write() -> None:
+            async for one in file.read(NO_CLIENT):
+                came.append(one)
+                write(ids, "1\n2\n7\n8\n9\n")
+
+        with pytest.raises(Exit, match="is not what this sweep began with"):
+            await read_and_write()
+        assert came == [1, 2]
