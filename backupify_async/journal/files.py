@@ -29,6 +29,21 @@ class Header:
     version: int
 
 
+def absolute(path: Path) -> Path:
+    """A path that stays what it is, whatever the working directory becomes.
+
+    Raises:
+        JournalError: There is no working directory any more.
+    """
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be found ({error.strerror}): the working directory is gone; change to another, "
+            "or name the file from the root"
+        ) from None
+
+
 def is_file(path: Path) -> bool:
     """Whether there is a file; False where nothing is, as behind a link to nothing.
 

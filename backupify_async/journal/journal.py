@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from backupify_async.errors import ConfigurationError, JournalError
-from backupify_async.journal.files import nothing_at, require_room_for_names, require_writable
+from backupify_async.journal.files import absolute, nothing_at, require_room_for_names, require_writable
 from backupify_async.journal.group_commit import GroupCommit
 from backupify_async.journal.lines import DONE, Account, Line, LineState, Sweep
 from backupify_async.tasks import to_its_end
@@ -229,7 +229,7 @@ class Journal:
         from backupify_async.journal.locking import lock_of  # noqa: PLC0415 - needs the extra
         from backupify_async.journal.storage import Storage  # noqa: PLC0415 - as above
 
-        self._path = self._path.absolute()  # whatever the working directory becomes
+        self._path = absolute(self._path)
         there = Storage(self._path).is_there()
         require_room_for_names(self._path)
         if there:
@@ -283,7 +283,7 @@ async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
     require_extra()
     from backupify_async.journal.storage import Storage  # noqa: PLC0415 - needs the extra
 
-    path = await asyncio.to_thread(Path(path).absolute)
+    path = await asyncio.to_thread(absolute, Path(path))
     storage = Storage(path)
     if not await asyncio.to_thread(storage.is_there):
         raise JournalError(await asyncio.to_thread(nothing_at, path))

@@ -143,6 +143,20 @@ class TestTheCopy:
         assert not Path(f"{path}.ids").is_symlink()
         assert Path(f"{path}.ids").read_bytes() == ids.read_bytes()
 
+    def test_waits_for_a_stdin_that_is_non_blocking(self, server: SimulatedBackupify, path: str) -> None:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        arguments = ("trigger", "--ids-file", "-", "--yes", "--journal", path)
+        with process(*arguments, stdin=reading) as command:
+            os.close(reading)
+            os.write(writing, b"1\n")
+            while not Path(f"{path}.ids.part").exists():
+                assert command.poll() is None
+            os.write(writing, b"2\n")
+            os.close(writing)
+            assert finish(command).code == 0
+        assert started(server) == {1: 1, 2: 1}
+
     def test_takes_the_place_of_what_a_killed_process_left(
         self, server: SimulatedBackupify, path: str, ids: Path
     ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from backupify_async.errors import JournalError
 from backupify_async.journal.advice import told, what_to_do
 from backupify_async.journal.files import is_file, read_header
-from backupify_async.journal.journal import Journal
+from backupify_async.journal.journal import Journal, look
 from backupify_async.journal.locking import take_lock
 from tests.journal.files import as_common_user, content, link, read_only_directory, write
 
@@ -102,6 +102,18 @@ class TestAName:
 
     async def test_with_a_nul_is_refused(self, tmp_path: Path) -> None:
         assert "cannot be used (embedded null byte): name another file" in await refusal(tmp_path / "a\0b")
+
+
+async def test_a_working_directory_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert "the working directory is gone; change to another" in await refusal(Path("sweep.sqlite"))
+    with pytest.raises(JournalError, match="the working directory is gone"):
+        async with look("sweep.sqlite"):
+            pass
 
 
 class TestTooManyFiles:
