@@ -1,4 +1,4 @@
-"""The file of a journal: an SQLite database in WAL mode. Nothing else here speaks SQL, or to aiosqlite.
+"""The file of a journal: an SQLite database in WAL mode. Nothing else speaks to aiosqlite.
 
 WAL lets others look while a sweep writes. With synchronous=FULL, SQLite returns from a commit when the disk
 has it (sqlite.org/pragma.html#pragma_synchronous), so what was committed outlives a power cut too.
