@@ -41,7 +41,7 @@ async def keep(given: Ids, kept: Ids, journal: Journal, sweep: Sweep) -> str:
     said = ""
     if isinstance(given, FileIds) and given is not kept:
         to = beside(journal.path)
-        if await in_thread("ids", to.exists):
+        if await in_thread("ids", _is_there, to):
             await _require_begun(journal, to)
             said = f"the ids of this sweep are in {to} already: {given.name} is not read"
         elif sweep.read_to_end:
@@ -62,6 +62,13 @@ async def _require_begun(journal: Journal, ids: Path) -> None:
             f"{ids} is there already, though nothing was begun with {journal.path}: if it is of an older "
             f"sweep, remove it; if not, `backupify resume {shlex.quote(str(journal.path))}` begins with them",
         )
+
+
+def _is_there(ids: Path) -> bool:
+    try:
+        return ids.exists()
+    except OSError as error:
+        raise Exit(ExitCode.USAGE, f"{ids}: {error.strerror}") from None
 
 
 async def _know_again(ids: FileIds, journal: Journal, sweep: Sweep) -> None:
@@ -89,7 +96,7 @@ async def _copy(ids: FileIds, to: Path, journal: Journal, sweep: Sweep) -> Sweep
     try:
         mark = str(await thread.call(_copy_whole, ids.path, part, journal.path))
         if sweep.source not in (None, mark):
-            thread.submit(part.unlink)
+            await thread.call(part.unlink)
             raise Exit(
                 ExitCode.USAGE,
                 f"{to} is gone, and {ids.name} has not what this sweep began with ({sweep.source}): "
