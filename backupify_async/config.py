@@ -1,6 +1,5 @@
 """The settings: frozen, checked when they are made, and never more than was asked for."""
 
-import ipaddress
 import os
 import ssl
 from collections.abc import Mapping
@@ -9,12 +8,11 @@ from typing import TypedDict, Unpack
 import attrs
 from yarl import URL
 
+from backupify_async.addresses import DEFAULT_BASE_URL, check_proxy, parse_base_url
 from backupify_async.checks import count, count_or_zero, is_a, not_negative, positive_or_none
 from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource
 from backupify_async.environment import read_credentials
 from backupify_async.errors import ConfigurationError
-
-DEFAULT_BASE_URL = "https://api.backupify.com"
 
 _BASE_URL = "BACKUPIFY_BASE_URL"
 
@@ -110,60 +108,19 @@ class Reconciliation:
     patience: float = attrs.field(default=120.0, validator=not_negative)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address stays on this machine (RFC 6761 §6.3, RFC 5735 §3, RFC 4291 §2.5.3)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def parse_base_url(text: object, *, allow_insecure: bool, name: str = "base_url") -> URL:
-    """Read a base URL: an origin, and perhaps a path prefix.
-
-    Raises:
-        ConfigurationError: It has no http(s) scheme or no host, carries a user or password, a query or
-            a fragment, or would send the token in the clear; the message begins with `name`.
-    """
-    try:
-        url = URL(text)  # type: ignore[arg-type] # anything else than a str is a TypeError
-    except (ValueError, TypeError):
-        raise ConfigurationError(f"{name}: is not a URL") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigurationError(f"{name}: needs a scheme and a host, as in {DEFAULT_BASE_URL}")
-    if url.user is not None or url.password is not None:
-        raise ConfigurationError(f"{name}: must not hold a user or a password")
-    if url.raw_query_string or url.raw_fragment:
-        raise ConfigurationError(f"{name}: must not hold a query or a fragment")
-    if url.scheme == "http" and not is_loopback(url.host) and not allow_insecure:
-        raise ConfigurationError(
-            f"{name}: http:// to {url.host} would send the token in the clear; "
-            "use https://, or say allow_insecure=True"
-        )
-    return url
-
-
-def check_proxy(url: str, name: str = "proxy") -> None:
-    """Refuse what is no URL of an HTTP proxy.
-
-    Raises:
-        ConfigurationError: It is none; the message begins with `name`, and shows nothing of the URL,
-            which may hold a password.
-    """
-    try:
-        usable = URL(url).scheme in ("http", "https") and bool(URL(url).host)
-    except (ValueError, TypeError):
-        usable = False
-    if not usable:
-        raise ConfigurationError(
-            f"{name}: needs http:// or https:// and a host, as in http://proxy.example:3128"
-        )
-
-
 def _proxy(_instance: object, _attribute: object, value: str) -> None:
     check_proxy(value)
+
+
+def _tls(_instance: object, _attribute: object, value: ssl.SSLContext | None) -> None:
+    # aiohttp takes False for "trust anybody", as others do with verify=False: a token would go to a stranger.
+    if value is not None and not isinstance(value, ssl.SSLContext):
+        raise ConfigurationError(
+            "tls: must be an ssl.SSLContext, or None for the system's certificates; a context that trusts "
+            "your own is ssl.create_default_context(cafile=...)"
+        )
+    if value is not None and value.protocol is ssl.PROTOCOL_TLS_SERVER:
+        raise ConfigurationError("tls: is a server's context; ssl.create_default_context() makes a client's")
 
 
 class SettingsOptions(TypedDict, total=False):
@@ -202,7 +159,8 @@ class Settings:
         allow_insecure: Whether http:// is allowed to hosts other than a loopback one.
 
     Raises:
-        ConfigurationError: Credentials, base URL or proxy cannot work; the message says which and why.
+        ConfigurationError: Credentials, base URL, proxy or TLS context cannot work; the message says which
+            and why.
         ValueError: A number makes no sense; the message names it.
     """
 
@@ -216,7 +174,7 @@ class Settings:
     max_body_bytes: int = attrs.field(default=64 * 2**20, validator=count)
     proxy: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_proxy))
     trust_env: bool = False
-    tls: ssl.SSLContext | None = None
+    tls: ssl.SSLContext | None = attrs.field(default=None, validator=_tls)
     allow_insecure: bool = False
 
     @credentials.validator

@@ -19,8 +19,8 @@ from backupify_async import (
     StaticToken,
     Timeouts,
 )
+from backupify_async.addresses import is_loopback, parse_base_url
 from backupify_async.checks import check_count
-from backupify_async.config import is_loopback, parse_base_url
 
 TOKEN = StaticToken("s3cret")
 NO_COUNT = [0, -1, 1.5, math.nan, True, "3", None]
@@ -122,6 +122,11 @@ class TestTheBaseUrl:
                 "http://[::1]:8",
             ),
             "http://a.localhost/x",
+            "http://localhost.",
+            "https://api.example.",
+            f"https://{'a' * 63}.example",
+            "https://b\u00fccher.example",
+            "https://my_host.example",
         ],
     )
     def test_https_and_loopback_are_taken(self, text: str) -> None:
@@ -137,6 +142,23 @@ class TestTheBaseUrl:
             *(
                 (bad, "needs a scheme and a host")
                 for bad in ("ftp://api.example", "file:///etc", "https:api")
+            ),
+            *(
+                (
+                    bad,
+                    "its host has an empty part, a part of more than 63 characters, or more than 253 in all",
+                )
+                for bad in (
+                    "https://x..example",
+                    "https://.example",
+                    "https://example..",
+                    f"https://{'a' * 64}.example",
+                    "https://" + "a." * 127 + "a",
+                )
+            ),
+            *(
+                (bad, "its host is no IPv4 address of four numbers from 0 to 255")
+                for bad in ("https://127.1", "https://2130706433", "https://1.2.3.256", "https://1.2.3.04")
             ),
             *(
                 (bad, "is not a URL")
@@ -172,6 +194,7 @@ class TestTheBaseUrl:
             *(
                 ("localhost", True),
                 ("x.localhost", True),
+                ("localhost.", True),
                 ("127.0.0.1", True),
                 ("127.1.2.3", True),
                 ("::1", True),
@@ -203,6 +226,39 @@ class TestTheProxy:
         ) as caught:
             settings(proxy=proxy)
         assert "s3cret" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("proxy", "says"),
+        [
+            ("http://u:s3cret\u017e@p.example", "its user and password must be of Latin-1"),
+            ("http://s3cret\u20ac@p.example", "its user and password must be of Latin-1"),
+            ("http://u:s3cret%C5%BE@p.example", "its user and password must be of Latin-1"),
+            ("http://u%3As3cret:p@p.example", "its user must not hold a colon"),
+            ("http://u:s3cret@p..example", "its host has an empty part"),
+            (f"http://u:s3cret@{'a' * 64}.example", "its host has an empty part, a part of more"),
+        ],
+    )
+    def test_one_that_could_not_be_used_is_refused_unseen(self, proxy: str, says: str) -> None:
+        with pytest.raises(ConfigurationError, match=f"^proxy: {says}") as caught:
+            settings(proxy=proxy)
+        links: list[BaseException | None] = [caught.value, caught.value.__cause__, caught.value.__context__]
+        assert "s3cret" not in "".join(str(vars(link)) + repr(link) for link in links if link is not None)
+        assert not [link for link in links if isinstance(link, UnicodeError)]
+
+
+class TestTls:
+    @pytest.mark.parametrize("tls", [False, True, 0, "no", "", b"", ssl, ssl.SSLContext])
+    def test_anything_but_a_context_is_refused(self, tls: Any) -> None:
+        with pytest.raises(ConfigurationError, match=r"^tls: must be an ssl.SSLContext, or None"):
+            settings(tls=tls)
+
+    def test_a_servers_context_is_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"^tls: is a server's context"):
+            settings(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+
+    def test_a_clients_context_is_taken(self) -> None:
+        context = ssl.create_default_context()
+        assert settings(tls=context).tls is context
 
 
 class TestCredentials:

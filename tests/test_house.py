@@ -19,7 +19,7 @@ ROOMS = [
     ["version", "plain", "models", "attempts", "priority", "tracebacks", "tasks"],
     ["errors"],
     ["credentials", "statistics"],
-    ["events", "environment", "checks"],
+    ["events", "environment", "checks", "addresses"],
     ["config", "polling"],
     ["transport"],
     ["pages", "prefetching"],

@@ -9,7 +9,8 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from backupify_async.config import Settings, check_proxy, is_loopback
+from backupify_async.addresses import check_proxy, is_loopback
+from backupify_async.config import Settings
 from backupify_async.errors import (
     BackupifyError,
     ConfigurationError,
