@@ -93,9 +93,10 @@ def test_only_the_command_line_knows_the_simulated_server_and_only_it_prints(mod
     assert [call for call in calls if isinstance(call, ast.Name) and call.id == "print"] == []
 
 
-def test_only_the_exchange_and_the_front_door_know_aiohttp() -> None:
+def test_only_the_exchange_with_what_it_is_made_of_and_the_front_door_know_aiohttp() -> None:
     users = {module for module in MODULES if room(module) != "testing" and "aiohttp" in imports(module)}
-    assert users == {"backupify_async.transport.exchange", "backupify_async.client"}
+    transport = {f"backupify_async.transport.{name}" for name in ("connections", "exchange", "failures")}
+    assert users == {*transport, "backupify_async.client"}
 
 
 def test_only_the_storage_knows_sqlite_and_what_tells_its_errors() -> None:

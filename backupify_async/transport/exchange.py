@@ -1,24 +1,17 @@
-"""One request over the wire and its answer back: the only module that talks to aiohttp."""
+"""One request over the wire and its answer back: here and in `connections` is all that talks to aiohttp."""
 
 import asyncio
-from contextvars import ContextVar
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import aiohttp
-from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
 from yarl import URL
 
 from backupify_async.addresses import check_proxy, is_loopback
 from backupify_async.config import Settings
-from backupify_async.errors import (
-    BackupifyError,
-    ConfigurationError,
-    ConnectionFailed,
-    DecodeError,
-    RequestTimeout,
-    TransportError,
-)
+from backupify_async.errors import BackupifyError, ClientClosed, ConfigurationError, DecodeError
+from backupify_async.transport.coding import BadCoding, UnknownCoding, codings_of, most_packed, unpack
+from backupify_async.transport.connections import ATTEMPT, HEADER_BYTES, Connector, Sending, UsedUp
+from backupify_async.transport.failures import Failed, translate
 from backupify_async.transport.request import Message, Response
 from backupify_async.transport.watch import Attempt, Watch
 from backupify_async.version import __version__
@@ -31,29 +24,7 @@ _HEADERS = {
 _NO_TYPE_OF_NOTHING = ("Content-Type",)
 _ERROR_BODY_BYTES = 64 * 2**10
 _CHUNK_BYTES = 64 * 2**10
-_RECEIVED_BYTES = 64 * 2**10  # at once, from a socket
-
-
-_ATTEMPT: ContextVar[Attempt] = ContextVar("backupify_async_attempt")
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Tells an attempt that it has its connection, and has that read in small pieces."""
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
-    ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        _ATTEMPT.get().waits_for()
-        transport = connection.transport
-        # asyncio's own loop reads into a new buffer of so many bytes each time, and its 256 KiB are enough
-        # for the C library to map and unmap them: a tenth of a call. TLS has buffers of its own.
-        if getattr(transport, "max_size", 0) > _RECEIVED_BYTES:
-            transport.max_size = _RECEIVED_BYTES  # type: ignore[union-attr]
-        return connection
+_NO_CONTENT = (204, 304)  # RFC 9110 §15.3.5, §15.4.5
 
 
 class Exchange:
@@ -97,14 +68,17 @@ class Exchange:
         timeouts = self._settings.timeouts
         try:
             session = aiohttp.ClientSession(
-                connector=connector or _Connector(limit=0, force_close=not reuse),
+                connector=connector or Connector(reuse=reuse),
                 connector_owner=connector is None,
                 loop=asyncio.get_running_loop(),  # else aiohttp takes the connector's, whichever that is
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=_HEADERS,
                 # Of aiohttp's time-outs only those of a new connection: it has a timer for each other one.
                 timeout=aiohttp.ClientTimeout(connect=timeouts.connect, sock_connect=timeouts.connect),
-                auto_decompress=True,
+                auto_decompress=False,  # half a gzip would be no error
+                request_class=Sending,
+                max_line_size=HEADER_BYTES,
+                max_field_size=HEADER_BYTES,
                 trust_env=False,  # it would read netrc, and then refuse whatever has a bearer token
             )
         except RuntimeError:
@@ -131,62 +105,90 @@ class Exchange:
         # can tell that it was not read. So what must not be repeated goes over a connection of its own.
         session = self._session if message.repeatable else self._fresh_session or self._session
         assert session is not None  # noqa: S101 - the session above opens before it sends
-        failure: BackupifyError
+        attempt = self._watch.over(message.left)
         try:
-            with self._watch.over(message.left) as attempt:
-                if self._connector is None:
-                    _ATTEMPT.set(attempt)
-                else:
-                    attempt.waits_for()  # nobody tells when: the time to connect counts as reading
-                answer = await session.request(
-                    message.method,
-                    message.url,
-                    headers=message.headers,
-                    skip_auto_headers=None if message.method == "GET" else _NO_TYPE_OF_NOTHING,
-                    data=message.body,
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                    ssl=self._tls,
-                )
+            with attempt:
+                ATTEMPT.set(attempt)
+                while True:
+                    try:
+                        answer = await session.request(
+                            message.method,
+                            message.url,
+                            headers=message.headers,
+                            skip_auto_headers=None if message.method == "GET" else _NO_TYPE_OF_NOTHING,
+                            data=message.body,
+                            allow_redirects=False,
+                            proxy=self._proxy,
+                            ssl=self._tls,
+                        )
+                        break
+                    except UsedUp:
+                        continue  # there is one kept connection less, and a new one is not used up
                 message.status = answer.status
                 try:
-                    content = answer.content
-                    if content.is_eof() and content.total_bytes <= self._at_once:  # as most bodies are
-                        return Response(message, answer.status, answer.headers, content.read_nowait())
+                    content, headers = answer.content, answer.headers
+                    # As most bodies are: here already, and not packed.
+                    if (
+                        content.is_eof()
+                        and content.total_bytes <= self._at_once
+                        and "Content-Encoding" not in headers
+                    ):
+                        return Response(message, answer.status, headers, content.read_nowait())
                     attempt.waits_for(content)
                     return await self._read(message, answer, attempt)
                 finally:
                     if not answer.closed:  # as it is once its body was read to the end
                         answer.close()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = _translate(error, self._settings)
-            failure.status = message.status
-        except RuntimeError:
-            if self._connector is None or not self._connector.closed:
+        except BackupifyError:
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
                 raise
-            failure = ConfigurationError("the connector that the client was given is closed")
+            stray = Failed("something within aiohttp was cancelled")
+            failure = self._failure(stray, message, attempt, session)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it leaves here as an error of ours
+            failure = self._failure(error, message, attempt, session)
         # Raised out here, so that aiohttp's exception, which holds the token, is not even its context.
         raise failure
+
+    def _failure(
+        self, error: Exception, message: Message, attempt: Attempt, session: aiohttp.ClientSession
+    ) -> BackupifyError:
+        if session.closed and not attempt.left:
+            if self._connector is None:
+                return ClientClosed("the client is closed: nothing was sent")
+            return ConfigurationError("the connector that the client was given is closed")
+        failure = translate(error, self._settings.timeouts, sent=attempt.left, repeatable=message.repeatable)
+        failure.status = message.status
+        return failure
 
     async def _read(self, message: Message, answer: aiohttp.ClientResponse, attempt: Attempt) -> Response:
         """Read the body. Only an error's may be cut: its status stands anyway."""
         refused = not 200 <= answer.status < 300
         limit = _ERROR_BODY_BYTES if refused else self._settings.max_body_bytes
+        body, whole = b"", False
         try:
-            body, whole = await _read_up_to(answer, limit)
-        except aiohttp.ClientError:
+            header = ", ".join(answer.headers.getall("Content-Encoding", ()))
+            codings = codings_of(header) if answer.status not in _NO_CONTENT else []
+            body, whole = await _read_up_to(answer, most_packed(limit) if codings else limit)
+            for coding in codings:
+                body, all_of_it = await _unpacked(body, coding, limit, partly=refused or not whole)
+                whole = whole and all_of_it
+        except (BadCoding, aiohttp.ClientError):
             if not refused:
                 raise
-            body, whole = b"", False
+        except UnknownCoding as error:
+            if not refused:
+                unread = Response(message, answer.status, answer.headers, b"")
+                raise _undecodable(unread, str(error)) from None
         except asyncio.CancelledError:
             if not refused or attempt.ended_by() is None:
                 raise
-            body, whole = b"", False
         response = Response(message, answer.status, answer.headers, body, whole)
         if whole or refused:
             return response
-        problem = f"the body is larger than max_body_bytes={limit}"
-        raise DecodeError(problem, message.url.path, response.content_type, response.excerpt, answer.status)
+        raise _undecodable(response, f"the body is larger than max_body_bytes={limit}")
 
 
 async def _read_up_to(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
@@ -199,43 +201,29 @@ async def _read_up_to(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes
     return bytes(body), True
 
 
-def _translate(error: Exception, settings: Settings) -> TransportError:
-    """Our word for an exception of aiohttp's. None of its texts is used but the operating system's."""
-    timeouts = settings.timeouts
-    match error:
-        case aiohttp.ConnectionTimeoutError():
-            return RequestTimeout(f"connecting took longer than connect={timeouts.connect:g} s", sent=False)
-        case TimeoutError(args=("read",)):
-            return RequestTimeout(f"the answer paused for longer than read={timeouts.read:g} s")
-        case TimeoutError():
-            return RequestTimeout(f"one attempt took longer than attempt={timeouts.attempt:g} s")
-        case aiohttp.ClientConnectorCertificateError():
-            return ConnectionFailed(
-                f"the certificate of {error.host} is not trusted: {error.certificate_error}",
-                sent=False,
-                gave_up="a certificate does not heal by itself",
-            )
-        case aiohttp.ClientConnectorError():
-            return ConnectionFailed(
-                f"no connection to {error.host}:{error.port}: {_reason(error.os_error)}", sent=False
-            )
-        case aiohttp.ClientHttpProxyError():
-            return ConnectionFailed(f"the proxy answered {error.status} to CONNECT", sent=False)
-        case aiohttp.ServerDisconnectedError():
-            return TransportError("the server closed the connection before it answered")
-        case aiohttp.ClientPayloadError():
-            return TransportError("the connection closed in the midst of the answer")
-        case aiohttp.ClientResponseError():
-            # aiohttp makes up a status 400 for an answer that is not HTTP, or whose headers are too large.
-            return TransportError("the answer is not HTTP that can be read, or its headers are too large")
-        case OSError():
-            return TransportError(f"the connection broke: {_reason(error)}")
-        case _:
-            return TransportError(f"the exchange failed: {type(error).__name__}")
+async def _unpacked(body: bytes, coding: str, limit: int, *, partly: bool) -> tuple[bytes, bool]:
+    """At most `limit` bytes of a packed body, and whether that is all of it.
+
+    Raises:
+        BadCoding: It is not packed so, or not to its end; but where `partly` will do, what can be read is.
+    """
+    unpacked = bytearray()
+    try:
+        for piece in unpack(body, coding, limit):
+            if unpacked:
+                await asyncio.sleep(0)  # the next piece may be another mebibyte
+            unpacked += piece
+    except BadCoding:
+        if not partly:
+            raise
+        return bytes(unpacked[:limit]), False
+    return bytes(unpacked[:limit]), len(unpacked) <= limit
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__
+def _undecodable(response: Response, problem: str) -> DecodeError:
+    return DecodeError(
+        problem, response.message.url.path, response.content_type, response.excerpt, response.status
+    )
 
 
 def _proxy_from_environment(url: URL) -> str | None:

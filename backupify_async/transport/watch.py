@@ -58,6 +58,11 @@ class Attempt(Piece):
         """It has left, and waits for an answer; or the answer has begun, and its body is on the way."""
         self.body, self.seen = body, -1
 
+    @property
+    def left(self) -> bool:
+        """Whether any of the request may have been sent."""
+        return self.body is not None
+
     def __enter__(self) -> Self:
         self._others.add(self)
         return self
