@@ -60,13 +60,17 @@ def check_host(url: URL, name: str) -> None:
     host = url.raw_host or ""
     if ":" in host:
         return  # an IPv6 address, which yarl has read
-    labels = host.removesuffix(".").split(".")  # RFC 1034 §3.1: the root's own label is empty
-    if not all(0 < len(label) <= _LONGEST_LABEL for label in labels) or len(host) > _LONGEST_NAME + 1:
+    try:
+        host.encode("idna")  # as a look-up does; and so the codec is there when it does
+        fits = len(host.removesuffix(".")) <= _LONGEST_NAME
+    except UnicodeError:
+        fits = False
+    if not fits:
         raise ConfigurationError(
             f"{name}: its host has an empty part, a part of more than {_LONGEST_LABEL} characters, or more "
             f"than {_LONGEST_NAME} in all"
         )
-    if all(label.isdigit() for label in labels):
+    if host.replace(".", "").isdigit():
         try:
             ipaddress.IPv4Address(host)
         except ValueError:  # inet_aton would take "127.1" or "2130706433" for some address

@@ -59,6 +59,10 @@ class BackupifyClient:
         on_event: "EventHook | None" = None,
         **options: Unpack[SettingsOptions],
     ) -> None:
+        # What is done about a lost trigger must not be imported when it is lost: no file may be opened any
+        # more then, or others may stand where the package stood.
+        from backupify_async.resources import triggering, waiting  # noqa: F401, PLC0415
+
         settings = Settings(credentials=credentials, **options)
         self._session = Session(settings, Exchange(settings, connector), on_event)
         self.backups = Backups(self._session)

@@ -36,6 +36,9 @@ class Exchange:
     """
 
     def __init__(self, settings: Settings, connector: aiohttp.BaseConnector | None) -> None:
+        # What looks a name up, which asyncio imports when it first does: no file may be opened any more then.
+        import concurrent.futures.thread  # noqa: F401, PLC0415
+
         self._settings = settings
         self._connector = connector
         self._watch = Watch(settings.timeouts)

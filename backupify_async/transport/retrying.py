@@ -79,6 +79,11 @@ class Retrying:
         now: Callable[[], float],
         on_retry: Callable[[Call, float, BackupifyError], None],
     ) -> None:
+        # Not above, where it would make the import of the package slower; nor at the first failure, which may
+        # be that no file can be opened any more, or come long after the files of this process were replaced.
+        from tenacity import AsyncRetrying  # noqa: PLC0415
+
+        self._tenacity = AsyncRetrying
         self._policy = policy
         self._now = now
         self._on_retry = on_retry
@@ -104,8 +109,6 @@ class Retrying:
         self, call: Call, attempt: Callable[[], Awaitable[Response]], first: BackupifyError
     ) -> Response:
         """Attempt a call again, after its first failure, for as long as that is safe and may help."""
-        from tenacity import AsyncRetrying  # noqa: PLC0415 - most programs meet no failure
-
         failures = [first]
         verdict: Verdict = GiveUp()
 
@@ -125,7 +128,7 @@ class Retrying:
         def delay(_state: "RetryCallState") -> float:
             return verdict.delay if isinstance(verdict, Again) else 0.0
 
-        retrying = AsyncRetrying(retry=goes_on, wait=delay, sleep=asyncio.sleep, reraise=True)
+        retrying = self._tenacity(retry=goes_on, wait=delay, sleep=asyncio.sleep, reraise=True)
         try:
             return await retrying(next_attempt)
         except BackupifyError as error:
