@@ -5,8 +5,9 @@ client that had sent evenly would be due next. Each call moves it on by one inte
 long as that time is no more than `burst - 1` intervals ahead. No queue, no refill, nothing to round.
 
 A 429 pauses everybody. The server's Retry-After says how long; where it says nothing, the pause is 1 s,
-doubled for each such wave in a row. Calls that were under way when a wave began belong to it: their
-refusals are the same news again. A pause is only ever lengthened, and behind it the bucket is empty:
+doubled for each wave in a row. One that is refused again and again after no more than a tiny Retry-After is
+not served by it: no pause is below 0.1 s, doubled for each wave in a row too. Calls that were under way when
+a wave began belong to it: their refusals are the same news again. A pause is only ever lengthened, and behind it the bucket is empty:
 a saved-up burst would meet the same refusal.
 """
 
@@ -87,9 +88,9 @@ class PlainLimiter:
             if retry_after > self._longest_wait:
                 self.closed_until = max(self.closed_until, now + retry_after)
             self._pause(now + retry_after)
-        elif news:
-            pause = min(self._longest_pause, _FIRST_PAUSE * 2.0**self._waves)
-            self._pause(now + max(pause, _SHORTEST_PAUSE))
+        if news:
+            growing = (_SHORTEST_PAUSE if retry_after else _FIRST_PAUSE) * 2.0**self._waves
+            self._pause(now + max(_SHORTEST_PAUSE, min(self._longest_pause, growing)))
             self._waves = min(self._waves + 1, 60)
             self._wave_began = now
 

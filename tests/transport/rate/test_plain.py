@@ -152,6 +152,38 @@ class TestWaves:
         assert subject.paused_until == 1.5
 
 
+    def test_a_tiny_retry_after_is_no_leave_to_ask_in_a_loop(self) -> None:
+        subject = limiter(cap=8.0)
+        now, pauses = 0.0, []
+        for _ in range(9):
+            subject.told(now + 0.5, now, 429, 0.001, {})
+            pauses.append(round(subject.paused_until - (now + 0.5), 6))
+            now = subject.paused_until
+        assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0, 8.0]
+
+    def test_a_retry_after_above_that_is_waited_out_as_it_stands(self) -> None:
+        subject = limiter()
+        now = 0.0
+        for _ in range(4):
+            subject.told(now + 0.5, now, 429, 1.0, {})
+            assert subject.paused_until == now + 1.5
+            now = subject.paused_until
+
+    def test_a_thousand_refusals_of_one_wave_lengthen_it_once(self) -> None:
+        subject = limiter()
+        for _ in range(1000):
+            subject.told(0.5, 0.0, 429, 0.001, {})
+        assert subject.paused_until == 0.6
+
+    def test_a_success_ends_that_growth_too(self) -> None:
+        subject = limiter()
+        subject.told(0.5, 0.0, 429, 0.001, {})
+        subject.told(1.5, 1.0, 429, 0.001, {})
+        subject.told(2.5, 2.0, 200, None, {})
+        subject.told(3.5, 3.0, 429, 0.001, {})
+        assert subject.paused_until == 3.6
+
+
 class TestClosing:
     def test_a_retry_after_above_the_limit_closes_it(self) -> None:
         subject = limiter(max_retry_after=120.0)
