@@ -1,0 +1,20 @@
+"""The lock of a journal, and what may stand at its name."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backupify_async import JournalError
+from backupify_async.journal.locking import lock_of, take_lock
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making a symbolic link needs a right there")
+def test_a_link_at_its_name_is_not_followed(tmp_path: Path) -> None:
+    """A lock in a directory that others may write to must not empty a file of this user's."""
+    precious, path = tmp_path / "precious", tmp_path / "sweep.journal"
+    precious.write_text("keep me", "utf-8")
+    lock_of(path).symlink_to(precious)
+    with pytest.raises(JournalError, match="cannot be locked"):
+        take_lock(path)
+    assert precious.read_text("utf-8") == "keep me"
