@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,17 @@ class TestLoops:
             with pytest.raises(ConfigurationError, match="another event loop"):
                 in_another_loop(client.open())
             home.run_until_complete(client.close())
+
+    @pytest.mark.parametrize(
+        "begin", [BackupifyClient.open, BackupifyClient.close, BackupifyClient.__aenter__]
+    )
+    def test_one_that_is_not_asyncios_is_refused_by_name(
+        self, begin: Callable[[BackupifyClient], Coroutine[None, None, object]]
+    ) -> None:
+        """As trio's, which steps through a coroutine without asyncio's knowledge."""
+        work = begin(client_of("http://127.0.0.1"))
+        with pytest.raises(ConfigurationError, match="for asyncio only, and not for trio"):
+            work.send(None)
 
     def test_it_may_be_made_where_no_loop_runs(self, backupify: SimulatedBackupify) -> None:
         client = client_of(backupify)

@@ -12,6 +12,7 @@ from backupify_async.errors import BackupifyError, ClientClosed, ConfigurationEr
 from backupify_async.transport.coding import BadCoding, UnknownCoding, codings_of, most_packed, unpack
 from backupify_async.transport.connections import ATTEMPT, HEADER_BYTES, Connector, Sending, UsedUp
 from backupify_async.transport.failures import Failed, translate
+from backupify_async.transport.loops import running_loop
 from backupify_async.transport.request import Message, Response
 from backupify_async.transport.watch import Attempt, Watch
 from backupify_async.version import __version__
@@ -73,7 +74,7 @@ class Exchange:
             session = aiohttp.ClientSession(
                 connector=connector or Connector(reuse=reuse),
                 connector_owner=connector is None,
-                loop=asyncio.get_running_loop(),  # else aiohttp takes the connector's, whichever that is
+                loop=running_loop(),  # else aiohttp takes the connector's, whichever that is
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=_HEADERS,
                 # Of aiohttp's time-outs only those of a new connection: it has a timer for each other one.

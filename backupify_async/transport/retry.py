@@ -5,7 +5,7 @@
 | never sent (no connection) | again | again |
 | 429 | again, uncounted | again, uncounted |
 | 503 with Retry-After | again, uncounted | its fate is unknown, uncounted |
-| 408, 500, 502, 503, 504; sent and the answer lost | again | its fate is unknown |
+| 408, 500, 502 to 504, 520 to 530; sent and the answer lost | again | its fate is unknown |
 | a status that proves that nothing was done (`NOTHING_DONE`) | its error | its error |
 | any other status; an answer that cannot be read | its error | its fate is unknown |
 
@@ -24,7 +24,8 @@ import attrs
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import APIError, BackupifyError, DecodeError, RequestTimeout, TransportError
 
-_TRANSIENT = frozenset({408, 500, 502, 503, 504})
+# 520 to 530 are Cloudflare's, for an origin that failed or was not reached; 522 and 524 are its time-outs.
+_TRANSIENT = frozenset({408, 500, 502, 503, 504, *range(520, 531)})
 NOTHING_DONE = frozenset(
     {
         *(400, 401, 403, 404, 405),  # RFC 9110 §15.5.1 to .6: malformed, no right, no such thing or method
@@ -42,7 +43,7 @@ Left out are 402, 412, 416, 418, 423 and 424, which nobody sends here; 406, whic
 acted; 408 and 425, which leave it open (RFC 9110 §15.5.9, RFC 8470 §5.2); and what gateways make up for a
 client or a backend that went away: 420, 440, 444, 460, 499.
 """
-_TIMED_OUT = frozenset({408, 504})
+_TIMED_OUT = frozenset({408, 504, 522, 524})
 _RETRY_COST = 5  # botocore's retry quota: 5 a retry, 10 after a time-out, 1 back for an untroubled success
 _TIMEOUT_COST = 10
 _UNTROUBLED = 1

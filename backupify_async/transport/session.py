@@ -31,6 +31,7 @@ from backupify_async.errors import (
 from backupify_async.statistics import Statistics
 from backupify_async.transport.auth import TokenKeeper, ask_for_token, bearer
 from backupify_async.transport.gate import Gate, LimiterClosed
+from backupify_async.transport.loops import running_loop
 from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.refusals import refusal, retry_after
 from backupify_async.transport.report import Reporter
@@ -82,8 +83,9 @@ class Session:
             ConfigurationError: It is open in another loop.
         """
         if self._loop is None and not self.scopes.closed:
+            loop = running_loop()
             await self._carrier.open()
-            self._loop = asyncio.get_running_loop()
+            self._loop = loop
         self.require_open()
 
     async def close(self) -> None:
@@ -94,7 +96,7 @@ class Session:
         Raises:
             ConfigurationError: The session is open in another loop.
         """
-        if self._loop is not None and asyncio.get_running_loop() is not self._loop:
+        if running_loop() is not self._loop and self._loop is not None:
             raise ConfigurationError("the client was opened in another event loop: close it there")
         if self._closing is None:
             self.scopes.close()
@@ -121,7 +123,7 @@ class Session:
             raise ClientClosed("the client is closed, and does not reopen: make a new one")
         if self._loop is None:
             raise ConfigurationError("the client is not open: use `async with`, or await open()")
-        if asyncio.get_running_loop() is not self._loop:
+        if running_loop() is not self._loop:
             raise ConfigurationError("the client was opened in another event loop: make one for each loop")
 
     def send(self, request: Request) -> Coroutine[None, None, Response]:

@@ -84,13 +84,17 @@ class TestTheTable:
     def test_a_503_proves_nothing_whatever_it_asks_for(self, retry_after: float | None) -> None:
         assert verdict(status(503, retry_after), REFUSED, repeatable=False) == Unknown()
 
-    @pytest.mark.parametrize("error", [*LOST, *map(status, (408, 500, 502, 503, 504))])
+    @pytest.mark.parametrize(
+        "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
+    )
     def test_a_passing_failure_is_sent_again_where_it_may_be(self, error: BackupifyError) -> None:
         result = verdict(error)
         assert isinstance(result, Again)
         assert result.ground is Ground.REPEATABLE
 
-    @pytest.mark.parametrize("error", [*LOST, *map(status, (408, 500, 502, 503, 504))])
+    @pytest.mark.parametrize(
+        "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
+    )
     def test_a_passing_failure_of_what_must_not_be_repeated_is_unknown(self, error: BackupifyError) -> None:
         assert verdict(error, repeatable=False) == Unknown()
 
@@ -155,6 +159,8 @@ class TestTheLimits:
             (RequestTimeout("connect", sent=False), 10),
             (status(408), 10),
             (status(504), 10),
+            (status(522), 10),
+            (status(524), 10),
         ],
     )
     def test_a_retry_has_its_price(self, error: BackupifyError, cost: int) -> None:

@@ -7,8 +7,8 @@ long as that time is no more than `burst - 1` intervals ahead. No queue, no refi
 A 429 pauses everybody. The server's Retry-After says how long; where it says nothing, the pause is 1 s,
 doubled for each wave in a row. One that is refused again and again after no more than a tiny Retry-After is
 not served by it: no pause is below 0.1 s, doubled for each wave in a row too. Calls that were under way when
-a wave began belong to it: their refusals are the same news again. A pause is only ever lengthened, and behind it the bucket is empty:
-a saved-up burst would meet the same refusal.
+a wave began belong to it: their refusals are the same news again. A pause is only ever lengthened, and behind
+it the bucket is empty: a saved-up burst would meet the same refusal.
 """
 
 import math

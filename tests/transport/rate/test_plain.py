@@ -151,7 +151,6 @@ class TestWaves:
         subject.told(0.5, 0.0, 429, 0.0, {})
         assert subject.paused_until == 1.5
 
-
     def test_a_tiny_retry_after_is_no_leave_to_ask_in_a_loop(self) -> None:
         subject = limiter(cap=8.0)
         now, pauses = 0.0, []
