@@ -5,10 +5,10 @@ client that had sent evenly would be due next. Each call moves it on by one inte
 long as that time is no more than `burst - 1` intervals ahead. No queue, no refill, nothing to round.
 
 A 429 pauses everybody. The server's Retry-After says how long; where it says nothing, the pause is 1 s,
-doubled for each wave in a row. One that is refused again and again after no more than a tiny Retry-After is
-not served by it: no pause is below 0.1 s, doubled for each wave in a row too. Calls that were under way when
-a wave began belong to it: their refusals are the same news again. A pause is only ever lengthened, and behind
-it the bucket is empty: a saved-up burst would meet the same refusal.
+doubled for each such wave in a row; where it says less than 1 s, the pause is 0.1 s at the least, and that
+doubles too: who is refused again behind such a wait is not served by it. Calls that were under way when a wave
+began belong to it: their refusals are the same news again. A pause is only ever lengthened, and behind it the
+bucket is empty: a saved-up burst would meet the same refusal.
 """
 
 import math
@@ -88,7 +88,7 @@ class PlainLimiter:
             if retry_after > self._longest_wait:
                 self.closed_until = max(self.closed_until, now + retry_after)
             self._pause(now + retry_after)
-        if news:
+        if news and (retry_after or 0.0) < _FIRST_PAUSE:
             growing = (_SHORTEST_PAUSE if retry_after else _FIRST_PAUSE) * 2.0**self._waves
             self._pause(now + max(_SHORTEST_PAUSE, min(self._longest_pause, growing)))
             self._waves = min(self._waves + 1, 60)
