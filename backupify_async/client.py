@@ -35,8 +35,8 @@ class BackupifyClient:
     Args:
         credentials: `ClientCredentials`, `StaticToken`, or any object with `async def token() -> Token`.
         connector: An aiohttp connector of your own, which stays yours: the client does not close it. Triggers
-            then share its kept connections, and a stale one makes a trigger ambiguous; without it, each
-            trigger has a fresh connection.
+            then share its kept connections, and one that the server is about to close makes a trigger
+            ambiguous; without it, each trigger has a fresh connection.
         on_event: Told of frozen events (`RequestSent`, `Throttled`, ...) as they happen.
         **options: What `Settings` says: `base_url`, `rate_limit`, `retry`, `timeouts`, `reconciliation`,
             `max_concurrency`, `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`.

@@ -130,11 +130,11 @@ class TestOverASocket:
     @pytest.mark.parametrize("coding", PACKERS)
     @pytest.mark.parametrize("cut", [0, 3, -1])
     async def test_half_a_one_is_half_an_answer(self, coding: str, cut: int) -> None:
-        answer = http(200, PACKERS[coding](BODY)[:cut], f"Content-Encoding: {coding}")
+        answer = http(201, PACKERS[coding](BODY)[:cut], f"Content-Encoding: {coding}")
         async with serving(answer) as server, exchange_with(server.base_url) as exchange:
             with pytest.raises(TransportError, match="ends in the midst of it") as caught:
                 await exchange(get(server.base_url))
-        assert caught.value.sent
+        assert (caught.value.sent, caught.value.status) == (True, 201)
 
     async def test_one_that_is_not_packed_at_all_is_no_answer(self) -> None:
         answer = http(200, BODY, "Content-Encoding: gzip")

@@ -82,7 +82,7 @@ async def test_no_http_is_a_transport_error(
 ) -> None:
     async with (
         serving(answer) as server,
-        exchange_with(server.base_url, connector, timeouts=SHORT) as exchange,
+        exchange_with(server.base_url, connector, timeouts=Timeouts(read=0.1)) as exchange,
     ):
         with pytest.raises(TransportError) as caught:
             await exchange(send(method, server.base_url))
@@ -120,6 +120,53 @@ async def test_interim_answers_without_an_end_are_a_time_out() -> None:
     async with raw_server(flood) as base_url, exchange_with(base_url, timeouts=SHORT) as exchange:
         with pytest.raises(RequestTimeout):
             await exchange(get(base_url))
+
+
+class Raising(aiohttp.TCPConnector):
+    """A connector that makes no connection."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    async def connect(self, *_: object) -> aiohttp.connector.Connection:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("static-token"),
+        UnicodeEncodeError("latin-1", "static-token", 0, 1, "not in range"),
+        TypeError("static-token"),
+        RuntimeError("static-token"),
+        AssertionError("static-token"),
+        KeyError("static-token"),
+        ExceptionGroup("static-token", [OSError("static-token")]),
+        ImportError("static-token"),
+        MemoryError(),
+        OSError(24, "Too many open files"),
+        aiohttp.InvalidURL("static-token"),
+        asyncio.CancelledError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_aiohttp_raises_before_it_sends_is_an_error_of_ours(error: BaseException) -> None:
+    async with Raising(error) as connector, exchange_with("http://127.0.0.1", connector) as exchange:
+        with pytest.raises(TransportError) as caught:
+            await exchange(send("POST", "http://127.0.0.1"))
+    assert not caught.value.sent
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert "static-token" not in str(caught.value)
+
+
+async def test_a_cancellation_of_the_callers_is_none_of_it() -> None:
+    async with serving(None) as server, exchange_with(server.base_url) as exchange:
+        task = asyncio.create_task(exchange(get(server.base_url)))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 HEADS = st.sampled_from(
