@@ -127,13 +127,15 @@ class Sending(aiohttp.ClientRequest):
         protocol = conn.protocol
         if protocol is None:
             raise UsedUp
-        look = protocol.look if isinstance(protocol, _Protocol) else _looks.get(protocol)
+        if isinstance(protocol, _Protocol):
+            look = protocol.look
+            protocol.begin()
+        else:
+            look = _looks.get(protocol)
         if look is None:
             _take_up(protocol)
         elif protocol.should_close or look():
             raise UsedUp
-        if isinstance(protocol, _Protocol):
-            protocol.begin()
         ATTEMPT.get().waits_for()
         return super().send(conn)
 
