@@ -5,6 +5,7 @@ Nothing here shows a secret in its `repr`, and nothing here can be pickled or co
 
 import math
 import os
+import re
 import unicodedata
 from typing import NoReturn, Protocol, runtime_checkable
 
@@ -84,27 +85,49 @@ class StaticToken(_Unpicklable):
         return Token(self.value)
 
 
-def _named(_instance: object, _attribute: object, value: str) -> None:
-    if not isinstance(value, str) or not value or not _is_whole(value):
-        raise ConfigurationError("client id: must be a non-empty string of whole characters")
+_LINE_ENDS_AND_BOM = "\r\n\ufeff"
+_VSCHARS = re.compile("[\x20-\x7e]*")  # RFC 6749 A.1, A.2: what a client id and a client secret are made of
 
 
-def _usable_secret(_instance: object, _attribute: object, value: str | os.PathLike[str]) -> None:
-    if not isinstance(value, str | os.PathLike):
-        raise ConfigurationError("client secret: must be a string, or the path of a file that holds it")
-    if isinstance(value, str) and not value.strip():
-        raise ConfigurationError("client secret: is empty")
-    if isinstance(value, str) and not _is_whole(value):
-        raise ConfigurationError("client secret: holds half a surrogate pair, which no request can carry")
+def without_line_end(text: str) -> str:
+    """A text from a file or a variable, without the line ends and the BOM that editors put around it."""
+    return text.strip(_LINE_ENDS_AND_BOM)
 
 
-def _is_whole(text: str) -> bool:
-    """Whether a text can be encoded: half a surrogate pair cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def visible_text(text: str, name: str) -> str:
+    """A client id or secret as OAuth has them, without line ends and BOM around it.
+
+    Args:
+        text: What was given.
+        name: What to call it in an error.
+
+    Raises:
+        ConfigurationError: It is empty, or holds what is outside %x20-7E (RFC 6749 A.1, A.2). The message
+            shows nothing of it.
+    """
+    text = without_line_end(text)
+    if not text.strip():
+        raise ConfigurationError(f"{name}: is empty")
+    if _VSCHARS.fullmatch(text) is None:
+        raise ConfigurationError(
+            f"{name}: holds a character outside of %x20-7E, such as a tab, a NUL or a letter with an accent, "
+            "which no client id or secret of OAuth can (RFC 6749 A.1, A.2)"
+        )
+    return text
+
+
+def _client_id(value: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError("client id: must be a string")
+    return visible_text(value, "client id")
+
+
+def _client_secret(value: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    if isinstance(value, str):
+        return visible_text(value, "client secret")
+    if isinstance(value, os.PathLike):
+        return value
+    raise ConfigurationError("client secret: must be a string, or the path of a file that holds it")
 
 
 @attrs.frozen
@@ -115,9 +138,11 @@ class ClientCredentials(_Unpicklable):
         id: The client id.
         secret: The client secret; or the path of a file that holds it, read anew for each token.
 
+    Line ends and a BOM around them are left out.
+
     Raises:
-        ConfigurationError: One of them is empty.
+        ConfigurationError: One of them is empty, or holds what is outside %x20-7E (RFC 6749 A.1, A.2).
     """
 
-    id: str = attrs.field(validator=_named)
-    secret: str | os.PathLike[str] = attrs.field(repr=False, validator=_usable_secret)
+    id: str = attrs.field(converter=_client_id)
+    secret: str | os.PathLike[str] = attrs.field(repr=False, converter=_client_secret)

@@ -338,7 +338,23 @@ class TestTheEnvironment:
 
     def test_a_token_that_no_header_may_carry_is_named(self) -> None:
         with pytest.raises(ConfigurationError, match="BACKUPIFY_TOKEN"):
-            from_env(token="s3cret\n")
+            from_env(token="s3\ncret")
+
+    @pytest.mark.parametrize("around", ["{}\n", "{}\r", "\ufeff{}\r\n"])
+    def test_line_ends_and_a_bom_around_a_variable_are_left_out(self, around: str) -> None:
+        demo, abc = around.format("demo"), around.format("abc")
+        assert from_env(token=abc).credentials == StaticToken("abc")
+        assert from_env(id=demo, secret=abc).credentials == ClientCredentials("demo", "abc")
+        assert from_env(id=demo, file=abc).credentials == ClientCredentials("demo", Path("abc"))
+
+    @pytest.mark.parametrize("text", ["s3\x00cret", "s3\rcret", "s3crét", "\ts3cret"])
+    @pytest.mark.parametrize(("bad", "good"), [("id", "secret"), ("secret", "id")])
+    def test_an_id_or_secret_that_oauth_cannot_have_is_named_by_its_variable(
+        self, text: str, bad: str, good: str
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=f"^{NAMES[bad]}: holds") as caught:
+            from_env(**{bad: text, good: "abc"})
+        assert "s3" not in str(caught.value)
 
     def test_the_base_url_has_a_default(self) -> None:
         assert from_env(token="abc").base_url == "https://api.backupify.com"

@@ -78,6 +78,26 @@ class TestClientCredentials:
             ClientCredentials("demo", secret)
         assert "s3cret" not in str(caught.value)
 
+    @pytest.mark.parametrize("around", ["{}\n", "{}\r\n", "{}\r", "\ufeff{}", "\ufeff{}\r\n", "\n{}"])
+    def test_a_line_end_or_a_bom_around_them_is_left_out(self, around: str) -> None:
+        subject = ClientCredentials(around.format("demo"), around.format("s3 cret~"))
+        assert (subject.id, subject.secret) == ("demo", "s3 cret~")
+
+    @pytest.mark.parametrize(
+        "text", ["s3\x00cret", "s3\ncret", "s3\tcret", "s3\x7fcret", "s3crét", "s3\ufeffcret", "s3cret\udcff"]
+    )
+    def test_what_no_client_id_or_secret_may_hold_is_named_unseen(self, text: str) -> None:
+        for name, values in (("client id", (text, "abc")), ("client secret", ("demo", text))):
+            with pytest.raises(ConfigurationError, match=rf"^{name}: holds a character outside of") as caught:
+                ClientCredentials(*values)
+            assert "s3" not in str(caught.value)
+            assert caught.value.__context__ is None
+
+    @pytest.mark.parametrize("text", ["\n", "\ufeff\r\n", "  "])
+    def test_nothing_but_a_line_end_is_empty(self, text: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"^client id: is empty$"):
+            ClientCredentials(text, "abc")
+
     def test_a_path_is_not_read_before_it_is_needed(self) -> None:
         assert ClientCredentials("demo", Path("nowhere")).secret == Path("nowhere")
 

@@ -17,7 +17,7 @@ import attrs
 import orjson
 from multidict import CIMultiDict
 
-from backupify_async.credentials import ASSUMED_LIFE, ClientCredentials, Token, TokenSource
+from backupify_async.credentials import ASSUMED_LIFE, ClientCredentials, Token, TokenSource, visible_text
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
 from backupify_async.transport.request import Response
 
@@ -26,6 +26,9 @@ _MARGIN = 60.0
 _REMEMBER_REFUSAL = 60.0  # seconds: 100,000 calls with a wrong secret are not 100,000 wrong logins
 _SHORTEST_LIFE = 1.0  # seconds: a token that is over when it comes must not make us ask in a loop
 _YOUNG = 10.0  # seconds after a renewal that a 401 brought about, in which no further 401 brings another
+_LONGEST_TYPE = 40  # characters of a token_type that an error shows
+_AROUND = " \t\r\n\ufeff"  # what may stand around the secret in a file
+_BOM = b"\xef\xbb\xbf"
 _HOLD_OFF = 1.0  # seconds between attempts to renew ahead, while the present token still holds
 # RFC 6749 §5.2: a closed set, so it can be shown; anything else in that body could be an echo of the secret.
 _OAUTH_ERRORS = frozenset(
@@ -90,14 +93,13 @@ async def _read_secret(secret: str | os.PathLike[str]) -> str:
     """The secret itself; a file is read anew each time, off the event loop, because secrets rotate."""
     if isinstance(secret, str):
         return secret
+    name = os.fspath(secret)
     try:
-        text = (await asyncio.to_thread(Path(secret).read_text, "utf-8")).strip()
+        text = await asyncio.to_thread(Path(secret).read_text, "utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigurationError(f"client secret: cannot read {os.fspath(secret)}: {reason}") from None
-    if not text:
-        raise ConfigurationError(f"client secret: {os.fspath(secret)} is empty")
-    return text
+        raise ConfigurationError(f"client secret: cannot read {name}: {reason}") from None
+    return visible_text(text.strip(_AROUND), f"client secret in {name}")
 
 
 def read_token(response: Response) -> Token:
@@ -112,6 +114,11 @@ def read_token(response: Response) -> Token:
         code = answer.get("error")
         named = f" ({code})" if isinstance(code, str) and code in _OAUTH_ERRORS else ""
         raise AuthenticationError(f"{said}{named}: check client id, client secret and base URL")
+    kind = answer.get("token_type")
+    if isinstance(kind, str) and not kind.strip().lower().startswith("bearer"):  # Apigee says BearerToken
+        # RFC 6749 §7.1: a token whose type is not understood must not be used.
+        named = response.message.conceal(kind)[:_LONGEST_TYPE]
+        raise AuthenticationError(f"{said} with a token of type {named!r}: only bearer tokens can be used")
     value = answer.get("access_token")
     try:
         life = answer.get("expires_in")
@@ -122,7 +129,7 @@ def read_token(response: Response) -> Token:
 
 def _json_object(body: bytes) -> dict[str, object]:
     try:
-        answer = orjson.loads(body)
+        answer = orjson.loads(body.removeprefix(_BOM))  # RFC 8259 §8.1: it may be ignored
     except orjson.JSONDecodeError:
         return {}
     return answer if isinstance(answer, dict) else {}

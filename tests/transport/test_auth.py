@@ -60,6 +60,30 @@ class TestTheAnswer:
         assert "s3cret" not in str(caught.value)
         assert "abc" not in str(caught.value)
 
+    def test_a_bom_before_it_is_ignored(self) -> None:
+        assert read(b'\xef\xbb\xbf{"access_token": "abc"}').value == "abc"
+
+    @pytest.mark.parametrize("kind", ["bearer", "Bearer", "BEARER", "BearerToken", None, 7])
+    def test_a_bearer_token_may_be_called_so_or_not_at_all(self, kind: object) -> None:
+        assert read({"access_token": "abc", "token_type": kind}).value == "abc"
+
+    @pytest.mark.parametrize("kind", ["mac", "MAC", "DPoP", "N_A", ""])
+    def test_another_type_of_token_is_refused_by_its_name(self, kind: str) -> None:
+        with pytest.raises(AuthenticationError) as caught:
+            read({"access_token": "abc", "token_type": kind})
+        assert str(caught.value) == (
+            f"{ENDPOINT} answered 200 with a token of type '{kind}': only bearer tokens can be used"
+        )
+
+    def test_a_type_that_is_no_name_shows_neither_a_secret_nor_an_escape(self) -> None:
+        with pytest.raises(AuthenticationError) as caught:
+            read_token(
+                answer({"access_token": "abc", "token_type": "s3cret\x1b[2J" + "x" * 99}, 200, None, "s3cret")
+            )
+        assert "s3cret" not in str(caught.value)
+        assert "\x1b" not in str(caught.value)
+        assert len(str(caught.value)) < 200
+
     @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 422])
     def test_a_refusal_is_named_without_its_body(self, status: int) -> None:
         with pytest.raises(AuthenticationError) as caught:
@@ -112,9 +136,9 @@ class TestTheSecret:
         return posted[0]
 
     async def test_it_is_form_encoded_and_kept_from_errors(self) -> None:
-        form, secrets = await self.sent("a b&c=ü+/")
-        assert b"client_secret=a+b%26c%3D%C3%BC%2B%2F&" in form
-        assert secrets == ("a b&c=ü+/",)
+        form, secrets = await self.sent("a b&c=+/")
+        assert b"client_secret=a+b%26c%3D%2B%2F&" in form
+        assert secrets == ("a b&c=+/",)
 
     async def test_a_file_is_read_anew_each_time(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
@@ -123,7 +147,30 @@ class TestTheSecret:
         file.write_text("  two", "utf-8")
         assert (await self.sent(file))[1] == ("two",)
 
-    @pytest.mark.parametrize(("content", "says"), [(b"", "is empty"), (b" \n", "is empty")])
+    @pytest.mark.parametrize(
+        "content", [b"\xef\xbb\xbfs3 cret\n", b"s3 cret\r\n", b"\t\xef\xbb\xbf s3 cret \r\n\r\n"]
+    )
+    async def test_what_editors_put_around_it_in_a_file_is_left_out(
+        self, tmp_path: Path, content: bytes
+    ) -> None:
+        file = tmp_path / "secret"
+        file.write_bytes(content)
+        assert (await self.sent(file))[1] == ("s3 cret",)
+
+    @pytest.mark.parametrize("content", [b"s3cret\0", "s3crét\n".encode(), b"s3\ncret\n", b"\x1cs3cret"])
+    async def test_a_file_that_holds_no_secret_of_oauth_is_named_unseen(
+        self, tmp_path: Path, content: bytes
+    ) -> None:
+        file = tmp_path / "secret"
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationError, match="holds a character outside of %x20-7E") as caught:
+            await self.sent(file)
+        assert str(caught.value).startswith(f"client secret in {file}: ")
+        assert "s3" not in str(caught.value).replace(str(file), "")
+
+    @pytest.mark.parametrize(
+        ("content", "says"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xef\xbb\xbf\r\n", "is empty")]
+    )
     async def test_an_empty_file_is_named(self, tmp_path: Path, content: bytes, says: str) -> None:
         file = tmp_path / "secret"
         file.write_bytes(content)
