@@ -29,8 +29,9 @@ from backupify_async.errors import (
     RequestTimeout,
 )
 from backupify_async.statistics import Statistics
-from backupify_async.transport.auth import TokenKeeper, ask_for_token, bearer
+from backupify_async.transport.auth import bearer
 from backupify_async.transport.gate import Gate, LimiterClosed
+from backupify_async.transport.keeper import make_keeper
 from backupify_async.transport.loops import running_loop
 from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.refusals import refusal, retry_after
@@ -38,6 +39,7 @@ from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
 from backupify_async.transport.retrying import Call, Retrying
 from backupify_async.transport.scopes import Scope, Scopes
+from backupify_async.transport.trust import PASSED, Complaint
 
 if TYPE_CHECKING:
     from backupify_async.events import EventHook
@@ -65,8 +67,7 @@ class Session:
         self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
         self._gate = Gate(self._limiter, carrier.places)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
-        ask = partial(ask_for_token, settings.credentials, self._post_for_token)
-        self._keeper = TokenKeeper(ask, self._now, self._report.token_renewed)
+        self._keeper = make_keeper(settings, self._post_for_token, self._now, self._report.token_renewed)
         self._authorized = lru_cache(maxsize=1)(bearer)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -201,8 +202,8 @@ class Session:
             status=call.status,
         )
 
-    async def _attempt(self, call: Call, *, replay: bool = False) -> Response:
-        """One attempt of an API call; with one replay where the token was refused."""
+    async def _attempt(self, call: Call, complaint: Complaint | None = None) -> Response:
+        """One attempt of an API call; with replays where the token was refused."""
         call.sent_at = call.status = None
         token = self._keeper.current()
         if token is None or not self._gate.enter_at_once(self._now()):
@@ -225,16 +226,18 @@ class Session:
         finally:
             self._gate.leave(unused=unused)
         status = response.status
+        if 200 <= status < 300 or status in PASSED:
+            self._keeper.passed(token, call.left)
         if 200 <= status < 300 or status in call.request.answers:
             return response
         if status != 401:
             raise refusal(call.request, response)
-        if replay:
-            raise refusal(call.request, response, "a renewed token was refused too")
         call.sent_at, call.answered = None, True
-        if await self._keeper.another(token) is None:
-            raise refusal(call.request, response, "there is no other token")
-        return await self._attempt(call, replay=True)
+        complaint = complaint or Complaint()
+        gave_up = await self._keeper.refused(token, complaint)
+        if gave_up is not None:
+            raise refusal(call.request, response, gave_up)
+        return await self._attempt(call, complaint)
 
     async def _wait_to_enter(self, call: Call) -> str:
         """Get a token, then a place and a slot; return the token, which is still the current one."""

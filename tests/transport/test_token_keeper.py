@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from backupify_async import AuthenticationError, BackupifyError, ServerError, Token, TransportError
-from backupify_async.transport.auth import TokenKeeper
-from tests.transport.scripted import settled
+from backupify_async import (
+    AuthenticationError,
+    BackupifyError,
+    ConfigurationError,
+    ServerError,
+    Token,
+    TransportError,
+)
+from backupify_async.transport.keeper import TokenKeeper
+from backupify_async.transport.trust import Complaint
+from tests.transport.scripted import now, settled
 
 
 class Clock:
@@ -127,27 +135,23 @@ class TestTheKeeper:
         clock.time += 0.2
         assert await subject.get() == "two"
 
-    async def test_a_dropped_one_is_forgotten(self) -> None:
+    async def test_one_that_was_refused_is_renewed(self) -> None:
         subject = keeper(Office(Token("one"), Token("two")), Clock())
-        assert await subject.another(await subject.get()) == "two"
+        assert await subject.refused(await subject.get(), Complaint()) is None
         assert subject.current() == "two"
 
     async def test_only_the_current_one_can_be_refused(self) -> None:
-        subject = keeper(Office(Token("one")), Clock())
+        office = Office(Token("one"))
+        subject = keeper(office, Clock())
         await subject.get()
-        assert await subject.another("zero") == "one"
+        assert await subject.refused("zero", Complaint()) is None
+        assert (subject.current(), office.asked) == ("one", 1)
 
-    async def test_the_same_one_again_is_no_other(self) -> None:
-        subject = keeper(Office(Token("one"), Token("one")), Clock())
-        assert await subject.another(await subject.get()) is None
-
-    async def test_one_that_a_refusal_has_just_brought_about_is_not_renewed_again(self) -> None:
-        clock = Clock()
-        subject = keeper(Office(Token("one"), Token("two"), Token("three")), clock)
-        await subject.another(await subject.get())
-        assert await subject.another("two") == "two"
-        clock.time += 11
-        assert await subject.another("two") == "three"
+    async def test_one_that_never_changes_is_not_asked_for_again(self) -> None:
+        office = Office(Token("one"))
+        subject = TokenKeeper(office, Clock(), lambda _: None, fixed=True)
+        assert await subject.refused(await subject.get(), Complaint()) == "there is no other token"
+        assert office.asked == 1
 
     @pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no eager task factory")
     async def test_an_eager_task_factory_does_no_harm(self) -> None:
@@ -161,10 +165,11 @@ class TestTheKeeper:
         factory = vars(asyncio)["eager_task_factory"]  # mypy reads this as 3.11
         asyncio.get_running_loop().set_task_factory(factory)
         subject = keeper(ask, Clock())
-        assert await subject.another(await subject.get()) is None
+        assert await subject.refused(await subject.get(), Complaint()) is None
         assert await subject.get() == "one"
 
 
+@pytest.mark.looptime
 class TestFailures:
     async def test_a_refusal_is_remembered_for_a_minute(self) -> None:
         clock, office = Clock(), Office(AuthenticationError("wrong secret"), Token("one"))
@@ -180,10 +185,61 @@ class TestFailures:
         assert await subject.get() == "one"
 
     @pytest.mark.parametrize("error", [ServerError(500, "POST", "/oauth/token"), TransportError("lost")])
-    async def test_a_passing_one_is_not(self, error: BackupifyError) -> None:
+    async def test_a_passing_one_is_not_but_holds_off_the_next_by_a_second(
+        self, error: BackupifyError
+    ) -> None:
         subject = keeper(Office(error, Token("one")), Clock())
         with pytest.raises(type(error)):
             await subject.get()
+        assert await subject.get() == "one"
+        assert now() == 1
+
+    async def test_who_comes_while_it_is_held_off_waits_for_the_same_one(self) -> None:
+        office = Office(TransportError("lost"), Token("one"))
+        subject = keeper(office, Clock())
+        with pytest.raises(TransportError):
+            await subject.get()
+        assert await asyncio.gather(*(subject.get() for _ in range(100))) == ["one"] * 100
+        assert (office.asked, now()) == (2, 1)
+
+    async def test_it_is_held_off_longer_with_each_in_a_row_up_to_half_a_minute(self) -> None:
+        loop, asked = asyncio.get_running_loop(), []
+
+        async def ask() -> Token:
+            asked.append(now())
+            raise TransportError("lost")
+
+        subject = TokenKeeper(ask, loop.time, lambda _: None)
+        for _ in range(8):
+            with pytest.raises(TransportError):
+                await subject.get()
+        assert asked == [0, 1, 3, 7, 15, 31, 61, 91]
+
+    async def test_a_token_ends_the_row(self) -> None:
+        clock = Clock()
+        lost = TransportError("lost")
+        subject = keeper(Office(lost, lost, Token("one", 10), lost, Token("two", 10)), clock)
+        for step in (0, 1):
+            clock.time += step
+            with pytest.raises(TransportError):
+                await subject.get()
+        clock.time += 2
+        await subject.get()
+        clock.time += 10
+        began = now()
+        with pytest.raises(TransportError):
+            await subject.get()
+        assert await subject.get() == "two"
+        assert now() == began + 1
+
+    async def test_a_secret_that_cannot_be_read_fails_at_once_until_it_is_tried_again(self) -> None:
+        clock, office = Clock(), Office(ConfigurationError("no file"), Token("one"))
+        subject = keeper(office, clock)
+        for _ in range(3):
+            with pytest.raises(ConfigurationError, match="no file"):
+                await subject.get()
+        assert (office.asked, now()) == (1, 0)
+        clock.time += 1
         assert await subject.get() == "one"
 
     async def test_a_refusal_is_forgotten_with_the_next_token(self) -> None:
@@ -197,7 +253,7 @@ class TestFailures:
         clock.time += 61
         one = await subject.get()
         with pytest.raises(ServerError):
-            await subject.another(one)
+            await subject.refused(one, Complaint())
 
     async def test_one_ahead_of_the_end_harms_nobody_and_is_held_off(self) -> None:
         clock, office = Clock(), Office(Token("one", 100), TransportError("lost"), Token("two", 100))
