@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from backupify_async import (
     UnsafeLink,
 )
 from backupify_async.testing import Fault, SimulatedBackupify
+from backupify_async.transport import trust
 from tests.resources.clients import TOKEN, Script, asked, client_of
 from tests.stand_ins import http, raw_server
 
@@ -355,12 +357,31 @@ class TestA401:
             assert len(asked(server)) == 1000 + len(refused)
             assert 0 < len(refused) <= 64
 
-    async def test_with_a_renewed_token_too_is_raised(self, backupify: SimulatedBackupify) -> None:
-        backupify.inject(Fault.expired_token(method="GET"))
-        async with client_of(backupify) as client:
-            with pytest.raises(Unauthorized, match="renewed"):
-                await client.instances.get(1)
-        assert (len(asked(backupify)), backupify.tokens_issued) == (2, 2)
+    @pytest.fixture
+    def short_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """All waits of a trouble at a tenth."""
+        for name in ("_EVERY", "_SETTLING", "_APART", "_WINDOW", "_PATIENCE", "_PATIENCE_WHERE_ONE_PASSED"):
+            monkeypatch.setattr(trust, name, getattr(trust, name) / 10)
+        monkeypatch.setattr("backupify_async.transport.keeper.SPREAD", trust.SPREAD / 10)
+
+    @pytest.mark.usefixtures("short_waits")
+    async def test_of_two_clients_at_a_server_that_takes_the_newest_token_only_fails_no_call(self) -> None:
+        async with AsyncExitStack() as stack:
+            server = SimulatedBackupify(newest_token_only=True)
+            await stack.enter_async_context(server)
+            clients = [await stack.enter_async_context(client_of(server)) for _ in range(2)]
+            sweeps = [client.fleet(server.instance_ids * 6).get_active() for client in clients]
+            first, second = await asyncio.gather(*sweeps)
+        assert (first.errors, second.errors) == ({}, {})
+        assert any(request.status == 401 for request in server.requests)
+
+    @pytest.mark.usefixtures("short_waits")
+    async def test_by_nodes_that_do_not_know_the_token_yet_fails_no_call(self) -> None:
+        async with SimulatedBackupify(token_lag=0.15) as server, client_of(server) as client:
+            results = await client.fleet(server.instance_ids).trigger()
+        assert results.errors == {}
+        assert {len(started) for started in server.triggers.values()} == {1}
+        assert any(request.status == 401 for request in server.requests)
 
     async def test_with_a_static_token_is_raised_at_once(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify, credentials=StaticToken("unknown")) as client:

@@ -39,6 +39,9 @@ class SimulatedBackupify:
         client_id: of the only client credentials that are accepted.
         client_secret: likewise.
         token_lifetime: how long a token is good for, in whole seconds.
+        token_lag: how long a new token is answered with 401, in seconds of the server's clock, as by nodes
+            that do not know it yet.
+        newest_token_only: whether a new token ends all that were handed out before it.
         rate_limit: `TokenBucket(...)`, `FixedWindow(...)`, or None. One count for all requests,
             `/oauth/token` and `/v1/ping` among them: Rack::Attack stands in front of the application and
             counts by address.
@@ -79,6 +82,8 @@ class SimulatedBackupify:
         client_id: str = "demo",
         client_secret: str = "demo",  # noqa: S107 - the whole point of a simulated secret is to be known
         token_lifetime: int = 899,
+        token_lag: float = 0.0,
+        newest_token_only: bool = False,
         rate_limit: RateLimit | None = None,
         latency: float | tuple[float, float] = 0.0,
         faults: Iterable[Fault] = (),
@@ -105,6 +110,8 @@ class SimulatedBackupify:
             client_id=client_id,
             client_secret=client_secret,
             token_lifetime=token_lifetime,
+            token_lag=token_lag,
+            newest_token_only=newest_token_only,
             rate_limit=rate_limit,
             latency=latency,
             faults=faults,
@@ -136,7 +143,9 @@ class SimulatedBackupify:
             seed=settings.seed,
             now=now,
         )
-        self._tokens = Tokens(settings.token_lifetime, settings.seed)
+        self._tokens = Tokens(
+            settings.token_lifetime, settings.seed, settings.token_lag, settings.newest_token_only
+        )
         desk = Desk(settings, self._world, self._tokens, self._log.triggers)
         self._service = Service(desk, random.Random(f"faults {settings.seed}"))
         self._porter = Porter(settings, self._service, self._log, random.Random(f"latency {settings.seed}"))

@@ -62,6 +62,8 @@ class Settings:
     client_id: str
     client_secret: str = field(repr=False)
     token_lifetime: int = field(validator=_at_least_one)
+    token_lag: float = field(validator=ge(0))
+    newest_token_only: bool
     rate_limit: RateLimit | None
     latency: tuple[float, float] = field(converter=_range, validator=_rising)
     faults: tuple[Fault, ...] = field(converter=_tuple)

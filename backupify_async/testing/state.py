@@ -180,10 +180,14 @@ class Tokens:
     Args:
         lifetime: how long each is good for, in seconds.
         seed: of the randomness.
+        lag: how long each is not known yet, in seconds.
+        newest_only: whether each ends all before it.
     """
 
     lifetime: int
     seed: int
+    lag: float = 0.0
+    newest_only: bool = False
     issued: int = field(default=0, init=False)
     _rng: random.Random = field(init=False, repr=False)
     _expiries: dict[str, float] = field(factory=dict, init=False, repr=False)
@@ -195,6 +199,8 @@ class Tokens:
         """A new token, in base64 with `+`, `/` and `=` in it."""
         # 0xfb 0xef 0xff is `++//`: whoever forgets to encode or to quote a token finds out at the first one.
         token = base64.b64encode(b"\xfb\xef\xff" + self._rng.randbytes(29)).decode()
+        if self.newest_only:
+            self.expire_all()
         self._expiries[token] = now + self.lifetime
         self.issued += 1
         return token
@@ -202,7 +208,7 @@ class Tokens:
     def verdict(self, token: str | None, now: float) -> Literal["good", "expired", "unknown"]:
         """What a token is worth at `now` (seconds since the epoch)."""
         expiry = None if token is None else self._expiries.get(token)
-        if expiry is None:
+        if expiry is None or now < expiry - self.lifetime + self.lag:
             return "unknown"
         return "good" if now < expiry else "expired"
 

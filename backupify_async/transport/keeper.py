@@ -67,13 +67,14 @@ class TokenKeeper:
         self._on_renewed = on_renewed
         self._trust = Trust(fixed=fixed)
         self._held: _Held | None = None
+        self._doubted: _Held | None = None
         self._renewal: asyncio.Task[BackupifyError | None] | None = None
         self._waiters: _Queue = {}
         self._not_before = -math.inf
         self._failures = 0
         self._refusal: BackupifyError | None = None
         self._refused: _Queue = {}
-        self._wanted = math.inf  # these want to hear of a call that has passed and left then, or later
+        self._wanted = math.inf  # these want to hear of a call that left later, and has passed
         self._timer: asyncio.TimerHandle | None = None
 
     def current(self) -> str | None:
@@ -106,7 +107,7 @@ class TokenKeeper:
         trust = self._trust
         if left > trust.passed and token == trust.token:
             trust.passed = left
-            if left >= self._wanted:
+            if left > self._wanted:
                 self._wake_refused()
 
     async def refused(self, token: str, complaint: Complaint) -> str | None:
@@ -127,7 +128,7 @@ class TokenKeeper:
         self._trust.complained(complaint)
         while True:
             now = self._now() + _TICK
-            match judge(self._trust, complaint, now, self._not_before):
+            match judge(self._trust, complaint, now):
                 case Step.REPLAY:
                     return None
                 case Step.TRY:
@@ -146,7 +147,7 @@ class TokenKeeper:
 
     async def close(self) -> None:
         """End a renewal under way, and forget the token."""
-        self._held = None
+        self._held = self._doubted = None
         if self._timer is not None:
             self._timer.cancel()
         if self._renewal is not None:
@@ -174,7 +175,12 @@ class TokenKeeper:
                 waiter.set_result(error)
 
     async def _renewed_for_all(self) -> None:
-        """Wait for a renewal; where it fails, it fails for all whose token was refused."""
+        """Wait for a renewal, and let nobody else leave with the token meanwhile.
+
+        Where it fails, it fails for all whose token was refused; others go on with the token.
+        """
+        if self._held is not None and self._now() >= self._not_before:
+            self._doubted, self._held = self._held, None
         try:
             await self._renewed()
         except BackupifyError as error:
@@ -185,7 +191,7 @@ class TokenKeeper:
         """Nobody passes: tell all who wait, and remember it."""
         trust = self._trust
         if trust.remember(now):
-            _LOGGER.warning("the API refuses every token, and %d calls were refused", trust.refused)
+            _LOGGER.warning("no call passes any more, for the API refuses every token")
             self._wake_refused()
         hopeless = trust.hopeless(now)
         if hopeless is not None:
@@ -247,12 +253,13 @@ class TokenKeeper:
             seconds = _REMEMBER_REFUSAL
         elif isinstance(error, RateLimited) and error.retry_after is not None:
             seconds = min(seconds, error.retry_after)  # the limiter waits for the rest of it
+        self._held, self._doubted = self._held or self._doubted, None
         self._refusal = error if remember else None
         self._not_before = self._now() + seconds
 
     def _hold(self, token: Token) -> None:
         now = self._now()
-        self._refusal, self._failures = None, 0
+        self._refusal, self._doubted, self._failures = None, None, 0
         self._trust.came(token.value, now, random.uniform(0.0, SPREAD))
         self._wake_refused()
         if token.expires_in is None:

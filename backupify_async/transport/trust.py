@@ -32,7 +32,7 @@ _SETTLING = 5.0  # seconds in which a new token becomes known to all nodes of a 
 _APART = 5.0  # seconds from one renewal to the next that a 401 may bring about
 _YOUNG = 60.0  # seconds: a token that dies sooner was ended by a newer one
 _WINDOW = 1.0  # seconds for which whoever has ended our token may use its own
-_PATIENCE = 10.0  # seconds until a trouble is given up: a renewal, and time for the new token to become known
+_PATIENCE = 15.0  # seconds until a trouble is given up: two renewals, and time for the tokens to become known
 _PATIENCE_WHERE_ONE_PASSED = 20.0  # the credentials are good, and it is worth more renewals
 _CHANCE = 3.0  # seconds that the last of these tokens has at the least
 _MEMORY = 60.0  # seconds for which a trouble that was given up is remembered
@@ -53,7 +53,7 @@ class Step(Enum):
 
 @attrs.frozen
 class Wait:
-    """Look again at a time, or when a call has passed that was sent at `passed` or later."""
+    """Look again at a time, or when a call has passed that left after `passed`."""
 
     until: float
     passed: float = math.inf
@@ -67,22 +67,23 @@ class Complaint:
         token: The token that was refused last.
         times: How often it was.
         first: When the first of these refusals came.
-        before: When the last but one came.
         at: When the last one came.
+        total: How often any token was.
     """
 
     token: str = attrs.field(default="", repr=False)
     times: int = 0
     first: float = -math.inf
-    before: float = -math.inf
     at: float = -math.inf
+    total: int = 0
 
     def refused(self, token: str, now: float) -> None:
         """One more."""
         if token != self.token:
             self.token, self.times, self.first = token, 0, now
         self.times += 1
-        self.before, self.at = self.at, now
+        self.total += 1
+        self.at = now
 
 
 @attrs.define
@@ -137,11 +138,11 @@ class Trust:
     def complained(self, complaint: Complaint) -> None:
         """A call was refused, as it says."""
         now = complaint.at
-        over = self.passed_ever >= self.trouble or self.trouble <= self.given_up <= now - _MEMORY
+        over = self.passed_ever > self.trouble or self.trouble <= self.given_up <= now - _MEMORY
         if over or (now > self.last + _QUIET and not self.remembers(now)):
             self.trouble, self.refused = now, 0
         self.last = now
-        self.refused += complaint.before == -math.inf
+        self.refused += complaint.total == 1
 
     def remember(self, now: float) -> bool:
         """The trouble is given up; whether that is news."""
@@ -152,7 +153,7 @@ class Trust:
 
     def remembers(self, now: float) -> bool:
         """Whether a trouble was given up a moment ago, and nothing has passed since."""
-        return self.passed_ever < self.given_up and now < self.given_up + _MEMORY
+        return self.passed_ever <= self.given_up and now < self.given_up + _MEMORY
 
     def hopeless(self, now: float) -> float | None:
         """Until when no call needs to be sent, for all that were are refused; None where some may pass."""
@@ -160,24 +161,23 @@ class Trust:
         return self.given_up + _MEMORY if hopeless else None
 
 
-def judge(trust: Trust, complaint: Complaint, now: float, not_before: float) -> Step | Wait:
+def judge(trust: Trust, complaint: Complaint, now: float) -> Step | Wait:
     """What becomes of a call whose token was refused.
 
     Args:
         trust: What is known of the current token.
         complaint: What the call has met.
         now: The time.
-        not_before: When a token may be asked for again, after renewals that failed.
     """
     if trust.remembers(now):
         return Step.GIVE_UP
     if complaint.token != trust.token:
         return Step.REPLAY
-    if trust.passed >= complaint.at:
+    if trust.passed > complaint.first:
         return _own(trust, complaint, now)
     if now < trust.given_up + _MEMORY and complaint.times > 1 and trust.refused < _ROW:
         return Step.OWN  # one was waited for in vain a moment ago, and then others passed
-    return _trouble(trust, complaint, now, not_before)
+    return _trouble(trust, complaint, now)
 
 
 def _own(trust: Trust, complaint: Complaint, now: float) -> Step | Wait:
@@ -190,7 +190,7 @@ def _own(trust: Trust, complaint: Complaint, now: float) -> Step | Wait:
     return Step.REPLAY if now >= again else Wait(again)
 
 
-def _trouble(trust: Trust, complaint: Complaint, now: float, not_before: float) -> Step | Wait:
+def _trouble(trust: Trust, complaint: Complaint, now: float) -> Step | Wait:
     """Nobody has passed since the refusal."""
     renewal = _renewal_due(trust, complaint, now)
     if trust.fixed:
@@ -198,14 +198,14 @@ def _trouble(trust: Trust, complaint: Complaint, now: float, not_before: float) 
     else:
         passed_once = trust.passed_ever > -math.inf
         last = trust.trouble + (_PATIENCE_WHERE_ONE_PASSED if passed_once else _PATIENCE)
-        renewal = max(renewal, not_before) if now < last else math.inf
+        renewal = renewal if now < last else math.inf
         if now >= renewal:
             return Step.RENEW
         ends = trust.obtained + _SETTLING if trust.same_again else max(last, trust.obtained + _CHANCE)
     if now >= ends:
         return Step.GIVE_UP
     trial = trust.tried + _EVERY
-    return Step.TRY if now >= trial else Wait(min(ends, renewal, trial), complaint.at)
+    return Step.TRY if now >= trial else Wait(min(ends, renewal, trial), complaint.first)
 
 
 def _renewal_due(trust: Trust, complaint: Complaint, now: float) -> float:
@@ -213,10 +213,8 @@ def _renewal_due(trust: Trust, complaint: Complaint, now: float) -> float:
     singles = now < max(trust.owned, trust.given_up) + _MEMORY
     if complaint.times == 1 and singles:
         return math.inf  # there are calls here that are refused for themselves: a trial comes first
-    others_passed = trust.passed >= complaint.before and complaint.times > 1
-    dead = complaint.at + _EVERY if others_passed else complaint.at  # or they pass again in a moment
     if trust.fixed or trust.renewed == -math.inf:
-        return dead
+        return complaint.at
     if complaint.first >= trust.obtained + _YOUNG:
-        return max(dead, trust.renewed + _APART)
-    return max(dead, max(trust.renewed + _APART, complaint.first + _WINDOW) + trust.spread)
+        return trust.renewed + _APART
+    return max(trust.renewed + _APART, complaint.first + _WINDOW) + trust.spread

@@ -179,8 +179,11 @@ class TestAuthentication:
 
     @pytest.mark.backupify(instances=3, forbidden=[1], faults=[Fault.expired_token(instance=2)])
     def test_an_instance_that_fails_by_it_is_graver_than_one_that_fails(
-        self, server: SimulatedBackupify, run: Run
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        for name in ("BACKUPIFY_CLIENT_ID", "BACKUPIFY_CLIENT_SECRET"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("BACKUPIFY_TOKEN", server.issue_token())  # of which no other is waited for
         result = run("active", "1", "2", "3", "-o", "csv")
         assert (result.code, len(result.rows)) == (3, 1 + 3)
 

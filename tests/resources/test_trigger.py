@@ -236,7 +236,6 @@ class TestNotStarted:
             (Fault.redirect("/elsewhere", status=307, operation="trigger"), APIError, 1),
             (Fault.answer(429, retry_after=500, operation="trigger"), RateLimited, 1),
             (Fault.answer(503, retry_after=500, operation="trigger"), ServerError, 1),
-            (Fault.expired_token(operation="trigger"), AuthenticationError, 2),
             (Fault.answer(401, operation="token"), AuthenticationError, 0),
         ],
         ids=str,

@@ -76,6 +76,22 @@ class TestBearer:
             clock.advance(1)
             assert (await call.get("/v1/backup_instances")).json == {"error": "The access token expired"}
 
+    async def test_a_new_token_may_not_be_known_yet(self) -> None:
+        clock = ManualClock()
+        async with SimulatedBackupify(clock=clock, token_lag=1.5) as server, calling(server) as call:
+            clock.advance(1.4)
+            assert (await call.get("/v1/backup_instances")).json == {"error": "The access token is invalid"}
+            clock.advance(0.1)
+            assert (await call.get("/v1/backup_instances")).status == 200
+
+    async def test_a_new_token_may_end_those_before_it(self) -> None:
+        async with SimulatedBackupify(newest_token_only=True) as server, calling(server) as call:
+            assert (await call.get("/v1/backup_instances")).status == 200
+            newer = server.issue_token()
+            assert (await call.get("/v1/backup_instances")).json == {"error": "The access token expired"}
+            async with calling(server, token=newer) as other:
+                assert (await other.get("/v1/backup_instances")).status == 200
+
     async def test_all_tokens_can_be_let_expire(self) -> None:
         async with SimulatedBackupify() as server, calling(server) as call:
             server.expire_tokens()
