@@ -69,6 +69,7 @@ class Complaint:
         first: When the first of these refusals came.
         at: When the last one came.
         total: How often any token was.
+        began: When the first of all came.
     """
 
     token: str = attrs.field(default="", repr=False)
@@ -76,6 +77,7 @@ class Complaint:
     first: float = -math.inf
     at: float = -math.inf
     total: int = 0
+    began: float = -math.inf
 
     def refused(self, token: str, now: float) -> None:
         """One more."""
@@ -83,7 +85,7 @@ class Complaint:
             self.token, self.times, self.first = token, 0, now
         self.times += 1
         self.total += 1
-        self.at = now
+        self.at, self.began = now, now if self.total == 1 else self.began
 
 
 @attrs.define
@@ -197,7 +199,8 @@ def _trouble(trust: Trust, complaint: Complaint, now: float) -> Step | Wait:
         ends = renewal if trust.passed > -math.inf else now
     else:
         passed_once = trust.passed_ever > -math.inf
-        last = trust.trouble + (_PATIENCE_WHERE_ONE_PASSED if passed_once else _PATIENCE)
+        own = complaint.began if trust.passed_ever <= complaint.began else math.inf
+        last = min(trust.trouble, own) + (_PATIENCE_WHERE_ONE_PASSED if passed_once else _PATIENCE)
         renewal = renewal if now < last else math.inf
         if now >= renewal:
             return Step.RENEW

@@ -1,5 +1,6 @@
 """Tokens: how they are asked for, read, held and renewed."""
 
+import asyncio
 import math
 from pathlib import Path
 
@@ -123,6 +124,11 @@ class TestItsLife:
         assert 0 < read_life(expires_in) < math.inf
 
 
+async def never(_form: bytes, _secrets: tuple[str, ...]) -> Response:
+    """Post nothing."""
+    raise AssertionError("it posts without a secret")
+
+
 class TestTheSecret:
     async def sent(self, secret: str | Path) -> tuple[bytes, tuple[str, ...]]:
         """The form that is posted, and what no error may show."""
@@ -181,6 +187,17 @@ class TestTheSecret:
     async def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"cannot read .*nowhere: No such file or directory"):
             await self.sent(tmp_path / "nowhere")
+
+    async def test_a_file_on_a_disk_that_hangs_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def hang(*_: object) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr("asyncio.to_thread", hang)
+        credentials = ClientCredentials("demo", tmp_path)
+        with pytest.raises(ConfigurationError, match=r": it took longer than attempt=0\.01 s$"):
+            await ask_for_token(credentials, never, 0.01)
 
     async def test_a_directory_is_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="Is a directory"):

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from backupify_async import AuthenticationError, ConfigurationError, StaticToken, Token
+from backupify_async import AuthenticationError, ConfigurationError, StaticToken, Timeouts, Token
 from tests.stand_ins import FakeCarrier, session_over
-from tests.transport.scripted import PING, Script, Vault, now
+from tests.transport.scripted import PING, Script, Vault, now, settled
 
 pytestmark = pytest.mark.looptime
 
@@ -51,3 +51,43 @@ async def test_one_that_cancels_itself_is_an_error_like_any_other() -> None:
     async with session_over(FakeCarrier(Script()), credentials=vault) as session:
         (error,) = await asyncio.gather(session.send(PING), return_exceptions=True)
     assert isinstance(error, AuthenticationError)
+
+
+class TestOneThatHangs:
+    async def test_fails_the_calls_that_wait_after_the_time_of_an_attempt(self) -> None:
+        vault = Vault(Token("one"), takes=1e9)
+        timeouts = Timeouts(attempt=5)
+        async with session_over(FakeCarrier(Script()), credentials=vault, timeouts=timeouts) as session:
+            calls = (session.send(PING) for _ in range(10))
+            errors = await asyncio.gather(*calls, return_exceptions=True)
+            assert now() == 5
+        assert {str(error) for error in errors} == {"the credentials object gave no token within attempt=5 s"}
+        assert {type(error) for error in errors} == {AuthenticationError}
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    async def test_is_asked_again(self) -> None:
+        vault = Vault(Token("one"), takes=1e9)
+        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+            with pytest.raises(AuthenticationError):
+                await session.send(PING)
+            vault.takes = 0
+            assert (await session.send(PING)).status == 200
+        assert (vault.asked, now()) == (2, 61)
+
+    async def test_ahead_of_the_end_stops_nobody(self) -> None:
+        vault = Vault(Token("one", 100), Token("two", 100))
+        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+            await session.send(PING)
+            vault.takes = 1e9
+            await asyncio.sleep(85)
+            assert (await session.send(PING)).status == 200  # which begins a renewal
+            await settled()
+            vault.takes = 0
+            await asyncio.sleep(64)
+            assert (await session.send(PING)).status == 200
+        assert vault.asked >= 3
+
+    async def test_a_time_out_of_its_own_is_told_as_such(self) -> None:
+        async with session_over(FakeCarrier(Script()), credentials=Vault(TimeoutError())) as session:
+            with pytest.raises(AuthenticationError, match=r"^the credentials object raised TimeoutError$"):
+                await session.send(PING)

@@ -197,6 +197,14 @@ class TestARefusalThatStays:
         assert all(later >= earlier + 5 for earlier, later in pairwise(server.issued[1:]))
         assert len(api_times(carrier)) < 40
 
+    async def test_of_a_server_that_is_slow_to_refuse_is_raised_too(self) -> None:
+        async with session_over(
+            FakeCarrier(Issuer(nobody), round_trip=8), credentials=DEMO, rate_limit=UNLIMITED
+        ) as session:
+            errors = await sweep(session, 8, workers=4)
+        assert [type(error) for error in errors] == [Unauthorized] * 8
+        assert now() < 100
+
     async def test_makes_two_thousand_calls_end_soon(self) -> None:
         server = Issuer(nobody)
         carrier = FakeCarrier(server, round_trip=0.1)

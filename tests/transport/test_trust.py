@@ -10,8 +10,8 @@ from backupify_async.transport.trust import Complaint, Step, Trust, Wait, judge
 
 # The current token, "new", came at 100 s; the call was refused at 200 s.
 SETTLED = Trust(token="new", obtained=100.0, renewed=100.0, trouble=200.0, tried=199.9)
-ONCE = Complaint("new", times=1, first=200.0, at=200.0)
-TWICE = Complaint("new", times=2, first=200.0, at=200.1)
+ONCE = Complaint("new", times=1, first=200.0, at=200.0, total=1, began=200.0)
+TWICE = Complaint("new", times=2, first=200.0, at=200.1, total=2, began=200.0)
 
 
 def verdict(complaint: Complaint, now: float, base: Trust = SETTLED, **known: Any) -> Step | Wait:
@@ -103,6 +103,11 @@ class TestGivingUp:
         known: dict[str, Any] = {"obtained": 199.0, "tried": 200.4}
         assert verdict(TWICE, 200.5, base=self.YOUNG, **known) == Wait(200.9, passed=200.0)
         assert verdict(TWICE, 202.0, base=self.YOUNG, **known) is Step.GIVE_UP
+
+    def test_a_call_that_waits_sees_no_new_trouble_in_one_that_goes_on(self) -> None:
+        slow = attrs.evolve(TWICE, began=180.0)
+        assert verdict(slow, 200.2, base=self.YOUNG, trouble=200.0) is Step.GIVE_UP
+        assert verdict(slow, 200.2, base=self.YOUNG, trouble=200.0, passed_before=190.0) == Wait(200.4, 200.0)
 
     def test_it_is_remembered_for_a_minute_until_something_passes(self) -> None:
         assert verdict(ONCE, 200.0, given_up=141.0) is Step.GIVE_UP
