@@ -71,7 +71,8 @@ class Timeouts:
     Attributes:
         connect: To resolve the name, connect and shake hands.
         read: Between two pieces of the answer.
-        attempt: One sending, from the moment it may leave to the answer's last byte.
+        attempt: One sending, from the moment it may leave to the answer's last byte; and of credentials that
+            are an object of yours, giving one token.
         total: One call, over all its attempts and all the waits between and before them; of a trigger also
             over the looks for one whose answer was lost.
 

@@ -59,7 +59,9 @@ class Token(_Unpicklable):
 class TokenSource(Protocol):
     """Anything that gives tokens: a vault of your own, say.
 
-    It is asked when there is no token, ahead of expiry, and once more after the server refused one.
+    It is asked when there is no token, ahead of expiry, and after the server refused one, then every 5 s at
+    the most. It may take as long as `Timeouts.attempt`, and is cancelled then. After a failure it is asked
+    again 1 s later, then 2, 4, 8, 16 and 30.
     """
 
     async def token(self) -> Token:

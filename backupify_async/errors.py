@@ -126,7 +126,7 @@ class BadRequest(APIError):
 
 
 class Unauthorized(APIError, AuthenticationError):
-    """401: the server refuses the token, also after it was renewed."""
+    """401: the server refuses every token for a while, or this call where others pass with the same token."""
 
 
 class PermissionDenied(APIError):

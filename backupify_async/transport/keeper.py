@@ -233,7 +233,8 @@ class TokenKeeper:
             await asyncio.sleep(delay)
         error: BackupifyError
         try:
-            self._hold(await self._ask())
+            began = self._now()
+            self._hold(await self._ask(), began)
         except CredentialsObjectFailed as failure:
             error = AuthenticationError(str(failure))
             self._hold_off(error, remember=False)
@@ -257,10 +258,10 @@ class TokenKeeper:
         self._refusal = error if remember else None
         self._not_before = self._now() + seconds
 
-    def _hold(self, token: Token) -> None:
+    def _hold(self, token: Token, began: float) -> None:
         now = self._now()
         self._refusal, self._doubted, self._failures = None, None, 0
-        self._trust.came(token.value, now, random.uniform(0.0, SPREAD))
+        self._trust.came(token.value, now, random.uniform(0.0, SPREAD), now - began)
         self._wake_refused()
         if token.expires_in is None:
             self._held = _Held(token.value, math.inf, math.inf)

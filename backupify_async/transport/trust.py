@@ -98,6 +98,7 @@ class Trust:
         obtained: When it came.
         renewed: When the last one came that was not the first.
         spread: How much longer than it must this client waits with the next renewal.
+        took: How long it took to get the current one: another client needs as long before it can use its own.
         same_again: Whether the last renewal gave the same token again.
         passed: When the latest call left that passed with it.
         passed_before: The same of all tokens before it.
@@ -114,6 +115,7 @@ class Trust:
     obtained: float = -math.inf
     renewed: float = -math.inf
     spread: float = 0.0
+    took: float = 0.0
     same_again: bool = False
     passed: float = -math.inf
     passed_before: float = -math.inf
@@ -129,9 +131,10 @@ class Trust:
         """When the latest call left that passed with any token."""
         return max(self.passed, self.passed_before)
 
-    def came(self, token: str, now: float, spread: float) -> None:
+    def came(self, token: str, now: float, spread: float, took: float = 0.0) -> None:
         """A token came."""
         self.renewed, self.spread = self.renewed if self.token is None else now, spread
+        self.took = took
         self.same_again = token == self.token
         if not self.same_again:
             self.passed_before = self.passed_ever
@@ -220,4 +223,4 @@ def _renewal_due(trust: Trust, complaint: Complaint, now: float) -> float:
         return complaint.at
     if complaint.first >= trust.obtained + _YOUNG:
         return trust.renewed + _APART
-    return max(trust.renewed + _APART, complaint.first + _WINDOW) + trust.spread
+    return max(trust.renewed + _APART, complaint.first + _WINDOW + trust.took) + trust.spread

@@ -46,6 +46,10 @@ class TestAnotherToken:
         assert verdict(ONCE, due - 0.01, **known) == Wait(due, passed=200.0)
         assert verdict(ONCE, due, **known) is Step.RENEW
 
+    def test_the_window_is_longer_where_it_takes_long_to_get_a_token(self) -> None:
+        assert verdict(ONCE, 203.9, obtained=150.0, took=3.0, tried=203.9) == Wait(204.0, passed=200.0)
+        assert verdict(ONCE, 204.0, obtained=150.0, took=3.0) is Step.RENEW
+
 
 class TestATrial:
     YOUNG = attrs.evolve(SETTLED, obtained=199.0, renewed=199.0)
