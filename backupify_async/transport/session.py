@@ -233,8 +233,7 @@ class Session:
         if status != 401:
             raise refusal(call.request, response)
         call.sent_at, call.answered = None, True
-        complaint = complaint or Complaint()
-        gave_up = await self._keeper.refused(token, complaint)
+        gave_up = await self._keeper.refused(token, complaint := complaint or Complaint())
         if gave_up is not None:
             raise refusal(call.request, response, gave_up)
         return await self._attempt(call, complaint)
