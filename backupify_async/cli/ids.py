@@ -10,13 +10,14 @@ import attrs
 
 from backupify_async.cli.exits import Exit, ExitCode, code_of, reason
 from backupify_async.cli.id_files import LONGEST_LINE, STDIN, ChangedFile, is_plain, read_lines
-from backupify_async.cli.text import count
+from backupify_async.cli.text import bare, count, is_unseen
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.transport.request import identifier
 
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
+_COMMENT = re.compile(r"\s#.*", re.DOTALL)
 _PER_PAGE = 100  # a server may give fewer; all ids are wanted, so the more at once the better
 
 
@@ -76,16 +77,18 @@ def read_id(text: str) -> InstanceId:
     """An id as a person writes it: an int where it is written as one, so that JSON has it as the server does.
 
     Raises:
-        ValueError: It cannot be an id.
+        ValueError: It cannot be an id, or has in its midst what nobody sees: a space of whatever kind.
     """
     instance_id: InstanceId = int(text) if _NUMBER.fullmatch(text) else text
     identifier(instance_id)
+    if any(map(is_unseen, text)):
+        raise ValueError(f"an id must not hold spaces, or characters that cannot be seen: {text!r}")
     return instance_id
 
 
 def _given_id(text: str) -> InstanceId:
     try:
-        return read_id(text)
+        return read_id(bare(text))
     except ValueError as error:
         raise Exit(ExitCode.USAGE, f"no instance id: {error}") from None
 
@@ -262,8 +265,8 @@ def _text(line: bytes, *, first: bool) -> str:
         text = line.removeprefix(codecs.BOM_UTF8 if first else b"").decode()
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8") from None
-    text = text.strip(" \t\r")
-    return "" if text.startswith("#") else re.sub(r"[ \t]+#.*", "", text)
+    text = bare(text)
+    return "" if text.startswith("#") else bare(_COMMENT.sub("", text))
 
 
 def _id_on_a_line(text: str) -> InstanceId:

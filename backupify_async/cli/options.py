@@ -8,9 +8,9 @@ from typing import Annotated
 import attrs
 from cyclopts import Group, Parameter, Token
 
+from backupify_async.cli.ids import read_id
 from backupify_async.cli.rows import Format
 from backupify_async.config import RateLimit, SettingsOptions, Timeouts
-from backupify_async.transport.request import identifier
 
 WHICH = Group("Which instances", sort_key=1)
 CONSENT = Group("Consent", sort_key=2)
@@ -73,7 +73,7 @@ def possible_id(_type: object, value: str | None) -> None:
         ValueError: It cannot be one.
     """
     if value is not None:
-        identifier(value)
+        read_id(value)
 
 
 def file_name(_type: object, value: str | None) -> None:

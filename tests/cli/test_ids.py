@@ -19,6 +19,8 @@ from tests.cli.conftest import Run
 from tests.cli.processes import process
 from tests.stand_ins import http, raw_server
 
+# No-break, ideographic, thin space; ends of a line, a paragraph; zero-width space, BOM, word joiner.
+UNSEEN = ["\u00a0", "\u3000", "\u2009", "\u2028", "\u2029", "\u200b", "\ufeff", "\u2060"]
 NO_CLIENT = cast("BackupifyClient", None)
 
 
@@ -62,6 +64,18 @@ class TestFile:
     async def test_blank_lines_and_comments_are_skipped(self, tmp_path: Path) -> None:
         content = b"\xef\xbb\xbf# these\n42\r\n\n  x7\t # seven\n\t#no\n#\na#b\n43"
         assert await ids_of(content, tmp_path) == [42, "x7", "a#b", 43]
+
+    @pytest.mark.parametrize("unseen", UNSEEN)
+    async def test_what_cannot_be_seen_around_an_id_is_left_out(self, tmp_path: Path, unseen: str) -> None:
+        lines = [f"42{unseen}", f"{unseen}43", unseen, f"{unseen}# none", f"44{unseen} # four", f"x{unseen}"]
+        assert await ids_of("\n".join(lines).encode(), tmp_path) == [42, 43, 44, "x"]
+
+    @pytest.mark.parametrize("unseen", UNSEEN)
+    async def test_what_cannot_be_seen_within_an_id_is_named(self, tmp_path: Path, unseen: str) -> None:
+        with pytest.raises(Exit) as caught:
+            await ids_of(f"1\n4{unseen}2\n".encode(), tmp_path)
+        assert caught.value.message.startswith(f"{tmp_path / 'ids.txt'}, line 2: ")
+        assert ascii(unseen)[1:-1] in ascii(caught.value.message)
 
     @pytest.mark.parametrize("content", [b"", b"\n# none\n"])
     async def test_an_empty_file_is_named(self, tmp_path: Path, content: bytes) -> None:
@@ -150,6 +164,25 @@ class TestNumber:
 
 
 class TestCommand:
+    @pytest.mark.backupify(instances=3)
+    @pytest.mark.parametrize("unseen", UNSEEN)
+    def test_what_cannot_be_seen_around_an_id_reaches_no_server(
+        self, server: SimulatedBackupify, run: Run, unseen: str
+    ) -> None:
+        result = run("trigger", f"{unseen}2{unseen}", "-q", "-o", "csv")
+        assert (result.code, result.rows[1].split(",")[:2]) == (0, ["2", "started"])
+        assert set(server.triggers) == {2}
+
+    @pytest.mark.backupify(instances=3)
+    def test_a_file_with_a_line_that_names_none_triggers_nothing(
+        self, server: SimulatedBackupify, run: Run, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("1\n2\u200b3\n")
+        result = run("trigger", "--ids-file", str(file), "--yes")
+        assert (result.code, result.out, server.triggers) == (2, "", {})
+        assert f"{file}, line 2: an id must not hold spaces, or characters that cannot be seen" in result.err
+
     @pytest.mark.backupify(instances=3)
     def test_stdin_is_read_to_its_end(self, server: SimulatedBackupify) -> None:
         with process("active", "--ids-file", "-", "-o", "csv", "--ordered", stdin=-1) as started:
