@@ -45,9 +45,9 @@ class Desk:
             self.output.show(self.tally.status)
         await self.output.rows(self.writer.header().encode())
 
-    async def write(self, rows: Sequence[Row]) -> None:
-        """Write rows."""
-        await self.output.rows(self.writer.write(rows).encode("utf-8", "backslashreplace"))
+    async def write(self, rows: Sequence[Row], instead: Sequence[str] = ()) -> None:
+        """Write rows; what stands instead is said on stderr where they cannot be written."""
+        await self.output.rows(self.writer.write(rows).encode("utf-8", "backslashreplace"), instead)
 
 
 @asynccontextmanager

@@ -16,7 +16,8 @@ Exit codes:
        reason; or some backups that were waited for did not end well
   2    usage or configuration
   3    authentication
-  130  ended by Ctrl-C; 143 by SIGTERM; 141 by a closed pipe (| head)"""
+  130  ended by Ctrl-C; 143 by SIGTERM; 129 as its terminal went away;
+       141 by a closed pipe (| head)"""
 
 
 def examples(*lines: str) -> str:

@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     AUTHENTICATION = 3
     OWN_FAULT = 70  # EX_SOFTWARE of sysexits.h: a fault in this program
+    HUNG_UP = 129  # 128 + SIGHUP: its terminal went away
     INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
     CLOSED_PIPE = 141  # 128 + SIGPIPE: what a shell says of `yes | head -1`
     TERMINATED = 143  # 128 + SIGTERM
@@ -29,6 +30,7 @@ class ExitCode(IntEnum):
 _GRAVEST_FIRST = (
     ExitCode.INTERRUPTED,
     ExitCode.TERMINATED,
+    ExitCode.HUNG_UP,
     ExitCode.CLOSED_PIPE,
     ExitCode.AUTHENTICATION,
     ExitCode.USAGE,

@@ -10,19 +10,25 @@ from collections.abc import Awaitable, Callable
 from backupify_async.cli.exits import Exit, ExitCode, gravest
 
 _SIGNALS = {
-    signal.SIGINT: (ExitCode.INTERRUPTED, "interrupted"),
-    signal.SIGTERM: (ExitCode.TERMINATED, "terminated"),
+    "SIGINT": (ExitCode.INTERRUPTED, "interrupted"),
+    "SIGTERM": (ExitCode.TERMINATED, "terminated"),
+    "SIGHUP": (ExitCode.HUNG_UP, "hung up"),  # which Windows has not
 }
+# A terminal that closes sends more than one SIGHUP, and makes writing fail as well: none of them is a second
+# wish of somebody who would not wait.
+_HURRY = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
 class Stop:
     """A request to end a command early: by a signal, or because nobody reads its output.
 
     Args:
-        task: Is cancelled at the first request, or, where that ends it gently, at the second.
+        task: Is cancelled at the first request, or, where that ends it gently, at the first Ctrl-C or SIGTERM
+            behind the answer to that.
 
     Attributes:
         gently: Ends the command in its own time, where it has something to finish; None where it has not.
+        answered: Whether somebody was told that it ends so: `timeout` sends its signal twice at once.
         code: The exit code that the first request asks for; None while there is none.
         message: What is to be said about it.
     """
@@ -30,6 +36,7 @@ class Stop:
     def __init__(self, task: "asyncio.Task[object] | None") -> None:
         self._task = task
         self.gently: Callable[[], None] | None = None
+        self.answered = False
         self._ending = False
         self.code: ExitCode | None = None
         self.message = ""
@@ -38,12 +45,12 @@ class Stop:
         """End the command."""
         if self._task is None:
             return
-        again = self.code is not None
-        if not again:
+        first = self.code is None
+        if first:
             self.code, self.message = code, message
-        if self.gently is None or code is ExitCode.CLOSED_PIPE or again:
+        if self.gently is None or (self.answered and code in _HURRY):
             self.now()
-        else:
+        elif first:
             self.gently()
 
     def now(self) -> None:
@@ -65,7 +72,7 @@ class Stop:
 
 
 def run_command(command: Callable[[Stop], Awaitable[ExitCode]]) -> ExitCode:
-    """Run a command; Ctrl-C and SIGTERM cancel it.
+    """Run a command; Ctrl-C, SIGTERM and SIGHUP end it, but for those that this process was to ignore.
 
     Raises:
         Exit: The command ended so, or was stopped before it could say anything itself.
@@ -94,7 +101,11 @@ async def _watched(command: Callable[[Stop], Awaitable[ExitCode]]) -> ExitCode:
     stop = Stop(asyncio.current_task())
     loop = asyncio.get_running_loop()
     watched = []
-    for number, (code, message) in _SIGNALS.items():
+    for name, (code, message) in _SIGNALS.items():
+        number = getattr(signal, name, None)
+        # POSIX shells start what is in the background with SIGINT ignored, and nohup ignores SIGHUP.
+        if number is None or signal.getsignal(number) is signal.SIG_IGN:
+            continue
         with contextlib.suppress(NotImplementedError):  # on Windows asyncio.run itself sees to Ctrl-C
             loop.add_signal_handler(number, stop.request, code, message)
             watched.append(number)

@@ -11,7 +11,7 @@ import errno
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -67,6 +67,7 @@ class Output:
         self._encoding = "utf-8" if stderr is None else stderr.encoding
         self._row_thread, self._line_thread = DaemonThread("stdout"), DaemonThread("stderr")
         self._rows: list[bytes] = []
+        self._instead: list[str] = []
         self._held = 0
         self._lines: list[str] = []
         self._news, self._room = asyncio.Event(), asyncio.Event()
@@ -97,14 +98,22 @@ class Output:
         """Whether rows still reach somebody."""
         return not self._failed
 
-    async def rows(self, data: bytes) -> None:
+    async def rows(self, data: bytes, instead: Sequence[str] = ()) -> None:
         """Write rows to stdout; waits where stdout takes them more slowly than they come.
 
         Not once the command is to end: what is left is little, and stdout may take no more at all.
+
+        Args:
+            data: The rows.
+            instead: What is said on stderr where they cannot be written.
         """
+        if self._failed:
+            for line in instead:
+                self.say(line)
         if self._failed or not data:
             return
         self._rows.append(data)
+        self._instead += instead
         self._held += len(data)
         self._news.set()
         while self._held > _HELD and not self._failed and self._stop.code is None:
@@ -142,21 +151,24 @@ class Output:
     async def _turn(self) -> None:
         """Write what there is by now: the rows first, for a line may speak of them."""
         rows, self._rows = b"".join(self._rows), []
+        instead, self._instead = self._instead, []
         lines = len(self._lines)
         if lines or (rows and self._one_terminal):
             await self._erase()
         if rows:
-            await self._write_rows(rows)
+            await self._write_rows(rows, instead)
         if lines:
             await self._write_lines(self._lines[:lines])
             del self._lines[:lines]
         await self._draw()
 
-    async def _write_rows(self, rows: bytes) -> None:
+    async def _write_rows(self, rows: bytes, instead: list[str]) -> None:
         try:
             await self._row_thread.call(write_all, self._stdout, rows)
         except OSError as error:
             self._failed = True
+            for line in instead:
+                self.say(line)
             if error.errno == errno.EPIPE:
                 self._stop.request(ExitCode.CLOSED_PIPE)
             else:

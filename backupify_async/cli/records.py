@@ -80,6 +80,13 @@ def failure_line(instance_id: InstanceId, error: BaseException) -> str:
     return f"instance {instance_id} failed: {reason(error)}"
 
 
+def row_line(row: Row) -> str:
+    """One line that says what a row says of an instance."""
+    state = str(row["state"]).replace("_", " ")
+    backup = "" if row["backup_id"] is None else f", backup {row['backup_id']}"
+    return f"instance {row['instance_id']}: {state}{backup}"
+
+
 def listed_rows(instance_id: InstanceId, backups: list[Backup]) -> list[Row]:
     """A row for each backup of an instance."""
     return [backup_row(instance_id, backup.status or "unknown", backup) for backup in backups]

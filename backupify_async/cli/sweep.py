@@ -14,7 +14,7 @@ from backupify_async.cli.exits import Exit, ExitCode, gravest
 from backupify_async.cli.ids import Ids
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.options import FleetOptions
-from backupify_async.cli.records import failure_line, failure_row
+from backupify_async.cli.records import failure_line, failure_row, row_line
 from backupify_async.cli.rows import Row, Shape
 from backupify_async.cli.text import count
 from backupify_async.client import BackupifyClient
@@ -196,7 +196,7 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
     for row in rows:
         if row["error"] is not None:  # which a table does not show
             at.output.say(f"instance {outcome.key}: {row['error']}")
-    return await at.write(rows)
+    return await at.write(rows, list(map(row_line, rows)) if operation.drains else ())
 
 
 async def _account_failure(
@@ -205,9 +205,9 @@ async def _account_failure(
     if isinstance(error, WaitFailed) and error.cause is None:  # we left; its trigger is well
         at.tally.succeeded += 1
         at.tally.found[CUT_SHORT] += 1
-        if not at.output.takes_rows:
-            at.output.say(failure_line(instance_id, error))
+        instead = [failure_line(instance_id, error)]
     else:
         at.tally.fail(error)
         at.output.say(failure_line(instance_id, error))
-    await at.write([operation.failure(instance_id, error)])
+        instead = []
+    await at.write([operation.failure(instance_id, error)], instead)

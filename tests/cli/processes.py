@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -79,13 +80,21 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
     def expect(self, text: str) -> None:
         """Read on until this has been on the screen."""
         while text not in self.seen:
             piece = self._read()
             assert piece, f"{text!r} never came: {self.seen!r}"
+
+    def hang_up(self) -> None:
+        """Let the terminal go away: kernel and shell tell of it by a SIGHUP each, and no write succeeds."""
+        self.process.send_signal(signal.SIGHUP)
+        os.close(self._master)
+        self._master = -1
+        self.process.send_signal(signal.SIGHUP)
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.processes import COMMAND, PATIENCE, finish, process
+from tests.cli.processes import COMMAND, PATIENCE, Terminal, finish, process
 
 HANG = Fault.hang(operation="get_active", instance=3)
 SWEEP = ("active", "1", "2", "3", "-o", "csv", "--rate", "1000")
@@ -114,6 +114,50 @@ class TestSignals:
         assert result.err.splitlines()[1].startswith("not triggered: ")
         assert "may or may not" not in result.err
 
+    @pytest.mark.backupify(instances=9, latency=0.5)
+    def test_a_terminal_that_goes_away_lets_them_come_to_their_end_too(
+        self, server: SimulatedBackupify, tmp_path: Path
+    ) -> None:
+        ids = [str(one) for one in range(1, 10)]
+        journal = tmp_path / "journal"
+        sweep = ("trigger", *ids, "--yes", "--concurrency", "2", "--journal", str(journal))
+        with Terminal(sweep) as terminal:
+            wait_for_requests(server, 3)  # the token, two triggers
+            terminal.hang_up()
+            assert terminal.process.wait(PATIENCE) == 129
+        with process("journal", "show", str(journal), "-o", "csv") as started:
+            rows = finish(started).rows
+        states = {int(row.split(",")[0]): row.split(",")[1] for row in rows[1:]}
+        begun = {one for one, times in server.triggers.items() if times}
+        assert {one for one, state in states.items() if state == "started"} == begun
+        assert {*states.values()} <= {"started", "read"}
+
+    @pytest.mark.backupify(instances=3, latency=0.3)
+    @pytest.mark.parametrize("ignored", ["SIGHUP", "SIGINT"])
+    def test_what_whoever_started_it_has_it_ignore_does_not_stop_it(
+        self, server: SimulatedBackupify, ignored: str
+    ) -> None:
+        number = getattr(signal, ignored)
+        before = signal.signal(number, signal.SIG_IGN)  # as nohup and `&` of a script do
+        try:
+            with process("trigger", "1", "2", "3", "--yes", "-o", "csv", "--concurrency", "1") as started:
+                wait_for_requests(server, 2)
+                started.send_signal(number)
+                result = finish(started)
+        finally:
+            signal.signal(number, before)
+        assert (result.code, len(result.rows)) == (0, 4)
+
+    @pytest.mark.backupify(instances=9, latency=0.5)
+    def test_a_signal_that_comes_twice_at_once_is_one(self, server: SimulatedBackupify) -> None:
+        with process("trigger", "1", "2", "3", "--yes", "-o", "csv", "--concurrency", "1") as started:
+            wait_for_requests(server, 2)
+            started.send_signal(signal.SIGTERM)
+            started.send_signal(signal.SIGTERM)  # `timeout` kills the process, and then its group
+            result = finish(started)
+        assert (result.code, len(result.rows)) == (143, 1 + len(server.triggers))
+        assert "may or may not" not in result.err
+
     @pytest.mark.backupify(instances=9, faults=[Fault.hang(operation="get_active")])
     def test_a_sweep_that_only_reads_names_the_rest_too(self, server: SimulatedBackupify) -> None:
         with process("active", "--all", "--concurrency", "2") as started:
@@ -180,7 +224,24 @@ class TestClosedPipe:
             said = started.stderr.read()
             assert started.wait(PATIENCE) == 141
         (begun,) = server.triggers[1]
-        assert said == f"instance 1: backup {begun.id} (started) is waited for no longer\n"
+        of_row, draining, of_wait = said.splitlines()
+        assert of_row == "instance 2: failed, backup 5"
+        assert draining.startswith("nobody reads stdout: nothing more is triggered; ")
+        assert of_wait == f"instance 1: backup {begun.id} (started) is waited for no longer"
+
+    @pytest.mark.backupify(instances=40, latency=0.5)
+    def test_triggers_that_have_left_are_followed_to_their_end(self, server: SimulatedBackupify) -> None:
+        with process("trigger", "--all", "--yes", "-o", "csv", "--concurrency", "4") as started:
+            assert started.stdout is not None
+            assert started.stdout.readline().startswith("instance_id")
+            started.stdout.close()
+            assert started.stderr is not None
+            said = started.stderr.read()
+            assert started.wait(PATIENCE) == 141
+        assert "may or may not" not in said
+        for instance_id, backups in server.triggers.items():
+            assert f"instance {instance_id}: started, backup {backups[0].id}\n" in said
+        assert re.search(r"^not triggered: the \d+ ids after \d+ of --all$", said, re.MULTILINE)
 
     def test_a_help_that_nobody_reads_ends_so_too(self) -> None:
         reader, writer = os.pipe()

@@ -1,5 +1,7 @@
 import asyncio
+import signal
 import sys
+from collections.abc import Awaitable, Callable
 from types import ModuleType
 
 import pytest
@@ -62,16 +64,31 @@ async def finishes(stop: Stop) -> ExitCode:
 async def is_asked_twice(stop: Stop) -> ExitCode:
     stop.gently = lambda: None
     stop.request(ExitCode.TERMINATED, "terminated")
+    stop.answered = True
     stop.request(ExitCode.INTERRUPTED, "interrupted")
     await asyncio.Event().wait()
     return ExitCode.ALL_WELL
 
 
 async def has_a_closed_pipe(stop: Stop) -> ExitCode:
-    stop.gently = lambda: None
+    done = asyncio.Event()
+    stop.gently = done.set
     stop.request(ExitCode.CLOSED_PIPE)
-    await asyncio.Event().wait()
+    await done.wait()
     return ExitCode.ALL_WELL
+
+
+def is_told_more_while_it_ends(*more: ExitCode, answered: bool) -> Callable[[Stop], Awaitable[ExitCode]]:
+    async def command(stop: Stop) -> ExitCode:
+        stop.gently = lambda: None
+        stop.request(ExitCode.HUNG_UP, "hung up")
+        stop.answered = answered
+        for code in more:
+            stop.request(code)
+        await asyncio.sleep(0)  # where one of them ends it at once, it is cancelled here
+        return ExitCode.ALL_WELL
+
+    return command
 
 
 class TestGently:
@@ -83,10 +100,34 @@ class TestGently:
             run_command(is_asked_twice)
         assert (caught.value.code, caught.value.message) == (ExitCode.TERMINATED, "terminated")
 
-    def test_nobody_who_reads_is_no_reason_to_wait(self) -> None:
-        with pytest.raises(Exit) as caught:
-            run_command(has_a_closed_pipe)
-        assert caught.value.code == ExitCode.CLOSED_PIPE
+    def test_nobody_who_reads_is_no_reason_to_hurry(self) -> None:
+        assert run_command(has_a_closed_pipe) == ExitCode.CLOSED_PIPE
+
+    def test_a_terminal_that_goes_away_tells_it_more_than_once_and_hurries_nobody(self) -> None:
+        more = (ExitCode.HUNG_UP, ExitCode.SOME_FAILED, ExitCode.CLOSED_PIPE)
+        assert run_command(is_told_more_while_it_ends(*more, answered=True)) == ExitCode.HUNG_UP
+
+    def test_a_signal_that_comes_twice_before_it_was_answered_is_one(self) -> None:
+        more = (ExitCode.TERMINATED, ExitCode.INTERRUPTED)
+        assert run_command(is_told_more_while_it_ends(*more, answered=False)) == ExitCode.HUNG_UP
+
+
+class TestIgnoredSignals:
+    @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+    def test_what_was_inherited_as_ignored_stays_so(self, name: str) -> None:
+        number = getattr(signal, name)
+        before = signal.signal(number, signal.SIG_IGN)
+
+        async def command(_stop: Stop) -> ExitCode:
+            signal.raise_signal(number)
+            await asyncio.sleep(0)
+            return ExitCode.ALL_WELL
+
+        try:
+            assert run_command(command) == ExitCode.ALL_WELL
+            assert signal.getsignal(number) is signal.SIG_IGN
+        finally:
+            signal.signal(number, before)
 
 
 class TestTheLoop:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import cast
 
 from backupify_async import Backup, BackupifyClient, Statistics, fan_out
@@ -37,7 +38,7 @@ class FakeOutput:
         self.written: list[int] = []
         self.said: list[str] = []
 
-    async def rows(self, data: bytes) -> None:
+    async def rows(self, data: bytes, _instead: Sequence[str] = ()) -> None:
         self.written.append(json.loads(data)["instance_id"])
         if len(self.written) == 1:
             for _ in range(20):
