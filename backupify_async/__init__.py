@@ -6,52 +6,50 @@
                 print(outcome.key, outcome.value if outcome.ok else outcome.error)
 
 `BackupifyClient` is the front door; `errors` draws the tree of errors; `backupify_async.testing` is a
-simulated Backupify for your own tests. What sweeps, journals and events need is imported on first use.
+simulated Backupify for your own tests.
+
+The names are looked up on first use: pytest loads the plugin of this package in every run of whoever has it
+installed, and must not pay for aiohttp; and `backupify` can say why an import failed. The front door comes
+with all that a call needs, also where it fails.
 """
 
 import importlib
 import typing
 
-from backupify_async import errors as _errors
-from backupify_async.client import BackupifyClient
-from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
-from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
-from backupify_async.errors import (
-    AmbiguousTrigger,
-    APIError,
-    AuthenticationError,
-    BackupifyError,
-    BadRequest,
-    ClientClosed,
-    ClientDraining,
-    ConfigurationError,
-    Conflict,
-    ConnectionFailed,
-    DecodeError,
-    DuplicateInstance,
-    FanOutAborted,
-    JournalError,
-    NotFound,
-    PaginationError,
-    PermissionDenied,
-    RateLimited,
-    RequestTimeout,
-    ServerError,
-    TransportError,
-    Unauthorized,
-    UnprocessableEntity,
-    UnsafeLink,
-    WaitFailed,
-    WaitTimeout,
-)
-from backupify_async.models import Backup, BackupInstance, TriggerKind, TriggerResult, WaitKind, WaitResult
-from backupify_async.pages import Page
-from backupify_async.pagination import Paginator
-from backupify_async.polling import PollPolicy
-from backupify_async.statistics import LimitSource, Statistics
 from backupify_async.version import __version__
 
 if typing.TYPE_CHECKING:
+    from backupify_async.client import BackupifyClient
+    from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
+    from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
+    from backupify_async.errors import (
+        AmbiguousTrigger,
+        APIError,
+        AuthenticationError,
+        BackupifyError,
+        BadRequest,
+        ClientClosed,
+        ClientDraining,
+        ConfigurationError,
+        Conflict,
+        ConnectionFailed,
+        DecodeError,
+        DuplicateInstance,
+        FanOutAborted,
+        JournalError,
+        NotFound,
+        PaginationError,
+        PermissionDenied,
+        RateLimited,
+        RequestTimeout,
+        ServerError,
+        TransportError,
+        Unauthorized,
+        UnprocessableEntity,
+        UnsafeLink,
+        WaitFailed,
+        WaitTimeout,
+    )
     from backupify_async.events import (
         Event,
         EventHook,
@@ -66,6 +64,18 @@ if typing.TYPE_CHECKING:
     from backupify_async.fleet.outcomes import Failure, Outcome, Results, Success
     from backupify_async.fleet.streaming import Outcomes
     from backupify_async.journal.journal import Journal
+    from backupify_async.models import (
+        Backup,
+        BackupInstance,
+        TriggerKind,
+        TriggerResult,
+        WaitKind,
+        WaitResult,
+    )
+    from backupify_async.pages import Page
+    from backupify_async.pagination import Paginator
+    from backupify_async.polling import PollPolicy
+    from backupify_async.statistics import LimitSource, Statistics
 
 __all__ = [
     "APIError",
@@ -135,21 +145,68 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "APIError": "errors",
+    "AmbiguousTrigger": "errors",
+    "AuthenticationError": "errors",
+    "Backup": "models",
+    "BackupInstance": "models",
+    "BackupifyClient": "client",
+    "BackupifyError": "errors",
+    "BadRequest": "errors",
+    "ClientClosed": "errors",
+    "ClientCredentials": "credentials",
+    "ClientDraining": "errors",
+    "ConfigurationError": "errors",
+    "Conflict": "errors",
+    "ConnectionFailed": "errors",
+    "DecodeError": "errors",
+    "DuplicateInstance": "errors",
     "Event": "events",
     "EventHook": "events",
     "Failure": "fleet.outcomes",
     "FanOut": "fleet.fan_out",
+    "FanOutAborted": "errors",
     "Fleet": "fleet.fleet",
     "Journal": "journal.journal",
+    "JournalError": "errors",
+    "LimitSource": "statistics",
+    "NotFound": "errors",
     "Outcome": "fleet.outcomes",
     "Outcomes": "fleet.streaming",
+    "Page": "pages",
+    "PaginationError": "errors",
+    "Paginator": "pagination",
+    "PermissionDenied": "errors",
+    "PollPolicy": "polling",
+    "RateLimit": "config",
+    "RateLimited": "errors",
+    "Reconciliation": "config",
     "RequestSent": "events",
+    "RequestTimeout": "errors",
     "ResponseReceived": "events",
     "Results": "fleet.outcomes",
+    "RetryPolicy": "config",
     "RetryScheduled": "events",
+    "ServerError": "errors",
+    "Settings": "config",
+    "StaticToken": "credentials",
+    "Statistics": "statistics",
     "Success": "fleet.outcomes",
     "Throttled": "events",
+    "Timeouts": "config",
+    "Token": "credentials",
     "TokenRefreshed": "events",
+    "TokenSource": "credentials",
+    "TransportError": "errors",
+    "TriggerKind": "models",
+    "TriggerResult": "models",
+    "Unauthorized": "errors",
+    "UnprocessableEntity": "errors",
+    "UnsafeLink": "errors",
+    "WaitFailed": "errors",
+    "WaitKind": "models",
+    "WaitResult": "models",
+    "WaitTimeout": "errors",
     "fan_out": "fleet.fan_out",
 }
 
@@ -165,12 +222,3 @@ if not typing.TYPE_CHECKING:  # or a type checker would believe any name to be t
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-# Errors and client show themselves under the name that users import. Not the models: cattrs and attrs look
-# a model's annotations up in the module that it says it is from.
-for _error in vars(_errors).values():
-    if isinstance(_error, type) and issubclass(_error, BackupifyError):
-        _error.__module__ = __name__
-BackupifyClient.__module__ = __name__
-del _error, _errors

@@ -183,3 +183,6 @@ class BackupifyClient:
             waited_for=self.backups.waits.waited_for,
             answered_from_memory=self.backups.idle.answered,
         )
+
+
+BackupifyClient.__module__ = "backupify_async"  # as the errors have it

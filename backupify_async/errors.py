@@ -306,3 +306,7 @@ class FanOutAborted(BackupifyError):
 
 def _because(gave_up: str | None) -> str:
     return f"; gave up: {gave_up}" if gave_up else ""
+
+
+for _error in [one for one in vars().values() if isinstance(one, type) and issubclass(one, Exception)]:
+    _error.__module__ = "backupify_async"  # where users import it from

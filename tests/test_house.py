@@ -30,6 +30,7 @@ ROOMS = [
     ["client"],
     ["cli"],
 ]
+FRONT_DOOR = "from backupify_async import BackupifyClient"
 FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
@@ -151,7 +152,7 @@ def test_whatever_is_public_says_what_it_is_for(module: str) -> None:
 
 def test_importing_the_package_needs_no_extra() -> None:
     unwanted = ("cyclopts", "rich", "pytest", "aiohttp.web", "aiosqlite", "filelock", "sqlite3", "uvloop")
-    code = f"import sys, backupify_async; print([name for name in {unwanted} if name in sys.modules])"
+    code = f"import sys; {FRONT_DOOR}; print([name for name in {unwanted} if name in sys.modules])"
     command = [sys.executable, "-c", code]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
@@ -161,9 +162,24 @@ def test_importing_the_package_needs_no_extra() -> None:
 def test_importing_the_package_leaves_out_what_a_first_call_does_not_need() -> None:
     rooms = ("events", "fleet", "journal", "resources.triggering", "resources.waiting")
     unwanted = ("tenacity", *(f"backupify_async.{room}" for room in rooms))
-    code = f"import sys, backupify_async; print([name for name in {unwanted} if name in sys.modules])"
+    code = f"import sys; {FRONT_DOOR}; print([name for name in {unwanted} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["backupify_async", "backupify_async.cli", "backupify_async.testing"])
+def test_what_others_load_without_asking_has_no_weight(module: str) -> None:
+    unwanted = ("aiohttp", "asyncio", "attrs", "cattrs", "orjson", "yarl")
+    code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["BackupifyError", "RateLimited", "BackupifyClient"])
+def test_errors_and_client_show_themselves_as_users_import_them(name: str) -> None:
+    code = f"import backupify_async; print(backupify_async.{name}.__module__)"  # with nothing else loaded
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "backupify_async\n"
 
 
 def test_the_package_has_no_name_but_those_of_its_menu() -> None:

@@ -18,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 all well, 1 some failed, 2 usage or configuration, 3 authentication, 70 a fault in
-        this program, 128 + n where signal n ended it (129 SIGHUP, 130 Ctrl-C, 141 a closed pipe, 143 SIGTERM).
+        this program, 128 + n where signal n ended it (129 SIGHUP, 130 Ctrl-C, 141 a closed pipe, 143
+        SIGTERM).
     """
     try:
         from backupify_async.cli.run import run  # noqa: PLC0415 - needs the extra, which may be missing

@@ -1,7 +1,7 @@
 """The pytest plugin: the fixture `backupify` and the marker of the same name.
 
 pytest loads this module in every run of whoever has the package installed: it imports nothing of weight at
-the top.
+the top, and takes any pytest from 6 on, which has fewer public names.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backupify_async.testing import SimulatedBackupify
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure(config: "pytest.Config") -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers", "backupify(**settings): what the `backupify` fixture gives to SimulatedBackupify"
@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def backupify(request: pytest.FixtureRequest) -> "Iterator[SimulatedBackupify]":
+def backupify(request: "pytest.FixtureRequest") -> "Iterator[SimulatedBackupify]":
     """A fresh simulated Backupify that runs in a thread, for tests of any async plugin or of none.
 
     `@pytest.mark.backupify(instances=5)` on the test, its class or its module sets it up; the nearest mark
@@ -40,7 +40,7 @@ def backupify(request: pytest.FixtureRequest) -> "Iterator[SimulatedBackupify]":
         yield server
 
 
-def _settings(node: pytest.Item) -> dict[str, Any]:
+def _settings(node: "pytest.Item") -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for mark in node.iter_markers("backupify"):  # the nearest comes first
         if mark.args:

@@ -1,6 +1,8 @@
 """The pytest plugin, as a user's own tests meet it."""
 
 import http.client
+import subprocess
+import sys
 
 import pytest
 
@@ -75,6 +77,30 @@ class TestSettling:
         async with client:
             assert (await client.backups.trigger(3)).kind is TriggerKind.STARTED
         assert len(backupify.triggers[3]) == 1
+
+
+def test_it_weighs_nothing_in_runs_that_do_not_take_it(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]")
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it():
+            assert "backupify_async.testing.pytest_plugin" in sys.modules
+            assert not {"aiohttp", "attrs", "backupify_async.client"} & {*sys.modules}
+        """
+    )
+    pytester.runpytest_subprocess(*_NO_ASYNC_PLUGIN, "-W", "error").assert_outcomes(passed=1)
+
+
+def test_it_needs_no_name_that_pytest_6_has_not() -> None:
+    code = (
+        "import pytest\n"
+        "for name in 'Config', 'FixtureRequest', 'Item', 'Parser': delattr(pytest, name)\n"
+        "import backupify_async.testing.pytest_plugin"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_positional_arguments_of_the_mark_are_an_error(pytester: pytest.Pytester) -> None:

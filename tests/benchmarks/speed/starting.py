@@ -11,7 +11,7 @@ from tests.benchmarks.speed.sizes import Size
 from tests.benchmarks.speed.table import Row
 
 _MOST_PAIRS = 15
-_IMPORT = "import backupify_async"
+_IMPORT = "from backupify_async import BackupifyClient"
 _IMPORT_BARE = "import aiohttp, attrs, cattrs"
 # What is installed is compiled already; an edited source is by the first run, which may write that down.
 _ENVIRON = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}

@@ -1,0 +1,8 @@
+"""`python -m backupify_async`: the command line."""
+
+import sys
+
+from backupify_async.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
