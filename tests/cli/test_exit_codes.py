@@ -3,6 +3,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from backupify_async.cli import main
 from backupify_async.cli.exits import ExitCode, gravest
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
+from tests.cli.processes import finish, process
 
 
 class TestSomeFailed:
@@ -224,3 +226,28 @@ class TestWithoutTheExtra:
         monkeypatch.setitem(sys.modules, "backupify_async.cli.run", None)
         with pytest.raises(ModuleNotFoundError):
             main(["--version"])
+
+
+class TestLoading:
+    @pytest.mark.parametrize("arguments", [["--version"], ["active", "1"]])
+    def test_what_the_environment_makes_fail_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+    ) -> None:
+        monkeypatch.setenv("SSLKEYLOGFILE", "/nowhere/keys")
+        with process(*arguments) as started:
+            result = finish(started)
+        assert (result.code, result.out) == (2, "")
+        assert result.err == (
+            "backupify: cannot be loaded: No such file or directory /nowhere/keys: "
+            "SSLKEYLOGFILE names it; unset that, or let it be written\n"
+        )
+
+    @pytest.mark.parametrize("module", ["backupify_async", "backupify_async.cli"])
+    def test_ctrl_c_meanwhile_is_no_traceback(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+    ) -> None:
+        (tmp_path / "cyclopts.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        command = [sys.executable, "-m", module, "active", "1"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
