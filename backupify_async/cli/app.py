@@ -1,7 +1,6 @@
 """The commands and their options."""
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -32,6 +31,7 @@ from backupify_async.cli.options import (
     possible_id,
     whole,
 )
+from backupify_async.cli.reading import absolute
 from backupify_async.cli.rows import Format
 from backupify_async.cli.sweep import Operation, T, sweep
 from backupify_async.cli.triggers import Consent, read_wait
@@ -135,7 +135,7 @@ def trigger(
     consent.require_somebody_to_ask()
     operation, ids_to_read = operations.triggering(consent, waiting), source
     if journal is not None:
-        operation, ids_to_read = journals.begin(Path(journal).absolute(), source, consent, waiting)
+        operation, ids_to_read = journals.begin(absolute(journal), source, consent, waiting)
     return run_command(partial(sweep, operation=operation, ids=ids_to_read, options=options))
 
 
@@ -154,7 +154,7 @@ def resume(
     What failed, and what was not begun, is triggered.
     """
     waiting = read_wait(wait, wait_timeout)
-    return run_command(partial(journals.resume, path=Path(file).absolute(), wait=waiting, options=options))
+    return run_command(partial(journals.resume, path=absolute(file), wait=waiting, options=options))
 
 
 journal_app = App(name="journal", help="Look at the journal of a sweep.", sort_key=6)
@@ -172,7 +172,7 @@ def show(
     ] = "table",
 ) -> int:
     """Show how far a sweep is."""
-    return run_command(partial(journal_show.show, path=file, output_format=output))
+    return run_command(partial(journal_show.show, path=absolute(file), output_format=output))
 
 
 @app.command(help_epilogue=examples.INSTANCES, sort_key=7)

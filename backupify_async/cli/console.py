@@ -15,7 +15,9 @@ class PipeConsole(Console):
 
 
 def forget_stdout() -> None:
-    """Let the interpreter flush what is left into nothing: it would complain of the closed pipe again."""
+    """Let the interpreter flush what is left into nothing: it would complain of the same again."""
+    if sys.stdout is None:
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

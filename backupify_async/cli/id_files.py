@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import select
 import stat
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from backupify_async.cli.reading import read_some
 from backupify_async.cli.threads import DaemonThread
 
 STDIN = "-"
@@ -144,19 +144,6 @@ def _leads_through_a_descriptor(path: str) -> bool:
     return True
 
 
-def read_some(descriptor: int) -> bytes:
-    """The next bytes of a descriptor, also of one that is non-blocking; none at its end.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    while True:
-        try:
-            return os.read(descriptor, _CHUNK)
-        except BlockingIOError:  # stdin is shared with whoever started us, and so is its mode
-            select.select([descriptor], [], [])
-
-
 def _read(descriptor: int) -> bytes:
     """A whole chunk; less only at the end."""
     chunk = b""
@@ -181,7 +168,7 @@ async def read_lines(path: str, known: str | None = None) -> AsyncIterator[bytes
     try:
         if path != STDIN:
             descriptor = await thread.call(os.open, path, os.O_RDONLY)
-        read: Callable[[], bytes] = partial(read_some, descriptor)
+        read: Callable[[], bytes] = partial(read_some, descriptor, _CHUNK)
         if known is not None:
             read = await thread.call(Reader, descriptor, known)
         rest = b""

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC
+from pathlib import Path
 
 from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.cli.interrupts import Stop
@@ -15,7 +16,7 @@ from backupify_async.journal.lines import Sweep
 _AT_ONCE = 500  # rows
 
 
-async def show(stop: Stop, path: str, output_format: Format) -> ExitCode:
+async def show(stop: Stop, path: Path, output_format: Format) -> ExitCode:
     """Write how many instances are how far, as a table for people; or a row for each instance.
 
     Raises:

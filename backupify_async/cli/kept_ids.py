@@ -9,12 +9,15 @@ from pathlib import Path
 import attrs
 
 from backupify_async.cli.exits import Exit, ExitCode
-from backupify_async.cli.id_files import STDIN, ChangedFile, Mark, mark_of, read_some
+from backupify_async.cli.id_files import STDIN, ChangedFile, Mark, mark_of
 from backupify_async.cli.ids import FileIds, Ids
 from backupify_async.cli.output import write_all
+from backupify_async.cli.reading import read_some
 from backupify_async.cli.threads import DaemonThread, in_thread
 from backupify_async.journal.journal import Journal
 from backupify_async.journal.lines import Sweep
+
+_CHUNK = 65_536
 
 
 def beside(journal: Path) -> Path:
@@ -137,7 +140,7 @@ def _copy_bytes(source: str, writing: int) -> Mark:
     whole, size = hashlib.sha256(), 0
     reading = 0 if source == STDIN else os.open(source, os.O_RDONLY)
     try:
-        while chunk := read_some(reading):
+        while chunk := read_some(reading, _CHUNK):
             write_all(writing, chunk)
             whole.update(chunk)
             size += len(chunk)

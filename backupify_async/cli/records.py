@@ -10,6 +10,7 @@ from backupify_async.cli.rows import Column, Row, Shape
 from backupify_async.cli.text import printable
 from backupify_async.errors import AmbiguousTrigger, WaitFailed
 from backupify_async.fleet.fleet import InstanceId
+from backupify_async.fleet.outcomes import Outcome
 from backupify_async.journal.lines import Line, LineState
 from backupify_async.models import Backup, BackupInstance, TriggerResult, WaitKind, WaitResult
 from backupify_async.resources.progress import told_status
@@ -85,6 +86,15 @@ def row_line(row: Row) -> str:
     state = str(row["state"]).replace("_", " ")
     backup = "" if row["backup_id"] is None else f", backup {row['backup_id']}"
     return f"instance {row['instance_id']}: {state}{backup}"
+
+
+def unwritten_line(outcome: Outcome[InstanceId, Any], fault: Exception) -> str:
+    """One line that says what became of an instance whose row cannot be made."""
+    if outcome.error is not None:
+        return failure_line(outcome.key, outcome.error)
+    value = outcome.value
+    done = value.kind.value.replace("_", " ") if isinstance(value, TriggerResult) else "answered"
+    return f"instance {outcome.key}: {done}, but its row cannot be written ({type(fault).__name__})"
 
 
 def listed_rows(instance_id: InstanceId, backups: list[Backup]) -> list[Row]:

@@ -93,7 +93,7 @@ class JsonLinesWriter:
 
     def write(self, rows: Sequence[Row]) -> str:
         """Rows as JSON objects; dates are ISO 8601."""
-        return "".join(f"{json.dumps(row, default=_iso)}\n" for row in rows)
+        return "".join(f"{_json(row)}\n" for row in rows)
 
 
 class CsvWriter:
@@ -164,6 +164,14 @@ def writer(output: Format, shape: Shape, width: int | None, *, colour: bool) -> 
 
 def _total_width(columns: Sequence[Column]) -> int:
     return sum(column.width + len(_GAP) for column in columns) - len(_GAP)
+
+
+def _json(row: Row) -> str:
+    """A row as JSON; without `extra` where that is nested deeper than json can write, and orjson read."""
+    try:
+        return json.dumps(row, default=_iso)
+    except RecursionError:
+        return json.dumps({name: value for name, value in row.items() if name != "extra"}, default=_iso)
 
 
 def _iso(value: object) -> str:

@@ -25,6 +25,11 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.CLOSED_PIPE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except OSError as error:  # what the operating system refuses is no fault of ours: a full disk, say
+        forget_stdout()
+        what = error.strerror or type(error).__name__
+        _complain(what if error.filename is None else f"{error.filename}: {what}")
+        return ExitCode.SOME_FAILED
     except Exception as error:  # noqa: BLE001 - its text, and its traceback, could hold a secret
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}, line {last.lineno}"

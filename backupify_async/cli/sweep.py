@@ -14,7 +14,7 @@ from backupify_async.cli.exits import Exit, ExitCode, gravest
 from backupify_async.cli.ids import Ids
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.options import FleetOptions
-from backupify_async.cli.records import failure_line, failure_row, row_line
+from backupify_async.cli.records import failure_line, failure_row, row_line, unwritten_line
 from backupify_async.cli.rows import Row, Shape
 from backupify_async.cli.text import count
 from backupify_async.client import BackupifyClient
@@ -115,31 +115,19 @@ async def stream(
         rest: Gives the ids that were not begun, in words; None where all were.
     """
     outcomes: Outcomes[InstanceId, T] | None = None
-    held_back: list[InstanceId] = []
-
-    async def take(outcome: Outcome[InstanceId, T]) -> None:
-        if isinstance(outcome.error, ClientDraining):
-            held_back.append(outcome.key)
-        else:
-            await _account(operation, outcome, at)
-
+    ledger = _Ledger(stop, operation, at, rest)
     end = drained(stop, at.client, at.output) if operation.drains else nullcontext()
     try:
         async with end, fan_out as outcomes:
             async for outcome in outcomes:
-                await take(outcome)
+                await ledger.take(outcome)
     except asyncio.CancelledError:
         if outcomes is None or not stop.take_over():
             raise
-        for outcome in outcomes.leftover:
-            await take(outcome)
-        if stop.message:
-            at.output.say(stop.message)
-        await _account_cut_off(operation, outcomes.unfinished, at)
-        _say_cut_off(stop, operation, [*held_back, *outcomes.unfinished], rest(), at)
+        await ledger.close(outcomes)
     except FanOutAborted as aborted:
         if stop.code is not None:
-            _say_cut_off(stop, operation, held_back, rest(), at)
+            ledger.say_cut_off([])
             return
         at.output.say(f"{aborted}; not begun: {left}" if (left := rest()) else str(aborted))
         at.tally.code = gravest(at.tally.code, ExitCode.SOME_FAILED)
@@ -148,6 +136,65 @@ async def stream(
         at.tally.broke_off("the ids", exit_.code)
     except JournalError as error:
         _say_of_journal(error, at)
+    except Exception:
+        if outcomes is not None:
+            await ledger.close(outcomes)
+        raise
+
+
+@attrs.frozen
+class _Ledger(Generic[T]):
+    """Accounts for each instance, whatever happens."""
+
+    _stop: Stop
+    _operation: Operation[T]
+    _at: Desk
+    _rest: Callable[[], str | None]
+    _held_back: list[InstanceId] = attrs.field(factory=list, init=False)
+
+    async def take(self, outcome: Outcome[InstanceId, T]) -> None:
+        """Account for an outcome; where its row cannot be made, by a line, before that is raised."""
+        if isinstance(outcome.error, ClientDraining):
+            self._held_back.append(outcome.key)
+            return
+        try:
+            await _account(self._operation, outcome, self._at)
+        except Exception as fault:
+            self._at.output.say(unwritten_line(outcome, fault))
+            raise
+
+    async def close(self, outcomes: Outcomes[InstanceId, T]) -> None:
+        """Account for what was not handed out, and for what was cut off; raise a fault only behind all."""
+        faults: list[Exception] = []
+        if self._stop.message:
+            self._at.output.say(self._stop.message)
+        for outcome in [*outcomes.leftover, *self._known(outcomes.unfinished)]:
+            try:
+                await self.take(outcome)
+            except Exception as fault:  # noqa: BLE001 - it is raised below
+                faults.append(fault)
+        self.say_cut_off(outcomes.unfinished)
+        if faults:
+            raise faults[0]
+
+    def _known(self, unfinished: Sequence[InstanceId]) -> list[Outcome[InstanceId, T]]:
+        """Of the instances that were cut off those of which all that matters was known."""
+        known = [(one, self._operation.known(one)) for one in unfinished]
+        return [Success(one, value, 0, 0.0) for one, value in known if value is not None]
+
+    def say_cut_off(self, unfinished: Sequence[InstanceId]) -> None:
+        """Say what was begun and cut off, and what was not begun."""
+        lines: list[str] = []
+        operation, rest = self._operation, self._rest()
+        if (waits := self._at.tally.found[CUT_SHORT]) and self._at.output.takes_rows:
+            lines += [f"{count(waits, 'backup')} {CUT_SHORT}: they go on, and their rows name them"]
+        if operation.cut_off is not None:
+            lines += operation.cut_off([*self._held_back, *unfinished], rest)
+        elif self._stop.code is not ExitCode.CLOSED_PIPE:  # which is to be quiet
+            lines += [f"{count(len(unfinished), 'instance')} cut off in the midst"] if unfinished else []
+            lines += [f"not begun: {rest}"] if rest else []
+        for line in lines:
+            self._at.output.say(line)
 
 
 def _say_of_journal(error: JournalError, at: Desk) -> None:
@@ -155,29 +202,6 @@ def _say_of_journal(error: JournalError, at: Desk) -> None:
     at.output.say(str(error))
     begun = at.tally.succeeded + at.tally.failed
     at.tally.broke_off("the journal", ExitCode.SOME_FAILED if begun else ExitCode.USAGE)
-
-
-async def _account_cut_off(operation: Operation[T], unfinished: Sequence[InstanceId], at: Desk) -> None:
-    """Account for the instances that were cut off when all that matters about them was known."""
-    for instance_id in unfinished:
-        value = operation.known(instance_id)
-        if value is not None:
-            await _account(operation, Success(instance_id, value, 0, 0.0), at)
-
-
-def _say_cut_off(
-    stop: Stop, operation: Operation[T], unfinished: Sequence[InstanceId], rest: str | None, at: Desk
-) -> None:
-    lines: list[str] = []
-    if (waits := at.tally.found[CUT_SHORT]) and at.output.takes_rows:
-        lines += [f"{count(waits, 'backup')} {CUT_SHORT}: they go on, and their rows name them"]
-    if operation.cut_off is not None:
-        lines += operation.cut_off(unfinished, rest)
-    elif stop.code is not ExitCode.CLOSED_PIPE:  # which is to be quiet
-        lines += [f"{count(len(unfinished), 'instance')} cut off in the midst"] if unfinished else []
-        lines += [f"not begun: {rest}"] if rest else []
-    for line in lines:
-        at.output.say(line)
 
 
 async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at: Desk) -> None:

@@ -1,6 +1,5 @@
 """What is special about triggering: it asks first, it can only pretend, and it leaves nothing unsaid."""
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +8,8 @@ import attrs
 from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.cli.id_files import STDIN
 from backupify_async.cli.ids import FileIds, GivenIds, Ids
+from backupify_async.cli.output import write_all
+from backupify_async.cli.reading import read_some
 from backupify_async.cli.records import backup_row, triggered_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.text import printable
@@ -94,11 +95,20 @@ def read_wait(wait: bool, timeout: float | None) -> Wait | None:
 
 
 async def _ask(question: str) -> bool:
-    """Ask on the terminal; everything but a yes is a no."""
+    """Ask on the terminal; everything but a yes is a no.
+
+    Raises:
+        Exit: Nobody is there any more.
+    """
     thread = DaemonThread("question")
     try:
-        await thread.call(os.write, sys.stderr.fileno(), f"{printable(question)} [y/N] ".encode())
-        answer = await thread.call(os.read, sys.stdin.fileno(), 1_000)
+        await thread.call(write_all, sys.stderr.fileno(), f"{printable(question)} [y/N] ".encode())
+        answer = await thread.call(read_some, sys.stdin.fileno(), 1_000)
+    except OSError as error:
+        raise Exit(
+            ExitCode.USAGE,
+            f"nobody can be asked ({error.strerror}): nothing was triggered; add --yes to do so",
+        ) from None
     finally:
         thread.close()
     return answer.decode(errors="replace").strip().lower() in ("y", "yes")

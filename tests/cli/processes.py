@@ -56,6 +56,7 @@ class Terminal:
     arguments: tuple[str, ...]
     columns: int = 100
     stdout: int | None = None
+    blocking: bool = True
     environment: dict[str, str] = attrs.field(factory=dict)
     seen: str = ""
     _master: int = -1
@@ -64,6 +65,7 @@ class Terminal:
     def __enter__(self) -> Self:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, self.columns, 0, 0))
+        os.set_blocking(slave, self.blocking)
         environment = {**os.environ, "TERM": "xterm", **self.environment}
         self.process = subprocess.Popen(
             [*COMMAND, *self.arguments],

@@ -3,12 +3,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from backupify_async.cli import main
 from backupify_async.cli.exits import ExitCode, gravest
+from backupify_async.cli.rows import JsonLinesWriter, Row
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import finish, process
@@ -202,6 +204,67 @@ class TestOwnFaults:
         assert result.code == 70
         assert "unexpected RuntimeError in test_exit_codes.py" in result.err
         assert "hunter2" not in result.err
+
+    @pytest.mark.backupify(instances=40, latency=0.05)
+    def test_they_leave_no_trigger_unaccounted_for(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written = []
+
+        def writes_one(self: JsonLinesWriter, rows: Sequence[Row]) -> str:
+            written.append(rows)
+            if len(written) == 1:
+                return "{}\n"
+            raise RuntimeError("Bearer hunter2")
+
+        monkeypatch.setattr(JsonLinesWriter, "write", writes_one)
+        ids = [str(one) for one in range(1, 41)]
+        result = run("trigger", *ids, "--yes", "-o", "jsonl", "--concurrency", "4")
+        assert (result.code, len(result.rows)) == (70, 1)
+        said = re.findall(r"^instance (\d+): (?:started|cut off), ", result.err, re.MULTILINE)
+        assert {*server.triggers} == {*map(int, said), written[0][0]["instance_id"]}
+        assert re.search(r"^not triggered: .*the \d+ ids after \d+ on the", result.err, re.MULTILINE)
+        assert "hunter2" not in result.err
+
+
+class TestWhatTheSystemRefuses:
+    @pytest.mark.parametrize("command", [["active"], ["trigger", "--yes"]])
+    def test_a_name_that_no_file_can_have(
+        self, server: SimulatedBackupify, run: Run, command: list[str]
+    ) -> None:
+        result = run(*command, "--ids-file", "a" * 300)
+        assert (result.code, result.out, server.requests) == (2, "", [])
+        assert result.err.endswith("a: File name too long\n")
+
+    @pytest.mark.parametrize(
+        "command",
+        [["--version"], ["--help"], ["trigger", "--help"], ["active", "1"], ["simulate", "--port", "0"]],
+    )
+    def test_a_full_disk(self, server: SimulatedBackupify, command: list[str]) -> None:
+        with Path("/dev/full").open("w") as full, process(*command, stdout=full) as started:
+            result = finish(started)
+        assert result.code == 1
+        assert "No space left on device" in result.err
+        assert "Exception ignored" not in result.err
+
+    @pytest.mark.parametrize(
+        "command", [["trigger", "1", "--journal", "j"], ["resume", "j"], ["journal", "show", "j"]]
+    )
+    def test_a_working_directory_that_is_gone(
+        self,
+        server: SimulatedBackupify,
+        run: Run,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        command: list[str],
+    ) -> None:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        result = run(*command)
+        assert (result.code, server.triggers) == (2, {})
+        assert "j: the working directory cannot be used (No such file or directory)" in result.err
 
 
 class TestGravest:

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -16,7 +17,7 @@ from backupify_async.cli.ids import AllIds, FileIds, GivenIds, choose, read_id
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
-from tests.cli.processes import process
+from tests.cli.processes import COMMAND, finish, process
 from tests.stand_ins import http, raw_server
 
 # No-break, ideographic, thin space; ends of a line, a paragraph; zero-width space, BOM, word joiner.
@@ -188,6 +189,26 @@ class TestCommand:
         with process("active", "--ids-file", "-", "-o", "csv", "--ordered", stdin=-1) as started:
             out, _err = started.communicate("3\n# two\n1\n")
         assert [row.split(",")[0] for row in out.splitlines()[1:]] == ["3", "1"]
+
+    @pytest.mark.backupify(instances=3)
+    def test_stdin_may_be_non_blocking(self, server: SimulatedBackupify) -> None:
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)  # whoever started us shares its stdin, and the mode of that
+        with process("active", "--ids-file", "-", "-o", "csv", "--ordered", stdin=reader) as started:
+            os.close(reader)
+            assert started.stdout is not None
+            os.write(writer, b"3\n")
+            rows = [started.stdout.readline().rstrip() for _ in range(2)]  # the second read finds nothing yet
+            os.write(writer, b"1\n")
+            os.close(writer)
+            result = finish(started)
+        assert [row.split(",")[0] for row in [*rows, *result.rows]] == ["instance_id", "3", "1"]
+
+    def test_stdin_may_be_closed(self, server: SimulatedBackupify) -> None:
+        command = f"'{COMMAND[0]}' -m backupify_async.cli active --ids-file - <&-"
+        ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+        assert ended.returncode == 2
+        assert "stdin: it is closed\n" in ended.stderr
 
     @pytest.mark.backupify(instances=3)
     def test_what_stands_before_a_bad_line_is_done(self, server: SimulatedBackupify) -> None:

@@ -31,6 +31,13 @@ class TestJsonLines:
         assert text.isascii()
         assert [json.loads(line)["cells"] for line in text.splitlines()] == [cells]
 
+    def test_what_is_nested_too_deeply_to_be_written_is_left_out(self) -> None:
+        deep: list[object] = []
+        for _ in range(100_000):
+            deep = [deep]
+        row = json.loads(JsonLinesWriter().write([{"instance_id": 7, "extra": {"x": deep}}]))
+        assert row == {"instance_id": 7}
+
 
 class TestCsv:
     @given(st.tuples(texts, texts, texts))

@@ -59,6 +59,14 @@ class TestQuestion:
             assert terminal.end() == 130
         assert not server.triggers
 
+    @pytest.mark.backupify(instances=3)
+    def test_a_terminal_that_is_non_blocking_is_waited_for(self, server: SimulatedBackupify) -> None:
+        with Terminal(("trigger", "1", "3", "-o", "csv"), blocking=False) as terminal:
+            terminal.expect("[y/N] ")
+            terminal.type("y\n")
+            assert terminal.end() == 0
+        assert set(server.triggers) == {1, 3}
+
 
 class TestProgress:
     @pytest.mark.backupify(instances=30, latency=0.05)
