@@ -2,12 +2,29 @@
 
 import os
 import sys
+from typing import Any
 
 from rich.console import Console
 
+from backupify_async.cli.terminal import columns_to_fill, understands_escapes
+
+_LINES = 25  # nothing depends on it
+
 
 class PipeConsole(Console):
-    """A console on stdout that raises `BrokenPipeError`; rich's own exits with 1."""
+    """A console on stdout that raises `BrokenPipeError`, where rich's own exits with 1.
+
+    It is told its size, and where there is no more than plain text: rich never returns from laying out text
+    for no columns, and has colours where TERM is not set.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            width=columns_to_fill(sys.stdout),
+            height=_LINES,
+            force_terminal=None if understands_escapes() else False,
+            **options,
+        )
 
     def on_broken_pipe(self) -> None:
         """Leave it to whoever runs the command."""

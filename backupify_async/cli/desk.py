@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from backupify_async.cli.options import CallOptions
 from backupify_async.cli.output import Output
 from backupify_async.cli.progress import Tally
 from backupify_async.cli.rows import Row, Shape, Writer, writer
+from backupify_async.cli.terminal import columns_of, takes_colour
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
 from backupify_async.events import EventHook
@@ -101,7 +101,4 @@ async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  
 
 
 def _writer(options: CallOptions, shape: Shape) -> Writer:
-    on_terminal = sys.stdout is not None and sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if on_terminal else None
-    colour = on_terminal and "NO_COLOR" not in os.environ
-    return writer(options.output, shape, width, colour=colour)
+    return writer(options.output, shape, columns_of(sys.stdout), colour=takes_colour(sys.stdout))

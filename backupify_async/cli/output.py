@@ -17,6 +17,7 @@ from typing import Self, TextIO
 
 from backupify_async.cli.exits import ExitCode
 from backupify_async.cli.interrupts import Stop
+from backupify_async.cli.terminal import understands_escapes
 from backupify_async.cli.text import printable
 from backupify_async.cli.threads import DaemonThread
 
@@ -63,7 +64,7 @@ class Output:
         self._stop = stop
         self._stdout, self._stderr = descriptor(stdout), descriptor(stderr)
         self._one_terminal = os.isatty(self._stdout)
-        self._can_show = os.isatty(self._stderr) and os.environ.get("TERM") != "dumb"
+        self._can_show = os.isatty(self._stderr) and understands_escapes()
         self._encoding = "utf-8" if stderr is None else stderr.encoding
         self._row_thread, self._line_thread = DaemonThread("stdout"), DaemonThread("stderr")
         self._rows: list[bytes] = []

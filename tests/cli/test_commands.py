@@ -125,7 +125,10 @@ class TestInstances:
 
 class TestTable:
     @pytest.mark.backupify(instances=1, backups=0)
-    def test_a_pipe_gets_all_columns(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_pipe_gets_all_columns_where_nobody_says_how_many_there_are(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("COLUMNS")
         assert run("active", "1").rows[0].split() == BACKUP_COLUMNS[:-1]  # stderr tells the error
 
     @pytest.mark.backupify(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from backupify_async.cli.terminal import columns_of
 from backupify_async.testing import Fault, SimulatedBackupify
+from tests.cli.conftest import Run
 from tests.cli.processes import Terminal
 
 
@@ -135,3 +137,74 @@ class TestProgress:
         with Terminal(("active", "1"), columns=0) as terminal:
             assert terminal.end() == 0
         assert "[####################] 1 of 1" in terminal.seen or "] 0 of 1" in terminal.seen
+
+
+class TestWidth:
+    @pytest.mark.parametrize("columns", ["0", "1", "2", "5", "19"])
+    @pytest.mark.parametrize("command", [(), ("trigger",), ("journal",)])
+    def test_the_help_of_a_narrow_screen_is_that_of_twenty_columns(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, columns: str, command: tuple[str, ...]
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80" if columns == "0" else "20")
+        expected = run(*command, "--help")
+        monkeypatch.setenv("COLUMNS", columns)
+        assert run(*command, "--help") == expected
+
+    @pytest.mark.parametrize("columns", [0, 1, 2, 5, 19])
+    def test_so_it_is_on_such_a_terminal(self, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+        monkeypatch.delenv("COLUMNS")
+        with Terminal(("active", "--help"), columns=columns) as terminal:
+            assert terminal.end() == 0
+        assert "--concurrency" in terminal.seen
+
+    @pytest.mark.backupify(instances=3)
+    @pytest.mark.parametrize(
+        ("columns", "expected"),
+        [
+            ("80", ["instance_id", "state", "backup_id", "status", "started_at"]),
+            ("1", ["instance_id", "state", "backup_id", "started_at"]),
+        ],
+    )
+    def test_a_table_by_a_pipe_has_the_columns_that_are_told(
+        self,
+        server: SimulatedBackupify,
+        run: Run,
+        monkeypatch: pytest.MonkeyPatch,
+        columns: str,
+        expected: list[str],
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", columns)  # as `watch` does
+        assert run("active", "1").rows[0].split() == expected
+
+    @pytest.mark.parametrize(
+        ("told", "known"),
+        [("", None), ("0", None), ("²", None), ("-5", None), ("19", 20), ("9" * 5000, 1000)],
+    )
+    def test_what_columns_says(self, monkeypatch: pytest.MonkeyPatch, told: str, known: int | None) -> None:
+        monkeypatch.setenv("COLUMNS", told)
+        assert columns_of(None) == known
+
+
+class TestDumbTerminal:
+    @pytest.mark.backupify(instances=3, latency=0.3)
+    @pytest.mark.parametrize("name", ["dumb", "unknown", ""])
+    def test_it_gets_plain_text(self, server: SimulatedBackupify, name: str) -> None:
+        with Terminal(("active", "1", "2"), environment={"TERM": name}) as terminal:
+            assert terminal.end() == 0
+        assert "\x1b" not in terminal.seen
+        assert "idle" in terminal.seen
+
+    @pytest.mark.parametrize("name", ["dumb", ""])
+    def test_so_it_does_of_the_help(self, name: str) -> None:
+        with Terminal(("--help",), environment={"TERM": name}) as terminal:
+            assert terminal.end() == 0
+        assert "\x1b" not in terminal.seen
+
+    @pytest.mark.backupify(instances=3)
+    @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+    def test_an_empty_no_color_says_nothing(
+        self, server: SimulatedBackupify, no_color: str, coloured: bool
+    ) -> None:
+        with Terminal(("active", "1", "-q"), environment={"NO_COLOR": no_color}) as terminal:
+            assert terminal.end() == 0
+        assert ("\x1b[2midle" in terminal.seen) is coloured
