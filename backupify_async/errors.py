@@ -36,6 +36,7 @@ from typing import Any
 
 import attrs
 
+from backupify_async.escaping import printable
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.plain import plain_error
 
@@ -173,7 +174,7 @@ class DecodeError(BackupifyError):
 
     def __str__(self) -> str:
         kind = self.content_type or "missing"
-        return f"{self.path}: {self.problem} (Content-Type {kind}): {self.excerpt!r}"
+        return f"{self.path}: {self.problem} (Content-Type {kind}): '{self.excerpt}'"
 
 
 class PaginationError(BackupifyError):
@@ -205,12 +206,10 @@ class AmbiguousTrigger(BackupifyError):
     seen: tuple[Backup, ...] = ()
 
     def __str__(self) -> str:
-        text = (
-            f"instance {self.instance_id}: the backup triggered at {self.sent_at:%Y-%m-%dT%H:%M:%SZ} "
-            f"may or may not have started: {self.cause}"
-        )
+        text = f"instance {printable(self.instance_id)}: the backup triggered at "
+        text += f"{self.sent_at:%Y-%m-%dT%H:%M:%SZ} may or may not have started: {self.cause}"
         text += f"; not found out: {self.reason}" if self.reason else ""
-        seen = ", ".join(f"backup {backup.id}" for backup in self.seen)
+        seen = ", ".join(f"backup {printable(backup.id)}" for backup in self.seen)
         return text + (f" (seen: {seen})" if seen else "")
 
 
@@ -225,7 +224,8 @@ class DuplicateInstance(BackupifyError):
     instance_id: int | str
 
     def __str__(self) -> str:
-        return f"instance {self.instance_id} came before in this sweep: no second backup was triggered"
+        named = printable(self.instance_id)
+        return f"instance {named} came before in this sweep: no second backup was triggered"
 
 
 class JournalError(BackupifyError):
@@ -251,12 +251,14 @@ class WaitTimeout(BackupifyError):
     cause: BackupifyError | None = None
 
     def __str__(self) -> str:
-        return f"instance {self.instance_id}: backup {self.backup_id} {self.how_far}"
+        return f"instance {printable(self.instance_id)}: backup {printable(self.backup_id)} {self.how_far}"
 
     @property
     def how_far(self) -> str:
         """How far the backup was, in words."""
-        seen = "never seen" if self.backup is None else f"last seen {self.backup.status or 'untold'}"
+        seen = (
+            "never seen" if self.backup is None else f"last seen {printable(self.backup.status or 'untold')}"
+        )
         failed = "" if self.cause is None else f"; the last look failed: {self.cause}"
         return f"was not over after {self.timeout:g} s ({seen}){failed}"
 
@@ -278,8 +280,9 @@ class WaitFailed(BackupifyError):
     def __str__(self) -> str:
         why = f": {self.cause}" if self.cause else ""
         end = self.cause.how_far if isinstance(self.cause, WaitTimeout) else f"is waited for no longer{why}"
-        named = "its backup" if self.result.backup is None else f"backup {self.result.backup.id}"
-        return f"instance {self.instance_id}: {named} ({self.result.kind.value.replace('_', ' ')}) {end}"
+        named = "its backup" if self.result.backup is None else f"backup {printable(self.result.backup.id)}"
+        kind = self.result.kind.value.replace("_", " ")
+        return f"instance {printable(self.instance_id)}: {named} ({kind}) {end}"
 
 
 @attrs.define(slots=False, eq=False)

@@ -8,6 +8,7 @@ import attrs
 from yarl import URL
 
 from backupify_async.errors import PaginationError, UnsafeLink
+from backupify_async.escaping import printable
 from backupify_async.plain import Plain
 from backupify_async.transport.links import Links, parse_links
 from backupify_async.transport.request import Message, Request, Response
@@ -113,5 +114,7 @@ def follow(answer: Answer[Any], relation: str) -> Request | None:
     # Behind a proxy that ends TLS, a server takes itself for http://: the way there stays https, and ours.
     downgraded = (link.scheme, page.scheme) == ("http", "https")
     if link.hostname not in hosts or not (same_origin or downgraded):
-        raise UnsafeLink(f"{named} leads to another origin, {link.scheme}://{link.hostname}: not followed")
+        raise UnsafeLink(
+            f"{named} leads to another origin, {printable(f'{link.scheme}://{link.hostname}')}: not followed"
+        )
     return Request("GET", quote(link.path, _KEPT) or "/", quote(link.query, _KEPT), from_origin=True)

@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from backupify_async.checks import check_count
 from backupify_async.errors import PaginationError
+from backupify_async.escaping import printable
 from backupify_async.pages import Answer, Page, follow, read_page
 from backupify_async.prefetching import Prefetcher, numbered
 from backupify_async.transport.request import Request, Response, identifier
@@ -248,7 +249,7 @@ class _Chain(Generic[T]):
             self._seen.add(answer.url.raw_path_qs)
             if ahead.target in self._seen:
                 again = answer.page.links[self._relation]
-                raise PaginationError(f"the list goes in a circle: {again} comes again")
+                raise PaginationError(f"the list goes in a circle: {printable(again)} comes again")
         return ahead
 
 

@@ -224,3 +224,20 @@ def test_the_drawing_names_every_error() -> None:
 
 def test_every_error_can_be_imported_from_the_package() -> None:
     assert [kind for kind in all_errors() if getattr(backupify_async, kind.__name__) is not kind] == []
+
+
+EVIL = "x\r\nCRITICAL root \x1b[2J\x7f\x9b\u2028\u202e\ud800"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AmbiguousTrigger(EVIL, SENT_AT, TransportError("lost"), "", (Backup(EVIL),)),
+        DuplicateInstance(EVIL),
+        WaitTimeout(EVIL, EVIL, 5.0, Backup(EVIL, status=EVIL)),
+        WaitFailed(EVIL, TriggerResult(TriggerKind.STARTED, Backup(EVIL))),
+    ],
+)
+def test_an_id_or_a_word_of_the_servers_stands_in_no_message_as_it_came(error: BackupifyError) -> None:
+    assert str(error).isprintable()
+    assert "x\\r\\nCRITICAL root \\x1b[2J\\x7f\\x9b\\u2028\\u202e\\ud800" in str(error)

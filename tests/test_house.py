@@ -16,7 +16,7 @@ import backupify_async
 PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
-    ["version", "plain", "models", "attempts", "priority", "tracebacks", "tasks"],
+    ["version", "plain", "models", "attempts", "priority", "tracebacks", "tasks", "escaping"],
     ["errors"],
     ["credentials", "statistics"],
     ["events", "environment", "checks", "addresses"],

@@ -18,8 +18,8 @@ from typing import Self, TextIO
 from backupify_async.cli.exits import ExitCode
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.terminal import understands_escapes
-from backupify_async.cli.text import printable
 from backupify_async.cli.threads import DaemonThread
+from backupify_async.escaping import printable
 
 _HELD = 2**18  # bytes of rows that may wait; a command that makes them faster waits too
 _PATIENCE = 2.0  # seconds that a stopped command gives stdout to take the last rows

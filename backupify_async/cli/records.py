@@ -7,8 +7,8 @@ import attrs
 
 from backupify_async.cli.exits import reason
 from backupify_async.cli.rows import Column, Row, Shape
-from backupify_async.cli.text import printable
 from backupify_async.errors import AmbiguousTrigger, WaitFailed
+from backupify_async.escaping import printable
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.fleet.outcomes import Outcome
 from backupify_async.journal.lines import Line, LineState
@@ -22,10 +22,10 @@ _NO_EXTRA: Mapping[str, Any] = {}
 
 
 def _backups(state_width: int, *spare: str) -> Shape:
-    columns = [Column("instance_id", _ID), Column("state", state_width)]
-    columns += [Column("backup_id", _ID), Column("status", 10)]
+    columns = [Column("instance_id", _ID), Column("state", state_width, free=True)]
+    columns += [Column("backup_id", _ID), Column("status", 10, free=True)]
     columns += [Column(name, _DATE) for name in _BACKUP_DATES]
-    columns += [Column("error", 20, for_people=False)]  # whom stderr tells it
+    columns += [Column("error", 20, for_people=False, free=True)]  # whom stderr tells it
     return Shape(tuple(columns), spare)
 
 
@@ -41,7 +41,7 @@ INSTANCES = Shape(
         Column("id", _ID),
         Column("customer_id", _ID),
         Column("backup_definition_id", 20),
-        Column("backup_frequency", 16),
+        Column("backup_frequency", 16, free=True),
         Column("created_at", _DATE),
         Column("updated_at", _DATE),
     ),

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.style import Style
 
-from backupify_async.cli.text import printable
+from backupify_async.escaping import printable
 
 Row = Mapping[str, object]
 Format = Literal["table", "jsonl", "csv"]
@@ -36,6 +36,7 @@ _STYLES = {
     "none": Style(dim=True),
     "earlier": Style(dim=True),
 }
+_FORMULA = ("=", "+", "-", "@")  # OWASP, CSV Injection; a tab or a line end before one is escaped
 _HEADING = Style(bold=True)
 
 
@@ -47,11 +48,13 @@ class Column:
         name: Its name, which is the row's key and stands in the header.
         width: Columns on the screen; a longer cell moves those behind it.
         for_people: Whether it is in a table too.
+        free: Whether it holds free text of the server's, and no id or date.
     """
 
     name: str
     width: int
     for_people: bool = True
+    free: bool = False
 
 
 @attrs.frozen
@@ -97,10 +100,15 @@ class JsonLinesWriter:
 
 
 class CsvWriter:
-    """CSV as RFC 4180 quotes it, with the line ends of this world."""
+    """CSV as RFC 4180 quotes it, with the line ends of this world.
+
+    Texts are safe for a terminal, and for a spreadsheet, which would run one that begins as a formula: it has
+    an apostrophe before it. Ids stay as they are, for whoever gives them back.
+    """
 
     def __init__(self, shape: Shape) -> None:
         self._names = shape.names
+        self._free = frozenset(column.name for column in shape.columns if column.free)
 
     def header(self) -> str:
         """The names of the columns."""
@@ -108,7 +116,11 @@ class CsvWriter:
 
     def write(self, rows: Sequence[Row]) -> str:
         """Rows as lines, dates as ISO 8601, what is not there as nothing."""
-        return "".join(_csv_line([_csv_cell(row[name]) for name in self._names]) for row in rows)
+        return "".join(_csv_line([self._cell(name, row[name]) for name in self._names]) for row in rows)
+
+    def _cell(self, name: str, value: object) -> str:
+        text = "" if value is None else printable(_iso(value))
+        return f"'{text}" if name in self._free and text.startswith(_FORMULA) else text
 
 
 class TableWriter:
@@ -183,10 +195,6 @@ def _csv_line(cells: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow(cells)
     return text.getvalue()[:-2] + "\n"
-
-
-def _csv_cell(value: object) -> str:
-    return "" if value is None else _iso(value)
 
 
 def _table_cell(value: object) -> str:

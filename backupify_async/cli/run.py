@@ -12,7 +12,7 @@ from cyclopts import CycloptsError
 from backupify_async.cli.app import app
 from backupify_async.cli.console import PipeConsole, forget_stdout
 from backupify_async.cli.exits import Exit, ExitCode
-from backupify_async.cli.text import printable
+from backupify_async.escaping import printable
 
 
 def run(arguments: Sequence[str]) -> int:

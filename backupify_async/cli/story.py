@@ -13,7 +13,8 @@ from rich.text import Text
 
 from backupify_async.cli.console import PipeConsole
 from backupify_async.cli.progress import seconds_paused
-from backupify_async.cli.text import count, printable
+from backupify_async.cli.text import count
+from backupify_async.escaping import printable
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.fleet.outcomes import Outcome
 from backupify_async.statistics import LimitSource, Statistics

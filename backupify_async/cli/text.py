@@ -1,16 +1,6 @@
-"""Text that others wrote, made safe for a terminal and for a line."""
+"""Small things about text: what nobody sees in it, and numbers in words."""
 
 import unicodedata
-
-
-def printable(text: str) -> str:
-    """The text with all that does not print escaped: control characters, line ends, marks that turn text."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def is_unseen(character: str) -> bool:

@@ -12,10 +12,10 @@ from backupify_async.cli.output import write_all
 from backupify_async.cli.reading import read_some
 from backupify_async.cli.records import backup_row, triggered_rows
 from backupify_async.cli.rows import Row
-from backupify_async.cli.text import printable
 from backupify_async.cli.threads import DaemonThread
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
+from backupify_async.escaping import printable
 from backupify_async.events import Event, RequestSent, ResponseReceived, RetryScheduled
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.models import Backup, TriggerKind, TriggerResult

@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 from backupify_async.checks import check_not_negative
 from backupify_async.errors import ClientDraining
+from backupify_async.escaping import printable
 from backupify_async.transport.ending import Piece
 
 _REASON = "the client is draining"
@@ -46,7 +47,9 @@ class Drain:
             ClientDraining: The drain has begun.
         """
         if self.begun:
-            raise ClientDraining(f"{_REASON}: no backup of instance {backup_instance_id} was triggered")
+            raise ClientDraining(
+                f"{_REASON}: no backup of instance {printable(str(backup_instance_id))} was triggered"
+            )
 
     async def run(self, timeout: float | None) -> int:  # noqa: ASYNC109 - it ends with a number, not an error
         """Let no more triggers leave, and wait for those that have left.

@@ -18,6 +18,7 @@ from backupify_async.errors import (
     Unauthorized,
     UnprocessableEntity,
 )
+from backupify_async.escaping import printable
 from backupify_async.transport.request import Request, Response
 
 _ABSURD = 7 * 86_400.0
@@ -69,7 +70,7 @@ def _origin(location: str | None) -> str:
     if location is None:
         return "no Location"
     try:
-        return str(URL(location).origin())
+        return printable(str(URL(location).origin()))
     except ValueError:
         return "a place of the same origin"
 

@@ -16,6 +16,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from backupify_async.errors import BackupifyError
+from backupify_async.escaping import printable
 
 
 def identifier(value: object, name: str = "id") -> str:
@@ -170,11 +171,15 @@ class Message:
     status: int | None = None
 
     def conceal(self, text: str) -> str:
-        """A text of the server's as an error may show it: servers have been seen to echo a token."""
+        """A text of the server's as an error may show it: without what would forge a line, or a secret."""
+        return printable(self.without_secrets(text))
+
+    def without_secrets(self, text: str) -> str:
+        """A text of the server's without the secrets: servers have been seen to echo a token."""
         for secret in self.secrets:
             if _may_hold(text, secret):
                 text = _spellings(secret).sub("[secret]", text)
-        return text.encode(errors="backslashreplace").decode()
+        return text
 
     def gives_away(self, text: str) -> bool:
         """Whether a text holds one of the secrets, and not by chance, as it may hold a short word."""
@@ -211,8 +216,8 @@ class Response:
     @property
     def excerpt(self) -> str:
         """The body's first 200 bytes, as text and as an error may show them."""
-        text = self.message.conceal(self.body[:_MOST_READ].decode(errors="backslashreplace"))
-        return text.encode()[:200].decode(errors="ignore")
+        text = self.message.without_secrets(self.body[:_MOST_READ].decode(errors="backslashreplace"))
+        return printable(text[:200]).encode()[:200].decode(errors="ignore")
 
 
 class Carrier(Protocol):

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from backupify_async.cli.records import INSTANCES, LISTED, RUNNING, backup_row
 from backupify_async.cli.rows import Column, CsvWriter, JsonLinesWriter, Shape, TableWriter, writer
+from backupify_async.escaping import printable
 from backupify_async.models import Backup
 
 SHAPE = Shape((Column("a", 4), Column("b", 6), Column("c", 3)), ("b", "a"))
@@ -41,9 +42,26 @@ class TestJsonLines:
 
 class TestCsv:
     @given(st.tuples(texts, texts, texts))
-    def test_what_was_written_is_read_back(self, cells: tuple[str, str, str]) -> None:
+    def test_what_was_written_is_read_back_with_what_does_not_print_escaped(
+        self, cells: tuple[str, str, str]
+    ) -> None:
         text = CsvWriter(SHAPE).write([dict(zip("abc", cells, strict=True))])
-        assert list(csv.reader(io.StringIO(text, newline=""))) == [list(cells)]
+        assert text[:-1].isprintable()
+        assert list(csv.reader(io.StringIO(text, newline=""))) == [[printable(cell) for cell in cells]]
+
+    @pytest.mark.parametrize("first", ["=", "+", "-", "@"])
+    def test_free_text_that_a_spreadsheet_would_run_has_an_apostrophe(self, first: str) -> None:
+        evil = f'{first}HYPERLINK("http://evil.example")'
+        row = {**backup_row(-7, evil, Backup("-5", status=evil)), "error": evil}
+        (cells,) = csv.reader([CsvWriter(LISTED).write([row])])
+        assert (cells[0], cells[2]) == ("-7", "-5")
+        assert cells[1] == cells[3] == cells[-1] == f"'{evil}"
+
+    def test_no_cell_reaches_a_terminal_as_a_command(self) -> None:
+        row = backup_row("a\u202eb", "run\x1b]0;owned\x07\x1b[2J", Backup("5\x9b", status="two\nlines"))
+        assert CsvWriter(LISTED).write([row]) == (
+            "a\\u202eb,run\\x1b]0;owned\\x07\\x1b[2J,5\\x9b,two\\nlines,,,,,\n"
+        )
 
     def test_a_line_ends_as_this_world_ends_it(self) -> None:
         assert CsvWriter(SHAPE).write([{"a": 1, "b": None, "c": "x"}]) == "1,,x\n"

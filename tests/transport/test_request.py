@@ -145,6 +145,14 @@ class TestWhatMayBeShown:
     def test_bytes_that_are_no_text_are_shown_escaped(self) -> None:
         assert answer(b"\xff" * 999, 400).excerpt == "\\xff" * 50
 
+    def test_what_does_not_print_is_escaped_wherever_an_answer_is_shown(self) -> None:
+        evil = "x\nCRITICAL root \x1b[2J\x7f\x9b\u2028\u202e"
+        shown = "x\\nCRITICAL root \\x1b[2J\\x7f\\x9b\\u2028\\u202e"
+        response = answer(evil.encode(), 400, {"Content-Type": evil})
+        assert (response.excerpt, response.content_type) == (shown, shown)
+        assert response.message.conceal(f"{evil}\ud800") == f"{shown}\\ud800"
+        assert answer(b"\x1b" * 999, 400).excerpt == "\\x1b" * 50
+
     def test_an_excerpt_of_a_large_body_costs_no_more_than_it_shows(self) -> None:
         response = answer(b"x" * 4 * 2**20, 200, None, "s3cret")
         tracemalloc.start()
