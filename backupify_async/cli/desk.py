@@ -3,12 +3,12 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
 
-from backupify_async.cli.exits import Exit, ExitCode, code_of
+from backupify_async.cli.exits import Exit, ExitCode, Unreached
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.options import CallOptions
 from backupify_async.cli.output import Output
@@ -16,7 +16,7 @@ from backupify_async.cli.progress import Tally
 from backupify_async.cli.rows import Row, Shape, Writer, writer
 from backupify_async.cli.terminal import columns_of, takes_colour
 from backupify_async.client import BackupifyClient
-from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
+from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError, RequestTimeout
 from backupify_async.events import EventHook
 
 
@@ -59,17 +59,33 @@ async def desk(
     *,
     concurrency: int = 1,
     on_event: EventHook | None = None,
+    unreached: "Callable[[Desk, Unreached], Awaitable[None]] | None" = None,
 ) -> AsyncIterator[Desk]:
     """Client, token and output of a command, and its summary at the end.
+
+    Args:
+        stop: The request to end early.
+        command: The command's name.
+        shape: The columns of its rows.
+        options: Its options.
+        concurrency: How many instances it goes over at once.
+        on_event: The client's hook.
+        unreached: Writes what is to be written where there is no token to be had for now.
 
     Raises:
         Exit: There is no token to be had, or the settings cannot work.
     """
     client = _client(options, concurrency, on_event)
     async with Output(stop, sys.stdout, sys.stderr) as output, client:
-        await fetch_token(client, options.timeout)
         tally = Tally(command, client.statistics)
-        yield Desk(client, output, _writer(options, shape), tally, quiet=options.quiet)
+        at = Desk(client, output, _writer(options, shape), tally, quiet=options.quiet)
+        try:
+            await fetch_token(client, options.timeout)
+        except Unreached as why:
+            if unreached is not None:
+                await unreached(at, why)
+            raise
+        yield at
         if not options.quiet and stop.code is not ExitCode.CLOSED_PIPE:
             output.say(tally.summary())
 
@@ -87,17 +103,17 @@ async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  
     """Get the token before the sweep begins: a wrong secret is asked about once, not once an instance.
 
     Raises:
-        Exit: There is none to be had.
+        Exit: There is none to be had; `Unreached` where that is nobody's refusal.
     """
     try:
         async with asyncio.timeout(timeout):
             await client.fetch_token()
     except TimeoutError:
-        raise Exit(ExitCode.SOME_FAILED, f"no token: none came in {timeout:g} s") from None
+        raise Unreached(RequestTimeout(f"none came in {timeout:g} s")) from None
     except AuthenticationError as error:
         raise Exit(ExitCode.AUTHENTICATION, f"not let in: {error}") from None
     except BackupifyError as error:
-        raise Exit(code_of(error), f"no token: {error}") from None
+        raise Unreached(error) from None
 
 
 def _writer(options: CallOptions, shape: Shape) -> Writer:

@@ -53,6 +53,18 @@ class Exit(Exception):
         self.message = message
 
 
+class Unreached(Exit):
+    """Ends a command before anything was asked of the API, for there is no token to be had for now.
+
+    Args:
+        error: Why.
+    """
+
+    def __init__(self, error: BackupifyError) -> None:
+        super().__init__(code_of(error), f"no token: {reason(error)}")
+        self.error = error
+
+
 def gravest(*codes: ExitCode) -> ExitCode:
     """The code to exit with where several hold."""
     return min(codes, key=_GRAVEST_FIRST.index)

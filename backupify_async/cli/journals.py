@@ -132,6 +132,7 @@ def _journalled(
         failure=failure,
         found=_found if wait is None else plain.found,
         hold=partial(_held, journal, sent, kept, given),
+        journalled=True,
         rest=lambda of_source: (
             f"the rest of {journal.path}" if journal.has_rest(of_source=of_source is not None) else None
         ),

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -19,6 +20,7 @@ JOURNAL = Group("Journal", sort_key=3.5)
 OUTPUT = Group("Output", sort_key=4)
 PACE = Group("Pace", sort_key=5)
 
+_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _PLACES = 64  # the library's own default of requests in flight; more are asked for only by --concurrency
 
 
@@ -87,12 +89,15 @@ def file_name(_type: object, value: str | None) -> None:
 
 
 def whole(_type: object, tokens: Sequence[Token]) -> int:
-    """Read a whole number; cyclopts by itself cuts 1.5 down to 1.
+    """Read a whole number; cyclopts by itself cuts 1.5 down to 1, and tells of x in words of Python's.
 
     Raises:
         ValueError: It is none.
     """
-    return int(tokens[0].value)
+    text = tokens[0].value
+    if _WHOLE.fullmatch(text) is None:
+        raise ValueError(f"it must be a whole number, not {text}")
+    return int(text)
 
 
 Flag = Parameter(negative="", show_default=False)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from rich.cells import set_cell_size
 
 from backupify_async.cli.exits import ExitCode, code_of, gravest, ran_out_of_time
-from backupify_async.cli.text import count
+from backupify_async.cli.text import count, in_number
 from backupify_async.errors import WaitFailed
 from backupify_async.statistics import LimitSource, Statistics
 
@@ -89,7 +89,7 @@ class Tally:
     def summary(self) -> str:
         """One line that says what was done."""
         now = self._statistics()
-        found = ", ".join(f"{number:,} {what}" for what, number in sorted(self.found.items()))
+        found = ", ".join(in_number(number, what) for what, number in sorted(self.found.items()))
         succeeded = f"{self.succeeded:,} succeeded{f' ({found})' if found else ''}"
         pieces = [
             f"{self._command}: {succeeded}, {self._failures}{self._duplicates}{self._broken}",

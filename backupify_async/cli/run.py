@@ -14,6 +14,8 @@ from backupify_async.cli.console import PipeConsole, forget_stdout
 from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.escaping import printable
 
+_GROUPS = (["journal"],)
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; returns its exit code."""
@@ -40,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     try:
         result = app(
-            list(arguments),
+            _understood(arguments),
             console=PipeConsole(),
             result_action="return_value",
             exit_on_error=False,
@@ -56,9 +58,18 @@ def _run(arguments: Sequence[str]) -> int:
         if end.message:
             _complain(end.message)
         return end.code
-    if not arguments:
+    if not arguments or list(arguments) in _GROUPS:
         return ExitCode.USAGE  # the help was shown, but a script that named no command is mistaken
     return ExitCode.ALL_WELL if result is None else int(result)
+
+
+def _understood(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with `help` as the word for `--help` where a command could stand."""
+    for group in ([], *_GROUPS):
+        words = [*group, "help"]
+        if list(arguments[: len(words)]) == words:
+            return [*group, *arguments[len(words) :], "--help"]
+    return list(arguments)
 
 
 def _complain(message: str) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from backupify_async.cli.console import PipeConsole
 from backupify_async.cli.progress import seconds_paused
-from backupify_async.cli.text import count
+from backupify_async.cli.text import count, in_number
 from backupify_async.escaping import printable
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.fleet.outcomes import Outcome
@@ -57,7 +57,7 @@ class Step:
 
     def tally(self) -> str:
         """What it found, in words."""
-        return ", ".join(f"{number:,} {what}" for what, number in self.found.most_common())
+        return ", ".join(in_number(number, what) for what, number in self.found.most_common())
 
 
 class Story:

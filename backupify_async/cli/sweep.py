@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from functools import partial
 from typing import Generic, TypeVar
 
 import attrs
@@ -10,8 +11,8 @@ import attrs
 from backupify_async.cli.bookmark import Bookmark
 from backupify_async.cli.desk import Desk, desk
 from backupify_async.cli.draining import drained
-from backupify_async.cli.exits import Exit, ExitCode, gravest
-from backupify_async.cli.ids import Ids
+from backupify_async.cli.exits import Exit, ExitCode, Unreached, gravest
+from backupify_async.cli.ids import AllIds, Ids
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.options import FleetOptions
 from backupify_async.cli.records import failure_line, failure_row, row_line, unwritten_line
@@ -49,6 +50,7 @@ class Operation(Generic[T]):
         on_event: The client's hook.
         drains: Whether what has left is worth following to its end, where somebody wants the command's.
         hold: What is open while the sweep goes on; what it raises as `Exit` prevents the sweep.
+        journalled: Whether which instances it goes over is a journal's to say.
         rest: Says which ids were not begun, told which their source has still to give; None for none.
     """
 
@@ -65,6 +67,7 @@ class Operation(Generic[T]):
     on_event: EventHook | None = None
     drains: bool = False
     hold: Callable[[Desk], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
+    journalled: bool = False
     rest: Callable[[str | None], str | None] = lambda of_source: of_source
 
 
@@ -81,21 +84,36 @@ async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOpt
         options,
         concurrency=options.concurrency,
         on_event=operation.on_event,
+        unreached=partial(_write_unreached, operation, ids),
     ) as at:
-        if operation.agree is not None:
-            await operation.agree(at.client)
-        at.tally.total = lambda: ids.total
-        at.tally.verbose = options.verbose
-        bookmark = Bookmark(ids)
-        fleet = at.client.fleet(bookmark.read(at.client), concurrency=options.concurrency)
-        try:
-            async with operation.hold(at):
-                await at.begin()
-                fan_out = operation.begin(fleet, options.ordered)
-                await stream(stop, operation, fan_out, at, lambda: operation.rest(bookmark.rest()))
-        except JournalError as error:
-            _say_of_journal(error, at)
+        await _sweep(stop, operation, ids, options, at)
     return at.tally.code
+
+
+async def _sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOptions, at: Desk) -> None:
+    if operation.agree is not None:
+        await operation.agree(at.client)
+    at.tally.total = lambda: ids.total
+    at.tally.verbose = options.verbose
+    bookmark = Bookmark(ids)
+    fleet = at.client.fleet(bookmark.read(at.client), concurrency=options.concurrency)
+    try:
+        async with operation.hold(at):
+            await at.begin()
+            fan_out = operation.begin(fleet, options.ordered)
+            await stream(stop, operation, fan_out, at, lambda: operation.rest(bookmark.rest()))
+    except JournalError as error:
+        _say_of_journal(error, at)
+
+
+async def _write_unreached(operation: Operation[T], ids: Ids, at: Desk, why: Unreached) -> None:
+    """Write a row for each instance that is named, though nothing could be asked of the API."""
+    if operation.journalled or isinstance(ids, AllIds):
+        return
+    await at.output.rows(at.writer.header().encode())
+    async with aclosing(ids.read(at.client)) as named:
+        async for instance_id in named:
+            await at.write([{**operation.failure(instance_id, why.error), "error": why.message}])
 
 
 async def stream(

@@ -2,6 +2,8 @@
 
 import unicodedata
 
+_SINGULAR = {"backups": "backup", "instances": "instance"}
+
 
 def is_unseen(character: str) -> bool:
     """Whether it is white space, or has no look at all, as U+200B and U+FEFF: both come along in a paste."""
@@ -19,3 +21,8 @@ def bare(text: str) -> str:
 def count(number: int, noun: str) -> str:
     """A number and what it counts: "1 backup", "1,200 backups"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def in_number(number: int, what: str) -> str:
+    """A number and what it counts, which is a state, "3 idle", or things by their plural, "1 backup"."""
+    return f"{number:,} {_SINGULAR.get(what, what) if number == 1 else what}"

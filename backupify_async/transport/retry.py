@@ -186,7 +186,8 @@ def _back_off(
     uniform: Callable[[float, float], float],
 ) -> Verdict:
     if history.attempts >= policy.attempts:
-        return GiveUp(f"sent {history.attempts} times" if history.attempts > 1 else None)
+        how = "tried" if ground is Ground.NEVER_SENT else "sent"
+        return GiveUp(f"{how} {history.attempts} times" if history.attempts > 1 else None)
     timed_out = isinstance(error, RequestTimeout) or (
         isinstance(error, APIError) and error.status in _TIMED_OUT
     )

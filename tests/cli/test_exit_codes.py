@@ -69,6 +69,20 @@ class TestSomeFailed:
         result = run("active", "1")
         assert (result.code, len(result.err.splitlines())) == (1, 1)
         assert "no token: no connection to 127.0.0.1:1: " in result.err
+        assert result.err.endswith("; gave up: tried 4 times\n")
+
+    @pytest.mark.parametrize("command", [("active",), ("trigger", "--yes"), ("list",), ("latest",)])
+    def test_each_instance_that_is_named_has_its_row_then_too(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    ) -> None:
+        monkeypatch.setattr("random.uniform", lambda low, high: 0.0)  # the back-off
+        monkeypatch.setenv("BACKUPIFY_BASE_URL", "http://127.0.0.1:1")
+        result = run(*command, "1", "x2", "-o", "jsonl")
+        rows = [json.loads(row) for row in result.rows]
+        assert (result.code, [row["instance_id"] for row in rows]) == (1, [1, "x2"])
+        assert {row["state"] for row in rows} == {"error"}
+        assert rows[0]["error"].startswith("no token: no connection to 127.0.0.1:1: ")
+        assert "sent" not in rows[0]["error"]
 
     @pytest.mark.backupify(faults=[Fault.hang(operation="token")])
     def test_the_time_out_holds_for_the_token_too(self, server: SimulatedBackupify, run: Run) -> None:
@@ -115,6 +129,8 @@ class TestUsage:
             (["active", "1", "--output", "xml"], "jsonl"),
             (["active", "1", "--secret", "x"], "--secret"),
             (["activ", "1"], "active"),
+            (["list", "1", "--limit", "x"], "--limit: it must be a whole number, not x\n"),
+            (["simulate", "--seed", "1_0"], "--seed: it must be a whole number, not 1_0\n"),
             (["simulate", "--port", "65536"], "--port. It must be a port"),
             (["simulate", "--instances", "-1"], "--instances. It must be a whole number from 0 up"),
         ],
@@ -138,6 +154,25 @@ class TestUsage:
         result = run()
         assert result.code == 2
         assert "simulate" in result.out
+
+    def test_a_group_without_a_command_shows_its_own_help_and_is_an_error(self, run: Run) -> None:
+        result = run("journal")
+        assert (result.code, result.err) == (2, "")
+        assert "Usage: backupify journal COMMAND" in result.out
+
+    @pytest.mark.parametrize(
+        ("words", "as_options"),
+        [
+            (["help"], ["--help"]),
+            (["help", "trigger"], ["trigger", "--help"]),
+            (["help", "journal", "show"], ["journal", "show", "--help"]),
+            (["journal", "help"], ["journal", "--help"]),
+            (["journal", "help", "show"], ["journal", "show", "--help"]),
+        ],
+    )
+    def test_help_may_be_a_word(self, run: Run, words: list[str], as_options: list[str]) -> None:
+        assert run(*words) == run(*as_options)
+        assert run(*words).code == 0
 
 
 class TestConfiguration:

@@ -8,6 +8,7 @@ import pytest
 from backupify_async import AuthenticationError, RequestTimeout, Statistics
 from backupify_async.cli.exits import ExitCode
 from backupify_async.cli.progress import Tally
+from backupify_async.cli.text import in_number
 from backupify_async.statistics import LimitSource
 
 QUIET = Statistics(
@@ -130,3 +131,11 @@ async def test_the_gravest_failure_stands() -> None:
     tally.fail(AuthenticationError("no"))
     tally.fail(ValueError())
     assert (tally.failed, tally.code) == (2, ExitCode.AUTHENTICATION)
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "said"),
+    [(1, "backups", "1 backup"), (2, "backups", "2 backups"), (1, "in progress", "1 in progress")],
+)
+def test_one_thing_is_not_named_by_its_plural(number: int, what: str, said: str) -> None:
+    assert in_number(number, what) == said

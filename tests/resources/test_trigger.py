@@ -256,5 +256,5 @@ class TestNotStarted:
         async with SimulatedBackupify() as server:
             pass
         async with client_of(server.base_url) as client:
-            with pytest.raises(ConnectionFailed, match="sent 4 times"):
+            with pytest.raises(ConnectionFailed, match="tried 4 times"):
                 await client.backups.trigger(7)

@@ -203,7 +203,7 @@ class TestBackOff:
     async def test_a_trigger_that_never_left_at_all_has_a_certain_fate(self) -> None:
         carrier = FakeCarrier(Script(*[ConnectionFailed("no route", sent=False) for _ in range(4)]))
         async with session_over(carrier) as session:
-            with pytest.raises(ConnectionFailed, match=r"gave up: sent 4 times"):
+            with pytest.raises(ConnectionFailed, match=r"gave up: tried 4 times"):
                 await session.send(TRIGGER)
 
     @pytest.mark.parametrize("step", [500, 501, 408, TransportError("lost"), RequestTimeout("read")])
