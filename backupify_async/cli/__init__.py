@@ -37,8 +37,8 @@ def _load() -> Callable[[Sequence[str]], int] | int:
         if needed == _OURS:
             raise
         return _refuse(
-            f"the command line needs {needed}, which is not installed: pip install '.[cli]' in the checkout of "
-            "backupify-async"
+            f"the command line needs {needed}, which is not installed: "
+            "pip install '.[cli]' in the checkout of backupify-async"
         )
     except OSError as error:  # aiohttp reads certificates, and opens SSLKEYLOGFILE, when it is imported
         where = "" if error.filename is None else f" {error.filename}"
