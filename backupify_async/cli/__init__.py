@@ -5,9 +5,13 @@ without them.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
+
+try:
+    import signal  # which takes some milliseconds, and Ctrl-C is not ours before it is there
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 _OURS = __name__.partition(".")[0]
 
