@@ -77,12 +77,12 @@ def read_id(text: str) -> InstanceId:
     """An id as a person writes it: an int where it is written as one, so that JSON has it as the server does.
 
     Raises:
-        ValueError: It cannot be an id, or has in its midst what nobody sees: a space of whatever kind.
+        ValueError: It cannot be an id, or holds what nobody sees: any but a plain space.
     """
     instance_id: InstanceId = int(text) if _NUMBER.fullmatch(text) else text
     identifier(instance_id)
-    if any(map(is_unseen, text)):
-        raise ValueError(f"an id must not hold spaces, or characters that cannot be seen: {text!r}")
+    if any(is_unseen(character) for character in text if character != " "):
+        raise ValueError(f"an id must not hold characters that cannot be seen: {text!r}")
     return instance_id
 
 

@@ -182,7 +182,7 @@ class TestCommand:
         file.write_text("1\n2\u200b3\n")
         result = run("trigger", "--ids-file", str(file), "--yes")
         assert (result.code, result.out, server.triggers) == (2, "", {})
-        assert f"{file}, line 2: an id must not hold spaces, or characters that cannot be seen" in result.err
+        assert f"{file}, line 2: an id must not hold characters that cannot be seen" in result.err
 
     @pytest.mark.backupify(instances=3)
     def test_stdin_is_read_to_its_end(self, server: SimulatedBackupify) -> None:
