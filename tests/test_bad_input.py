@@ -25,6 +25,7 @@ from backupify_async import (
     Unauthorized,
     UnsafeLink,
 )
+from backupify_async.escaping import printable
 from backupify_async.testing import Fault, SimulatedBackupify
 from backupify_async.transport import trust
 from tests.resources.clients import TOKEN, Script, asked, client_of
