@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import attrs
 
-from backupify_async.cli.exits import Exit, ExitCode, Unreached
+from backupify_async.cli.exits import Exit, ExitCode, Unreached, code_of
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.options import CallOptions
 from backupify_async.cli.output import Output
@@ -112,6 +112,8 @@ async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  
         raise Unreached(RequestTimeout(f"none came in {timeout:g} s")) from None
     except AuthenticationError as error:
         raise Exit(ExitCode.AUTHENTICATION, f"not let in: {error}") from None
+    except ConfigurationError as error:
+        raise Exit(code_of(error), f"no token: {error}") from None
     except BackupifyError as error:
         raise Unreached(error) from None
 

@@ -20,6 +20,7 @@ from backupify_async.events import Event, RequestSent, ResponseReceived, RetrySc
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.transport.request import identifier, instance_key
+from backupify_async.transport.retry import NOTHING_DONE
 
 
 class Consent:
@@ -147,13 +148,9 @@ class SentTriggers:
             case RequestSent(method="POST", path=path):
                 self._fates[path] = None
                 self._of_earlier.discard(path)  # it was looked at, and surely did nothing
-            case ResponseReceived(method="POST", path=path, status=409):
-                self._fates[path] = TriggerKind.ALREADY_ACTIVE
             case ResponseReceived(method="POST", path=path, status=status) if 200 <= status < 300:
                 self._fates[path] = TriggerKind.STARTED
-            case ResponseReceived(method="POST", path=path, status=status) if (
-                status in range(400, 500) and status != 408
-            ):
+            case ResponseReceived(method="POST", path=path, status=status) if status in NOTHING_DONE:
                 self._fates.pop(path, None)
             case RetryScheduled(method="POST", path=path):  # the library repeats only what started nothing
                 self._fates.pop(path, None)
@@ -175,8 +172,9 @@ class SentTriggers:
         """What is to be said of triggers that were cut off, and of the rest of the ids."""
         told = {one: words for one in instance_ids if (words := self._in_words(_path(one)))}
         lines = [f"instance {one}: {words}" for one, words in told.items()]
-        unsent = ", ".join(str(one) for one in instance_ids if one not in told)
-        missing = [*([f"instances {unsent}"] if unsent else []), *([rest] if rest else [])]
+        unsent = [str(one) for one in instance_ids if one not in told]
+        which = f"instance{'' if len(unsent) == 1 else 's'} {', '.join(unsent)}"
+        missing = [*([which] if unsent else []), *([rest] if rest else [])]
         return [*lines, f"not triggered: {', and '.join(missing)}"] if missing else lines
 
     def _in_words(self, path: str) -> str | None:
