@@ -149,7 +149,7 @@ class TestWithoutImports:
         assert told["looked"][3][0] == "DecodeError"
         assert told["listed"] > 0
         assert told["waited"][0] == "WaitTimeout"
-        assert told["nobody"] == told["nowhere"] == ["ConnectionFailed", False, "sent 4 times"]
+        assert told["nobody"] == told["nowhere"] == ["ConnectionFailed", False, "tried 4 times"]
         assert told["no TLS"][:2] == ["ConnectionFailed", False]
         assert (told["swept"], told["drained"]) == (2, 0)
 
@@ -160,6 +160,6 @@ class TestOutOfDescriptors:
         async with SimulatedBackupify() as server:
             told = await run(OUT_OF_DESCRIPTORS, server.base_url)
             started = len(server.triggers[1])
-        nothing_sent = ["ConnectionFailed", False, "sent 4 times"]
+        nothing_sent = ["ConnectionFailed", False, "tried 4 times"]
         assert told == {"False": [nothing_sent, nothing_sent], "True": ["None", "STARTED"]}
         assert started == 1
