@@ -164,6 +164,7 @@ class DecodeError(BackupifyError):
         content_type: The answer's Content-Type, "" where it has none.
         excerpt: The first 200 bytes of the body, as text.
         status: The HTTP status.
+        gave_up: Why it was not tried again, or None where trying again was never in question.
     """
 
     problem: str
@@ -171,10 +172,12 @@ class DecodeError(BackupifyError):
     content_type: str = ""
     excerpt: str = ""
     status: int | None = None
+    gave_up: str | None = None
 
     def __str__(self) -> str:
         kind = self.content_type or "missing"
-        return f"{self.path}: {self.problem} (Content-Type {kind}): '{self.excerpt}'"
+        told = f"{self.path}: {self.problem} (Content-Type {kind}): '{self.excerpt}'"
+        return told + _because(self.gave_up)
 
 
 class PaginationError(BackupifyError):

@@ -45,6 +45,7 @@ class Answer(Generic[T]):
 
     items: list[T]
     number: int
+    request: Request
     message: Message
     headers: Mapping[str, str]
     links: Links
@@ -62,16 +63,16 @@ class Answer(Generic[T]):
         return self.message.url
 
 
-def read_page(response: Response, items: list[T], number: int) -> Answer[T]:
+def read_page(request: Request, response: Response, number: int) -> Answer[Any]:
     """The page that an answer holds.
 
     Args:
-        response: The answer.
-        items: What was read from its body.
+        request: What it answers.
+        response: The answer, decoded.
         number: Which page of this iteration it is, from 1.
     """
     links = parse_links(response.headers.getall("Link", ()))
-    return Answer(items, number, response.message, response.headers, links)
+    return Answer(response.decoded, number, request, response.message, response.headers, links)
 
 
 def _total(headers: Mapping[str, str]) -> int | None:
@@ -117,4 +118,5 @@ def follow(answer: Answer[Any], relation: str) -> Request | None:
         raise UnsafeLink(
             f"{named} leads to another origin, {printable(f'{link.scheme}://{link.hostname}')}: not followed"
         )
-    return Request("GET", quote(link.path, _KEPT) or "/", quote(link.query, _KEPT), from_origin=True)
+    path, query = quote(link.path, _KEPT) or "/", quote(link.query, _KEPT)
+    return Request("GET", path, query, from_origin=True, decode=answer.request.decode)

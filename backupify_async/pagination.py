@@ -4,7 +4,6 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
@@ -29,6 +28,7 @@ def paginate(
     query: Mapping[str, int | str | None] | None = None,
     per_page: int | None = None,
     prefetch: int = 0,
+    check: Callable[[Response, list[ModelT]], None] | None = None,
     **ids: int | str,
 ) -> "Paginator[ModelT]":
     """A list of the API.
@@ -40,6 +40,7 @@ def paginate(
         query: Query items; one that is None is left out.
         per_page: How many items to ask for at once; None leaves it to the server, which may cap or ignore it.
         prefetch: How many pages to ask for ahead of the one in hand, where their numbers are known.
+        check: Raises `DecodeError` where what was read of a page is not what was asked for.
         **ids: What the names stand for.
 
     Raises:
@@ -53,8 +54,15 @@ def paginate(
             if value is not None:
                 identifier(value, name)
     items = query if per_page is None else {**(query or {}), "per_page": per_page}
-    request = Request.get(template, query=items, answers=frozenset(), **ids)
-    return Paginator(send, request, partial(decode_list, model=model), prefetch=prefetch)
+
+    def decode(response: Response) -> list[ModelT]:
+        found = decode_list(response, model)
+        if check is not None:
+            check(response, found)
+        return found
+
+    request = Request.get(template, query=items, answers=frozenset(), decode=decode, **ids)
+    return Paginator(send, request, prefetch=prefetch)
 
 
 class Paginator(Generic[T]):
@@ -64,9 +72,8 @@ class Paginator(Generic[T]):
     are handed out before an error is raised.
 
     Args:
-        send: Sends a request.
-        request: Asks for the first page.
-        read: Reads the items of an answer.
+        send: Sends a request, and has its answer decoded.
+        request: Asks for the first page, and decodes the items of each.
         prefetch: How many pages to ask for ahead of the one in hand.
 
     Iterating, `pages`, `collect` and `last` raise:
@@ -76,16 +83,10 @@ class Paginator(Generic[T]):
     """
 
     def __init__(
-        self,
-        send: Callable[[Request], Awaitable[Response]],
-        request: Request,
-        read: Callable[[Response], list[T]],
-        *,
-        prefetch: int = 0,
+        self, send: Callable[[Request], Awaitable[Response]], request: Request, *, prefetch: int = 0
     ) -> None:
         self._send = send
         self._request = request
-        self._read = read
         self._prefetch = prefetch
         self._begun: WeakSet[AsyncGenerator[object]] | None = None  # most lists are collected: none is needed
 
@@ -195,13 +196,14 @@ class Paginator(Generic[T]):
 
     async def _ahead(self, limit: int | None) -> AsyncGenerator[Answer[T]]:
         async with Prefetcher(self._send, self._prefetch, limit) as prefetcher:
-            async for answer in _Chain(self._request, "next", prefetcher.send, self._read):
+            chain: _Chain[T] = _Chain(self._request, "next", prefetcher.send)
+            async for answer in chain:
                 room = prefetcher.room(len(answer.items))
                 await prefetcher.expect(_numbered(answer, room))
                 yield answer
 
     def _chain(self, request: Request, relation: str) -> "_Chain[T]":
-        return _Chain(request, relation, self._send, self._read)
+        return _Chain(request, relation, self._send)
 
     async def _read_on(self, request: Request) -> tuple[Answer[T], list[T]]:
         """Follow `next` to the end: the last answer, and the last item of all in a list, if there was one."""
@@ -218,16 +220,11 @@ class _Chain(Generic[T]):
     """
 
     def __init__(
-        self,
-        request: Request,
-        relation: str,
-        send: Callable[[Request], Awaitable[Response]],
-        read: Callable[[Response], list[T]],
+        self, request: Request, relation: str, send: Callable[[Request], Awaitable[Response]]
     ) -> None:
         self._ahead: Request | None = request
         self._relation = relation
         self._send = send
-        self._read = read
         self._answer: Answer[T] | None = None
         self._seen: set[str] = set()
 
@@ -239,8 +236,8 @@ class _Chain(Generic[T]):
             self._ahead = self._following(self._answer)
         if self._ahead is None:
             raise StopAsyncIteration
-        response = await self._send(self._ahead)
-        self._answer = read_page(response, self._read(response), len(self._seen) + 1)
+        request = self._ahead
+        self._answer = read_page(request, await self._send(request), len(self._seen) + 1)
         return self._answer
 
     def _following(self, answer: Answer[T]) -> Request | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
@@ -19,6 +20,7 @@ from backupify_async import (
     PaginationError,
     RateLimit,
     RateLimited,
+    RetryPolicy,
     ServerError,
     StaticToken,
     TokenRefreshed,
@@ -77,7 +79,6 @@ class TestIds:
             ("42", "42"),
             (-7, "-7"),
             (0, "0"),
-            (10**30, "1" + "0" * 30),
             ("a/b", "a%2Fb"),
             ("a b?c#d%2F", "a%20b%3Fc%23d%252F"),
             ("...", "..."),
@@ -86,9 +87,9 @@ class TestIds:
         ],
     )
     async def test_any_other_is_sent_as_it_stands_quoted_whole(self, value: int | str, sent: str) -> None:
-        server = Script(http(200, b'{"id":1}'))
+        server = Script(http(200, json.dumps({"id": value}).encode()))
         async with raw_server(server) as url, client_of(url) as client:
-            await client.backups.get(value, value)
+            await client.backups.get(value, str(value))
         assert server.request_lines == [f"GET /v1/backup_instances/{sent}/backups/{sent}"]
 
 
@@ -269,16 +270,56 @@ class TestABodyThatIsNotWhatItShouldBe:
             assert (await client.backups.get(1, 1)).id == 1
 
 
+CUT_BEHIND_ITS_HEADER = gzip.compress(b'{"id":7,"status":"running"}')[:10]
+
+
+class TestNothingOnTheWay:
+    """What is lost between the head and the body is no answer."""
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            http(200, CUT_BEHIND_ITS_HEADER, "Content-Encoding: gzip"),
+            http(200, b"", "Content-Encoding: gzip"),
+            http(200, b" \r\n"),
+            http(202),
+        ],
+        ids=["chunked", "gzip cut behind its header", "gzip of nothing", "white space", "202"],
+    )
+    async def test_is_not_told_as_idle(self, answer: bytes) -> None:
+        running = http(200, b'{"id":7,"status":"running"}')
+        async with raw_server(Script(answer, running)) as url, client_of(url) as client:
+            active = await client.backups.get_active(1)
+        assert active is not None
+        assert active.id == 7
+
+    async def test_that_stays_so_is_an_error(self) -> None:
+        server = Script(http(202))
+        async with raw_server(server) as url, client_of(url, retry=RetryPolicy(attempts=3, base=0)) as client:
+            with pytest.raises(DecodeError, match="no body") as raised:
+                await client.backups.get_active(1)
+        assert (raised.value.gave_up, len(server.requests)) == ("sent 3 times", 3)
+
+
 @pytest.mark.parametrize("status", [200, 204])
 class TestNoBody:
     async def test_is_no_active_backup(self, status: int) -> None:
         async with raw_server(Script(http(status))) as url, client_of(url) as client:
             assert await client.backups.get_active(1) is None
 
-    async def test_is_an_empty_list(self, status: int) -> None:
+    async def test_is_no_lists_end(self, status: int) -> None:
         async with raw_server(Script(http(status))) as url, client_of(url) as client:
-            assert await client.backups.list(1).collect() == []
-            assert await client.backups.latest(1) is None
+            for call in (client.backups.list(1).collect, lambda: client.backups.latest(1)):
+                with pytest.raises(DecodeError):
+                    await call()
+
+    async def test_on_a_page_in_the_midst_is_asked_for_again(self, status: int) -> None:
+        first = http(200, b'[{"id":1}]', "Link: <?page=2>; rel=next")
+        server = Script(first, http(status), http(200, b'[{"id":2}]'))
+        async with raw_server(server) as url, client_of(url) as client:
+            assert [one.id for one in await client.backups.list(1).collect()] == [1, 2]
+        assert len(server.requests) == 3
 
     async def test_is_no_backup(self, status: int) -> None:
         async with raw_server(Script(http(status))) as url, client_of(url) as client:

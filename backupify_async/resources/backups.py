@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from backupify_async.checks import check_positive
 from backupify_async.models import Backup, TriggerResult, WaitResult
-from backupify_async.pagination import Paginator, paginate
+from backupify_async.pagination import Paginator
 from backupify_async.polling import PollPolicy
 from backupify_async.resources.baselines import NOT_TOLD, NotTold, highest_id
 from backupify_async.resources.idle import IdleMemory
 from backupify_async.resources.paths import (
-    BACKUPS,
     INSTANCE,
     active_request,
     backup_request,
+    list_backups,
     read_active,
     read_backup,
 )
@@ -71,14 +71,7 @@ class Backups:
         Raises:
             TypeError, ValueError: An argument makes no sense; the message names it.
         """
-        return paginate(
-            self._session.send,
-            Backup,
-            BACKUPS,
-            per_page=per_page,
-            prefetch=prefetch,
-            backup_instance_id=backup_instance_id,
-        )
+        return list_backups(self._session.send, backup_instance_id, per_page=per_page, prefetch=prefetch)
 
     async def get(self, backup_instance_id: int | str, backup_id: int | str) -> Backup:
         """One backup.
@@ -86,7 +79,7 @@ class Backups:
         Raises:
             TypeError, ValueError: An id cannot be one.
             NotFound: There is no such instance, or no such backup of it.
-            DecodeError: The answer is no backup.
+            DecodeError: The answer is no backup, or another than was asked for.
             BackupifyError: The answer cannot be had.
         """
         return read_backup(await self._session.send(backup_request(backup_instance_id, backup_id)))
@@ -106,6 +99,7 @@ class Backups:
         Raises:
             TypeError, ValueError: The id cannot be one.
             NotFound: There is no such instance.
+            DecodeError: The answer is no backup, or one of another instance, and does not say that none runs.
             BackupifyError: The answer cannot be had.
         """
         request = active_request(backup_instance_id)

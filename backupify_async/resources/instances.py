@@ -2,9 +2,10 @@
 
 from backupify_async.models import BackupInstance
 from backupify_async.pagination import Paginator, paginate
-from backupify_async.transport.request import Request
+from backupify_async.resources.paths import INSTANCE
+from backupify_async.transport.request import Request, Response
 from backupify_async.transport.session import Session
-from backupify_async.transport.wire import decode_present
+from backupify_async.transport.wire import decode_present, require_same
 
 
 class Instances:
@@ -42,9 +43,15 @@ class Instances:
         Raises:
             TypeError, ValueError: The id cannot be one.
             NotFound: There is no such instance.
+            DecodeError: The answer is no instance, or another than was asked for.
             BackupifyError: The answer cannot be had.
         """
-        request = Request.get(
-            "/v1/backup_instances/{backup_instance_id}", backup_instance_id=backup_instance_id
-        )
-        return decode_present(await self._session.send(request), BackupInstance)
+
+        def decode(response: Response) -> BackupInstance:
+            instance = decode_present(response, BackupInstance)
+            require_same(response, "instance", backup_instance_id, instance.id)
+            return instance
+
+        request = Request.get(INSTANCE, decode=decode, backup_instance_id=backup_instance_id)
+        found: BackupInstance = (await self._session.send(request)).decoded
+        return found

@@ -5,9 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from backupify_async.models import Backup
-from backupify_async.pagination import paginate
 from backupify_async.resources.judging import Fate, Judgement, is_dated_to_have_ended_after, judge
-from backupify_async.resources.paths import BACKUPS, active_request, read_active
+from backupify_async.resources.paths import active_request, list_backups, read_active
 from backupify_async.resources.reconciling import Look
 from backupify_async.resources.server_clock import Lead, read_lead
 from backupify_async.transport.request import Request, Response
@@ -47,7 +46,7 @@ async def look(
     active = read_active(await send_and_read_clock(active_request(backup_instance_id)))
     tail: tuple[Backup, ...] = ()
     whole, pages_read = True, 0
-    backups = paginate(send_and_read_clock, Backup, BACKUPS, backup_instance_id=backup_instance_id)
+    backups = list_backups(send_and_read_clock, backup_instance_id)
     async with contextlib.aclosing(backups.pages_backwards()) as pages:
         async for page in pages:
             tail = (*page.items, *tail)
@@ -78,7 +77,7 @@ async def look_for_what_ran(
     active = read_active(await send(active_request(backup_instance_id)))
     if active is not None:
         return active
-    backups = paginate(send, Backup, BACKUPS, backup_instance_id=backup_instance_id)
+    backups = list_backups(send, backup_instance_id)
     async with contextlib.aclosing(backups.pages_backwards()) as pages:
         async for page in pages:
             for one in reversed(page.items):

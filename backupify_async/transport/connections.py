@@ -136,7 +136,9 @@ class Sending(aiohttp.ClientRequest):
             _take_up(protocol)
         elif protocol.should_close or look():
             raise UsedUp
-        ATTEMPT.get().waits_for()
+        attempt = ATTEMPT.get()
+        attempt.waits_for()
+        attempt.transport = protocol.transport
         return super().send(conn)
 
 

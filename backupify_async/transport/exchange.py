@@ -107,7 +107,8 @@ class Exchange:
         """
         # A kept connection may have been closed by the server a moment ago: the request is lost, and nobody
         # can tell that it was not read. So what must not be repeated goes over a connection of its own.
-        session = self._session if message.repeatable else self._fresh_session or self._session
+        kept = message.repeatable and not message.fresh
+        session = self._session if kept else self._fresh_session or self._session
         assert session is not None  # noqa: S101 - the session above opens before it sends
         attempt = self._watch.over(message.left)
         try:
@@ -137,7 +138,8 @@ class Exchange:
                         and content.total_bytes <= self._at_once
                         and "Content-Encoding" not in headers
                     ):
-                        return Response(message, answer.status, headers, content.read_nowait())
+                        body = content.read_nowait()
+                        return Response(message, answer.status, headers, body, True, attempt.transport)
                     attempt.waits_for(content)
                     return await self._read(message, answer, attempt)
                 finally:
@@ -189,7 +191,7 @@ class Exchange:
         except asyncio.CancelledError:
             if not refused or attempt.ended_by() is None:
                 raise
-        response = Response(message, answer.status, answer.headers, body, whole)
+        response = Response(message, answer.status, answer.headers, body, whole, attempt.transport)
         if whole or refused:
             return response
         raise _undecodable(response, f"the body is larger than max_body_bytes={limit}")
@@ -225,9 +227,9 @@ async def _unpacked(body: bytes, coding: str, limit: int, *, partly: bool) -> tu
 
 
 def _undecodable(response: Response, problem: str) -> DecodeError:
-    return DecodeError(
-        problem, response.message.url.path, response.content_type, response.excerpt, response.status
-    )
+    path, status = response.message.url.path, response.status
+    final = "it would be so again"
+    return DecodeError(problem, path, response.content_type, response.excerpt, status, final)
 
 
 def _proxy_from_environment(url: URL) -> str | None:

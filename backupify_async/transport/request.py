@@ -4,18 +4,19 @@ Nobody changes them once they are made. They are not frozen only because that ta
 for each field of each.
 """
 
+import asyncio
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import attrs
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from backupify_async.errors import BackupifyError
+from backupify_async.errors import BackupifyError, DecodeError
 from backupify_async.escaping import printable
 
 
@@ -71,6 +72,7 @@ class Request:
         from_origin: Whether `path` begins at the origin, as a Link's does, and not below the base URL.
         repeatable: Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2).
         answers: Statuses from 300 up that whoever asks reads as answers; all others are raised.
+        decode: Reads a 2xx. It runs for each sending, so that what it raises as `DecodeError` is tried again.
     """
 
     method: str
@@ -79,6 +81,7 @@ class Request:
     from_origin: bool = False
     repeatable: bool = True
     answers: frozenset[int] = frozenset()
+    decode: "Callable[[Response], Any] | None" = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def target(self) -> str:
@@ -92,6 +95,7 @@ class Request:
         *,
         query: Mapping[str, int | str | None] | None = None,
         answers: frozenset[int] = frozenset(),
+        decode: "Callable[[Response], Any] | None" = None,
         **ids: int | str,
     ) -> "Request":
         """A GET of a path template, `{names}` filled with quoted ids; a query item that is None is left out.
@@ -101,9 +105,9 @@ class Request:
         """
         path = _fill(template, ids)
         if query is None:
-            return cls("GET", path, answers=answers)
+            return cls("GET", path, answers=answers, decode=decode)
         items = {name: value for name, value in query.items() if value is not None}
-        return cls("GET", path, urlencode(items), answers=answers)
+        return cls("GET", path, urlencode(items), answers=answers, decode=decode)
 
     @classmethod
     def post(cls, template: str, *, answers: frozenset[int] = frozenset(), **ids: int | str) -> "Request":
@@ -158,6 +162,7 @@ class Message:
         repeatable: Whether sending it twice does no more than sending it once.
         left: When it leaves, in seconds of the loop's clock, which never jumps.
         status: The status of its answer, as soon as the head of that came; None until then.
+        fresh: Whether it goes over a new connection.
     """
 
     method: str
@@ -169,6 +174,7 @@ class Message:
     repeatable: bool = True
     left: float = 0.0
     status: int | None = None
+    fresh: bool = False
 
     def conceal(self, text: str) -> str:
         """A text of the server's as an error may show it: without what would forge a line, or a secret."""
@@ -200,6 +206,8 @@ class Response:
         headers: The headers.
         body: The bytes, after decompression.
         whole: Whether all of the body came; only an error's body may have been cut.
+        transport: The connection over which it came, where that is ours to close.
+        decoded: What `decode` read; it is not there before.
     """
 
     message: Message = attrs.field(repr=False)
@@ -207,6 +215,22 @@ class Response:
     headers: CIMultiDictProxy[str]
     body: bytes = attrs.field(repr=False)
     whole: bool = True
+    transport: asyncio.WriteTransport | None = attrs.field(default=None, repr=False, eq=False)
+    decoded: Any = attrs.field(init=False, repr=False, eq=False)
+
+    def decode(self, decode: "Callable[[Response], Any]") -> None:
+        """Read it, and keep what that gives.
+
+        Raises:
+            DecodeError: It cannot be read. Its connection is closed: it may not have been this request's
+                answer, which then comes to the next one.
+        """
+        try:
+            self.decoded = decode(self)
+        except DecodeError:
+            if self.transport is not None:
+                self.transport.abort()
+            raise
 
     @property
     def content_type(self) -> str:

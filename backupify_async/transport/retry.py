@@ -5,9 +5,9 @@
 | never sent (no connection) | again | again |
 | 429 | again, uncounted | again, uncounted |
 | 503 with Retry-After | again, uncounted | its fate is unknown, uncounted |
-| 408, 500, 502 to 504, 520 to 530; sent and the answer lost | again | its fate is unknown |
+| 408, 500, 502 to 504, 520 to 530; sent, and no answer that can be read | again | its fate is unknown |
 | a status that proves that nothing was done (`NOTHING_DONE`) | its error | its error |
-| any other status; an answer that cannot be read | its error | its fate is unknown |
+| any other status; an answer that is too large | its error | its fate is unknown |
 
 A 503 with Retry-After slows everybody down as a 429 does, but proves nothing: Varnish, as it comes, writes
 one for each backend that broke off, also for one that had acted by then.
@@ -134,6 +134,8 @@ def _ground(error: BackupifyError, *, repeatable: bool, gated: bool) -> Ground |
     match error:
         case APIError(gave_up=str(reason)) | TransportError(gave_up=str(reason)):
             return GiveUp(reason)
+        case DecodeError(gave_up=str(reason)) if repeatable:
+            return GiveUp(reason)
         case APIError(status=status) if is_refusal(error):
             return Ground.REFUSED if repeatable or status in NOTHING_DONE else Unknown()
         case APIError(status=status):
@@ -142,10 +144,8 @@ def _ground(error: BackupifyError, *, repeatable: bool, gated: bool) -> Ground |
             return GiveUp() if repeatable or status in NOTHING_DONE else Unknown()
         case TransportError(sent=False):
             return Ground.NEVER_SENT
-        case TransportError():
+        case TransportError() | DecodeError():  # half an answer may be whole the next time
             return again
-        case DecodeError():
-            return GiveUp() if repeatable else Unknown()
         case _:
             return GiveUp()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from backupify_async.config import RetryPolicy
-from backupify_async.errors import APIError, BackupifyError, TransportError
+from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
 from backupify_async.transport.request import FateUnknown, Request, Response
 from backupify_async.transport.retry import (
     Again,
@@ -43,6 +43,7 @@ class Call:
         refused_since: The time of the first refusal, by the monotonic clock.
         last_cost: What the last retry took from the budget.
         status: The status of the last answer whose head came and whose body did not.
+        distrusts: Whether it is sent over a new connection: the last answer may have been another request's.
     """
 
     request: Request
@@ -57,6 +58,7 @@ class Call:
     refused_since: float = 0.0
     last_cost: int = 0
     status: int | None = None
+    distrusts: bool = False
 
     @property
     def may_have_arrived(self) -> bool:
@@ -140,6 +142,7 @@ class Retrying:
         if call.sent_at is None:
             return GiveUp()  # no token, or a closed gate: there is nothing to repeat
         call.answered = call.answered or not isinstance(error, TransportError) or error.sent
+        call.distrusts = isinstance(error, DecodeError)
         now = self._now()
         if is_refusal(error):
             call.refused_since = call.refused_since if call.refusals else now
@@ -176,6 +179,6 @@ class Retrying:
             self.budget.spend(verdict.cost)
             self.retried += not is_refusal(error)
             self._on_retry(call, verdict.delay, error)
-        elif isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError):
+        elif isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError | DecodeError):
             error.gave_up = verdict.reason
         return verdict

@@ -134,7 +134,7 @@ class Session:
             APIError: The server refuses the request; its class says how.
             TransportError: No whole answer came; `RequestTimeout` also where `total` ran out.
             AuthenticationError: There is no token.
-            DecodeError: The body is larger than `max_body_bytes`.
+            DecodeError: The answer cannot be read, or its body is larger than `max_body_bytes`.
             FateUnknown: The request is not repeatable, left, and got no clear answer.
             ClientClosed: The client was closed, before or meanwhile.
             ConfigurationError: The client is not open in this loop.
@@ -228,7 +228,11 @@ class Session:
         status = response.status
         if 200 <= status < 300 or status in PASSED:
             self._keeper.passed(token, call.left)
-        if 200 <= status < 300 or status in call.request.answers:
+        if 200 <= status < 300:
+            if call.request.decode is not None:
+                response.decode(call.request.decode)
+            return response
+        if status in call.request.answers:
             return response
         if status != 401:
             raise refusal(call.request, response)
@@ -259,7 +263,10 @@ class Session:
         call.sendings += 1
         self._report.sent(call)
         call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
-        return Message(request.method, url, headers, body, sent_at, secrets, request.repeatable, left)
+        fresh = call.distrusts
+        return Message(
+            request.method, url, headers, body, sent_at, secrets, request.repeatable, left, fresh=fresh
+        )
 
     def _received(self, call: Call, response: Response) -> None:
         """Tell of an answer whom it concerns: the limiter, and everybody of a refusal."""

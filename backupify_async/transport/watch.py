@@ -44,7 +44,7 @@ class Attempt(Piece):
         TimeoutError: Its time is up; the error names the time-out.
     """
 
-    __slots__ = ("_others", "began", "body", "moved", "seen")
+    __slots__ = ("_others", "began", "body", "moved", "seen", "transport")
 
     def __init__(self, began: float, others: set["Attempt"]) -> None:
         super().__init__()
@@ -53,6 +53,7 @@ class Attempt(Piece):
         self.body: Body | None = None  # who still connects is not waiting for an answer, and has sent nothing
         self.seen = -1
         self.moved = math.inf
+        self.transport: asyncio.WriteTransport | None = None
 
     def waits_for(self, body: Body = _SILENCE) -> None:
         """It has left, and waits for an answer; or the answer has begun, and its body is on the way."""

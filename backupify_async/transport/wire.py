@@ -4,6 +4,7 @@ A list may be a bare array or one array inside an object; a single thing may be 
 the API documents no response body.
 """
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -14,8 +15,12 @@ from cattrs import Converter
 from backupify_async.errors import DecodeError
 from backupify_async.models import Backup, BackupInstance
 from backupify_async.transport.request import Response
+from backupify_async.transport.spoiled import parse_tolerantly
 
 ModelT = TypeVar("ModelT", Backup, BackupInstance)
+
+_NO_ENVELOPES = frozenset({"id", "error", "errors"})
+_TOO_LONG = 40  # digits of an id that is a number
 
 
 class _Unreadable(ValueError):
@@ -60,21 +65,31 @@ def decode_present(response: Response, model: type[ModelT]) -> ModelT:
     return thing
 
 
-def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
-    """The things in an answer; none where it has no body, or says `null`.
+def decode_active(response: Response) -> Backup | None:
+    """The backup in an answer that may say that there is none, and says so aloud.
+
+    Without a body only a 204 does, and a 200 that announces none: else the body was lost on the way, as that
+    of a gzip that was cut behind its header.
 
     Raises:
-        DecodeError: The answer is not one array of things, bare or inside an object.
+        DecodeError: The answer is something else.
     """
-    if not response.body.strip():
-        return []
+    if not response.body.strip() and response.status != 204 and not _announces_nothing(response):
+        raise _decode_error(response, "no body, where none was announced")
+    return decode_one(response, Backup, or_list=True)
+
+
+def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
+    """The things in an answer; none where it says `null`.
+
+    Raises:
+        DecodeError: The answer is not one array of things, bare or inside an object. No bytes are no JSON
+            (RFC 8259 §2), and no list's end.
+    """
     raw = _parse(response)
     if isinstance(raw, dict):
         arrays = [value for value in raw.values() if isinstance(value, list)]
-        if len(arrays) == 1:
-            raw = arrays[0]
-        elif len(raw) == 1:
-            raw = next(iter(raw.values()))
+        raw = arrays[0] if len(arrays) == 1 and len(raw) > 1 else _inner(raw)
     if raw is None:
         return []
     if not isinstance(raw, list):
@@ -84,6 +99,25 @@ def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
         return [read(_object(item, model), model) for item in raw]
     except _Unreadable as error:
         raise _decode_error(response, str(error)) from None
+
+
+def require_same(response: Response, what: str, asked: int | str, told: int | str | None) -> None:
+    """Refuse an answer about another thing than was asked for, where both ids are whole numbers.
+
+    Args:
+        response: The answer.
+        what: What the ids are of: "instance".
+        asked: The id that was asked for.
+        told: The id that the answer names; None where it names none.
+
+    Raises:
+        DecodeError: It is about another.
+    """
+    if asked == told or told is None:
+        return
+    one, other = _number(asked), _number(told)
+    if one is not None and other is not None and one != other:
+        raise _decode_error(response, f"it is about {what} {other}, and {what} {one} was asked for")
 
 
 def to_json(model: Backup | BackupInstance) -> bytes:
@@ -108,7 +142,9 @@ def _parse(response: Response) -> Any:
         return orjson.loads(response.body)
     except orjson.JSONDecodeError as error:
         problem = f"no JSON: {error.msg}"
-    # Raised out here, so that orjson's exception, which holds the whole body, is not even its context.
+    with contextlib.suppress(ValueError, RecursionError):
+        return parse_tolerantly(response.body)
+    # Raised out here, so that an exception which holds the whole body is not even its context.
     raise _decode_error(response, problem)
 
 
@@ -118,10 +154,31 @@ def _decode_error(response: Response, problem: str) -> DecodeError:
     )
 
 
+def _announces_nothing(response: Response) -> bool:
+    """Whether the head says that no body comes, and not only that what came was nothing."""
+    headers = response.headers
+    length, coding = headers.get("Content-Length", ""), headers.get("Content-Encoding", "identity")
+    return response.status == 200 and length.strip() == "0" and coding.strip().lower() == "identity"
+
+
+def _number(told: int | str) -> int | None:
+    """An id as a whole number; None where it is none."""
+    if isinstance(told, int):
+        return told
+    return int(told) if told.isascii() and told.isdigit() and len(told) < _TOO_LONG else None
+
+
 def _is_nothing(raw: Any) -> bool:
+    inner = _inner(raw)
+    return inner is None or inner in ({}, [])
+
+
+def _inner(raw: Any) -> Any:
+    """What is in an envelope, an object of one key. One that says that it is something else is none."""
     if isinstance(raw, dict) and len(raw) == 1:
-        raw = next(iter(raw.values()))
-    return raw is None or raw in ({}, [])
+        ((name, inner),) = raw.items()
+        return raw if name in _NO_ENVELOPES else inner
+    return raw
 
 
 def _only_one(raw: Any) -> Any:

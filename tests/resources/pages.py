@@ -38,7 +38,10 @@ class Pages:
             await self.held_back.wait()
         body, link = self.pages.get(url.raw_path_qs, ([], None))
         message = Message(request.method, url, {}, None, datetime.now(UTC), ("the-token",))
-        return respond(message, 200, body, {} if link is None else {"Link": link})
+        response = respond(message, 200, body, {} if link is None else {"Link": link})
+        if request.decode is not None:
+            response.decode(request.decode)
+        return response
 
     def paginator(self, per_page: int | None = None) -> Paginator[Backup]:
         """The list at `/list`."""

@@ -36,7 +36,7 @@ class TestConnections:
     async def test_of_reads_are_not_used_for_a_trigger(self) -> None:
         server = Connections(BEGUN, Connections.IDLED_OUT)
         async with raw_server(server) as url, client_of(url) as client:
-            await client.backups.get(1, 1)
+            await client.backups.get(1, 7)
             assert (await client.backups.trigger(1)).kind is TriggerKind.STARTED
         assert set(server.of("GET")).isdisjoint(server.of("POST"))
 
@@ -44,7 +44,7 @@ class TestConnections:
         server = Connections(BEGUN)
         async with raw_server(server) as url, client_of(url) as client:
             for number in range(5):
-                await client.backups.get(1, number)
+                await client.backups.get(1, 7)
                 await client.backups.trigger(number)
         assert (len(server.of("GET")), len(set(server.of("GET")))) == (5, 1)
 

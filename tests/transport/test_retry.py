@@ -39,7 +39,8 @@ NEVER_SENT = [
     RequestTimeout("connect", sent=False),
     TransportError("the proxy said no", sent=False),
 ]
-LOST = [RequestTimeout("read"), TransportError("disconnected")]
+LOST = [RequestTimeout("read"), TransportError("disconnected"), DecodeError("no JSON", "/v1/ping")]
+TOO_LARGE = DecodeError("too large", "/v1/ping", gave_up="it would be so again")
 
 
 def status(code: int, retry_after: float | None = None, gave_up: str | None = None) -> BackupifyError:
@@ -98,9 +99,11 @@ class TestTheTable:
     def test_a_passing_failure_of_what_must_not_be_repeated_is_unknown(self, error: BackupifyError) -> None:
         assert verdict(error, repeatable=False) == Unknown()
 
-    @pytest.mark.parametrize(
-        "error", [*map(status, (501, 505, 507, 599)), DecodeError("no JSON", "/v1/ping")]
-    )
+    def test_an_answer_that_is_too_large_is_not_asked_for_again(self) -> None:
+        assert verdict(TOO_LARGE) == GiveUp("it would be so again")
+        assert verdict(TOO_LARGE, repeatable=False) == Unknown()
+
+    @pytest.mark.parametrize("error", [*map(status, (501, 505, 507, 599))])
     def test_a_lasting_failure_of_the_server_is_raised_or_unknown(self, error: BackupifyError) -> None:
         assert verdict(error) == GiveUp()
         assert verdict(error, repeatable=False) == Unknown()

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import Backup, BackupInstance, DecodeError
-from backupify_async.transport.wire import ModelT, decode_list, decode_one, decode_present
+from backupify_async.transport.wire import (
+    ModelT,
+    decode_active,
+    decode_list,
+    decode_one,
+    decode_present,
+    require_same,
+)
 from tests.transport.making import PATH, answer
 
 ONE = {"id": 7}
@@ -34,8 +41,12 @@ NO_JSON = [
     b'{"id": 7',
     b'[{"id": 7}, ',
     b'{"id": "\xff"}',
+    b'{"id": "\\ud83d"}',
     b"\xff",
+    b"\xef\xbb\xbf",
     b"NaN",
+    b'{"id": 7, "x": NaN}',
+    b'{"id": 7, "status": "a\tb"}',
     b"{'id': 7}",
 ]
 NOTHING = [b"", b" \r\n\t", b"null", b"{}", b"[]", b'{"backup": null}', b'{"backup": {}}', b'{"backup": []}']
@@ -47,6 +58,8 @@ NO_THING = [
     b"0",
     b'""',
     b'{"error": "x"}',
+    b'{"error": null}',
+    b'{"id": null}',
     b'[{"id": 7}]',
     b'{"a": 1, "b": 2}',
 ]
@@ -91,12 +104,25 @@ class TestAList:
     def test_its_items_may_be_wrapped_each(self) -> None:
         assert listed([{"backup": {"id": 1}}, {"id": 2}]) == [Backup(1), Backup(2)]
 
-    @pytest.mark.parametrize("body", [b"", b"  \n", b"null", b"[]", b'{"backups": []}', b'{"backups": null}'])
+    @pytest.mark.parametrize("body", [b"null", b"[]", b'{"backups": []}', b'{"backups": null}'])
     def test_there_may_be_no_items(self, body: bytes) -> None:
         assert listed(body) == []
 
     @pytest.mark.parametrize(
-        "body", [*NO_JSON, b"7", b'"x"', b"{}", b'{"error": "x"}', b'{"a": [], "b": []}', b'{"a": 1, "b": 2}']
+        "body",
+        [
+            *NO_JSON,
+            b"",
+            b"  \n",
+            b"7",
+            b'"x"',
+            b"{}",
+            b'{"error": "x"}',
+            b'{"errors": []}',
+            b'{"id": null}',
+            b'{"a": [], "b": []}',
+            b'{"a": 1, "b": 2}',
+        ],
     )
     def test_what_is_no_list_is_an_error(self, body: bytes) -> None:
         with pytest.raises(DecodeError):
@@ -106,6 +132,89 @@ class TestAList:
     def test_one_bad_item_is_an_error_and_not_one_item_less(self, item: object) -> None:
         with pytest.raises(DecodeError):
             listed([ONE, item])
+
+
+class TestAnActiveBackup:
+    @pytest.mark.parametrize("body", [b"null", b"{}", b"[]", b'{"backup": null}', b'{"backups": []}'])
+    @pytest.mark.parametrize("status", [200, 201, 203])
+    def test_there_is_none_where_json_says_so(self, body: bytes, status: int) -> None:
+        assert decode_active(answer(body, status)) is None
+
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (204, {}),
+            (204, {"Content-Encoding": "gzip"}),
+            (200, {"Content-Length": "0"}),
+            (200, {"Content-Length": "0", "Content-Encoding": "identity"}),
+        ],
+    )
+    def test_there_is_none_where_the_head_says_so(self, status: int, headers: dict[str, str]) -> None:
+        assert decode_active(answer(b"", status, headers)) is None
+
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (200, {}),
+            (200, {"Content-Length": "10"}),
+            (200, {"Content-Length": "0", "Content-Encoding": "gzip"}),
+            (202, {"Content-Length": "0"}),
+        ],
+    )
+    def test_a_body_that_did_not_come_says_nothing(self, status: int, headers: dict[str, str]) -> None:
+        with pytest.raises(DecodeError, match="no body, where none was announced"):
+            decode_active(answer(b"", status, headers))
+
+    def test_one_in_a_list_of_one_is_it(self) -> None:
+        assert decode_active(answer([ONE])) == Backup(7)
+
+
+class TestOfAnotherThing:
+    @pytest.mark.parametrize(("asked", "told"), [(7, 8), ("7", 8), (7, "8"), ("07", 8), (7, -7), (0, 1)])
+    def test_an_answer_is_an_error(self, asked: int | str, told: int | str) -> None:
+        with pytest.raises(DecodeError, match=f"about instance {told}, and instance {int(asked)} was asked"):
+            require_same(answer([]), "instance", asked, told)
+
+    @pytest.mark.parametrize(
+        ("asked", "told"),
+        [(7, 7), ("7", 7), (7, "7"), ("007", 7), (7, None), ("a", "b"), (7, "b"), ("a", 7), ("\u0667", 8)],
+    )
+    def test_is_none_where_both_are_the_same_or_one_is_no_number(
+        self, asked: int | str, told: int | str | None
+    ) -> None:
+        require_same(answer([]), "instance", asked, told)
+
+
+class TestASpoiledText:
+    def test_a_byte_order_mark_is_ignored(self) -> None:
+        assert present(b"\xef\xbb\xbf" + orjson.dumps(ONE)) == Backup(7)
+        assert listed(b"\xef\xbb\xbf" + orjson.dumps([ONE])) == [Backup(7)]
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            (rb"Team \ud83d", "Team \ufffd"),
+            (rb"\ude00 first", "\ufffd first"),
+            (rb"\ud83d\ude00 and \ud83d", "\U0001f600 and \ufffd"),
+            (rb"\\ud83d \ud83d", "\\ud83d \ufffd"),
+            (b"caf\xe9", "caf\ufffd"),
+        ],
+    )
+    def test_spoils_one_field(self, written: bytes, read: str) -> None:
+        body = b'[{"id": 1, "name": "%s", "in": ["%s", {"%s": 1}]}, {"id": 2}]' % ((written,) * 3)
+        assert listed(body) == [Backup(1, extra={"name": read, "in": [read, {read: 1}]}), Backup(2)]
+
+    def test_that_is_a_second_id_is_none(self) -> None:
+        assert present(rb'{"id": 1, "backup_instance_id": "\ud83d"}') == Backup(1)
+
+    def test_leaves_numbers_as_they_are_everywhere_else(self) -> None:
+        numbers = b'"a": 18446744073709551615, "b": 99999999999999999999999, "c": 1.5, "d": -7'
+        clean, spoiled = (b'{"id": 1, "name": "%s", %s}' % (name, numbers) for name in (b"x", rb"\ud83d"))
+        assert {**present(spoiled).extra, "name": "x"} == present(clean).extra
+
+    def test_nested_too_deeply_is_an_error(self) -> None:
+        with pytest.raises(DecodeError, match="no JSON"):
+            listed(rb'[{"id": 1, "name": "\ud83d", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]")
 
 
 class TestIds:
