@@ -1,23 +1,21 @@
 """Lists, page by page, over Link headers (RFC 8288)."""
 
 import contextlib
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
+from backupify_async.chains import Chain
 from backupify_async.checks import check_count
+from backupify_async.ends import End, EndCheck
 from backupify_async.errors import PaginationError
-from backupify_async.escaping import printable
-from backupify_async.pages import Answer, Page, follow, read_page
+from backupify_async.pages import Answer, Page, follow
 from backupify_async.prefetching import Prefetcher, numbered
 from backupify_async.transport.request import Request, Response, identifier
 from backupify_async.transport.wire import ModelT, decode_list
 
 T = TypeVar("T")
-
-_MOST_KEPT = 8  # pages of a list's end
 
 
 def paginate(
@@ -29,6 +27,7 @@ def paginate(
     per_page: int | None = None,
     prefetch: int = 0,
     check: Callable[[Response, list[ModelT]], None] | None = None,
+    check_end: EndCheck[ModelT] | None = None,
     **ids: int | str,
 ) -> "Paginator[ModelT]":
     """A list of the API.
@@ -41,6 +40,7 @@ def paginate(
         per_page: How many items to ask for at once; None leaves it to the server, which may cap or ignore it.
         prefetch: How many pages to ask for ahead of the one in hand, where their numbers are known.
         check: Raises `DecodeError` where what was read of a page is not what was asked for.
+        check_end: Raises where what is at the list's end cannot be the newest.
         **ids: What the names stand for.
 
     Raises:
@@ -62,7 +62,7 @@ def paginate(
         return found
 
     request = Request.get(template, query=items, answers=frozenset(), decode=decode, **ids)
-    return Paginator(send, request, prefetch=prefetch)
+    return Paginator(send, request, prefetch=prefetch, check_end=check_end)
 
 
 class Paginator(Generic[T]):
@@ -75,18 +75,27 @@ class Paginator(Generic[T]):
         send: Sends a request, and has its answer decoded.
         request: Asks for the first page, and decodes the items of each.
         prefetch: How many pages to ask for ahead of the one in hand.
+        check_end: Raises where what is at the list's end cannot be the newest.
 
-    Iterating, `pages`, `collect` and `last` raise:
-        PaginationError: A page comes a second time, or a Link header cannot be read.
+    Iterating, `pages`, `collect`, `newest` and `last` raise:
+        PaginationError: The list has no end that the server tells: a page comes a second time, by its URL or
+            by what is on it, a few in a row are empty, a Link header cannot be read, or is missing where more
+            items are counted than have come. Of `newest` and `last` also: the newest is not at its end.
         UnsafeLink: A Link leads to another origin; it is not followed.
         BackupifyError: A page cannot be had.
     """
 
     def __init__(
-        self, send: Callable[[Request], Awaitable[Response]], request: Request, *, prefetch: int = 0
+        self,
+        send: Callable[[Request], Awaitable[Response]],
+        request: Request,
+        *,
+        prefetch: int = 0,
+        check_end: EndCheck[T] | None = None,
     ) -> None:
         self._send = send
         self._request = request
+        self._check_end = check_end
         self._prefetch = prefetch
         self._begun: WeakSet[AsyncGenerator[object]] | None = None  # most lists are collected: none is needed
 
@@ -126,24 +135,34 @@ class Paginator(Generic[T]):
                     break
         return items[:limit]
 
+    async def newest(self, count: int) -> list[T]:
+        """The newest items, the newest first, fetching no more pages from the list's end than that takes.
+
+        Args:
+            count: How many at most.
+
+        Raises:
+            ValueError: `count` is no whole number from 0 up.
+        """
+        check_count("count", count, minimum=0)
+        found: dict[object, T] = {}  # where the list shrinks meanwhile, one may come on two pages
+        if count == 0:
+            return []
+        async with contextlib.aclosing(self._iterate_backwards()) as pages:
+            async for page in pages:
+                for item in reversed(page.items):
+                    found.setdefault(_id_of(item), item)
+                if len(found) >= count:
+                    break
+        return list(found.values())[:count]
+
     async def last(self) -> T | None:
         """The last item, in two calls however long the list is: by `rel="last"`. One, where it fits a page.
 
         Where the list grew meanwhile, the pages behind are read too; from an empty last page it goes back.
         """
-        answer = await anext(self._chain(self._request, "next"))
-        ahead = follow(answer, "last") or follow(answer, "next")
-        if ahead is None:
-            return answer.items[-1] if answer.items else None
-        answer, newest = await self._read_on(ahead)
-        back = None if newest else follow(answer, "prev")
-        if back is not None:
-            async for answer in self._chain(back, "prev"):
-                if answer.items:
-                    return answer.items[-1]
-        if not newest:  # the end is empty and names nothing before it: what the first page holds may be old
-            _, newest = await self._read_on(self._request)
-        return newest[0] if newest else None
+        newest = await self._end().newest_page()
+        return None if newest is None else newest.items[-1]
 
     async def aclose(self) -> None:
         """End all iterations of this list that were begun and not finished.
@@ -172,82 +191,33 @@ class Paginator(Generic[T]):
                 yield answer.page
 
     async def _iterate_backwards(self) -> AsyncGenerator[Page[T]]:
-        first = await anext(self._chain(self._request, "next"))
-        ahead = follow(first, "last") or follow(first, "next")
-        if ahead is None:
-            yield first.page
-            return
-        end: deque[Answer[T]] = deque(maxlen=_MOST_KEPT)  # more than one only where the list grows meanwhile
-        async for answer in self._chain(ahead, "next"):
-            end.append(answer)
-        for answer in reversed(end):
-            yield answer.page
-        back = follow(end[0], "prev")
-        if back is None:
-            raise PaginationError(f"the end of the list, {end[0].url}, names no page before it")
-        async for answer in self._chain(back, "prev"):
-            yield answer.page
+        async with contextlib.aclosing(self._end().pages()) as answers:
+            async for answer in answers:
+                yield answer.page
 
     def _answers(self, limit: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Answer[T]]]:
         """All pages from the first one on, as many as that many items take."""
         if self._prefetch:
             return contextlib.aclosing(self._ahead(limit))
-        return contextlib.nullcontext(self._chain(self._request, "next"))
+        return contextlib.nullcontext(self._chain())
 
     async def _ahead(self, limit: int | None) -> AsyncGenerator[Answer[T]]:
         async with Prefetcher(self._send, self._prefetch, limit) as prefetcher:
-            chain: _Chain[T] = _Chain(self._request, "next", prefetcher.send)
+            chain: Chain[T] = Chain(self._request, "next", prefetcher.send, from_beginning=True)
             async for answer in chain:
                 room = prefetcher.room(len(answer.items))
                 await prefetcher.expect(_numbered(answer, room))
                 yield answer
 
-    def _chain(self, request: Request, relation: str) -> "_Chain[T]":
-        return _Chain(request, relation, self._send)
+    def _chain(self) -> Chain[T]:
+        return Chain(self._request, "next", self._send, from_beginning=True)
 
-    async def _read_on(self, request: Request) -> tuple[Answer[T], list[T]]:
-        """Follow `next` to the end: the last answer, and the last item of all in a list, if there was one."""
-        newest: list[T] = []
-        async for answer in self._chain(request, "next"):
-            newest = answer.items[-1:] or newest
-        return answer, newest
+    def _end(self) -> End[T]:
+        return End(self._send, self._request, self._check_end)
 
 
-class _Chain(Generic[T]):
-    """The page that a request asks for, and all that follow it by one relation.
-
-    It holds nothing that were to be closed, and is no generator, which costs as much as reading some backups.
-    """
-
-    def __init__(
-        self, request: Request, relation: str, send: Callable[[Request], Awaitable[Response]]
-    ) -> None:
-        self._ahead: Request | None = request
-        self._relation = relation
-        self._send = send
-        self._answer: Answer[T] | None = None
-        self._seen: set[str] = set()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Answer[T]:
-        if self._answer is not None:  # its link is looked at only now: the page itself was to be handed out
-            self._ahead = self._following(self._answer)
-        if self._ahead is None:
-            raise StopAsyncIteration
-        request = self._ahead
-        self._answer = read_page(request, await self._send(request), len(self._seen) + 1)
-        return self._answer
-
-    def _following(self, answer: Answer[T]) -> Request | None:
-        ahead = follow(answer, self._relation)
-        if ahead is not None:
-            self._seen.add(answer.url.raw_path_qs)
-            if ahead.target in self._seen:
-                again = answer.page.links[self._relation]
-                raise PaginationError(f"the list goes in a circle: {printable(again)} comes again")
-        return ahead
+def _id_of(item: Any) -> object:
+    return item.id
 
 
 def _numbered(answer: Answer[Any], count: int) -> list[Request]:

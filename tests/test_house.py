@@ -23,6 +23,8 @@ ROOMS = [
     ["config", "polling"],
     ["transport"],
     ["pages", "prefetching"],
+    ["chains"],
+    ["ends"],
     ["pagination"],
     ["resources"],
     ["journal"],

@@ -1,5 +1,9 @@
 """Lists, page by page: over the simulated server, and over answers that it would not give."""
 
+import asyncio
+import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -15,7 +19,9 @@ from backupify_async import (
 )
 from backupify_async.testing import SimulatedBackupify
 from tests.resources.clients import TOKEN, Script, asked, client_of
+from tests.resources.pages import Page as PageOf
 from tests.resources.pages import Pages, backups, numbers, three_pages
+from tests.resources.test_leaving import collected
 from tests.stand_ins import http, raw_server
 
 
@@ -25,6 +31,17 @@ async def read(pages: Pages) -> tuple[list[int | str], BaseException | None]:
     try:
         async for backup in pages.paginator():
             found += [backup.id]
+    except BackupifyError as error:
+        return found, error
+    return found, None
+
+
+async def read_backwards(pages: Pages) -> tuple[list[int | str], BaseException | None]:
+    """As `read`, page by page from the list's end."""
+    found: list[int | str] = []
+    try:
+        async for page in pages.paginator().pages_backwards():
+            found += numbers(page.items)
     except BackupifyError as error:
         return found, error
     return found, None
@@ -202,6 +219,43 @@ class TestLinks:
         assert page.links == {"last": "https://api.example/list?page=9"}
 
 
+class TestALinkHeaderWithoutAKnownRelation:
+    @pytest.mark.parametrize(
+        "link",
+        [
+            "</list?page=2>",
+            "</list?page=2>; rel",
+            '</list?page=2>; rel=""',
+            '</list?page=2>; title="next"',
+            '</list?page=2>; rev="prev"',
+            "</list?page=2>; rel=weiter",
+            "</list?page=2>; rel=next_page",
+            "</list?page=2>; rel=\N{LEFT DOUBLE QUOTATION MARK}next\N{RIGHT DOUBLE QUOTATION MARK}",
+            "</list?page=2>; rel=&quot;next&quot;",
+            "</list?page=2>; rel='next",
+            '</list?page=2>; rel="https://api.example/rels#next"',
+            '</list?page=2>; rel=next; anchor="#elsewhere"',
+        ],
+    )
+    async def test_is_no_silent_end(self, link: str) -> None:
+        found, error = await read(Pages({"/list": (backups(1, 2), link)}))
+        assert (found, type(error)) == ([1, 2], PaginationError)
+
+    @pytest.mark.parametrize("link", ["", " , ", "</help>; rel=help", '</list>; rel="self canonical"'])
+    async def test_is_the_end_where_nothing_in_it_means_a_page(self, link: str) -> None:
+        assert await read(Pages({"/list": (backups(1, 2), link)})) == ([1, 2], None)
+
+    async def test_is_the_end_where_all_that_is_counted_has_come(self) -> None:
+        pages = three_pages()
+        pages.pages["/list?page=3"] = (backups(5), {"Link": "</all>; rel=all-of-them", "Total": "5"})
+        assert await read(pages) == ([1, 2, 3, 4, 5], None)
+
+    async def test_between_apostrophes_is_followed(self) -> None:
+        pages = three_pages()
+        pages.pages["/list"] = (backups(1, 2), "</list?page=2>; rel='next'")
+        assert await read(pages) == ([1, 2, 3, 4, 5], None)
+
+
 class TestATokenInALink:
     @pytest.mark.parametrize("link", ["?access_token={}", "/{}/list", "?q=x{}y"])
     async def test_is_not_followed_and_not_shown(self, link: str) -> None:
@@ -235,6 +289,164 @@ class TestLoops:
         pages = three_pages()
         pages.pages["/list?page=2"] = ([], "</list?page=3>; rel=next")
         assert await read(pages) == ([1, 2, 5], None)
+
+
+class TestPagesThatDoNotGoOn:
+    """A list ends by what is on its pages too, whatever number they have."""
+
+    @staticmethod
+    def endless(body: Callable[[int], object]) -> Pages:
+        pages: dict[str, PageOf] = {"/list": (body(1), "</list?page=2>; rel=next")}
+        return Pages(
+            pages
+            | {f"/list?page={at}": (body(at), f"</list?page={at + 1}>; rel=next") for at in range(2, 99)}
+        )
+
+    async def test_the_same_page_under_a_new_number_is_an_error(self) -> None:
+        pages = self.endless(lambda _: backups(1, 2, 3))
+        found, error = await read(pages)
+        assert (found, len(pages.asked)) == ([1, 2, 3], 2)
+        assert "the list does not go on: what is on https://api.example/list?page=2 was" in str(error)
+
+    async def test_pages_that_come_round_again_are_an_error(self) -> None:
+        pages = self.endless(lambda at: backups(at % 3, at % 3 + 10))
+        found, error = await read(pages)
+        assert (found, len(pages.asked)) == ([1, 11, 2, 12, 0, 10], 4)
+        assert isinstance(error, PaginationError)
+
+    async def test_empty_pages_without_an_end_are_an_error(self) -> None:
+        pages = self.endless(lambda at: backups(at) if at <= 3 else [])
+        found, error = await read(pages)
+        assert (found, len(pages.asked)) == ([1, 2, 3], 8)
+        assert "5 pages in a row are empty" in str(error)
+
+    @pytest.mark.parametrize("prefetch", [1, 4, 50])
+    async def test_pages_asked_for_ahead_end_alike(self, prefetch: int) -> None:
+        async with TestPagesThatDoNotGoOn.server() as url, client_of(url) as client:
+            with pytest.raises(PaginationError, match="does not go on"):
+                await client.backups.list(1, prefetch=prefetch).collect()
+
+    @staticmethod
+    def server() -> AbstractAsyncContextManager[str]:
+        async def answer(request: bytes, writer: asyncio.StreamWriter) -> None:
+            asked_for = re.search(rb"page=(\d+)", request)
+            page = int(asked_for[1]) if asked_for else 1
+            link = f"Link: <?page={page + 1}>; rel=next, <?page=99>; rel=last"
+            writer.write(http(200, b'[{"id":1},{"id":2}]', link))
+
+        return raw_server(answer)
+
+    @pytest.mark.parametrize("newest", [lambda pages: pages.last(), lambda pages: pages.newest(1)])
+    async def test_the_newest_is_not_looked_for_without_end(self, newest: Callable[[Any], Any]) -> None:
+        for pages in (self.endless(lambda _: backups(1)), self.endless(lambda _: [])):
+            with pytest.raises(PaginationError):
+                await newest(pages.paginator())
+            assert len(pages.asked) <= 6
+
+    async def test_items_that_move_to_the_next_page_meanwhile_are_no_repetition(self) -> None:
+        pages = three_pages()
+        pages.pages["/list?page=2"] = (backups(2, 3), "</list?page=3>; rel=next")
+        pages.pages["/list?page=3"] = (backups(3), None)
+        assert await read(pages) == ([1, 2, 2, 3, 3], None)
+
+    async def test_some_empty_pages_in_a_row_are_borne(self) -> None:
+        pages = self.endless(lambda at: [] if 1 < at < 6 else backups(at))
+        pages.pages["/list?page=7"] = (backups(7), None)
+        assert await read(pages) == ([1, 6, 7], None)
+
+
+class TestAMissingLinkHeader:
+    @pytest.mark.parametrize("links", [{}, {"Link": "</help>; rel=help"}, {"Link": " , "}])
+    async def test_is_no_end_where_more_is_counted_than_came(self, links: dict[str, str]) -> None:
+        found, error = await read(Pages({"/list": (backups(1, 2), {"Total": "65", **links})}))
+        assert found == [1, 2]
+        assert "names no further page, and the list has shown 2 of 65 items" in str(error)
+
+    async def test_in_the_midst_is_no_end_either(self) -> None:
+        pages = three_pages()
+        pages.pages["/list?page=2"] = (backups(3, 4), {"Total": "5"})
+        found, error = await read(pages)
+        assert (found, type(error)) == ([1, 2, 3, 4], PaginationError)
+
+    async def test_is_no_end_of_which_the_newest_could_be_told(self) -> None:
+        paginator = Pages({"/list": (backups(1, 2), {"Total": "65"})}).paginator()
+        for newest in (paginator.last, lambda: paginator.newest(1)):
+            with pytest.raises(PaginationError, match="2 of 65 items"):
+                await newest()
+
+    async def test_of_a_page_before_the_end_is_no_beginning(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1), "</list?page=3>; rel=last, </list?page=2>; rel=next"),
+                "/list?page=3": (backups(3), "</list?page=2>; rel=prev, </list>; rel=first"),
+                "/list?page=2": (backups(2), None),
+            }
+        )
+        found, error = await read_backwards(pages)
+        assert found == [3, 2]
+        assert "names no page before it, and is not seen to be the first" in str(error)
+
+    @pytest.mark.parametrize("total", ["2", "1", "0", "many"])
+    async def test_is_the_end_where_all_has_come(self, total: str) -> None:
+        assert await read(Pages({"/list": (backups(1, 2), {"Total": total})})) == ([1, 2], None)
+
+    async def test_is_not_missed_on_a_page_that_has_links(self) -> None:
+        # Some were deleted while the list was read, and the count is of before: the links say where it ends.
+        pages = three_pages()
+        pages.pages["/list?page=3"] = (backups(5), {"Link": "</list?page=2>; rel=prev", "Total": "9"})
+        assert await read(pages) == ([1, 2, 3, 4, 5], None)
+
+    async def test_does_not_matter_where_the_items_wanted_have_come(self) -> None:
+        pages = Pages({"/list": (backups(1, 2), {"Total": "65"})})
+        assert numbers(await pages.paginator().collect(2)) == [1, 2]
+
+
+class TestNewest:
+    @pytest.mark.backupify(instances=1, backups=45)
+    @pytest.mark.parametrize(
+        ("count", "calls"), [(0, 0), (1, 2), (5, 2), (6, 3), (25, 3), (26, 4), (45, 4), (99, 4)]
+    )
+    async def test_comes_first_and_no_page_too_many_is_fetched(
+        self, backupify: SimulatedBackupify, count: int, calls: int
+    ) -> None:
+        async with client_of(backupify) as client:
+            every = numbers(await client.backups.list(1, per_page=100).collect())
+            before = len(asked(backupify))
+            newest = await client.backups.list(1).newest(count)
+        assert numbers(newest) == every[::-1][:count]
+        assert len(asked(backupify)) - before == calls
+
+    @pytest.mark.backupify(instances=1, backups=3)
+    async def test_of_one_page_takes_one_call(self, backupify: SimulatedBackupify) -> None:
+        async with client_of(backupify) as client:
+            assert len(await client.backups.list(1).newest(5)) == 3
+        assert len(asked(backupify)) == 1
+
+    async def test_of_an_empty_list_is_none(self) -> None:
+        assert await Pages({}).paginator().newest(5) == []
+
+    async def test_that_moved_to_the_page_before_meanwhile_comes_once(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1, 2), "</list?page=2>; rel=last, </list?page=2>; rel=next"),
+                "/list?page=2": (backups(3, 4), "</list?page=1>; rel=prev"),
+                "/list?page=1": (backups(2, 3), "</list?page=2>; rel=next"),
+            }
+        )
+        assert numbers(await pages.paginator().newest(9)) == [4, 3, 2]
+
+    async def test_of_a_list_without_prev_is_read_from_the_beginning(self) -> None:
+        assert numbers(await three_pages().paginator().newest(4)) == [5, 4, 3, 2]
+
+    @pytest.mark.parametrize("count", [-1, 1.5, True, "5", None])
+    async def test_a_count_that_makes_no_sense_is_named(self, count: Any) -> None:
+        with pytest.raises(ValueError, match="count"):
+            await Pages({}).paginator().newest(count)
+
+    async def test_leaves_no_generator_to_the_garbage_collector(self) -> None:
+        with collected() as left:
+            await three_pages().paginator().newest(1)
+        assert left == []
 
 
 class TestTotal:
@@ -309,7 +521,43 @@ class TestBackwards:
         )
         assert await self.ids(pages) == [[3], [2], [1]]
 
-    async def test_an_end_that_names_nothing_before_it_is_an_error(self) -> None:
+    async def test_an_end_that_names_nothing_before_it_is_found_from_the_beginning(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1), "</list?page=3>; rel=last, </list?page=2>; rel=next"),
+                "/list?page=2": (backups(2), "</list?page=3>; rel=next"),
+                "/list?page=3": (backups(3), None),
+            }
+        )
+        assert await self.ids(pages) == [[3], [2], [1]]
+
+    async def test_an_empty_end_of_a_list_by_cursor_is_found_from_the_beginning(self) -> None:
+        pages = Pages({"/list": (backups(1), "</list?cursor=a>; rel=next"), "/list?cursor=a": ([], None)})
+        assert await self.ids(pages) == [[], [1]]
+
+    @pytest.mark.parametrize("items", [(), (1,), (1, 2)])
+    async def test_one_page_that_names_itself_as_the_last_is_all(self, items: tuple[int, ...]) -> None:
+        itself = "</list?page=1>; rel=first, </list?page=1>; rel=last"
+        pages = Pages({"/list": (backups(*items), itself), "/list?page=1": (backups(*items), itself)})
+        assert await self.ids(pages) == [list(items)]
+
+    async def test_an_end_that_cannot_be_reached_from_the_beginning_is_an_error(self) -> None:
         pages = Pages({"/list": (backups(1), "</list?page=2>; rel=last"), "/list?page=2": (backups(9), None)})
         with pytest.raises(PaginationError, match="names no page before it"):
             await self.ids(pages)
+
+    async def test_more_pages_than_are_kept_before_such_an_end_are_an_error_behind_them(self) -> None:
+        links = {at: f"</list?page={at + 1}>; rel=next" for at in range(1, 20)}
+        pages: dict[str, PageOf] = {f"/list?page={at}": (backups(at), links[at]) for at in range(2, 20)}
+        pages |= {"/list": (backups(1), links[1]), "/list?page=20": (backups(20), None)}
+        found, error = await read_backwards(Pages(pages))
+        assert found == [*range(20, 12, -1), *range(12, 4, -1)]
+        assert "names no page before it" in str(error)
+
+    async def test_leaving_it_leaves_no_generator(self) -> None:
+        paginator = three_pages().paginator()
+        with collected() as left:
+            pages = paginator.pages_backwards()
+            await anext(pages)
+            await paginator.aclose()
+        assert left == []

@@ -7,8 +7,10 @@ late on a kept connection is given to the next request.
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from backupify_async.ends import EndCheck
 from backupify_async.models import Backup
 from backupify_async.pagination import Paginator, paginate
+from backupify_async.resources.ordering import refuse_descending
 from backupify_async.transport.request import Request, Response, identifier
 from backupify_async.transport.wire import decode_active, decode_present, require_same
 
@@ -64,6 +66,7 @@ def list_backups(
     *,
     per_page: int | None = None,
     prefetch: int = 0,
+    check_end: EndCheck[Backup] = refuse_descending,
 ) -> Paginator[Backup]:
     """All backups of an instance; `paginate` says what the arguments are.
 
@@ -77,6 +80,7 @@ def list_backups(
         per_page=per_page,
         prefetch=prefetch,
         check=partial(_require_instance, backup_instance_id),
+        check_end=check_end,
         backup_instance_id=backup_instance_id,
     )
 

@@ -144,10 +144,15 @@ class Triggering:
         Raises:
             Conflict, UnprocessableEntity: No look shows such a backup.
         """
-        tolerance, failed = self._session.settings.reconciliation.clock_tolerance, None
+        settings, failed = self._session.settings.reconciliation, None
         try:
             backup = await look_for_what_ran(
-                self._session.send, backup_instance_id, answer.fate, answer.lead, tolerance
+                self._session.send,
+                backup_instance_id,
+                answer.fate,
+                answer.lead,
+                settings.clock_tolerance,
+                patience=settings.patience,
             )
         except BackupifyError as error:
             failed = f"the look whether a backup is active failed: {error}"
@@ -228,7 +233,9 @@ class _Walk:
         began = max(planned, asyncio.get_running_loop().time())  # a timer may ring a tick too early
         lead, tolerance = common_lead(self._looks), self._settings.clock_tolerance
         try:
-            seen = await look(self._session.send, self._id, fate, lead, tolerance)
+            seen = await look(
+                self._session.send, self._id, fate, lead, tolerance, patience=self._settings.patience
+            )
         except BackupifyError as error:
             return FailedLook(began, f"the last look failed: {error}")
         return attrs.evolve(seen, began=began)

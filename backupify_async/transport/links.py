@@ -13,8 +13,12 @@ import attrs
 # How nearly all links look, in one go: nothing but a quoted rel. The others would read the same from it.
 _PLAIN = re.compile(r"""[\s,]*<([^>]*)>\s*;\s*rel="([^"\\]*)"\s*(?:,|$)""")
 _TARGET = re.compile(r"[\s,]*<([^>]*)>")
-# A parameter: a name, and perhaps a value, quoted (with backslash escapes) or a token.
-_PARAMETER = re.compile(r"""\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?""")
+# A parameter: a name, and perhaps a value, quoted (with backslash escapes) or a token. Some servers quote by
+# apostrophes, which to the RFC are a part of the token: no relation has such, and what they mean is plain.
+_PARAMETER = re.compile(
+    r"""\s*;\s*([^\s=;,"<>]*)\s*"""
+    r"""(?:=\s*(?:"((?:[^"\\]|\\.)*)"|'([^'"<>;,]*)'(?=\s*(?:[;,]|$))|([^\s;,"]*)))?"""
+)
 _END = re.compile(r"[\s;]*(?:,|$)")
 _BLANK = re.compile(r"[\s,]*$")
 _SEPARATORS = re.compile(r",[\s,]*")
@@ -51,6 +55,8 @@ def parse_links(headers: Iterable[str]) -> Links:
                 continue
             for relation in parameters.get("rel", "").lower().split():
                 targets.setdefault(relation, target)
+    if "previous" in targets:  # a synonym, by the registry of relations (RFC 8288 §4.2)
+        targets.setdefault("prev", targets["previous"])
     return Links(targets, readable)
 
 
@@ -73,8 +79,10 @@ def _links(header: str) -> Iterator[tuple[str, dict[str, str]] | None]:
         parameters: dict[str, str] = {}
         position = found.end()
         while (parameter := _PARAMETER.match(header, position)) is not None:
-            name, quoted, token = parameter.groups()
-            value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else token or ""
+            name, quoted, by_apostrophes, token = parameter.groups()
+            value = by_apostrophes or token or ""
+            if quoted is not None:
+                value = re.sub(r"\\(.)", r"\1", quoted)
             parameters.setdefault(name.lower(), value)
             position = parameter.end()
         yield found[1].strip(), parameters

@@ -61,6 +61,16 @@ def instance_key(value: object) -> str:
     return name.lstrip("0") or "0" if name.isdigit() else name
 
 
+_TOO_LONG = 40  # digits of an id that is a number
+
+
+def whole_number(value: int | str) -> int | None:
+    """An id as a whole number: "042" is 42; None where it is none."""
+    if isinstance(value, int):
+        return value
+    return int(value) if value.isascii() and value.isdigit() and len(value) < _TOO_LONG else None
+
+
 @attrs.define(unsafe_hash=True)
 class Request:
     """What to ask.

@@ -14,13 +14,12 @@ from cattrs import Converter
 
 from backupify_async.errors import DecodeError
 from backupify_async.models import Backup, BackupInstance
-from backupify_async.transport.request import Response
+from backupify_async.transport.request import Response, whole_number
 from backupify_async.transport.spoiled import parse_tolerantly
 
 ModelT = TypeVar("ModelT", Backup, BackupInstance)
 
 _NO_ENVELOPES = frozenset({"id", "error", "errors"})
-_TOO_LONG = 40  # digits of an id that is a number
 
 
 class _Unreadable(ValueError):
@@ -115,7 +114,7 @@ def require_same(response: Response, what: str, asked: int | str, told: int | st
     """
     if asked == told or told is None:
         return
-    one, other = _number(asked), _number(told)
+    one, other = whole_number(asked), whole_number(told)
     if one is not None and other is not None and one != other:
         raise _decode_error(response, f"it is about {what} {other}, and {what} {one} was asked for")
 
@@ -159,13 +158,6 @@ def _announces_nothing(response: Response) -> bool:
     headers = response.headers
     length, coding = headers.get("Content-Length", ""), headers.get("Content-Encoding", "identity")
     return response.status == 200 and length.strip() == "0" and coding.strip().lower() == "identity"
-
-
-def _number(told: int | str) -> int | None:
-    """An id as a whole number; None where it is none."""
-    if isinstance(told, int):
-        return told
-    return int(told) if told.isascii() and told.isdigit() and len(told) < _TOO_LONG else None
 
 
 def _is_nothing(raw: Any) -> bool:

@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 
 from yarl import URL
 
-from backupify_async import Backup, Paginator
+from backupify_async import Backup, NotFound, Paginator
 from backupify_async.pagination import paginate
 from backupify_async.transport.request import Message, Request, Response
 from tests.stand_ins import respond
 
-Page = tuple[object, str | None]
+Page = tuple[object, str | Mapping[str, str] | None]
+"""A JSON body, and its Link header; or all its headers; or none."""
 
 
 class Pages:
-    """Sends as a session would, answering with (JSON body, Link header) by path and query.
+    """Sends as a session would, answering with a page by path and query.
 
     Args:
         pages: The answers; what is not in here answers with an empty page.
@@ -28,6 +29,8 @@ class Pages:
         self.asked: list[str] = []
         self.arrived = asyncio.Event()
         self.held_back: asyncio.Event | None = None
+        self.gone: list[str] = []
+        """What is not there when it is asked for the next time: path and query."""
 
     async def __call__(self, request: Request) -> Response:
         base = str(self.base_url.origin() if request.from_origin else self.base_url).rstrip("/")
@@ -36,9 +39,14 @@ class Pages:
         self.arrived.set()
         if self.held_back is not None:
             await self.held_back.wait()
-        body, link = self.pages.get(url.raw_path_qs, ([], None))
+        if url.raw_path_qs in self.gone:
+            self.gone.remove(url.raw_path_qs)
+            raise NotFound(404, "GET", url.raw_path)
+        body, headers = self.pages.get(url.raw_path_qs, ([], None))
+        if isinstance(headers, str):
+            headers = {"Link": headers}
         message = Message(request.method, url, {}, None, datetime.now(UTC), ("the-token",))
-        response = respond(message, 200, body, {} if link is None else {"Link": link})
+        response = respond(message, 200, body, headers)
         if request.decode is not None:
             response.decode(request.decode)
         return response

@@ -5,7 +5,7 @@ import pytest
 from backupify_async import NotFound, PaginationError, UnsafeLink
 from backupify_async.testing import SimulatedBackupify
 from tests.resources.clients import asked, client_of
-from tests.resources.pages import Pages, backups
+from tests.resources.pages import Page, Pages, backups
 from tests.resources.test_leaving import collected
 
 LAST = "</list?page=9>; rel=last, </list?page=2>; rel=next"
@@ -101,7 +101,46 @@ class TestOfAListThatChangesMeanwhile:
         assert await newest(pages) == 4
 
 
+class TestOfALastPageThatWentAway:
+    async def test_it_is_read_anew(self) -> None:
+        pages = Pages(
+            {"/list": (backups(1, 2), LAST), "/list?page=9": (backups(17), "</list?page=8>; rel=prev")}
+        )
+        pages.gone = ["/list?page=9"]
+        assert await newest(pages) == 17
+        assert pages.asked == ["/list", "/list?page=9"] * 2
+
+    async def test_that_is_named_all_the_same_is_passed_over(self) -> None:
+        pages = Pages({"/list": (backups(1, 2), LAST), "/list?page=2": (backups(3), "</list>; rel=prev")})
+        pages.gone = ["/list?page=9"] * 2
+        assert await newest(pages) == 3
+
+    async def test_pages_that_go_away_time_and_again_are_an_error(self) -> None:
+        pages = Pages({"/list": (backups(1, 2), LAST)})
+        pages.gone = ["/list?page=9", "/list?page=9", "/list?page=2"]
+        with pytest.raises(PaginationError, match="pages of the list went away while it was read"):
+            await newest(pages)
+
+    async def test_the_instance_itself_is_an_error_of_its_own(self) -> None:
+        pages = Pages({})
+        pages.gone = ["/list"]
+        with pytest.raises(NotFound):
+            await newest(pages)
+
+
 class TestOfAnOddServer:
+    async def test_many_empty_pages_behind_the_last_item_are_not_read_one_by_one(self) -> None:
+        empty: dict[str, Page] = {
+            f"/list?page={at}": ([], f"</list?page={at - 1}>; rel=prev") for at in range(3, 10)
+        }
+        pages = Pages({"/list": (backups(1), LAST), "/list?page=2": (backups(2), None), **empty})
+        assert await newest(pages) == 2
+
+    async def test_a_page_that_names_itself_as_the_last_is_all(self) -> None:
+        itself = "</list?page=1>; rel=first, </list?page=1>; rel=last"
+        pages = Pages({"/list": (backups(1, 2), itself), "/list?page=1": (backups(1, 2), itself)})
+        assert await newest(pages) == 2
+
     async def test_without_a_last_link_the_list_is_read_through(self) -> None:
         pages = Pages(
             {

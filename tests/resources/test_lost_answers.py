@@ -168,7 +168,8 @@ class TestAmbiguous:
 
     async def test_a_body_over_the_cap(self) -> None:
         async with SimulatedBackupify() as server, client_of(server, max_body_bytes=200) as client:
-            server.inject(Fault.garbage(b"[" * 201, operation="trigger"))
+            for operation in ("trigger", "get_active"):
+                server.inject(Fault.garbage(b"[" * 201, operation=operation))
             with pytest.raises(AmbiguousTrigger, match="max_body_bytes=200"):
                 await client.backups.trigger(7)
             assert len(asked(server, "trigger")) == 1

@@ -33,6 +33,8 @@ class TestWhatIsUnderstood:
             f"<{TARGET}>; title*=UTF-8''%e2%82%ac%20rates; rel=next",
             f'<{TARGET}>; crossorigin; rel="next"',
             f'<{TARGET}>; rel="ne\\xt"',
+            f"<{TARGET}>; rel='next'",
+            f"<{TARGET}>; rel = 'NEXT' ; title='a'",
             f'<{TARGET}>;; rel="next";',
             f'<{TARGET}>; rel="next",',
             f'<{TARGET}>; rel="next", , ,',
@@ -45,6 +47,20 @@ class TestWhatIsUnderstood:
 
     def test_one_link_may_have_several_relations(self) -> None:
         assert read(f'<{TARGET}>; rel="next  last"').targets == {"next": TARGET, "last": TARGET}
+
+    def test_relations_between_apostrophes_are_several_too(self) -> None:
+        header = f"<{TARGET}>; rel='next last', <1>; rel='first'"
+        assert read(header) == Links({"next": TARGET, "last": TARGET, "first": "1"})
+
+    def test_an_apostrophe_within_a_value_is_a_letter(self) -> None:
+        assert read("<1>; title='tis; rel=next, <2>; title=don't; rel=prev").targets == {
+            "next": "1",
+            "prev": "2",
+        }
+
+    def test_previous_is_another_word_for_prev(self) -> None:
+        assert read("<1>; rel=previous").targets["prev"] == "1"
+        assert read("<1>; rel=previous, <2>; rel=prev").targets["prev"] == "2"
 
     def test_the_form_of_the_api_is_read_whole(self) -> None:
         header = '<https://a/?page=3>; rel="last", <https://a/?page=2>; rel="next"'
