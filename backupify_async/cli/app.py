@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from backupify_async.cli import examples, journal_show, journals, operations
+from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.cli.ids import choose
 from backupify_async.cli.interrupts import run_command
 from backupify_async.cli.listing import Choice, list_instances
@@ -74,13 +75,24 @@ def list_(
             group=OUTPUT,
             converter=whole,
             validator=from_one_up,
-            help="So many backups of each instance at most.",
+            help="So many backups of each instance at most, the oldest.",
+        ),
+    ] = None,
+    newest: Annotated[
+        int | None,
+        Parameter(
+            group=OUTPUT,
+            converter=whole,
+            validator=from_one_up,
+            help="So many backups of each instance at most, the newest, and the newest first.",
         ),
     ] = None,
     options: SweepOptions = SWEEP_DEFAULTS,
 ) -> int:
     """List all backups of each instance, one row per backup, ascending by id."""
-    return _sweep(operations.listing(limit), ids, options)
+    if limit is not None and newest is not None:
+        raise Exit(ExitCode.USAGE, "--limit takes the oldest and --newest the newest: give one of them")
+    return _sweep(operations.listing(limit, newest), ids, options)
 
 
 @app.command(usage=_usage("active"), help_epilogue=examples.ACTIVE, sort_key=2)

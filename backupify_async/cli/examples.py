@@ -35,7 +35,7 @@ MAIN = examples(
 DEMO = examples("backupify demo")
 LIST = examples(
     "backupify list 42",
-    "backupify list 42 43 --limit 5",
+    "backupify list 42 43 --newest 5",
     "backupify list --all --output jsonl | gzip > backups.jsonl.gz",
 )
 ACTIVE = examples(

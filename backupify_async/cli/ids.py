@@ -150,18 +150,22 @@ class AllIds:
         """The ids, in the server's order.
 
         Raises:
-            Exit: The list breaks off.
+            Exit: The list breaks off, or there is none.
         """
+        empty = True
         try:
             async for page in client.instances.list(per_page=_PER_PAGE).pages():
                 self.total = page.total
                 for instance in page.items:
+                    empty = False
                     yield instance.id
         except BackupifyError as error:
             raise Exit(
                 code_of(error),
                 f"the list of all instances broke off: {reason(error)}; those that follow are left out",
             ) from error
+        if empty:  # a job that backs up nothing is not well
+            raise Exit(ExitCode.SOME_FAILED, "--all: the server lists no instances for these credentials")
 
     async def number(self, client: BackupifyClient, /) -> int | None:
         """How many the server says that there are.

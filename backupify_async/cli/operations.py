@@ -18,10 +18,12 @@ _ENDS = {
 }
 
 
-def listing(limit: int | None) -> Operation[list[Backup]]:
-    """All backups of each instance, or the first `limit` of them."""
+def listing(limit: int | None, newest: int | None) -> Operation[list[Backup]]:
+    """All backups of each instance, or the first `limit` of them, or the `newest` ones, the newest first."""
 
     def begin(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, list[Backup]]:
+        if newest is not None:
+            return fleet.newest(newest, ordered=ordered)
         return fleet.list(limit=limit, ordered=ordered)
 
     return Operation("list", LISTED, begin, listed_rows, found=_backups)

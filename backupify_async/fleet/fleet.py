@@ -61,6 +61,22 @@ class Fleet:
         self._refuses_all = refuses_all
         self._account = account
 
+    def newest(
+        self, count: int, *, ordered: bool = False, max_failures: int | None = None
+    ) -> FanOut[InstanceId, list[Backup]]:
+        """The newest backups of each instance, the newest first.
+
+        Args:
+            count: How many of each at most.
+            ordered: Whether outcomes come in the order of the ids.
+            max_failures: How many failures to bear; None for any number.
+
+        Raises:
+            ValueError: A number makes no sense; the message names it.
+        """
+        check_count("count", count, minimum=0)
+        return self._fan_out(partial(_newest, self._backups, count), ordered, max_failures)
+
     def list(
         self,
         *,
@@ -212,6 +228,10 @@ async def _collect(
     backups: Backups, limit: int | None, prefetch: int, instance_id: InstanceId
 ) -> list[Backup]:
     return await backups.list(instance_id, prefetch=prefetch).collect(limit)
+
+
+async def _newest(backups: Backups, count: int, instance_id: InstanceId) -> list[Backup]:
+    return await backups.list(instance_id).newest(count)
 
 
 async def _trigger_once(

@@ -60,7 +60,7 @@ class Backups:
     def list(
         self, backup_instance_id: int | str, *, per_page: int | None = None, prefetch: int = 0
     ) -> Paginator[Backup]:
-        """All backups of an instance, ascending by id.
+        """All backups of an instance, ascending by id; `newest(n)` of it reads the last ones, from the end.
 
         Args:
             backup_instance_id: The instance.

@@ -33,6 +33,14 @@ class TestList:
         rows = run("list", "1", "2", "--limit", "22", "-o", "jsonl").rows
         assert len(rows) == 44
 
+    @pytest.mark.backupify(instances=3, backups=25)
+    def test_the_newest_of_each_instance_come_first(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("list", "1", "2", "--newest", "7", "--ordered", "-o", "jsonl")
+        found = [(row["instance_id"], row["backup_id"]) for row in map(json.loads, result.rows)]
+        every = [json.loads(row)["backup_id"] for row in run("list", "1", "-o", "jsonl").rows]
+        assert [backup for instance, backup in found if instance == 1] == every[:-8:-1]
+        assert [instance for instance, _ in found] == [1] * 7 + [2] * 7
+
     @pytest.mark.backupify(instances=1, backups=0)
     def test_csv_has_its_header_even_without_a_row(self, server: SimulatedBackupify, run: Run) -> None:
         assert run("list", "1", "-o", "csv").rows == [",".join(BACKUP_COLUMNS)]
@@ -78,7 +86,11 @@ class TestLatest:
     def test_an_instance_without_backups_has_none(self, server: SimulatedBackupify, run: Run) -> None:
         assert json.loads(run("latest", "1", "-o", "jsonl").out)["state"] == "none"
 
-    @pytest.mark.backupify(faults=[Fault.garbage('[{"id": "b-1", "bytes": 7}]', operation="list_backups")])
+    @pytest.mark.backupify(
+        instances=1,
+        backups=1,
+        faults=[Fault.garbage('[{"id": "b-1", "bytes": 7}]', operation="list_backups")],
+    )
     def test_fields_that_nobody_knows_are_in_extra(self, server: SimulatedBackupify, run: Run) -> None:
         row = json.loads(run("latest", "1", "-o", "jsonl").out)
         assert (row["state"], row["backup_id"], row["extra"]) == ("unknown", "b-1", {"bytes": 7})

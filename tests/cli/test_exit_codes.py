@@ -126,6 +126,8 @@ class TestUsage:
             (["active", "1", "--concurrency", "0"], "--concurrency. It must be a whole number from 1 up"),
             (["active", "1", "--concurrency", "1.5"], "--concurrency"),
             (["list", "1", "--limit", "0"], "--limit. It must be a whole number from 1 up"),
+            (["list", "1", "--newest", "0"], "--newest. It must be a whole number from 1 up"),
+            (["list", "1", "--newest", "5", "--limit", "5"], "give one of them"),
             (["active", "1", "--output", "xml"], "jsonl"),
             (["active", "1", "--secret", "x"], "--secret"),
             (["activ", "1"], "active"),

@@ -164,6 +164,27 @@ class TestNumber:
             assert AllIds().describe(await AllIds().number(client)) == expected
 
 
+class TestNoInstances:
+    @pytest.mark.backupify(instances=0)
+    @pytest.mark.parametrize(
+        "command", [("active",), ("trigger", "--yes"), ("trigger", "--dry-run"), ("list",)]
+    )
+    def test_at_all_are_named_and_not_well(
+        self, server: SimulatedBackupify, run: Run, command: tuple[str, ...]
+    ) -> None:
+        result = run(*command, "--all")
+        assert result.code == 1
+        assert "--all: the server lists no instances for these credentials\n" in result.err
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.garbage(b"", operation="list_instances")])
+    def test_that_the_answer_lost_are_no_sweep_that_went_well(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("trigger", "--all", "--yes")
+        assert (result.code, server.triggers) == (1, {})
+        assert "the list of all instances broke off" in result.err
+
+
 class TestCommand:
     @pytest.mark.backupify(instances=3)
     @pytest.mark.parametrize("unseen", UNSEEN)

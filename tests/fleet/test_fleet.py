@@ -59,6 +59,18 @@ class TestOperations:
             results = await client.fleet([1, 999]).get_active(assume_exists=True)
         assert (results.values, len(asked(backupify))) == ({1: None, 999: None}, 2)
 
+    async def test_newest_gives_the_last_of_each_the_newest_first(self) -> None:
+        async with SimulatedBackupify(instances=3, backups=25) as server, client_of(server) as client:
+            every = (await client.fleet([1, 2]).list()).values
+            newest = (await client.fleet([1, 2]).newest(7)).values
+        assert newest == {instance_id: found[:-8:-1] for instance_id, found in every.items()}
+
+    @pytest.mark.parametrize("count", [-1, 1.5, True, "5"])
+    async def test_newest_names_a_count_that_makes_no_sense(self, count: Any) -> None:
+        async with client_of("http://127.0.0.1") as client:
+            with pytest.raises(ValueError, match="count"):
+                client.fleet([1]).newest(count)
+
     async def test_trigger_starts_one_of_each(self, backupify: SimulatedBackupify) -> None:
         backupify.start_backup(3)
         async with client_of(backupify) as client:

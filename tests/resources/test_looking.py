@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from backupify_async import AmbiguousTrigger, Reconciliation, TriggerKind
+from backupify_async import AmbiguousTrigger, Conflict, Reconciliation, TriggerKind
 from backupify_async.transport.request import Message, Response
-from tests.resources.virtual_instance import LOST_AFTER, LOST_BEFORE, VirtualInstance, triggering
+from tests.resources.virtual_instance import LOST_AFTER, LOST_BEFORE, Post, VirtualInstance, triggering
 
 pytestmark = pytest.mark.looptime
 
@@ -54,6 +54,15 @@ async def test_a_list_without_an_end_ends_the_look_in_time() -> None:
     assert "the end of the list did not come in" in error.reason
     assert asyncio.get_running_loop().time() < 10
     assert requests < 120
+
+
+async def test_a_list_without_an_end_ends_the_look_for_what_stood_in_the_way() -> None:
+    server = Endless()
+    server.posts.append(Post(None, 409))
+    async with triggering(server, reconciliation=IMPATIENT) as (trigger, _, _):
+        with pytest.raises(Conflict, match="the end of the list did not come in"):
+            await trigger.run(7)
+    assert asyncio.get_running_loop().time() < 10
 
 
 async def test_a_list_that_is_cut_shows_nothing_and_the_trigger_is_not_sent_again() -> None:

@@ -61,6 +61,7 @@ async def one_instance(client: BackupifyClient) -> None:
     assert_type(await client.backups.trigger(42, baseline="1007"), TriggerResult)
     assert_type((await client.backups.trigger(42)).earlier, bool)
     assert_type(await client.backups.wait(42, 7, timeout=60, poll=PollPolicy(interval=5)), WaitResult)
+    assert_type(await client.backups.list(42).newest(5), list[Backup])
     assert_type(client.instances.list(backup_definition_id=1), Paginator[BackupInstance])
     assert_type(await client.instances.get(42), BackupInstance)
     assert_type(client.customers.instances(7), Paginator[BackupInstance])
@@ -69,6 +70,7 @@ async def one_instance(client: BackupifyClient) -> None:
 
 async def many_instances(client: BackupifyClient) -> None:
     fleet = client.fleet(ids(), concurrency=32)
+    assert_type(fleet.newest(5), FanOut[int | str, list[Backup]])
     assert_type(fleet.list(limit=5, prefetch=4), FanOut[int | str, list[Backup]])
     assert_type(await client.fleet([1, 2]).get_active(), Results[int | str, Backup | None])
     assert_type((await client.fleet([1, 2]).latest()).values, dict[int | str, Backup | None])
