@@ -18,7 +18,7 @@ _MOST_PAGES = (
     5  # from the end; the twenty backups of one page are older than any trigger in flight but the last
 )
 _FEW_REQUESTS = 10  # as many as a look takes where the list names its last page
-_SHORTEST = 3.0  # seconds that a look may take in any case
+_SHORTEST, _LONGEST = 3.0, 30.0  # seconds for all that a look takes more than these
 
 Send = Callable[[Request], Awaitable[Response]]
 
@@ -30,7 +30,7 @@ def _in_time(send: Send, patience: float) -> Send:
     their turn.
     """
     loop = asyncio.get_running_loop()
-    end, requests = loop.time() + max(patience, _SHORTEST), 0
+    end, requests = loop.time() + min(max(patience, _SHORTEST), _LONGEST), 0
 
     async def send_in_time(request: Request) -> Response:
         nonlocal requests

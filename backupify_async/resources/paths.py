@@ -87,7 +87,8 @@ def list_backups(
 
 def _require_instance(backup_instance_id: int | str, response: Response, backups: list[Backup]) -> None:
     for backup in backups:
-        require_same(response, "instance", backup_instance_id, backup.backup_instance_id)
+        if backup.backup_instance_id != backup_instance_id:
+            require_same(response, "instance", backup_instance_id, backup.backup_instance_id)
 
 
 def _decode_active(backup_instance_id: int | str, response: Response) -> Backup | None:

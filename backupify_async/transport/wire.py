@@ -26,7 +26,7 @@ class _Unreadable(ValueError):
     """Raised inside, turned into a `DecodeError` that shows the answer."""
 
 
-def decode_one(response: Response, model: type[ModelT], *, or_list: bool = False) -> ModelT | None:
+def decode_one(response: Response, model: type[ModelT]) -> ModelT | None:
     """The thing in an answer, or None where the answer says that there is none.
 
     No body, `null`, `{}`, `[]`, or one key with one of these, all say so.
@@ -34,22 +34,11 @@ def decode_one(response: Response, model: type[ModelT], *, or_list: bool = False
     Args:
         response: The answer.
         model: What to read it as.
-        or_list: Whether a list of one is understood too: who answers a list for none may do so for one.
 
     Raises:
         DecodeError: The answer is something else.
     """
-    if not response.body.strip():
-        return None
-    raw = _parse(response)
-    try:
-        if type(raw) is not dict or "id" not in raw:  # most answers are the thing itself
-            if _is_nothing(raw):
-                return None
-            raw = _object(_only_one(raw) if or_list else raw, model)
-        return _thing(raw, model)
-    except _Unreadable as error:
-        raise _decode_error(response, str(error)) from None
+    return _one(response, model) if response.body.strip() else None
 
 
 def decode_present(response: Response, model: type[ModelT]) -> ModelT:
@@ -73,9 +62,11 @@ def decode_active(response: Response) -> Backup | None:
     Raises:
         DecodeError: The answer is something else.
     """
-    if not response.body.strip() and response.status != 204 and not _announces_nothing(response):
-        raise _decode_error(response, "no body, where none was announced")
-    return decode_one(response, Backup, or_list=True)
+    if response.body.strip():
+        return _one(response, Backup, or_list=True)
+    if response.status == 204 or _announces_nothing(response):
+        return None
+    raise _decode_error(response, "no body, where none was announced")
 
 
 def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
@@ -134,6 +125,19 @@ def from_json(body: bytes, model: type[ModelT]) -> ModelT:
         ValueError: It is no such JSON.
     """
     return _thing(_object(orjson.loads(body), model), model)
+
+
+def _one(response: Response, model: type[ModelT], *, or_list: bool = False) -> ModelT | None:
+    """The thing in a body; of a list of one too, where who answers a list for none may do so for one."""
+    raw = _parse(response)
+    try:
+        if type(raw) is not dict or "id" not in raw:  # most answers are the thing itself
+            if _is_nothing(raw):
+                return None
+            raw = _object(_only_one(raw) if or_list else raw, model)
+        return _thing(raw, model)
+    except _Unreadable as error:
+        raise _decode_error(response, str(error)) from None
 
 
 def _parse(response: Response) -> Any:
