@@ -46,7 +46,7 @@ DURATIONS: Mapping[str, Callable[[random.Random], float]] = {
 }
 
 
-_COMPLETED = {"id": 1, "status": "completed", "completed_at": "2026-01-01T00:00:00Z"}
+_COMPLETED = {"status": "completed", "completed_at": "2026-01-01T00:00:00Z"}
 
 
 class World:
@@ -76,9 +76,9 @@ class World:
         if instance == APPLICATION:
             return respond(message, 204)
         if parts[-1] == "backups" and message.method == "GET":
-            return respond(message, body=[{"id": 1}])
+            return respond(message, body=[{"id": instance}])
         over = now() >= self.ends[instance]
-        return respond(message, body=_COMPLETED if over else {"id": instance, "status": "running"})
+        return respond(message, body={"id": instance} | (_COMPLETED if over else {"status": "running"}))
 
     def begin(self, instance: int) -> None:
         """Let an instance's backup begin."""

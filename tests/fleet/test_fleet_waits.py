@@ -20,7 +20,8 @@ Begin = Callable[..., Fleet]
 
 
 def backup(message: Message) -> Response:
-    return respond(message, body={"id": 1})
+    one = {"id": 1}
+    return respond(message, body=[one] if message.url.path.endswith("/backups") else one)
 
 
 @contextlib.asynccontextmanager

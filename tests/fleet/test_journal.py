@@ -212,7 +212,9 @@ class TestWithAWait:
                     await server.wait_for_requests(8)  # the token, triggers, and looks
             left = {one.key: one.error for one in outcomes.leftover}
             assert {type(error) for error in left.values()} == {WaitFailed}
-            server.inject(Fault.answer(200, body='{"id": 1, "status": "completed"}', operation="get_backup"))
+            server.inject(
+                Fault.answer(200, body='{"id": "b-1", "status": "completed"}', operation="get_backup")
+            )
             async with Journal(path) as journal:
                 results = await client.fleet([1, 2, 3]).trigger(
                     journal=journal, wait=True, poll=self.EVERY_MOMENT

@@ -23,11 +23,12 @@ import attrs
 WHAT = f"a raw asyncio Protocol{' on uvloop' if find_spec('uvloop') else ''} in a process of its own"
 PER_PAGE = 20
 _BACKUP = (
-    b'{"id":%d,"backup_instance_id":42,"status":"running","created_at":null,'
+    b'{"id":%d,"backup_instance_id":@@@@@@@,"status":"running","created_at":null,'
     b'"started_at":"2026-11-23T10:00:01.000Z","completed_at":null,"updated_at":"2026-11-23T10:00:01.000Z",'
     b'"bytes_transferred":123456789,"service":"google_workspace","triggered_by":"api"}'
 )
 ACTIVE_ID = 1007
+_INSTANCE = b"@@@@@@@"  # of which a backup is: the one that was asked for, in as many bytes
 
 
 def _http(status: bytes, body: bytes, link: bytes = b"") -> bytes:
@@ -59,11 +60,13 @@ def answer(head: bytes) -> tuple[float, bytes]:
     _, wait, pages, path = target.split(b"/", 3)
     seconds = int(wait.removesuffix(b"ms")) / 1000
     if method == b"POST":
-        return seconds, _STARTED
-    if path.endswith(b"/active"):
-        return seconds, _ACTIVE
-    _, _, query = path.partition(b"?page=")
-    return seconds, _page(int(query or 1), int(pages.removesuffix(b"pages")))
+        content = _STARTED
+    elif path.endswith(b"/active"):
+        content = _ACTIVE
+    else:
+        _, _, query = path.partition(b"?page=")
+        content = _page(int(query or 1), int(pages.removesuffix(b"pages")))
+    return seconds, content.replace(_INSTANCE, b"%-7d" % int(path.split(b"/", 3)[2]))
 
 
 class Answering(asyncio.Protocol):
