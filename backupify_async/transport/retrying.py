@@ -111,6 +111,8 @@ class Retrying:
         self, call: Call, attempt: Callable[[], Awaitable[Response]], first: BackupifyError
     ) -> Response:
         """Attempt a call again, after its first failure, for as long as that is safe and may help."""
+        if call.sent_at is None:
+            raise first  # no token, or a closed gate: there is nothing to repeat
         failures = [first]
         verdict: Verdict = GiveUp()
 
