@@ -27,8 +27,12 @@ class _Unpicklable:
 def _usable_token(_instance: object, _attribute: object, value: str) -> None:
     if not isinstance(value, str) or not value:
         raise ConfigurationError("token: must be a non-empty string")
-    if any(character.isspace() or unicodedata.category(character) in ("Cc", "Cs") for character in value):
-        raise ConfigurationError("token: holds white space or control characters, which no header may carry")
+    if any(_is_unseen(character) for character in value):
+        raise ConfigurationError("token: holds white space, control or invisible characters")
+
+
+def _is_unseen(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Cs")
 
 
 def read_life(expires_in: object) -> float:
@@ -77,7 +81,7 @@ class StaticToken(_Unpicklable):
         value: The token.
 
     Raises:
-        ConfigurationError: The token is empty, or holds white space or control characters.
+        ConfigurationError: The token is empty, or holds white space, control or invisible characters.
     """
 
     value: str = attrs.field(repr=False, validator=_usable_token)

@@ -34,6 +34,8 @@ class FakeCarrier:
         self.round_trip = round_trip
         self.places = places
         self.sent: list[tuple[float, Message]] = []
+        self.slow: Answer | None = None
+        """Answers the next message in its own time."""
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -49,6 +51,9 @@ class FakeCarrier:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
+            slow, self.slow = self.slow, None
+            if slow is not None:
+                return await slow(message)
             if self.round_trip:
                 await asyncio.sleep(self.round_trip)
             return self.answer(message)

@@ -43,10 +43,12 @@ class TestAToken:
             kind(value)
 
     @pytest.mark.parametrize(
-        "value", ["s3cret\n", " s3cret", "s3 cret", "s3\x00cret", "s3\x7fcret", "s3\u2028"]
+        "value", ["s3cret\n", " s3cret", "s3 cret", "s3\x00cret", "s3\x7fcret", "s3\u2028", "\ufeffs3cret"]
     )
     def test_what_no_header_may_carry_is_refused_unseen(self, kind: type[Token], value: str) -> None:
-        with pytest.raises(ConfigurationError, match="white space or control characters") as caught:
+        with pytest.raises(
+            ConfigurationError, match="white space, control or invisible characters"
+        ) as caught:
             kind(value)
         assert "s3" not in str(caught.value)
 

@@ -89,7 +89,7 @@ def list_(
     ] = None,
     options: SweepOptions = SWEEP_DEFAULTS,
 ) -> int:
-    """List all backups of each instance, one row per backup, ascending by id."""
+    """List all backups of each instance, one row per backup, the oldest first."""
     if limit is not None and newest is not None:
         raise Exit(ExitCode.USAGE, "--limit takes the oldest and --newest the newest: give one of them")
     return _sweep(operations.listing(limit, newest), ids, options)

@@ -10,6 +10,7 @@ import attrs
 from backupify_async.models import Backup
 from backupify_async.resources.baselines import Baseline, NotTold
 from backupify_async.resources.server_clock import Lead, is_set
+from backupify_async.transport.request import whole_number
 
 # A date without an offset is somebody's local time: UTC-12 to UTC+14 are in use (IANA time zone database).
 _MOST_BEHIND = timedelta(hours=12).total_seconds()
@@ -146,13 +147,6 @@ def is_dated_to_have_ended_after(backup: Backup, fate: Fate, lead: Lead | None, 
     return math.floor(fate.left + ahead) <= ended[0] <= latest + tolerance
 
 
-def number(backup_id: int | str) -> int | None:
-    """An id as a number, by which it has an order; None where it is none."""
-    if isinstance(backup_id, int):
-        return backup_id
-    return int(backup_id) if backup_id.isascii() and backup_id.isdigit() and len(backup_id) < 40 else None
-
-
 def _is_above(backup_id: int | str, baseline: Baseline) -> bool | None:
     """Whether an id is above the baseline; None where that is not told, or has no meaning."""
     if baseline is None:
@@ -161,7 +155,7 @@ def _is_above(backup_id: int | str, baseline: Baseline) -> bool | None:
         return None
     if backup_id == baseline:
         return False
-    one, other = number(backup_id), number(baseline)
+    one, other = whole_number(backup_id), whole_number(baseline)
     return None if one is None or other is None else one > other
 
 

@@ -26,18 +26,22 @@ Send = Callable[[Request], Awaitable[Response]]
 def _in_time(send: Send, patience: float) -> Send:
     """Sends the requests of one look, until it takes too long: there may be no end to the pages of a list.
 
-    The few that a look takes where the list names its last page may take as long as they do, for they wait
-    their turn.
+    Only the time in which they were under way counts, for they wait their turn; and the few that a look takes
+    where the list names its last page may take as long as they do.
     """
     loop = asyncio.get_running_loop()
-    end, requests = loop.time() + min(max(patience, _SHORTEST), _LONGEST), 0
+    longest, taken, requests = min(max(patience, _SHORTEST), _LONGEST), 0.0, 0
 
     async def send_in_time(request: Request) -> Response:
-        nonlocal requests
-        if requests >= _FEW_REQUESTS and loop.time() >= end:
-            raise PaginationError(f"the end of the list did not come in {requests - 1} pages")
+        nonlocal requests, taken
+        if requests >= _FEW_REQUESTS and taken >= longest:
+            raise PaginationError(
+                f"the end of the list did not come in {requests - 1} pages and {taken:.0f} s"
+            )
         requests += 1
-        return await send(request)
+        response = await send(request)
+        taken += loop.time() - response.message.left
+        return response
 
     return send_in_time
 
@@ -71,9 +75,12 @@ async def look(
     began = loop.time()
     send_in_time = _in_time(send, patience)
 
+    asked = began
+
     async def send_and_read_clock(request: Request) -> Response:
-        nonlocal lead
+        nonlocal lead, asked
         response = await send_in_time(request)
+        asked = response.message.left
         shown = read_lead(response.headers.get("Date"), response.message.left, loop.time())
         lead = lead if shown is None else shown.or_also(lead)
         return response
@@ -86,7 +93,7 @@ async def look(
         if active is None or judge(active, fate, lead, tolerance) is not Judgement.OURS:
             raise
         tail, whole = (), False
-    return Look(began, active, tail, whole, lead)
+    return Look(began, active, tail, asked, loop.time(), whole, lead)
 
 
 async def _read_end(

@@ -5,6 +5,7 @@ from enum import Enum
 
 from backupify_async.errors import PaginationError
 from backupify_async.models import Backup
+from backupify_async.resources.server_clock import is_set
 from backupify_async.transport.request import whole_number
 
 
@@ -59,8 +60,10 @@ def require_ascending(beginning: Sequence[Backup], end: Sequence[Backup]) -> Non
 
 
 def _date(backup: Backup) -> float | None:
-    date = backup.created_at or backup.started_at
-    return None if date is None else date.timestamp()
+    for date in (backup.created_at, backup.started_at):
+        if date is not None and is_set(date.timestamp()):
+            return date.timestamp()
+    return None
 
 
 def _order_of(first: float | None, last: float | None) -> Order:

@@ -42,10 +42,12 @@ from itertools import pairwise
 import attrs
 
 from backupify_async.config import Reconciliation
+from backupify_async.escaping import printable
 from backupify_async.models import Backup
 from backupify_async.resources.baselines import NotTold
-from backupify_async.resources.judging import Fate, Judgement, is_dated_before, judge, number
+from backupify_async.resources.judging import Fate, Judgement, is_dated_before, judge
 from backupify_async.resources.server_clock import Lead
+from backupify_async.transport.request import whole_number
 
 _FIRST_GAP = 1.0  # seconds; most answers are lost behind a server that has acted already
 _GAP_GROWTH = 3.0
@@ -61,6 +63,8 @@ class Look:
         began: When the look began, by the loop's clock, in seconds.
         active: The backup that ran.
         tail: The end of the list, ascending.
+        asked: When the request for the end of the list left, which may have waited for its turn.
+        ended: When its answer had come.
         whole: Whether that reaches back to the list's beginning, or to a backup that is surely older.
         lead: How far the server's clock is ahead of the loop's.
     """
@@ -68,6 +72,8 @@ class Look:
     began: float
     active: Backup | None
     tail: tuple[Backup, ...]
+    asked: float
+    ended: float
     whole: bool = True
     lead: Lead | None = None
 
@@ -86,10 +92,12 @@ class FailedLook:
     Attributes:
         began: When it began, by the loop's clock, in seconds.
         problem: Why, in words.
+        ended: When it had failed.
     """
 
     began: float
     problem: str
+    ended: float
 
 
 @attrs.frozen
@@ -148,7 +156,7 @@ def decide(fate: Fate, looks: Sequence[Look | FailedLook], now: float, settings:
             if one != before and _judge_in(last, one, fate, lead, settings) is Judgement.OURS
         ]
         if ours:
-            return Adopt(min(ours, key=lambda one: _inf_if_none(number(one.id))))
+            return Adopt(min(ours, key=lambda one: _inf_if_none(whole_number(one.id))))
     next_look = now + min(_FIRST_GAP * _GAP_GROWTH ** min(len(looks) - 1, 9), _LONGEST_GAP)
     if last.began < fate.settled_at:
         return LookAgain(min(next_look, max(now, fate.settled_at)))
@@ -159,7 +167,8 @@ def decide(fate: Fate, looks: Sequence[Look | FailedLook], now: float, settings:
         near = _judge_in(last, last.active, fate, lead, settings) is Judgement.NEAR
         adopted = near and _active_from_before(fate, last, lead, settings) is None
         return Adopt(last.active) if adopted else AlreadyActive(last.active)
-    end = fate.settled_at + settings.patience
+    # Looks may wait long for their turn: patience begins behind the first one that could tell.
+    end = next(one.ended for one in looks if one.began >= fate.settled_at) + settings.patience
     return LookAgain(min(next_look, end)) if now < end else Undecided(doubt or "nothing was seen")
 
 
@@ -213,10 +222,10 @@ def _doubt(
     if not _ascends(last.tail):
         return "the list does not ascend by id"
     if last.active is not None and last.active.id not in listed:
-        return f"backup {last.active.id} is active, and the list does not have it"
+        return f"backup {_shown(last.active.id)} is active, and the list does not have it"
     for before in _seen_before(fate, looks, last):
         if before not in listed:
-            return f"backup {before} was there before, and the list does not have it any more"
+            return f"backup {_shown(before)} was there before, and the list does not have it any more"
     from_before = _active_from_before(fate, last, lead, settings)
     for one in last.tail:
         judgement = judge(one, fate, lead, settings.clock_tolerance)
@@ -224,8 +233,8 @@ def _doubt(
         unsure = judgement is Judgement.UNSURE and one.id != (from_before and from_before.id)
         if near or unsure:
             told = fate.baseline is not None and not isinstance(fate.baseline, NotTold)
-            no_order = f"; to the baseline, {fate.baseline}, its id has no order" if told else ""
-            return f"backup {one.id} {judgement.value}{no_order}"
+            no_order = f"; to the baseline, {_shown(fate.baseline)}, its id has no order" if told else ""
+            return f"backup {_shown(one.id)} {judgement.value}{no_order}"
     if not last.whole:
         return "the end of the list shows no backup that is surely older"
     if fate.accepted and last.active is None:
@@ -239,15 +248,15 @@ def _missing(fate: Fate, looks: Sequence[Look | FailedLook], last: Look) -> str 
         return None
     if isinstance(fate.baseline, NotTold):
         empty_for_long = any(
-            isinstance(one, Look) and not one.backups and last.began - one.began >= _EMPTY_FOR
+            isinstance(one, Look) and not one.backups and last.asked - one.ended >= _EMPTY_FOR
             for one in looks[:-1]
         )
         believed = last.tail or (empty_for_long and last.active is None)
         return None if believed else "the list is empty, which no baseline confirms"
     if not last.tail:
-        return f"the list is empty, and had backup {fate.baseline}"
-    baseline = number(fate.baseline)
-    ids = [one for one in (number(backup.id) for backup in last.tail) if one is not None]
+        return f"the list is empty, and had backup {_shown(fate.baseline)}"
+    baseline = whole_number(fate.baseline)
+    ids = [one for one in (whole_number(backup.id) for backup in last.tail) if one is not None]
     before = baseline is not None and ids and max(ids) < baseline
     return f"the list ends before the baseline, {baseline}" if before else None
 
@@ -257,16 +266,20 @@ def _seen_before(fate: Fate, looks: Sequence[Look | FailedLook], last: Look) -> 
     for look in looks[:-1]:
         if isinstance(look, Look):
             yield from (one.id for one in (look.active, *look.tail[-1:]) if one is not None)
-    lowest = number(last.tail[0].id) if last.tail else None
+    lowest = whole_number(last.tail[0].id) if last.tail else None
     for one in fate.seen:
-        value = number(one)
+        value = whole_number(one)
         if value is None or lowest is None or value >= lowest:
             yield one
 
 
+def _shown(backup_id: object) -> str:
+    return printable(str(backup_id))
+
+
 def _ascends(tail: Sequence[Backup]) -> bool:
     """Whether ids go up; those that are no numbers have no order to go against."""
-    numbers = [one for one in (number(backup.id) for backup in tail) if one is not None]
+    numbers = [one for one in (whole_number(backup.id) for backup in tail) if one is not None]
     return all(one < other for one, other in pairwise(numbers))
 
 

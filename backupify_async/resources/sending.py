@@ -10,11 +10,11 @@ from backupify_async.errors import APIError, BackupifyError, DecodeError, Transp
 from backupify_async.models import Backup
 from backupify_async.resources.baselines import Baseline
 from backupify_async.resources.judging import Fate, Judgement, judge
-from backupify_async.resources.server_clock import Lead, our_lead, read_lead
+from backupify_async.resources.server_clock import Lead, lead_before, our_lead, read_lead
 from backupify_async.transport.request import FateUnknown, Response
 from backupify_async.transport.retrying import Call
-from backupify_async.transport.session import Session
-from backupify_async.transport.wire import decode_one
+from backupify_async.transport.session import DateSeen, Session
+from backupify_async.transport.wire import decode_one, require_same
 
 _TOLD_WITHIN = 1.0  # seconds: a disk that commits in more than that is asked twice
 _UNTIMED_ATTEMPT = 60.0  # seconds that an earlier process may have waited, where attempts have no time-out
@@ -86,7 +86,7 @@ def _about_to_leave(session: Session, now: float, allowed: float) -> Unsettled:
     timeouts, ours = session.settings.timeouts, our_lead(now)
     sent_at = datetime.fromtimestamp(now + ours, UTC)
     over_by = sent_at + timedelta(seconds=allowed + (timeouts.attempt or timeouts.total or _UNTIMED_ATTEMPT))
-    lead = None if session.last_date is None else read_lead(*session.last_date)
+    lead = lead_before(session.last_date, ours)
     ahead = None if lead is None else (lead.lowest - ours, lead.highest - ours)
     return Unsettled(sent_at, Evidence(over_by, ahead))
 
@@ -126,6 +126,7 @@ class Sending:
     Args:
         session: Sends it.
         call: What it has met so far.
+        backup_instance_id: The instance.
         baseline: The highest id from before.
         learned: Told at once of what becomes known of a sending without a clear answer; None for nobody.
     """
@@ -134,13 +135,15 @@ class Sending:
         self,
         session: Session,
         call: Call,
+        backup_instance_id: int | str,
         baseline: Baseline,
         learned: Callable[[Evidence], None] | None = None,
     ) -> None:
         self._session = session
+        self._id = backup_instance_id
         self._learned = learned
         self._our_lead = 0.0
-        self._date: tuple[str, float, float] | None = None
+        self._date: DateSeen | None = None
         self.call = call
         self.baseline = baseline
 
@@ -165,11 +168,19 @@ class Sending:
                 self.learn(accepted=True)
             raise
         try:
-            backup = decode_one(response, Backup) if response.status < 300 else None
+            if response.status < 300:
+                response.decode(self._read_backup)
         except DecodeError as error:
             return self._lost(response.message.sent_at, error)
         now = asyncio.get_running_loop().time()
+        backup = response.decoded if response.status < 300 else None
         return Answer(response, backup, self._fate(now), now)
+
+    def _read_backup(self, response: Response) -> Backup | None:
+        backup = decode_one(response, Backup)
+        if backup is not None:
+            require_same(response, "instance", self._id, backup.backup_instance_id)
+        return backup
 
     def learn(self, *, accepted: bool) -> None:
         """Tell at once that the answer of the last sending came, or was given up, and what it was."""
@@ -177,13 +188,14 @@ class Sending:
             self._learned(Evidence(datetime.now(UTC), accepted=accepted))
 
     def _lost(self, sent_at: datetime, cause: BackupifyError) -> Lost:
-        accepted, now = was_accepted(cause), asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        accepted = was_accepted(cause) or _is_success(self.call.status)
         self.learn(accepted=accepted)
         fate = self._fate(now)
         asked = cause.retry_after if isinstance(cause, APIError) else None
         if asked is not None and asked <= self._session.settings.retry.max_retry_after:
             fate = attrs.evolve(fate, settled_at=max(fate.settled_at, now + asked))
-        lead = None if self._date is None else read_lead(*self._date)
+        lead = lead_before(self._date, self._our_lead)
         return Lost(sent_at, cause, attrs.evolve(fate, accepted=accepted, lead=lead))
 
     def _fate(self, now: float) -> Fate:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 
 from backupify_async.transport.refusals import http_date
+from backupify_async.transport.session import DateSeen
 
 _NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
 _WHOLE_SECOND = 1.0
@@ -52,6 +53,19 @@ def server_time(header: str | None) -> datetime | None:
     """What the server's clock showed as it answered, in whole seconds; None without a credible Date."""
     date = http_date(header)
     return None if date is None or abs(date - datetime.now(UTC)) > _NO_CLOCK else date
+
+
+def lead_before(seen: DateSeen | None, ours: float) -> Lead | None:
+    """How far the server's clock is ahead of the loop's, by a Date that came before.
+
+    Args:
+        seen: The Date.
+        ours: How far our own clock is ahead of the loop's now, in seconds. Where it was another much when the
+            Date came, the machine has slept since, or its clock was set: then it tells nothing of now.
+    """
+    if seen is None or abs(ours - seen.our_lead) > _WHOLE_SECOND:
+        return None
+    return read_lead(seen.date, seen.left, seen.received)
 
 
 def read_lead(header: str | None, left: float, received: float) -> Lead | None:

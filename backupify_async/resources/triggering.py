@@ -88,10 +88,11 @@ class Triggering:
             self.drain.require_not_begun(backup_instance_id)
             if leaving is not None:
                 await announce(self._session, leaving)
+                self.drain.require_not_begun(backup_instance_id)  # it may have begun meanwhile
             sending.note_clocks()
 
         call = Call(request, leaving=may_leave)
-        sending = Sending(self._session, call, baseline, learned)
+        sending = Sending(self._session, call, backup_instance_id, baseline, learned)
 
         def is_open() -> bool:
             return call.sent_at is not None or (unsettled is not None and not call.sendings)
@@ -237,7 +238,8 @@ class _Walk:
                 self._session.send, self._id, fate, lead, tolerance, patience=self._settings.patience
             )
         except BackupifyError as error:
-            return FailedLook(began, f"the last look failed: {error}")
+            ended = asyncio.get_running_loop().time()
+            return FailedLook(began, f"the last look failed: {error}", ended)
         return attrs.evolve(seen, began=began)
 
     async def _send_again(self, lost: Lost) -> Answer | Lost:

@@ -37,7 +37,7 @@ def _unsent(error: Exception, timeouts: Timeouts) -> TransportError:
     match error:
         case aiohttp.ConnectionTimeoutError():
             return RequestTimeout(f"connecting took longer than connect={timeouts.connect:g} s", sent=False)
-        case TimeoutError():
+        case TimeoutError(args=("attempt",)):
             return RequestTimeout(
                 f"one attempt took longer than attempt={timeouts.attempt:g} s, and was not sent", sent=False
             )
@@ -69,7 +69,7 @@ def _lost(error: Exception, timeouts: Timeouts, fault_of_tls: str | None) -> Tra
     match error:
         case TimeoutError(args=("read",)):
             return RequestTimeout(f"the answer paused for longer than read={timeouts.read:g} s")
-        case TimeoutError():
+        case TimeoutError(args=("attempt",)):
             return RequestTimeout(f"one attempt took longer than attempt={timeouts.attempt:g} s")
         case aiohttp.ServerDisconnectedError():
             return TransportError("the server closed the connection before it answered")

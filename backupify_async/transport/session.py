@@ -10,10 +10,11 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from yarl import URL
 
@@ -47,6 +48,18 @@ if TYPE_CHECKING:
 _TOKEN_REQUEST = Request("POST", "/oauth/token")
 
 
+class DateSeen(NamedTuple):
+    """A Date header; times are the loop's, in seconds."""
+
+    date: str
+    left: float
+    """When its request left."""
+    received: float
+    """When its answer had come."""
+    our_lead: float
+    """How far our own clock was ahead of the loop's then."""
+
+
 class Session:
     """Sends requests within the settings: one token, one gate, one budget for all calls of a client.
 
@@ -73,8 +86,8 @@ class Session:
         self._closing: asyncio.Task[None] | None = None
         self.scopes = Scopes()
         """Where work runs that takes several calls: it ends with the client at the latest."""
-        self.last_date: tuple[str, float, float] | None = None
-        """The last Date header, and when its request left and its answer had come, in seconds of the loop."""
+        self.last_date: DateSeen | None = None
+        """The last Date header."""
 
     async def open(self) -> None:
         """Get ready to send, in the running loop.
@@ -272,7 +285,7 @@ class Session:
         """Tell of an answer whom it concerns: the limiter, and everybody of a refusal."""
         now, status, date = self._now(), response.status, response.headers.get("Date")
         if date is not None:
-            self.last_date = date, call.left, now
+            self.last_date = DateSeen(date, call.left, now, time.time() - now)
         self._report.received(call, response, now - call.left)
         wait = retry_after(response) if status in (429, 503) else None
         # A 503 that asks for more than anybody waits is no word to all: a proxy writes it for one backend.

@@ -19,7 +19,8 @@ from backupify_async.transport.spoiled import parse_tolerantly
 
 ModelT = TypeVar("ModelT", Backup, BackupInstance)
 
-_NO_ENVELOPES = frozenset({"id", "error", "errors"})
+_ERRORS = frozenset({"error", "errors"})
+_NO_ENVELOPES = _ERRORS | {"id"}
 
 
 class _Unreadable(ValueError):
@@ -78,7 +79,9 @@ def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
     """
     raw = _parse(response)
     if isinstance(raw, dict):
-        arrays = [value for value in raw.values() if isinstance(value, list)]
+        if any(raw.get(name) for name in _ERRORS):
+            raise _decode_error(response, "an error in place of a list")
+        arrays = [value for name, value in raw.items() if isinstance(value, list) and name not in _ERRORS]
         raw = arrays[0] if len(arrays) == 1 and len(raw) > 1 else _inner(raw)
     if raw is None:
         return []

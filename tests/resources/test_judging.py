@@ -15,7 +15,6 @@ from backupify_async.resources.judging import (
     is_dated_before,
     is_dated_to_have_ended_after,
     judge,
-    number,
 )
 from backupify_async.resources.server_clock import Lead
 
@@ -260,14 +259,6 @@ class TestAMachineThatSlept:
         fate = attrs.evolve(FATE, lead=SAME, taken_over=True)
         assert fate.server_lead(ahead(HOUR)) == SAME
         assert attrs.evolve(fate, lead=None).server_lead(SAME) == SAME
-
-
-@pytest.mark.parametrize(
-    ("backup_id", "value"),
-    [(7, 7), ("7", 7), ("007", 7), ("a7", None), ("", None), ("٣", None), ("9" * 50, None)],
-)
-def test_an_id_is_a_number_or_has_no_order(backup_id: int | str, value: int | None) -> None:
-    assert number(backup_id) == value
 
 
 @given(

@@ -36,7 +36,11 @@ UNTOLD = Backup(6)
 
 
 def seen(*tail: Backup, active: Backup | None = None, began: float = SETTLED, **more: Any) -> Look:
-    return Look(began, active, tail, **{"lead": SAME, **more})
+    return Look(began, active, tail, **{"asked": began, "ended": began, "lead": SAME, **more})
+
+
+def failed(began: float, problem: str) -> FailedLook:
+    return FailedLook(began, problem, began)
 
 
 def verdict(*looks: Look | FailedLook, now: float = SETTLED + 1, **fate: Any) -> Verdict:
@@ -118,18 +122,32 @@ class TestAfterIt:
         assert verdict(seen(began=SETTLED - 10), seen()) == SendAgain()
         assert isinstance(verdict(seen(began=SETTLED - 9), seen()), LookAgain)
         assert isinstance(verdict(seen(active=OLD, began=SETTLED - 10), seen()), LookAgain)
-        assert isinstance(verdict(FailedLook(SETTLED - 10, "no"), seen()), LookAgain)
+        assert isinstance(verdict(failed(SETTLED - 10, "no"), seen()), LookAgain)
 
     def test_one_that_is_later_than_ours_and_over_is_no_reason_not_to_send(self) -> None:
         assert verdict(seen(OLD, OTHER)) == SendAgain()
 
 
+class TestLooksThatWaitForTheirTurn:
+    """At a rate limit the look that was planned early may see the instance late."""
+
+    def test_an_empty_list_is_believed_by_when_it_was_asked_for(self) -> None:
+        first = seen(began=3.0, asked=SETTLED + 59.8, ended=SETTLED + 60)
+        assert isinstance(verdict(first, seen(asked=SETTLED + 60.4)), LookAgain)
+        assert verdict(first, seen(asked=SETTLED + 70)) == SendAgain()
+
+    def test_patience_begins_behind_the_first_that_could_tell(self) -> None:
+        late = FailedLook(SETTLED, "no", SETTLED + 500)
+        assert isinstance(verdict(late, now=SETTLED + 600), LookAgain)
+        assert verdict(late, now=SETTLED + 620) == Undecided("no")
+
+
 class TestUndecided:
     def test_where_looks_fail(self) -> None:
-        assert reason(FailedLook(SETTLED, "the last look failed: 404")) == "the last look failed: 404"
+        assert reason(failed(SETTLED, "the last look failed: 404")) == "the last look failed: 404"
 
     def test_where_a_look_failed_earlier_only_it_is_not(self) -> None:
-        assert verdict(FailedLook(3, "no"), seen(OLD)) == SendAgain()
+        assert verdict(failed(3, "no"), seen(OLD)) == SendAgain()
 
     def test_where_the_list_is_empty_though_one_is_active(self) -> None:
         assert reason(seen(active=OLD), baseline=None) == "backup 3 is active, and the list does not have it"
@@ -169,6 +187,11 @@ class TestUndecided:
     def test_where_the_end_of_the_list_does_not_reach_back_far_enough(self) -> None:
         assert "no backup that is surely older" in reason(seen(OTHER, whole=False))
 
+    def test_it_shows_no_raw_text_of_the_servers(self) -> None:
+        forged = Backup("x\n2026 INFO \x1b[31m")
+        told = reason(seen(OLD, forged), baseline="y\n")
+        assert told.isprintable()
+
     def test_where_the_id_is_above_the_baseline_and_the_date_is_from_before(self) -> None:
         above = Backup(5, created_at=at(-9000))
         assert reason(seen(OLD, above), baseline=3).startswith("backup 5 may be this trigger's")
@@ -178,21 +201,20 @@ class TestUndecided:
         assert verdict(seen(OLD, active=OLD), accepted=True) == AlreadyActive(OLD)
 
     def test_comes_after_a_last_look_at_the_end_of_patience(self) -> None:
-        failed = FailedLook(SETTLED, "no")
-        assert verdict(failed, now=SETTLED + 119.5) == LookAgain(SETTLED + 120)
+        assert verdict(failed(SETTLED, "no"), now=SETTLED + 119.5) == LookAgain(SETTLED + 120)
 
 
 class TestWhatWasSeen:
     def test_is_what_may_be_ours_or_runs(self) -> None:
         look = seen(OLD, UNTOLD, OTHER, active=OLD)
-        assert candidates(FATE, [look, FailedLook(9, "no")], SETTINGS) == [OLD, UNTOLD, OTHER]
-        assert candidates(FATE, [FailedLook(9, "no")], SETTINGS) == []
+        assert candidates(FATE, [look, failed(9, "no")], SETTINGS) == [OLD, UNTOLD, OTHER]
+        assert candidates(FATE, [failed(9, "no")], SETTINGS) == []
 
 
 def test_the_clocks_bounds_hold_for_all_looks() -> None:
     looks: list[Look | FailedLook] = [
         seen(lead=Lead(1, 2)),
-        FailedLook(1, "no"),
+        failed(1, "no"),
         seen(lead=None),
         seen(lead=Lead(0, 1.5)),
     ]
@@ -203,14 +225,14 @@ times = st.none() | st.floats(-1000, 1000).map(at)
 backups = st.builds(Backup, id=st.integers(1, 9), created_at=times, completed_at=times)
 lists = st.lists(backups, max_size=4).map(tuple)
 looks_at = st.builds(
-    Look,
+    lambda began, active, tail, whole, lead: Look(began, active, tail, began, began, whole, lead),
     began=st.floats(2.7, 200),
     active=st.none() | backups,
     tail=lists,
     whole=st.booleans(),
     lead=st.sampled_from([None, SAME, Lead(SAME.lowest + 600, SAME.highest + 600)]),
 )
-failed_looks = st.builds(FailedLook, began=st.floats(2.7, 200), problem=st.just("no"))
+failed_looks = st.builds(failed, began=st.floats(2.7, 200), problem=st.just("no"))
 
 
 @given(

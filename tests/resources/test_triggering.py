@@ -297,6 +297,35 @@ class TestAMachineThatSleeps:
             with our_clock(lambda: server.slept_until(running_time())):
                 assert (await trigger.run(7)).kind is STARTED
 
+    @pytest.mark.parametrize("date", [0.0, None])
+    async def test_before_it_sends_takes_nobody_elses_backup(self, date: float | None) -> None:
+        server = VirtualInstance(date=date, duration=600)
+        async with triggering(server) as (trigger, carrier, session):
+            with our_clock(lambda: server.slept_until(running_time())):
+                await session.send(active_request(7))
+                server.sleeps.append((running_time(), self.HOUR))
+                await asyncio.sleep(900)
+                server.start(running_time() - 890)  # by the schedule; it was over long before
+                server.backups[-1] = attrs.evolve(server.backups[-1], ends=running_time() - 800)
+                server.posts.append(LOST_BEFORE)
+                result = await trigger.run(7)
+        assert (result.kind, len(posts(carrier))) == (STARTED, 2)
+
+    async def test_notes_no_date_from_before_for_a_journal(self) -> None:
+        server = VirtualInstance()
+        told: list[Unsettled] = []
+
+        async def leaving(sending: Unsettled) -> None:
+            told.append(sending)
+
+        async with triggering(server) as (trigger, _, session):
+            with our_clock(lambda: server.slept_until(running_time())):
+                await session.send(active_request(7))
+                server.sleeps.append((running_time(), self.HOUR))
+                await asyncio.sleep(1)
+                await trigger.run(7, leaving=leaving)
+        assert [one.evidence.server_ahead for one in told] == [None]
+
 
 class TestDatesWithoutAnOffset:
     ZONES = tuple(timedelta(hours=hours) for hours in (-12, -5, 0, 5, 14))
@@ -336,6 +365,30 @@ class TestWhatAnAnswerProves:
         with pytest.raises(AmbiguousTrigger, match="2xx"):
             await run(VirtualInstance(), Post(None, answer), learned=told.append)
         assert [one.accepted for one in told] == [True]
+
+    async def test_which_closing_the_client_does_not_undo(self) -> None:
+        server = VirtualInstance()
+        told: list[Evidence] = []
+
+        async def break_off(message: Message) -> Response:
+            message.status = 201
+            await asyncio.sleep(60)
+            raise AssertionError
+
+        async with triggering(server) as (trigger, carrier, session):
+            carrier.slow = break_off
+            task = asyncio.ensure_future(trigger.run(7, learned=told.append))
+            await asyncio.sleep(1)
+            await session.close()
+            with pytest.raises(AmbiguousTrigger):
+                await task
+        assert [one.accepted for one in told] == [True]
+
+    async def test_a_2xx_about_another_instance_is_a_lost_answer(self) -> None:
+        server = VirtualInstance()
+        server.posts.append(Post(0, "another"))
+        result, _ = await run(server)
+        assert (result.kind, backup_id(result)) == (ADOPTED, 5)
 
 
 class TestWhatBecomesKnown:

@@ -15,6 +15,7 @@ import attrs
 from backupify_async import RateLimit, RetryPolicy, TransportError
 from backupify_async.resources import server_clock
 from backupify_async.resources.triggering import Triggering
+from backupify_async.transport import session as session_module
 from backupify_async.transport.request import Message, Response
 from backupify_async.transport.session import Session
 from tests.resources.test_judging import NOON
@@ -31,7 +32,8 @@ class Post:
     Attributes:
         acts: How many seconds after it came the server does what it asks; None for never.
         answer: A status; "lost" for none; "garbage" for a 201 that nobody can read; "broken" for one whose
-            body breaks off; "queued" for a 202 that names no backup.
+            body breaks off; "queued" for a 202 that names no backup; "another" for a 201
+            about another instance.
         again: How many seconds after it came a proxy brings it a second time; None for never.
         retry_after: What the Retry-After of the answer says, in seconds; None sends none.
     """
@@ -141,6 +143,8 @@ class VirtualInstance:
                 raise TransportError("the answer was lost")
             case "queued":
                 return self.respond(message, 202, {"status": "queued"})
+            case "another":
+                return self.respond(message, 201, {"id": 99, "backup_instance_id": 999})
             case "broken":
                 raise TransportError("the connection closed in the midst of the answer", status=201)
             case "garbage":
@@ -213,7 +217,7 @@ class VirtualInstance:
 def our_clock(jumps: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
     """Our own wall clock in virtual time; it may jump."""
     shown = SimpleNamespace(time=lambda: NOON + running_time() + jumps())
-    with mock.patch.object(server_clock, "time", shown):
+    with mock.patch.object(server_clock, "time", shown), mock.patch.object(session_module, "time", shown):
         yield
 
 
