@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
+import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from backupify_async.config import RateLimit, Settings, SettingsOptions
 from backupify_async.credentials import StaticToken
+from backupify_async.transport import trust
 from backupify_async.transport.request import Message, Response
 from backupify_async.transport.session import Session
 
@@ -118,4 +120,28 @@ def http(status: int, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-__all__ = ["Answer", "FakeCarrier", "SettingsOptions", "http", "raw_server", "respond", "session_over"]
+def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
+    """Make all waits behind a 401 so many times shorter: over sockets no test waits for long."""
+    for name in (
+        "_EVERY",
+        "_SETTLING",
+        "_APART",
+        "_WINDOW",
+        "_PATIENCE",
+        "_PATIENCE_WHERE_ONE_PASSED",
+        "_CHANCE",
+    ):
+        monkeypatch.setattr(trust, name, getattr(trust, name) / times)
+    monkeypatch.setattr("backupify_async.transport.keeper.SPREAD", trust.SPREAD / times)
+
+
+__all__ = [
+    "Answer",
+    "FakeCarrier",
+    "SettingsOptions",
+    "http",
+    "raw_server",
+    "respond",
+    "session_over",
+    "shorten_token_troubles",
+]

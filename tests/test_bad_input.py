@@ -29,9 +29,8 @@ from backupify_async import (
 )
 from backupify_async.escaping import printable
 from backupify_async.testing import Fault, SimulatedBackupify
-from backupify_async.transport import trust
 from tests.resources.clients import TOKEN, Script, asked, client_of
-from tests.stand_ins import http, raw_server
+from tests.stand_ins import http, raw_server, shorten_token_troubles
 
 Call = Callable[[BackupifyClient, Any], Coroutine[Any, Any, Any]]
 
@@ -402,9 +401,7 @@ class TestA401:
     @pytest.fixture
     def short_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """All waits of a trouble at a tenth."""
-        for name in ("_EVERY", "_SETTLING", "_APART", "_WINDOW", "_PATIENCE", "_PATIENCE_WHERE_ONE_PASSED"):
-            monkeypatch.setattr(trust, name, getattr(trust, name) / 10)
-        monkeypatch.setattr("backupify_async.transport.keeper.SPREAD", trust.SPREAD / 10)
+        shorten_token_troubles(monkeypatch, 10)
 
     @pytest.mark.usefixtures("short_waits")
     async def test_of_two_clients_at_a_server_that_takes_the_newest_token_only_fails_no_call(self) -> None:

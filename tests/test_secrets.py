@@ -40,7 +40,7 @@ from tests.resources.echoes import (
     echoing_form,
     leaks,
 )
-from tests.stand_ins import raw_server, respond
+from tests.stand_ins import raw_server, respond, shorten_token_troubles
 
 CALLS: list[Callable[[BackupifyClient], Awaitable[Any]]] = [
     lambda client: client.backups.get(1, 1),
@@ -49,6 +49,11 @@ CALLS: list[Callable[[BackupifyClient], Awaitable[Any]]] = [
     lambda client: client.backups.latest(1),
     lambda client: client.backups.trigger(1),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _short_troubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_token_troubles(monkeypatch, 50)
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ async def sweep(seed: int, count: int) -> Score:
             base_url=server.base_url,
             rate_limit=RateLimit(None, adaptive=True),
             # The server acts at once or never, and its hangs are told by a short time-out.
-            reconciliation=Reconciliation(settling=0.1, patience=30),
+            reconciliation=Reconciliation(settling=0.1, patience=3 if conditions.may_be_ambiguous else 30),
             timeouts=Timeouts(read=1.0),
             retry=RetryPolicy(attempts=8, base=0.05, cap=1.0, budget=10**6),
             max_concurrency=_AT_ONCE,

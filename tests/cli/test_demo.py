@@ -10,6 +10,8 @@ from tests.cli.conftest import Run
 from tests.cli.processes import Terminal, finish, process
 from tests.cli.test_progress import QUIET
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:

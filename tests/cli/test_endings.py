@@ -13,6 +13,8 @@ import pytest
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.processes import COMMAND, PATIENCE, Terminal, finish, process
 
+pytestmark = pytest.mark.slow
+
 HANG = Fault.hang(operation="get_active", instance=3)
 SWEEP = ("active", "1", "2", "3", "-o", "csv", "--rate", "1000")
 

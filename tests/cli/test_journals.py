@@ -26,6 +26,8 @@ from tests.cli.test_trigger import started
 from tests.journal.files import files_no_larger_than, run_sql
 from tests.journal.test_lines import WHEN
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:

@@ -14,6 +14,8 @@ from tests.cli.test_endings import wait_for_requests
 from tests.cli.test_journals import forget, shown, states
 from tests.cli.test_trigger import started
 
+pytestmark = pytest.mark.slow
+
 CHANGED = "is not what this sweep began with (6 bytes with SHA-256 "
 
 

@@ -11,6 +11,8 @@ from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import Terminal
 
+pytestmark = pytest.mark.slow
+
 
 class TestQuestion:
     @pytest.mark.backupify(instances=3)

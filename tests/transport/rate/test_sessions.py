@@ -14,7 +14,7 @@ from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.rate.simulation import LEARNING, Reply, Server, bucket, window
 from tests.transport.scripted import PING, now
 
-pytestmark = pytest.mark.looptime
+pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 
 ROUND_TRIP = 0.06
 PATIENT = RetryPolicy(max_throttled=7_200)
