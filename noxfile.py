@@ -7,6 +7,7 @@ from pathlib import Path
 import nox
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+SIDE_BY_SIDE = ("-n", "auto", "--dist", "worksteal")
 CODE = ("backupify_async", "tests", "examples", "noxfile.py")
 
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -39,17 +40,22 @@ def tests(session: nox.Session) -> None:
     if not FOUND:
         session.error(f"none of the supported Python versions is found: {', '.join(SUPPORTED)}")
     # The command line is tested on both loops: uvloop's on the first interpreter, asyncio's on the others.
-    _install(session, "test", extras="cli,journal,fast" if session.python == FOUND[0] else "cli,journal")
-    if session.python != FOUND[0]:
+    first = session.python == FOUND[0]
+    _install(session, "test", extras="cli,journal,fast" if first else "cli,journal")
+    if session.posargs:
+        session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
+        return
+    if not first:
         # Some tests take long and depend little on the interpreter: the first one runs them, and measures.
-        session.run("pytest", "-n", "auto", "-m", "not slow", *session.posargs)
+        session.run("pytest", *SIDE_BY_SIDE, "-m", "not slow")
         return
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location) / ".coverage")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-n", "auto", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, "-m", "not slow")
     session.run("coverage", "combine", "--quiet")
-    if not session.posargs:
-        session.run("coverage", "report")
+    session.run("coverage", "report")
+    # Most of these start processes, which start slowly under coverage.
+    session.run("pytest", *SIDE_BY_SIDE, "-m", "slow")
 
 
 @nox.session

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from backupify_async.errors import JournalError
+from backupify_async.escaping import printable
 from backupify_async.journal.advice import NO_JOURNAL, what_to_do
 
 _MAGIC = b"SQLite format 3\0"
@@ -58,8 +59,9 @@ def is_file(path: Path) -> bool:
         raise JournalError(
             f"{path} cannot be used ({error.strerror}): {what_to_do(error, 'name another file')}"
         ) from None
-    except ValueError as error:  # it holds a NUL
-        raise JournalError(f"{path} cannot be used ({error}): name another file") from None
+    except ValueError:  # the interpreters' own words for it differ
+        name = printable(os.fspath(path))
+        raise JournalError(f"{name} cannot be used, for it holds a NUL: name another file") from None
     if not stat.S_ISREG(mode):
         raise JournalError(f"{path} is {'a directory' if stat.S_ISDIR(mode) else 'no file'}: name a file")
     return True

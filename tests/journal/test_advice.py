@@ -101,7 +101,9 @@ class TestAName:
         assert list(directory.iterdir()) == []
 
     async def test_with_a_nul_is_refused(self, tmp_path: Path) -> None:
-        assert "cannot be used (embedded null byte): name another file" in await refusal(tmp_path / "a\0b")
+        told = await refusal(tmp_path / "a\0b")
+        assert "cannot be used, for it holds a NUL: name another file" in told
+        assert told.isprintable()
 
 
 async def test_a_working_directory_that_is_gone_is_told(
