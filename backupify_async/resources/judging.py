@@ -9,12 +9,9 @@ import attrs
 
 from backupify_async.models import Backup
 from backupify_async.resources.baselines import Baseline, NotTold
-from backupify_async.resources.server_clock import Lead, is_set
+from backupify_async.resources.server_clock import MOST_AHEAD, MOST_BEHIND, Lead, is_set
 from backupify_async.transport.request import whole_number
 
-# A date without an offset is somebody's local time: UTC-12 to UTC+14 are in use (IANA time zone database).
-_MOST_BEHIND = timedelta(hours=12).total_seconds()
-_MOST_AHEAD = timedelta(hours=14).total_seconds()
 _DAY = timedelta(days=1).total_seconds()
 _LONGEST_MERE_DAY = len("2026-01-01")
 
@@ -199,7 +196,7 @@ def _bounds(backup: Backup, name: str) -> tuple[float, float] | None:
         return at, at
     written = backup.extra[name]
     mere_day = isinstance(written, str) and len(written.strip()) <= _LONGEST_MERE_DAY
-    return at - _MOST_AHEAD, at + _MOST_BEHIND + (_DAY if mere_day else 0.0)
+    return at - MOST_AHEAD, at + MOST_BEHIND + (_DAY if mere_day else 0.0)
 
 
 def _window(fate: Fate, lead: Lead) -> tuple[float, float]:

@@ -39,15 +39,13 @@ import attrs
 
 from backupify_async.errors import APIError, BackupifyError, RateLimited, ServerError, TransportError
 from backupify_async.models import Backup, WaitKind, WaitResult
-from backupify_async.resources.server_clock import is_set
+from backupify_async.resources.server_clock import MOST_AHEAD, MOST_BEHIND, is_set
 from backupify_async.resources.words import Vocabulary, Word
 
 # A server that crashed may leave "running" behind for ever, so what really runs has to be asked now and then:
 # each time the looks have doubled. That finds such a one in twice the time, and costs next to nothing.
 _FIRST_DOUBT = 8
 _SURELY_CRASHED = 4  # looks in a row
-# Seconds: the offsets that are in use on Earth, and so where a date without one may lie.
-_WEST, _EAST = 12 * 3600.0, 14 * 3600.0
 _WHOLE_SECOND = 1.0
 
 
@@ -193,12 +191,12 @@ def _is_over(backup: Backup, now: datetime, tolerance: float) -> bool:
         return False
     ended, without = backup.completed_at.timestamp(), backup.without_offset
     dated_whole = "completed_at" not in without
-    ahead = tolerance if dated_whole else max(tolerance, _EAST)
+    ahead = tolerance if dated_whole else max(tolerance, MOST_AHEAD)
     if not is_set(ended) or ended > now.timestamp() + ahead + _WHOLE_SECOND:
         return False
     for name, began in (("created_at", backup.created_at), ("started_at", backup.started_at)):
         if began is not None:
             alike = (name not in without) is dated_whole
-            apart = 0.0 if alike else _EAST if dated_whole else _WEST
+            apart = 0.0 if alike else MOST_AHEAD if dated_whole else MOST_BEHIND
             return ended >= began.timestamp() - apart - _WHOLE_SECOND
     return True

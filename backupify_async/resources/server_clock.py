@@ -14,6 +14,9 @@ from backupify_async.transport.session import DateSeen
 
 _NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
 _WHOLE_SECOND = 1.0
+# A date without an offset is somebody's local time: UTC-12 to UTC+14 are in use (IANA time zone database).
+MOST_BEHIND = timedelta(hours=12).total_seconds()
+MOST_AHEAD = timedelta(hours=14).total_seconds()
 # Many systems write a date that nobody set as the one that they count from (.NET, SQL, Excel, Unix, FAT,
 # Postgres and Cocoa: year 1 to the first day of 2001), or as the last one that they know.
 _FIRST_SET = datetime(2001, 1, 2, tzinfo=UTC).timestamp()
