@@ -12,6 +12,7 @@ from backupify_async.ends import End, EndCheck
 from backupify_async.errors import PaginationError
 from backupify_async.pages import Answer, Page, follow
 from backupify_async.prefetching import Prefetcher, numbered
+from backupify_async.priority import Operation
 from backupify_async.transport.request import Request, Response, identifier
 from backupify_async.transport.wire import ModelT, decode_list
 
@@ -128,11 +129,12 @@ class Paginator(Generic[T]):
         items: list[T] = []
         if limit == 0:
             return items
-        async with self._answers(limit) as answers:
-            async for answer in answers:
-                items += answer.items
-                if limit is not None and len(items) >= limit:
-                    break
+        with Operation():
+            async with self._answers(limit) as answers:
+                async for answer in answers:
+                    items += answer.items
+                    if limit is not None and len(items) >= limit:
+                        break
         return items[:limit]
 
     async def newest(self, count: int) -> list[T]:
@@ -148,12 +150,13 @@ class Paginator(Generic[T]):
         found: dict[object, T] = {}  # where the list shrinks meanwhile, one may come on two pages
         if count == 0:
             return []
-        async with contextlib.aclosing(self._iterate_backwards()) as pages:
-            async for page in pages:
-                for item in reversed(page.items):
-                    found.setdefault(_id_of(item), item)
-                if len(found) >= count:
-                    break
+        with Operation():
+            async with contextlib.aclosing(self._iterate_backwards()) as pages:
+                async for page in pages:
+                    for item in reversed(page.items):
+                        found.setdefault(_id_of(item), item)
+                    if len(found) >= count:
+                        break
         return list(found.values())[:count]
 
     async def last(self) -> T | None:
@@ -161,7 +164,8 @@ class Paginator(Generic[T]):
 
         Where the list grew meanwhile, the pages behind are read too; from an empty last page it goes back.
         """
-        newest = await self._end().newest_page()
+        with Operation():
+            newest = await self._end().newest_page()
         return None if newest is None else newest.items[-1]
 
     async def aclose(self) -> None:

@@ -7,6 +7,7 @@ from backupify_async.checks import check_positive
 from backupify_async.models import Backup, TriggerResult, WaitResult
 from backupify_async.pagination import Paginator
 from backupify_async.polling import PollPolicy
+from backupify_async.priority import Operation
 from backupify_async.resources.baselines import NOT_TOLD, NotTold, highest_id
 from backupify_async.resources.idle import IdleMemory
 from backupify_async.resources.paths import (
@@ -103,11 +104,12 @@ class Backups:
             BackupifyError: The answer cannot be had.
         """
         request = active_request(backup_instance_id)
-        response = await self._session.send(request)
-        if response.status != 404 or assume_exists:
-            return read_active(response)
-        exists = partial(self._exists, backup_instance_id)
-        idle = await (self.idle.is_idle(response.body, exists) if response.whole else exists())
+        with Operation():
+            response = await self._session.send(request)
+            if response.status != 404 or assume_exists:
+                return read_active(response)
+            exists = partial(self._exists, backup_instance_id)
+            idle = await (self.idle.is_idle(response.body, exists) if response.whole else exists())
         if idle:
             return None
         raise refusal(request, response)

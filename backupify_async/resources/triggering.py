@@ -13,6 +13,7 @@ import attrs
 
 from backupify_async.errors import AmbiguousTrigger, APIError, BackupifyError, TransportError
 from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.priority import Operation
 from backupify_async.resources.baselines import Baseline, NotTold
 from backupify_async.resources.draining import Drain, UnderWay
 from backupify_async.resources.judging import Fate
@@ -97,7 +98,7 @@ class Triggering:
         def is_open() -> bool:
             return call.sent_at is not None or (unsettled is not None and not call.sendings)
 
-        with UnderWay(self.drain, backup_instance_id, is_open):
+        with Operation(), UnderWay(self.drain, backup_instance_id, is_open):
             return await self._run(backup_instance_id, sending, unsettled)
 
     async def _run(

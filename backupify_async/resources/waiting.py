@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from backupify_async.errors import BackupifyError, NotFound, WaitTimeout
 from backupify_async.models import Backup, WaitResult
 from backupify_async.polling import PollPolicy
-from backupify_async.priority import BACKGROUND
+from backupify_async.priority import BACKGROUND, Operation
 from backupify_async.resources.paths import backup_request, read_backup
 from backupify_async.resources.progress import Progress, asked_to_wait, passes
 from backupify_async.resources.server_clock import server_time
@@ -114,9 +114,10 @@ class Waits:
     async def _look(self, backup_instance_id: InstanceId, progress: Progress) -> Progress:
         others_pass = BACKGROUND.set(True)
         try:
-            progress = progress.looked(*await self._found(backup_instance_id, progress.backup_id))
-            if progress.doubtful:
-                progress = progress.compared(await self._get_active(backup_instance_id))
+            with Operation():
+                progress = progress.looked(*await self._found(backup_instance_id, progress.backup_id))
+                if progress.doubtful:
+                    progress = progress.compared(await self._get_active(backup_instance_id))
             return progress
         finally:
             BACKGROUND.reset(others_pass)

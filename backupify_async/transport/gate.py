@@ -1,24 +1,22 @@
-"""The gate: one place among those in flight and one slot of the rate limiter, granted together, FIFO.
+"""The gate: one place among those in flight and one slot of the rate limiter, granted together, in turn.
 
 Together, because a call that held a place while it waited for a slot, or a slot while it waited for a place,
 would keep others from what it cannot use itself. Who waits costs one future; one timer serves them all.
 
-First come, first served, in three queues. A call that was let go and refused for now keeps its turn: it waits
-before all that have not been sent yet, or a long queue would count as a long refusal. Background work waits
-behind them; but not for ever: one grant in eight goes to it even while others wait.
+The oldest operation goes first, as `priority` counts. So a call that was let go and refused for now is first
+again, or a long line would count as a long refusal. Background work waits behind all others; but not for
+ever: one grant in eight goes to it even while they wait.
 """
 
 import asyncio
 import math
-from collections import OrderedDict
 from collections.abc import Mapping
 
-from backupify_async.priority import BACKGROUND
+from backupify_async.priority import BACKGROUND, begin_call
+from backupify_async.transport.line import Line
 from backupify_async.transport.rate import Limiter
 
 _PATIENCE = 7  # grants to others, after which one goes to background work that waits
-
-_Queue = OrderedDict[asyncio.Future[None], None]
 
 
 class LimiterClosed(Exception):
@@ -36,9 +34,8 @@ class Gate:
     def __init__(self, limiter: Limiter, places: int) -> None:
         self._limiter = limiter
         self._places = places
-        self._again: _Queue = OrderedDict()
-        self._turns: _Queue = OrderedDict()
-        self._background: _Queue = OrderedDict()
+        self._foreground = Line()
+        self._background = Line()
         self._passed = 0
         self._timer: asyncio.Handle | None = None
         self._rings_at = math.inf  # kept here, for a timer that is due at once does not tell it in every loop
@@ -48,7 +45,7 @@ class Gate:
     @property
     def waiting(self) -> int:
         """How many calls wait for their turn."""
-        return len(self._again) + len(self._turns) + len(self._background)
+        return self._foreground.waiting + self._background.waiting
 
     def enter_at_once(self, now: float) -> bool:
         """Take a place and a slot if both are free and nobody waits; then `leave` must be called once.
@@ -58,9 +55,8 @@ class Gate:
         """
         limiter = self._limiter
         if (
-            self._again
-            or self._turns
-            or self._background
+            self._foreground.waiting
+            or self._background.waiting
             or self.in_flight >= self._places
             or now < limiter.closed_until
             or limiter.earliest(now, self.in_flight) > now
@@ -70,11 +66,11 @@ class Gate:
         self.in_flight += 1
         return True
 
-    async def enter(self, *, again: bool = False) -> None:
+    async def enter(self, began: int | None = None) -> None:
         """Wait for a place and a slot. After it returns, `leave` must be called once.
 
         Args:
-            again: Whether the call was let go before, and refused for now.
+            began: When the call counts as begun, as `priority.begin_call` says; None for now.
 
         Raises:
             LimiterClosed: The limiter is closed, or was closed while this call waited.
@@ -85,16 +81,17 @@ class Gate:
             raise LimiterClosed
         if self.enter_at_once(now):
             return
-        queue = self._again if again else self._background if BACKGROUND.get() else self._turns
+        line = self._background if BACKGROUND.get() else self._foreground
         turn = loop.create_future()
-        queue[turn] = None
+        line.join(begin_call() if began is None else began, turn)
         self._wake()
         try:
             await turn
         except asyncio.CancelledError:
-            if turn in queue:
-                del queue[turn]
-            elif not turn.cancelled() and turn.exception() is None:
+            turn.cancel()
+            if turn.cancelled():
+                line.give_up()
+            elif turn.exception() is None:
                 self.leave(unused=True)  # granted and cancelled in one turn of the loop
             raise
 
@@ -103,7 +100,7 @@ class Gate:
         self.in_flight -= 1
         if unused:
             self._limiter.give_back()
-        if self._again or self._turns or self._background:
+        if self._foreground.waiting or self._background.waiting:
             self._wake()
 
     def told(
@@ -121,27 +118,25 @@ class Gate:
         loop = asyncio.get_running_loop()
         now = loop.time()
         closed = now < self._limiter.closed_until
-        while self.waiting and (closed or self.in_flight < self._places):
+        while (closed or self.in_flight < self._places) and (line := self._next_line()) is not None:
             earliest = self._limiter.earliest(now, self.in_flight)
             if earliest > now and not closed:
                 self._set_timer(loop, earliest)
                 return
-            queue = self._next_queue()
-            turn, _ = queue.popitem(last=False)
-            if turn.done():
-                continue  # cancelled, and its call has not run since
+            turn = line.take_next()
             if closed:
                 turn.set_exception(LimiterClosed())
                 continue
-            self._passed = 0 if queue is self._background else self._passed + 1
+            self._passed = 0 if line is self._background else self._passed + 1
             self._limiter.take(now)
             self.in_flight += 1
             turn.set_result(None)
 
-    def _next_queue(self) -> _Queue:
-        if self._background and self._passed >= _PATIENCE:
-            return self._background
-        return self._again or self._turns or self._background
+    def _next_line(self) -> Line | None:
+        """Where the next call to go waits; None where nobody waits who was not cancelled."""
+        if self._foreground.has_next() and not (self._passed >= _PATIENCE and self._background.has_next()):
+            return self._foreground
+        return self._background if self._background.has_next() else None
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:

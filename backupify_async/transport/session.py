@@ -29,6 +29,7 @@ from backupify_async.errors import (
     RateLimited,
     RequestTimeout,
 )
+from backupify_async.priority import begin_call
 from backupify_async.statistics import Statistics
 from backupify_async.transport.auth import bearer
 from backupify_async.transport.gate import Gate, LimiterClosed
@@ -157,6 +158,7 @@ class Session:
     async def carry(self, call: Call) -> Response:
         """Send a call as `send` does, and note in it what it meets; also on, after what it has met before."""
         self.require_open()
+        call.began = call.began or begin_call()
         try:
             with Scope(self.scopes, self._total):
                 try:
@@ -260,7 +262,7 @@ class Session:
         while True:
             await self._keeper.get()
             try:
-                await self._gate.enter(again=call.refusals > 0)
+                await self._gate.enter(call.began)
             except LimiterClosed:
                 raise self._closed_gate(call) from None
             token = self._keeper.current()  # it may have been renewed, or dropped, while this call waited

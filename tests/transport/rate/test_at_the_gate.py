@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+import sys
 
 import pytest
 
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async.priority import BACKGROUND
 from backupify_async.transport.gate import Gate
+from backupify_async.transport.line import Line
 from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.rate.plain import PlainLimiter
 from tests.transport.scripted import now, settled
@@ -24,14 +26,14 @@ class Queue:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def arrive(self, *names: str) -> None:
-        """`b` is background work, `a` goes again, all else is a call."""
+        """`b` is background work; `a` began before all others, and `ab` is both; all else is a call."""
         for name in names:
             self.tasks.append(asyncio.create_task(self._pass(name)))
         await settled()
 
     async def _pass(self, name: str) -> None:
-        BACKGROUND.set(name.startswith("b"))
-        await self.gate.enter(again=name.startswith("a"))
+        BACKGROUND.set(name.startswith(("b", "ab")))
+        await self.gate.enter(1 if name.startswith("a") else None)
         self.order.append(name)
         self.gate.leave()
 
@@ -53,7 +55,7 @@ class TestTheOrder:
         await queue.arrive("b1", "b2", "c1", "c2")
         assert await queue.drain() == ["c1", "c2", "b1", "b2"]
 
-    async def test_who_goes_again_goes_first(self, queue: Queue) -> None:
+    async def test_who_began_first_goes_first(self, queue: Queue) -> None:
         await queue.arrive("c1", "b1", "a1", "c2", "a2")
         assert await queue.drain() == ["a1", "a2", "c1", "c2", "b1"]
 
@@ -66,17 +68,16 @@ class TestTheOrder:
         await queue.arrive("b1", *(f"c{number}" for number in range(100)))
         assert (await queue.drain()).index("b1") == 7
 
-    async def test_background_work_that_goes_again_keeps_its_turn(self, queue: Queue) -> None:
-        async def again() -> None:
-            BACKGROUND.set(True)
-            await queue.gate.enter(again=True)
-            queue.order.append("again")
-            queue.gate.leave()
+    async def test_background_work_that_began_first_goes_first_of_its_kind(self, queue: Queue) -> None:
+        await queue.arrive("b1", "ab1", "c1")
+        assert await queue.drain() == ["c1", "ab1", "b1"]
 
-        await queue.arrive("c1")
-        queue.tasks.append(asyncio.create_task(again()))
-        await settled()
-        assert await queue.drain() == ["again", "c1"]
+    async def test_one_whose_task_has_not_run_since_it_was_cancelled_is_passed(self, queue: Queue) -> None:
+        await queue.arrive("c1", "b1")
+        queue.tasks[0].cancel()
+        queue.gate.leave()
+        await queue.tasks[1]
+        assert (queue.order, queue.gate.in_flight, queue.gate.waiting) == (["b1"], 0, 0)
 
     @pytest.mark.parametrize("seed", range(5))
     async def test_within_a_priority_first_come_is_first_served(self, queue: Queue, seed: int) -> None:
@@ -91,6 +92,21 @@ class TestTheOrder:
             went = [name for name in queue.order if name.startswith(kind)]
             assert went == sorted(went)
         assert (len(queue.order), queue.gate.in_flight, queue.gate.waiting) == (160, 0, 0)
+
+
+class TestAHundredThousand:
+    async def test_turns_are_taken_the_oldest_first_and_those_given_up_leave_nothing(self) -> None:
+        line, loop, count = Line(), asyncio.get_running_loop(), 100_000
+        turns = [loop.create_future() for _ in range(count)]
+        for began in random.Random(1).sample(range(count), count):
+            line.join(began, turns[began])
+        for began in range(count):
+            if began % 1000:
+                turns[began].cancel()
+                line.give_up()
+        assert (line.waiting, sys.getsizeof(line._turns) < 10_000) == (100, True)
+        assert [line.take_next() for _ in range(100) if line.has_next()] == turns[::1000]
+        assert (line.waiting, line.has_next()) == (0, False)
 
 
 class TestTenThousand:

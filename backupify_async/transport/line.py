@@ -1,0 +1,47 @@
+"""A line of calls that wait: the oldest first, and of one age in the order in which they came."""
+
+import asyncio
+import heapq
+import itertools
+
+_FEW = 64  # given-up turns that are not worth a sweep
+
+
+class Line:
+    """Calls that wait for their turns; to come and to go costs O(log n)."""
+
+    def __init__(self) -> None:
+        self._turns: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._arrivals = itertools.count()
+        self.waiting = 0
+        """How many wait; one that was cancelled counts until its task has run."""
+
+    def join(self, began: int, turn: asyncio.Future[None]) -> None:
+        """Let a call wait.
+
+        Args:
+            began: When it counts as begun, as `priority.begin_call` says.
+            turn: What it awaits.
+        """
+        heapq.heappush(self._turns, (began, next(self._arrivals), turn))
+        self.waiting += 1
+
+    def has_next(self) -> bool:
+        """Whether anybody waits who was not cancelled."""
+        while self._turns and self._turns[0][2].done():
+            heapq.heappop(self._turns)
+        return bool(self._turns)
+
+    def take_next(self) -> asyncio.Future[None]:
+        """Take the oldest call out of the line; only where `has_next` tells of one."""
+        self.waiting -= 1
+        return heapq.heappop(self._turns)[2]
+
+    def give_up(self) -> None:
+        """Count one out whose turn was cancelled, and sweep where many such are left."""
+        self.waiting -= 1
+        if not self.waiting:
+            self._turns.clear()
+        elif len(self._turns) > 2 * self.waiting + _FEW:
+            self._turns = [entry for entry in self._turns if not entry[2].done()]
+            heapq.heapify(self._turns)

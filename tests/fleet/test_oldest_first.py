@@ -1,0 +1,184 @@
+"""Outcomes come steadily from the start at a slow rate: the oldest operation first. In virtual time."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from backupify_async import Backup, Fleet, Paginator, PollPolicy, RateLimit, RetryPolicy
+from backupify_async.resources.backups import Backups
+from backupify_async.transport.request import Message, Response
+from tests.fleet.work import now
+from tests.journal.files import ACCOUNT
+from tests.stand_ins import FakeCarrier, respond, session_over
+
+pytestmark = pytest.mark.looptime
+
+TWO_A_SECOND = RateLimit(2, burst=1, adaptive=False)
+AT_ONCE = 32
+
+Begin = Callable[..., Fleet]
+
+
+def answer(message: Message) -> Response:
+    """Idle instances, each with a 404 of its own, and with lists of three pages.
+
+    A trigger is accepted with no backup in the answer; instance 0 has a list without an end.
+    """
+    path, page = message.url.path, int(message.url.query.get("page", "1"))
+    instance = int(path.split("/")[3])
+    if path.endswith("/active"):
+        return respond(message, 404, {"message": f"nothing runs at {path}"})
+    if message.method == "POST":
+        return respond(message, 202)
+    if not path.endswith("/backups"):
+        return respond(message, body={"id": instance, "status": "running"})
+    links = [f'<{path}?page=3>; rel="last"'] if instance else []
+    links += [f'<{path}?page={page + 1}>; rel="next"'] if page < 3 or not instance else []
+    return respond(message, body=[{"id": page}], headers={"Link": ", ".join(links)})
+
+
+@contextlib.asynccontextmanager
+async def backups_at(
+    limit: RateLimit = TWO_A_SECOND, carrier: FakeCarrier | None = None
+) -> AsyncIterator[tuple[Backups, Begin]]:
+    """The backups of a session, and what begins fleets of it."""
+    policy = RetryPolicy(max_throttled=7_200)
+    carrier = carrier or FakeCarrier(answer, round_trip=0.1)
+    async with session_over(carrier, rate_limit=limit, retry=policy) as session:
+        await session.fetch_token()
+        backups = Backups(session)
+
+        def begin(ids: Any, **options: Any) -> Fleet:
+            refuses_all = session.refuses_all
+            return Fleet(
+                backups, ids, concurrency=AT_ONCE, refuses_all=refuses_all, account=ACCOUNT, **options
+            )
+
+        yield backups, begin
+
+
+OPERATIONS: dict[str, tuple[Callable[[Fleet], Any], int]] = {
+    "get-active with a second look": (lambda fleet: fleet.get_active(), 2),
+    "the newest, from the end": (lambda fleet: fleet.latest(), 2),
+    "the newest two": (lambda fleet: fleet.newest(1), 2),
+    "a list of three pages": (lambda fleet: fleet.list(), 3),
+    "a trigger with a look": (lambda fleet: fleet.trigger(), 2),
+}
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_fleet_has_outcomes_from_the_start(name: str, background: bool) -> None:
+    operation, calls = OPERATIONS[name]
+    came: list[float] = []
+    async with backups_at() as (_, fleet), operation(fleet(range(1, 41), background=background)) as outcomes:
+        async for outcome in outcomes:
+            assert outcome.ok, outcome.error
+            came.append(now())
+    assert came == [pytest.approx(0.5 * (calls * number - 1) + 0.1) for number in range(1, 41)]
+
+
+async def test_calls_that_are_gathered_end_in_their_order() -> None:
+    came: list[int] = []
+
+    async def look(backups: Backups, instance: int) -> None:
+        await backups.get_active(instance)
+        came.append(instance)
+
+    async with backups_at() as (backups, _):
+        await asyncio.gather(*(look(backups, instance) for instance in range(1, 101)))
+    assert came == [*range(1, 101)]
+    assert now() == pytest.approx(99.6)
+
+
+READERS: dict[str, Callable[[Paginator[Backup]], Awaitable[object]]] = {
+    "collected": lambda pages: pages.collect(),
+    "from the end": lambda pages: pages.newest(10**6),
+    "its last": lambda pages: pages.last(),
+}
+
+
+@pytest.mark.parametrize("prefetch", [0, 16])
+@pytest.mark.parametrize("name", READERS)
+async def test_a_list_without_an_end_keeps_nobody_waiting(name: str, prefetch: int) -> None:
+    async with backups_at() as (backups, fleet):
+        lists = [asyncio.ensure_future(READERS[name](backups.list(0, prefetch=prefetch))) for _ in range(8)]
+        await asyncio.sleep(100)
+        async with fleet(range(1, 6)).get_active() as outcomes:
+            assert len([outcome async for outcome in outcomes]) == 5
+        for one in lists:
+            one.cancel()
+        await asyncio.gather(*lists, return_exceptions=True)
+    assert now() < 130
+
+
+async def test_a_fleet_without_an_end_keeps_no_later_call_waiting() -> None:
+    async with backups_at() as (backups, fleet), fleet(itertools.count(1)).get_active() as outcomes:
+        reader = asyncio.ensure_future(anext(_all_of(outcomes)))
+        await asyncio.sleep(20)
+        began = now()
+        assert await backups.get_active(5) is None
+        reader.cancel()
+        assert now() - began <= AT_ONCE + 1  # at two calls each, and two calls a second
+
+
+async def _all_of(outcomes: Any) -> AsyncIterator[None]:
+    async for _ in outcomes:
+        pass
+    yield
+
+
+async def test_two_fleets_share_the_turns() -> None:
+    done = {"first": 0, "second": 0}
+
+    async def read(name: str, fleet: Fleet) -> None:
+        async with fleet.get_active() as outcomes:
+            async for _ in outcomes:
+                done[name] += 1
+
+    async with backups_at() as (_, fleet):
+        first = asyncio.ensure_future(read("first", fleet(itertools.count(1))))
+        await asyncio.sleep(20)
+        before = done["first"]
+        second = asyncio.ensure_future(read("second", fleet(itertools.count(1))))
+        await asyncio.sleep(400)
+        first.cancel()
+        second.cancel()
+        await asyncio.wait([first, second])
+    assert done["second"] == pytest.approx(done["first"] - before, abs=AT_ONCE + 1)
+
+
+async def test_a_refused_call_goes_first_again() -> None:
+    refused: list[str] = []
+
+    def refusing(message: Message) -> Response:
+        if not refused and now() >= 2:
+            refused.append(message.url.path)
+            return respond(message, 429, headers={"Retry-After": "5"})
+        return answer(message)
+
+    carrier = FakeCarrier(refusing, round_trip=0.1)
+    async with backups_at(carrier=carrier) as (backups, _):
+        await asyncio.gather(*(backups.get(instance, instance) for instance in range(1, 21)))
+    paths = [message.url.path for _, message in carrier.sent]
+    at = paths.index(refused[0])
+    assert paths[at + 1] == refused[0]
+
+
+async def test_looks_of_those_who_wait_do_not_keep_background_work_waiting() -> None:
+    async with backups_at() as (backups, fleet):
+        waits = [
+            asyncio.ensure_future(backups.wait(one, one, poll=PollPolicy(interval=1)))
+            for one in range(1, 201)
+        ]
+        await asyncio.sleep(200)
+        began = now()
+        await fleet(range(1, 6), background=True).get_active()
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    assert now() - began < 60
