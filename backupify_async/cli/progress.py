@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rich.cells import set_cell_size
 
 from backupify_async.cli.exits import ExitCode, code_of, gravest, ran_out_of_time
+from backupify_async.cli.speed import Speed
 from backupify_async.cli.text import count, in_number
 from backupify_async.errors import WaitFailed
 from backupify_async.statistics import LimitSource, Statistics
@@ -52,6 +53,7 @@ class Tally:
     def begin(self) -> None:
         """Let the time count from now on."""
         self._began = asyncio.get_running_loop().time()
+        self._speed = Speed(self._began)
 
     @property
     def elapsed(self) -> float:
@@ -77,7 +79,7 @@ class Tally:
         pieces += [f"{self.failed:,} failed"] if self.failed else []
         pieces += [f"{now.looked_for:,} being looked for"] if now.looked_for else []
         pieces += [f"{now.waited_for:,} waited for"] if now.waited_for else []
-        pieces += [f"{now.requests / max(self.elapsed, 0.1):.1f} calls/s"]
+        pieces += [f"{self._speed.now(self._began + self.elapsed, now.requests):.1f} calls/s"]
         pieces += [limit(now)] if self.verbose else []
         pieces += [f"{now.in_flight} in flight"]
         pieces += [f"{now.refused:,} throttled"] if now.refused else []

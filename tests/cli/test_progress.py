@@ -48,6 +48,16 @@ class TestStatus:
             "list 1 done, 1 failed, 5.0 calls/s, 9 in flight, 2 throttled, 3 retried"
         )
 
+    async def test_the_speed_is_the_present_one(self) -> None:
+        requests = 0
+        tally = Tally("list", lambda: attrs.evolve(QUIET, requests=requests))
+        for _ in range(30):
+            await asyncio.sleep(1)
+            requests += 100
+            tally.status(200)
+        await asyncio.sleep(10)
+        assert ", 0.0 calls/s" in tally.status(200)
+
     async def test_triggers_whose_answer_was_lost_are_told(self) -> None:
         tally = Tally("trigger", always(attrs.evolve(QUIET, looked_for=1_003)))
         assert tally.status(200) == "trigger 0 done, 1,003 being looked for, 0.0 calls/s, 0 in flight"
