@@ -43,8 +43,8 @@ class RetryPolicy:
     """What a failed call may cost before its error is raised.
 
     Attributes:
-        attempts: How often one call may be sent; refusals for now (429, 503 with Retry-After) and
-            the replay after a renewed token do not count.
+        attempts: How often one call may be sent; refusals for now, as `Throttled` says, and the
+            replay after a renewed token do not count.
         base: Seconds; the n-th back-off is drawn from 0 to base x 2^(n-1) ("full jitter").
         cap: Seconds that no back-off, and no pause after a 429 without Retry-After, exceeds.
         max_retry_after: Seconds; a Retry-After above it is raised at once instead of waited for.

@@ -70,7 +70,10 @@ class RetryScheduled:
 
 @attrs.frozen
 class Throttled:
-    """The server refused a call for now (429, or 503 with Retry-After), and all calls wait.
+    """The server refused a call for now, and all calls wait.
+
+    So do 429 and 420; 503 with Retry-After, or while other calls pass; 403 with Retry-After or with headers
+    that tell of a spent quota; and a GET's 400 whose body names throttling.
 
     Attributes:
         method: The request's method.

@@ -30,7 +30,7 @@ class Statistics(Plain):
         waiting: Calls that wait for a place or a slot now.
         paused_until: Until when nobody sends, UTC; None where nothing is paused.
         requests: Requests sent, those for tokens and those sent again included.
-        refused: Answers 429, or 503 with Retry-After.
+        refused: Answers that refused a call for now, as `Throttled` says.
         retried: Sendings that repeat a failed one; those after what `refused` counts are not counted.
         budget_left: Tokens left for retries.
         limit_source: What the client's belief of the server's limit rests on.

@@ -11,9 +11,10 @@ from backupify_async.models import Backup
 from backupify_async.resources.baselines import Baseline
 from backupify_async.resources.judging import Fate, Judgement, judge
 from backupify_async.resources.server_clock import Lead, lead_before, our_lead, read_lead
+from backupify_async.transport.hearing import DateSeen
 from backupify_async.transport.request import FateUnknown, Response
 from backupify_async.transport.retrying import Call
-from backupify_async.transport.session import DateSeen, Session
+from backupify_async.transport.session import Session
 from backupify_async.transport.wire import decode_one, require_same
 
 _TOLD_WITHIN = 1.0  # seconds: a disk that commits in more than that is asked twice
@@ -86,7 +87,7 @@ def _about_to_leave(session: Session, now: float, allowed: float) -> Unsettled:
     timeouts, ours = session.settings.timeouts, our_lead(now)
     sent_at = datetime.fromtimestamp(now + ours, UTC)
     over_by = sent_at + timedelta(seconds=allowed + (timeouts.attempt or timeouts.total or _UNTIMED_ATTEMPT))
-    lead = lead_before(session.last_date, ours)
+    lead = lead_before(session.hearing.last_date, ours)
     ahead = None if lead is None else (lead.lowest - ours, lead.highest - ours)
     return Unsettled(sent_at, Evidence(over_by, ahead))
 
@@ -150,7 +151,7 @@ class Sending:
     def note_clocks(self) -> None:
         """Relate the clocks to each other, for it leaves now."""
         self._our_lead = our_lead(asyncio.get_running_loop().time())
-        self._date = self._session.last_date
+        self._date = self._session.hearing.last_date
 
     async def send(self) -> Answer | Lost:
         """Send it once more.

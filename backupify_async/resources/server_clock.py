@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
+from backupify_async.transport.hearing import DateSeen
 from backupify_async.transport.refusals import http_date
-from backupify_async.transport.session import DateSeen
 
 _NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
 _WHOLE_SECOND = 1.0

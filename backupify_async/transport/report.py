@@ -24,7 +24,7 @@ class Reporter:
         self.requests = 0
         """How many requests were sent."""
         self.refused = 0
-        """How many were refused for now: by a 429, or a 503 with Retry-After."""
+        """How many were refused for now."""
 
     def sent(self, call: Call) -> None:
         """A request is about to leave."""

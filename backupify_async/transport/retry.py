@@ -3,14 +3,14 @@
 | what happened | a request that is safe to repeat | any other |
 | --- | --- | --- |
 | never sent (no connection) | again | again |
-| 429 | again, uncounted | again, uncounted |
-| 503 with Retry-After | again, uncounted | its fate is unknown, uncounted |
+| refused for now (`throttling`) by a 429, 403 or 400 | again, uncounted | again, uncounted |
+| refused for now by a 503 or 420 | again, uncounted | its fate is unknown, uncounted |
 | 408, 500, 502 to 504, 520 to 530; sent, and no answer that can be read | again | its fate is unknown |
 | a status that proves that nothing was done (`NOTHING_DONE`) | its error | its error |
 | any other status; an answer that is too large | its error | its fate is unknown |
 
-A 503 with Retry-After slows everybody down as a 429 does, but proves nothing: Varnish, as it comes, writes
-one for each backend that broke off, also for one that had acted by then.
+A 503 may slow everybody down as a 429 does, but proves nothing: Varnish, as it comes, writes one with
+Retry-After for each backend that broke off, also for one that had acted by then.
 
 The token endpoint, which is not gated, gets another try after any 5xx: without a token nothing goes on.
 """
@@ -103,6 +103,7 @@ def decide(
     history: History,
     policy: RetryPolicy,
     *,
+    refused: bool,
     repeatable: bool,
     gated: bool,
     uniform: Callable[[float, float], float],
@@ -113,11 +114,12 @@ def decide(
         error: How it failed.
         history: What the call has met so far, this failure included.
         policy: The limits.
+        refused: Whether the server refused it for now, as `throttling` says.
         repeatable: Whether the request is safe to repeat.
         gated: Whether the request passes the gate, where the limiter makes it wait after a 429.
         uniform: Draws a number between two others: the jitter.
     """
-    ground = _ground(error, repeatable=repeatable, gated=gated)
+    ground = _ground(error, refused=refused, repeatable=repeatable, gated=gated)
     match ground:
         case GiveUp() | Unknown():
             return ground
@@ -129,14 +131,16 @@ def decide(
             assert_never(ground)
 
 
-def _ground(error: BackupifyError, *, repeatable: bool, gated: bool) -> Ground | GiveUp | Unknown:
+def _ground(
+    error: BackupifyError, *, refused: bool, repeatable: bool, gated: bool
+) -> Ground | GiveUp | Unknown:
     again = Ground.REPEATABLE if repeatable else Unknown()
     match error:
         case APIError(gave_up=str(reason)) | TransportError(gave_up=str(reason)):
             return GiveUp(reason)
         case DecodeError(gave_up=str(reason)) if repeatable:
             return GiveUp(reason)
-        case APIError(status=status) if is_refusal(error):
+        case APIError(status=status) if refused:
             return Ground.REFUSED if repeatable or status in NOTHING_DONE else Unknown()
         case APIError(status=status):
             if status in _TRANSIENT or (status >= 500 and not gated):
@@ -148,13 +152,6 @@ def _ground(error: BackupifyError, *, repeatable: bool, gated: bool) -> Ground |
             return again
         case _:
             return GiveUp()
-
-
-def is_refusal(error: BackupifyError) -> bool:
-    """Whether the server asks everybody to slow down: 429, or 503 with Retry-After."""
-    return isinstance(error, APIError) and (
-        error.status == 429 or (error.status == 503 and error.retry_after is not None)
-    )
 
 
 def _wait_out(

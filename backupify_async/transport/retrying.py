@@ -11,16 +11,7 @@ import attrs
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
 from backupify_async.transport.request import FateUnknown, Request, Response
-from backupify_async.transport.retry import (
-    Again,
-    GiveUp,
-    History,
-    RetryBudget,
-    Unknown,
-    Verdict,
-    decide,
-    is_refusal,
-)
+from backupify_async.transport.retry import Again, GiveUp, History, RetryBudget, Unknown, Verdict, decide
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -40,7 +31,8 @@ class Call:
         answered: Whether an earlier sending surely reached the server.
         sendings: How often it was sent.
         attempts: How many of these failed and count.
-        refusals: How many were refused for now, and do not count.
+        refused: Whether the last answer refused it for now.
+        refusals: How many did, which do not count.
         refused_since: The time of the first refusal, by the monotonic clock.
         last_cost: What the last retry took from the budget.
         status: The status of the last answer whose head came and whose body did not.
@@ -56,6 +48,7 @@ class Call:
     answered: bool = False
     sendings: int = 0
     attempts: int = 0
+    refused: bool = False
     refusals: int = 0
     refused_since: float = 0.0
     last_cost: int = 0
@@ -148,7 +141,7 @@ class Retrying:
         call.answered = call.answered or not isinstance(error, TransportError) or error.sent
         call.distrusts = isinstance(error, DecodeError)
         now = self._now()
-        if is_refusal(error):
+        if call.refused:
             call.refused_since = call.refused_since if call.refusals else now
             call.refusals += 1
         else:
@@ -173,6 +166,7 @@ class Retrying:
             error,
             History(call.attempts, call.refusals, now - call.refused_since, self.budget.left),
             self._policy,
+            refused=call.refused,
             repeatable=repeatable,
             gated=call.gated,
             uniform=random.uniform,
@@ -181,7 +175,7 @@ class Retrying:
             call.sent_at = None
             call.last_cost = verdict.cost
             self.budget.spend(verdict.cost)
-            self.retried += not is_refusal(error)
+            self.retried += not call.refused
             self._on_retry(call, verdict.delay, error)
         elif isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError | DecodeError):
             error.gave_up = verdict.reason

@@ -10,11 +10,10 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from yarl import URL
 
@@ -33,10 +32,11 @@ from backupify_async.priority import begin_call
 from backupify_async.statistics import Statistics
 from backupify_async.transport.auth import bearer
 from backupify_async.transport.gate import Gate, LimiterClosed
+from backupify_async.transport.hearing import Hearing
 from backupify_async.transport.keeper import make_keeper
 from backupify_async.transport.loops import running_loop
 from backupify_async.transport.rate import make_limiter
-from backupify_async.transport.refusals import refusal, retry_after
+from backupify_async.transport.refusals import refusal
 from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
 from backupify_async.transport.retrying import Call, Retrying
@@ -47,18 +47,6 @@ if TYPE_CHECKING:
     from backupify_async.events import EventHook
 
 _TOKEN_REQUEST = Request("POST", "/oauth/token")
-
-
-class DateSeen(NamedTuple):
-    """A Date header; times are the loop's, in seconds."""
-
-    date: str
-    left: float
-    """When its request left."""
-    received: float
-    """When its answer had come."""
-    our_lead: float
-    """How far our own clock was ahead of the loop's then."""
 
 
 class Session:
@@ -82,13 +70,12 @@ class Session:
         self._gate = Gate(self._limiter, carrier.places)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         self._keeper = make_keeper(settings, self._post_for_token, self._now, self._report.token_renewed)
+        self.hearing = Hearing(self._gate, self._limiter, self._report, settings.retry, self._utc)
         self._authorized = lru_cache(maxsize=1)(bearer)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
         self.scopes = Scopes()
         """Where work runs that takes several calls: it ends with the client at the latest."""
-        self.last_date: DateSeen | None = None
-        """The last Date header."""
 
     async def open(self) -> None:
         """Get ready to send, in the running loop.
@@ -237,7 +224,7 @@ class Session:
             except BaseException:  # a cancellation too: the head of an answer may have come
                 call.status = message.status
                 raise
-            self._received(call, response)
+            self.hearing.answered(call, response, self._now())
         finally:
             self._gate.leave(unused=unused)
         status = response.status
@@ -278,27 +265,11 @@ class Session:
         call.sendings += 1
         self._report.sent(call)
         call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
+        call.refused = False
         fresh = call.distrusts
         return Message(
             request.method, url, headers, body, sent_at, secrets, request.repeatable, left, fresh=fresh
         )
-
-    def _received(self, call: Call, response: Response) -> None:
-        """Tell of an answer whom it concerns: the limiter, and everybody of a refusal."""
-        now, status, date = self._now(), response.status, response.headers.get("Date")
-        if date is not None:
-            self.last_date = DateSeen(date, call.left, now, time.time() - now)
-        self._report.received(call, response, now - call.left)
-        wait = retry_after(response) if status in (429, 503) else None
-        # A 503 that asks for more than anybody waits is no word to all: a proxy writes it for one backend.
-        refused = status == 429 or (wait is not None and wait <= self.settings.retry.max_retry_after)
-        if call.gated or refused:  # what passes no gate does not wait there, but who would repeat it does
-            if not call.gated:
-                self._limiter.take(call.left)  # else its answer would uncount another's
-            self._gate.told(now, call.left, 429 if refused else status, wait, response.headers)
-            if refused:
-                until = self._utc(max(now, self._limiter.paused_until))
-                self._report.throttled(call, wait, until, self._limiter.estimate())
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
         """Post to the token endpoint, past the gate: else who waits for a token would hold its place."""
@@ -309,8 +280,8 @@ class Session:
             if self.refuses_all():
                 raise self._closed_gate(call)
             response = await self._carrier(self._message(call, headers, secrets, form))
-            self._received(call, response)
-            if response.status in (408, 429) or response.status >= 500:
+            self.hearing.answered(call, response, self._now())
+            if call.refused or response.status == 408 or response.status >= 500:
                 raise refusal(call.request, response, show_body=False)  # it may echo the secret
             return response
 

@@ -55,7 +55,8 @@ def verdict(
     gated: bool = True,
     policy: RetryPolicy = POLICY,
 ) -> Verdict:
-    return decide(error, history, policy, repeatable=repeatable, gated=gated, uniform=upper)
+    refused = history.refusals > 0
+    return decide(error, history, policy, refused=refused, repeatable=repeatable, gated=gated, uniform=upper)
 
 
 class TestTheTable:
@@ -74,6 +75,11 @@ class TestTheTable:
             (status(429, 3.0), False),
             (status(503, 3.0), True),
             (status(503, 0.0), True),
+            (status(503), True),
+            (status(420), True),
+            (status(403, 3.0), True),
+            (status(403, 3.0), False),
+            (status(400), False),
         ],
     )
     def test_a_refusal_for_now_is_sent_again_uncounted(self, error: BackupifyError, repeatable: bool) -> None:
@@ -81,9 +87,12 @@ class TestTheTable:
         assert isinstance(result, Again)
         assert (result.ground, result.cost) == (Ground.REFUSED, 0)
 
+    @pytest.mark.parametrize("code", [420, 503])
     @pytest.mark.parametrize("retry_after", [None, 0.0, 3.0, 500.0])
-    def test_a_503_proves_nothing_whatever_it_asks_for(self, retry_after: float | None) -> None:
-        assert verdict(status(503, retry_after), REFUSED, repeatable=False) == Unknown()
+    def test_a_503_and_a_420_prove_nothing_whatever_they_ask_for(
+        self, code: int, retry_after: float | None
+    ) -> None:
+        assert verdict(status(code, retry_after), REFUSED, repeatable=False) == Unknown()
 
     @pytest.mark.parametrize(
         "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]

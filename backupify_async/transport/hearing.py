@@ -1,0 +1,96 @@
+"""Tells of each answer whom it concerns: the limiter, whoever counts and listens, and the call itself."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from backupify_async.config import RetryPolicy
+from backupify_async.transport.gate import Gate
+from backupify_async.transport.rate import Limiter
+from backupify_async.transport.refusals import retry_after
+from backupify_async.transport.report import Reporter
+from backupify_async.transport.request import Response
+from backupify_async.transport.retrying import Call
+from backupify_async.transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
+
+_MAY_ASK = frozenset({400, 403, 420, 429, 503})
+
+
+class DateSeen(NamedTuple):
+    """A Date header; times are the loop's, in seconds."""
+
+    date: str
+    left: float
+    """When its request left."""
+    received: float
+    """When its answer had come."""
+    our_lead: float
+    """How far our own clock was ahead of the loop's then."""
+
+
+class Hearing:
+    """Hears all answers of one client.
+
+    Args:
+        gate: Told of each answer to a call that passed it.
+        limiter: The gate's.
+        report: Told of each answer, and of each refusal.
+        policy: How long refusals are waited out.
+        utc: A time of the loop's clock as people read it.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        limiter: Limiter,
+        report: Reporter,
+        policy: RetryPolicy,
+        utc: Callable[[float], datetime],
+    ) -> None:
+        self._gate = gate
+        self._limiter = limiter
+        self._report = report
+        self._longest = policy.max_retry_after
+        self._utc = utc
+        self._recent = Recent()
+        self.last_date: DateSeen | None = None
+        """The last Date header."""
+
+    def answered(self, call: Call, response: Response, now: float) -> None:
+        """An answer came.
+
+        Args:
+            call: What it answers; noted in it is whether that was refused for now.
+            response: The answer.
+            now: The loop's time, in seconds.
+        """
+        status, headers = response.status, response.headers
+        date = headers.get("Date")
+        if date is not None:
+            self.last_date = DateSeen(date, call.left, now, time.time() - now)
+        self._report.received(call, response, now - call.left)
+        if status in _MAY_ASK:
+            body = response.body if call.request.repeatable else b""
+            asked = Asked(status, retry_after(response), headers, body)
+            others_pass = call.gated and self._recent.others_pass(call.left)
+            if asks_to_slow_down(asked, time.time(), self._longest, others_pass=others_pass):
+                self._refused(call, asked, now)
+                return
+        if status < 500 and call.gated:
+            self._recent.passed(call.left)
+        if call.gated:
+            self._gate.told(now, call.left, status, None, headers)
+
+    def _refused(self, call: Call, asked: Asked, now: float) -> None:
+        """A call was refused for now."""
+        call.refused = True
+        if not concerns_all(asked, self._longest):
+            if call.gated:
+                self._gate.told(now, call.left, asked.status, asked.retry_after, asked.headers)
+            return
+        if not call.gated:  # it does not wait at the gate, but whoever would repeat it does
+            self._limiter.take(call.left)  # else its answer would uncount another's
+        self._gate.told(now, call.left, 429, asked.retry_after, asked.headers)
+        until = self._utc(max(now, self._limiter.paused_until))
+        self._report.throttled(call, asked.retry_after, until, self._limiter.estimate())

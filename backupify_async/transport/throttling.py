@@ -1,0 +1,99 @@
+"""Which answers ask to slow down: pure decisions over one answer and the latest ones before it.
+
+RFC 6585 §4 has 429 for it. Others are as common: nginx's `limit_req` and `limit_conn` answer 503 unless told
+otherwise, GitHub 403 with Retry-After or with a spent quota, some APIs 420, AWS 400 with a word in its body.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+
+import attrs
+import orjson
+
+from backupify_async.transport.rate.headers import announces, read_quota
+
+_THROTTLED = frozenset({420, 429})
+_WORDS = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException"})
+_FIELDS = ("__type", "code", "Code")
+_AT_MOST_BEFORE = 1.0  # seconds by which a call that passed may have left before one that met a 503
+_ANSWERS = 64
+
+
+class Recent:
+    """The latest answers, by when their requests left: seconds of the loop's clock."""
+
+    def __init__(self) -> None:
+        self._passed: deque[float] = deque(maxlen=_ANSWERS)
+        self._last_passed = -float("inf")
+
+    def passed(self, left: float) -> None:
+        """A call was answered, and not refused for now."""
+        self._passed.append(left)
+        self._last_passed = max(self._last_passed, left)
+
+    def others_pass(self, left: float) -> bool:
+        """Whether the server was well when a call left: one passed that left later, or hardly before it."""
+        return self._last_passed >= left - _AT_MOST_BEFORE
+
+
+@attrs.frozen
+class Asked:
+    """What an answer says of the rate.
+
+    Attributes:
+        status: The HTTP status.
+        retry_after: Seconds that it asks to wait, or None.
+        headers: Its headers.
+        body: Its body, of a request that may be sent twice; nothing else is read for a word.
+    """
+
+    status: int
+    retry_after: float | None
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+def asks_to_slow_down(asked: Asked, wall: float, longest: float, *, others_pass: bool) -> bool:
+    """Whether an answer refuses a call only for now.
+
+    Args:
+        asked: The answer.
+        wall: Our time, as an epoch in seconds.
+        longest: Seconds for which a quota that is spent is waited for.
+        others_pass: Whether the server was well when the request left: else a mere 503 is a failure.
+    """
+    match asked.status:
+        case 503:
+            return others_pass or asked.retry_after is not None
+        case 403:
+            return asked.retry_after is not None or _is_spent(asked.headers, wall, longest)
+        case 400:
+            return _names_throttling(asked.body)
+        case status:
+            return status in _THROTTLED
+
+
+def _is_spent(headers: Mapping[str, str], wall: float, longest: float) -> bool:
+    quota = read_quota(headers, wall) if announces(headers) else None
+    return quota is not None and quota.remaining < 1 and quota.reset <= longest
+
+
+def _names_throttling(body: bytes) -> bool:
+    """Whether a body is an error of AWS's protocols (awsJson, restJson) that names throttling."""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(told, dict):
+        return False
+    words = [word for word in map(told.get, _FIELDS) if isinstance(word, str)]
+    return any(word.rpartition("#")[2].partition(":")[0] in _WORDS for word in words)
+
+
+def concerns_all(asked: Asked, longest: float) -> bool:
+    """Whether a refusal for now is told to everybody.
+
+    One that asks for more than anybody waits is so only as a 429 or 420: a proxy writes other ones for one
+    backend, or one address.
+    """
+    return asked.status in _THROTTLED or (asked.retry_after or 0.0) <= longest

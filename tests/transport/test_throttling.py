@@ -1,0 +1,190 @@
+"""Which answers ask to slow down, and what a session makes of them."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from backupify_async import PermissionDenied, RetryPolicy, ServerError
+from backupify_async.transport.request import FateUnknown, Message, Request, Response
+from backupify_async.transport.session import Session
+from backupify_async.transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
+from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.transport.scripted import PING, TRIGGER, UNLIMITED, Script, Step, after
+
+SPENT = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
+THROTTLING = b'{"__type": "com.amazon#ThrottlingException", "message": "Rate exceeded"}'
+
+
+def slows(
+    status: int,
+    retry_after: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    *,
+    others_pass: bool = False,
+) -> bool:
+    asked = Asked(status, retry_after, headers or {}, body)
+    return asks_to_slow_down(asked, 0.0, 120.0, others_pass=others_pass)
+
+
+class TestWhatAsksToSlowDown:
+    @pytest.mark.parametrize("status", [420, 429])
+    def test_a_429_and_a_420(self, status: int) -> None:
+        assert slows(status)
+
+    @pytest.mark.parametrize("retry_after", [0.0, 5.0, 500.0])
+    def test_a_503_that_asks_to_wait(self, retry_after: float) -> None:
+        assert slows(503, retry_after)
+
+    def test_a_mere_503_as_long_as_others_pass(self) -> None:
+        assert slows(503, others_pass=True)
+        assert not slows(503, others_pass=False)
+
+    def test_a_403_that_asks_to_wait_or_tells_a_spent_quota(self) -> None:
+        assert slows(403, 60.0)
+        assert slows(403, headers=SPENT)
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "30"},
+            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "121"},
+        ],
+    )
+    def test_no_other_403(self, headers: Mapping[str, str]) -> None:
+        assert not slows(403, headers=headers, others_pass=True)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            THROTTLING,
+            b'{"code": "Throttling"}',
+            b'{"Code": "TooManyRequests"}',
+            b'{"__type": "TooManyRequestsException:http://internal.amazon.com/"}',
+        ],
+    )
+    def test_a_400_whose_body_names_throttling(self, body: bytes) -> None:
+        assert slows(400, body=body)
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"Throttling", b'["Throttling"]', b'{"code": 7}', b'{"message": "Throttling"}']
+    )
+    def test_no_other_400(self, body: bytes) -> None:
+        assert not slows(400, body=body, others_pass=True)
+
+    @pytest.mark.parametrize("status", [401, 404, 409, 422, 500, 502, 504, 529])
+    def test_no_other_status(self, status: int) -> None:
+        assert not slows(status, 5.0, SPENT, THROTTLING, others_pass=True)
+
+    @pytest.mark.parametrize(
+        ("status", "retry_after", "all_hear"),
+        [(503, None, True), (503, 120.0, True), (503, 121.0, False), (403, 121.0, False), (429, 121.0, True)],
+    )
+    def test_one_that_asks_for_more_than_anybody_waits_concerns_all_only_as_a_429(
+        self, status: int, retry_after: float | None, all_hear: bool
+    ) -> None:
+        assert concerns_all(Asked(status, retry_after, {}), 120.0) is all_hear
+
+
+class TestWhetherOthersPass:
+    def test_nobody_does_before_the_first_one_has(self) -> None:
+        assert not Recent().others_pass(0.0)
+
+    @pytest.mark.parametrize(("left", "passed", "well"), [(5, 6, True), (5, 4, True), (5, 3.9, False)])
+    def test_one_that_left_later_or_hardly_before(self, left: float, passed: float, well: bool) -> None:
+        recent = Recent()
+        recent.passed(passed)
+        assert recent.others_pass(left) is well
+
+    def test_answers_may_come_in_any_order(self) -> None:
+        recent = Recent()
+        recent.passed(9)
+        recent.passed(1)
+        assert recent.others_pass(9)
+
+
+def instance(number: int) -> Request:
+    return Request.get("/v1/backup_instances/{instance_id}/backups/active", instance_id=number)
+
+
+@pytest.mark.looptime
+class TestASession:
+    async def passes(self, session: Session) -> None:
+        assert (await session.send(PING)).status == 200
+
+    @pytest.mark.parametrize(
+        "step", [503, 420, (403, after("0")), (403, {"RateLimit-Remaining": "0", "RateLimit-Reset": "1"})]
+    )
+    async def test_a_refusal_costs_neither_an_attempt_nor_budget(self, step: Step) -> None:
+        carrier = FakeCarrier(Script(200, step))
+        retry = RetryPolicy(attempts=1, budget=0)
+        async with session_over(carrier, rate_limit=UNLIMITED, retry=retry) as session:
+            await self.passes(session)
+            await self.passes(session)
+            assert (session.statistics().refused, session.statistics().retried) == (1, 0)
+
+    @pytest.mark.parametrize("asked", [PING, TRIGGER])
+    async def test_a_400_that_names_throttling_is_one_where_the_request_may_be_repeated(
+        self, asked: Request
+    ) -> None:
+        answers = [(400, THROTTLING), (200, b"{}")]
+
+        def answer(message: Message) -> Response:
+            return respond(message, *answers.pop(0))
+
+        async with session_over(FakeCarrier(answer)) as session:
+            result = await asyncio.gather(session.send(asked), return_exceptions=True)
+        assert isinstance(result[0], Response) is asked.repeatable
+
+    @pytest.mark.parametrize("step", [503, 420, (420, after("1"))])
+    async def test_a_trigger_that_met_a_503_or_a_420_has_an_unknown_fate_and_teaches_the_limiter(
+        self, step: Step
+    ) -> None:
+        carrier = FakeCarrier(Script(200, step))
+        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+            await self.passes(session)
+            with pytest.raises(FateUnknown):
+                await session.send(TRIGGER)
+            assert session.statistics().refused == 1
+            assert session.statistics().paused_until is not None
+        assert len(carrier.sent) == 2
+
+    async def test_a_trigger_that_met_a_403_with_retry_after_waits_and_is_sent_again(self) -> None:
+        carrier = FakeCarrier(Script((403, after("7"))))
+        async with session_over(carrier) as session:
+            assert (await session.send(TRIGGER)).status == 200
+        assert carrier.times == [0, 7]
+
+    async def test_a_403_that_asks_for_more_than_anybody_waits_is_raised_and_names_it(self) -> None:
+        carrier = FakeCarrier(Script((403, after("121"))))
+        async with session_over(carrier) as session:
+            with pytest.raises(PermissionDenied, match=r"Retry-After 121 s is over max_retry_after=120 s"):
+                await session.send(PING)
+            await self.passes(session)
+        assert carrier.times == [0, 0]
+
+    async def test_a_503_where_nothing_passes_is_a_failure(self) -> None:
+        carrier = FakeCarrier(Script(*[503] * 4))
+        async with session_over(carrier) as session:
+            with pytest.raises(ServerError, match="sent 4 times"):
+                await session.send(PING)
+            assert session.statistics().refused == 0
+
+    async def test_an_edge_that_refuses_with_503_fails_nobody(self) -> None:
+        tokens = [20.0, 0.0]  # a bucket of 20, filled at 50 a second
+
+        def answer(message: Message) -> Response:
+            now = asyncio.get_running_loop().time()
+            tokens[:] = [min(20.0, tokens[0] + 50 * (now - tokens[1])), now]
+            if tokens[0] < 1:
+                return respond(message, 503)
+            tokens[0] -= 1
+            return respond(message)
+
+        carrier = FakeCarrier(answer, round_trip=0.02)
+        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+            answers = await asyncio.gather(*(session.send(instance(one)) for one in range(300)))
+            assert (session.statistics().retried, session.statistics().budget_left) == (0, 500)
+        assert {answer.status for answer in answers} == {200}
