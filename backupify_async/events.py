@@ -72,8 +72,9 @@ class RetryScheduled:
 class Throttled:
     """The server refused a call for now, and all calls wait.
 
-    So do 429 and 420; 503 with Retry-After, or while other calls pass; 403 with Retry-After or with headers
-    that tell of a spent quota; and a GET's 400 whose body names throttling.
+    Refusals are 429 and 420; 503 with Retry-After, or while other calls pass; 403 with Retry-After or with
+    headers that tell of a spent quota; and a GET's 400 whose body names throttling. A call that is refused
+    again while others pass waits alone.
 
     Attributes:
         method: The request's method.

@@ -3,9 +3,10 @@
 Together, because a call that held a place while it waited for a slot, or a slot while it waited for a place,
 would keep others from what it cannot use itself. Who waits costs one future; one timer serves them all.
 
-The oldest operation goes first, as `priority` counts. So a call that was let go and refused for now is first
-again, or a long line would count as a long refusal. Background work waits behind all others; but not for
-ever: one grant in eight goes to it even while they wait.
+The oldest operation goes first, as `priority` counts. A call that was let go and refused for now waits in a
+line of its own, before all others, or a long line would count as a long refusal; but three others go first,
+for the refusal may be its own, and then nobody else must wait for it. Background work waits behind them; but
+not for ever: one grant in eight goes to it even while others wait.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from backupify_async.transport.line import Line
 from backupify_async.transport.rate import Limiter
 
 _PATIENCE = 7  # grants to others, after which one goes to background work that waits
+_OTHERS = 3  # grants to others, after which one goes to a call that was refused for now
 
 
 class LimiterClosed(Exception):
@@ -36,7 +38,9 @@ class Gate:
         self._places = places
         self._foreground = Line()
         self._background = Line()
+        self._refused = Line()
         self._passed = 0
+        self._others = 0
         self._timer: asyncio.Handle | None = None
         self._rings_at = math.inf  # kept here, for a timer that is due at once does not tell it in every loop
         self.in_flight = 0
@@ -45,7 +49,7 @@ class Gate:
     @property
     def waiting(self) -> int:
         """How many calls wait for their turn."""
-        return self._foreground.waiting + self._background.waiting
+        return self._foreground.waiting + self._background.waiting + self._refused.waiting
 
     def enter_at_once(self, now: float) -> bool:
         """Take a place and a slot if both are free and nobody waits; then `leave` must be called once.
@@ -57,6 +61,7 @@ class Gate:
         if (
             self._foreground.waiting
             or self._background.waiting
+            or self._refused.waiting
             or self.in_flight >= self._places
             or now < limiter.closed_until
             or limiter.earliest(now, self.in_flight) > now
@@ -66,11 +71,12 @@ class Gate:
         self.in_flight += 1
         return True
 
-    async def enter(self, began: int | None = None) -> None:
+    async def enter(self, began: int | None = None, *, again: bool = False) -> None:
         """Wait for a place and a slot. After it returns, `leave` must be called once.
 
         Args:
             began: When the call counts as begun, as `priority.begin_call` says; None for now.
+            again: Whether it was let go before, and refused for now.
 
         Raises:
             LimiterClosed: The limiter is closed, or was closed while this call waited.
@@ -81,7 +87,7 @@ class Gate:
             raise LimiterClosed
         if self.enter_at_once(now):
             return
-        line = self._background if BACKGROUND.get() else self._foreground
+        line = self._refused if again else self._background if BACKGROUND.get() else self._foreground
         turn = loop.create_future()
         line.join(begin_call() if began is None else began, turn)
         self._wake()
@@ -100,7 +106,7 @@ class Gate:
         self.in_flight -= 1
         if unused:
             self._limiter.give_back()
-        if self._foreground.waiting or self._background.waiting:
+        if self._foreground.waiting or self._background.waiting or self._refused.waiting:
             self._wake()
 
     def told(
@@ -109,6 +115,7 @@ class Gate:
         """Pass an answer on to the limiter, as `Limiter.told`."""
         self._limiter.told(now, sent_at, status, retry_after, headers)
         if status == 429:
+            self._others = self._others if self._refused.waiting else 0
             self._wake()  # nobody may go for that, but who waits may have to hear that the gate is closed
 
     def _wake(self) -> None:
@@ -128,15 +135,19 @@ class Gate:
                 turn.set_exception(LimiterClosed())
                 continue
             self._passed = 0 if line is self._background else self._passed + 1
+            self._others = 0 if line is self._refused else self._others + 1
             self._limiter.take(now)
             self.in_flight += 1
             turn.set_result(None)
 
     def _next_line(self) -> Line | None:
         """Where the next call to go waits; None where nobody waits who was not cancelled."""
-        if self._foreground.has_next() and not (self._passed >= _PATIENCE and self._background.has_next()):
-            return self._foreground
-        return self._background if self._background.has_next() else None
+        foreground, background = self._foreground.has_next(), self._background.has_next()
+        if background and self._passed >= _PATIENCE:
+            return self._background
+        if self._refused.has_next() and (self._others >= _OTHERS or not (foreground or background)):
+            return self._refused
+        return self._foreground if foreground else self._background if background else None
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:

@@ -84,7 +84,16 @@ class Hearing:
 
     def _refused(self, call: Call, asked: Asked, now: float) -> None:
         """A call was refused for now."""
+        since = call.refused_since
+        call.alone = call.gated and since is not None and self._recent.is_own(since, call)
+        if call.alone and asked.status == 503 and asked.retry_after is None:
+            return  # a failure, then, of this instance alone
         call.refused = True
+        call.refused_since = now if since is None else since
+        if call.alone:
+            self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate())
+            return
+        self._recent.refused(call.left, call)
         if not concerns_all(asked, self._longest):
             if call.gated:
                 self._gate.told(now, call.left, asked.status, asked.retry_after, asked.headers)

@@ -90,12 +90,16 @@ class History:
         refusals: Refusals for now, which do not count.
         refused_for: Seconds since the first of them.
         budget: Tokens that all calls of the client have left for retries.
+        refused: Whether the last answer refused it for now, as `throttling` says.
+        alone: Whether that refusal is its own, and others pass.
     """
 
     attempts: int
     refusals: int
     refused_for: float
     budget: int
+    refused: bool = False
+    alone: bool = False
 
 
 def decide(
@@ -103,7 +107,6 @@ def decide(
     history: History,
     policy: RetryPolicy,
     *,
-    refused: bool,
     repeatable: bool,
     gated: bool,
     uniform: Callable[[float, float], float],
@@ -114,12 +117,11 @@ def decide(
         error: How it failed.
         history: What the call has met so far, this failure included.
         policy: The limits.
-        refused: Whether the server refused it for now, as `throttling` says.
         repeatable: Whether the request is safe to repeat.
         gated: Whether the request passes the gate, where the limiter makes it wait after a 429.
         uniform: Draws a number between two others: the jitter.
     """
-    ground = _ground(error, refused=refused, repeatable=repeatable, gated=gated)
+    ground = _ground(error, refused=history.refused, repeatable=repeatable, gated=gated)
     match ground:
         case GiveUp() | Unknown():
             return ground
@@ -170,9 +172,9 @@ def _wait_out(
         return GiveUp(
             f"refused for {history.refused_for:.0f} s, and max_throttled={policy.max_throttled:g} s"
         )
-    if gated:
-        return Again(Ground.REFUSED, 0.0)  # the limiter has paused everybody: the gate is where it waits
-    return Again(Ground.REFUSED, max(asked, full_jitter(history.refusals, policy, uniform)))
+    if history.alone or not gated:
+        return Again(Ground.REFUSED, max(asked, full_jitter(history.refusals, policy, uniform)))
+    return Again(Ground.REFUSED, asked)  # and then it waits at the gate, like everybody
 
 
 def _back_off(

@@ -32,8 +32,9 @@ class Call:
         sendings: How often it was sent.
         attempts: How many of these failed and count.
         refused: Whether the last answer refused it for now.
+        alone: Whether that refusal is its own, and others pass.
         refusals: How many did, which do not count.
-        refused_since: The time of the first refusal, by the monotonic clock.
+        refused_since: The time of the first refusal, by the monotonic clock; None before.
         last_cost: What the last retry took from the budget.
         status: The status of the last answer whose head came and whose body did not.
         distrusts: Whether it is sent over a new connection: the last answer may have been another request's.
@@ -49,8 +50,9 @@ class Call:
     sendings: int = 0
     attempts: int = 0
     refused: bool = False
+    alone: bool = False
     refusals: int = 0
-    refused_since: float = 0.0
+    refused_since: float | None = None
     last_cost: int = 0
     status: int | None = None
     distrusts: bool = False
@@ -142,7 +144,6 @@ class Retrying:
         call.distrusts = isinstance(error, DecodeError)
         now = self._now()
         if call.refused:
-            call.refused_since = call.refused_since if call.refusals else now
             call.refusals += 1
         else:
             call.attempts += 1
@@ -162,14 +163,16 @@ class Retrying:
         return GiveUp() if isinstance(verdict, Unknown) else verdict
 
     def _decide(self, call: Call, error: BackupifyError, now: float, *, repeatable: bool) -> Verdict:
+        history = History(
+            call.attempts,
+            call.refusals,
+            0.0 if call.refused_since is None else now - call.refused_since,
+            self.budget.left,
+            call.refused,
+            call.alone,
+        )
         verdict = decide(
-            error,
-            History(call.attempts, call.refusals, now - call.refused_since, self.budget.left),
-            self._policy,
-            refused=call.refused,
-            repeatable=repeatable,
-            gated=call.gated,
-            uniform=random.uniform,
+            error, history, self._policy, repeatable=repeatable, gated=call.gated, uniform=random.uniform
         )
         if isinstance(verdict, Again):
             call.sent_at = None

@@ -249,7 +249,7 @@ class Session:
         while True:
             await self._keeper.get()
             try:
-                await self._gate.enter(call.began)
+                await self._gate.enter(call.began, again=call.refusals > 0)
             except LimiterClosed:
                 raise self._closed_gate(call) from None
             token = self._keeper.current()  # it may have been renewed, or dropped, while this call waited
@@ -265,7 +265,7 @@ class Session:
         call.sendings += 1
         self._report.sent(call)
         call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
-        call.refused = False
+        call.refused = call.alone = False
         fresh = call.distrusts
         return Message(
             request.method, url, headers, body, sent_at, secrets, request.repeatable, left, fresh=fresh

@@ -4,6 +4,7 @@ RFC 6585 §4 has 429 for it. Others are as common: nginx's `limit_req` and `limi
 otherwise, GitHub 403 with Retry-After or with a spent quota, some APIs 420, AWS 400 with a word in its body.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping
 
@@ -16,20 +17,37 @@ _THROTTLED = frozenset({420, 429})
 _WORDS = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException"})
 _FIELDS = ("__type", "code", "Code")
 _AT_MOST_BEFORE = 1.0  # seconds by which a call that passed may have left before one that met a 503
-_ANSWERS = 64
+_ANSWERS = 64  # that are remembered
+_OTHERS = 3  # answers of others that passed, which show that a refusal is a call's own
+_RARE = 10  # of them for each one that was refused
 
 
 class Recent:
     """The latest answers, by when their requests left: seconds of the loop's clock."""
 
     def __init__(self) -> None:
-        self._passed: deque[float] = deque(maxlen=_ANSWERS)
-        self._last_passed = -float("inf")
+        self._answers: deque[tuple[float, object]] = deque(maxlen=_ANSWERS)  # when it left; who was refused
+        self._last_passed = -math.inf
 
     def passed(self, left: float) -> None:
         """A call was answered, and not refused for now."""
-        self._passed.append(left)
+        self._answers.append((left, None))
         self._last_passed = max(self._last_passed, left)
+
+    def refused(self, left: float, who: object) -> None:
+        """A call was refused for now, and that is not its own."""
+        self._answers.append((left, who))
+
+    def is_own(self, refused_since: float, who: object) -> bool:
+        """Whether the refusal of a call is its own, for others that left since its first one pass.
+
+        Args:
+            refused_since: When its first refusal came.
+            who: The call.
+        """
+        others = [refused for left, refused in self._answers if left > refused_since and refused is not who]
+        passed = others.count(None)
+        return passed >= _OTHERS and (len(others) - passed) * _RARE <= passed
 
     def others_pass(self, left: float) -> bool:
         """Whether the server was well when a call left: one passed that left later, or hardly before it."""

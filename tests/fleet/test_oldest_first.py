@@ -164,7 +164,7 @@ async def test_a_refused_call_does_not_wait_behind_those_that_were_not_sent_yet(
         await asyncio.gather(*(backups.get(instance, instance) for instance in range(1, 21)))
     paths = [message.url.path for _, message in carrier.sent]
     at = paths.index(refused[0])
-    assert refused[0] in paths[at + 1 : at + 4]
+    assert refused[0] in paths[at + 1 : at + 5]  # three others go first, for the refusal may be its own
 
 
 async def test_looks_of_those_who_wait_do_not_keep_background_work_waiting() -> None:

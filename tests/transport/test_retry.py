@@ -32,7 +32,8 @@ from tests.transport.making import lower, upper
 
 POLICY = RetryPolicy(attempts=4, base=0.5, cap=8.0, max_retry_after=120.0, max_throttled=900.0)
 FIRST = History(attempts=1, refusals=0, refused_for=0.0, budget=500)
-REFUSED = History(attempts=0, refusals=1, refused_for=0.0, budget=500)
+REFUSED = History(attempts=0, refusals=1, refused_for=0.0, budget=500, refused=True)
+ALONE = attrs.evolve(REFUSED, alone=True)
 
 NEVER_SENT = [
     ConnectionFailed("refused", sent=False),
@@ -55,8 +56,7 @@ def verdict(
     gated: bool = True,
     policy: RetryPolicy = POLICY,
 ) -> Verdict:
-    refused = history.refusals > 0
-    return decide(error, history, policy, refused=refused, repeatable=repeatable, gated=gated, uniform=upper)
+    return decide(error, history, policy, repeatable=repeatable, gated=gated, uniform=upper)
 
 
 class TestTheTable:
@@ -208,13 +208,22 @@ class TestTheLimits:
 
 class TestTheWait:
     def test_a_429_waits_at_the_gate_and_not_before_it(self) -> None:
-        assert verdict(status(429, 3.0), REFUSED) == Again(Ground.REFUSED, 0.0)
+        assert verdict(status(429), REFUSED) == Again(Ground.REFUSED, 0.0)
+
+    def test_a_call_does_not_come_to_the_gate_before_its_own_retry_after_is_over(self) -> None:
+        assert verdict(status(429, 3.0), REFUSED) == Again(Ground.REFUSED, 3.0)
+
+    def test_a_call_that_is_refused_alone_backs_off_by_itself(self) -> None:
+        many = attrs.evolve(ALONE, refusals=3)
+        assert verdict(status(429), many) == Again(Ground.REFUSED, 2.0)
+        assert verdict(status(429, 3.0), many) == Again(Ground.REFUSED, 3.0)
 
     def test_a_429_past_the_gate_waits_by_itself(self) -> None:
         assert verdict(status(429, 3.0), REFUSED, gated=False) == Again(Ground.REFUSED, 3.0)
 
     def test_a_503_waits_as_a_429_does(self) -> None:
-        assert verdict(status(503, 3.0), REFUSED) == Again(Ground.REFUSED, 0.0)
+        assert verdict(status(503, 3.0), REFUSED) == Again(Ground.REFUSED, 3.0)
+        assert verdict(status(503), REFUSED) == Again(Ground.REFUSED, 0.0)
         assert verdict(status(503, 3.0), REFUSED, gated=False) == Again(Ground.REFUSED, 3.0)
 
     def test_past_the_gate_a_refusal_that_asks_for_nothing_backs_off(self) -> None:

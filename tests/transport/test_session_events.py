@@ -63,7 +63,7 @@ class TestEvents:
         assert begin[3:] == [RequestSent(*GET, 1), ResponseReceived(*GET, 1, 429, 0.25)]
         assert isinstance(throttled, Throttled)
         assert (throttled.method, throttled.path, throttled.retry_after) == (*GET, 5.0)
-        assert scheduled == RetryScheduled(*GET, 1, 0.0, "GET /v1/ping answered 429 (Retry-After: 5 s)")
+        assert scheduled == RetryScheduled(*GET, 1, 5.0, "GET /v1/ping answered 429 (Retry-After: 5 s)")
 
     async def test_a_429_says_when_the_pause_ends(self) -> None:
         sent_at = []
