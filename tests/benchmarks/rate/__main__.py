@@ -19,6 +19,7 @@ from tests.benchmarks.rate import plot
 from tests.benchmarks.rate.baselines import BASELINES
 from tests.benchmarks.rate.scenarios import RANDOM_KINDS, SCENARIOS
 from tests.benchmarks.rate.table import OURS, head, line, table
+from tests.benchmarks.rate.timing import PLAIN, service
 
 
 def main() -> None:
@@ -35,6 +36,16 @@ def main() -> None:
     )
     size.add_argument("--quick", action="store_true", help="500 calls, one seed: to see that it runs")
     parser.add_argument("--only", metavar="TEXT", default="", help="only the rows whose name holds this")
+    parser.add_argument(
+        "--service",
+        metavar="MS/MS",
+        type=service,
+        default=PLAIN,
+        help="what the server takes for a success and for a refusal, such as 50/1",
+    )
+    parser.add_argument(
+        "--alone", action="store_true", help="our limiter without a session: faster, and much the same"
+    )
     parser.add_argument("--plot", metavar="FILE", type=Path, help="also draw what happens, as SVG")
     options = parser.parse_args()
     calls, seeds, servers = 5_000, 3, 10
@@ -45,11 +56,12 @@ def main() -> None:
     baselines = () if options.full else tuple(BASELINES)
     began = time.monotonic()
     print(str(__doc__).split("\n\n")[1])
-    print(f"\n{calls:,} calls, {seeds} seeds, {servers} random servers of each kind.\n")
+    print(f"\n{calls:,} calls, {seeds} seeds, {servers} random servers of each kind.")
+    print(f"Service: {options.service} ms (success/refusal).\n")
     print(head(baselines))
     missed = 0
     rows = [scenario for scenario in (*SCENARIOS, *RANDOM_KINDS) if options.only in scenario.name]
-    for row in table(calls, seeds, servers, rows, baselines):
+    for row in table(calls, seeds, servers, rows, baselines, timing=options.service, alone=options.alone):
         print(line(row, baselines), flush=True)
         missed += not row.cells[OURS].reaches(row.target)
     if options.plot is not None:

@@ -4,36 +4,47 @@ import math
 from collections.abc import Callable
 from random import Random
 
+from tests.benchmarks.rate.crowd import Way
+from tests.benchmarks.rate.servers import Headers, told_to_wait
+
 _ALMOST = 1e-9
+_REFUSALS = frozenset({429, 503})
 
 
 class RetryOnly:
     """Each refused call backs off alone: Retry-After, else 0.5 x 2^n seconds with full jitter, at most 8."""
 
+    refused_first = False
+
     def __init__(self, random: Random) -> None:
         self.random = random
 
-    def earliest(self, now: float) -> float:
-        """When the next call may leave; it may have passed."""
+    def earliest(self, now: float, in_flight: int) -> float:
+        """As `Way.earliest`: at once."""
         return now
 
-    def take(self, now: float) -> None:
-        """Count a call that leaves now."""
+    def take(self, now: float) -> float:
+        """As `Way.take`: the ticket is the time of sending."""
+        return now
 
-    def told(self, now: float, sent_at: float, status: int, retry_after: float | None) -> None:
-        """Learn from an answer."""
+    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+        """As `Way.told`: nothing is learned."""
 
-    def back_off(self, refusals: int, retry_after: float | None) -> float:
-        """Seconds that a call stays away by itself which was refused so often."""
+    def lost(self, now: float, ticket: float) -> None:
+        """As `Way.lost`: nothing is learned."""
+
+    def back_off(self, failures: int, status: int, headers: Headers) -> float:
+        """As `Way.back_off`."""
+        retry_after = told_to_wait(headers)
         if retry_after is not None:
             return retry_after
-        return self.random.uniform(0, min(8.0, 0.5 * 2.0 ** min(refusals - 1, 10)))
+        return self.random.uniform(0, min(8.0, 0.5 * 2.0 ** min(failures - 1, 10)))
 
 
 class FixedWait(RetryOnly):
     """Each refused call is sent again 1 s later, whatever the server says."""
 
-    def back_off(self, refusals: int, retry_after: float | None) -> float:
+    def back_off(self, failures: int, status: int, headers: Headers) -> float:
         return 1.0
 
 
@@ -44,14 +55,14 @@ class PauseAll(RetryOnly):
         super().__init__(random)
         self.paused_until = 0.0
 
-    def earliest(self, now: float) -> float:
+    def earliest(self, now: float, in_flight: int) -> float:
         return self.paused_until
 
-    def told(self, now: float, sent_at: float, status: int, retry_after: float | None) -> None:
-        if status == 429:
-            self.paused_until = max(self.paused_until, now + (retry_after or 1.0))
+    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+        if status in _REFUSALS:
+            self.paused_until = max(self.paused_until, now + (told_to_wait(headers) or 1.0))
 
-    def back_off(self, refusals: int, retry_after: float | None) -> float:
+    def back_off(self, failures: int, status: int, headers: Headers) -> float:
         return 0.0
 
 
@@ -69,22 +80,23 @@ class Aimd(RetryOnly):
         self.left_at = -math.inf
         self.cut_at = -math.inf
 
-    def earliest(self, now: float) -> float:
+    def earliest(self, now: float, in_flight: int) -> float:
         return self.left_at + 1 / self.rate
 
-    def take(self, now: float) -> None:
+    def take(self, now: float) -> float:
         self.left_at = now
+        return now
 
-    def told(self, now: float, sent_at: float, status: int, retry_after: float | None) -> None:
-        if status != 429:
+    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+        if status == 200:
             self.rate += 1.0 if self.starting else 1 / self.rate
-        elif sent_at > self.cut_at:
+        elif status in _REFUSALS and ticket > self.cut_at:
             self.starting = False
             self.cut_at = now
             self.rate = max(0.5, self.rate * 0.7)
 
-    def back_off(self, refusals: int, retry_after: float | None) -> float:
-        return retry_after or 0.0
+    def back_off(self, failures: int, status: int, headers: Headers) -> float:
+        return told_to_wait(headers) or 0.0
 
 
 class BotocoreAdaptive(RetryOnly):
@@ -103,19 +115,20 @@ class BotocoreAdaptive(RetryOnly):
         self.highest, self.failed_at = 0.0, 0.0
         self.measured, self.answers, self.counted_from = 0.0, 0, 0.0
 
-    def earliest(self, now: float) -> float:
+    def earliest(self, now: float, in_flight: int) -> float:
         if not self.limited:
             return now
         self._refill(now)
         return now if self.tokens >= 1 - _ALMOST else now + (1 - self.tokens) / self.rate
 
-    def take(self, now: float) -> None:
+    def take(self, now: float) -> float:
         if self.limited:
             self.tokens -= 1
+        return now
 
-    def told(self, now: float, sent_at: float, status: int, retry_after: float | None) -> None:
+    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
         self._measure(now)
-        if status == 429:
+        if status in _REFUSALS:
             self.highest = min(self.measured, self.rate) if self.limited else self.measured
             self.failed_at = now
             self.limited = True
@@ -127,8 +140,8 @@ class BotocoreAdaptive(RetryOnly):
         self.rate = max(self.least, min(rate, 2 * self.measured))
         self.tokens = min(self.tokens, max(1.0, self.rate))
 
-    def back_off(self, refusals: int, retry_after: float | None) -> float:
-        return self.random.uniform(0, min(20.0, 2.0 ** min(refusals - 1, 10)))
+    def back_off(self, failures: int, status: int, headers: Headers) -> float:
+        return self.random.uniform(0, min(20.0, 2.0 ** min(failures - 1, 10)))
 
     def _refill(self, now: float) -> None:
         self.tokens = min(max(1.0, self.rate), self.tokens + (now - self.filled) * self.rate)
@@ -143,7 +156,7 @@ class BotocoreAdaptive(RetryOnly):
             self.answers, self.counted_from = 0, period
 
 
-BASELINES: dict[str, Callable[[Random], RetryOnly]] = {
+BASELINES: dict[str, Callable[[Random], Way]] = {
     "retry only": RetryOnly,
     "fixed 1 s": FixedWait,
     "pause all": PauseAll,

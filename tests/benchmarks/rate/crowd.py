@@ -1,106 +1,235 @@
-"""Runs one of the usual ways: as many workers as we have places, in virtual time without an event loop.
+"""Runs clients in virtual time without an event loop: each as many workers as we have places.
 
-A worker is a generator. It yields the time at which it goes on, or `AT_GATE` where it waits, FIFO, for its
-turn to leave; it is sent the present time.
+A worker is a generator. It yields the time at which it goes on, or `AT_GATE` or `AGAIN` where it waits for
+its turn to leave; it is sent the present time.
 """
 
-import contextlib
 import heapq
 import math
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from itertools import count
 from random import Random
+from typing import Protocol
 
-from tests.benchmarks.rate.baselines import RetryOnly
-from tests.benchmarks.rate.ideal import IN_FLIGHT, half_round_trip
+import attrs
+
+from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.run import Run
-from tests.benchmarks.rate.servers import Server
+from tests.benchmarks.rate.servers import LOST, Headers, Server
+from tests.benchmarks.rate.timing import PLAIN, Timing
 
-AT_GATE = -math.inf
+AT_GATE, AGAIN = -2.0, -1.0
 Worker = Generator[float, float, None]
 
 
-class Crowd:
-    """All workers: those that wait for a time, and those that wait at the gate."""
+class Way(Protocol):
+    """How a client lives with a limit."""
 
-    def __init__(self, way: RetryOnly) -> None:
-        self.way = way
+    refused_first: bool
+    """Whether a refused call stands before those that have not been sent yet."""
+
+    def earliest(self, now: float, in_flight: int) -> float:
+        """When the next call may leave; it may have passed."""
+        ...
+
+    def take(self, now: float) -> float:
+        """Count a call that leaves now; return what tells its answer from others: a ticket."""
+        ...
+
+    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+        """Learn from an answer."""
+        ...
+
+    def lost(self, now: float, ticket: float) -> None:
+        """Learn that a call got no answer."""
+        ...
+
+    def back_off(self, failures: int, status: int, headers: Headers) -> float:
+        """Seconds that a call stays away by itself which has failed so often, at last with this status."""
+        ...
+
+
+class Agenda:
+    """What is going to happen, by its time."""
+
+    def __init__(self) -> None:
         self.now = 0.0
-        self._agenda: list[tuple[float, int, Worker | None]] = []
-        self._gate: deque[Worker] = deque()
-        self._bell = math.inf
-        self._count = 0
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count()
 
-    def run(self, workers: Iterator[Worker], until: float) -> bool:
-        """Let them work; return whether all came to their end in time."""
-        for new in workers:
-            self._place(new, next(new))
-        self._open_gate()
-        while self._agenda:
-            self.now, _, worker = heapq.heappop(self._agenda)
+    def at(self, when: float, action: Callable[[], None]) -> None:
+        """Let something happen."""
+        heapq.heappush(self._heap, (when, next(self._numbers), action))
+
+    def run(self, until: float, done: Callable[[], bool]) -> bool:
+        """Go on until it is done, or time is over; return whether it is done."""
+        while self._heap and not done():
+            self.now, _, action = heapq.heappop(self._heap)
             if self.now > until:
                 return False
-            if worker is not None:
-                self._go_on(worker)
-            elif self.now == self._bell:
-                self._bell = math.inf
-            else:
-                continue  # set for a time that another bell has replaced
-            self._open_gate()
-        return True
+            action()
+        return done()
+
+
+class Client:
+    """All workers of one client: those that wait for a time, and those that wait at its gate.
+
+    The gate is first come, first served. Where refused calls stand before others, each lets one go first: the
+    probe behind a refusal is to be another call.
+    """
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        way: Way,
+        server: Server,
+        calls: Iterator[int],
+        *,
+        timing: Timing,
+        random: Random,
+    ) -> None:
+        self.passed = 0
+        self.result = Run()
+        self._agenda = agenda
+        self._way = way
+        self._server = server
+        self._timing = timing
+        self._random = random
+        self._calls = calls
+        self._turns: deque[Worker] = deque()
+        self._again: deque[tuple[int, Worker]] = deque()
+        self._bell = math.inf
+        self._granted = self._in_flight = 0
+
+    def start(self, workers: int = IN_FLIGHT) -> None:
+        """Let the workers begin."""
+        for _ in range(workers):
+            worker = self._work()
+            self._place(worker, next(worker))
+        self._open_gate()
 
     def _go_on(self, worker: Worker) -> None:
-        with contextlib.suppress(StopIteration):
-            self._place(worker, worker.send(self.now))
+        try:
+            when = worker.send(self._agenda.now)
+        except StopIteration:
+            return
+        self._place(worker, when)
 
     def _place(self, worker: Worker, when: float) -> None:
         if when == AT_GATE:
-            self._gate.append(worker)
+            self._turns.append(worker)
+        elif when == AGAIN:
+            self._again.append((self._granted, worker))
         else:
-            self._push(when, worker)
+            self._agenda.at(when, lambda: self._resume(worker))
 
-    def _push(self, when: float, worker: Worker | None) -> None:
-        self._count += 1
-        heapq.heappush(self._agenda, (when, self._count, worker))
+    def _resume(self, worker: Worker) -> None:
+        self._go_on(worker)
+        self._open_gate()
+
+    def _ring(self) -> None:
+        if self._agenda.now == self._bell:  # else another bell has replaced it
+            self._bell = math.inf
+            self._open_gate()
 
     def _open_gate(self) -> None:
-        while self._gate:
-            earliest = self.way.earliest(self.now)
-            if earliest > self.now:
+        now = self._agenda.now
+        while self._turns or self._again:
+            earliest = self._way.earliest(now, self._in_flight)
+            if earliest > now:
                 if earliest < self._bell:
                     self._bell = earliest
-                    self._push(earliest, None)
+                    self._agenda.at(earliest, self._ring)
                 return
-            self.way.take(self.now)
-            self._go_on(self._gate.popleft())
+            worker = self._next()
+            self._granted += 1
+            self._go_on(worker)
 
+    def _next(self) -> Worker:
+        if self._again and (self._again[0][0] < self._granted or not self._turns):
+            return self._again.popleft()[1]
+        return self._turns.popleft()
 
-def run(way: RetryOnly, server: Server, calls: int, seed: int, within: float) -> Run:
-    """Send calls in one of the usual ways, as `client.run` does in ours."""
-    result = Run()
-    random = Random(seed)
-    turns = iter(range(calls))
-    crowd = Crowd(way)
-    workers = (_worker(way, server, random, turns, result) for _ in range(IN_FLIGHT))
-    result.finished = crowd.run(workers, within)
-    result.seconds = crowd.now
-    return result
-
-
-def _worker(way: RetryOnly, server: Server, random: Random, turns: Iterator[int], result: Run) -> Worker:
-    for _ in turns:
-        status, refusals = 429, 0
-        while status == 429:
-            sent_at = yield AT_GATE
-            half = half_round_trip(random)
-            now = yield sent_at + half
-            status, headers = server.ask(now)
-            result.answers.append((now, status))
-            now = yield now + half
-            retry_after = float(headers["Retry-After"]) if "Retry-After" in headers else None
-            way.told(now, sent_at, status, retry_after)
-            if status == 429:
-                refusals += 1
-                wait = way.back_off(refusals, retry_after)
+    def _work(self) -> Worker:
+        way, timing, answers = self._way, self._timing, self.result.answers
+        again = AGAIN if way.refused_first else AT_GATE
+        for call in self._calls:
+            failures = 0
+            turn = AT_GATE
+            while True:
+                now = yield turn
+                ticket = way.take(now)
+                self._in_flight += 1
+                half = timing.half_round_trip(self._random)
+                now = yield now + half
+                status, headers = self._server.ask(now, call)
+                answers.append((now, status))
+                now = yield now + timing.service(status) + half
+                if status == LOST:
+                    way.lost(now, ticket)
+                else:
+                    way.told(now, ticket, status, headers)
+                self._in_flight -= 1
+                if status == 200:
+                    break
+                failures += 1
+                turn = again
+                wait = way.back_off(failures, status, headers)
                 if wait:
                     yield now + wait
+            self.passed += 1
+
+
+@attrs.frozen
+class Rival:
+    """Another client of the same server, which always has work while it is there.
+
+    Attributes:
+        way: How it lives with the limit.
+        begin: When it comes, in seconds.
+        end: When it begins no call any more.
+        workers: How many calls it has at once.
+    """
+
+    way: Callable[[Random], Way]
+    begin: float = 0.0
+    end: float = math.inf
+    workers: int = IN_FLIGHT
+
+
+def run(
+    way: Way,
+    server: Server,
+    calls: int | None,
+    seed: int,
+    within: float,
+    *,
+    timing: Timing = PLAIN,
+    rivals: Sequence[Rival] = (),
+) -> Run:
+    """Send calls, as `client.run` does in ours; None: as many as there is time for."""
+    agenda = Agenda()
+    turns = count() if calls is None else iter(range(calls))
+    client = Client(agenda, way, server, turns, timing=timing, random=Random(seed))
+    agenda.at(0.0, client.start)
+    others = []
+    for number, rival in enumerate(rivals):
+        random = Random(f"{seed} {number}")
+        work = _while_there(agenda, rival.end)
+        other = Client(agenda, rival.way(random), server, work, timing=timing, random=random)
+        agenda.at(rival.begin, partial(other.start, rival.workers))
+        others.append(other)
+    enough = math.inf if calls is None else calls
+    client.result.finished = agenda.run(within, lambda: client.passed >= enough)
+    client.result.seconds = agenda.now
+    client.result.rivals = [other.result for other in others]
+    return client.result
+
+
+def _while_there(agenda: Agenda, end: float) -> Iterator[int]:
+    for number in count():
+        if agenda.now >= end:
+            return
+        yield -1 - number  # never a number of the other client's

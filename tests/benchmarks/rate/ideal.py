@@ -5,26 +5,20 @@ holds each call that it would refuse until it may pass.
 """
 
 import heapq
-import math
 from random import Random
 
 from tests.benchmarks.rate.servers import Server
+from tests.benchmarks.rate.timing import PLAIN, Timing
 
 IN_FLIGHT = 64
-_MEDIAN_ROUND_TRIP = 0.060  # seconds
-_SIGMA = 0.35
 
 
-def half_round_trip(random: Random) -> float:
-    """Seconds from the client to the server, or back: half of a lognormal round trip."""
-    return _MEDIAN_ROUND_TRIP * math.exp(random.gauss(0, _SIGMA)) / 2
-
-
-def ideal_seconds(server: Server, calls: int, seed: int) -> float:
+def ideal_seconds(server: Server, calls: int, seed: int, timing: Timing = PLAIN) -> float:
     """When the last answer reaches a client that knows all."""
     random = Random(seed)
     server = server.considerate()
-    arrivals = [(half, half) for half in (half_round_trip(random) for _ in range(min(IN_FLIGHT, calls)))]
+    halves = (timing.half_round_trip(random) for _ in range(min(IN_FLIGHT, calls)))
+    arrivals = [(half, half) for half in halves]
     heapq.heapify(arrivals)
     now = last = 0.0
     for _ in range(calls):
@@ -33,7 +27,8 @@ def ideal_seconds(server: Server, calls: int, seed: int) -> float:
         while (free := server.free_at(now)) > now:
             now = free
         server.take(now)
-        last = max(last, now + half)
-        out = half_round_trip(random)
-        heapq.heapreplace(arrivals, (now + half + out, out))
+        left = now + timing.success + half
+        last = max(last, left)
+        out = timing.half_round_trip(random)
+        heapq.heapreplace(arrivals, (left + out, out))
     return last

@@ -16,7 +16,15 @@ Headers = dict[str, str]
 Rounding = Callable[[float], int]
 """How a server makes whole seconds of a Retry-After: `math.ceil` or `math.floor`."""
 
+LOST = 0
+"""Stands for the status of an answer that never came: nobody listened."""
+
 _ALMOST = 1e-9
+
+
+def told_to_wait(headers: Headers) -> float | None:
+    """The seconds of a Retry-After, or None."""
+    return float(headers["Retry-After"]) if "Retry-After" in headers else None
 
 
 @attrs.define
@@ -24,10 +32,12 @@ class Server(ABC):
     """A server that refuses what comes too fast.
 
     Attributes:
-        retry_after: How it rounds the Retry-After of its refusals; None: it says nothing but 429.
+        retry_after: How it rounds the Retry-After of its refusals; None: it says nothing but its status.
+        status: Of its refusals.
     """
 
     retry_after: Rounding | None = attrs.field(default=None, kw_only=True)
+    status: int = attrs.field(default=429, kw_only=True)
 
     @abstractmethod
     def free_at(self, now: float) -> float:
@@ -39,7 +49,11 @@ class Server(ABC):
 
     @abstractmethod
     def limit(self, now: float) -> float:
-        """Calls per second that it lets pass in the long run, for the plot."""
+        """Calls per second that it lets pass in the long run, for the plot and for scores."""
+
+    def averaged_over(self) -> float:
+        """Seconds over which its limit is to be averaged, where it is not even."""
+        return 0.0
 
     def refuse(self, now: float) -> None:  # noqa: B027 - most servers do not count what they refuse
         """Count a refused call."""
@@ -52,17 +66,26 @@ class Server(ABC):
         """The same server as it meets a client that knows all, and so leaves other clients their calls."""
         return self
 
-    def ask(self, now: float) -> tuple[int, Headers]:
-        """Answer a call with a status and headers."""
+    def ask(self, now: float, call: int = 0) -> tuple[int, Headers]:
+        """Answer a call with a status and headers.
+
+        Args:
+            now: When it comes.
+            call: Which one it is, by a number that it keeps when it is sent again.
+        """
         free = self.free_at(now)
         if free <= now:
             self.take(now)
             return 200, self.headers(now)
+        return self.refusal(now, free)
+
+    def refusal(self, now: float, free: float) -> tuple[int, Headers]:
+        """Refuse a call, which may pass at the time `free`."""
         headers = self.headers(now)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after(free - now))
         self.refuse(now)
-        return 429, headers
+        return self.status, headers
 
 
 @attrs.define
@@ -153,6 +176,9 @@ class FixedWindow(Server):
     def limit(self, now: float) -> float:
         return self.quota / self.period
 
+    def averaged_over(self) -> float:
+        return self.period
+
 
 @attrs.define
 class SlidingLog(Server):
@@ -177,6 +203,9 @@ class SlidingLog(Server):
 
     def limit(self, now: float) -> float:
         return self.quota / self.period
+
+    def averaged_over(self) -> float:
+        return self.period
 
 
 @attrs.define
@@ -224,3 +253,6 @@ class Both(Server):
 
     def limit(self, now: float) -> float:
         return min(self.first.limit(now), self.second.limit(now))
+
+    def averaged_over(self) -> float:
+        return max(self.first.averaged_over(), self.second.averaged_over())

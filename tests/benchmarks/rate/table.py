@@ -1,21 +1,23 @@
 """The table: percent of ideal / percent refused, ours beside the usual ways."""
 
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from random import Random
 
 import attrs
 
-from tests.benchmarks.rate import client, crowd
+from tests.benchmarks.rate import client, crowd, limiter
 from tests.benchmarks.rate.baselines import BASELINES
 from tests.benchmarks.rate.ideal import ideal_seconds
 from tests.benchmarks.rate.scenarios import RANDOM_KINDS, SCENARIOS, Scenario, Target
+from tests.benchmarks.rate.timing import PLAIN, Timing
 
 FIRST_SEED = 1001
 """Lower ones may be used to tune a controller: this table is to show servers that it never met."""
 
 OURS = "ours"
+WAYS: dict[str, Callable[[Random], crowd.Way]] = {OURS: limiter.Ours, **BASELINES}
 _NAMED = {scenario.name: scenario for scenario in (*SCENARIOS, *RANDOM_KINDS)}
 
 
@@ -27,6 +29,8 @@ class Job:
     seed: int
     calls: int
     ways: tuple[str, ...]
+    timing: Timing = PLAIN
+    alone: bool = False
 
 
 @attrs.frozen
@@ -40,17 +44,19 @@ class Score:
 def scores(job: Job) -> dict[str, Score]:
     """Let each way meet the server."""
     scenario = _NAMED[job.name]
-    ideal = ideal_seconds(scenario.server(job.seed), job.calls, job.seed)
+    ideal = ideal_seconds(scenario.server(job.seed), job.calls, job.seed, job.timing)
     within = 10 * ideal + 60
     found = {}
     for way in job.ways:
         server = scenario.server(job.seed)
-        if way == OURS:
-            run = client.run(server, job.calls, job.seed, within)
+        if way == OURS and not job.alone:
+            run = client.run(server, job.calls, job.seed, within, timing=job.timing)
         else:
-            controller = BASELINES[way](Random(job.seed))
-            run = crowd.run(controller, server, job.calls, job.seed, within)
-        found[way] = Score(100 * ideal / run.seconds if run.finished else 0.0, 100 * run.refused)
+            controller = WAYS[way](Random(job.seed))
+            run = crowd.run(controller, server, job.calls, job.seed, within, timing=job.timing)
+        found[way] = Score(
+            100 * ideal / run.seconds if run.finished and not run.failed else 0.0, 100 * run.refused
+        )
     return found
 
 
@@ -99,7 +105,14 @@ class Row:
 
 
 def table(
-    calls: int, seeds: int, random_servers: int, scenarios: Iterable[Scenario], baselines: Iterable[str]
+    calls: int,
+    seeds: int,
+    random_servers: int,
+    scenarios: Iterable[Scenario],
+    baselines: Iterable[str],
+    *,
+    timing: Timing = PLAIN,
+    alone: bool = False,
 ) -> Iterator[Row]:
     """Run everything, on all processors, and give the rows in their order.
 
@@ -109,13 +122,17 @@ def table(
         random_servers: How many of each random kind, which only our own way meets.
         scenarios: The rows.
         baselines: The usual ways beside ours, of `BASELINES`.
+        timing: How long network and servers take.
+        alone: Whether our own limiter runs without a session.
     """
     every = (OURS, *baselines)
     jobs: dict[str, list[Job]] = {}
     for scenario in scenarios:
         is_random = scenario in RANDOM_KINDS
         ways, count = ((OURS,), random_servers) if is_random else (every, seeds)
-        jobs[scenario.name] = [Job(scenario.name, FIRST_SEED + at, calls, ways) for at in range(count)]
+        jobs[scenario.name] = [
+            Job(scenario.name, FIRST_SEED + at, calls, ways, timing, alone) for at in range(count)
+        ]
     with ProcessPoolExecutor() as processes:
         futures = {name: [processes.submit(scores, job) for job in some] for name, some in jobs.items()}
         for name, some in futures.items():
