@@ -206,10 +206,22 @@ def run(
     seed: int,
     within: float,
     *,
+    excused: int = 0,
     timing: Timing = PLAIN,
     rivals: Sequence[Rival] = (),
 ) -> Run:
-    """Send calls, as `client.run` does in ours; None: as many as there is time for."""
+    """Send calls, as `client.run` does in a session.
+
+    Args:
+        way: How the client lives with the limit.
+        server: What it meets.
+        calls: How many; None: as many as there is time for.
+        seed: Of all that is random.
+        within: Seconds after which it is cut off.
+        excused: How many of the calls need not pass.
+        timing: How long network and server take.
+        rivals: Other clients of the server.
+    """
     agenda = Agenda()
     turns = count() if calls is None else iter(range(calls))
     client = Client(agenda, way, server, turns, timing=timing, random=Random(seed))
@@ -221,7 +233,7 @@ def run(
         other = Client(agenda, rival.way(random), server, work, timing=timing, random=random)
         agenda.at(rival.begin, partial(other.start, rival.workers))
         others.append(other)
-    enough = math.inf if calls is None else calls
+    enough = math.inf if calls is None else calls - excused
     client.result.finished = agenda.run(within, lambda: client.passed >= enough)
     client.result.seconds = agenda.now
     client.result.rivals = [other.result for other in others]

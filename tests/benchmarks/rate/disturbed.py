@@ -139,10 +139,12 @@ class Strays(Server):
     Attributes:
         server: What answers the others.
         strays: Whether a sending is refused, by its number from 1 on and that of its call.
+        refused_at: When such calls came.
     """
 
     server: Server
     strays: Callable[[int, int], bool]
+    refused_at: list[float] = attrs.field(init=False, factory=list)
     _sendings: int = attrs.field(init=False, default=0)
 
     def free_at(self, now: float) -> float:
@@ -154,6 +156,7 @@ class Strays(Server):
     def ask(self, now: float, call: int = 0) -> tuple[int, Headers]:
         self._sendings += 1
         if self.strays(self._sendings, call):
+            self.refused_at.append(now)
             return self.status, {}
         return self.server.ask(now, call)
 

@@ -175,9 +175,11 @@ def _written(target: Target) -> str:
     return f"{target.ideal:g}{worst}{refused}"
 
 
+def markdown(texts: Sequence[str], widths: Sequence[int]) -> str:
+    """A line of a table in Markdown."""
+    cells = (text.ljust(width) for text, width in zip(texts, widths, strict=True))
+    return "| " + " | ".join(cells) + " |"
+
+
 def _line(texts: Sequence[str]) -> str:
-    return (
-        "| "
-        + " | ".join(text.ljust(width) for text, width in zip(texts, _WIDTHS[: len(texts)], strict=True))
-        + " |"
-    )
+    return markdown(texts, _WIDTHS[: len(texts)])
