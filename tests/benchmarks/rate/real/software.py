@@ -1,0 +1,59 @@
+"""The software that throttles, and how it is started.
+
+In a command `{folder}` is a folder of the run's own, `{config}` the source filled in, `{source}` the source
+as it is, `{port}` where to listen on 127.0.0.1, and `{settings}` JSON.
+"""
+
+import sys
+
+import attrs
+
+from tests.benchmarks.rate.real.packages import GEM, GO, NPM, PIP, Needs
+
+
+@attrs.frozen
+class Software:
+    """Something that throttles.
+
+    Attributes:
+        needs: What has to be there.
+        source: Its configuration or program, among `sources`.
+        command: What starts it.
+        build: What makes that runnable first.
+    """
+
+    needs: Needs
+    source: str
+    command: tuple[str, ...]
+    build: tuple[str, ...] = ()
+
+
+def _node(source: str, *packages: str) -> Software:
+    return Software(Needs("node", packages, NPM), source, ("node", "{source}", "{port}", "{settings}"))
+
+
+def _python(source: str, *packages: str) -> Software:
+    command = (sys.executable, "{source}", "{port}", "{settings}")
+    return Software(Needs(sys.executable, packages, PIP), source, command)
+
+
+NGINX = Software(Needs("nginx"), "nginx.conf", ("nginx", "-e", "stderr", "-p", "{folder}", "-c", "{config}"))
+HAPROXY = Software(Needs("haproxy"), "haproxy.cfg", ("haproxy", "-db", "-q", "-f", "{config}"))
+EXPRESS = _node("express.js", "express", "express-rate-limit")
+FASTIFY = _node("fastify.js", "fastify", "@fastify/rate-limit")
+KOA = _node("koa.js", "koa", "koa-ratelimit")
+FLEXIBLE = _node("flexible.js", "express", "rate-limiter-flexible")
+RACK_ATTACK = Software(
+    Needs("ruby", ("rack", "rack-attack", "puma"), GEM),
+    "attack.rb",
+    ("ruby", "{source}", "{port}", "{settings}"),
+)
+FLASK = _python("with_flask.py", "flask", "flask-limiter", "waitress")
+SLOWAPI = _python("with_slowapi.py", "fastapi", "slowapi", "uvicorn")
+DRF = _python("with_django.py", "django", "djangorestframework", "waitress")
+GO_RATE = Software(
+    Needs("go", ("golang.org/x/time/rate",), GO),
+    "limiter.go",
+    ("{folder}/limiter", "{port}", "{settings}"),
+    ("go", "build", "-o", "{folder}/limiter", "{source}"),
+)
