@@ -28,7 +28,7 @@ class Row:
     broken: bool = False
 
     def share(self, run: Run) -> float | None:
-        """Percent of the limit that a client used, by time, or where it was cut by calls; None where it met none."""
+        """Percent of the limit that was used: by time, or where cut by calls; None: it was not met."""
         limit = self.throttle.limit
         if run.cut:
             return 100 * run.answered / most(limit, run.began, run.seconds)
