@@ -81,9 +81,13 @@ class Answering(asyncio.Protocol):
         for head in heads:
             seconds, content = answer(head)
             if seconds:
-                asyncio.get_running_loop().call_later(seconds, self.transport.write, content)
+                asyncio.get_running_loop().call_later(seconds, self._write, content)
             else:
                 self.transport.write(content)
+
+    def _write(self, content: bytes) -> None:
+        if not self.transport.is_closing():  # the client may have left meanwhile
+            self.transport.write(content)
 
 
 @attrs.frozen
