@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from random import Random
 
 from backupify_async.config import Settings
@@ -53,12 +52,23 @@ class ModelCarrier:
         return respond(message, status, headers=headers)
 
 
-def run(server: Server, calls: int, seed: int, within: float, timing: Timing = PLAIN) -> Run:
-    """Send calls through a session, until all came to an end or `within` seconds of virtual time are over."""
-    return virtual_time.run(_run(server, calls, seed, within, timing))
+def run(
+    server: Server, calls: int, seed: int, within: float, *, excused: int = 0, timing: Timing = PLAIN
+) -> Run:
+    """Send calls through a session.
+
+    Args:
+        server: What they meet.
+        calls: How many.
+        seed: Of all that is random.
+        within: Seconds of virtual time after which it is cut off.
+        excused: How many of the calls need not end.
+        timing: How long network and server take.
+    """
+    return virtual_time.run(_run(server, calls, seed, within, excused=excused, timing=timing))
 
 
-async def _run(server: Server, calls: int, seed: int, within: float, timing: Timing) -> Run:
+async def _run(server: Server, calls: int, seed: int, within: float, *, excused: int, timing: Timing) -> Run:
     result = Run()
     carrier = ModelCarrier(server, Random(seed), result.answers, timing)
     settings = Settings(credentials=StaticToken("token"), base_url="http://127.0.0.1", rate_limit=LEARNING)
@@ -66,23 +76,29 @@ async def _run(server: Server, calls: int, seed: int, within: float, timing: Tim
     await session.open()
     with contextlib.suppress(TimeoutError):  # it did not finish: the table says so
         async with asyncio.timeout(within):
-            await _send_all(session, calls, result)
+            await _send_all(session, calls, calls - excused, result)
         result.finished = True
     result.seconds = asyncio.get_running_loop().time()
     await session.close()
     return result
 
 
-async def _send_all(session: Session, calls: int, result: Run) -> None:
+async def _send_all(session: Session, calls: int, enough: int, result: Run) -> None:
     turns = iter(range(calls))
+    ended = 0
+    tasks: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        nonlocal ended
+        for call in turns:
+            try:
+                await session.send(Request.get(_PATH, instance=call + 1))
+            except BackupifyError:
+                result.failed += 1
+            ended += 1
+            if ended == enough < calls:
+                for task in tasks:
+                    task.cancel()
+
     async with asyncio.TaskGroup() as workers:
-        for _ in range(IN_FLIGHT):
-            workers.create_task(_worker(session, turns, result))
-
-
-async def _worker(session: Session, turns: Iterator[int], result: Run) -> None:
-    for call in turns:
-        try:
-            await session.send(Request.get(_PATH, instance=call + 1))
-        except BackupifyError:
-            result.failed += 1
+        tasks += [workers.create_task(work()) for _ in range(IN_FLIGHT)]

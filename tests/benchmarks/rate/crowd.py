@@ -89,6 +89,7 @@ class Client:
         *,
         timing: Timing,
         random: Random,
+        until: float = math.inf,
     ) -> None:
         self.passed = 0
         self.result = Run()
@@ -98,6 +99,7 @@ class Client:
         self._timing = timing
         self._random = random
         self._calls = calls
+        self._until = until
         self._turns: deque[Worker] = deque()
         self._again: deque[tuple[int, Worker]] = deque()
         self._bell = math.inf
@@ -107,7 +109,10 @@ class Client:
         """Let the workers begin."""
         for _ in range(workers):
             worker = self._work()
-            self._place(worker, next(worker))
+            turn = next(worker, None)
+            if turn is None:
+                break  # there are fewer calls than workers
+            self._place(worker, turn)
         self._open_gate()
 
     def _go_on(self, worker: Worker) -> None:
@@ -160,6 +165,8 @@ class Client:
             turn = AT_GATE
             while True:
                 now = yield turn
+                if now >= self._until:
+                    return
                 ticket = way.take(now)
                 self._in_flight += 1
                 half = timing.half_round_trip(self._random)
@@ -189,7 +196,7 @@ class Rival:
     Attributes:
         way: How it lives with the limit.
         begin: When it comes, in seconds.
-        end: When it begins no call any more.
+        end: When it goes: nothing is sent any more.
         workers: How many calls it has at once.
     """
 
@@ -229,8 +236,8 @@ def run(
     others = []
     for number, rival in enumerate(rivals):
         random = Random(f"{seed} {number}")
-        work = _while_there(agenda, rival.end)
-        other = Client(agenda, rival.way(random), server, work, timing=timing, random=random)
+        work = count(-1, -1)  # never a number of the first client's
+        other = Client(agenda, rival.way(random), server, work, timing=timing, random=random, until=rival.end)
         agenda.at(rival.begin, partial(other.start, rival.workers))
         others.append(other)
     enough = math.inf if calls is None else calls - excused
@@ -238,10 +245,3 @@ def run(
     client.result.seconds = agenda.now
     client.result.rivals = [other.result for other in others]
     return client.result
-
-
-def _while_there(agenda: Agenda, end: float) -> Iterator[int]:
-    for number in count():
-        if agenda.now >= end:
-            return
-        yield -1 - number  # never a number of the other client's

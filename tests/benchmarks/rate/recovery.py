@@ -72,6 +72,12 @@ def seconds_to_limit(
     return None
 
 
+def share(accepted: Sequence[float], begin: float, end: float, allowed: float) -> float:
+    """Percent of the limit that was let pass from `begin` to `end`; arguments as in `seconds_to_limit`."""
+    passed = bisect_left(accepted, end) - bisect_left(accepted, begin)
+    return 100 * passed / (allowed * (end - begin))
+
+
 @attrs.frozen
 class Refusals:
     """The refusals outside the exempt spans.
