@@ -30,7 +30,7 @@ def active_request(backup_instance_id: int | str) -> Request:
         "GET",
         f"/v1/backup_instances/{instance}/backups/active",
         answers=_NONE_RUNS,
-        decode=partial(_decode_active, backup_instance_id),
+        decode=partial(decode_active, backup_instance_id),
     )
 
 
@@ -89,13 +89,6 @@ def _require_instance(backup_instance_id: int | str, response: Response, backups
     for backup in backups:
         if backup.backup_instance_id != backup_instance_id:
             require_same(response, "instance", backup_instance_id, backup.backup_instance_id)
-
-
-def _decode_active(backup_instance_id: int | str, response: Response) -> Backup | None:
-    active = decode_active(response)
-    if active is not None:
-        require_same(response, "instance", backup_instance_id, active.backup_instance_id)
-    return active
 
 
 def _decode_backup(backup_instance_id: int | str, backup_id: int | str, response: Response) -> Backup:

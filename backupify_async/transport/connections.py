@@ -27,7 +27,15 @@ HEADER_BYTES = 64 * 2**10
 """The longest field, and the longest line; a policy or a cursor may take more than aiohttp's 8,190."""
 
 _RECEIVED_BYTES = 64 * 2**10  # at once, from a socket
-_INNER_PARTS = ("_buffer", "_parser", "_payload", "_read_bufsize", "_waiter")  # of aiohttp's protocol
+_INNER_PARTS = (  # of aiohttp's protocol
+    "_buffer",
+    "_parser",
+    "_payload",
+    "_read_bufsize",
+    "_reading_paused",
+    "_should_close",
+    "_waiter",
+)
 _END_OF_HEAD = b"\r\n\r\n"
 
 _Look = Callable[[], object]
@@ -46,9 +54,11 @@ class _Protocol(ResponseHandler):
     """Looks whether something came that was not read yet; None while no request has left."""
     _unheard = b""
 
-    def begin(self) -> None:
-        """A request is about to leave."""
+    def begin(self) -> object:
+        """A request is about to leave. Has anything come since the last answer, or gone wrong?"""
         self._payload, self._unheard = None, b""
+        # The rest of what `should_close` asks was asked when the connection was given back.
+        return self._buffer or self._should_close
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
@@ -59,7 +69,12 @@ class _Protocol(ResponseHandler):
             self.force_close()  # the answer is over, and nobody has asked for another
             self.transport.close()
             return
-        super().data_received(data)
+        ResponseHandler.data_received(self, data)  # before Python 3.12, `super()` makes an object each time
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on reading, if that was paused. For each body that was not, aiohttp parses nothing once more."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         """Fail whoever waits; aiohttp calls this for all that its parser was given at once."""
@@ -128,18 +143,17 @@ class Sending(aiohttp.ClientRequest):
         if protocol is None:
             raise UsedUp
         if isinstance(protocol, _Protocol):
-            look = protocol.look
-            protocol.begin()
+            look, used_up = protocol.look, protocol.begin()
         else:
-            look = _looks.get(protocol)
+            look, used_up = _looks.get(protocol), protocol.should_close
         if look is None:
             _take_up(protocol)
-        elif protocol.should_close or look():
+        elif used_up or look():
             raise UsedUp
         attempt = ATTEMPT.get()
         attempt.waits_for()
         attempt.transport = protocol.transport
-        return super().send(conn)
+        return aiohttp.ClientRequest.send(self, conn)
 
 
 def _take_up(protocol: ResponseHandler) -> None:

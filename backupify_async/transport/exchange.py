@@ -4,6 +4,7 @@ import asyncio
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from backupify_async.addresses import check_proxy, is_loopback
@@ -136,7 +137,7 @@ class Exchange:
                     if (
                         content.is_eof()
                         and content.total_bytes <= self._at_once
-                        and "Content-Encoding" not in headers
+                        and hdrs.CONTENT_ENCODING not in headers
                     ):
                         body = content.read_nowait()
                         return Response(message, answer.status, headers, body, True, attempt.transport)
@@ -175,7 +176,7 @@ class Exchange:
         limit = _ERROR_BODY_BYTES if refused else self._settings.max_body_bytes
         body, whole = b"", False
         try:
-            header = ", ".join(answer.headers.getall("Content-Encoding", ()))
+            header = ", ".join(answer.headers.getall(hdrs.CONTENT_ENCODING, ()))
             codings = codings_of(header) if answer.status not in _NO_CONTENT else []
             body, whole = await _read_up_to(answer, most_packed(limit) if codings else limit)
             for coding in codings:

@@ -34,8 +34,9 @@ class Reporter:
 
     def received(self, call: Call, response: Response, elapsed: float) -> None:
         """An answer came, so many seconds after its request had left."""
-        request = call.request
-        _LOGGER.debug("%s %s answered %d in %.3f s", request.method, request.path, response.status, elapsed)
+        if _LOGGER.isEnabledFor(logging.DEBUG):  # or the arguments alone cost as much as asking
+            method, path = call.request.method, call.request.path
+            _LOGGER.debug("%s %s answered %d in %.3f s", method, path, response.status, elapsed)
         if self._teller is not None:
             self._teller.received(call, response, elapsed)
 

@@ -228,12 +228,13 @@ class Session:
         finally:
             self._gate.leave(unused=unused)
         status = response.status
-        if 200 <= status < 300 or status in PASSED:
-            self._keeper.passed(token, call.left)
         if 200 <= status < 300:
+            self._keeper.passed(token, call.left)
             if call.request.decode is not None:
                 response.decode(call.request.decode)
             return response
+        if status in PASSED:
+            self._keeper.passed(token, call.left)
         if status in call.request.answers:
             return response
         if status != 401:
@@ -302,8 +303,7 @@ class Session:
         return RateLimited(429, request.method, request.path, retry_after=wait, gave_up=gave_up)
 
     def _now(self) -> float:
-        assert self._loop is not None  # noqa: S101 - require_open() came first
-        return self._loop.time()
+        return self._loop.time()  # type: ignore[union-attr] # require_open() came first
 
     def _utc(self, when: float) -> datetime:
         """A time of the monotonic clock as people read it."""

@@ -5,6 +5,7 @@ the API documents no response body.
 """
 
 import contextlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -54,20 +55,23 @@ def decode_present(response: Response, model: type[ModelT]) -> ModelT:
     return thing
 
 
-def decode_active(response: Response) -> Backup | None:
-    """The backup in an answer that may say that there is none, and says so aloud.
+def decode_active(backup_instance_id: int | str, response: Response) -> Backup | None:
+    """The backup of an instance in an answer that may say that there is none, and says so aloud.
 
     Without a body only a 204 does, and a 200 that announces none: else the body was lost on the way, as that
     of a gzip that was cut behind its header.
 
     Raises:
-        DecodeError: The answer is something else.
+        DecodeError: The answer is something else, or about another instance.
     """
-    if response.body.strip():
-        return _one(response, Backup, or_list=True)
-    if response.status == 204 or _announces_nothing(response):
-        return None
-    raise _decode_error(response, "no body, where none was announced")
+    if not response.body.strip():
+        if response.status == 204 or _announces_nothing(response):
+            return None
+        raise _decode_error(response, "no body, where none was announced")
+    active = _one(response, Backup, or_list=True)
+    if active is not None and active.backup_instance_id != backup_instance_id:
+        require_same(response, "instance", backup_instance_id, active.backup_instance_id)
+    return active
 
 
 def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
@@ -87,7 +91,7 @@ def decode_list(response: Response, model: type[ModelT]) -> list[ModelT]:
         return []
     if not isinstance(raw, list):
         raise _decode_error(response, "neither an array nor an object with one array in it")
-    read = _CONVERTER.get_structure_hook(model)
+    read = _READ[model]
     try:
         return [read(_object(item, model), model) for item in raw]
     except _Unreadable as error:
@@ -189,7 +193,7 @@ def _only_one(raw: Any) -> Any:
 
 
 def _thing(raw: dict[str, Any], model: type[ModelT]) -> ModelT:
-    thing: ModelT = _CONVERTER.get_structure_hook(model)(raw, model)
+    thing: ModelT = _READ[model](raw, model)
     return thing
 
 
@@ -294,3 +298,6 @@ def _as_utc(date: datetime) -> datetime | None:
 _CONVERTER = Converter(detailed_validation=False)
 _CONVERTER.register_structure_hook(Backup, _backup)
 _CONVERTER.register_structure_hook(BackupInstance, _instance)
+_READ: dict[type, Callable[[dict[str, Any], type], Any]] = {
+    model: _CONVERTER.get_structure_hook(model) for model in (Backup, BackupInstance)
+}

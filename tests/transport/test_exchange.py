@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import attrs
 import pytest
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from backupify_async import (
@@ -22,6 +23,7 @@ from backupify_async import (
     Timeouts,
     TransportError,
 )
+from backupify_async.transport import connections
 from backupify_async.transport.exchange import Exchange
 from backupify_async.version import __version__
 from tests.stand_ins import http
@@ -108,6 +110,23 @@ class TestTheBody:
             with pytest.raises(DecodeError, match="the body is larger than max_body_bytes=100") as caught:
                 await exchange(get(server.base_url))
         assert (caught.value.path, caught.value.excerpt) == ("/v1/ping", "x" * 100)
+
+    async def test_one_that_comes_faster_than_it_is_read_is_read_whole(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plain, pauses = ResponseHandler.pause_reading, list[None]()
+
+        def pause(protocol: ResponseHandler) -> None:
+            pauses.append(None)
+            plain(protocol)
+
+        monkeypatch.setattr(ResponseHandler, "pause_reading", pause)
+        monkeypatch.setattr(connections, "_RECEIVED_BYTES", 2**20)  # else none is that fast here
+        answer = chunked(*[b"x"] * 100_000)
+        async with serving(answer, OK) as server, exchange_with(server.base_url) as exchange:
+            assert (await exchange(get(server.base_url))).body == b"x" * 100_000
+            assert (await exchange(get(server.base_url))).status == 200
+        assert pauses
 
     async def test_the_connection_of_one_too_large_is_not_used_again(self) -> None:
         answers = chunked(b"x" * 101), OK

@@ -138,7 +138,7 @@ class TestAnActiveBackup:
     @pytest.mark.parametrize("body", [b"null", b"{}", b"[]", b'{"backup": null}', b'{"backups": []}'])
     @pytest.mark.parametrize("status", [200, 201, 203])
     def test_there_is_none_where_json_says_so(self, body: bytes, status: int) -> None:
-        assert decode_active(answer(body, status)) is None
+        assert decode_active(42, answer(body, status)) is None
 
     @pytest.mark.parametrize(
         ("status", "headers"),
@@ -150,7 +150,7 @@ class TestAnActiveBackup:
         ],
     )
     def test_there_is_none_where_the_head_says_so(self, status: int, headers: dict[str, str]) -> None:
-        assert decode_active(answer(b"", status, headers)) is None
+        assert decode_active(42, answer(b"", status, headers)) is None
 
     @pytest.mark.parametrize(
         ("status", "headers"),
@@ -163,10 +163,10 @@ class TestAnActiveBackup:
     )
     def test_a_body_that_did_not_come_says_nothing(self, status: int, headers: dict[str, str]) -> None:
         with pytest.raises(DecodeError, match="no body, where none was announced"):
-            decode_active(answer(b"", status, headers))
+            decode_active(42, answer(b"", status, headers))
 
     def test_one_in_a_list_of_one_is_it(self) -> None:
-        assert decode_active(answer([ONE])) == Backup(7)
+        assert decode_active(42, answer([ONE])) == Backup(7)
 
 
 class TestOfAnotherThing:
