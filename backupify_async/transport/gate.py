@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from backupify_async.priority import BACKGROUND, begin_call
 from backupify_async.transport.line import Line
-from backupify_async.transport.rate import Limiter
+from backupify_async.transport.rate import Fate, Limiter, Ticket
 
 _PATIENCE = 7  # grants to others, after which one goes to background work that waits
 _OTHERS = 3  # grants to others, after which one goes to a call that was refused for now
@@ -51,11 +51,14 @@ class Gate:
         """How many calls wait for their turn."""
         return self._foreground.waiting + self._background.waiting + self._refused.waiting
 
-    def enter_at_once(self, now: float) -> bool:
+    def enter_at_once(self, now: float) -> Ticket | None:
         """Take a place and a slot if both are free and nobody waits; then `leave` must be called once.
 
         Args:
             now: The loop's time.
+
+        Returns:
+            The ticket to leave with, or None.
         """
         limiter = self._limiter
         if (
@@ -66,17 +69,19 @@ class Gate:
             or now < limiter.closed_until
             or limiter.earliest(now, self.in_flight) > now
         ):
-            return False
-        limiter.take(now)
+            return None
         self.in_flight += 1
-        return True
+        return limiter.take(now)
 
-    async def enter(self, began: int | None = None, *, again: bool = False) -> None:
+    async def enter(self, began: int | None = None, *, again: bool = False) -> Ticket:
         """Wait for a place and a slot. After it returns, `leave` must be called once.
 
         Args:
             began: When the call counts as begun, as `priority.begin_call` says; None for now.
             again: Whether it was let go before, and refused for now.
+
+        Returns:
+            The ticket to leave with.
 
         Raises:
             LimiterClosed: The limiter is closed, or was closed while this call waited.
@@ -85,35 +90,37 @@ class Gate:
         now = loop.time()
         if now < self._limiter.closed_until:
             raise LimiterClosed
-        if self.enter_at_once(now):
-            return
+        ticket = self.enter_at_once(now)
+        if ticket is not None:
+            return ticket
         line = self._refused if again else self._background if BACKGROUND.get() else self._foreground
-        turn = loop.create_future()
+        turn: asyncio.Future[Ticket] = loop.create_future()
         line.join(begin_call() if began is None else began, turn)
         self._wake()
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             turn.cancel()
             if turn.cancelled():
                 line.give_up()
             elif turn.exception() is None:
-                self.leave(unused=True)  # granted and cancelled in one turn of the loop
+                self.leave(turn.result(), unused=True)  # granted and cancelled in one turn of the loop
             raise
 
-    def leave(self, *, unused: bool = False) -> None:
+    def leave(self, ticket: Ticket, *, unused: bool = False) -> None:
         """Give the place back, and with `unused` the slot too."""
         self.in_flight -= 1
-        if unused:
-            self._limiter.give_back()
+        if ticket.fate is Fate.OPEN:
+            end = self._limiter.give_back if unused else self._limiter.lost
+            end(asyncio.get_running_loop().time(), ticket)
         if self._foreground.waiting or self._background.waiting or self._refused.waiting:
             self._wake()
 
     def told(
-        self, now: float, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
+        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         """Pass an answer on to the limiter, as `Limiter.told`."""
-        self._limiter.told(now, sent_at, status, retry_after, headers)
+        self._limiter.told(now, ticket, status, retry_after, headers)
         if status == 429:
             self._others = self._others if self._refused.waiting else 0
             self._wake()  # nobody may go for that, but who waits may have to hear that the gate is closed
@@ -136,9 +143,8 @@ class Gate:
                 continue
             self._passed = 0 if line is self._background else self._passed + 1
             self._others = 0 if line is self._refused else self._others + 1
-            self._limiter.take(now)
             self.in_flight += 1
-            turn.set_result(None)
+            turn.set_result(self._limiter.take(now))
 
     def _next_line(self) -> Line | None:
         """Where the next call to go waits; None where nobody waits who was not cancelled."""

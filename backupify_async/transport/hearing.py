@@ -5,15 +5,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+from multidict import istr
+
 from backupify_async.config import RetryPolicy
 from backupify_async.transport.gate import Gate
-from backupify_async.transport.rate import Limiter
+from backupify_async.transport.rate import Limiter, Ticket
 from backupify_async.transport.refusals import retry_after
 from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Response
 from backupify_async.transport.retrying import Call
 from backupify_async.transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
 
+_DATE = istr("Date")  # of a type that needs no folding
 _MAY_ASK = frozenset({400, 403, 420, 429, 503})
 
 
@@ -57,16 +60,17 @@ class Hearing:
         self.last_date: DateSeen | None = None
         """The last Date header."""
 
-    def answered(self, call: Call, response: Response, now: float) -> None:
+    def answered(self, call: Call, response: Response, now: float, ticket: Ticket | None = None) -> None:
         """An answer came.
 
         Args:
             call: What it answers; noted in it is whether that was refused for now.
             response: The answer.
             now: The loop's time, in seconds.
+            ticket: The call's, if it passed the gate.
         """
         status, headers = response.status, response.headers
-        date = headers.get("Date")
+        date = headers.get(_DATE)
         if date is not None:
             self.last_date = DateSeen(date, call.left, now, time.time() - now)
         self._report.received(call, response, now - call.left)
@@ -75,14 +79,14 @@ class Hearing:
             asked = Asked(status, retry_after(response), headers, body)
             others_pass = call.gated and self._recent.others_pass(call.left)
             if asks_to_slow_down(asked, time.time(), self._longest, others_pass=others_pass):
-                self._refused(call, asked, now)
+                self._refused(call, asked, now, ticket)
                 return
         if status < 500 and call.gated:
             self._recent.passed(call.left)
-        if call.gated:
-            self._gate.told(now, call.left, status, None, headers)
+        if ticket is not None:
+            self._gate.told(now, ticket, status, None, headers)
 
-    def _refused(self, call: Call, asked: Asked, now: float) -> None:
+    def _refused(self, call: Call, asked: Asked, now: float, ticket: Ticket | None) -> None:
         """A call was refused for now."""
         since = call.refused_since
         call.alone = call.gated and since is not None and self._recent.is_own(since, call)
@@ -95,11 +99,11 @@ class Hearing:
             return
         self._recent.refused(call.left, call)
         if not concerns_all(asked, self._longest):
-            if call.gated:
-                self._gate.told(now, call.left, asked.status, asked.retry_after, asked.headers)
+            if ticket is not None:
+                self._gate.told(now, ticket, asked.status, asked.retry_after, asked.headers)
             return
-        if not call.gated:  # it does not wait at the gate, but whoever would repeat it does
-            self._limiter.take(call.left)  # else its answer would uncount another's
-        self._gate.told(now, call.left, 429, asked.retry_after, asked.headers)
+        if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
+            ticket = self._limiter.take(call.left)
+        self._gate.told(now, ticket, 429, asked.retry_after, asked.headers)
         until = self._utc(max(now, self._limiter.paused_until))
         self._report.throttled(call, asked.retry_after, until, self._limiter.estimate())

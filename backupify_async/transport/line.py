@@ -4,6 +4,8 @@ import asyncio
 import heapq
 import itertools
 
+from backupify_async.transport.rate import Ticket
+
 _FEW = 64  # given-up turns that are not worth a sweep
 
 
@@ -11,12 +13,12 @@ class Line:
     """Calls that wait for their turns; to come and to go costs O(log n)."""
 
     def __init__(self) -> None:
-        self._turns: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._turns: list[tuple[int, int, asyncio.Future[Ticket]]] = []
         self._arrivals = itertools.count()
         self.waiting = 0
         """How many wait; one that was cancelled counts until its task has run."""
 
-    def join(self, began: int, turn: asyncio.Future[None]) -> None:
+    def join(self, began: int, turn: asyncio.Future[Ticket]) -> None:
         """Let a call wait.
 
         Args:
@@ -32,7 +34,7 @@ class Line:
             heapq.heappop(self._turns)
         return bool(self._turns)
 
-    def take_next(self) -> asyncio.Future[None]:
+    def take_next(self) -> asyncio.Future[Ticket]:
         """Take the oldest call out of the line; only where `has_next` tells of one."""
         self.waiting -= 1
         return heapq.heappop(self._turns)[2]

@@ -35,7 +35,7 @@ from backupify_async.transport.gate import Gate, LimiterClosed
 from backupify_async.transport.hearing import Hearing
 from backupify_async.transport.keeper import make_keeper
 from backupify_async.transport.loops import running_loop
-from backupify_async.transport.rate import make_limiter
+from backupify_async.transport.rate import Ticket, make_limiter
 from backupify_async.transport.refusals import refusal
 from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
@@ -208,8 +208,9 @@ class Session:
         """One attempt of an API call; with replays where the token was refused."""
         call.sent_at = call.status = None
         token = self._keeper.current()
-        if token is None or not self._gate.enter_at_once(self._now()):
-            token = await self._wait_to_enter(call)
+        ticket = None if token is None else self._gate.enter_at_once(self._now())
+        if token is None or ticket is None:
+            token, ticket = await self._wait_to_enter(call)
         unused = True
         try:
             if call.leaving is not None:
@@ -224,9 +225,9 @@ class Session:
             except BaseException:  # a cancellation too: the head of an answer may have come
                 call.status = message.status
                 raise
-            self.hearing.answered(call, response, self._now())
+            self.hearing.answered(call, response, self._now(), ticket)
         finally:
-            self._gate.leave(unused=unused)
+            self._gate.leave(ticket, unused=unused)
         status = response.status
         if 200 <= status < 300:
             self._keeper.passed(token, call.left)
@@ -245,18 +246,18 @@ class Session:
             raise refusal(call.request, response, gave_up)
         return await self._attempt(call, complaint)
 
-    async def _wait_to_enter(self, call: Call) -> str:
-        """Get a token, then a place and a slot; return the token, which is still the current one."""
+    async def _wait_to_enter(self, call: Call) -> tuple[str, Ticket]:
+        """Get a token, which is still the current one, then a place and a slot."""
         while True:
             await self._keeper.get()
             try:
-                await self._gate.enter(call.began, again=call.refusals > 0)
+                ticket = await self._gate.enter(call.began, again=call.refusals > 0)
             except LimiterClosed:
                 raise self._closed_gate(call) from None
             token = self._keeper.current()  # it may have been renewed, or dropped, while this call waited
             if token is not None:
-                return token
-            self._gate.leave(unused=True)
+                return token, ticket
+            self._gate.leave(ticket, unused=True)
 
     def _message(
         self, call: Call, headers: Mapping[str, str], secrets: tuple[str, ...], body: bytes | None = None

@@ -70,7 +70,8 @@ class TestALostAnswer:
         error, sent, started = await trigger(fault)
         assert type(error) is cause
         assert str(error).endswith("no backup was started")
-        assert (sent, started) == (sent_times, 0)
+        assert sent >= sent_times  # a 503 while the looks pass is a refusal, and does not count
+        assert started == 0
 
     @pytest.mark.parametrize("status", [None, 408, 500, 503])
     async def test_of_what_did_nothing_is_sent_again(self, status: int | None) -> None:

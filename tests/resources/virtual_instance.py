@@ -15,7 +15,7 @@ import attrs
 from backupify_async import RateLimit, RetryPolicy, TransportError
 from backupify_async.resources import server_clock
 from backupify_async.resources.triggering import Triggering
-from backupify_async.transport import session as session_module
+from backupify_async.transport import hearing
 from backupify_async.transport.request import Message, Response
 from backupify_async.transport.session import Session
 from tests.resources.test_judging import NOON
@@ -217,7 +217,7 @@ class VirtualInstance:
 def our_clock(jumps: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
     """Our own wall clock in virtual time; it may jump."""
     shown = SimpleNamespace(time=lambda: NOON + running_time() + jumps())
-    with mock.patch.object(server_clock, "time", shown), mock.patch.object(session_module, "time", shown):
+    with mock.patch.object(server_clock, "time", shown), mock.patch.object(hearing, "time", shown):
         yield
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async.transport.gate import Gate, LimiterClosed
+from backupify_async.transport.rate import Ticket
 from backupify_async.transport.rate.plain import PlainLimiter
 
 pytestmark = pytest.mark.looptime
@@ -24,12 +25,12 @@ def now() -> float:
 
 async def pass_through(subject: Gate, hold: float = 0.0) -> float:
     """Enter, stay a while, leave; the time of entering."""
-    await subject.enter()
+    ticket = await subject.enter()
     entered = now()
     try:
         await asyncio.sleep(hold)
     finally:
-        subject.leave()
+        subject.leave(ticket)
     return entered
 
 
@@ -96,14 +97,14 @@ class TestWhoGoesWhen:
         subject, order = gate(places=1), []
 
         async def enter(name: str) -> None:
-            await subject.enter()
+            ticket = await subject.enter()
             order.append(name)
-            subject.leave()
+            subject.leave(ticket)
 
-        await subject.enter()
+        ticket = await subject.enter()
         waiter = asyncio.create_task(enter("waiter"))
         await settled()
-        subject.leave()
+        subject.leave(ticket)
         await enter("newcomer")
         await waiter
         assert order == ["waiter", "newcomer"]
@@ -139,20 +140,20 @@ class TestAPause:
         subject = gate(per_second=1)
         tasks = [asyncio.create_task(pass_through(subject)) for _ in range(4)]
         await asyncio.sleep(1.5)
-        subject.told(now(), 1.0, 429, 10.0, {})
+        subject.told(now(), Ticket(1.0), 429, 10.0, {})
         assert await asyncio.gather(*tasks) == [0, 1, 11.5, 12.5]
 
     async def test_it_can_be_lengthened_while_they_wait(self) -> None:
         subject = gate()
-        subject.told(now(), 0.0, 429, 5.0, {})
+        subject.told(now(), Ticket(0.0), 429, 5.0, {})
         task = asyncio.create_task(pass_through(subject))
         await asyncio.sleep(4)
-        subject.told(now(), 0.0, 429, 5.0, {})
+        subject.told(now(), Ticket(0.0), 429, 5.0, {})
         assert await task == 9
 
     async def test_a_newcomer_waits_too(self) -> None:
         subject = gate(per_second=10, burst=10)
-        subject.told(now(), 0.0, 429, 5.0, {})
+        subject.told(now(), Ticket(0.0), 429, 5.0, {})
         assert await asyncio.gather(*(pass_through(subject) for _ in range(3))) == [5, 5.1, 5.2]
 
 
@@ -161,20 +162,20 @@ class TestClosing:
         subject = gate(places=1)
         tasks = [asyncio.create_task(pass_through(subject, 100)) for _ in range(4)]
         await asyncio.sleep(1)
-        subject.told(now(), 0.0, 429, 3600.0, {})
+        subject.told(now(), Ticket(0.0), 429, 3600.0, {})
         results = await asyncio.gather(*tasks[1:], return_exceptions=True)
         assert (now(), [type(result) for result in results]) == (1, [LimiterClosed] * 3)
 
     async def test_a_newcomer_is_told_at_once(self) -> None:
         subject = gate()
-        subject.told(now(), 0.0, 429, 3600.0, {})
+        subject.told(now(), Ticket(0.0), 429, 3600.0, {})
         with pytest.raises(LimiterClosed):
             await subject.enter()
         assert (now(), subject.in_flight, subject.waiting) == (0, 0, 0)
 
     async def test_it_opens_again(self) -> None:
         subject = gate()
-        subject.told(now(), 0.0, 429, 3600.0, {})
+        subject.told(now(), Ticket(0.0), 429, 3600.0, {})
         await asyncio.sleep(3600)
         assert await pass_through(subject) == 3600
 
@@ -183,7 +184,7 @@ class TestClosing:
         await subject.enter()
         waiter = asyncio.create_task(subject.enter())
         await settled()
-        subject.told(now(), 0.0, 429, 3600.0, {})
+        subject.told(now(), Ticket(0.0), 429, 3600.0, {})
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiter
@@ -214,20 +215,20 @@ class TestCancelling:
 
     async def test_when_it_was_just_let_in_its_slot_goes_to_the_next(self) -> None:
         subject = gate(places=1, per_second=1, burst=2)
-        await subject.enter()
+        ticket = await subject.enter()
         first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
         await settled()
-        subject.leave()
+        subject.leave(ticket)
         first.cancel()
         assert await second == 0
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
     async def test_when_it_was_just_let_in_and_nobody_else_waits(self) -> None:
         subject = gate(places=1, per_second=1, burst=2)
-        await subject.enter()
+        ticket = await subject.enter()
         only = asyncio.create_task(pass_through(subject))
         await settled()
-        subject.leave()
+        subject.leave(ticket)
         only.cancel()
         await asyncio.wait([only])
         assert only.cancelled()
@@ -243,11 +244,11 @@ class TestCancelling:
 
     async def test_a_slot_cancelled_before_its_turn_came_is_free(self) -> None:
         subject = gate(places=1)
-        await subject.enter()
+        ticket = await subject.enter()
         first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
         await settled()
         first.cancel()
-        subject.leave()  # the cancelled one is still in the queue, and is passed over
+        subject.leave(ticket)  # the cancelled one is still in the queue, and is passed over
         assert await second == 0
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
@@ -264,13 +265,12 @@ class TestCancelling:
 
     async def test_no_burst_follows_a_pause_during_which_slots_were_given_back(self) -> None:
         subject = gate(places=3, per_second=1, burst=6)
-        for _ in range(3):
-            await subject.enter()
+        tickets = [await subject.enter() for _ in range(3)]
         waiters = [asyncio.create_task(pass_through(subject)) for _ in range(3)]
         await settled()
-        for _ in range(3):
-            subject.leave()  # lets the waiters in
-        subject.told(now(), 0.0, 429, 10.0, {})
+        for ticket in tickets:
+            subject.leave(ticket)  # lets the waiters in
+        subject.told(now(), Ticket(0.0), 429, 10.0, {})
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)

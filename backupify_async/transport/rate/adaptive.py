@@ -24,7 +24,10 @@ from backupify_async.transport.rate.limiter import UNKNOWN, Estimate
 from backupify_async.transport.rate.pace import Pace
 from backupify_async.transport.rate.plain import Gcra
 from backupify_async.transport.rate.start import Ramp
+from backupify_async.transport.rate.ticket import Ticket
 from backupify_async.transport.rate.windows import Windows
+
+_SLOWEST = 1.0  # calls a second, for a guess
 
 
 class AdaptiveLimiter:
@@ -54,7 +57,7 @@ class AdaptiveLimiter:
             return math.inf
         if self._untroubled:
             return self._ceiling.earliest()
-        paced = self._pace.earliest(in_flight)
+        paced = self._pace.earliest(now, in_flight)
         announced = self._announced.earliest(now, in_flight)
         if math.inf in (paced, announced):
             return math.inf
@@ -66,48 +69,54 @@ class AdaptiveLimiter:
                 self._pace.resume(now)
         return when
 
-    def take(self, now: float) -> None:
+    def take(self, now: float) -> Ticket:
         """As `Limiter.take`."""
         self._in_flight += 1
         self._ceiling.take(now)
-        self._pace.take(now)
-        if self._untroubled:
-            return
-        for counter in (self._announced, self._windows):
-            if counter is not None:
-                counter.take()
+        if not self._untroubled:
+            self._announced.take()
+            if self._windows is not None:
+                self._windows.take()
+        return self._pace.take(now)
 
-    def give_back(self) -> None:
+    def give_back(self, now: float, ticket: Ticket) -> None:
         """As `Limiter.give_back`."""
+        self._in_flight = max(0, self._in_flight - 1)
         self._ceiling.give_back(-math.inf)
-        if self._untroubled:
-            return
-        for part in (self._pace, self._announced, self._windows):
-            if part is not None:
-                part.give_back()
+        self._pace.give_back(now, ticket)
+        if not self._untroubled:
+            self._announced.give_back()
+            if self._windows is not None:
+                self._windows.give_back()
+
+    def lost(self, now: float, ticket: Ticket) -> None:
+        """As `Limiter.lost`."""
+        self._in_flight = max(0, self._in_flight - 1)
+        self._pace.lost(now, ticket)
 
     def told(
-        self, now: float, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
+        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         """As `Limiter.told`."""
         quota = read_quota(headers, time.time()) if announces(headers) else None
         if self._untroubled and (quota is not None or status == 429):
             self._untroubled = False
             if self._windows is not None:
-                self._windows.begin(self._pace.accepted + self._in_flight)
+                self._windows.begin(self._pace.taken)
         if quota is not None and quota.reset > self._longest_wait:
             quota = None  # so far ahead that a refusal has to be asked for, which names it
         if status == 429:
             if retry_after is not None and retry_after > self._longest_wait:
                 self.closed_until = max(self.closed_until, now + retry_after)
-            self._refused(now, sent_at, retry_after, quota)
+            self._refused(now, ticket, retry_after, quota)
         else:
-            self._succeeded(now, sent_at, status, quota)
+            self._succeeded(now, ticket, status, quota)
         self._in_flight = max(0, self._in_flight - 1)
 
-    def _succeeded(self, now: float, sent_at: float, status: int, quota: Quota | None) -> None:
-        self._ramp.succeeded(sent_at, self._in_flight)
-        self._pace.succeeded(now, sent_at)
+    def _succeeded(self, now: float, ticket: Ticket, status: int, quota: Quota | None) -> None:
+        sent_at = ticket.sent_at
+        self._ramp.succeeded(now, sent_at, self._in_flight)
+        self._pace.accepted(now, ticket)
         if self._untroubled:
             return
         if self._windows is not None:
@@ -121,44 +130,42 @@ class AdaptiveLimiter:
         """As `Limiter.estimate`."""
         if self._announced.speaks:
             return Estimate(LimitSource.HEADERS)
-        if self._windows is not None and self._windows.rate is not None:
-            return Estimate(LimitSource.WINDOW, self._windows.rate)
-        if self._pace.rate is not None:
-            return Estimate(LimitSource.HISTORY, self._pace.rate)
         if self._windows is not None and self._windows.shown:
-            return Estimate(LimitSource.WINDOW)
-        return Estimate(LimitSource.HISTORY) if self._pace.was_refused else UNKNOWN
+            return Estimate(LimitSource.WINDOW, self._windows.rate or self._pace.average)
+        if self._pace.was_refused:
+            return Estimate(LimitSource.HISTORY, self._pace.rate or self._pace.average)
+        return UNKNOWN
 
-    def _refused(self, now: float, sent_at: float, retry_after: float | None, quota: Quota | None) -> None:
-        windows = self._windows
+    def _refused(self, now: float, ticket: Ticket, retry_after: float | None, quota: Quota | None) -> None:
+        windows, sent_at = self._windows, ticket.sent_at
         if quota is not None:
             self._announced.refused(now, sent_at, quota, retry_after)
             if self._announced.speaks:
+                self._pace.explained(now, ticket)
                 if windows is not None:
                     windows.give_back()
                 return
         if windows is None or retry_after is None:
             if windows is not None:
                 windows.give_back()
-            self._slow_down(now, sent_at, retry_after)
+            self._slow_down(now, ticket, retry_after)
             return
         if windows.concerns(now, sent_at, retry_after) or self._pace.is_lost:
-            if self._pace.rate is None:
-                self._pace.forget()
+            self._pace.explained(now, ticket)
             windows.refused(now, sent_at, retry_after)
         else:
             windows.give_back()
             if not windows.misleads:
-                self._slow_down(now, sent_at, retry_after)
+                self._slow_down(now, ticket, retry_after)
         if windows.misleads:
             # An even pace comes to the same, and spends no burst at its opening.
-            self._pace.know(now, windows.rate or self._pace.average(now))
-            self._pace.refused(now, sent_at, retry_after)
+            self._pace.know(now, windows.rate or max(_SLOWEST, self._pace.average))
+            self._pace.refused(now, ticket, retry_after)
             self._windows = None
 
-    def _slow_down(self, now: float, sent_at: float, retry_after: float | None) -> None:
-        if not self._pace.was_refused:
-            self._ramp.restart(now)
+    def _slow_down(self, now: float, ticket: Ticket, retry_after: float | None) -> None:
+        if self._pace.rate is None and ticket.sent_at > self._ramp.began:
+            self._ramp.restart(now, careful=self._pace.was_refused)
         if self._windows is not None and not self._windows.shown:
             self._windows.begin(self._in_flight - 1)  # what came before says nothing of a window to come
-        self._pace.refused(now, sent_at, retry_after)
+        self._pace.refused(now, ticket, retry_after)

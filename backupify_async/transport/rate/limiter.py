@@ -6,6 +6,7 @@ from typing import Protocol
 import attrs
 
 from backupify_async.statistics import LimitSource
+from backupify_async.transport.rate.ticket import Ticket
 
 
 @attrs.frozen
@@ -45,22 +46,26 @@ class Limiter(Protocol):
         """
         ...
 
-    def take(self, now: float) -> None:
-        """Count a call that leaves now."""
+    def take(self, now: float) -> Ticket:
+        """Count a call that leaves now. Its ticket comes back once, by one of the next three."""
         ...
 
-    def give_back(self) -> None:
+    def give_back(self, now: float, ticket: Ticket) -> None:
         """Uncount a call that was to leave and did not."""
         ...
 
+    def lost(self, now: float, ticket: Ticket) -> None:
+        """A call left and got no answer."""
+        ...
+
     def told(
-        self, now: float, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
+        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         """Learn from an answer.
 
         Args:
             now: When it came.
-            sent_at: When its request left.
+            ticket: Of its call.
             status: Its HTTP status.
             retry_after: Seconds that it asks to wait, or None.
             headers: Its headers.

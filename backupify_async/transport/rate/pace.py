@@ -1,297 +1,272 @@
-"""The pace: a rate learned from our own refusals.
+"""The pace: a rate learned from our own refusals, and a speed around it.
 
-A refusal says that the server's store of calls is empty. **Between two moments at which it is empty, the
-calls accepted over the time elapsed are the rate**, whatever the store's size: two or three such moments give
-a token bucket's rate to half a percent. A wave of refusals is one moment: calls that were under way when it
-was first seen say nothing new, and those served before it, whose answers come later, count before it.
-
-Such moments come in three kinds.
-
-- A *graze*: many calls were accepted since the last one. The rate is what was accepted since then, or since
-  the origin of the present belief, whichever is more, and no more than the speed at which we were refused;
-  nor less than one that was borne for a while, for timers are late and counts then too low. A count above the
-  belief says that the store ran over meanwhile, so the rate is further up still: a guess too high shows at
-  once, with an exact count, while one too low is mended by a few percent in each of many hundred calls.
-- A *short* one: a few calls later. We are too fast: the count since the origin holds where we are twice as
-  fast; else we are by half, once it happens four times to a rate that was trusted.
-- An *outage*: nothing was accepted since. One probe at a time, at growing intervals, finds its end. The first
-  refusal of all is taken for one until a probe is accepted. After a long one, the store had a period: what
-  was accepted from one reopening to the next, over that time, is its rate, which paces even a silent window
-  or a sliding log.
-
-Between them the speed begins a little below the rate, reaches it, stays, and then grows faster and faster:
-the curve of CUBIC (RFC 9438), counted in calls and not in seconds. It stays for longer the more often counts
-agreed, and for as many calls as a store with a period holds. A limit that rose is found by that growth; one
-that fell shows in refusals at once.
+Free, while nothing was refused: no pace at all. Paced, once two refusals gave a rate (`belief`): the speed
+stays at the rate for a plateau of seconds, and then grows in time, faster and faster (`speed`). So whatever
+is believed, a few seconds without a refusal bring the client to what the server allows. Silent, where nothing
+is accepted between two refusals (`silence`): what is believed of the rate stays as it was.
 """
 
 import math
 from collections import deque
 
-_MARGIN = 0.99  # of the rate, right after a graze: the store fills again a little
-_CUSHION = 3.0  # calls' worth of rest after a graze: else jitter alone brings the next
-_PLATEAU_SECONDS = 4.0  # how long the speed stays at the rate, but
-_PLATEAU_CALLS = (200, 500)  # no fewer and no more calls than this, nor fewer than the store holds, and
-_CONFIRMED = 2  # counts that agreed, from which on each makes it longer by half, up to
-_LONGEST_PLATEAU = 4.0  # times as long
-_AGREE = 0.01
-_AHEAD = 3.0  # of what a count is above the belief: the store ran over, so it is too low itself
-_RISE = 0.3
-_FASTEST = math.exp(2.5)
-_SEEK = 1.008  # growth with each success while there is no rate to trust
-_FIRST_GUESS = 0.3  # of what was accepted lately: much of that came out of a full store
-_CUT = 0.5
-_SHORTS = 4
-_ENOUGH = 8  # calls from which a count over a time means something
-_FIRST_PROBE = 0.3  # seconds, doubled each time, up to
-_LONGEST_PROBE = 2.0
-_LONG_OUTAGE = 1.0
-_DISAGREE = 0.12
-_LEAP = 2.0
-_SLOWEST = 1 / 3600
-_SLOWEST_CUT = 1.0  # a slower server shows as an outage, and refusals by chance must not bring us to a halt
-_LATE = 0.1  # seconds that a late timer is made up for: meanwhile the store filled
+import attrs
+
+from backupify_async.transport.rate.belief import ENOUGH, Belief, Growth, Mark
+from backupify_async.transport.rate.ledger import Ledger
+from backupify_async.transport.rate.silence import Silence
+from backupify_async.transport.rate.speed import Slots, growth, plateau
+from backupify_async.transport.rate.ticket import Fate, Ticket
+
+_CUSHION = 2.0  # calls' worth of rest behind a refusal at the most: else jitter alone brings the next
+_JITTER = 0.25  # seconds by which calls may come closer to each other than they left
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
+_LONGEST_HELD = 15.0  # seconds of plateau, for a store with a period
+
+
+@attrs.frozen
+class Wave:
+    """Refusals of calls that left before the first of them was noticed.
+
+    Attributes:
+        noticed_at: When.
+        speed: Calls a second at which they left.
+        growth: How it had grown above the rate that was believed, if it had.
+    """
+
+    noticed_at: float
+    speed: float
+    growth: Growth | None = None
 
 
 class Pace:
     """A rate that is learned, and a speed around it. All times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
+        self._ledger = Ledger()
+        self._belief = Belief()
+        self._slots = Slots()
         self._accepted = 0
+        self.taken = 0
+        """How many calls left."""
         self._began: float | None = None
-        self._lately: deque[float] = deque(maxlen=64)
-        self._round_trip: float | None = None
-        self._reopened_at = (-math.inf, 0)
-        self.forget()
-
-    def forget(self) -> None:
-        """Believe nothing any more, and do not pace."""
-        self._rate: float | None = None
-        self._trusted = False
-        self._next = self._rested_at = -math.inf
-        self._wave = -math.inf
-        self._empty: tuple[float, int] | None = None
-        self._origin = (-math.inf, 0)
-        self._outage_began: float | None = None
-        self._since = 0
-        self._shorts = 0
-        self._probes = 0
-        self._held = 0
-        self._agreed = 0
-
-    @property
-    def rate(self) -> float | None:
-        """Calls a second that the server takes, where that is known well enough to trust."""
-        return self._rate if self._trusted else None
+        self._answered_at = -math.inf
+        self._waves: deque[Wave] = deque()  # noticed, and not weighed yet
+        self._noticed = self._weighed = -math.inf  # calls that left before belong to an earlier wave
+        self._since = -math.inf  # when the plateau began
+        self._not_before = -math.inf
+        self._looked = self._told = -math.inf  # when a slot was last asked for, and which one it was
+        self._growing_from: float | None = None
+        self._grown_by = 0
+        self._silence = Silence()
+        self._behind_wave = 0  # calls that left behind the last wave and were accepted
+        self._afresh: Mark | None = None  # from where to count, once enough is accepted behind an outage
+        self._held = 0.0  # seconds of plateau, at the least
 
     @property
     def silent_until(self) -> float:
         """Until when nothing is sent, because the last calls were all refused; -inf in the midst of work."""
-        return self._next if self._empty is not None and not self._since else -math.inf
+        return max(self._silence.probe_at if self._silence.lasts else -math.inf, self._not_before)
 
     @property
-    def accepted(self) -> int:
-        """How many calls were accepted in all."""
-        return self._accepted
-
-    def average(self, now: float) -> float:
-        """Calls a second that were accepted since the first one left; not so few that we come to a halt."""
-        seconds = max(_TICK, now - (now if self._began is None else self._began))
-        return max(_SLOWEST_CUT, self._accepted / seconds)
+    def average(self) -> float:
+        """Calls a second that were accepted, from when the first one left to the latest answer."""
+        began = self._answered_at if self._began is None else self._began
+        return self._accepted / max(_TICK, self._answered_at - began)
 
     @property
     def was_refused(self) -> bool:
-        """Whether a refusal was met since there was nothing to believe."""
-        return self._empty is not None
+        """Whether a refusal was met."""
+        return self._noticed > -math.inf
 
     @property
     def is_lost(self) -> bool:
-        """Whether there is no rate to trust, and probes are refused one after the other."""
-        return not self._trusted and self._probes > 1
+        """Whether probes are refused one after the other."""
+        return self._silence.refused > 1
 
-    def earliest(self, in_flight: int) -> float:
+    @property
+    def rate(self) -> float | None:
+        """Calls a second that the server is believed to take."""
+        return self._belief.rate
+
+    def earliest(self, now: float, in_flight: int) -> float:
         """When the next call may leave; infinity while a probe is out."""
-        return math.inf if self._probes and in_flight else self._next
+        return max(self._not_before, self._earliest(now, in_flight))
 
-    def take(self, now: float) -> None:
+    def _earliest(self, now: float, in_flight: int) -> float:
+        for ticket in self._ledger.due(now):
+            self._handed_on(now, ticket)
+        if self._silence.lasts or (self._waves and self._belief.rate is None):
+            return self._silence.earliest(now, in_flight, self._ledger.patience)
+        if self._belief.rate is None:
+            return -math.inf
+        self._stand_still(now)
+        speed, grows = self._speed(now)
+        self._slots.advance(now, speed)
+        earliest = self._slots.earliest(now, speed, grows=grows)
+        self._looked, self._told = now, earliest
+        return earliest
+
+    def _stand_still(self, now: float) -> None:
+        """Let no time count for growth in which nobody waited for a slot: it teaches nothing."""
+        idle = now - max(self._looked, min(now, self._told))
+        if idle > 0:
+            self._since = min(now, self._since + idle)
+            if self._growing_from is not None:
+                self._growing_from = min(now, self._growing_from + idle)
+
+    def take(self, now: float) -> Ticket:
         """Count a call that leaves now."""
-        if self._began is None:
-            self._began = now
-            self._reopened_at = (now, 0)
-        if self._rate is not None:
-            self._next = max(now - _LATE, self._next) + 1 / self._speed()
+        ticket = self._ledger.take(now)
+        self._began = now if self._began is None else self._began
+        self.taken += 1
+        if self._belief.rate is not None:
+            self._slots.take()
+            if self._growing_from is not None:
+                self._grown_by += 1
+        if self._silence.lasts or self._waves:
+            self._silence.asked(ticket)
+        return ticket
 
-    def give_back(self) -> None:
+    def give_back(self, now: float, ticket: Ticket) -> None:
         """Uncount a call that did not leave."""
-        if self._rate is not None:
-            self._next = max(self._next - 1 / self._speed(), self._rested_at)
+        if self._belief.rate is not None:
+            self._slots.give_back()
+        self.lost(now, ticket)
 
-    def succeeded(self, now: float, sent_at: float) -> None:
-        """A call that left at `sent_at` was accepted."""
-        at = (now + sent_at) / 2
-        taken = now - sent_at
-        self._round_trip = taken if self._round_trip is None else 0.9 * self._round_trip + 0.1 * taken
-        self._accepted += 1
-        self._lately.append(at)
-        if self._empty is not None and at <= self._empty[0]:
-            self._belongs_before(*self._empty)
-            return
-        if self._probes:
-            self._probes = 0
-            self._next = now
-            # Our own rest between two calls is no outage of the server's.
-            long = max(_LONG_OUTAGE, _ENOUGH / (self._rate or _ENOUGH))
-            if self._outage_began is not None and at - self._outage_began >= long:
-                self._reopened(at)
-        self._since += 1
-        if self._rate is not None and not self._trusted:
-            self._rate *= _SEEK
+    def lost(self, now: float, ticket: Ticket) -> None:
+        """A call got no answer that teaches."""
+        self._settle(now, ticket, Fate.LOST)
 
-    def _belongs_before(self, at: float, count: int) -> None:
-        """A call was served before the store was empty, and its answer comes after that of the refusal."""
-        if self._origin == self._empty:
-            self._origin = (at, count + 1)
-        self._empty = (at, count + 1)
+    def accepted(self, now: float, ticket: Ticket) -> None:
+        """A call was accepted."""
+        if self._silence.lasts and ticket.sent_at > self._noticed:
+            self._resume(now)
+        self._settle(now, ticket, Fate.ACCEPTED)
 
-    def refused(self, now: float, sent_at: float, retry_after: float | None = None) -> None:
-        """A call that left at `sent_at` was refused for now.
+    def refused(self, now: float, ticket: Ticket, retry_after: float | None = None) -> None:
+        """A call was refused for now.
 
         Whole seconds of a Retry-After are taken to be rounded up: one says no more than that it is less.
         """
-        if sent_at > self._wave:
-            self._weigh(now, sent_at)
+        if ticket.sent_at > self._noticed:
+            self._notice(now)
         if retry_after is not None:
             whole = retry_after == int(retry_after)
-            self._next = max(self._next, now + retry_after - whole)
-        self._rested_at = self._next
+            self._not_before = max(self._not_before, now + retry_after - whole)
+            self._since = max(self._since, self._not_before)  # nothing is borne while nothing leaves
+        self._settle(now, ticket, Fate.REFUSED)
 
-    def _weigh(self, now: float, sent_at: float) -> None:
-        self._wave = now
-        at = (now + sent_at) / 2
-        if self._empty is not None and not self._since:
-            self._probes += 1
-            self._next = now + min(_LONGEST_PROBE, _FIRST_PROBE * 2.0 ** min(self._probes - 1, 9))
-            return
-        if self._empty is None:
-            self._first(now, at)
-        elif self._accepted - self._empty[1] < _ENOUGH:
-            self._short(now, at)
-        else:
-            self._graze(now, at)
-        self._empty = (at, self._accepted)
-        self._outage_began = at
-        self._since = 0
+    def explained(self, now: float, ticket: Ticket) -> None:
+        """A call was refused for a reason that says nothing of the pace."""
+        self._settle(now, ticket, Fate.LOST)
 
     def resume(self, now: float) -> None:
         """A window opened: what was not accepted while it was closed says nothing of the pace."""
-        if self._empty is not None:
-            self._believe_from(now)
+        self._silence.forget()
+        self._afresh = None
+        self._waves.clear()
+        self._noticed = self._weighed = now
+        self._belief.resume(Mark(now, self._accepted))
 
     def know(self, now: float, rate: float) -> None:
-        """Take a rate that is known from elsewhere."""
-        self._rate = max(rate, _SLOWEST)
-        self._trusted = True
-        self._wave = now
-        self._since = 0
-        self._believe_from(now)
-        self._reopened_at = (-math.inf, 0)  # it did not: the store holds what it holds
+        """Take a rate that is known from elsewhere, in doubt."""
+        self.resume(now)
+        self._belief.believe(rate)
+        self._since, self._growing_from = now, None
+        self._slots.advance(now, rate)
         self._rest(now)
-
-    def _believe_from(self, at: float) -> None:
-        self._empty = self._origin = self._reopened_at = (at, self._accepted)
-        self._outage_began = None
-        self._shorts = self._probes = 0
-
-    def _speed(self) -> float:
-        assert self._rate is not None  # noqa: S101 - asked only where there is one
-        if not self._trusted:
-            return self._rate
-        along = self._along(self._rate)
-        if along < 1:
-            return self._rate * (_MARGIN + (1 - _MARGIN) * along)
-        return self._rate * min(_FASTEST, math.exp(min(2.5, _RISE * (along - 1) ** 3)))
-
-    def _along(self, rate: float) -> float:
-        """How far we are along the curve; 1 at the end of its plateau."""
-        fewest, most = _PLATEAU_CALLS
-        plateau = min(most, max(fewest, rate * _PLATEAU_SECONDS))
-        plateau *= min(_LONGEST_PLATEAU, 1 + max(0, self._agreed - _CONFIRMED) / 2)
-        return self._since / max(plateau, self._held)
 
     def _rest(self, now: float) -> None:
-        assert self._rate is not None  # noqa: S101 - set by whoever calls this
-        self._next = self._rested_at = now + _CUSHION / self._rate
+        """Let a refusal be followed by a moment of rest: a call's time, and some for the jitter."""
+        self._slots.rest(now, min(_CUSHION, 1 + _JITTER * (self._belief.rate or 0.0)))
 
-    def _first(self, now: float, at: float) -> None:
-        """The first refusal of all: a guess to seek from, once what is in flight has come back."""
-        began = at if self._began is None else self._began
-        round_trip = self._round_trip or 2 * (now - at)
-        on_average = self._accepted / max(at - began, round_trip, _TICK)
-        self._rate = _FIRST_GUESS * max(1.0, self._pace_lately(at) or on_average)
-        self._origin = (at, self._accepted)
-        self._next = now + round_trip
-        self._probes = 1  # or more of them would be refused than one, if this is an outage
+    def _settle(self, now: float, ticket: Ticket, fate: Fate) -> None:
+        self._answered_at = now
+        for one in self._ledger.settle(now, ticket, fate):
+            self._handed_on(now, one)
 
-    def _short(self, now: float, at: float) -> None:
-        self._shorts += 1
-        count = self._accepted - self._origin[1]
-        counted = count / max(_TICK, at - self._origin[0])
-        if self._trusted and self._shorts >= _SHORTS:
-            self._origin = (at, self._accepted)
-            self._slow_down()
-            self._trusted = False
-        elif count < _ENOUGH:
-            if not self._trusted:
-                self._slow_down()
-        elif not self._trusted or self._speed() > _LEAP * counted:
-            self._rate = max(_SLOWEST, min(self._speed(), counted))
-            self._shorts = 0
-            self._trusted = True
+    def _handed_on(self, now: float, ticket: Ticket) -> None:
+        if ticket.fate is Fate.ACCEPTED:
+            self._accepted += 1
+            self._behind_wave += ticket.sent_at > self._weighed
+            if self._afresh is not None and self._accepted - self._afresh.accepted >= ENOUGH:
+                self._belief.start(self._afresh)
+                self._afresh = None
+            if ticket.overdue:
+                self._belief.late(ticket.sent_at)
+        elif ticket.fate is Fate.REFUSED and self._waves and ticket.sent_at > self._weighed:
+            self._weigh(now, ticket.sent_at)
+
+    def _speed(self, now: float) -> tuple[float, bool]:
+        assert self._belief.rate is not None  # noqa: S101 - asked only where there is one
+        beyond = now - self._since - self._plateau()
+        if beyond > 0 and self._growing_from is None:
+            self._growing_from, self._grown_by = now, 0
+        brake = 2.0 ** -max(0, len(self._waves) - 1)
+        return self._belief.rate * growth(beyond) * brake, beyond > 0
+
+    def _plateau(self) -> float:
+        if not self._belief.confirmed:
+            self._held = 0.0
+        return max(self._held, plateau(self._belief.confirmed))
+
+    def _notice(self, now: float) -> None:
+        self._noticed = now
+        if self._silence.lasts or self._belief.rate is None:
+            self._silence.wait(now, self._belief.rate)
+            self._waves.append(Wave(now, math.inf))
+            return
+        speed, grown = self._speed(now)
+        began, self._growing_from = self._growing_from, None
+        beyond = 0.0 if began is None else now - began
+        over = self._grown_by - beyond * self._belief.rate
+        self._waves.append(Wave(now, speed, Growth(beyond, over) if grown else None))
+        self._slots.advance(now, speed)
         self._rest(now)
+        if grown:
+            self._since = now
 
-    def _slow_down(self) -> None:
-        self._rate = max(_SLOWEST_CUT, self._speed() * _CUT)
-        self._agreed = 0
+    def _weigh(self, now: float, at: float) -> None:
+        while self._waves[0].noticed_at < at:
+            self._waves.popleft()
+        wave = self._waves.popleft()
+        self._weighed = wave.noticed_at
+        mark, last = Mark(at, self._accepted), self._belief.last
+        behind, self._behind_wave = self._behind_wave, 0
+        if last is not None and not behind:
+            if not self._silence.lasts:
+                self._silence.begin(now, last, self._belief.rate)
+            self._silence.go_on(mark)
+            return
+        if self._belief.rate is None and last is None:
+            self._silence.begin(now, mark, None)
+            self._belief.weigh(mark, math.inf)
+            return
+        paced, confirmed = self._belief.rate is not None, self._belief.confirmed
+        self._belief.weigh(mark, wave.speed, wave.growth)
+        if self._belief.confirmed < confirmed or not self._belief.confirmed:
+            self._since = now
+            self._growing_from = None
+        if not paced:
+            self._slots.advance(now, self._belief.rate or 1.0)
+            self._rest(now)
 
-    def _graze(self, now: float, at: float) -> None:
-        assert self._empty is not None  # noqa: S101 - else it is the first
-        recent = (self._accepted - self._empty[1]) / max(_TICK, at - self._empty[0])
-        whole = (self._accepted - self._origin[1]) / max(_TICK, at - self._origin[0])
-        known, speed, believed = max(recent, whole), self._speed(), self._rate or 0.0
-        if self._trusted:
-            known = min(speed, self._compared(known, believed))
-        if speed > _LEAP * known:  # we grew much faster than the store emptied: most of that count is old
-            known = max(known, math.sqrt(known * self._pace_lately(at)))
-        if self._trusted and self._along(believed) > 1:  # all of the plateau was borne
-            known = max(known, believed)
-        if whole < recent * (1 - _DISAGREE):
-            self._origin = self._empty
-        self._rate = max(_SLOWEST, min(speed, known))
-        self._trusted = True
-        self._shorts = 0
-        self._rest(now)
-
-    def _compared(self, count: float, believed: float) -> float:
-        """What to believe, after a count a second beside the belief so far."""
-        self._agreed = self._agreed + 1 if abs(count / believed - 1) < _AGREE else 0
-        if count <= believed * (1 + _AGREE):
-            return count
-        return count + _AHEAD * (count - believed)
-
-    def _reopened(self, at: float) -> None:
-        """The end of a long outage. From one to the next, the store was filled and emptied once."""
-        before, count = self._reopened_at
-        served = self._accepted - 1  # this one is the first of a new filling
-        if served > count and before > -math.inf:
-            self._held = served - count
-            self._rate = max(_SLOWEST, self._held / max(_TICK, at - before))
-            self._trusted = True
-            self._since = 0
-        self._reopened_at = self._origin = (at, served)
-        self._shorts = 0
-
-    def _pace_lately(self, at: float) -> float:
-        """Calls a second that were accepted within the last second; 0 where too few to tell."""
-        times = [when for when in self._lately if when > at - 1]
-        return len(times) / max(0.05, at - times[0]) if len(times) > 5 else 0.0
+    def _resume(self, now: float) -> None:
+        """A probe was accepted: what was believed of the rate holds until it is refuted, in doubt."""
+        ended = self._silence.end(now)
+        self._waves.clear()
+        self._weighed = self._noticed
+        self._since, self._growing_from = now, None
+        period, rate = ended.period, self._belief.rate
+        if period is not None and ended.count_from is not None:
+            rate = max(period.rate, rate or 0.0) if self._held else period.rate
+            self._belief.believe(rate)
+            self._belief.confirmed = 1
+            self._belief.start(ended.count_from)
+            self._held = min(_LONGEST_HELD, period.seconds + 1)
+        elif rate is not None:
+            self._belief.believe(rate)
+            self._afresh = ended.count_from or self._afresh
+        if rate is not None:
+            self._slots.advance(now, rate)
+            self._slots.rest(now, 1.0)

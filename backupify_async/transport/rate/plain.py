@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.transport.rate.limiter import UNKNOWN, Estimate
+from backupify_async.transport.rate.ticket import Fate, Ticket
 
 _FIRST_PAUSE = 1.0
 _SHORTEST_PAUSE = 0.1  # whatever the policy says: a refusal must not bring the next request at once
@@ -62,24 +63,31 @@ class PlainLimiter:
         """As `Limiter.earliest`."""
         return max(self._rate.earliest(), self.paused_until)
 
-    def take(self, now: float) -> None:
+    def take(self, now: float) -> Ticket:
         """As `Limiter.take`."""
         self._rate.take(now)
+        return Ticket(now)
 
-    def give_back(self) -> None:
+    def give_back(self, now: float, ticket: Ticket) -> None:
         """As `Limiter.give_back`."""
         self._rate.give_back(self.paused_until)
+        self.lost(now, ticket)
+
+    def lost(self, now: float, ticket: Ticket) -> None:  # noqa: ARG002 - a fixed rate learns nothing from it
+        """As `Limiter.lost`."""
+        ticket.fate = Fate.LOST
 
     def told(
         self,
         now: float,
-        sent_at: float,
+        ticket: Ticket,
         status: int,
         retry_after: float | None,
         headers: Mapping[str, str],  # noqa: ARG002 - a fixed rate learns nothing from them
     ) -> None:
         """As `Limiter.told`."""
-        news = sent_at > self._wave_began
+        ticket.fate = Fate.REFUSED if status == 429 else Fate.ACCEPTED
+        news = ticket.sent_at > self._wave_began
         if status != 429:
             if news:
                 self._waves = 0

@@ -6,33 +6,35 @@ proves, down. Such intervals are intersected, and folded by the period: the one 
 which the ends lie apart. So the next end is known without a refusal.
 
 At an opening a scout goes, into the middle where the interval is wide, and the rest waits for its answer.
-Then no more are in flight than were accepted since, so that an opening that was none costs little, until the
-quota is spent; and none until the next opening. The quota is what the first window held that was seen from
-its opening; past what an earlier one held, only a few calls are in flight, for each may be a refusal.
+Then no more are in flight than twice what was accepted since, so that an opening that was none costs little,
+until the quota is spent; and none until the next opening. The quota is what the first window held that was
+seen from its opening; past what an earlier one held, few calls are in flight at first, for each may be a
+refusal.
 
-One call past the quota is asked every few hundred calls, in case there is more, and if there is, twice as
-many at once. One window that held less is an accident, two are a smaller quota, past which one is asked in
-each window until it is what it was, or was refused in twenty; and then at growing intervals, for it may have
-been a long outage.
+One call past the quota is asked every 12 seconds, in case there is more, and while there is, twice as many at
+once in the same window: a quota that rose is found in the first window that is asked. One window that held
+less is an accident, two are a smaller quota.
 
 A log that slides and a bucket of less than a call a second tell such ends too; but then some fit no period,
-scouts are refused behind them, or calls in the midst of a window. Where that shows there is none
-(`misleads`).
+scouts are refused behind them, or calls in the midst of a window. And where others draw on the same quota,
+windows hold less than they did. Where that shows, windows are believed no more (`misleads`).
 """
 
 import math
 
 from backupify_async.transport.rate.spans import Span, end_of
 
-_NICE = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
+_NICE = (2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
 _CAREFUL = 5  # in flight, past what is proven
+_GROWTH = 2  # calls in flight for each that was accepted since an opening, but
+_TRUST = 16  # where the quota came out as predicted
 _PROVEN = 0.6  # of what an earlier window held that was not seen from its opening
-_ASK_FIRST = 600  # calls, doubled each time, up to
-_ASK_RARELY = 1200
-_TRIES = 20  # windows, in which a quota that shrank is tried at more
+_ASK_EVERY = 12.0  # seconds, after which one call past the quota is asked
 _MORE_THAN_ONE = 1.2  # period since an opening
 _NARROW = 0.12  # of a period: an opening known so well needs no scout
 _SOON = 1.2  # seconds before a window's end, within which Retry-After is 1 whatever it is about
+_SURPRISE = 0.8  # of its quota: a window that holds less was not predicted
+_SURPRISES = 4  # such windows, less those that held it: there is none, or not for us alone
 _MISFITS = 2  # ends that fit no period: a log that slides, or a bucket of a call in seconds
 
 
@@ -50,13 +52,12 @@ class Windows:
         self._used = 0
         self._accepted = 0
         self._misfits = 0
+        self._surprises = 0
         self._held = 0
         self._dip: int | None = None
-        self._once = 0
-        self._since_refused_more = 0
-        self._since_asked = 0
-        self._ask_after = _ASK_FIRST
+        self._asked_at = -math.inf
         self._longest = 0.0
+        self._predicted = False
         self._rounded_down = False
         self._period: int | None = None
         self._quota: int | None = None
@@ -98,25 +99,31 @@ class Windows:
             if now < self._target():
                 return self._target()
             self._open(now)
-        elif (
+        if (
             self._period is not None
             and self._opening is not None
             and now >= self._opening.high + self._period
         ):
             self._shut(now - self._period)  # it ended unspent: the next one is open by now
             self._open(now)
+            self._accepted = in_flight + 1  # no closing lies between: nothing is to be scouted
         return self._earliest_in_window(now, in_flight)
 
     def _earliest_in_window(self, now: float, in_flight: int) -> float:
-        if in_flight > self._accepted:
+        if in_flight > (_TRUST if self._predicted else _GROWTH) * self._accepted:
             return math.inf
         if self._quota is None or self._period is None:
-            careful = self._used >= self._held * _PROVEN and in_flight >= _CAREFUL
+            beyond = self._used - self._held * _PROVEN
+            careful = beyond >= 0 and in_flight >= _CAREFUL + beyond
             return math.inf if careful else -math.inf
         if self._used < self._quota + self._asking:
             return -math.inf
         if self._asking and in_flight:
             return math.inf
+        if self._asking:
+            self._step *= 2  # there is more: twice as many at once
+            self._asking += self._step
+            return -math.inf
         self._shut(now)
         return self._target()
 
@@ -136,7 +143,6 @@ class Windows:
         """A call that left at `sent_at` was accepted."""
         if self._end is None:
             return
-        self._since_asked += 1
         if sent_at < self._opened_at:
             return
         if self._scouting:
@@ -172,7 +178,8 @@ class Windows:
         """
         in_the_midst = self._period is not None and self._period > 2 and self._quota is not None
         busy = self._closed or self._scouting or self._counting
-        return self._misfits >= _MISFITS or (in_the_midst and not busy)
+        unforeseen = self._misfits >= _MISFITS or self._surprises >= _SURPRISES
+        return unforeseen or (in_the_midst and not busy)
 
     def refused(self, now: float, sent_at: float, retry_after: float) -> None:
         """A call that left at `sent_at` was refused until a window opens."""
@@ -222,9 +229,6 @@ class Windows:
         """The period; what was learned of the quota of another is void."""
         if period != self._period:
             self._quota = self._dip = None
-            self._once = 0
-        if period is None:
-            self._ask_after = _TRIES  # the next one may be an odd one out
         self._period = period
 
     def _target(self) -> float:
@@ -242,10 +246,11 @@ class Windows:
         self._closed = False
         self._accepted = 0
         self._used = 0
-        self._asking = 0
-        if self._quota is not None and (self._quota < self._once or self._since_asked >= self._ask_after):
-            self._asking = self._step
-            self._since_asked = 0
+        self._asking, self._step = 0, 1
+        if self._quota is None:
+            self._asked_at = now
+        elif now == self._asked_at or now - self._asked_at >= _ASK_EVERY:  # one opening may lead to the next
+            self._asking, self._asked_at = 1, now
 
     def _shut(self, now: float) -> None:
         """The quota is spent, unrefused: closed until the next end that is later than now."""
@@ -253,9 +258,6 @@ class Windows:
         assert self._period is not None  # noqa: S101 - else it is not known for how long
         if self._asking and self._quota is not None and self._used > self._quota:
             self._quota = self._used
-            self._since_refused_more = 0
-            self._step *= 2
-            self._since_asked = self._ask_after  # there is more: the next window is asked at once
         self._asking = 0
         periods = max(0, math.floor((now - self._opening.high) / self._period) + 1)
         self._end = self._opening.later(periods * self._period)
@@ -265,25 +267,22 @@ class Windows:
         """All answers of a window that was exhausted are in: what did it hold?"""
         self._counting = False
         asked, self._asking = self._asking, 0
-        self._step = 1
-        if asked:
-            self._since_refused_more += 1
-            self._ask_after = min(_ASK_RARELY, 2 * self._ask_after)
-            if self._once and self._since_refused_more >= _TRIES:
-                self._once = 0  # it is smaller, and stays so; or it is an outage, which ends one day
-                self._ask_after = _TRIES
         held = max(1, self._used)
         several = self._period is not None and now - self._opened_at > _MORE_THAN_ONE * self._period
+        if self._quota is not None and held < _SURPRISE * self._quota:
+            self._surprises += 1
         if self._opened_at == -math.inf or several:
             self._held = max(self._held, self._used)
         elif self._quota is None:
             self._quota = held
-            self._ask_after = min(self._ask_after, _TRIES * held)
         elif held >= self._quota or asked:
+            self._surprises = max(0, self._surprises - 1)
+            self._quota = max(held, self._quota)
             self._dip = None
+            self._predicted = True
         elif self._dip is None:
             self._dip = held
+            self._predicted = False
         else:
-            self._once = max(self._once, self._quota)
             self._quota = max(held, self._dip)
             self._dip = None

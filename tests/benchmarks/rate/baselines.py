@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from random import Random
 
+from backupify_async.transport.rate import Ticket
 from tests.benchmarks.rate.crowd import Way
 from tests.benchmarks.rate.servers import Headers, told_to_wait
 
@@ -23,14 +24,14 @@ class RetryOnly:
         """As `Way.earliest`: at once."""
         return now
 
-    def take(self, now: float) -> float:
-        """As `Way.take`: the ticket is the time of sending."""
-        return now
+    def take(self, now: float) -> Ticket:
+        """As `Way.take`: the ticket tells the time of sending."""
+        return Ticket(now)
 
-    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+    def told(self, now: float, ticket: Ticket, status: int, headers: Headers) -> None:
         """As `Way.told`: nothing is learned."""
 
-    def lost(self, now: float, ticket: float) -> None:
+    def lost(self, now: float, ticket: Ticket) -> None:
         """As `Way.lost`: nothing is learned."""
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
@@ -58,7 +59,7 @@ class PauseAll(RetryOnly):
     def earliest(self, now: float, in_flight: int) -> float:
         return self.paused_until
 
-    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+    def told(self, now: float, ticket: Ticket, status: int, headers: Headers) -> None:
         if status in _REFUSALS:
             self.paused_until = max(self.paused_until, now + (told_to_wait(headers) or 1.0))
 
@@ -83,14 +84,14 @@ class Aimd(RetryOnly):
     def earliest(self, now: float, in_flight: int) -> float:
         return self.left_at + 1 / self.rate
 
-    def take(self, now: float) -> float:
+    def take(self, now: float) -> Ticket:
         self.left_at = now
-        return now
+        return Ticket(now)
 
-    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+    def told(self, now: float, ticket: Ticket, status: int, headers: Headers) -> None:
         if status == 200:
             self.rate += 1.0 if self.starting else 1 / self.rate
-        elif status in _REFUSALS and ticket > self.cut_at:
+        elif status in _REFUSALS and ticket.sent_at > self.cut_at:
             self.starting = False
             self.cut_at = now
             self.rate = max(0.5, self.rate * 0.7)
@@ -121,12 +122,12 @@ class BotocoreAdaptive(RetryOnly):
         self._refill(now)
         return now if self.tokens >= 1 - _ALMOST else now + (1 - self.tokens) / self.rate
 
-    def take(self, now: float) -> float:
+    def take(self, now: float) -> Ticket:
         if self.limited:
             self.tokens -= 1
-        return now
+        return Ticket(now)
 
-    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+    def told(self, now: float, ticket: Ticket, status: int, headers: Headers) -> None:
         self._measure(now)
         if status in _REFUSALS:
             self.highest = min(self.measured, self.rate) if self.limited else self.measured

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import attrs
 
+from backupify_async.transport.rate import Ticket
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.run import Run
 from tests.benchmarks.rate.servers import LOST, Headers, Server
@@ -34,15 +35,15 @@ class Way(Protocol):
         """When the next call may leave; it may have passed."""
         ...
 
-    def take(self, now: float) -> float:
+    def take(self, now: float) -> Ticket:
         """Count a call that leaves now; return what tells its answer from others: a ticket."""
         ...
 
-    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+    def told(self, now: float, ticket: Ticket, status: int, headers: Headers) -> None:
         """Learn from an answer."""
         ...
 
-    def lost(self, now: float, ticket: float) -> None:
+    def lost(self, now: float, ticket: Ticket) -> None:
         """Learn that a call got no answer."""
         ...
 

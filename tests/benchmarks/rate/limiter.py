@@ -6,7 +6,7 @@ This is the only place here that knows what the limiter is told and asked.
 from random import Random
 
 from backupify_async.config import RateLimit, RetryPolicy
-from backupify_async.transport.rate import make_limiter
+from backupify_async.transport.rate import Ticket, make_limiter
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.servers import Headers, told_to_wait
 
@@ -28,17 +28,17 @@ class Ours:
             return float("inf")
         return max(self._limiter.earliest(now, in_flight), self._limiter.closed_until)
 
-    def take(self, now: float) -> float:
+    def take(self, now: float) -> Ticket:
         """As `Limiter.take`."""
-        self._limiter.take(now)
-        return now
+        return self._limiter.take(now)
 
-    def told(self, now: float, ticket: float, status: int, headers: Headers) -> None:
+    def told(self, now: float, ticket: Ticket, status: int, headers: Headers) -> None:
         """As `Limiter.told`."""
         self._limiter.told(now, ticket, status, told_to_wait(headers), headers)
 
-    def lost(self, now: float, ticket: float) -> None:
-        """Nobody tells the limiter yet."""
+    def lost(self, now: float, ticket: Ticket) -> None:
+        """As `Limiter.lost`."""
+        self._limiter.lost(now, ticket)
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
         """As the session's: none behind a 429, full jitter behind other failures."""

@@ -9,6 +9,7 @@ from typing import Protocol
 import attrs
 
 from backupify_async import RateLimit, RetryPolicy
+from backupify_async.transport.rate import Ticket
 from backupify_async.transport.rate.adaptive import AdaptiveLimiter
 
 
@@ -34,10 +35,11 @@ class Says(Protocol):
     """What a run asks of a limiter, or of a part of one."""
 
     def earliest(self, now: float, in_flight: int) -> float: ...
-    def take(self, now: float) -> None: ...
-    def give_back(self) -> None: ...
+    def take(self, now: float) -> Ticket: ...
+    def give_back(self, now: float, ticket: Ticket) -> None: ...
+    def lost(self, now: float, ticket: Ticket) -> None: ...
     def told(
-        self, now: float, sent_at: float, status: int, retry_after: float | None, headers: Mapping[str, str]
+        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None: ...
 
 
@@ -58,7 +60,7 @@ class Run:
     answers: list[tuple[float, float, Reply]] = attrs.field(factory=list)
     most_in_flight: int = 0
     accepted: int = 0
-    _under_way: list[tuple[float, int, float, Reply]] = attrs.field(factory=list)
+    _under_way: list[tuple[float, int, Ticket, Reply]] = attrs.field(factory=list)
 
     @property
     def refused(self) -> int:
@@ -85,19 +87,21 @@ class Run:
             self._arrive()
 
     def _leave(self) -> None:
-        self.limiter.take(self.now)
+        ticket = self.limiter.take(self.now)
         reply = self.server(self.now + 0.03)
-        heapq.heappush(self._under_way, (self.now + reply.takes, len(self.sent), self.now, reply))
+        heapq.heappush(self._under_way, (self.now + reply.takes, len(self.sent), ticket, reply))
         self.sent.append(self.now)
         self.most_in_flight = max(self.most_in_flight, len(self._under_way))
 
     def _arrive(self) -> None:
-        self.now, _, sent_at, reply = heapq.heappop(self._under_way)
+        self.now, _, ticket, reply = heapq.heappop(self._under_way)
         if reply is UNUSED:
-            self.limiter.give_back()
-        elif reply is not LOST:
-            self.limiter.told(self.now, sent_at, reply.status, reply.retry_after, reply.headers)
-            self.answers.append((self.now, sent_at, reply))
+            self.limiter.give_back(self.now, ticket)
+        elif reply is LOST:
+            self.limiter.lost(self.now, ticket)
+        else:
+            self.limiter.told(self.now, ticket, reply.status, reply.retry_after, reply.headers)
+            self.answers.append((self.now, ticket.sent_at, reply))
             self.accepted += reply.status == 200
 
 

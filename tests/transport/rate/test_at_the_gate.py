@@ -10,7 +10,7 @@ from backupify_async import RateLimit, RetryPolicy
 from backupify_async.priority import BACKGROUND
 from backupify_async.transport.gate import Gate
 from backupify_async.transport.line import Line
-from backupify_async.transport.rate import make_limiter
+from backupify_async.transport.rate import Ticket, make_limiter
 from backupify_async.transport.rate.plain import PlainLimiter
 from tests.transport.scripted import now, settled
 
@@ -25,6 +25,14 @@ class Queue:
         self.order: list[str] = []
         self.tasks: list[asyncio.Task[None]] = []
 
+    async def fill(self) -> None:
+        """Take the place."""
+        self._holder = await self.gate.enter()
+
+    def free(self) -> None:
+        """Give the place back."""
+        self.gate.leave(self._holder)
+
     async def arrive(self, *names: str) -> None:
         """`b` is background work; `a` began before all others, and `ab` is both; all else is a call."""
         for name in names:
@@ -33,12 +41,12 @@ class Queue:
 
     async def _pass(self, name: str) -> None:
         BACKGROUND.set(name.startswith(("b", "ab")))
-        await self.gate.enter(1 if name.startswith("a") else None)
+        ticket = await self.gate.enter(1 if name.startswith("a") else None)
         self.order.append(name)
-        self.gate.leave()
+        self.gate.leave(ticket)
 
     async def drain(self) -> list[str]:
-        self.gate.leave()
+        self.free()
         await asyncio.gather(*self.tasks)
         return self.order
 
@@ -46,7 +54,7 @@ class Queue:
 @pytest.fixture
 async def queue() -> Queue:
     subject = Queue()
-    await subject.gate.enter()
+    await subject.fill()
     return subject
 
 
@@ -75,7 +83,7 @@ class TestTheOrder:
     async def test_one_whose_task_has_not_run_since_it_was_cancelled_is_passed(self, queue: Queue) -> None:
         await queue.arrive("c1", "b1")
         queue.tasks[0].cancel()
-        queue.gate.leave()
+        queue.free()
         await queue.tasks[1]
         assert (queue.order, queue.gate.in_flight, queue.gate.waiting) == (["b1"], 0, 0)
 
@@ -86,7 +94,7 @@ class TestTheOrder:
         await queue.arrive(*names)
         for index in chance.sample(range(200), 40):
             queue.tasks[index].cancel()
-        queue.gate.leave()
+        queue.free()
         await asyncio.gather(*queue.tasks, return_exceptions=True)
         for kind in "abc":
             went = [name for name in queue.order if name.startswith(kind)]
@@ -112,7 +120,7 @@ class TestAHundredThousand:
 class TestTenThousand:
     async def test_waiters_cancelled_at_once_leave_the_gate_as_it_was(self) -> None:
         subject = Gate(make_limiter(RateLimit(None, adaptive=True), RetryPolicy(), 64), 64)
-        subject.told(now(), -0.1, 429, 5.0, {})
+        subject.told(now(), Ticket(-0.1), 429, 5.0, {})
         waiters = [asyncio.create_task(subject.enter()) for _ in range(10_000)]
         await settled()
         for waiter in waiters:
@@ -124,12 +132,11 @@ class TestTenThousand:
 
     async def test_those_granted_in_that_moment_give_their_slots_back(self) -> None:
         subject = Gate(make_limiter(RateLimit(1, burst=64, adaptive=True), RetryPolicy(), 64), 8)
-        for _ in range(8):
-            await subject.enter()
+        tickets = [await subject.enter() for _ in range(8)]
         waiters = [asyncio.create_task(subject.enter()) for _ in range(10_000)]
         await settled()
-        for _ in range(8):
-            subject.leave()
+        for ticket in tickets:
+            subject.leave(ticket)
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)

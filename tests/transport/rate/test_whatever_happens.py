@@ -90,8 +90,9 @@ def test_when_the_clock_began_does_not_matter(kind: int, begin: float) -> None:
     begin = float(int(begin))
     times = []
     for start in (0.0, begin):
-        story = iter([OK] * 20 + [Reply(429, [None, 1.0, 3.0, 2.5][kind])] * 3 + [OK] * 40)
-        run = Run(adaptive(), lambda at, story=story: next(story, OK), now=start)  # type: ignore[misc]
+        slow = Reply(200, takes=0.075)  # the ramp grows by what calls take, up to 60 ms
+        story = iter([slow] * 20 + [Reply(429, [None, 1.0, 3.0, 2.5][kind])] * 3 + [slow] * 60)
+        run = Run(adaptive(), lambda at, story=story, slow=slow: next(story, slow), now=start)  # type: ignore[misc]
         while len(run.sent) < 70:
             run.step()
         times.append([round(left - start, 1) for left in run.sent])

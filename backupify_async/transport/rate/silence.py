@@ -1,0 +1,118 @@
+"""Silence: nothing is accepted between two refusals. An outage, or a window that is closed.
+
+One probe at a time, at intervals that grow with the time that it lasts, finds the end. Where silences recur,
+they are the closings of a store with a period: from the beginning of one to the beginning of the next the
+store was filled and emptied once, so what was accepted in between, over the time, is its rate.
+"""
+
+import attrs
+
+from backupify_async.transport.rate.belief import ENOUGH, Mark
+from backupify_async.transport.rate.ticket import Fate, Ticket
+
+_FIRST_PROBE = 0.1  # seconds
+_GROWTH = 0.15  # of the time that the silence lasts
+_FIRST_PROBE_OF_A_CYCLE = 0.5
+_GROWTH_OF_A_CYCLE = 0.3
+_LONGEST_PROBE = 6.0  # seconds
+_LONG = 1.0  # seconds, from which on a silence is more than a store that fills again
+_AGREE = 0.2  # by which the rates of two cycles differ
+
+
+@attrs.frozen
+class Period:
+    """A store that is filled again at once, from time to time.
+
+    Attributes:
+        rate: Calls a second that it holds on average.
+        seconds: From one of its closings to the next.
+    """
+
+    rate: float
+    seconds: float
+
+
+@attrs.frozen
+class Ended:
+    """What a silence told that is over.
+
+    Attributes:
+        count_from: Where a new count begins: an outage says nothing of the rate.
+        period: The period of the store, where two silences agree; the count then begins where this one began.
+    """
+
+    count_from: Mark | None = None
+    period: Period | None = None
+
+
+class Silence:
+    """Whether nothing is accepted now, and when to ask again. Times are seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._began: Mark | None = None
+        self._last = Mark(0.0, 0)
+        self._cycle: Mark | None = None
+        self._cycle_rate: float | None = None
+        self._probe: Ticket | None = None
+        self.refused = 0
+        """How many probes were refused since it began."""
+        self.probe_at = 0.0
+        """When the next probe may leave."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is silent now."""
+        return self._began is not None
+
+    def earliest(self, now: float, in_flight: int, patience: float) -> float:
+        """When the next probe may leave; infinity while one is out that may still be answered."""
+        probe = self._probe
+        if probe is not None and probe.fate is Fate.OPEN and now - probe.sent_at < patience:
+            return float("inf") if in_flight else now
+        return self.probe_at
+
+    def asked(self, probe: Ticket) -> None:
+        """A probe left."""
+        self._probe = probe
+
+    def begin(self, now: float, mark: Mark, rate: float | None) -> None:
+        """The mark was met, and nothing was accepted since; `rate` is what is believed."""
+        self._began = self._last = mark
+        self.wait(now, rate)
+
+    def go_on(self, mark: Mark) -> None:
+        """A probe was refused."""
+        self.refused += 1
+        self._last = mark
+
+    def wait(self, now: float, rate: float | None) -> None:
+        """Let the next probe wait: the longer, the longer it lasts, and half a call's time at the least."""
+        lasted = now - (self._began.at if self._began is not None else now)
+        recurs = self._cycle_rate is not None
+        first = _FIRST_PROBE_OF_A_CYCLE if recurs else _FIRST_PROBE
+        growth = _GROWTH_OF_A_CYCLE if recurs else _GROWTH
+        half = 0.5 / rate if rate else 0.0
+        self.probe_at = now + min(_LONGEST_PROBE, max(first, growth * lasted, half))
+
+    def end(self, now: float) -> Ended:
+        """Something was accepted."""
+        began, self._began = self._began, None
+        assert began is not None  # noqa: S101 - asked only where it lasts
+        self.refused = 0
+        if now - began.at <= _LONG:
+            return Ended()
+        before, self._cycle = self._cycle, began
+        if before is None or began.accepted - before.accepted < ENOUGH:
+            self._cycle_rate = None
+            return Ended(self._last)
+        seconds = began.at - before.at
+        rate, last = (began.accepted - before.accepted) / seconds, self._cycle_rate
+        self._cycle_rate = rate
+        if last is None or abs(rate / last - 1) >= _AGREE:
+            return Ended(self._last)
+        return Ended(began, Period(rate, seconds))
+
+    def forget(self) -> None:
+        """It is over, for a reason that is known from elsewhere."""
+        self._began = None
+        self.refused = 0

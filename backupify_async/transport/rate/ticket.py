@@ -1,0 +1,29 @@
+"""A call that the limiter let go, and what became of it."""
+
+from enum import Enum
+
+import attrs
+
+
+class Fate(Enum):
+    """What became of a call."""
+
+    OPEN = "no answer yet"
+    ACCEPTED = "accepted"
+    REFUSED = "refused for now"
+    LOST = "no answer, or none that teaches"
+
+
+@attrs.define(eq=False)
+class Ticket:
+    """A call that may leave. The limiter that gave it wants it back with the answer, or as lost.
+
+    Attributes:
+        sent_at: When, by the clock of the limiter, in seconds.
+        fate: What became of it.
+        overdue: Whether later calls were counted before it.
+    """
+
+    sent_at: float
+    fate: Fate = Fate.OPEN
+    overdue: bool = False

@@ -1,0 +1,63 @@
+"""The speed around a rate: a plateau, growth in time, and slots at a speed that varies."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async.transport.rate.speed import Slots, growth, plateau
+
+
+def test_the_plateau_doubles_with_each_agreement_up_to_twelve_seconds() -> None:
+    assert [plateau(confirmed) for confirmed in (0, 1, 2, 3, 4, 1000)] == [1, 2, 4, 8, 12, 12]
+
+
+def test_growth_doubles_faster_and_faster() -> None:
+    assert [growth(seconds) for seconds in (-1, 0, 2, 4, 6)] == [1, 1, 2, 16, 512]
+
+
+@given(st.floats(1e-3, 1e3))
+def test_from_any_rate_a_thousand_times_as_much_is_reached_in_seven_seconds(rate: float) -> None:
+    assert rate * growth(7) > 1000 * rate
+
+
+class TestSlots:
+    def test_come_at_the_speed(self) -> None:
+        slots = Slots()
+        slots.advance(0.0, 10.0)
+        slots.take()
+        assert slots.earliest(0.0, 10.0, grows=False) == pytest.approx(0.1)
+
+    def test_a_late_timer_is_made_up_for(self) -> None:
+        slots = Slots()
+        slots.advance(0.0, 100.0)
+        slots.advance(0.05, 100.0)
+        for _ in range(6):
+            assert slots.earliest(0.05, 100.0, grows=False) == 0.05
+            slots.take()
+
+    def test_an_idle_time_is_not(self) -> None:
+        slots = Slots()
+        slots.advance(0.0, 100.0)
+        slots.advance(60.0, 100.0)
+        for _ in range(11):
+            slots.take()
+        assert slots.earliest(60.0, 100.0, grows=False) > 60.0
+
+    def test_rest_keeps_all_back_for_as_long_as_some_calls_take(self) -> None:
+        slots = Slots()
+        slots.advance(0.0, 10.0)
+        slots.rest(0.0, 2.0)
+        assert slots.earliest(0.0, 10.0, grows=False) == pytest.approx(0.2)
+
+    def test_while_the_speed_grows_it_is_looked_at_again_soon(self) -> None:
+        slots = Slots()
+        slots.advance(0.0, 0.01)
+        slots.take()
+        assert slots.earliest(0.0, 0.01, grows=True) == pytest.approx(0.25)
+
+    def test_one_given_back_is_free_again(self) -> None:
+        slots = Slots()
+        slots.advance(0.0, 1.0)
+        slots.take()
+        slots.give_back()
+        assert slots.earliest(0.0, 1.0, grows=False) == 0.0
