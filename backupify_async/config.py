@@ -51,6 +51,9 @@ class RetryPolicy:
         max_throttled: Seconds for which one call may go on being refused for now.
         budget: Tokens that all retries of the client share: a retry costs 5, one after a time-out
             10; success earns some back. A server that fails everything gets no storm of retries.
+        max_outage: Seconds for which all calls wait while the server is down: while it answers nobody, or
+            only with 502, 503 or 504, and did answer before. One call at a time asks whether it is back. What
+            fails so costs neither attempts nor budget. Then calls fail unsent. 0 waits for no outage.
 
     Raises:
         ValueError: A number makes no sense; the message names it.
@@ -62,6 +65,7 @@ class RetryPolicy:
     max_retry_after: float = attrs.field(default=120.0, validator=not_negative)
     max_throttled: float = attrs.field(default=900.0, validator=not_negative)
     budget: int = attrs.field(default=500, validator=count_or_zero)
+    max_outage: float = attrs.field(default=300.0, validator=not_negative)
 
 
 @attrs.frozen

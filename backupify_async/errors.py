@@ -74,12 +74,14 @@ class TransportError(BackupifyError):
         sent: False where the request surely never reached the server.
         gave_up: Why it was not tried again, or None where trying again was never in question.
         status: The HTTP status, where the head of the answer came; None where it did not.
+        ours: Whether this machine lacks what it takes: a file descriptor, a port or memory.
     """
 
     problem: str
     sent: bool = True
     gave_up: str | None = None
     status: int | None = None
+    ours: bool = False
 
     def __str__(self) -> str:
         return self.problem + _because(self.gave_up)

@@ -29,6 +29,7 @@ class Statistics(Plain):
         in_flight: Requests that hold a place now.
         waiting: Calls that wait for a place or a slot now.
         paused_until: Until when nobody sends, UTC; None where nothing is paused.
+        down_since: Since when the server is down and all calls wait, UTC; None where it is not.
         requests: Requests sent, those for tokens and those sent again included.
         refused: Answers that refused a call for now, as `Throttled` says.
         retried: Sendings that repeat a failed one; those after what `refused` counts are not counted.
@@ -52,3 +53,4 @@ class Statistics(Plain):
     looked_for: int = 0
     waited_for: int = 0
     answered_from_memory: int = 0
+    down_since: datetime | None = None

@@ -120,6 +120,7 @@ EXPECTED: list[tuple[Any, dict[str, Any]]] = [
             "looked_for": 7,
             "waited_for": 0,
             "answered_from_memory": 0,
+            "down_since": None,
         },
     ),
     (MISSING, PLAIN_MISSING),

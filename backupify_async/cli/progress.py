@@ -85,6 +85,7 @@ class Tally:
         pieces += [f"{now.refused:,} throttled"] if now.refused else []
         pieces += [f"{now.retried:,} retried"] if now.retried else []
         pieces += [f"paused for {pause} s"] if (pause := seconds_paused(now)) else []
+        pieces += [f"server down for {down} s"] if (down := seconds_down(now)) is not None else []
         line = ", ".join(pieces)
         return line if len(line) <= columns else set_cell_size(line, columns)
 
@@ -127,6 +128,13 @@ def seconds_paused(now: Statistics) -> int:
     if now.paused_until is None:
         return 0
     return max(0, round((now.paused_until - datetime.now(UTC)).total_seconds()))
+
+
+def seconds_down(now: Statistics) -> int | None:
+    """For how many seconds the server has been down; None where it is not."""
+    if now.down_since is None:
+        return None
+    return max(0, round((datetime.now(UTC) - now.down_since).total_seconds()))
 
 
 def _progress(done: int, total: int | None, *, bar: bool) -> str:

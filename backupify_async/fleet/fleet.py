@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from backupify_async.checks import check_count
-from backupify_async.errors import DuplicateInstance, JournalError, RateLimited
+from backupify_async.errors import ConnectionFailed, DuplicateInstance, JournalError, RateLimited
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.journalled import JournalledSweep
 from backupify_async.fleet.waiting import MOST_AT_WORK, Slotted, TriggerAndWait, check_waiting
@@ -215,7 +215,7 @@ class Fleet:
         return fan_out
 
     def _reason_to_stop(self, error: BaseException) -> str | None:
-        pointless = isinstance(error, RateLimited) and self._refuses_all()
+        pointless = isinstance(error, RateLimited | ConnectionFailed) and self._refuses_all()
         return str(error) if pointless or isinstance(error, JournalError) else None
 
 

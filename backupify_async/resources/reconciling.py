@@ -67,6 +67,7 @@ class Look:
         ended: When its answer had come.
         whole: Whether that reaches back to the list's beginning, or to a backup that is surely older.
         lead: How far the server's clock is ahead of the loop's.
+        stood_still: For how many seconds the server had been down in all when it ended.
     """
 
     began: float
@@ -76,6 +77,7 @@ class Look:
     ended: float
     whole: bool = True
     lead: Lead | None = None
+    stood_still: float = 0.0
 
     @property
     def backups(self) -> tuple[Backup, ...]:
@@ -93,11 +95,13 @@ class FailedLook:
         began: When it began, by the loop's clock, in seconds.
         problem: Why, in words.
         ended: When it had failed.
+        stood_still: For how many seconds the server had been down in all by then.
     """
 
     began: float
     problem: str
     ended: float
+    stood_still: float = 0.0
 
 
 @attrs.frozen
@@ -136,7 +140,13 @@ class Undecided:
 Verdict = Adopt | AlreadyActive | SendAgain | LookAgain | Undecided
 
 
-def decide(fate: Fate, looks: Sequence[Look | FailedLook], now: float, settings: Reconciliation) -> Verdict:
+def decide(
+    fate: Fate,
+    looks: Sequence[Look | FailedLook],
+    now: float,
+    settings: Reconciliation,
+    stood_still: float = 0.0,
+) -> Verdict:
     """What to do about a sending without a clear answer.
 
     Args:
@@ -144,6 +154,7 @@ def decide(fate: Fate, looks: Sequence[Look | FailedLook], now: float, settings:
         looks: What looks at its instance saw since, in their order.
         now: The loop's time, in seconds.
         settings: The limits.
+        stood_still: For how many seconds the server has been down in all, in which no patience runs.
     """
     if not looks:
         return LookAgain(now)
@@ -168,7 +179,8 @@ def decide(fate: Fate, looks: Sequence[Look | FailedLook], now: float, settings:
         adopted = near and _active_from_before(fate, last, lead, settings) is None
         return Adopt(last.active) if adopted else AlreadyActive(last.active)
     # Looks may wait long for their turn: patience begins behind the first one that could tell.
-    end = next(one.ended for one in looks if one.began >= fate.settled_at) + settings.patience
+    first = next(one for one in looks if one.began >= fate.settled_at)
+    end = first.ended + settings.patience + stood_still - first.stood_still
     return LookAgain(min(next_look, end)) if now < end else Undecided(doubt or "nothing was seen")
 
 

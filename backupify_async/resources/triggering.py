@@ -224,7 +224,8 @@ class _Walk:
         while True:
             now = loop.time()
             self._lost = lost = attrs.evolve(lost, fate=lost.fate.our_clock_read(our_lead(now)))
-            verdict = decide(lost.fate, self._looks, now, self._settings)
+            stood_still = self._session.outage.stood_still(now)
+            verdict = decide(lost.fate, self._looks, now, self._settings, stood_still)
             if not isinstance(verdict, LookAgain):
                 _LOGGER.info("instance %s: after its trigger's answer was lost: %s", self._id, verdict)
                 return verdict, lost
@@ -240,8 +241,10 @@ class _Walk:
             )
         except BackupifyError as error:
             ended = asyncio.get_running_loop().time()
-            return FailedLook(began, f"the last look failed: {error}", ended)
-        return attrs.evolve(seen, began=began)
+            stood_still = self._session.outage.stood_still(ended)
+            return FailedLook(began, f"the last look failed: {error}", ended, stood_still)
+        stood_still = self._session.outage.stood_still(seen.ended)
+        return attrs.evolve(seen, began=began, stood_still=stood_still)
 
     async def _send_again(self, lost: Lost) -> Answer | Lost:
         """Send it again, for it surely did nothing: all that is there now was there before."""

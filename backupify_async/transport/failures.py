@@ -1,5 +1,6 @@
 """Our words for what aiohttp raises. Of its texts only the operating system's is used: they hold tokens."""
 
+import errno
 import ssl
 
 import aiohttp
@@ -11,6 +12,7 @@ from backupify_async.transport.coding import BadCoding
 _CERTIFICATE = "a certificate does not heal by itself"
 _TLS = "a fault of TLS does not heal by itself"
 _SAME_AGAIN = "it would fail in the same way again"
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
 
 class Failed(Exception):
@@ -48,13 +50,15 @@ def _unsent(error: Exception, timeouts: Timeouts) -> TransportError:
             return ConnectionFailed(f"the certificate of {error.host} is another one", False, _CERTIFICATE)
         case aiohttp.ClientConnectorError(os_error=reason):
             problem = f"no connection to {error.host}:{error.port}: {_reason(reason)}"
-            return ConnectionFailed(problem, False, _TLS if _is_fault_of_tls(reason) else None)
+            gave_up = _TLS if _is_fault_of_tls(reason) else None
+            return ConnectionFailed(problem, False, gave_up, ours=reason.errno in _OURS)
         case aiohttp.ClientHttpProxyError():
             return ConnectionFailed(f"the proxy answered {error.status} to CONNECT", sent=False)
         case aiohttp.ClientResponseError():
             return ConnectionFailed("the proxy's answer to CONNECT is not HTTP that can be read", sent=False)
         case OSError():
-            return ConnectionFailed(f"no connection was made: {_reason(error)}", sent=False)
+            ours = error.errno in _OURS
+            return ConnectionFailed(f"no connection was made: {_reason(error)}", sent=False, ours=ours)
         case Failed():
             return ConnectionFailed(f"no connection was made: {error}", sent=False)
         case aiohttp.ClientConnectionError():

@@ -1,5 +1,6 @@
 """Tells of each answer whom it concerns: the limiter, whoever counts and listens, and the call itself."""
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -8,15 +9,18 @@ from typing import NamedTuple
 from multidict import istr
 
 from backupify_async.config import RetryPolicy
+from backupify_async.errors import BackupifyError
 from backupify_async.transport.gate import Gate
+from backupify_async.transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
 from backupify_async.transport.rate import Limiter, Ticket
 from backupify_async.transport.refusals import retry_after
 from backupify_async.transport.report import Reporter
 from backupify_async.transport.request import Response
-from backupify_async.transport.retrying import Call
+from backupify_async.transport.retrying import Call, Retrying
 from backupify_async.transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
 
 _DATE = istr("Date")  # of a type that needs no folding
+_LOGGER = logging.getLogger("backupify_async.session")
 _MAY_ASK = frozenset({400, 403, 420, 429, 503})
 
 
@@ -38,6 +42,8 @@ class Hearing:
     Args:
         gate: Told of each answer to a call that passed it.
         limiter: The gate's.
+        outage: Likewise.
+        retrying: Told what failures say of others.
         report: Told of each answer, and of each refusal.
         policy: How long refusals are waited out.
         utc: A time of the loop's clock as people read it.
@@ -45,14 +51,19 @@ class Hearing:
 
     def __init__(
         self,
+        *,
         gate: Gate,
         limiter: Limiter,
+        outage: Outage,
+        retrying: Retrying,
         report: Reporter,
         policy: RetryPolicy,
         utc: Callable[[float], datetime],
     ) -> None:
         self._gate = gate
         self._limiter = limiter
+        self._outage = outage
+        self._retrying = retrying
         self._report = report
         self._longest = policy.max_retry_after
         self._utc = utc
@@ -60,7 +71,7 @@ class Hearing:
         self.last_date: DateSeen | None = None
         """The last Date header."""
 
-    def answered(self, call: Call, response: Response, now: float, ticket: Ticket | None = None) -> None:
+    def answered(self, call: Call, response: Response, now: float, ticket: Ticket | None) -> None:
         """An answer came.
 
         Args:
@@ -74,10 +85,14 @@ class Hearing:
         if date is not None:
             self.last_date = DateSeen(date, call.left, now, time.time() - now)
         self._report.received(call, response, now - call.left)
+        others_pass = status == 503 and call.gated and self._recent.others_pass(call.left)
+        if shows_up(status):
+            self._passed(call, now)
+        elif shows_down(status) and not others_pass:
+            self._failed_as_down(call, now)
         if status in _MAY_ASK:
             body = response.body if call.request.repeatable else b""
             asked = Asked(status, retry_after(response), headers, body)
-            others_pass = call.gated and self._recent.others_pass(call.left)
             if asks_to_slow_down(asked, time.time(), self._longest, others_pass=others_pass):
                 self._refused(call, asked, now, ticket)
                 return
@@ -86,13 +101,40 @@ class Hearing:
         if ticket is not None:
             self._gate.told(now, ticket, status, None, headers)
 
+    def failed(self, call: Call, error: BackupifyError, now: float) -> None:
+        """No whole answer came.
+
+        Args:
+            call: The call; noted in it is whether that belongs to an outage, or may.
+            error: What came of it.
+            now: The loop's time, in seconds.
+        """
+        if fails_as_down(error):
+            self._failed_as_down(call, now)
+
+    def _passed(self, call: Call, now: float) -> None:
+        since = self._outage.down_since
+        self._outage.passed(call.left, now, of_api=call.gated)
+        self._retrying.passed(call.left)
+        if since is not None and self._outage.down_since is None:
+            _LOGGER.warning("the server answers again, after %.1f s", now - since)
+
+    def _failed_as_down(self, call: Call, now: float) -> None:
+        if self._outage.failed(call.left, now, whose(call.request, call.sendings)):
+            _LOGGER.warning("the server is down: all calls wait")
+            self._retrying.give_back()
+        down = self._outage.down_since is not None
+        call.down = down and not self._outage.is_closed(now)
+        call.suspect = not down
+
     def _refused(self, call: Call, asked: Asked, now: float, ticket: Ticket | None) -> None:
         """A call was refused for now."""
         since = call.refused_since
         call.alone = call.gated and since is not None and self._recent.is_own(since, call)
-        if call.alone and asked.status == 503 and asked.retry_after is None:
+        mere = asked.status == 503 and asked.retry_after is None
+        if call.alone and mere:
             return  # a failure, then, of this instance alone
-        call.refused = True
+        call.refused = call.request.repeatable or not mere  # else its answer is lost, which counts
         call.refused_since = now if since is None else since
         if call.alone:
             self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate())

@@ -11,6 +11,7 @@ from backupify_async.errors import (
     APIError,
     BadRequest,
     Conflict,
+    ConnectionFailed,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -63,6 +64,29 @@ def refusal(
         retry_after(response),
         gave_up,
     )
+
+
+def refused_for_long(request: Request, until: datetime, wait: float) -> RateLimited:
+    """The error of a call that is not sent, for the server refuses all calls for longer than anybody waits.
+
+    Args:
+        request: What was to be asked.
+        until: Until when, UTC.
+        wait: Seconds until then.
+    """
+    gave_up = f"the server refuses all calls until {until:%Y-%m-%dT%H:%M:%SZ}; not sent"
+    return RateLimited(429, request.method, request.path, retry_after=wait, gave_up=gave_up)
+
+
+def down_for_long(since: datetime, longest: float) -> ConnectionFailed:
+    """The error of a call that is not sent, for the server has been down for longer than anybody waits.
+
+    Args:
+        since: Since when, UTC.
+        longest: For how many seconds that is waited out.
+    """
+    problem = f"the server has been down since {since:%Y-%m-%dT%H:%M:%SZ}; not sent"
+    return ConnectionFailed(problem, sent=False, gave_up=f"max_outage={longest:g} s is over")
 
 
 def _origin(location: str | None) -> str:

@@ -4,13 +4,16 @@
 | --- | --- | --- |
 | never sent (no connection) | again | again |
 | refused for now (`throttling`) by a 429, 403 or 400 | again, uncounted | again, uncounted |
-| refused for now by a 503 or 420 | again, uncounted | its fate is unknown, uncounted |
+| refused for now by a 420, or a 503 with Retry-After | again, uncounted | its fate is unknown, uncounted |
+| refused for now by another 503 | again, uncounted | its fate is unknown |
 | 408, 500, 502 to 504, 520 to 530; sent, and no answer that can be read | again | its fate is unknown |
 | a status that proves that nothing was done (`NOTHING_DONE`) | its error | its error |
 | any other status; an answer that is too large | its error | its fate is unknown |
 
 A 503 may slow everybody down as a 429 does, but proves nothing: Varnish, as it comes, writes one with
 Retry-After for each backend that broke off, also for one that had acted by then.
+
+What failed because the server is down for everybody (`outage`) does not count where it is sent again.
 
 The token endpoint, which is not gated, gets another try after any 5xx: without a token nothing goes on.
 """
@@ -54,6 +57,7 @@ class Ground(Enum):
 
     NEVER_SENT = "it never left"
     REFUSED = "the server refused it for now"
+    DOWN = "the server is down"
     REPEATABLE = "it is safe to repeat"
 
 
@@ -92,6 +96,7 @@ class History:
         budget: Tokens that all calls of the client have left for retries.
         refused: Whether the last answer refused it for now, as `throttling` says.
         alone: Whether that refusal is its own, and others pass.
+        down: Whether it failed because the server is down for everybody.
     """
 
     attempts: int
@@ -100,6 +105,7 @@ class History:
     budget: int
     refused: bool = False
     alone: bool = False
+    down: bool = False
 
 
 def decide(
@@ -125,9 +131,11 @@ def decide(
     match ground:
         case GiveUp() | Unknown():
             return ground
+        case _ if history.down:
+            return Again(Ground.DOWN, 0.0)  # the gate is where it waits
         case Ground.REFUSED:
             return _wait_out(error, history, policy, gated=gated, uniform=uniform)
-        case Ground.NEVER_SENT | Ground.REPEATABLE:
+        case Ground.NEVER_SENT | Ground.REPEATABLE | Ground.DOWN:
             return _back_off(ground, error, history, policy, uniform)
         case _:
             assert_never(ground)
@@ -220,4 +228,8 @@ class RetryBudget:
 
     def succeeded(self, last_cost: int) -> None:
         """A call came through: give back what its last retry cost, or a little where it needed none."""
-        self.left = min(self.capacity, self.left + (last_cost or _UNTROUBLED))
+        self.earn(last_cost or _UNTROUBLED)
+
+    def earn(self, tokens: int) -> None:
+        """Give tokens back, up to the capacity."""
+        self.left = min(self.capacity, self.left + tokens)

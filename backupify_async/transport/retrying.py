@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ from backupify_async.transport.retry import Again, GiveUp, History, RetryBudget,
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
+
+
+_SUSPECTS = 256  # failures that are remembered
 
 
 @attrs.define
@@ -33,6 +37,8 @@ class Call:
         attempts: How many of these failed and count.
         refused: Whether the last answer refused it for now.
         alone: Whether that refusal is its own, and others pass.
+        down: Whether its last sending failed because the server is down for everybody.
+        suspect: Whether it failed as if the server were down, which is not known yet.
         refusals: How many did, which do not count.
         refused_since: The time of the first refusal, by the monotonic clock; None before.
         last_cost: What the last retry took from the budget.
@@ -51,6 +57,8 @@ class Call:
     attempts: int = 0
     refused: bool = False
     alone: bool = False
+    down: bool = False
+    suspect: bool = False
     refusals: int = 0
     refused_since: float | None = None
     last_cost: int = 0
@@ -61,6 +69,15 @@ class Call:
     def may_have_arrived(self) -> bool:
         """Whether the server may have seen the request at all."""
         return self.answered or self.sent_at is not None
+
+
+@attrs.frozen
+class _Suspect:
+    """A failure that counted, and may turn out to be the server's being down: what it cost, when it left."""
+
+    call: Call
+    cost: int
+    left: float
 
 
 class Retrying:
@@ -87,6 +104,7 @@ class Retrying:
         self._now = now
         self._on_retry = on_retry
         self.budget = RetryBudget(policy.budget)
+        self._suspects: deque[_Suspect] = deque(maxlen=_SUSPECTS)
         self.retried = 0
         """How many sendings repeated a failed one; those refused for now are counted as refused."""
 
@@ -143,11 +161,31 @@ class Retrying:
         call.answered = call.answered or not isinstance(error, TransportError) or error.sent
         call.distrusts = isinstance(error, DecodeError)
         now = self._now()
-        if call.refused:
+        if call.down:
+            pass  # it costs nothing
+        elif call.refused:
             call.refusals += 1
         else:
             call.attempts += 1
-        return self._decide(call, error, now, repeatable=call.request.repeatable)
+        verdict = self._decide(call, error, now, repeatable=call.request.repeatable)
+        if call.suspect and not call.refused:
+            cost = verdict.cost if isinstance(verdict, Again) else 0
+            self._suspects.append(_Suspect(call, cost, call.left))
+        return verdict
+
+    def give_back(self) -> None:
+        """The server is down: give back what its failures have cost the calls that revealed it."""
+        for suspect in self._suspects:
+            suspect.call.attempts -= 1
+            suspect.call.last_cost = 0
+            self.budget.earn(suspect.cost)
+        self._suspects.clear()
+
+    def passed(self, left: float) -> None:
+        """The server answered a call that left then: what had left before failed for another reason."""
+        if self._suspects:
+            kept = [suspect for suspect in self._suspects if suspect.left > left]
+            self._suspects = deque(kept, maxlen=_SUSPECTS)
 
     def again(self, call: Call, error: BackupifyError) -> Again | GiveUp:
         """Whether a call is sent again whose fate was unknown, now that its last sending surely did nothing.
@@ -170,6 +208,7 @@ class Retrying:
             self.budget.left,
             call.refused,
             call.alone,
+            call.down,
         )
         verdict = decide(
             error, history, self._policy, repeatable=repeatable, gated=call.gated, uniform=random.uniform

@@ -10,14 +10,11 @@ comes before any time-out of the attempt starts. Place and slot are given back w
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from yarl import URL
-
-from backupify_async.attempts import ATTEMPTS
 from backupify_async.config import Settings
 from backupify_async.errors import (
     AuthenticationError,
@@ -25,20 +22,21 @@ from backupify_async.errors import (
     ClientClosed,
     ConfigurationError,
     DecodeError,
-    RateLimited,
     RequestTimeout,
 )
 from backupify_async.priority import begin_call
 from backupify_async.statistics import Statistics
 from backupify_async.transport.auth import bearer
-from backupify_async.transport.gate import Gate, LimiterClosed
+from backupify_async.transport.courier import Courier
+from backupify_async.transport.gate import Gate, LimiterClosed, ServerDown
 from backupify_async.transport.hearing import Hearing
 from backupify_async.transport.keeper import make_keeper
 from backupify_async.transport.loops import running_loop
+from backupify_async.transport.outage import Outage
 from backupify_async.transport.rate import Ticket, make_limiter
-from backupify_async.transport.refusals import refusal
+from backupify_async.transport.refusals import down_for_long, refusal, refused_for_long
 from backupify_async.transport.report import Reporter
-from backupify_async.transport.request import Carrier, FateUnknown, Message, Request, Response
+from backupify_async.transport.request import Carrier, FateUnknown, Request, Response
 from backupify_async.transport.retrying import Call, Retrying
 from backupify_async.transport.scopes import Scope, Scopes
 from backupify_async.transport.trust import PASSED, Complaint
@@ -63,14 +61,23 @@ class Session:
         """The settings that it was made with."""
         self._total = settings.timeouts.total
         self._carrier = carrier
+        self.outage = Outage(settings.retry.max_outage)
+        """Whether the server is down for everybody."""
         self._report = Reporter(on_event)
-        self._origin = settings.url.origin()
-        self._prefix = settings.url.raw_path.rstrip("/")
         self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
-        self._gate = Gate(self._limiter, carrier.places)
+        self._gate = Gate(self._limiter, carrier.places, self.outage)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         self._keeper = make_keeper(settings, self._post_for_token, self._now, self._report.token_renewed)
-        self.hearing = Hearing(self._gate, self._limiter, self._report, settings.retry, self._utc)
+        self.hearing = Hearing(
+            gate=self._gate,
+            limiter=self._limiter,
+            outage=self.outage,
+            retrying=self.retrying,
+            report=self._report,
+            policy=settings.retry,
+            utc=self._utc,
+        )
+        self._courier = Courier(settings.url, carrier, self._report, self.hearing, self._now)
         self._authorized = lru_cache(maxsize=1)(bearer)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -175,12 +182,13 @@ class Session:
             raise self.why_cut_short(Call(_TOKEN_REQUEST)) from None
 
     def refuses_all(self) -> bool:
-        """Whether calls fail unsent now, because the server asked for a longer wait than we are to wait."""
-        return self._now() < self._limiter.closed_until
+        """Whether calls fail unsent now: the server asks for too long a wait, or is down for too long."""
+        now = self._now()
+        return now < self._limiter.closed_until or self.outage.is_closed(now)
 
     def statistics(self) -> Statistics:
         """What is going on now."""
-        estimate = self._limiter.estimate()
+        estimate, down_since = self._limiter.estimate(), self.outage.down_since
         paused = self._loop is not None and self._limiter.paused_until > self._now()
         return Statistics(
             in_flight=self._gate.in_flight,
@@ -192,6 +200,7 @@ class Session:
             budget_left=self.retrying.budget.left,
             limit_source=estimate.source,
             limit_per_second=estimate.per_second,
+            down_since=None if down_since is None else self._utc(down_since),
         )
 
     def why_cut_short(self, call: Call) -> BackupifyError:
@@ -216,16 +225,7 @@ class Session:
             if call.leaving is not None:
                 await call.leaving()
             unused = False
-            count = ATTEMPTS.get()
-            if count is not None:
-                count.sent += 1
-            message = self._message(call, *self._authorized(token))
-            try:
-                response = await self._carrier(message)
-            except BaseException:  # a cancellation too: the head of an answer may have come
-                call.status = message.status
-                raise
-            self.hearing.answered(call, response, self._now(), ticket)
+            response = await self._courier.send(call, ticket, *self._authorized(token))
         finally:
             self._gate.leave(ticket, unused=unused)
         status = response.status
@@ -251,27 +251,14 @@ class Session:
         while True:
             await self._keeper.get()
             try:
-                ticket = await self._gate.enter(call.began, again=call.refusals > 0)
-            except LimiterClosed:
+                again, repeatable = call.refusals > 0, call.request.repeatable
+                ticket = await self._gate.enter(call.began, again=again, repeatable=repeatable)
+            except (LimiterClosed, ServerDown):
                 raise self._closed_gate(call) from None
             token = self._keeper.current()  # it may have been renewed, or dropped, while this call waited
             if token is not None:
                 return token, ticket
             self._gate.leave(ticket, unused=True)
-
-    def _message(
-        self, call: Call, headers: Mapping[str, str], secrets: tuple[str, ...], body: bytes | None = None
-    ) -> Message:
-        """What leaves now, counted and told of."""
-        request, url = call.request, self._url(call.request)
-        call.sendings += 1
-        self._report.sent(call)
-        call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
-        call.refused = call.alone = False
-        fresh = call.distrusts
-        return Message(
-            request.method, url, headers, body, sent_at, secrets, request.repeatable, left, fresh=fresh
-        )
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
         """Post to the token endpoint, past the gate: else who waits for a token would hold its place."""
@@ -279,10 +266,15 @@ class Session:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
         async def attempt() -> Response:
-            if self.refuses_all():
-                raise self._closed_gate(call)
-            response = await self._carrier(self._message(call, headers, secrets, form))
-            self.hearing.answered(call, response, self._now())
+            try:
+                probe = await self._gate.pass_by()
+            except (LimiterClosed, ServerDown):
+                raise self._closed_gate(call) from None
+            try:
+                response = await self._courier.send(call, None, headers, secrets, form)
+            finally:
+                if probe:
+                    self._gate.end_probe(unused=False)
             if call.refused or response.status == 408 or response.status >= 500:
                 raise refusal(call.request, response, show_body=False)  # it may echo the secret
             return response
@@ -291,17 +283,12 @@ class Session:
             return await self.retrying.run(call, attempt)
         raise AuthenticationError(f"{call.request.path} answered with more than max_body_bytes")
 
-    def _url(self, request: Request) -> URL:
-        path = request.path if request.from_origin else self._prefix + request.path
-        if not request.query:
-            return self._origin.with_path(path, encoded=True)  # half the price of parsing it
-        return URL(f"{self._origin}{path}?{request.query}", encoded=True)
-
-    def _closed_gate(self, call: Call) -> RateLimited:
-        until, request = self._limiter.closed_until, call.request
-        gave_up = f"the server refuses all calls until {self._utc(until):%Y-%m-%dT%H:%M:%SZ}; not sent"
-        wait = until - self._now()
-        return RateLimited(429, request.method, request.path, retry_after=wait, gave_up=gave_up)
+    def _closed_gate(self, call: Call) -> BackupifyError:
+        down_since, longest = self.outage.down_since, self.settings.retry.max_outage
+        if down_since is not None and self.outage.is_closed(self._now()):
+            return down_for_long(self._utc(down_since), longest)
+        until = self._limiter.closed_until
+        return refused_for_long(call.request, self._utc(until), until - self._now())
 
     def _now(self) -> float:
         return self._loop.time()  # type: ignore[union-attr] # require_open() came first

@@ -71,6 +71,11 @@ class TestStatus:
         tally = Tally("list", always(attrs.evolve(QUIET, paused_until=until)))
         assert tally.status(200).endswith(", paused for 5 s")
 
+    async def test_a_server_that_is_down_is_told(self) -> None:
+        since = datetime.now(UTC) - timedelta(seconds=12.1)
+        tally = Tally("list", always(attrs.evolve(QUIET, down_since=since)))
+        assert tally.status(200).endswith(", server down for 12 s")
+
     async def test_the_distance_between_two_calls_is_no_pause(self) -> None:
         until = datetime.now(UTC) + timedelta(seconds=0.1)
         tally = Tally("list", always(attrs.evolve(QUIET, paused_until=until)))

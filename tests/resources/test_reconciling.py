@@ -142,6 +142,13 @@ class TestLooksThatWaitForTheirTurn:
         assert verdict(late, now=SETTLED + 620) == Undecided("no")
 
 
+class TestAServerThatWasDown:
+    def test_patience_stands_still_meanwhile(self) -> None:
+        late = FailedLook(SETTLED, "no", SETTLED, stood_still=10)
+        assert isinstance(decide(FATE, [late], SETTLED + 209, SETTINGS, stood_still=100), LookAgain)
+        assert decide(FATE, [late], SETTLED + 210, SETTINGS, stood_still=100) == Undecided("no")
+
+
 class TestUndecided:
     def test_where_looks_fail(self) -> None:
         assert reason(failed(SETTLED, "the last look failed: 404")) == "the last look failed: 404"

@@ -39,6 +39,20 @@ class TestBeforeItLeft:
         assert (type(failure), failure.sent) in ((ConnectionFailed, False), (RequestTimeout, False))
 
     @pytest.mark.parametrize(
+        ("error", "ours"),
+        [
+            (aiohttp.ClientConnectorError(KEY, OSError(24, "Too many open files")), True),
+            (OSError(99, "Cannot assign requested address"), True),
+            (aiohttp.ClientConnectorError(KEY, OSError(111, "Connection refused")), False),
+            (OSError(111, "Connection refused"), False),
+        ],
+    )
+    def test_what_this_machine_lacks_is_told_from_what_the_server_does(
+        self, error: Exception, ours: bool
+    ) -> None:
+        assert translate(error, Timeouts(), sent=False, repeatable=True).ours is ours
+
+    @pytest.mark.parametrize(
         ("error", "text"),
         [
             (aiohttp.InvalidURL("token"), "the request could not be sent: InvalidURL; gave up: "),

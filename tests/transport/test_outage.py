@@ -1,0 +1,175 @@
+"""Whether the server is down for everybody: values in, a decision out."""
+
+import math
+
+import pytest
+
+from backupify_async import ConnectionFailed, DecodeError, RequestTimeout, TransportError
+from backupify_async.errors import BackupifyError
+from backupify_async.transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
+from backupify_async.transport.request import Request
+
+
+def up(passed: float = 0.0, longest: float = 300.0) -> Outage:
+    """A server that answered a call which left then."""
+    outage = Outage(longest)
+    outage.passed(passed, passed, of_api=True)
+    return outage
+
+
+def down(at: float = 10.0) -> Outage:
+    """A server that went down."""
+    outage = up()
+    for who in "abc":
+        outage.failed(at, at, who)
+    return outage
+
+
+class TestItsBeginning:
+    def test_three_instances_failed_and_nothing_passed_since(self) -> None:
+        outage = up()
+        assert [outage.failed(10 + one, 20, who) for one, who in enumerate("abc")] == [False, False, True]
+        assert outage.down_since == 10
+
+    def test_one_instance_that_fails_again_and_again_is_none(self) -> None:
+        outage = up()
+        assert not any(outage.failed(when, when, "a") for when in range(1, 99))
+
+    def test_before_the_first_success_there_is_none(self) -> None:
+        outage = Outage(300)
+        assert not any(outage.failed(when, when, str(when)) for when in range(1, 99))
+
+    def test_a_token_is_no_first_success(self) -> None:
+        outage = Outage(300)
+        outage.passed(0, 0, of_api=False)
+        assert not any(outage.failed(when, when, str(when)) for when in range(1, 99))
+
+    def test_what_left_after_a_failure_and_passed_takes_it_back(self) -> None:
+        outage = up()
+        outage.failed(10, 11, "a")
+        outage.failed(10, 11, "b")
+        outage.passed(10.5, 12, of_api=True)
+        assert not outage.failed(13, 13, "c")
+
+    def test_what_left_before_and_passed_does_not(self) -> None:
+        outage = up()
+        outage.failed(10, 11, "a")
+        outage.failed(10, 11, "b")
+        outage.passed(9, 12, of_api=True)
+        assert outage.failed(13, 13, "c")
+
+    def test_a_failure_that_comes_late_says_nothing(self) -> None:
+        outage = up(passed=20)
+        assert not any(outage.failed(19, 60, who) for who in "abcd")
+
+    def test_it_can_be_switched_off(self) -> None:
+        outage = up(longest=0)
+        assert not any(outage.failed(10, 10, who) for who in "abcd")
+
+
+class TestProbes:
+    def test_they_come_one_at_a_time_at_growing_intervals(self) -> None:
+        outage, now, gaps = down(), 10.0, []
+        for _ in range(10):
+            assert outage.next_probe > now
+            gaps.append(round(outage.next_probe - now, 2))
+            now = outage.next_probe
+            outage.begin_probe(now)
+            assert outage.next_probe == math.inf
+            outage.end_probe(now, unused=False)
+        assert gaps == [0.3, 0.3, 0.45, 0.68, 1.01, 1.52, 2.28, 3.42, 5.0, 5.0]
+
+    def test_one_that_takes_long_is_followed_at_once(self) -> None:
+        outage = down()
+        outage.begin_probe(11)
+        outage.end_probe(21, unused=False)
+        assert outage.next_probe <= 21
+
+    def test_one_that_never_left_passes_the_role_on(self) -> None:
+        outage = down()
+        outage.begin_probe(11)
+        outage.end_probe(12, unused=True)
+        assert outage.next_probe == 12
+
+
+class TestItsEnd:
+    def test_what_left_since_and_passed_ends_it(self) -> None:
+        outage = down(at=10)
+        outage.passed(15, 16, of_api=True)
+        assert (outage.down_since, outage.closes_at) == (None, math.inf)
+
+    def test_what_left_before_does_not(self) -> None:
+        outage = down(at=10)
+        outage.passed(9, 16, of_api=True)
+        assert outage.down_since == 10
+
+    def test_a_token_ends_it_too(self) -> None:
+        outage = down(at=10)
+        outage.passed(15, 16, of_api=False)
+        assert outage.down_since is None
+
+    def test_it_is_given_up_after_a_while_and_probed_every_five_seconds(self) -> None:
+        outage = down(at=10)
+        assert not outage.is_closed(309.9)
+        assert outage.is_closed(310)
+        outage.begin_probe(400)
+        outage.end_probe(400, unused=False)
+        assert outage.next_probe == 405
+
+    def test_its_time_counts_for_no_patience(self) -> None:
+        outage = down(at=10)
+        assert outage.stood_still(12) == 2
+        outage.passed(15, 16, of_api=True)
+        assert outage.stood_still(99) == 6
+
+
+class TestWhatCounts:
+    @pytest.mark.parametrize("status", [502, 503, 504, 520, 521, 522, 523, 524])
+    def test_answers_that_are_not_the_server_s_own(self, status: int) -> None:
+        assert (shows_down(status), shows_up(status)) == (True, False)
+
+    @pytest.mark.parametrize("status", [500, 501, 525, 530, 408])
+    def test_answers_that_show_neither(self, status: int) -> None:
+        assert (shows_down(status), shows_up(status)) == (False, False)
+
+    @pytest.mark.parametrize("status", [200, 201, 302, 401, 403, 404, 429])
+    def test_answers_that_show_that_it_works(self, status: int) -> None:
+        assert (shows_down(status), shows_up(status)) == (False, True)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ConnectionFailed("refused", sent=False),
+            RequestTimeout("connect", sent=False),
+            TransportError("the server closed the connection before it answered"),
+        ],
+    )
+    def test_failures_of_a_connection(self, error: BackupifyError) -> None:
+        assert fails_as_down(error)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ConnectionFailed("the certificate", sent=False, gave_up="a certificate does not heal by itself"),
+            ConnectionFailed("too many open files", sent=False, ours=True),
+            RequestTimeout("read"),
+            TransportError("in the midst of the answer", status=200),
+            DecodeError("no JSON", "/v1/ping"),
+        ],
+    )
+    def test_no_faults_of_tls_or_our_own_and_nothing_that_is_slow(self, error: BackupifyError) -> None:
+        assert not fails_as_down(error)
+
+    @pytest.mark.parametrize(
+        ("request_", "who"),
+        [
+            (Request("GET", "/api/v1/backup_instances/42/backups", "page=2"), "42"),
+            (Request("POST", "/v1/backup_instances/42/backups"), "42"),
+            (Request("GET", "/v1/customers", "page=2"), "/v1/customers?page=2"),
+            (Request("POST", "/oauth/token"), "/oauth/token 3"),
+        ],
+    )
+    def test_failures_are_told_apart_by_instance_or_else_by_request(
+        self, request_: Request, who: str
+    ) -> None:
+        assert whose(request_, 3) == who

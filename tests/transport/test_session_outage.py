@@ -1,0 +1,276 @@
+"""A server that is down for a while, in virtual time: all wait, one call at a time asks, nothing is lost."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from backupify_async import (
+    BackupifyError,
+    ClientClosed,
+    ConnectionFailed,
+    RequestTimeout,
+    RetryPolicy,
+    ServerError,
+    Timeouts,
+    TransportError,
+)
+from backupify_async.transport.request import FateUnknown, Message, Request, Response
+from backupify_async.transport.session import Session
+from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.transport.making import upper
+from tests.transport.scripted import DEMO, UNLIMITED, Script, api_times, now, token_times
+
+pytestmark = pytest.mark.looptime
+
+Failure = BackupifyError | int
+REFUSED = ConnectionFailed("no connection: refused", sent=False)
+RESET = TransportError("the server closed the connection before it answered")
+
+
+@pytest.fixture(autouse=True)
+def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", upper)
+
+
+class Server(Script):
+    """Answers as a script does, but fails whatever comes between two times."""
+
+    def __init__(self, begin: float, end: float, failure: Failure = REFUSED, *, life: object = 899) -> None:
+        super().__init__(life=life)
+        self.begin, self.end, self.failure = begin, end, failure
+        self.sees_tokens = True
+        self.failed: list[Message] = []
+
+    def __call__(self, message: Message) -> Response:
+        """Answer one message."""
+        is_token = message.url.path.endswith("/oauth/token")
+        if not self.begin <= now() < self.end or (is_token and not self.sees_tokens):
+            return super().__call__(message)
+        self.failed.append(message)
+        if isinstance(self.failure, BackupifyError):
+            raise type(self.failure)(*self.failure.args)
+        return respond(message, self.failure)
+
+    @property
+    def failed_at(self) -> list[float]:
+        """When what failed had left."""
+        return [round(message.left, 6) for message in self.failed]
+
+
+def look(number: int) -> Request:
+    return Request.get("/v1/backup_instances/{instance_id}/backups/active", instance_id=number)
+
+
+def trigger(number: int) -> Request:
+    return Request.post("/v1/backup_instances/{instance_id}/backups", instance_id=number)
+
+
+async def sweep(session: Session, numbers: Iterable[int], concurrency: int = 8) -> list[BackupifyError]:
+    """Look at instances, so many at once; the errors."""
+    ids, errors = iter(numbers), []
+
+    async def worker() -> None:
+        for number in ids:
+            try:
+                await session.send(look(number))
+            except BackupifyError as error:
+                errors.append(error)
+
+    await asyncio.gather(*(worker() for _ in range(concurrency)))
+    return errors
+
+
+class TestASweep:
+    @pytest.mark.parametrize("lasts", [2, 30])
+    @pytest.mark.parametrize("failure", [REFUSED, RESET, 502, 503, 504])
+    async def test_loses_nothing_through_a_restart(self, failure: Failure, lasts: float) -> None:
+        server = Server(1, 1 + lasts, failure)
+        carrier = FakeCarrier(server, round_trip=0.05)
+        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+            assert await sweep(session, range(400)) == []
+            assert session.statistics().budget_left == 500
+        assert now() < 1 + lasts + 5 + 400 * 0.05 / 8 + 1
+
+    async def test_sends_one_call_at_a_time_meanwhile_at_growing_intervals(self) -> None:
+        server = Server(1, 31)
+        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+            await sweep(session, range(400))
+        probes = [when for when in server.failed_at if when > server.failed_at[0] + 0.2]
+        gaps = [round(later - earlier, 2) for earlier, later in pairwise(probes)]
+        assert gaps == sorted(gaps)
+        assert (gaps[0], gaps[-1]) == (0.3, 5.0)
+        assert len(server.failed) < 8 + 14
+
+    async def test_through_several_restarts_spends_nothing(self) -> None:
+        server = Server(1, 2)
+        carrier = FakeCarrier(server, round_trip=0.05)
+        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+            for _ in range(10):
+                server.begin, server.end = now() + 0.2, now() + 2.2
+                assert await sweep(session, range(100)) == []
+            assert session.statistics().budget_left == 500
+
+    async def test_tells_since_when_the_server_is_down(self) -> None:
+        server = Server(1, 31)
+        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+            sweeping = asyncio.create_task(sweep(session, range(400)))
+            await asyncio.sleep(0.5)
+            assert session.statistics().down_since is None
+            await asyncio.sleep(9.5)
+            since = session.statistics().down_since
+            assert since is not None
+            assert timedelta(seconds=8.9) < datetime.now(UTC) - since < timedelta(seconds=9.2)
+            await sweeping
+            assert session.statistics().down_since is None
+
+
+class TestWhatIsNone:
+    async def test_a_wrong_port_fails_with_its_attempts(self) -> None:
+        async with session_over(FakeCarrier(Server(0, 1e9)), rate_limit=UNLIMITED) as session:
+            errors = await sweep(session, range(8))
+            assert session.statistics().down_since is None
+        assert {str(error).partition("gave up: ")[2] for error in errors} == {"tried 4 times"}
+        assert now() < 4
+
+    async def test_one_instance_that_fails(self) -> None:
+        async with session_over(FakeCarrier(Server(1, 1e9)), rate_limit=UNLIMITED) as session:
+            await session.send(look(0))
+            await asyncio.sleep(1)
+            with pytest.raises(ConnectionFailed, match="tried 4 times"):
+                await session.send(look(1))
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            ConnectionFailed("too many open files", False, None, None, True),
+            ConnectionFailed("a stranger's certificate", False, "a certificate does not heal by itself"),
+            500,
+        ],
+    )
+    async def test_faults_of_our_own_of_tls_or_of_the_application(self, failure: Failure) -> None:
+        async with session_over(FakeCarrier(Server(1, 1e9, failure)), rate_limit=UNLIMITED) as session:
+            await session.send(look(0))
+            await asyncio.sleep(1)
+            assert len(await sweep(session, range(8))) == 8
+
+    async def test_one_where_it_is_switched_off(self) -> None:
+        retry = RetryPolicy(max_outage=0)
+        async with session_over(FakeCarrier(Server(1, 1e9)), rate_limit=UNLIMITED, retry=retry) as session:
+            await session.send(look(0))
+            await asyncio.sleep(1)
+            assert len(await sweep(session, range(8))) == 8
+
+
+class TestOneThatLasts:
+    async def test_calls_fail_unsent_and_say_so_until_a_probe_succeeds(self) -> None:
+        server = Server(1, 401)
+        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+            errors = await sweep(session, range(400))
+            assert now() == pytest.approx(301, abs=0.5)
+            assert session.refuses_all()
+            unsent = [error for error in errors if "max_outage=300 s is over" in str(error)]
+            assert len(unsent) >= len(errors) - 2
+            assert all(isinstance(error, ConnectionFailed) and not error.sent for error in unsent)
+            tried = len(server.failed)
+            for _ in range(200):
+                await asyncio.sleep(0.5)
+                await sweep(session, range(10))
+            assert 17 <= len(server.failed) - tried <= 22
+            assert await sweep(session, range(10)) == []
+            assert not session.refuses_all()
+
+
+class TestTheProbe:
+    async def down(self, session: Session, server: Server) -> list["asyncio.Task[Response]"]:
+        """Let a session meet an outage of ten seconds; the calls that wait."""
+        await session.send(look(0))
+        server.begin, server.end = now(), now() + 10
+        waiting = [asyncio.create_task(session.send(look(number))) for number in (1, 2, 3)]
+        await asyncio.sleep(0.1)
+        assert session.statistics().down_since is not None
+        return waiting
+
+    async def test_is_a_look_where_one_waits(self) -> None:
+        server = Server(1e9, 1e9)
+        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+            await session.send(look(0))
+            server.begin, server.end = now(), now() + 10
+            triggers = [asyncio.create_task(session.send(trigger(number))) for number in (1, 2, 3)]
+            waiting = asyncio.create_task(session.send(look(4)))
+            await asyncio.gather(*triggers, waiting)
+        assert [message.method for message in server.failed[4:]] == ["GET"] * (len(server.failed) - 4)
+
+    async def test_is_a_trigger_where_nothing_else_waits_which_may_be_lost(self) -> None:
+        server = Server(1e9, 1e9)
+        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+            for call in await self.down(session, server):
+                call.cancel()
+            server.failure = RESET
+            with pytest.raises(FateUnknown):
+                await session.send(trigger(4))
+
+    async def test_passes_its_role_on_when_it_is_cancelled(self) -> None:
+        server = Server(1e9, 1e9)
+        carrier = FakeCarrier(server, round_trip=0.05)
+        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+            waiting = await self.down(session, server)
+            carrier.round_trip = 100
+            await asyncio.sleep(1)
+            assert carrier.in_flight == 1
+            carrier.round_trip = 0.05
+            server.end = now()
+            first = carrier.sent[-1][1]
+            probe = next(call for call in waiting if f"/{waiting.index(call) + 1}/" in first.url.path)
+            probe.cancel()
+            await asyncio.gather(*(call for call in waiting if call is not probe))
+        assert now() < 3
+
+    async def test_total_runs_on_while_calls_wait(self) -> None:
+        server = Server(1e9, 1e9)
+        async with session_over(
+            FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED, timeouts=Timeouts(total=3)
+        ) as session:
+            results = await asyncio.gather(*await self.down(session, server), return_exceptions=True)
+        assert {type(result) for result in results} == {RequestTimeout}
+        assert now() == pytest.approx(3.1, abs=0.1)
+
+    async def test_close_ends_those_who_wait(self) -> None:
+        server = Server(1e9, 1e9)
+        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+            waiting = await self.down(session, server)
+            await session.close()
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(result) for result in results} == {ClientClosed}
+
+    async def test_that_meets_another_error_pays_for_it(self) -> None:
+        server = Server(1e9, 1e9)
+        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+            waiting = await self.down(session, server)
+            server.failure = 500
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(result) for result in results} <= {Response, ServerError}
+
+
+class TestTheToken:
+    async def test_that_ends_in_an_outage_is_asked_for_until_the_server_is_back(self) -> None:
+        server = Server(20, 60, life=30)
+        carrier = FakeCarrier(server, round_trip=0.05)
+        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+            await session.send(look(0))
+            await asyncio.sleep(29 - now())
+            assert await sweep(session, range(1, 9)) == []
+        assert now() < 66
+        assert max(later - earlier for earlier, later in pairwise(token_times(carrier)[1:])) < 6
+
+    async def test_endpoint_s_own_failures_make_an_outage_where_nothing_else_is_sent(self) -> None:
+        server = Server(31, 60, 502, life=30)
+        carrier = FakeCarrier(server, round_trip=0.05)
+        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+            await session.send(look(0))
+            await asyncio.sleep(35 - now())
+            assert await sweep(session, range(1, 9)) == []
+            assert session.statistics().budget_left == 500
+        assert api_times(carrier)[1] > 60
