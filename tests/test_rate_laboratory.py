@@ -20,6 +20,8 @@ from tests.benchmarks.rate.schedules import EVEN, WINDOWS, schedule
 from tests.benchmarks.rate.servers import LOST, FixedWindow, Gcra, Server, SlidingLog, TokenBucket
 from tests.benchmarks.rate.timing import Timing, service
 
+pytestmark = pytest.mark.slow
+
 
 def _statuses(server: Server, *times: float) -> list[int]:
     return [server.ask(time)[0] for time in times]
@@ -78,17 +80,17 @@ def test_the_omniscient_client_waits_for_service_and_for_an_outage() -> None:
     assert ideal_seconds(outage, 128, 1, timing) == pytest.approx(3.5, abs=1e-3)
 
 
-def test_the_limiter_alone_comes_to_nearly_what_it_does_in_a_session() -> None:
+def test_the_limiter_alone_does_nearly_what_it_does_in_a_session() -> None:
     timing = service("50/1")
     alone = crowd.run(Ours(Random(1)), TokenBucket(20, 5), 200, 1, 500.0, timing=timing)
     whole = client.run(TokenBucket(20, 5), 200, 1, 500.0, timing=timing)
     assert (alone.finished, whole.finished) == (True, True)
     assert alone.seconds == pytest.approx(whole.seconds, rel=0.05)
-    assert alone.refused == pytest.approx(whole.refused, abs=0.03)
+    assert alone.refused == pytest.approx(whole.refused, abs=0.02)
 
 
 class _OneByOne(RetryOnly):
-    refused_first = True
+    others_first: int | None = 1
 
     def earliest(self, now: float, in_flight: int) -> float:
         return math.inf if in_flight else now

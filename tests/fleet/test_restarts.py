@@ -8,6 +8,8 @@ from backupify_async import FanOutAborted, RetryPolicy, TriggerKind
 from backupify_async.testing import SimulatedBackupify
 from tests.resources.clients import client_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("operation", ["get_active", "trigger"])
 async def test_a_sweep_loses_nothing(operation: str) -> None:

@@ -28,8 +28,8 @@ Worker = Generator[float, float, None]
 class Way(Protocol):
     """How a client lives with a limit."""
 
-    refused_first: bool
-    """Whether a refused call stands before those that have not been sent yet."""
+    others_first: int | None
+    """How many others a refused call lets go first, and none else; None: it stands behind all others."""
 
     def earliest(self, now: float, in_flight: int) -> float:
         """When the next call may leave; it may have passed."""
@@ -39,8 +39,8 @@ class Way(Protocol):
         """Count a call that leaves now; return what tells its answer from others: a ticket."""
         ...
 
-    def told(self, now: float, ticket: Ticket, status: int, headers: Headers) -> None:
-        """Learn from an answer."""
+    def told(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
+        """Learn from an answer to a call, which has the same number when it is sent again."""
         ...
 
     def lost(self, now: float, ticket: Ticket) -> None:
@@ -77,8 +77,8 @@ class Agenda:
 class Client:
     """All workers of one client: those that wait for a time, and those that wait at its gate.
 
-    The gate is first come, first served. Where refused calls stand before others, each lets one go first: the
-    probe behind a refusal is to be another call.
+    The gate is first come, first served; or refused calls have a line of their own, before the others, of
+    whom so many go first: the probe behind a refusal is to be another call.
     """
 
     def __init__(
@@ -102,9 +102,9 @@ class Client:
         self._calls = calls
         self._until = until
         self._turns: deque[Worker] = deque()
-        self._again: deque[tuple[int, Worker]] = deque()
+        self._again: deque[Worker] = deque()
         self._bell = math.inf
-        self._granted = self._in_flight = 0
+        self._others = self._in_flight = 0
 
     def start(self, workers: int = IN_FLIGHT) -> None:
         """Let the workers begin."""
@@ -127,7 +127,7 @@ class Client:
         if when == AT_GATE:
             self._turns.append(worker)
         elif when == AGAIN:
-            self._again.append((self._granted, worker))
+            self._again.append(worker)
         else:
             self._agenda.at(when, lambda: self._resume(worker))
 
@@ -149,18 +149,19 @@ class Client:
                     self._bell = earliest
                     self._agenda.at(earliest, self._ring)
                 return
-            worker = self._next()
-            self._granted += 1
-            self._go_on(worker)
+            self._go_on(self._next())
 
     def _next(self) -> Worker:
-        if self._again and (self._again[0][0] < self._granted or not self._turns):
-            return self._again.popleft()[1]
+        enough = self._others >= (self._way.others_first or 0)
+        if self._again and (enough or not self._turns):
+            self._others = 0
+            return self._again.popleft()
+        self._others += 1
         return self._turns.popleft()
 
     def _work(self) -> Worker:
         way, timing, answers = self._way, self._timing, self.result.answers
-        again = AGAIN if way.refused_first else AT_GATE
+        again = AT_GATE if way.others_first is None else AGAIN
         for call in self._calls:
             failures = 0
             turn = AT_GATE
@@ -178,12 +179,14 @@ class Client:
                 if status == LOST:
                     way.lost(now, ticket)
                 else:
-                    way.told(now, ticket, status, headers)
+                    way.told(now, ticket, status, headers, call)
                 self._in_flight -= 1
                 if status == 200:
                     break
                 failures += 1
                 turn = again
+                if not self._again:
+                    self._others = 0
                 wait = way.back_off(failures, status, headers)
                 if wait:
                     yield now + wait

@@ -1,45 +1,74 @@
 """Our limiter without a session, at a gate like ours: many times faster, for tables of many servers.
 
-This is the only place here that knows what the limiter is told and asked.
+This is the only place here that knows what the limiter is told and asked. It hears answers as `Hearing` does.
 """
 
+import math
+import time
 from random import Random
 
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.transport.rate import Ticket, make_limiter
+from backupify_async.transport.retry import full_jitter
+from backupify_async.transport.throttling import Asked, Recent, asks_to_slow_down
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.servers import Headers, told_to_wait
 
 LEARNING = RateLimit(per_second=None, adaptive=True)
+_POLICY = RetryPolicy()
 
 
 class Ours:
-    """The limiter as `crowd.Way`: a refused call goes again through the gate, any other failure backs off."""
+    """The limiter as `crowd.Way`: a refused call waits at the gate, any other failure backs off."""
 
-    refused_first = True
+    others_first: int | None = 3
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._limiter = make_limiter(LEARNING, RetryPolicy(), IN_FLIGHT)
+        self._limiter = make_limiter(LEARNING, _POLICY, IN_FLIGHT)
+        self._recent = Recent()
+        self._refused_since: dict[int, float] = {}
+        self._waits_at_gate = False  # the call of the last answer
 
     def earliest(self, now: float, in_flight: int) -> float:
         """As `Limiter.earliest`; no more than there are places, and none while it is closed."""
         if in_flight >= IN_FLIGHT:
-            return float("inf")
+            return math.inf
         return max(self._limiter.earliest(now, in_flight), self._limiter.closed_until)
 
     def take(self, now: float) -> Ticket:
         """As `Limiter.take`."""
         return self._limiter.take(now)
 
-    def told(self, now: float, ticket: Ticket, status: int, headers: Headers) -> None:
-        """As `Limiter.told`."""
-        self._limiter.told(now, ticket, status, told_to_wait(headers), headers)
+    def told(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
+        """As `Limiter.told`, of what concerns all; a refusal that is a call's own is a lost answer."""
+        left = ticket.sent_at
+        asked = Asked(status, told_to_wait(headers), headers)
+        self._waits_at_gate = status != 200 and asks_to_slow_down(
+            asked, time.time(), _POLICY.max_retry_after, others_pass=self._recent.others_pass(left)
+        )
+        if not self._waits_at_gate:
+            if status < 500:
+                self._recent.passed(left)
+                self._refused_since.pop(call, None)
+            self._limiter.told(now, ticket, status, None, headers)
+            return
+        since = self._refused_since.setdefault(call, now)
+        if since < now and self._recent.is_own(since, call):
+            self._waits_at_gate = False
+            self._limiter.lost(now, ticket)
+            return
+        self._recent.refused(left, call)
+        self._limiter.told(now, ticket, 429, asked.retry_after, headers)
 
     def lost(self, now: float, ticket: Ticket) -> None:
         """As `Limiter.lost`."""
+        self._waits_at_gate = False
         self._limiter.lost(now, ticket)
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
-        """As the session's: none behind a 429, full jitter behind other failures."""
-        return 0.0 if status == 429 else self._random.uniform(0, min(8.0, 0.5 * 2.0 ** min(failures - 1, 10)))
+        """As the session's: until Retry-After is over, and with full jitter behind a failure of its own."""
+        asked = told_to_wait(headers) or 0.0
+        if self._waits_at_gate:
+            return asked
+        return max(asked, full_jitter(failures, _POLICY, self._random.uniform))
