@@ -19,6 +19,7 @@ from backupify_async.transport.rate.ticket import Fate, Ticket
 
 _CUSHION = 2.0  # calls' worth of rest behind a refusal at the most: else jitter alone brings the next
 _JITTER = 0.25  # seconds by which calls may come closer to each other than they left
+_STEP = 0.25  # seconds behind the end of the plateau, after which the speed is looked at again
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 _LONGEST_HELD = 15.0  # seconds of plateau, for a store with a period
 
@@ -103,6 +104,8 @@ class Pace:
         speed, grows = self._speed(now)
         self._slots.advance(now, speed)
         earliest = self._slots.earliest(now, speed, grows=grows)
+        if not grows:  # however slow the belief is, the speed grows once the plateau is over
+            earliest = min(earliest, max(now, self._since + self._plateau()) + _STEP)
         self._looked, self._told = now, earliest
         return earliest
 

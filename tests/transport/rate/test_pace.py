@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 
 import pytest
@@ -95,6 +95,70 @@ class TestTheRate:
         server, chance = bucket(50, 10), Random(1)
         _, done = run(lambda at: LOST if chance.random() < 0.05 else server(at), 1_000)
         assert done.now < 1.3 * 1_000 / 50
+
+
+class TestTheSpeed:
+    """Behind a rate that is believed in doubt: a plateau of a second, then growth in time."""
+
+    def sent(self, server: Server, at_most: float) -> Run:
+        return Run(trusting(10.0), server).until_accepted(10**6, at_most=at_most)
+
+    def test_stays_at_the_rate_for_a_plateau_and_then_doubles_faster_and_faster(self) -> None:
+        left = self.sent(lambda at: OK, at_most=5.5).sent
+        in_second = [sum(begin <= at < begin + 0.5 for at in left) for begin in (0.5, 2.5, 3.5, 4.5)]
+        assert in_second == [5, pytest.approx(9, abs=1), pytest.approx(20, abs=2), pytest.approx(59, abs=3)]
+
+    def test_is_borne_for_longer_each_time_that_the_limit_is_found_again(self) -> None:
+        _, done = run(bucket(100, 20), 8_000)
+        met = [at for at, _, reply in done.answers if reply is REFUSED and at > 1]
+        gaps = [b - a for a, b in itertools.pairwise(met)]
+        assert gaps == [
+            pytest.approx(plateau + 0.8, abs=0.3) for plateau in (2, 4, 8, *[12] * (len(gaps) - 3))
+        ]
+
+    def test_that_was_confirmed_grows_in_spite_of_a_refusal_within_the_plateau(self) -> None:
+        server, strays = bucket(100, 20), itertools.count()
+        _, done = run(lambda at: REFUSED if at > 36 and next(strays) == 0 else server(at), 5_000)
+        met = [at for at, _, reply in done.answers if reply is REFUSED and at > 20]
+        assert met[:3] == [pytest.approx(at, abs=0.5) for at in (31, 36, 44)]
+
+    def test_does_not_grow_while_nobody_wants_to_send(self) -> None:
+        pace = trusting(10.0)
+        answered_at = iter(range(1, 100))
+        for at in map(float, answered_at):
+            assert pace.earliest(at, 0) <= at
+            pace.accepted(at + 0.06, pace.take(at))
+        gap = pace.earliest(99.1, 0) - 99.1
+        pace.take(99.1)
+        pace.take(99.1)
+        assert gap <= 0
+        assert pace.earliest(99.1, 2) - 99.1 == pytest.approx(0.1, abs=0.05)
+
+
+class TestOrder:
+    def test_a_refusal_is_weighed_once_all_that_left_before_it_are_answered(self) -> None:
+        pace = Alone()
+        answered(pace, 0.1, accepted=False)
+        earlier = [pace.take(1.0) for _ in range(20)]
+        pace.refused(1.2, pace.take(1.1))
+        assert pace.rate is None
+        for ticket in earlier:
+            pace.accepted(1.3, ticket)
+        assert pace.rate == pytest.approx(20 / 1.1, rel=0.01)
+
+    @pytest.mark.parametrize("end", [Pace.lost, Pace.give_back])
+    def test_one_that_is_lost_or_never_left_is_not_waited_for(
+        self, end: Callable[[Pace, float, Ticket], None]
+    ) -> None:
+        pace = Alone()
+        answered(pace, 0.1, accepted=False)
+        first, *earlier = [pace.take(1.0) for _ in range(20)]
+        for ticket in earlier:
+            pace.accepted(1.1, ticket)
+        pace.refused(1.2, pace.take(1.1))
+        assert pace.rate is None
+        end(pace, 1.2, first)
+        assert pace.rate is not None
 
 
 class TestTheFirstRefusal:
@@ -195,3 +259,9 @@ def test_late_timers_do_not_wear_down_the_rate() -> None:
         done.step()
     assert pace.rate == pytest.approx(83, rel=0.2)
     assert done.now < 1.15 * 6_000 / 83
+
+
+def test_a_belief_far_too_slow_costs_seconds() -> None:
+    pace = Alone()
+    pace.know(0.0, 0.01)
+    assert Run(pace, lambda at: OK).until_accepted(1_000).now < 15

@@ -1,0 +1,92 @@
+"""Nothing is accepted between two refusals: when to ask again, and what the end tells."""
+
+import math
+
+import pytest
+
+from backupify_async.transport.rate.belief import Mark
+from backupify_async.transport.rate.silence import Ended, Period, Silence
+from backupify_async.transport.rate.ticket import Fate, Ticket
+
+
+def silent(*, since: float = 0.0, rate: float | None = 100.0) -> Silence:
+    silence = Silence()
+    silence.begin(since, Mark(since, 0), rate)
+    return silence
+
+
+class TestProbes:
+    def test_the_first_goes_a_tenth_of_a_second_later(self) -> None:
+        assert silent(since=5.0).probe_at == pytest.approx(5.1)
+
+    @pytest.mark.parametrize(("lasted", "wait"), [(0.5, 0.1), (10, 1.5), (40, 6), (3_600, 6)])
+    def test_the_others_at_intervals_that_grow_with_the_time_elapsed(
+        self, lasted: float, wait: float
+    ) -> None:
+        silence = silent()
+        silence.wait(lasted, 100.0)
+        assert silence.probe_at == pytest.approx(lasted + wait)
+
+    def test_none_goes_before_half_a_calls_time(self) -> None:
+        assert silent(rate=0.5).probe_at == pytest.approx(1.0)
+
+    def test_one_at_a_time(self) -> None:
+        silence = silent()
+        silence.asked(Ticket(0.1))
+        assert silence.earliest(0.2, 1, patience=0.5) == math.inf
+
+    def test_one_that_hangs_is_waited_for_no_longer_than_calls_take(self) -> None:
+        silence = silent()
+        silence.asked(Ticket(0.1))
+        assert silence.earliest(0.6, 1, patience=0.5) == silence.probe_at
+
+    def test_one_that_is_lost_leaves_the_turn_to_the_next(self) -> None:
+        silence = silent()
+        silence.asked(Ticket(0.1, Fate.LOST))
+        assert silence.earliest(0.2, 0, patience=0.5) == silence.probe_at
+
+
+class TestTheEnd:
+    def test_of_a_short_one_tells_nothing(self) -> None:
+        assert silent().end(0.9) == Ended()
+
+    def test_of_a_long_one_says_to_count_from_the_last_refusal(self) -> None:
+        silence = silent()
+        silence.go_on(Mark(9.0, 0))
+        assert silence.end(10.0) == Ended(Mark(9.0, 0))
+
+    def test_is_the_end_of_it(self) -> None:
+        silence = silent()
+        silence.go_on(Mark(9.0, 0))
+        silence.end(10.0)
+        assert (silence.lasts, silence.refused) == (False, 0)
+
+
+class TestAPeriod:
+    def ends(self, *begins: tuple[float, int]) -> list[Period | None]:
+        """What the ends tell of silences of 5 s that begin then, with so many calls accepted before."""
+        silence = Silence()
+        periods = []
+        for at, accepted in begins:
+            silence.begin(at, Mark(at, accepted), 10.0)
+            periods.append(silence.end(at + 5).period)
+        return periods
+
+    def test_is_found_where_two_in_a_row_hold_as_much_for_as_long(self) -> None:
+        assert self.ends((5, 100), (15, 200), (25, 300)) == [None, None, Period(10, 10)]
+
+    def test_is_none_where_they_hold_other_rates(self) -> None:
+        assert self.ends((5, 100), (15, 200), (25, 500)) == [None, None, None]
+
+    def test_is_none_where_too_few_calls_fit(self) -> None:
+        assert self.ends((5, 100), (15, 107), (25, 114)) == [None, None, None]
+
+    def test_is_asked_for_less_often(self) -> None:
+        silence = Silence()
+        for at, accepted in ((5.0, 100), (15.0, 200), (25.0, 300)):
+            silence.begin(at, Mark(at, accepted), 10.0)
+            silence.end(at + 5)
+        silence.begin(35.0, Mark(35.0, 400), 10.0)
+        assert silence.probe_at == pytest.approx(35.5)
+        silence.wait(39.0, 10.0)
+        assert silence.probe_at == pytest.approx(39 + 0.3 * 4)
