@@ -19,6 +19,8 @@ _FIELDS = ("__type", "code", "Code")
 _AT_MOST_BEFORE = 1.0  # seconds by which a call that passed may have left before one that met a 503
 _ANSWERS = 64  # that are remembered
 _OTHERS = 3  # answers of others that passed, which show that a refusal is a call's own
+_LATEST = 10  # answers, of which
+_WAVE = 4  # are refused where a limit is met; single ones are a backend that fails now and then
 _RARE = 10  # of them for each one that was refused
 
 
@@ -48,6 +50,11 @@ class Recent:
         others = [refused for left, refused in self._answers if left > refused_since and refused is not who]
         passed = others.count(None)
         return passed >= _OTHERS and (len(others) - passed) * _RARE <= passed
+
+    def in_a_wave(self) -> bool:
+        """Whether several of the latest answers were refusals: a limit was met; no backend just failed."""
+        latest = list(self._answers)[-_LATEST:]
+        return sum(refused is not None for _, refused in latest) >= _WAVE
 
     def others_pass(self, left: float) -> bool:
         """Whether the server was well when a call left: one passed that left later, or hardly before it."""
