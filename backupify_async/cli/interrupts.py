@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,6 +19,8 @@ _SIGNALS = {
 # A terminal that closes sends more than one SIGHUP, and makes writing fail as well: none of them is a second
 # wish of somebody who would not wait.
 _HURRY = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+_FILES_OF_UVLOOP = 10  # seven of a loop, two of its signals, and one to spare
+_FILES_OF_ASYNCIO = 3  # a selector, and a pair of sockets
 
 
 class Stop:
@@ -85,9 +89,16 @@ def new_loop() -> asyncio.AbstractEventLoop:
     """An event loop for this process: uvloop's where the extra `fast` is there, else asyncio's.
 
     Not where a standard stream is closed: libuv aborts once a connection gets a descriptor that it takes for
-    one of these. And only for the command line, whose own this process is: an application chooses its loop.
+    one of these. Nor where few files may be open: it aborts, or leaves a loop that cannot be closed. And only
+    for the command line, whose own this process is: an application chooses its loop.
+
+    Raises:
+        OSError: No more files may be open; asyncio's loop says so too, and a traceback with it.
     """
-    if None in (sys.stdin, sys.stdout, sys.stderr):
+    free = _free_descriptors(_FILES_OF_UVLOOP)
+    if free < _FILES_OF_ASYNCIO:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    if free < _FILES_OF_UVLOOP or None in (sys.stdin, sys.stdout, sys.stderr):
         return asyncio.new_event_loop()
     try:
         uvloop = importlib.import_module("uvloop")
@@ -95,6 +106,16 @@ def new_loop() -> asyncio.AbstractEventLoop:
         return asyncio.new_event_loop()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
+
+
+def _free_descriptors(most: int) -> int:
+    """How many file descriptors this process has still to give; what is above `most` is not counted."""
+    taken: list[int] = []
+    with contextlib.suppress(OSError):
+        taken.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(most))
+    for descriptor in taken:
+        os.close(descriptor)
+    return len(taken)
 
 
 async def _watched(command: Callable[[Stop], Awaitable[ExitCode]]) -> ExitCode:

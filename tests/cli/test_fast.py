@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -13,6 +15,24 @@ from tests.cli.processes import PATIENCE, process
 
 uvloop = pytest.importorskip("uvloop")
 
+FEW_FILES = """
+import resource
+
+from backupify_async.cli.exits import ExitCode
+from backupify_async.cli.interrupts import Stop, run_command
+
+async def command(stop: Stop) -> ExitCode:
+    return ExitCode.ALL_WELL
+
+run_command(command)  # what it imports takes no descriptor any more
+for files in range(4, 30):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    try:
+        print(int(run_command(command)))
+    except OSError as error:
+        print(error.strerror)
+"""
+
 
 def test_it_runs_on_uvloop() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
@@ -23,6 +43,14 @@ def test_it_runs_on_uvloop() -> None:
 
     run_command(command)
     assert [type(loop) for loop in loops] == [uvloop.Loop]
+
+
+@pytest.mark.slow
+def test_where_too_few_files_may_be_open_it_says_so_and_no_more() -> None:
+    ended = subprocess.run([sys.executable, "-c", FEW_FILES], capture_output=True, text=True, check=False)
+    *too_few, enough = ended.stdout.splitlines()
+    assert (ended.returncode, ended.stderr, enough) == (0, "", "0")
+    assert set(too_few) == {"0", "Too many open files"}
 
 
 @pytest.mark.backupify(instances=60)
