@@ -139,15 +139,17 @@ def trigger(
     lost is looked for, and sent again only where it surely did nothing; where that
     cannot be found out, its instance is named on stderr.
     """
-    if dry_run:
-        return _sweep(operations.pretended_triggering(), ids, options)
-    waiting = read_wait(wait, wait_timeout)
     source = choose(ids, options.ids_file, everything=options.all)
-    consent = Consent(source, yes=yes)
+    if dry_run:
+        pretended = operations.pretended_triggering(source)
+        return run_command(partial(sweep, operation=pretended, ids=source, options=options))
+    waiting = read_wait(wait, wait_timeout)
+    at = None if journal is None else absolute(journal)
+    consent = Consent(source, yes=yes, journal=at)
     consent.require_somebody_to_ask()
     operation, ids_to_read = operations.triggering(consent, waiting), source
-    if journal is not None:
-        operation, ids_to_read = journals.begin(absolute(journal), source, consent, waiting)
+    if at is not None:
+        operation, ids_to_read = journals.begin(at, source, consent, waiting)
     return run_command(partial(sweep, operation=operation, ids=ids_to_read, options=options))
 
 

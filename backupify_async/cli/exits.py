@@ -53,6 +53,10 @@ class Exit(Exception):
         self.message = message
 
 
+class NoIds(Exit):
+    """Ends a command that names no instance at all, and did nothing."""
+
+
 class Unreached(Exit):
     """Ends a command before anything was asked of the API, for there is no token to be had for now.
 

@@ -1,7 +1,9 @@
 """Files of ids: read line by line; which of them can be read again, and whether one is what it was."""
 
+import codecs
 import hashlib
 import os
+import re
 import stat
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -11,13 +13,16 @@ from typing import Final
 
 import attrs
 
+from backupify_async.cli.output import write_all
 from backupify_async.cli.reading import read_some
+from backupify_async.cli.text import bare
 from backupify_async.cli.threads import DaemonThread
 
 STDIN = "-"
-LONGEST_LINE = 4_096  # bytes
 
+_LONGEST_LINE = 4_096  # bytes
 _CHUNK = 65_536
+_COMMENT = re.compile(r"\s#.*", re.DOTALL)
 _MOST_LINKS = 40  # as Linux has it (path_resolution(7))
 
 
@@ -152,11 +157,59 @@ def _read(descriptor: int) -> bytes:
     return chunk
 
 
-async def read_lines(path: str, known: str | None = None) -> AsyncIterator[bytes]:
+def copy_bytes(source: str | int, writing: int) -> Mark:
+    """Copy a file, or stdin, to its end.
+
+    Args:
+        source: Where it is, or "-"; or a file that is open, which is read from its beginning.
+        writing: A descriptor to write to.
+
+    Raises:
+        OSError: It cannot be read, or written.
+    """
+    whole, size = hashlib.sha256(), 0
+    reading = _opened(source)
+    try:
+        while chunk := read_some(reading, _CHUNK):
+            write_all(writing, chunk)
+            whole.update(chunk)
+            size += len(chunk)
+    finally:
+        _close(reading, source)
+    return Mark(size, whole.hexdigest())
+
+
+def spool(path: str) -> int:
+    """Copy what can be read only once to a file without a name; returns its descriptor.
+
+    Raises:
+        OSError: It cannot be read, or copied.
+    """
+    from tempfile import TemporaryFile  # noqa: PLC0415 - dear to import, and few commands need it
+
+    with TemporaryFile(buffering=0) as file:
+        copy_bytes(path, file.fileno())
+        return os.dup(file.fileno())
+
+
+def _opened(source: str | int) -> int:
+    """A descriptor to read from."""
+    if isinstance(source, int):
+        os.lseek(source, 0, os.SEEK_SET)
+        return source
+    return 0 if source == STDIN else os.open(source, os.O_RDONLY)
+
+
+def _close(descriptor: int, source: str | int) -> None:
+    if isinstance(source, str) and source != STDIN:
+        os.close(descriptor)
+
+
+async def read_lines(source: str | int, known: str | None = None) -> AsyncIterator[bytes]:
     """The lines of a file or of stdin, without their ends, read in a thread.
 
     Args:
-        path: Where it is, or "-".
+        source: Where it is, or "-"; or a file that is open, which is read from its beginning.
         known: The mark that it must have; None for any.
 
     Raises:
@@ -164,10 +217,9 @@ async def read_lines(path: str, known: str | None = None) -> AsyncIterator[bytes
         OSError: It cannot be read.
     """
     thread = DaemonThread("ids")
-    descriptor = 0
+    descriptor: int | None = None
     try:
-        if path != STDIN:
-            descriptor = await thread.call(os.open, path, os.O_RDONLY)
+        descriptor = await thread.call(_opened, source)
         read: Callable[[], bytes] = partial(read_some, descriptor, _CHUNK)
         if known is not None:
             read = await thread.call(Reader, descriptor, known)
@@ -176,11 +228,27 @@ async def read_lines(path: str, known: str | None = None) -> AsyncIterator[bytes
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 yield line
-            if len(rest) > LONGEST_LINE:
+            if len(rest) > _LONGEST_LINE:
                 yield rest  # no end in sight; whoever reads ids refuses it
         if rest:
             yield rest
     finally:
-        if descriptor:
-            thread.submit(os.close, descriptor)
+        if descriptor is not None:
+            thread.submit(_close, descriptor, source)
         thread.close()
+
+
+def text_on(line: bytes, *, first: bool) -> str:
+    """What stands on a line, without white space around it and without a comment.
+
+    Raises:
+        ValueError: It is no UTF-8, or far too long.
+    """
+    if len(line) > _LONGEST_LINE:
+        raise ValueError(f"longer than {_LONGEST_LINE} bytes")
+    try:
+        text = line.removeprefix(codecs.BOM_UTF8 if first else b"").decode()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+    text = bare(text)
+    return "" if text.startswith("#") else bare(_COMMENT.sub("", text))

@@ -1,6 +1,5 @@
 """Where the ids of a sweep come from: the command line, a file, or the server."""
 
-import codecs
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -8,17 +7,22 @@ from typing import Protocol
 
 import attrs
 
-from backupify_async.cli.exits import Exit, ExitCode, code_of, reason
-from backupify_async.cli.id_files import LONGEST_LINE, STDIN, ChangedFile, is_plain, read_lines
+from backupify_async.cli.exits import Exit, ExitCode, NoIds, code_of, reason
+from backupify_async.cli.id_files import STDIN, ChangedFile, is_plain, read_lines, spool, text_on
 from backupify_async.cli.text import bare, count, is_unseen
+from backupify_async.cli.threads import in_thread
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
 from backupify_async.fleet.fleet import InstanceId
 from backupify_async.transport.request import identifier
 
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
-_COMMENT = re.compile(r"\s#.*", re.DOTALL)
 _PER_PAGE = 100  # a server may give fewer; all ids are wanted, so the more at once the better
+
+
+def no_instances() -> NoIds:
+    """What ends a command of which --all means none: a job that backs up nothing is not well."""
+    return NoIds(ExitCode.SOME_FAILED, "--all: the server lists no instances for these credentials")
 
 
 class Ids(Protocol):
@@ -150,7 +154,7 @@ class AllIds:
         """The ids, in the server's order.
 
         Raises:
-            Exit: The list breaks off, or there is none.
+            Exit: The list breaks off; `NoIds` where there is none.
         """
         empty = True
         try:
@@ -164,8 +168,8 @@ class AllIds:
                 code_of(error),
                 f"the list of all instances broke off: {reason(error)}; those that follow are left out",
             ) from error
-        if empty:  # a job that backs up nothing is not well
-            raise Exit(ExitCode.SOME_FAILED, "--all: the server lists no instances for these credentials")
+        if empty:
+            raise no_instances()
 
     async def number(self, client: BackupifyClient, /) -> int | None:
         """How many the server says that there are.
@@ -178,7 +182,9 @@ class AllIds:
             page = await anext(pages)
         finally:
             await pages.aclose()
-        return len(page.items) if page.total is None and "next" not in page.links else page.total
+        if page.total is not None:
+            return max(page.total, len(page.items))
+        return None if "next" in page.links else len(page.items)
 
     def describe(self, number: int | None, /) -> str:
         """All, and how many they are."""
@@ -194,12 +200,14 @@ class FileIds:
         rereadable: Whether it can be read twice, by another process too: it is no stdin and no pipe.
         total: How many ids it has, once they were counted.
         known: The mark that it must have, so that nothing else is read; None for any.
+        spooled: Where it was copied to, to be read a second time; a file without a name, that is open.
     """
 
     path: str
     rereadable: bool
     total: int | None = None
     known: str | None = None
+    spooled: int | None = attrs.field(default=None, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -215,13 +223,14 @@ class FileIds:
         """The ids, read as they are wanted, off the event loop.
 
         Raises:
-            Exit: It cannot be read, has no id, is not what it was, or a line is no id, which is named.
+            Exit: It cannot be read, is not what it was, or a line is no id, which is named; `NoIds` where it
+                has none.
         """
         number, empty = 0, True
         try:
-            async for line in read_lines(self.path, self.known):
+            async for line in read_lines(self.path if self.spooled is None else self.spooled, self.known):
                 number += 1
-                text = _text(line, first=number == 1)
+                text = text_on(line, first=number == 1)
                 if text:
                     yield _id_on_a_line(text)
                     empty = False
@@ -235,13 +244,24 @@ class FileIds:
                 f"{self.name}, line {number}: {error}; neither this line nor any behind it was read",
             ) from None
         if empty:
-            raise Exit(ExitCode.USAGE, f"no ids in {self.name}")
+            raise NoIds(ExitCode.USAGE, f"no ids in {self.name}")
 
     async def number(self, client: BackupifyClient, /) -> int | None:
-        """How many there are: read once before the sweep, which also finds a bad line before it begins."""
-        if self.rereadable:
-            self.total = len([None async for _ in self.read(client)])
-        return self.total
+        """How many there are: read once before the sweep, which also finds a bad line before it begins.
+
+        What can be read only once is copied for that, to its end, into a file that goes with this process.
+        """
+        if not self.rereadable and self.spooled is None:
+            try:
+                self.spooled = await in_thread("ids", spool, self.path)
+            except OSError as error:
+                said = f"{self.name}, copied to be checked: {error.strerror}"
+                raise Exit(ExitCode.USAGE, said) from None
+        total = 0
+        async for _ in self.read(client):
+            total += 1
+        self.total = total
+        return total
 
     def changed(self) -> Exit:
         """What ends a sweep of which these are no longer the ids."""
@@ -255,22 +275,6 @@ class FileIds:
         """How many, as far as that is known, and from where."""
         known = "the instances" if number is None else count(number, "instance")
         return f"{known} named in {self.name}" + (" (how many, it does not say)" if number is None else "")
-
-
-def _text(line: bytes, *, first: bool) -> str:
-    """What stands on a line, without white space around it and without a comment.
-
-    Raises:
-        ValueError: It is no UTF-8, or far too long.
-    """
-    if len(line) > LONGEST_LINE:
-        raise ValueError(f"longer than {LONGEST_LINE} bytes")
-    try:
-        text = line.removeprefix(codecs.BOM_UTF8 if first else b"").decode()
-    except UnicodeDecodeError:
-        raise ValueError("is not UTF-8") from None
-    text = bare(text)
-    return "" if text.startswith("#") else bare(_COMMENT.sub("", text))
 
 
 def _id_on_a_line(text: str) -> InstanceId:

@@ -167,7 +167,7 @@ async def _held(journal: Journal, sent: SentTriggers, kept: Ids, given: Ids, at:
         async with look(journal.path) as storage:
             known = await storage.sweep()
             sent.add_of_earlier([line.instance_id for line in await storage.unsettled()])
-        if said := await keep(given, kept, journal, known):
+        if said := await keep(given, kept, journal, known, at.client):
             at.output.say(said)
         was_done = await journal.is_done()
         yield

@@ -1,6 +1,5 @@
 """The ids of a sweep with a journal: what a resumed sweep reads is what the first run read."""
 
-import hashlib
 import os
 import shlex
 import stat
@@ -9,15 +8,12 @@ from pathlib import Path
 import attrs
 
 from backupify_async.cli.exits import Exit, ExitCode
-from backupify_async.cli.id_files import STDIN, ChangedFile, Mark, mark_of
+from backupify_async.cli.id_files import ChangedFile, Mark, copy_bytes, mark_of
 from backupify_async.cli.ids import FileIds, Ids
-from backupify_async.cli.output import write_all
-from backupify_async.cli.reading import read_some
 from backupify_async.cli.threads import DaemonThread, in_thread
+from backupify_async.client import BackupifyClient
 from backupify_async.journal.journal import Journal
 from backupify_async.journal.lines import Sweep
-
-_CHUNK = 65_536
 
 
 def beside(journal: Path) -> Path:
@@ -25,7 +21,7 @@ def beside(journal: Path) -> Path:
     return Path(f"{journal}.ids")
 
 
-async def keep(given: Ids, kept: Ids, journal: Journal, sweep: Sweep) -> str:
+async def keep(given: Ids, kept: Ids, journal: Journal, sweep: Sweep, client: BackupifyClient) -> str:
     """Have ids that a resumed sweep can read again; refuse those that are not what its first run read.
 
     Args:
@@ -33,6 +29,7 @@ async def keep(given: Ids, kept: Ids, journal: Journal, sweep: Sweep) -> str:
         kept: The ids that are read: these, or their copy beside the journal.
         journal: The journal, open.
         sweep: What it knows of its sweep.
+        client: What ids are read with.
 
     Returns:
         What is to be said of it; "" for nothing.
@@ -50,6 +47,8 @@ async def keep(given: Ids, kept: Ids, journal: Journal, sweep: Sweep) -> str:
         elif sweep.read_to_end:
             said = f"all ids of this sweep are in {journal.path}: {given.name} is not read"
         else:
+            if given.spooled is None:
+                await given.number(client)  # a bad line is found before any of them is done
             sweep = await _copy(given, to, journal, sweep)
         if sweep.read_to_end:
             return said
@@ -97,7 +96,8 @@ async def _copy(ids: FileIds, to: Path, journal: Journal, sweep: Sweep) -> Sweep
     part = to.with_name(f"{to.name}.part")
     thread = DaemonThread("ids")
     try:
-        mark = str(await thread.call(_copy_whole, ids.path, part, journal.path))
+        source = ids.path if ids.spooled is None else ids.spooled
+        mark = str(await thread.call(_copy_whole, source, part, journal.path))
         if sweep.source not in (None, mark):
             await thread.call(part.unlink)
             raise Exit(
@@ -114,7 +114,7 @@ async def _copy(ids: FileIds, to: Path, journal: Journal, sweep: Sweep) -> Sweep
     return attrs.evolve(sweep, source=mark)
 
 
-def _copy_whole(source: str, part: Path, journal: Path) -> Mark:
+def _copy_whole(source: str | int, part: Path, journal: Path) -> Mark:
     """Copy a file; the copy is on disk behind it.
 
     Others may write to the directory too: nothing is written through a link, or into a file that is there.
@@ -124,7 +124,7 @@ def _copy_whole(source: str, part: Path, journal: Path) -> Mark:
     writing = os.open(part, flags, 0o600)
     try:
         try:
-            mark = _copy_bytes(source, writing)
+            mark = copy_bytes(source, writing)
             if hasattr(os, "fchmod"):
                 os.fchmod(writing, stat.S_IMODE(journal.stat().st_mode))  # who may use one may use both
             os.fsync(writing)
@@ -134,20 +134,6 @@ def _copy_whole(source: str, part: Path, journal: Path) -> Mark:
         part.unlink(missing_ok=True)
         raise
     return mark
-
-
-def _copy_bytes(source: str, writing: int) -> Mark:
-    whole, size = hashlib.sha256(), 0
-    reading = 0 if source == STDIN else os.open(source, os.O_RDONLY)
-    try:
-        while chunk := read_some(reading, _CHUNK):
-            write_all(writing, chunk)
-            whole.update(chunk)
-            size += len(chunk)
-    finally:
-        if reading:
-            os.close(reading)
-    return Mark(size, whole.hexdigest())
 
 
 def _place(part: Path, to: Path) -> None:

@@ -1,12 +1,15 @@
 """What each command does to each instance."""
 
+from functools import partial
+
 import attrs
 
 from backupify_async.cli.exits import ExitCode
+from backupify_async.cli.ids import Ids
 from backupify_async.cli.records import LISTED, RUNNING, WAITED, active_rows, latest_rows, listed_rows
 from backupify_async.cli.rows import Row
 from backupify_async.cli.sweep import Operation
-from backupify_async.cli.triggers import Consent, Pretence, SentTriggers, Wait
+from backupify_async.cli.triggers import Consent, Pretence, SentTriggers, Wait, check
 from backupify_async.fleet.fan_out import FanOut
 from backupify_async.fleet.fleet import Fleet, InstanceId
 from backupify_async.journal.journal import Journal
@@ -76,9 +79,9 @@ def triggering(
     return attrs.evolve(operation, shape=WAITED, found=_ended, code=_end_code)
 
 
-def pretended_triggering() -> Operation[Backup | None]:
-    """What a trigger would do to each instance."""
-    return Operation("trigger --dry-run", RUNNING, _active, Pretence().rows)
+def pretended_triggering(ids: Ids) -> Operation[Backup | None]:
+    """What a trigger would do to each instance, and which ids it would refuse."""
+    return Operation("trigger --dry-run", RUNNING, _active, Pretence().rows, agree=partial(check, ids))
 
 
 def _latest(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, Backup | None]:

@@ -11,7 +11,7 @@ import attrs
 from backupify_async.cli.bookmark import Bookmark
 from backupify_async.cli.desk import Desk, desk
 from backupify_async.cli.draining import drained
-from backupify_async.cli.exits import Exit, ExitCode, Unreached, gravest
+from backupify_async.cli.exits import Exit, ExitCode, NoIds, Unreached, gravest
 from backupify_async.cli.ids import AllIds, Ids
 from backupify_async.cli.interrupts import Stop
 from backupify_async.cli.options import FleetOptions
@@ -149,6 +149,9 @@ async def stream(
             return
         at.output.say(f"{aborted}; not begun: {left}" if (left := rest()) else str(aborted))
         at.tally.code = gravest(at.tally.code, ExitCode.SOME_FAILED)
+    except NoIds as none:
+        at.output.say(none.message)
+        at.tally.code = gravest(at.tally.code, none.code)
     except Exit as exit_:  # the ids broke off
         at.output.say(exit_.message)
         at.tally.broke_off("the ids", exit_.code)

@@ -1,18 +1,20 @@
 """What is special about triggering: it asks first, it can only pretend, and it leaves nothing unsaid."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import attrs
 
 from backupify_async.cli.exits import Exit, ExitCode
 from backupify_async.cli.id_files import STDIN
-from backupify_async.cli.ids import FileIds, GivenIds, Ids
+from backupify_async.cli.ids import FileIds, GivenIds, Ids, no_instances
 from backupify_async.cli.output import write_all
 from backupify_async.cli.reading import read_some
 from backupify_async.cli.records import backup_row, triggered_rows
 from backupify_async.cli.rows import Row
-from backupify_async.cli.threads import DaemonThread
+from backupify_async.cli.threads import DaemonThread, in_thread
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
 from backupify_async.escaping import printable
@@ -29,11 +31,13 @@ class Consent:
     Args:
         ids: The instances.
         yes: Whether it was given on the command line.
+        journal: The journal of the sweep, which may be there already; None where it has none.
     """
 
-    def __init__(self, ids: Ids, *, yes: bool) -> None:
+    def __init__(self, ids: Ids, *, yes: bool, journal: Path | None = None) -> None:
         self._ids = ids
         self._yes = yes or (isinstance(ids, GivenIds) and len(ids.ids) == 1)
+        self._journal = journal
 
     def require_somebody_to_ask(self) -> None:
         """Refuse to begin where nobody could be asked.
@@ -56,21 +60,42 @@ class Consent:
             )
 
     async def agree(self, client: BackupifyClient) -> None:
-        """Count the instances where that can be done, and ask.
+        """Check and count the instances where that can be done, and ask.
 
         Raises:
-            Exit: The answer is no, or the ids cannot be read.
+            Exit: The answer is no, or the ids cannot be read; `NoIds` where there are none.
         """
-        try:
-            number = (
-                None if self._yes and not isinstance(self._ids, FileIds) else await self._ids.number(client)
-            )
-        except BackupifyError as error:
-            raise Exit(ExitCode.SOME_FAILED, f"the instances cannot be listed: {error}") from None
+        journal = self._journal  # of which it says itself what is wrong with its path
+        begun = journal is not None and await in_thread("journal", os.path.exists, journal)
+        number = await self._number(client, begun=begun)
+        if number == 0 and not begun:  # before a journal is made: there is nothing to go on with
+            raise no_instances()
         if self._yes or number in (0, 1):
             return
         if not await _ask(f"Trigger a backup of {self._ids.describe(number)}?"):
             raise Exit(ExitCode.USAGE, "not confirmed: nothing was triggered")
+
+    async def _number(self, client: BackupifyClient, *, begun: bool) -> int | None:
+        """How many there are; None where nobody has to know, or the journal may have them already."""
+        ids = self._ids
+        if isinstance(ids, FileIds):
+            return None if begun and not ids.rereadable else await ids.number(client)
+        if self._yes and (begun or self._journal is None):
+            return None
+        try:
+            return await ids.number(client)
+        except BackupifyError as error:
+            raise Exit(ExitCode.SOME_FAILED, f"the instances cannot be listed: {error}") from None
+
+
+async def check(ids: Ids, client: BackupifyClient) -> None:
+    """Read a file of ids, or what comes by stdin, whole before anything is done.
+
+    Raises:
+        Exit: It cannot be read, or a line is no id; `NoIds` where it has none.
+    """
+    if isinstance(ids, FileIds):
+        await ids.number(client)
 
 
 @attrs.frozen

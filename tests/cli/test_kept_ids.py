@@ -152,8 +152,7 @@ class TestTheCopy:
         with process(*arguments, stdin=reading) as command:
             os.close(reading)
             os.write(writing, b"1\n")
-            while not Path(f"{path}.ids.part").exists():
-                assert command.poll() is None
+            wait_for_requests(server, 1)  # the token: behind it the ids are read
             os.write(writing, b"2\n")
             os.close(writing)
             assert finish(command).code == 0
