@@ -140,7 +140,6 @@ class Hearing:
             self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate())
             return
         self._recent.refused(call.left, call)
-        mere = asked.status == 503 and asked.retry_after is None
         if not concerns_all(asked, self._longest) or (mere and not self._recent.in_a_wave()):
             if ticket is not None:
                 self._gate.told(now, ticket, asked.status, asked.retry_after, asked.headers)

@@ -109,7 +109,8 @@ async def test_a_list_without_an_end_keeps_nobody_waiting(name: str, prefetch: i
         lists = [asyncio.ensure_future(READERS[name](backups.list(0, prefetch=prefetch))) for _ in range(8)]
         await asyncio.sleep(100)
         async with asyncio.timeout(30):
-            await fleet(range(1, 6)).get_active()
+            results = await fleet(range(1, 6)).get_active()
+        assert sorted(results.values) == [1, 2, 3, 4, 5]
         for one in lists:
             one.cancel()
         await asyncio.gather(*lists, return_exceptions=True)
@@ -175,7 +176,8 @@ async def test_looks_of_those_who_wait_do_not_keep_background_work_waiting() -> 
         ]
         await asyncio.sleep(200)
         async with asyncio.timeout(60):
-            await fleet(range(1, 6), background=True).get_active()
+            results = await fleet(range(1, 6), background=True).get_active()
+        assert sorted(results.values) == [1, 2, 3, 4, 5]
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)

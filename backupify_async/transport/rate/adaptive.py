@@ -141,7 +141,7 @@ class AdaptiveLimiter:
         if quota is not None:
             self._announced.refused(now, sent_at, quota, retry_after)
             if self._announced.speaks:
-                self._pace.explained(now, ticket)
+                self._pace.lost(now, ticket)
                 if windows is not None:
                     windows.give_back()
                 return
@@ -151,7 +151,7 @@ class AdaptiveLimiter:
             self._slow_down(now, ticket, retry_after)
             return
         if windows.concerns(now, sent_at, retry_after) or self._pace.is_lost:
-            self._pace.explained(now, ticket)
+            self._pace.lost(now, ticket)
             windows.refused(now, sent_at, retry_after)
         else:
             windows.give_back()

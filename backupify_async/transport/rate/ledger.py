@@ -42,17 +42,13 @@ class Ledger:
 
     def due(self, now: float) -> Iterator[Ticket]:
         """Give those whose turn has come, because a call before them is not waited for any longer."""
-        entries, given_up = self._entries, now - self.patience
-        while entries:
-            first = entries[0]
+        entries = self._entries
+        while entries and (entries[0].fate is not Fate.OPEN or entries[0].sent_at <= now - self.patience):
+            first = entries.popleft()
             if first.fate is Fate.OPEN:
-                if first.sent_at > given_up:
-                    return
                 first.overdue = True
-                entries.popleft()
-                continue
-            entries.popleft()
-            yield first
+            else:
+                yield first
 
     @property
     def patience(self) -> float:

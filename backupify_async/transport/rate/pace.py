@@ -19,7 +19,6 @@ from backupify_async.transport.rate.ticket import Fate, Ticket
 
 _CUSHION = 2.0  # calls' worth of rest behind a refusal at the most: else jitter alone brings the next
 _JITTER = 0.25  # seconds by which calls may come closer to each other than they left
-_STEP = 0.25  # seconds behind the end of the plateau, after which the speed is looked at again
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 _LONGEST_HELD = 15.0  # seconds of plateau, for a store with a period
 
@@ -101,11 +100,9 @@ class Pace:
         if self._belief.rate is None:
             return -math.inf
         self._stand_still(now)
-        speed, grows = self._speed(now)
+        speed, _ = self._speed(now)
         self._slots.advance(now, speed)
-        earliest = self._slots.earliest(now, speed, grows=grows)
-        if not grows:  # however slow the belief is, the speed grows once the plateau is over
-            earliest = min(earliest, max(now, self._since + self._plateau()) + _STEP)
+        earliest = self._slots.earliest(now, speed, self._steady_until())
         self._looked, self._told = now, earliest
         return earliest
 
@@ -137,7 +134,7 @@ class Pace:
         self.lost(now, ticket)
 
     def lost(self, now: float, ticket: Ticket) -> None:
-        """A call got no answer that teaches."""
+        """A call got no answer, or one that says nothing of the pace."""
         self._settle(now, ticket, Fate.LOST)
 
     def accepted(self, now: float, ticket: Ticket) -> None:
@@ -158,10 +155,6 @@ class Pace:
             self._not_before = max(self._not_before, now + retry_after - whole)
             self._since = max(self._since, self._not_before)  # nothing is borne while nothing leaves
         self._settle(now, ticket, Fate.REFUSED)
-
-    def explained(self, now: float, ticket: Ticket) -> None:
-        """A call was refused for a reason that says nothing of the pace."""
-        self._settle(now, ticket, Fate.LOST)
 
     def resume(self, now: float) -> None:
         """A window opened: what was not accepted while it was closed says nothing of the pace."""
@@ -202,16 +195,17 @@ class Pace:
 
     def _speed(self, now: float) -> tuple[float, bool]:
         assert self._belief.rate is not None  # noqa: S101 - asked only where there is one
-        beyond = now - self._since - self._plateau()
+        beyond = now - self._steady_until()
         if beyond > 0 and self._growing_from is None:
             self._growing_from, self._grown_by = now, 0
         brake = 2.0 ** -max(0, len(self._waves) - 1)
         return self._belief.rate * growth(beyond) * brake, beyond > 0
 
-    def _plateau(self) -> float:
+    def _steady_until(self) -> float:
+        """When the plateau ends, and the speed begins to grow."""
         if not self._belief.confirmed:
             self._held = 0.0
-        return max(self._held, plateau(self._belief.confirmed))
+        return self._since + max(self._held, plateau(self._belief.confirmed))
 
     def _notice(self, now: float) -> None:
         self._noticed = now
@@ -243,7 +237,7 @@ class Pace:
             return
         if self._belief.rate is None and last is None:
             self._silence.begin(now, mark, None)
-            self._belief.weigh(mark, math.inf)
+            self._belief.start(mark)
             return
         paced, confirmed = self._belief.rate is not None, self._belief.confirmed
         self._belief.weigh(mark, wave.speed, wave.growth)

@@ -6,7 +6,7 @@ _LONGEST_PLATEAU = 12.0  # seconds
 _STEEP = 2.0  # seconds of growth, after which the speed is twice the rate; after twice that, 16 times
 _FASTEST = 60.0  # doublings; the ceiling and the places hold long before
 _LATE = 0.1  # seconds that a late timer is made up for: meanwhile the store filled
-_STEP = 0.25  # seconds after which a speed that grows is looked at again
+_STEP = 0.25  # seconds of growth after which the speed is looked at again
 
 
 def plateau(confirmed: int) -> float:
@@ -38,12 +38,11 @@ class Slots:
             self._credit = min(most, self._credit + max(0.0, now - self._at) * speed)
         self._at = now
 
-    def earliest(self, now: float, speed: float, *, grows: bool) -> float:
-        """When the next call may leave, or the speed is looked at again."""
+    def earliest(self, now: float, speed: float, steady_until: float) -> float:
+        """When the next call may leave, or the speed is looked at again; it is steady until then."""
         if self._credit >= 1 - 1e-9:
             return now
-        wait = (1 - self._credit) / speed
-        return now + (min(wait, _STEP) if grows else wait)
+        return min(now + (1 - self._credit) / speed, max(now, steady_until) + _STEP)
 
     def take(self) -> None:
         """Count a call that leaves."""

@@ -1,5 +1,7 @@
 """The speed around a rate: a plateau, growth in time, and slots at a speed that varies."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,14 +27,14 @@ class TestSlots:
         slots = Slots()
         slots.advance(0.0, 10.0)
         slots.take()
-        assert slots.earliest(0.0, 10.0, grows=False) == pytest.approx(0.1)
+        assert slots.earliest(0.0, 10.0, steady_until=math.inf) == pytest.approx(0.1)
 
     def test_a_late_timer_is_made_up_for(self) -> None:
         slots = Slots()
         slots.advance(0.0, 100.0)
         slots.advance(0.05, 100.0)
         for _ in range(6):
-            assert slots.earliest(0.05, 100.0, grows=False) == 0.05
+            assert slots.earliest(0.05, 100.0, steady_until=math.inf) == 0.05
             slots.take()
 
     def test_an_idle_time_is_not(self) -> None:
@@ -41,23 +43,23 @@ class TestSlots:
         slots.advance(60.0, 100.0)
         for _ in range(11):
             slots.take()
-        assert slots.earliest(60.0, 100.0, grows=False) > 60.0
+        assert slots.earliest(60.0, 100.0, steady_until=math.inf) > 60.0
 
     def test_rest_keeps_all_back_for_as_long_as_some_calls_take(self) -> None:
         slots = Slots()
         slots.advance(0.0, 10.0)
         slots.rest(0.0, 2.0)
-        assert slots.earliest(0.0, 10.0, grows=False) == pytest.approx(0.2)
+        assert slots.earliest(0.0, 10.0, steady_until=math.inf) == pytest.approx(0.2)
 
     def test_while_the_speed_grows_it_is_looked_at_again_soon(self) -> None:
         slots = Slots()
         slots.advance(0.0, 0.01)
         slots.take()
-        assert slots.earliest(0.0, 0.01, grows=True) == pytest.approx(0.25)
+        assert slots.earliest(0.0, 0.01, steady_until=0.0) == pytest.approx(0.25)
 
     def test_one_given_back_is_free_again(self) -> None:
         slots = Slots()
         slots.advance(0.0, 1.0)
         slots.take()
         slots.give_back()
-        assert slots.earliest(0.0, 1.0, grows=False) == 0.0
+        assert slots.earliest(0.0, 1.0, steady_until=math.inf) == 0.0
