@@ -117,11 +117,11 @@ class Hearing:
         self._outage.passed(call.left, now, of_api=call.gated)
         self._retrying.passed(call.left)
         if since is not None and self._outage.down_since is None:
-            _LOGGER.warning("the server answers again, after %.1f s", now - since)
+            _LOGGER.info("the server answers again, after %.1f s", now - since)
 
     def _failed_as_down(self, call: Call, now: float) -> None:
         if self._outage.failed(call.left, now, whose(call.request, call.sendings)):
-            _LOGGER.warning("the server is down: all calls wait")
+            _LOGGER.info("the server is down: all calls wait")
             self._retrying.give_back()
         down = self._outage.down_since is not None
         call.down = down and not self._outage.is_closed(now)
