@@ -23,12 +23,15 @@ class Operation:
     when it is asked for, so that a list of many pages keeps nobody waiting.
 
     Within another operation it is a part of that one.
+
+    Args:
+        began: When its first call began, if that was before; 0 for now.
     """
 
     __slots__ = ("began", "calls_left")
 
-    def __init__(self) -> None:
-        self.began = next(_BEGINNINGS)
+    def __init__(self, began: int = 0) -> None:
+        self.began = began or next(_BEGINNINGS)
         self.calls_left = _FEW
 
     def __enter__(self) -> None:

@@ -20,6 +20,7 @@ from backupify_async.resources.paths import (
 )
 from backupify_async.transport.refusals import refusal
 from backupify_async.transport.request import Request, identifier
+from backupify_async.transport.retrying import Call
 from backupify_async.transport.session import Session
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ class Backups:
             BackupifyError: The answer cannot be had.
         """
         request = active_request(backup_instance_id)
-        with Operation():
-            response = await self._session.send(request)
-            if response.status != 404 or assume_exists:
-                return read_active(response)
+        call = Call(request)
+        response = await self._session.carry(call)
+        if response.status != 404 or assume_exists:
+            return read_active(response)
+        with Operation(call.began):
             exists = partial(self._exists, backup_instance_id)
             idle = await (self.idle.is_idle(response.body, exists) if response.whole else exists())
         if idle:

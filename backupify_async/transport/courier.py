@@ -75,10 +75,11 @@ class Courier:
         count = ATTEMPTS.get() if call.gated else None
         if count is not None:
             count.sent += 1
+        if call.sendings:
+            call.refused = call.alone = call.down = call.suspect = False
         call.sendings += 1
         self._report.sent(call)
         call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
-        call.refused = call.alone = call.down = call.suspect = False
         fresh = call.distrusts
         return Message(
             request.method, url, headers, body, sent_at, secrets, request.repeatable, left, fresh=fresh

@@ -85,21 +85,37 @@ class Hearing:
         if date is not None:
             self.last_date = DateSeen(date, call.left, now, time.time() - now)
         self._report.received(call, response, now - call.left)
+        if status < 400:
+            self._passed(call, now)
+        elif self._refuses(call, response, now, ticket):
+            return
+        if status < 500 and call.gated:
+            self._recent.passed(call.left)
+        if ticket is not None:
+            self._gate.told(now, ticket, status, None, headers)
+
+    def _passed(self, call: Call, now: float) -> None:
+        down = self._outage.passed(call.left, now, of_api=call.gated)
+        self._retrying.passed(call.left)
+        if down:
+            _LOGGER.info("the server answers again, after %.1f s", down)
+
+    def _refuses(self, call: Call, response: Response, now: float, ticket: Ticket | None) -> bool:
+        """Hear an answer of 400 and above; return whether it refuses the call only for now."""
+        status = response.status
         others_pass = status == 503 and call.gated and self._recent.others_pass(call.left)
         if shows_up(status):
             self._passed(call, now)
         elif shows_down(status) and not others_pass:
             self._failed_as_down(call, now)
-        if status in _MAY_ASK:
-            body = response.body if call.request.repeatable else b""
-            asked = Asked(status, retry_after(response), headers, body)
-            if asks_to_slow_down(asked, time.time(), self._longest, others_pass=others_pass):
-                self._refused(call, asked, now, ticket)
-                return
-        if status < 500 and call.gated:
-            self._recent.passed(call.left)
-        if ticket is not None:
-            self._gate.told(now, ticket, status, None, headers)
+        if status not in _MAY_ASK:
+            return False
+        body = response.body if call.request.repeatable else b""
+        asked = Asked(status, retry_after(response), response.headers, body)
+        refuses = asks_to_slow_down(asked, time.time(), self._longest, others_pass=others_pass)
+        if refuses:
+            self._refused(call, asked, now, ticket)
+        return refuses
 
     def failed(self, call: Call, error: BackupifyError, now: float) -> None:
         """No whole answer came.
@@ -111,13 +127,6 @@ class Hearing:
         """
         if fails_as_down(error):
             self._failed_as_down(call, now)
-
-    def _passed(self, call: Call, now: float) -> None:
-        since = self._outage.down_since
-        self._outage.passed(call.left, now, of_api=call.gated)
-        self._retrying.passed(call.left)
-        if since is not None and self._outage.down_since is None:
-            _LOGGER.info("the server answers again, after %.1f s", now - since)
 
     def _failed_as_down(self, call: Call, now: float) -> None:
         if self._outage.failed(call.left, now, whose(call.request, call.sendings)):

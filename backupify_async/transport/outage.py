@@ -79,22 +79,28 @@ class Outage:
         self.down_since: float | None = None
         """When the first call left that met the outage; None while the server is up."""
 
-    def passed(self, left: float, now: float, *, of_api: bool) -> None:
+    def passed(self, left: float, now: float, *, of_api: bool) -> float:
         """The server answered.
 
         Args:
             left: When the call left.
             now: When the answer came.
             of_api: Whether it was an answer of the API: a token alone is no first success.
+
+        Returns:
+            For how many seconds the server was down, where that is over now; else 0.
         """
         if left <= self._passed or (self._passed == -math.inf and not of_api):
-            return
+            return 0.0
         self._passed = left
         if self._failed:
             self._failed = {who: when for who, when in self._failed.items() if when > left}
-        if self.down_since is not None and left >= self.down_since:
-            self._stood_still += now - self.down_since
-            self.down_since, self._probing = None, False
+        if self.down_since is None or left < self.down_since:
+            return 0.0
+        down = now - self.down_since
+        self._stood_still += down
+        self.down_since, self._probing = None, False
+        return down
 
     def failed(self, left: float, now: float, who: str) -> bool:
         """A call failed as calls to a server that is down do.

@@ -48,8 +48,10 @@ class Pace:
         self._accepted = 0
         self.taken = 0
         """How many calls left."""
-        self._began: float | None = None
+        self._began = 0.0
         self._answered_at = -math.inf
+        self.was_refused = False
+        """Whether a refusal was met."""
         self._waves: deque[Wave] = deque()  # noticed, and not weighed yet
         self._noticed = self._weighed = -math.inf  # calls that left before belong to an earlier wave
         self._since = -math.inf  # when the plateau began
@@ -70,13 +72,7 @@ class Pace:
     @property
     def average(self) -> float:
         """Calls a second that were accepted, from when the first one left to the latest answer."""
-        began = self._answered_at if self._began is None else self._began
-        return self._accepted / max(_TICK, self._answered_at - began)
-
-    @property
-    def was_refused(self) -> bool:
-        """Whether a refusal was met."""
-        return self._noticed > -math.inf
+        return self._accepted / max(_TICK, self._answered_at - self._began)
 
     @property
     def is_lost(self) -> bool:
@@ -116,9 +112,12 @@ class Pace:
 
     def take(self, now: float) -> Ticket:
         """Count a call that leaves now."""
-        ticket = self._ledger.take(now)
-        self._began = now if self._began is None else self._began
+        if not self.taken:
+            self._began = now
         self.taken += 1
+        if not self.was_refused:  # as most clients never are: there is no order to keep, and no price to pay
+            return Ticket(now, overdue=True)
+        ticket = self._ledger.take(now)
         if self._belief.rate is not None:
             self._slots.take()
             if self._growing_from is not None:
@@ -139,6 +138,10 @@ class Pace:
 
     def accepted(self, now: float, ticket: Ticket) -> None:
         """A call was accepted."""
+        if not self.was_refused:
+            ticket.fate, self._answered_at = Fate.ACCEPTED, now
+            self._accepted += 1
+            return
         if self._silence.lasts and ticket.sent_at > self._noticed:
             self._resume(now)
         self._settle(now, ticket, Fate.ACCEPTED)
@@ -148,6 +151,7 @@ class Pace:
 
         Whole seconds of a Retry-After are taken to be rounded up: one says no more than that it is less.
         """
+        self.was_refused = True
         if ticket.sent_at > self._noticed:
             self._notice(now)
         if retry_after is not None:
@@ -159,7 +163,7 @@ class Pace:
     def resume(self, now: float) -> None:
         """A window opened: what was not accepted while it was closed says nothing of the pace."""
         self._silence.forget()
-        self._afresh = None
+        self.was_refused, self._afresh = True, None
         self._waves.clear()
         self._noticed = self._weighed = now
         self._belief.resume(Mark(now, self._accepted))
