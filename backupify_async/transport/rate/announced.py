@@ -7,6 +7,7 @@ from backupify_async.transport.rate.spans import Span, end_of
 
 _LIES = 3
 _DOUBTS = (3, 30, 300)  # windows of one call each, after which one more is asked
+_NARROW = 0.05  # of a window: an end known so well is waited for
 
 
 class Announced:
@@ -15,6 +16,10 @@ class Announced:
     Calls in flight may be counted in an answer or not: they are taken not to be, which errs to the safe side,
     and only until they have come back. At the end of a window one call goes first; its answer tells what the
     new one holds.
+
+    A reset that is told as a date in whole seconds may be a second late. So the first call goes into the
+    middle of the time in which the window may end, until that is known well. It stays known from one opening
+    to the next, whether windows follow the clock or begin with their first call.
     """
 
     def __init__(self) -> None:
@@ -22,6 +27,8 @@ class Announced:
         self._remaining = 0.0
         self._scouted_at = math.inf
         self._end: Span | None = None
+        self._epoch: float | None = None
+        self._period = math.inf
         self._rounded_down = False
         self._lies = 0
         self._singles = 0
@@ -42,7 +49,10 @@ class Announced:
     @property
     def end(self) -> float:
         """When more calls are announced; -inf while some are left."""
-        return self._end.high if self._end is not None and self.speaks and self._left < 1 else -math.inf
+        if self._end is None or not self.speaks or self._left >= 1:
+            return -math.inf
+        width = self._end.high - self._end.low
+        return self._end.high if width <= _NARROW * self._period else self._end.low + width / 2
 
     def earliest(self, now: float, in_flight: int) -> float:
         """When the next call may leave; infinity where an answer must come first."""
@@ -86,17 +96,41 @@ class Announced:
         if quota.remaining >= 1:
             self._lies += 1
         self._rounded_down = self._rounded_down or quota.reset == 0
-        self._follow(now, sent_at, quota)
+        end = told = self._told(now, sent_at, quota)
+        if self._end is not None and sent_at < self._end.high:  # else it was not the end
+            end = self._end.within(told) or told
+        if retry_after is not None:
+            asked = end_of(now, sent_at, retry_after, rounded_down=retry_after == 0)
+            end = end.within(asked) or asked
+        self._end = Span(max(end.low, sent_at), max(end.high, sent_at))
+        self._epoch, self._scouted_at = quota.epoch, math.inf
         self._remaining = self._left = 0.0
-        if retry_after is not None and self._end is not None:
-            told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
-            self._end = self._end.within(told) or told
+
+    def _told(self, now: float, sent_at: float, quota: Quota) -> Span:
+        rounded_down = self._rounded_down
+        return end_of(now, sent_at, quota.reset, rounded_down=rounded_down, rounding=quota.rounding)
 
     def _follow(self, now: float, sent_at: float, quota: Quota) -> None:
-        told = end_of(now, sent_at, quota.reset, rounded_down=self._rounded_down)
+        told = self._told(now, sent_at, quota)
         same = self._end.within(told) if self._end is not None else None
         if same is None or sent_at >= self._scouted_at:
-            self._end, self._remaining = told, quota.remaining  # a new window
+            self._end = self._foreseen(now, sent_at, quota, told)
+            self._epoch, self._remaining = quota.epoch, quota.remaining  # a new window
             self._scouted_at = math.inf
         else:  # an answer that comes late tells more than was left since
             self._end, self._remaining = same, min(self._remaining, quota.remaining)
+
+    def _foreseen(self, now: float, sent_at: float, quota: Quota, told: Span) -> Span:
+        """The end of a new window that a call has just opened: one period behind its opening."""
+        before, opened = self._epoch, self._end
+        if opened is None or before is None or quota.epoch is None or sent_at < self._scouted_at:
+            return told
+        if now > opened.high + 1.0:  # it may have begun long before
+            return told
+        period, opening = quota.epoch - before, Span(opened.low, max(opened.low, now))
+        # Whole seconds of windows that begin with a call may lie a second further apart.
+        self._period = min(self._period, period)
+        foreseen = told.within(opening.later(self._period))
+        if foreseen is None:
+            self._period = period
+        return foreseen or told

@@ -12,6 +12,7 @@ import contextlib
 import email.utils
 import re
 from collections.abc import Mapping
+from functools import partial
 
 import attrs
 from multidict import MultiMapping, istr
@@ -35,10 +36,14 @@ class Quota:
     Attributes:
         remaining: How many calls are left.
         reset: Seconds until there are more.
+        epoch: The time of that by the server's clock, in seconds, where the server told it so.
+        rounding: By how many seconds it may be too long; None where no more is known than the number.
     """
 
     remaining: float
     reset: float
+    epoch: float | None = None
+    rounding: float | None = None
 
 
 def announces(headers: Mapping[str, str]) -> bool:
@@ -53,14 +58,16 @@ def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
         headers: The answer's headers; names are looked up as they are written here.
         wall: Our time, as an epoch in seconds, where the answer has no Date of the server's own.
     """
+    quota = partial(_quota, wall=wall, late=0.0)
     with contextlib.suppress(ValueError, OverflowError):
-        wall = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()
+        date = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()
+        quota = partial(_quota, wall=date, late=1.0)  # in whole seconds: the clock is almost one ahead of it
     text = _whole(headers, "RateLimit")
-    told = [_structured(item, wall) for item in text.split(",")]  # the newer form lists policies
-    told.append(_structured(text, wall) if not any(told) else None)  # the older one, fields
+    told = [quota(*_structured(item)) for item in text.split(",")]  # the newer form lists policies
+    told.append(quota(*_structured(text)) if not any(told) else None)  # the older one, fields
     for family in _FAMILIES:
         remaining, reset = (_number(headers.get(f"{family}-{name}")) for name in ("Remaining", "Reset"))
-        told.append(_quota(remaining, reset, wall))
+        told.append(quota(remaining, reset))
     known = [quota for quota in told if quota is not None]
     return min(known, key=lambda quota: (quota.remaining, -quota.reset), default=None)
 
@@ -70,11 +77,11 @@ def _whole(headers: Mapping[str, str], name: str) -> str:
     return ",".join(headers.getall(name, ())) if isinstance(headers, MultiMapping) else headers.get(name, "")
 
 
-def _structured(text: str, wall: float) -> Quota | None:
+def _structured(text: str) -> tuple[float | None, float | None]:
     fields: dict[str, float] = {}
     for name, value in _ITEM.findall(text):
         fields.setdefault({"r": "remaining", "t": "reset"}.get(name.lower(), name.lower()), float(value))
-    return _quota(fields.get("remaining"), fields.get("reset"), wall)
+    return fields.get("remaining"), fields.get("reset")
 
 
 def _number(text: str | None) -> float | None:
@@ -82,11 +89,13 @@ def _number(text: str | None) -> float | None:
     return None if found is None else float(found[1])
 
 
-def _quota(remaining: float | None, reset: float | None, wall: float) -> Quota | None:
+def _quota(remaining: float | None, reset: float | None, *, wall: float, late: float) -> Quota | None:
     if remaining is None or reset is None:
         return None
-    if reset > _EPOCH_MILLISECONDS:
-        reset /= 1000
-    if reset > _EPOCH:
-        reset -= wall
-    return Quota(remaining, reset) if 0 <= reset <= _WEEK else None
+    if reset <= _EPOCH:
+        return Quota(remaining, reset) if reset <= _WEEK else None
+    epoch = reset / 1000 if reset > _EPOCH_MILLISECONDS else reset
+    ahead = epoch - wall
+    if not 0 <= ahead <= _WEEK:
+        return None
+    return Quota(remaining, ahead, epoch, rounding=late + (epoch == int(epoch)))

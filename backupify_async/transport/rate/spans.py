@@ -20,7 +20,9 @@ class Span:
         return Span(self.low + seconds, self.high + seconds)
 
 
-def end_of(now: float, sent_at: float, seconds: float, *, rounded_down: bool) -> Span:
+def end_of(
+    now: float, sent_at: float, seconds: float, *, rounded_down: bool, rounding: float | None = None
+) -> Span:
     """Where the end lies of a wait that an answer tells.
 
     Args:
@@ -28,7 +30,9 @@ def end_of(now: float, sent_at: float, seconds: float, *, rounded_down: bool) ->
         sent_at: When its request left.
         seconds: What it says; a fraction is taken to be exact.
         rounded_down: Whether whole seconds are rounded down.
+        rounding: By how many seconds it may be too long; None for what a number of its own kind may be.
     """
-    if seconds != int(seconds):
-        return Span(sent_at + seconds, now + seconds)
-    return Span(sent_at + seconds - (not rounded_down), now + seconds + rounded_down)
+    if rounding is None:
+        rounding = float(seconds == int(seconds))
+    shift = rounding > 0 and rounded_down
+    return Span(sent_at + seconds - rounding + shift, now + seconds + shift)

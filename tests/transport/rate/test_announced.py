@@ -1,12 +1,14 @@
 """A quota that is announced, and may be a lie."""
 
+import email.utils
 import math
+from collections.abc import Callable
 
 import pytest
 
 from backupify_async.transport.rate.announced import Announced
 from backupify_async.transport.rate.headers import Quota
-from tests.transport.rate.simulation import OK, Reply, Run, adaptive, window
+from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, window
 
 
 def leave(subject: Announced, now: float, count: int) -> int:
@@ -136,3 +138,63 @@ class TestLies:
         assert leave(subject, now + 5, 1) == 1
         subject.succeeded(now + 5.1, now + 5, Quota(0, 5), 0)
         assert subject.speaks
+
+
+def by_epoch(
+    quota: int, period: float, rounding: Callable[[float], int], *, follows_the_clock: bool
+) -> Server:
+    """Windows whose ends are told in whole seconds; they follow the clock, or begin with a call."""
+    end, count = -math.inf, 0
+
+    def answer(at: float) -> Reply:
+        nonlocal end, count
+        clock = 1_800_000_000.37 + at
+        if clock >= end:
+            end = (math.floor(clock / period) + 1) * period if follows_the_clock else clock + period
+            count = 0
+        count += 1
+        headers = {
+            "X-RateLimit-Remaining": str(max(0, quota - count)),
+            "X-RateLimit-Reset": str(rounding(end)),
+            "Date": email.utils.formatdate(math.floor(clock), usegmt=True),
+        }
+        return Reply(200 if count <= quota else 429, None, headers)
+
+    return answer
+
+
+class TestAResetByTheClock:
+    @pytest.mark.parametrize("follows_the_clock", [True, False], ids=["the clock", "the first call"])
+    @pytest.mark.parametrize("rounding", [math.ceil, math.floor])
+    @pytest.mark.parametrize(("quota", "period"), [(300, 5.0), (140, 2.0)])
+    def test_little_of_a_window_is_lost_to_whole_seconds(
+        self, quota: int, period: float, rounding: Callable[[float], int], follows_the_clock: bool
+    ) -> None:
+        server = by_epoch(quota, period, rounding, follows_the_clock=follows_the_clock)
+        run = Run(adaptive(), server).until_accepted(20 * quota)
+        began, refused = run.now, run.refused
+        run.until_accepted(run.accepted + 20 * quota)
+        assert run.now - began < 1.05 * 20 * period
+        assert run.refused - refused <= 10
+
+    def test_the_first_call_goes_into_the_middle_of_the_second_in_which_a_window_may_end(self) -> None:
+        def quota(remaining: int, reset: float, epoch: float) -> Quota:
+            return Quota(remaining, reset, epoch, rounding=1.0)
+
+        subject = Announced()
+        subject.succeeded(10.0, 10.0, quota(0, 5.0, 1005.0), 0)
+        assert leave(subject, 15.0, 1) == 1
+        subject.succeeded(15.0, 15.0, quota(0, 5.0, 1010.0), 0)
+        assert subject.earliest(15.0, 0) == pytest.approx(19.5)
+
+    def test_where_that_is_refused_it_tries_the_middle_of_the_rest(self) -> None:
+        def quota(remaining: int, reset: float, epoch: float) -> Quota:
+            return Quota(remaining, reset, epoch, rounding=1.0)
+
+        subject = Announced()
+        subject.succeeded(10.0, 10.0, quota(0, 5.0, 1005.0), 0)
+        assert leave(subject, 15.0, 1) == 1
+        subject.succeeded(15.0, 15.0, quota(0, 5.0, 1010.0), 0)
+        assert leave(subject, 19.5, 1) == 1
+        subject.refused(19.5, 19.5, quota(0, 0.5, 1010.0), None)
+        assert subject.earliest(19.5, 0) == pytest.approx(19.75)

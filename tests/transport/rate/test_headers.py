@@ -62,7 +62,27 @@ class TestThoseBefore:
 
     @pytest.mark.parametrize("reset", ["30", "1800000030", "1800000030000"], ids=["s", "epoch", "epoch ms"])
     def test_a_reset_is_seconds_or_an_epoch_or_one_in_milliseconds(self, reset: str) -> None:
-        assert read(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset) == Quota(7, 30)
+        quota = read(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset)
+        assert quota is not None
+        assert (quota.remaining, quota.reset) == (7, 30)
+
+    @pytest.mark.parametrize(
+        ("reset", "date", "seconds"),
+        [
+            ("1800000030", None, 1.0),
+            ("1800000030", "Fri, 15 Jan 2027 08:00:00 GMT", 2.0),
+            ("1800000030250", None, 0.0),
+            ("1800000030250", "Fri, 15 Jan 2027 08:00:00 GMT", 1.0),
+        ],
+        ids=["whole", "whole, by a Date", "ms", "ms, by a Date"],
+    )
+    def test_an_epoch_in_whole_seconds_is_rounded_and_so_is_a_date(
+        self, reset: str, date: str | None, seconds: float
+    ) -> None:
+        dated = {} if date is None else {"Date": date}
+        quota = read(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset, **dated)
+        assert quota is not None
+        assert quota.rounding == seconds
 
     def test_a_fraction_of_a_second_is_one(self) -> None:
         assert read(X_RateLimit_Remaining="7", X_RateLimit_Reset="0.25") == Quota(7, 0.25)
