@@ -148,8 +148,8 @@ class Hearing:
         if call.alone:
             self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate())
             return
-        self._recent.refused(call.left, call)
-        if not concerns_all(asked, self._longest) or (mere and not self._recent.in_a_wave()):
+        self._recent.refused(call.left, call, mere=mere)
+        if not concerns_all(asked, self._longest) or (mere and not self._recent.shows_a_limit(call.left)):
             if ticket is not None:
                 self._gate.told(now, ticket, asked.status, asked.retry_after, asked.headers)
             return

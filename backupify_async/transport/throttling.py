@@ -21,6 +21,8 @@ _ANSWERS = 64  # that are remembered
 _OTHERS = 3  # answers of others that passed, which show that a refusal is a call's own
 _LATEST = 10  # answers, of which
 _WAVE = 4  # are refused where a limit is met; single ones are a backend that fails now and then
+_FLOOD = 8  # are 503 where a throttle says so: no backend fails so often by chance while others pass
+_THROTTLES_FOR = 300.0  # seconds behind a flood, in which a single 503 is the throttle's too
 _RARE = 10  # of them for each one that was refused
 
 
@@ -29,16 +31,22 @@ class Recent:
 
     def __init__(self) -> None:
         self._answers: deque[tuple[float, object]] = deque(maxlen=_ANSWERS)  # when it left; who was refused
+        self._mere: deque[bool] = deque(maxlen=_LATEST)  # whether each was a 503 that says no more
         self._last_passed = -math.inf
+        self._flooded = -math.inf  # when the latest call left that met a flood of these
 
     def passed(self, left: float) -> None:
         """A call was answered, and not refused for now."""
         self._answers.append((left, None))
+        self._mere.append(False)
         self._last_passed = max(self._last_passed, left)
 
-    def refused(self, left: float, who: object) -> None:
-        """A call was refused for now, and that is not its own."""
+    def refused(self, left: float, who: object, *, mere: bool = False) -> None:
+        """A call was refused for now, and that is not its own; `mere` is a 503 that says no more."""
         self._answers.append((left, who))
+        self._mere.append(mere)
+        if sum(self._mere) >= _FLOOD:
+            self._flooded = left
 
     def is_own(self, refused_since: float, who: object) -> bool:
         """Whether the refusal of a call is its own, for others that left since its first one pass.
@@ -51,10 +59,14 @@ class Recent:
         passed = others.count(None)
         return passed >= _OTHERS and (len(others) - passed) * _RARE <= passed
 
-    def in_a_wave(self) -> bool:
-        """Whether several of the latest answers were refusals: a limit was met; no backend just failed."""
+    def shows_a_limit(self, left: float) -> bool:
+        """Whether the mere 503 of a call that left then is a throttle's; else a backend just failed.
+
+        Several of the latest answers were refusals, or 503 was found to be the throttle's word.
+        """
         latest = list(self._answers)[-_LATEST:]
-        return sum(refused is not None for _, refused in latest) >= _WAVE
+        waves = sum(refused is not None for _, refused in latest) >= _WAVE
+        return waves or left - self._flooded < _THROTTLES_FOR
 
     def others_pass(self, left: float) -> bool:
         """Whether the server was well when a call left: one passed that left later, or hardly before it."""

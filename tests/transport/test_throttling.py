@@ -266,11 +266,35 @@ class TestASession:
         assert {answer.status for answer in answers} == {200}
 
 
-@pytest.mark.parametrize(("refused", "wave"), [(1, False), (3, False), (4, True), (10, True)])
-def test_a_few_refusals_among_the_latest_ten_answers_are_no_wave(refused: int, wave: bool) -> None:
-    recent = Recent()
-    for number in range(20):
-        recent.passed(float(number))
-    for number in range(refused):
-        recent.refused(20.0 + number, object())
-    assert recent.in_a_wave() is wave
+class TestAMere503:
+    @staticmethod
+    def heard(passed: int, refused: int, *, mere: bool) -> Recent:
+        """So many answers, a second apart, the last at 0."""
+        recent = Recent()
+        for number in range(passed):
+            recent.passed(float(number - passed - refused))
+        for number in range(refused):
+            recent.refused(float(number - refused + 1), object(), mere=mere)
+        return recent
+
+    @pytest.mark.parametrize(("refused", "limit"), [(1, False), (3, False), (4, True), (10, True)])
+    def test_shows_a_limit_where_several_of_the_latest_ten_answers_were_refusals(
+        self, refused: int, limit: bool
+    ) -> None:
+        assert self.heard(20, refused, mere=True).shows_a_limit(0) is limit
+
+    @pytest.mark.parametrize(
+        ("refused", "mere", "limit"), [(8, True, True), (7, True, False), (8, False, False)]
+    )
+    def test_shows_one_alone_where_a_flood_came_before(self, refused: int, mere: bool, limit: bool) -> None:
+        recent = self.heard(20, refused, mere=mere)
+        for left in range(1, 21):
+            recent.passed(float(left))
+        recent.refused(21.0, object(), mere=True)
+        assert recent.shows_a_limit(21.0) is limit
+
+    def test_is_a_backend_s_again_long_behind_the_flood(self) -> None:
+        recent = self.heard(20, 10, mere=True)
+        for left in range(290, 301):
+            recent.passed(float(left))
+        assert not recent.shows_a_limit(300.0)

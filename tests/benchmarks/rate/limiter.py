@@ -58,8 +58,10 @@ class Ours:
             self._waits_at_gate = False
             self._limiter.lost(now, ticket)
             return
-        self._recent.refused(left, call)
-        self._limiter.told(now, ticket, 429, asked.retry_after, headers)
+        mere = status == 503 and asked.retry_after is None
+        self._recent.refused(left, call, mere=mere)
+        heard = 503 if mere and not self._recent.shows_a_limit(left) else 429
+        self._limiter.told(now, ticket, heard, asked.retry_after, headers)
 
     def lost(self, now: float, ticket: Ticket) -> None:
         """As `Limiter.lost`."""
