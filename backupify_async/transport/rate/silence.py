@@ -1,9 +1,12 @@
 """Silence: nothing is accepted between two refusals. An outage, or a window that is closed.
 
 One probe at a time, at intervals that grow with the time that it lasts, finds the end. Where silences recur,
-they are the closings of a store with a period: from the beginning of one to the beginning of the next the
-store was filled and emptied once, so what was accepted in between, over the time, is its rate.
+they are the closings of a store with a period: from the end of one to the end of the next the store was
+filled and emptied once, so what was accepted in between, over the time, is its rate. Where we were too slow
+to empty it each time, several periods lie in between, and tell only our own pace.
 """
+
+import math
 
 import attrs
 
@@ -17,6 +20,7 @@ _GROWTH_OF_A_CYCLE = 0.3
 _LONGEST_PROBE = 6.0  # seconds
 _LONG = 1.0  # seconds, from which on a silence is more than a store that fills again
 _AGREE = 0.2  # by which the rates of two cycles differ
+_ONE = 1.5  # times the shortest cycle: one that takes longer is several
 
 
 @attrs.frozen
@@ -51,8 +55,10 @@ class Silence:
     def __init__(self) -> None:
         self._began: Mark | None = None
         self._last = Mark(0.0, 0)
-        self._cycle: Mark | None = None
+        self._opened: Mark | None = None
+        self._cycles_since: Mark | None = None
         self._cycle_rate: float | None = None
+        self._shortest = math.inf
         self._probe: Ticket | None = None
         self.refused = 0
         """How many probes were refused since it began."""
@@ -101,16 +107,23 @@ class Silence:
         self.refused = 0
         if now - began.at <= _LONG:
             return Ended()
-        before, self._cycle = self._cycle, began
+        before, self._opened = self._opened, Mark(now, began.accepted)
         if before is None or began.accepted - before.accepted < ENOUGH:
             self._cycle_rate = None
             return Ended(self._last)
-        seconds = began.at - before.at
+        seconds = now - before.at
         rate, last = (began.accepted - before.accepted) / seconds, self._cycle_rate
-        self._cycle_rate = rate
-        if last is None or abs(rate / last - 1) >= _AGREE:
+        several = seconds > _ONE * self._shortest
+        if last is None or abs(rate / last - 1) >= _AGREE and not (several and rate < last):
+            self._cycle_rate, self._cycles_since, self._shortest = rate, before, seconds
             return Ended(self._last)
-        return Ended(began, Period(rate, seconds))
+        if several:
+            self._cycles_since = None
+        else:
+            self._shortest = min(self._shortest, seconds)
+            since = self._cycles_since = self._cycles_since or before
+            self._cycle_rate = (began.accepted - since.accepted) / (now - since.at)
+        return Ended(began, Period(self._cycle_rate or rate, self._shortest))
 
     def forget(self) -> None:
         """It is over, for a reason that is known from elsewhere."""
