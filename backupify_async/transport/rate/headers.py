@@ -94,8 +94,9 @@ def _quota(remaining: float | None, reset: float | None, *, wall: float, late: f
         return None
     if reset <= _EPOCH:
         return Quota(remaining, reset) if reset <= _WEEK else None
-    epoch = reset / 1000 if reset > _EPOCH_MILLISECONDS else reset
+    exact = reset > _EPOCH_MILLISECONDS  # in seconds it is rounded up, or a second is added, as slowapi does
+    epoch = reset / 1000 if exact else reset
     ahead = epoch - wall
     if not 0 <= ahead <= _WEEK:
         return None
-    return Quota(remaining, ahead, epoch, rounding=late + (epoch == int(epoch)))
+    return Quota(remaining, ahead, epoch, rounding=late + (not exact))

@@ -71,12 +71,13 @@ class TestThoseBefore:
         [
             ("1800000030", None, 1.0),
             ("1800000030", "Fri, 15 Jan 2027 08:00:00 GMT", 2.0),
+            ("1800000030.25", None, 1.0),
             ("1800000030250", None, 0.0),
             ("1800000030250", "Fri, 15 Jan 2027 08:00:00 GMT", 1.0),
         ],
-        ids=["whole", "whole, by a Date", "ms", "ms, by a Date"],
+        ids=["seconds", "seconds, by a Date", "a fraction", "ms", "ms, by a Date"],
     )
-    def test_an_epoch_in_whole_seconds_is_rounded_and_so_is_a_date(
+    def test_an_epoch_in_seconds_is_rounded_and_so_is_a_date(
         self, reset: str, date: str | None, seconds: float
     ) -> None:
         dated = {} if date is None else {"Date": date}
