@@ -111,19 +111,24 @@ class Silence:
         if before is None or began.accepted - before.accepted < ENOUGH:
             self._cycle_rate = None
             return Ended(self._last)
+        period = self._cycle(before, began, now)
+        return Ended(self._last) if period is None else Ended(began, period)
+
+    def _cycle(self, before: Mark, began: Mark, now: float) -> Period | None:
+        """What one cycle more tells, from the last opening to the present one."""
         seconds = now - before.at
         rate, last = (began.accepted - before.accepted) / seconds, self._cycle_rate
         several = seconds > _ONE * self._shortest
-        if last is None or abs(rate / last - 1) >= _AGREE and not (several and rate < last):
-            self._cycle_rate, self._cycles_since, self._shortest = rate, before, seconds
-            return Ended(self._last)
-        if several:
+        if last is not None and several and rate < last:
             self._cycles_since = None
-        else:
-            self._shortest = min(self._shortest, seconds)
-            since = self._cycles_since = self._cycles_since or before
-            self._cycle_rate = (began.accepted - since.accepted) / (now - since.at)
-        return Ended(began, Period(self._cycle_rate or rate, self._shortest))
+            return Period(last, self._shortest)
+        if last is None or abs(rate / last - 1) >= _AGREE:
+            self._cycle_rate, self._cycles_since, self._shortest = rate, before, seconds
+            return None
+        self._shortest = min(self._shortest, seconds)
+        since = self._cycles_since = self._cycles_since or before
+        self._cycle_rate = (began.accepted - since.accepted) / (now - since.at)
+        return Period(self._cycle_rate, self._shortest)
 
     def forget(self) -> None:
         """It is over, for a reason that is known from elsewhere."""

@@ -90,3 +90,12 @@ class TestAPeriod:
         assert silence.probe_at == pytest.approx(35.5)
         silence.wait(39.0, 10.0)
         assert silence.probe_at == pytest.approx(39 + 0.3 * 4)
+
+    def test_is_told_by_what_all_cycles_since_the_first_held(self) -> None:
+        assert self.ends((5, 100), (14, 200), (25, 300))[-1] == Period(10, 9)
+
+    def test_stays_as_it_was_where_several_passed_unspent_in_between(self) -> None:
+        assert self.ends((5, 100), (15, 200), (25, 300), (55, 500))[-1] == Period(10, 10)
+
+    def test_is_a_new_one_where_more_is_held(self) -> None:
+        assert self.ends((5, 100), (15, 200), (25, 300), (55, 900), (85, 1500))[-2:] == [None, Period(20, 30)]
