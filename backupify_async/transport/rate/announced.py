@@ -123,9 +123,10 @@ class Announced:
     def _foreseen(self, now: float, sent_at: float, quota: Quota, told: Span) -> Span:
         """The end of a new window that a call has just opened: one period behind its opening."""
         before, opened = self._epoch, self._end
-        if opened is None or before is None or quota.epoch is None or sent_at < self._scouted_at:
+        if quota.epoch is None:
             return told
-        if now > opened.high + 1.0:  # it may have begun long before
+        if opened is None or before is None or sent_at < self._scouted_at or now > opened.high + 1.0:
+            self._period = quota.reset  # or more: it may have begun long before
             return told
         period, opening = quota.epoch - before, Span(opened.low, max(opened.low, now))
         # Whole seconds of windows that begin with a call may lie a second further apart.
