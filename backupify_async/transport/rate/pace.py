@@ -260,11 +260,11 @@ class Pace:
         self._since, self._growing_from = now, None
         period, rate = ended.period, self._belief.rate
         if period is not None and ended.count_from is not None:
-            rate = max(period.rate, rate or 0.0) if self._held else period.rate
+            rate = period.rate
             self._belief.believe(rate)
-            self._belief.confirmed = 1
+            self._belief.confirmed = period.agreed
             self._belief.start(ended.count_from)
-            self._held = min(_LONGEST_HELD, period.seconds + 1)
+            self._held = _LONGEST_HELD if period.agreed > 1 else min(_LONGEST_HELD, period.seconds + 1)
         elif rate is not None:
             self._belief.believe(rate)
             self._afresh = ended.count_from or self._afresh

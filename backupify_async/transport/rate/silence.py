@@ -29,11 +29,13 @@ class Period:
 
     Attributes:
         rate: Calls a second that it holds on average.
-        seconds: From one of its closings to the next.
+        seconds: From one of its openings to the next.
+        agreed: How many cycles in a row agreed.
     """
 
     rate: float
     seconds: float
+    agreed: int = 1
 
 
 @attrs.frozen
@@ -59,6 +61,7 @@ class Silence:
         self._cycles_since: Mark | None = None
         self._cycle_rate: float | None = None
         self._shortest = math.inf
+        self._agreed = 0
         self._probe: Ticket | None = None
         self.refused = 0
         """How many probes were refused since it began."""
@@ -121,14 +124,17 @@ class Silence:
         several = seconds > _ONE * self._shortest
         if last is not None and several and rate < last:
             self._cycles_since = None
-            return Period(last, self._shortest)
+            self._agreed += 1
+            return Period(last, self._shortest, self._agreed)
         if last is None or abs(rate / last - 1) >= _AGREE:
             self._cycle_rate, self._cycles_since, self._shortest = rate, before, seconds
+            self._agreed = 0
             return None
+        self._agreed += 1
         self._shortest = min(self._shortest, seconds)
         since = self._cycles_since = self._cycles_since or before
         self._cycle_rate = (began.accepted - since.accepted) / (now - since.at)
-        return Period(self._cycle_rate, self._shortest)
+        return Period(self._cycle_rate, self._shortest, self._agreed)
 
     def forget(self) -> None:
         """It is over, for a reason that is known from elsewhere."""

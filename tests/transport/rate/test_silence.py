@@ -95,7 +95,7 @@ class TestAPeriod:
         assert self.ends((5, 100), (14, 200), (25, 300))[-1] == Period(10, 9)
 
     def test_stays_as_it_was_where_several_passed_unspent_in_between(self) -> None:
-        assert self.ends((5, 100), (15, 200), (25, 300), (55, 500))[-1] == Period(10, 10)
+        assert self.ends((5, 100), (15, 200), (25, 300), (55, 500))[-1] == Period(10, 10, agreed=2)
 
     def test_is_a_new_one_where_more_is_held(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 300), (55, 900), (85, 1500))[-2:] == [None, Period(20, 30)]
