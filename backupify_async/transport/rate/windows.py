@@ -6,10 +6,10 @@ proves, down. Such intervals are intersected, and folded by the period: the one 
 which the ends lie apart. So the next end is known without a refusal.
 
 At an opening a scout goes, into the middle where the interval is wide, and the rest waits for its answer.
-Then no more are in flight than twice what was accepted since, so that an opening that was none costs little,
-until the quota is spent; and none until the next opening. The quota is what the first window held that was
-seen from its opening; past what an earlier one held, few calls are in flight at first, for each may be a
-refusal.
+Where windows begin with their first call, it is the scout that opens the next one. Then no more are in flight
+than twice what was accepted since, so that an opening that was none costs little, until the quota is spent;
+and none until the next opening. The quota is what the first window held that was seen from its opening; past
+what an earlier one held, few calls are in flight at first, for each may be a refusal.
 
 One call past the quota is asked every 12 seconds, in case there is more, and while there is, twice as many at
 once in the same window: a quota that rose is found in the first window that is asked. One window that held
@@ -59,6 +59,7 @@ class Windows:
         self._longest = 0.0
         self._predicted = False
         self._rounded_down = False
+        self._begins_with_call = False
         self._period: int | None = None
         self._quota: int | None = None
 
@@ -146,7 +147,8 @@ class Windows:
         if sent_at < self._opened_at:
             return
         if self._scouting:
-            self._end = self._opening = Span(min(self._end.low, now), min(self._end.high, now))
+            high = now if self._begins_with_call else min(self._end.high, now)
+            self._end = self._opening = Span(min(self._end.low, now), high)
         self._accepted += 1
 
     def concerns(self, now: float, sent_at: float, retry_after: float) -> bool:
@@ -185,7 +187,9 @@ class Windows:
         """A call that left at `sent_at` was refused until a window opens."""
         self._used -= 1
         self._longest = max(self._longest, retry_after)
-        self._rounded_down = self._rounded_down or retry_after == 0
+        if retry_after == 0 and not self._rounded_down:
+            self._rounded_down = True
+            self._end = None if self._end is None else self._end.later(1)  # what was read before, read anew
         told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
         if self._end is None:
             self._end = told
@@ -197,7 +201,10 @@ class Windows:
             self._closed = True
             seen = Span(max(told.low, sent_at), max(told.high, sent_at))
             both = self._end.within(seen)
-            self._misfits += both is None
+            if both is None and seen.low - self._end.high < _NARROW * (self._period or 1):
+                self._begins_with_call = True  # a moment later than the one before had ended
+            elif both is None:
+                self._misfits += 1
             self._end = both or seen
         else:
             self._end = self._fold(told)

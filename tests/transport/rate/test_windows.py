@@ -1,6 +1,7 @@
 """Windows that a Retry-After tells of: exact times, no loop."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from backupify_async.transport.rate.spans import Span, end_of
 from backupify_async.transport.rate.windows import Windows
-from tests.transport.rate.simulation import Reply, Run, adaptive, bucket, window
+from tests.transport.rate.simulation import OK, Reply, Run, adaptive, bucket, window
 
 times = st.floats(0, 1e4)
 
@@ -151,6 +152,25 @@ class TestThePeriod:
             subject.take()
             subject.refused(at + 0.1, at + 0.05, 2.3)
         assert subject.misleads
+
+
+class TestAWindowThatBeginsWithACall:
+    @pytest.mark.parametrize("rounding", [math.ceil, math.floor])
+    def test_is_used_whole_with_hardly_a_refusal(self, rounding: Callable[[float], int]) -> None:
+        end, count = -math.inf, 0
+
+        def answer(at: float) -> Reply:
+            nonlocal end, count
+            if at >= end:
+                end, count = at + 5, 0
+            count += 1
+            return OK if count <= 300 else Reply(429, float(rounding(end - at)), takes=0.003)
+
+        run = Run(adaptive(), answer).until_accepted(900)
+        began, refused = run.now, run.refused
+        run.until_accepted(3_900)
+        assert run.now - began < 1.03 * 50
+        assert run.refused - refused <= 15
 
 
 class TestTheQuota:
