@@ -12,7 +12,7 @@ and none until the next opening. The quota is what the first window held that wa
 what an earlier one held, few calls are in flight at first, for each may be a refusal.
 
 One call past the quota is asked every 12 seconds, in case there is more, and while there is, twice as many at
-once in the same window: a quota that rose is found in the first window that is asked. One window that held
+once, in the same window and from window to window: a quota that rose is found in seconds. One window that held
 less is an accident, two are a smaller quota.
 
 A log that slides and a bucket of less than a call a second tell such ends too; but then some fit no period,
@@ -49,6 +49,7 @@ class Windows:
         self._counting = False
         self._asking = 0
         self._step = 1
+        self._borne = False
         self._used = 0
         self._accepted = 0
         self._misfits = 0
@@ -253,9 +254,11 @@ class Windows:
         self._closed = False
         self._accepted = 0
         self._used = 0
-        self._asking, self._step = 0, 1
+        step, self._asking, self._step = self._step, 0, 1
         if self._quota is None:
             self._asked_at = now
+        elif self._borne:  # all of the one before, as far as its time went: there is more
+            self._asking, self._step, self._asked_at, self._borne = 2 * step, 2 * step, now, False
         elif now == self._asked_at or now - self._asked_at >= _ASK_EVERY:  # one opening may lead to the next
             self._asking, self._asked_at = 1, now
 
@@ -264,7 +267,7 @@ class Windows:
         assert self._opening is not None  # noqa: S101 - shut only once it was open
         assert self._period is not None  # noqa: S101 - else it is not known for how long
         if self._asking and self._quota is not None and self._used > self._quota:
-            self._quota = self._used
+            self._quota, self._borne = self._used, True
         self._asking = 0
         periods = max(0, math.floor((now - self._opening.high) / self._period) + 1)
         self._end = self._opening.later(periods * self._period)
@@ -273,7 +276,7 @@ class Windows:
     def _settle(self, now: float) -> None:
         """All answers of a window that was exhausted are in: what did it hold?"""
         self._counting = False
-        asked, self._asking = self._asking, 0
+        asked, self._asking, self._borne = self._asking, 0, False
         held = max(1, self._used)
         several = self._period is not None and now - self._opened_at > _MORE_THAN_ONE * self._period
         if self._quota is not None and held < _SURPRISE * self._quota:

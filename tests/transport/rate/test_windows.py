@@ -214,6 +214,13 @@ class TestTheQuota:
             assert take(subject, 42.2 + step / 10, more) == more
             assert subject.earliest(42.2 + step / 10, 1) == math.inf
 
+    def test_what_was_borne_until_its_end_is_asked_twice_over_in_the_next(self) -> None:
+        subject = known(2)
+        assert take(subject, 42.0, 3) == 3  # one is asked
+        assert take(subject, 44.9, 2) == 2  # and two more
+        assert take(subject, 50.0, 5 + 4) == 5 + 4
+        assert subject.earliest(50.0, 1) == math.inf
+
     def test_one_that_rose_is_what_a_window_held(self) -> None:
         subject = known(2)
         take(subject, 42.0, 3)
