@@ -12,8 +12,8 @@ and none until the next opening. The quota is what the first window held that wa
 what an earlier one held, few calls are in flight at first, for each may be a refusal.
 
 One call past the quota is asked every 12 seconds, in case there is more, and while there is, twice as many at
-once, in the same window and from window to window: a quota that rose is found in seconds. One window that held
-less is an accident, two are a smaller quota.
+once, in the same window and from window to window: a quota that rose is found in seconds. One window that
+held less is an accident, two are a smaller quota.
 
 A log that slides and a bucket of less than a call a second tell such ends too; but then some fit no period,
 scouts are refused behind them, or calls in the midst of a window. And where others draw on the same quota,
