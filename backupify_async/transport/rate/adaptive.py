@@ -154,7 +154,7 @@ class AdaptiveLimiter:
             self._pace.lost(now, ticket)
             windows.refused(now, sent_at, retry_after)
         else:
-            windows.give_back()
+            windows.refused_within()
             if not windows.misleads:
                 self._slow_down(now, ticket, retry_after)
         if windows.misleads:

@@ -138,8 +138,13 @@ class Windows:
         self._used += 1
 
     def give_back(self) -> None:
-        """Uncount a call that did not leave, or was refused for another reason."""
+        """Uncount a call that did not leave, or whose refusal tells nothing of windows."""
         self._used -= 1
+
+    def refused_within(self) -> None:
+        """A call was refused in the midst of an open window, which was not predicted."""
+        self._used -= 1
+        self._surprises += self._quota is not None
 
     def succeeded(self, now: float, sent_at: float) -> None:
         """A call that left at `sent_at` was accepted."""
