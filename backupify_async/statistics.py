@@ -38,6 +38,8 @@ class SpeedReason(Enum):
     """The quota that the server announces is spent until its reset."""
     WINDOW = "window spent"
     """As many calls as the server's window is known to hold have left: the next one is waited for."""
+    IN_FLIGHT = "as many in flight as it takes"
+    """The server limits how many calls are in flight, and no rate; more are asked for from time to time."""
     REFUSED = "all refused"
     """Nothing is accepted: one call at a time asks whether that is over."""
     DOWN = "server down"
