@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from backupify_async.events import (
         Event,
         EventHook,
+        LimitChanged,
         RequestSent,
         ResponseReceived,
         RetryScheduled,
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
     from backupify_async.pages import Page
     from backupify_async.pagination import Paginator
     from backupify_async.polling import PollPolicy
-    from backupify_async.statistics import LimitSource, Statistics
+    from backupify_async.statistics import LimitSource, SpeedReason, Statistics
 
 __all__ = [
     "APIError",
@@ -101,6 +102,7 @@ __all__ = [
     "Fleet",
     "Journal",
     "JournalError",
+    "LimitChanged",
     "LimitSource",
     "NotFound",
     "Outcome",
@@ -121,6 +123,7 @@ __all__ = [
     "RetryScheduled",
     "ServerError",
     "Settings",
+    "SpeedReason",
     "StaticToken",
     "Statistics",
     "Success",
@@ -168,6 +171,7 @@ _ROOMS = {
     "Fleet": "fleet.fleet",
     "Journal": "journal.journal",
     "JournalError": "errors",
+    "LimitChanged": "events",
     "LimitSource": "statistics",
     "NotFound": "errors",
     "Outcome": "fleet.outcomes",
@@ -188,6 +192,7 @@ _ROOMS = {
     "RetryScheduled": "events",
     "ServerError": "errors",
     "Settings": "config",
+    "SpeedReason": "statistics",
     "StaticToken": "credentials",
     "Statistics": "statistics",
     "Success": "fleet.outcomes",

@@ -1,7 +1,7 @@
 """What a client tells its `on_event` hook while it works: frozen, and without a token or a secret.
 
-Hooks are called in the event loop, between two steps of a request: let them be quick. One that raises is
-logged, and harms nobody.
+Hooks are called in the event loop, between two steps of a request, or of none: let them be quick. One that
+raises is logged, and harms nobody.
 """
 
 import logging
@@ -10,7 +10,7 @@ from datetime import datetime
 
 import attrs
 
-from backupify_async.statistics import LimitSource
+from backupify_async.statistics import LimitSource, SpeedReason
 
 _LOGGER = logging.getLogger("backupify_async.events")
 
@@ -94,6 +94,27 @@ class Throttled:
 
 
 @attrs.frozen
+class LimitChanged:
+    """What the client believes of the server's limit has changed, or why calls leave as fast as they do.
+
+    Told at most once a second, while calls are sent and answered, where `limit_source` or `speed_reason` is
+    another than was told last, or `limit_per_second` another by more than a fifth. A client that was never
+    refused, and that is announced no quota, is told of none.
+
+    Attributes:
+        limit_source: What the belief rests on.
+        limit_per_second: Calls a second that the server is believed to take; None where that is not known.
+        speed_reason: Why calls leave as fast as they do.
+        paused_until: Until when nobody sends, UTC; None where nothing is paused.
+    """
+
+    limit_source: LimitSource
+    limit_per_second: float | None
+    speed_reason: SpeedReason
+    paused_until: datetime | None
+
+
+@attrs.frozen
 class TokenRefreshed:
     """There is a new token.
 
@@ -104,7 +125,7 @@ class TokenRefreshed:
     expires_in: float | None
 
 
-Event = RequestSent | ResponseReceived | RetryScheduled | Throttled | TokenRefreshed
+Event = RequestSent | ResponseReceived | RetryScheduled | Throttled | LimitChanged | TokenRefreshed
 EventHook = Callable[[Event], object]
 
 

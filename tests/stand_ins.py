@@ -72,9 +72,10 @@ class FakeCarrier:
 async def session_over(carrier: FakeCarrier, **options: Any) -> AsyncIterator[Session]:
     """A session that sends through a stand-in, with a static token unless `credentials` says otherwise."""
     credentials = options.pop("credentials", StaticToken("static-token"))
+    on_event = options.pop("on_event", None)
     options.setdefault("rate_limit", RateLimit(10, adaptive=False))
     settings = Settings(credentials=credentials, base_url="http://127.0.0.1", **options)
-    session = Session(settings, carrier)
+    session = Session(settings, carrier, on_event)
     await session.open()
     try:
         yield session

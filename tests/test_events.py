@@ -6,10 +6,12 @@ import attrs
 import pytest
 
 from backupify_async import (
+    LimitChanged,
     LimitSource,
     RequestSent,
     ResponseReceived,
     RetryScheduled,
+    SpeedReason,
     Throttled,
     TokenRefreshed,
 )
@@ -20,6 +22,7 @@ EVENTS: list[Event] = [
     ResponseReceived("GET", "/x", 1, 200, 0.1),
     RetryScheduled("GET", "/x", 1, 0.5, "lost"),
     Throttled("GET", "/x", None, datetime.now(UTC), LimitSource.HISTORY, 10.0),
+    LimitChanged(LimitSource.HISTORY, 10.0, SpeedReason.AT_LIMIT, None),
     TokenRefreshed(None),
 ]
 each = pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)

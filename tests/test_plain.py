@@ -121,6 +121,7 @@ EXPECTED: list[tuple[Any, dict[str, Any]]] = [
             "waited_for": 0,
             "answered_from_memory": 0,
             "down_since": None,
+            "speed_reason": "not limited",
         },
     ),
     (MISSING, PLAIN_MISSING),

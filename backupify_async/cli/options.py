@@ -169,7 +169,9 @@ class FleetOptions(CallOptions):
         bool,
         Flag,
         Parameter(
-            group=OUTPUT, alias="-v", help="What the server's limit is taken to be, in progress and summary."
+            group=OUTPUT,
+            alias="-v",
+            help="Tell what the server's limit is taken to be, and from what, in progress and summary.",
         ),
     ] = False
     concurrency: Annotated[

@@ -11,9 +11,9 @@ from backupify_async.cli.exits import ExitCode, code_of, gravest, ran_out_of_tim
 from backupify_async.cli.speed import Speed
 from backupify_async.cli.text import count, in_number
 from backupify_async.errors import WaitFailed
-from backupify_async.statistics import LimitSource, Statistics
+from backupify_async.statistics import LimitSource, SpeedReason, Statistics
 
-_BAR = 20
+_BAR = 10
 
 
 class Tally:
@@ -73,21 +73,18 @@ class Tally:
         self.code = gravest(self.code, *codes)
 
     def status(self, columns: int) -> str:
-        """The status line, cut to a number of columns."""
+        """The status line: what fits into a number of columns, the first things first."""
         now, done = self._statistics(), self.succeeded + self.failed + self.duplicates
         pieces = [f"{self._command} {_progress(done, self.total(), bar=not self.verbose)}"]
         pieces += [f"{self.failed:,} failed"] if self.failed else []
         pieces += [f"{now.looked_for:,} being looked for"] if now.looked_for else []
         pieces += [f"{now.waited_for:,} waited for"] if now.waited_for else []
         pieces += [f"{self._speed.now(self._began + self.elapsed, now.requests):.1f} calls/s"]
-        pieces += [limit(now)] if self.verbose else []
-        pieces += [f"{now.in_flight} in flight"]
+        pieces += pace(now, verbose=self.verbose)
         pieces += [f"{now.refused:,} throttled"] if now.refused else []
         pieces += [f"{now.retried:,} retried"] if now.retried else []
-        pieces += [f"paused for {pause} s"] if (pause := seconds_paused(now)) else []
-        pieces += [f"server down for {down} s"] if (down := seconds_down(now)) is not None else []
-        line = ", ".join(pieces)
-        return line if len(line) <= columns else set_cell_size(line, columns)
+        pieces += [f"{now.in_flight} in flight"]
+        return _fitted(pieces, columns)
 
     def summary(self) -> str:
         """One line that says what was done."""
@@ -116,11 +113,25 @@ class Tally:
 
 def limit(now: Statistics) -> str:
     """What the server's limit is taken to be, and what that rests on."""
-    if now.limit_per_second is not None:
-        return f"server's limit about {now.limit_per_second:,.1f}/s ({now.limit_source.value})"
-    if now.limit_source is LimitSource.NONE:
+    if now.limit_source is LimitSource.NONE or now.limit_per_second is None:
         return "server's limit not known"
-    return f"server's limit followed ({now.limit_source.value})"
+    rate = f"{now.limit_per_second:,.1f}/s"
+    stray = now.limit_source is LimitSource.HISTORY and now.speed_reason is SpeedReason.NOT_LIMITED
+    if stray or now.speed_reason is SpeedReason.FINDING:
+        return f"server's limit not known: it took about {rate}"
+    return f"server's limit about {rate} ({now.limit_source.value})"
+
+
+def pace(now: Statistics, *, verbose: bool) -> list[str]:
+    """Why calls leave as fast as they do, in words; with `verbose` also what the limit is taken to be."""
+    said, limited = now.speed_reason.value, now.speed_reason is not SpeedReason.NOT_LIMITED
+    if (down := seconds_down(now)) is not None:
+        said = f"server down for {down} s"
+    elif paused := seconds_paused(now):
+        said = f"paused for {paused} s: {said}"
+    if not verbose or now.limit_per_second is None or not limited:
+        return [said] if verbose or limited else []
+    return [said, f"about {now.limit_per_second:,.1f}/s ({now.limit_source.value})"]
 
 
 def seconds_paused(now: Statistics) -> int:
@@ -143,3 +154,13 @@ def _progress(done: int, total: int | None, *, bar: bool) -> str:
     full = min(_BAR, _BAR * done // total)
     drawn = f"[{'#' * full}{'.' * (_BAR - full)}] " if bar else ""
     return f"{drawn}{done:,} of {total:,}"
+
+
+def _fitted(pieces: list[str], columns: int) -> str:
+    """A line of the first piece, and of as many of the others as fit: half a number is worse than none."""
+    line, *others = pieces
+    for piece in others:
+        if len(line) + len(piece) + 2 > columns:
+            break
+        line += f", {piece}"
+    return line if len(line) <= columns else set_cell_size(line, columns)

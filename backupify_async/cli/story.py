@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backupify_async.cli.console import PipeConsole
-from backupify_async.cli.progress import seconds_paused
+from backupify_async.cli.progress import pace
 from backupify_async.cli.text import count, in_number
 from backupify_async.escaping import printable
 from backupify_async.fleet.fleet import InstanceId
@@ -88,8 +88,8 @@ class Story:
         """Show how far the step is."""
         if self._status is not None:
             step, now = self.steps[-1], self._statistics()
-            paused = ", the server has us wait" if seconds_paused(now) else ""
-            self._status.update(Text(f"{step.name}: {step.tally()}{paused}"))
+            said = [f"{step.name}: {step.tally()}", *pace(now, verbose=False)]
+            self._status.update(Text(", ".join(said)))
 
     def end(self) -> None:
         """End a step, and print its line."""

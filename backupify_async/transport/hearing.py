@@ -146,7 +146,7 @@ class Hearing:
         call.refused = call.request.repeatable or not mere  # else its answer is lost, which counts
         call.refused_since = now if since is None else since
         if call.alone:
-            self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate())
+            self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate(now))
             return
         self._recent.refused(call.left, call, mere=mere)
         if not concerns_all(asked, self._longest) or (mere and not self._recent.shows_a_limit(call.left)):
@@ -157,4 +157,4 @@ class Hearing:
             ticket = self._limiter.take(call.left)
         self._gate.told(now, ticket, 429, asked.retry_after, asked.headers)
         until = self._utc(max(now, self._limiter.paused_until))
-        self._report.throttled(call, asked.retry_after, until, self._limiter.estimate())
+        self._report.throttled(call, asked.retry_after, until, self._limiter.estimate(now))

@@ -1,10 +1,12 @@
 """What a session tells of its work: counts, log lines and events."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from backupify_async.errors import BackupifyError
+from backupify_async.statistics import Statistics
 from backupify_async.transport.rate import Estimate
 from backupify_async.transport.request import Response
 from backupify_async.transport.retrying import Call
@@ -17,10 +19,15 @@ _LOGGER = logging.getLogger("backupify_async.session")
 
 
 class Reporter:
-    """Counts what happens, logs it, and tells the hook; events are made only where somebody listens."""
+    """Counts what happens, logs it, and tells the hook; events are made only where somebody listens.
 
-    def __init__(self, on_event: "EventHook | None") -> None:
-        self._teller = None if on_event is None else _teller(on_event)
+    Args:
+        on_event: The hook, or None.
+        statistics: What is going on now.
+    """
+
+    def __init__(self, on_event: "EventHook | None", statistics: Callable[[], Statistics]) -> None:
+        self._teller = None if on_event is None else _teller(on_event, statistics)
         self.requests = 0
         """How many requests were sent."""
         self.refused = 0
@@ -54,13 +61,18 @@ class Reporter:
         if self._teller is not None:
             self._teller.retry_scheduled(call, delay, error)
 
+    def close(self) -> None:
+        """Tell of nothing more that nobody caused."""
+        if self._teller is not None:
+            self._teller.close()
+
     def token_renewed(self, expires_in: float | None) -> None:
         """There is a new token, with so many seconds to live."""
         if self._teller is not None:
             self._teller.token_renewed(expires_in)
 
 
-def _teller(hook: "EventHook") -> "Teller":
+def _teller(hook: "EventHook", statistics: Callable[[], Statistics]) -> "Teller":
     from backupify_async.transport.telling import Teller  # noqa: PLC0415 - few programs listen
 
-    return Teller(hook)
+    return Teller(hook, statistics)

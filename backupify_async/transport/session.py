@@ -25,7 +25,7 @@ from backupify_async.errors import (
     RequestTimeout,
 )
 from backupify_async.priority import begin_call
-from backupify_async.statistics import Statistics
+from backupify_async.statistics import SpeedReason, Statistics
 from backupify_async.transport.auth import bearer
 from backupify_async.transport.courier import Courier
 from backupify_async.transport.gate import Gate, LimiterClosed, ServerDown
@@ -63,7 +63,7 @@ class Session:
         self._carrier = carrier
         self.outage = Outage(settings.retry.max_outage)
         """Whether the server is down for everybody."""
-        self._report = Reporter(on_event)
+        self._report = Reporter(on_event, self.statistics)
         self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
         self._gate = Gate(self._limiter, carrier.places, self.outage)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
@@ -118,6 +118,7 @@ class Session:
             await self._keeper.close()
             self._authorized.cache_clear()
         finally:
+            self._report.close()
             self._gate.close()
             await self._carrier.close()
 
@@ -188,12 +189,12 @@ class Session:
 
     def statistics(self) -> Statistics:
         """What is going on now."""
-        estimate, down_since = self._limiter.estimate(), self.outage.down_since
-        paused = self._loop is not None and self._limiter.paused_until > self._now()
+        now, down_since = 0.0 if self._loop is None else self._now(), self.outage.down_since
+        estimate, paused_until = self._limiter.estimate(now), self._limiter.paused_until
         return Statistics(
             in_flight=self._gate.in_flight,
             waiting=self._gate.waiting,
-            paused_until=self._utc(self._limiter.paused_until) if paused else None,
+            paused_until=self._utc(paused_until) if paused_until > now else None,
             requests=self._report.requests,
             refused=self._report.refused,
             retried=self.retrying.retried,
@@ -201,6 +202,7 @@ class Session:
             limit_source=estimate.source,
             limit_per_second=estimate.per_second,
             down_since=None if down_since is None else self._utc(down_since),
+            speed_reason=estimate.reason if down_since is None else SpeedReason.DOWN,
         )
 
     def why_cut_short(self, call: Call) -> BackupifyError:

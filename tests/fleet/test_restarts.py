@@ -19,7 +19,7 @@ async def test_a_sweep_loses_nothing(operation: str) -> None:
             sweep = asyncio.ensure_future(getattr(fleet, operation)())
             await server.wait_for_requests(60)
             await server.stop()
-            while client.statistics().down_since is None:  # noqa: ASYNC110 - no event tells of it
+            while client.statistics().down_since is None:  # noqa: ASYNC110 - the event may be a second late
                 await asyncio.sleep(0.01)
             await server.start()
             results = await sweep

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from backupify_async import (
+    LimitChanged,
     RequestSent,
     ResponseReceived,
     RetryPolicy,
@@ -59,10 +60,12 @@ class TestEvents:
         assert await story(500) == [*TOKEN, *failed, scheduled, *DONE]
 
     async def test_a_429(self) -> None:
-        *begin, throttled, scheduled, _, _ = await story((429, after("5")))
-        assert begin[3:] == [RequestSent(*GET, 1), ResponseReceived(*GET, 1, 429, 0.25)]
+        events = await story((429, after("5")))
+        begin, (throttled, changed, scheduled) = events[3:5], events[5:8]
+        assert begin == [RequestSent(*GET, 1), ResponseReceived(*GET, 1, 429, 0.25)]
         assert isinstance(throttled, Throttled)
         assert (throttled.method, throttled.path, throttled.retry_after) == (*GET, 5.0)
+        assert isinstance(changed, LimitChanged)
         assert scheduled == RetryScheduled(*GET, 1, 5.0, "GET /v1/ping answered 429 (Retry-After: 5 s)")
 
     async def test_a_429_says_when_the_pause_ends(self) -> None:
@@ -96,6 +99,7 @@ class TestEvents:
             ResponseReceived,
             RetryScheduled,
             Throttled,
+            LimitChanged,
             TokenRefreshed,
         }
         assert not [event for event in events if "s3cret" in repr(event) or "token-" in repr(event)]

@@ -17,10 +17,10 @@ import time
 from collections.abc import Mapping
 
 from backupify_async.config import RateLimit, RetryPolicy
-from backupify_async.statistics import LimitSource
+from backupify_async.statistics import LimitSource, SpeedReason
 from backupify_async.transport.rate.announced import Announced
 from backupify_async.transport.rate.headers import Quota, announces, read_quota
-from backupify_async.transport.rate.limiter import UNKNOWN, Estimate
+from backupify_async.transport.rate.limiter import PAUSE, UNKNOWN, Estimate
 from backupify_async.transport.rate.pace import Pace
 from backupify_async.transport.rate.plain import Gcra
 from backupify_async.transport.rate.start import Ramp
@@ -126,15 +126,32 @@ class AdaptiveLimiter:
         elif status < 500:  # a proxy's answer says nothing of what the server announces
             self._announced.fall_silent(sent_at)
 
-    def estimate(self) -> Estimate:
+    def estimate(self, now: float) -> Estimate:
         """As `Limiter.estimate`."""
-        if self._announced.speaks:
-            return Estimate(LimitSource.HEADERS)
-        if self._windows is not None and self._windows.shown:
-            return Estimate(LimitSource.WINDOW, self._windows.rate or self._pace.average)
-        if self._pace.was_refused:
-            return Estimate(LimitSource.HISTORY, self._pace.rate or self._pace.average)
-        return UNKNOWN
+        windows, announced, pace = self._windows, self._announced, self._pace
+        source, (rate, reason) = LimitSource.HISTORY, pace.believed(now)
+        if announced.speaks:
+            source, rate, reason = LimitSource.HEADERS, announced.rate, SpeedReason.NOT_LIMITED
+        elif windows is not None and windows.shown:
+            source, rate = LimitSource.WINDOW, windows.rate
+            reason = SpeedReason.AT_LIMIT if rate else SpeedReason.FINDING
+        elif not (pace.was_refused or announced.was_refused):
+            return UNKNOWN
+        elif rate is None and self._ramp.is_over and not pace.is_lost:
+            reason = SpeedReason.NOT_LIMITED  # a stray refusal, of which nothing is left
+        rate = rate or pace.average_until(self.paused_until)
+        return Estimate(source, rate, self._waits_for(now) or reason)
+
+    def _waits_for(self, now: float) -> SpeedReason | None:
+        """What everybody waits for, if more than the distance between two calls."""
+        asked_until = max(self._pace.asked_until, self.closed_until)
+        waits = [(self._announced.end, SpeedReason.QUOTA), (asked_until, SpeedReason.RETRY_AFTER)]
+        if self._windows is not None:
+            known = self._windows.rate is not None
+            reason = SpeedReason.WINDOW if known else SpeedReason.RETRY_AFTER
+            waits.append((self._windows.closed_until, reason))
+        until, reason = max(waits, key=lambda wait: wait[0])
+        return reason if until - now > PAUSE else None
 
     def _refused(self, now: float, ticket: Ticket, retry_after: float | None, quota: Quota | None) -> None:
         windows, sent_at = self._windows, ticket.sent_at

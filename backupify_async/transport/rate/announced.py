@@ -33,6 +33,10 @@ class Announced:
         self._lies = 0
         self._singles = 0
         self._asked = False
+        self.was_refused = False
+        """Whether a refusal was met."""
+        self.rate: float | None = None
+        """Calls a second that the quota comes to, as it was when a call of ours opened its window."""
 
     @property
     def speaks(self) -> bool:
@@ -92,7 +96,7 @@ class Announced:
 
     def refused(self, now: float, sent_at: float, quota: Quota, retry_after: float | None) -> None:
         """A call was refused, and this was announced with it."""
-        self._asked = False
+        self._asked, self.was_refused = False, True
         if quota.remaining >= 1:
             self._lies += 1
         self._rounded_down = self._rounded_down or quota.reset == 0
@@ -114,6 +118,8 @@ class Announced:
         told = self._told(now, sent_at, quota)
         same = self._end.within(told) if self._end is not None else None
         if same is None or sent_at >= self._scouted_at:
+            if self.rate is None or sent_at >= self._scouted_at:
+                self.rate = (quota.remaining + 1) / (quota.reset or 1.0)
             self._end = self._foreseen(now, sent_at, quota, told)
             self._epoch, self._remaining = quota.epoch, quota.remaining  # a new window
             self._scouted_at = math.inf

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import attrs
 
-from backupify_async.statistics import LimitSource
+from backupify_async.statistics import LimitSource, SpeedReason
 from backupify_async.transport.rate.ticket import Ticket
 
 
@@ -16,13 +16,16 @@ class Estimate:
     Attributes:
         source: What the belief rests on.
         per_second: Calls a second that the server takes, on average; None where that is not known.
+        reason: Why calls leave as fast as they do.
     """
 
     source: LimitSource
     per_second: float | None = None
+    reason: SpeedReason = SpeedReason.NOT_LIMITED
 
 
 UNKNOWN = Estimate(LimitSource.NONE)
+PAUSE = 0.5  # seconds from which on a wait is more than the distance between two calls
 
 
 class Limiter(Protocol):
@@ -72,6 +75,6 @@ class Limiter(Protocol):
         """
         ...
 
-    def estimate(self) -> Estimate:
-        """What is believed of the server's limit."""
+    def estimate(self, now: float) -> Estimate:
+        """What is believed of the server's limit, and why calls leave as fast as they do now."""
         ...

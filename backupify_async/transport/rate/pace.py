@@ -11,6 +11,7 @@ from collections import deque
 
 import attrs
 
+from backupify_async.statistics import SpeedReason
 from backupify_async.transport.rate.belief import ENOUGH, Belief, Growth, Mark
 from backupify_async.transport.rate.ledger import Ledger
 from backupify_async.transport.rate.silence import Silence
@@ -20,6 +21,7 @@ from backupify_async.transport.rate.ticket import Fate, Ticket
 _CUSHION = 2.0  # calls' worth of rest behind a refusal at the most: else jitter alone brings the next
 _JITTER = 0.25  # seconds by which calls may come closer to each other than they left
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
+_BORNE = 4.0  # seconds of growth, after which no store that was full explains what is borne
 _LONGEST_HELD = 15.0  # seconds of plateau, for a store with a period
 
 
@@ -72,7 +74,11 @@ class Pace:
     @property
     def average(self) -> float:
         """Calls a second that were accepted, from when the first one left to the latest answer."""
-        return self._accepted / max(_TICK, self._answered_at - self._began)
+        return self.average_until(self._answered_at)
+
+    def average_until(self, when: float) -> float:
+        """The same until then, if no answer came later."""
+        return self._accepted / max(_TICK, max(when, self._answered_at) - self._began)
 
     @property
     def is_lost(self) -> bool:
@@ -80,9 +86,27 @@ class Pace:
         return self._silence.refused > 1
 
     @property
+    def asked_until(self) -> float:
+        """Until when the server asked everybody to wait; -inf where it never did."""
+        return self._not_before
+
+    @property
     def rate(self) -> float | None:
         """Calls a second that the server is believed to take."""
         return self._belief.rate
+
+    def believed(self, now: float) -> tuple[float | None, SpeedReason]:
+        """Calls a second that the server takes, if known, and why calls leave as fast as they do."""
+        rate, began = self._belief.rate, self._growing_from
+        if rate is not None and began is not None and now - began > _BORNE:
+            rate = max(rate, self._grown_by / (now - began))
+        if self.is_lost:
+            reason = SpeedReason.REFUSED
+        elif not self._belief.confirmed:
+            reason = SpeedReason.FINDING
+        else:
+            reason = SpeedReason.AT_LIMIT if began is None else SpeedReason.ASKING
+        return rate, reason
 
     def earliest(self, now: float, in_flight: int) -> float:
         """When the next call may leave; infinity while a probe is out."""

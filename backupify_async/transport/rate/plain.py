@@ -15,7 +15,8 @@ import math
 from collections.abc import Mapping
 
 from backupify_async.config import RateLimit, RetryPolicy
-from backupify_async.transport.rate.limiter import UNKNOWN, Estimate
+from backupify_async.statistics import LimitSource, SpeedReason
+from backupify_async.transport.rate.limiter import PAUSE, UNKNOWN, Estimate
 from backupify_async.transport.rate.ticket import Fate, Ticket
 
 _FIRST_PAUSE = 1.0
@@ -102,9 +103,10 @@ class PlainLimiter:
             self._waves = min(self._waves + 1, 60)
             self._wave_began = now
 
-    def estimate(self) -> Estimate:
-        """As `Limiter.estimate`: a fixed rate has none."""
-        return UNKNOWN
+    def estimate(self, now: float) -> Estimate:
+        """As `Limiter.estimate`: nothing is believed, but a pause has its reason."""
+        paused = self.paused_until - now > PAUSE
+        return Estimate(LimitSource.NONE, reason=SpeedReason.REFUSED) if paused else UNKNOWN
 
     def _pause(self, until: float) -> None:
         self.paused_until = max(self.paused_until, until)

@@ -29,6 +29,11 @@ class Ramp:
         self.cap = int(self._cap)
         """How many calls may be in flight."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all places may be used."""
+        return self.cap >= self._places
+
     def restart(self, now: float, *, careful: bool) -> None:
         """A limit was met: what left before now teaches nothing any more."""
         self._begin(_CAREFUL if careful else _AGAIN, now)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import RateLimit, RetryPolicy
-from backupify_async.statistics import LimitSource
+from backupify_async.statistics import LimitSource, SpeedReason
 from backupify_async.transport.rate import make_limiter
 from backupify_async.transport.rate.adaptive import AdaptiveLimiter
-from backupify_async.transport.rate.limiter import Estimate
+from backupify_async.transport.rate.limiter import UNKNOWN
 from backupify_async.transport.rate.plain import PlainLimiter
 from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, sliding, window
 
@@ -37,28 +37,29 @@ class TestSources:
         ids=["none", "silent bucket", "window", "headers", "slow bucket"],
     )
     def test_the_best_one_wins(self, server: Server, source: LimitSource) -> None:
-        limiter = adaptive()
-        Run(limiter, server).until_accepted(300, at_most=2_000)
-        assert limiter.estimate().source is source
+        run = Run(adaptive(), server).until_accepted(300, at_most=2_000)
+        assert run.limiter.estimate(run.now).source is source  # type: ignore[attr-defined]
 
-    def test_one_that_is_felt_and_not_known_yet_is_told_by_what_was_accepted_so_far(self) -> None:
-        for retry_after, source in ((None, LimitSource.HISTORY), (5.0, LimitSource.WINDOW)):
+    def test_one_that_is_felt_and_not_known_yet_is_told_by_what_is_accepted_until_more_may_leave(
+        self,
+    ) -> None:
+        for retry_after, source, until in ((None, LimitSource.HISTORY, 0.6), (5.0, LimitSource.WINDOW, 5.5)):
             limiter = adaptive()
             for sent_at in (0.0, 0.1, 0.2, 0.3):
                 limiter.told(sent_at + 0.1, limiter.take(sent_at), 200, None, {})
             limiter.told(0.5, limiter.take(0.4), 429, retry_after, {})
-            assert limiter.estimate() == Estimate(source, 4 / 0.5)
+            told = limiter.estimate(0.5)
+            assert (told.source, told.per_second) == (source, 4 / until)
 
     def test_a_rate_is_told_where_it_is_known(self) -> None:
-        limiter = adaptive()
-        Run(limiter, bucket(50, 10)).until_accepted(1_000)
-        assert limiter.estimate().per_second == pytest.approx(50, rel=0.02)
+        run = Run(adaptive(), bucket(50, 10)).until_accepted(1_000)
+        assert run.limiter.estimate(run.now).per_second == pytest.approx(50, rel=0.02)  # type: ignore[attr-defined]
 
     def test_headers_explain_a_refusal_so_that_no_window_is_looked_for(self) -> None:
         limiter = adaptive()
         ticket = limiter.take(0.0)
         limiter.told(0.1, ticket, 429, 30.0, {"RateLimit": '"x";r=0;t=30'})
-        assert limiter.estimate().source is LimitSource.HEADERS
+        assert limiter.estimate(0.1).source is LimitSource.HEADERS
         assert limiter.paused_until == pytest.approx(30.1)
 
     def test_headers_that_lied_three_times_leave_it_to_the_others(self) -> None:
@@ -66,7 +67,7 @@ class TestSources:
         for now in (0.0, 10.0, 20.0):
             ticket = limiter.take(now)
             limiter.told(now + 0.1, ticket, 429, 30.0, ONE_LEFT)
-        assert limiter.estimate().source is not LimitSource.HEADERS
+        assert limiter.estimate(20.1).source is not LimitSource.HEADERS
         assert limiter.paused_until == pytest.approx(50.1)
 
     def test_a_retry_after_of_two_is_about_a_window(self) -> None:
@@ -88,7 +89,7 @@ class TestSources:
         ticket = limiter.take(0.0)
         limiter.told(0.1, ticket, 503, 30.0, {})
         assert limiter.earliest(0.1, 0) <= 0.1
-        assert limiter.estimate().source is LimitSource.NONE
+        assert limiter.estimate(0.1).source is LimitSource.NONE
 
     def test_two_limits_at_once_are_both_kept(self) -> None:
         second, minute = window(20, 1.0), window(600, 60.0)
@@ -100,6 +101,118 @@ class TestSources:
         run = Run(adaptive(), both).until_accepted(3_000, at_most=500)
         assert run.accepted == 3_000
         assert run.refused < 0.15 * 3_000
+
+
+def reason(limiter: AdaptiveLimiter, now: float) -> SpeedReason:
+    return limiter.estimate(now).reason
+
+
+class TestReasons:
+    """Why calls leave as fast as they do."""
+
+    def test_nothing_holds_a_client_that_was_never_refused(self) -> None:
+        limiter = adaptive()
+        limiter.told(0.1, limiter.take(0.0), 200, None, {})
+        assert limiter.estimate(0.1) == UNKNOWN
+        assert UNKNOWN.reason is SpeedReason.NOT_LIMITED
+
+    def test_a_bucket_is_found_then_kept_then_asked_for_more(self) -> None:
+        limiter = adaptive()
+        run = Run(limiter, bucket(50, 10))
+        told = []
+        while run.accepted < 1_500:
+            run.step()
+            told.append(reason(limiter, run.now))
+        assert list(dict.fromkeys(told)) == [
+            SpeedReason.NOT_LIMITED,
+            SpeedReason.FINDING,
+            SpeedReason.AT_LIMIT,
+            SpeedReason.ASKING,
+        ]
+        assert told[-200:].count(SpeedReason.FINDING) == 0
+
+    def test_a_limit_that_is_gone_is_told_by_what_is_borne(self) -> None:
+        limiter, taken = adaptive(), bucket(50, 10)
+        run = Run(limiter, lambda at: taken(at) if at < 20 else OK)
+        while run.now < 45:
+            run.step()
+        told = limiter.estimate(run.now)
+        assert told.reason is SpeedReason.ASKING
+        assert told.per_second is not None
+        assert told.per_second > 200
+
+    def test_a_stray_refusal_holds_nobody_once_all_places_are_used_again(self) -> None:
+        limiter = adaptive()
+        strays = iter([Reply(429)])
+        run = Run(limiter, lambda at: next(strays, OK))
+        while run.accepted < 5:
+            run.step()
+        assert reason(limiter, run.now) is SpeedReason.FINDING
+        run.until_accepted(500)
+        assert reason(limiter, run.now) is SpeedReason.NOT_LIMITED
+
+    def test_a_retry_after_is_waited_for_until_its_end(self) -> None:
+        limiter = adaptive()
+        limiter.told(0.1, limiter.take(0.0), 429, 5.0, {})
+        assert reason(limiter, 0.1) is SpeedReason.RETRY_AFTER
+        assert reason(limiter, 5.0) is SpeedReason.FINDING
+
+    def test_a_window_that_is_known_is_waited_for(self) -> None:
+        limiter = adaptive()
+        run = Run(limiter, window(50, 5.0))
+        told = set()
+        while run.now < 40:
+            run.step()
+            if run.now > 20:
+                told.add(reason(limiter, run.now))
+        assert told == {SpeedReason.AT_LIMIT, SpeedReason.WINDOW}
+
+    def test_a_quota_that_is_spent_is_waited_for_until_its_reset(self) -> None:
+        limiter = adaptive()
+        limiter.told(0.1, limiter.take(0.0), 200, None, {"RateLimit": '"x";r=0;t=5'})
+        assert reason(limiter, 0.1) is SpeedReason.QUOTA
+        assert reason(limiter, 5.2) is SpeedReason.NOT_LIMITED
+
+    def test_probes_that_are_refused_one_after_the_other_say_so(self) -> None:
+        limiter = adaptive()
+        run = Run(limiter, lambda at: OK if at < 1 else Reply(429))
+        while run.now < 20:
+            run.step()
+        assert reason(limiter, run.now) is SpeedReason.REFUSED
+
+    def test_a_wait_beyond_the_longest_is_that_which_was_asked(self) -> None:
+        limiter = adaptive()
+        limiter.told(0.1, limiter.take(0.0), 429, 500.0, {})
+        assert reason(limiter, 400.0) is SpeedReason.RETRY_AFTER
+
+    def test_a_fixed_rate_tells_its_pauses(self) -> None:
+        limiter = make_limiter(RateLimit(5, adaptive=False), RetryPolicy(), 64)
+        limiter.told(0.1, limiter.take(0.0), 429, 5.0, {})
+        assert [limiter.estimate(now).reason for now in (0.1, 5.2)] == [
+            SpeedReason.REFUSED,
+            SpeedReason.NOT_LIMITED,
+        ]
+
+
+class TestTheAnnouncedRate:
+    def test_is_what_a_window_holds_that_a_call_of_ours_opened(self) -> None:
+        run = Run(adaptive(), window(50, 5.0, headers=True)).until_accepted(300)
+        assert run.limiter.estimate(run.now).per_second == pytest.approx(10)  # type: ignore[attr-defined]
+
+    def test_is_told_once_something_was_refused_though_the_headers_came_with_refusals_only(self) -> None:
+        limiter = adaptive()
+        for number in range(4):
+            limiter.told(number / 10 + 0.1, limiter.take(number / 10), 200, None, {})
+        limiter.told(0.5, limiter.take(0.4), 429, 3.0, {"RateLimit": '"x";r=0;t=3'})
+        assert limiter.estimate(0.5).per_second == pytest.approx(4 / 3.5)
+        assert limiter.earliest(3.6, 0) <= 3.6
+        limiter.told(3.7, limiter.take(3.6), 200, None, {})
+        assert limiter.estimate(3.7).per_second is not None
+
+    def test_is_none_where_a_quota_lies_too_far_ahead_and_nothing_was_refused(self) -> None:
+        limiter = adaptive()
+        limiter.told(0.1, limiter.take(0.0), 200, None, {"RateLimit": '"x";r=9;t=3600'})
+        assert limiter.estimate(0.1) == UNKNOWN
 
 
 class TestFarAhead:
@@ -158,7 +271,7 @@ class TestABucketOfLessThanACallASecond:
     @pytest.mark.parametrize("per_second", [0.55, 0.66, 0.9])
     def test_is_paced_though_the_waits_that_it_asks_look_like_windows(self, per_second: float) -> None:
         run = Run(adaptive(), bucket(per_second, 5, whole_seconds=True)).until_accepted(1_500)
-        assert run.limiter.estimate().source is LimitSource.HISTORY  # type: ignore[attr-defined]
+        assert run.limiter.estimate(run.now).source is LimitSource.HISTORY  # type: ignore[attr-defined]
         assert run.refused < 10 * run.now / 60
         assert run.now < 1.01 * 1_500 / per_second
 
@@ -172,7 +285,7 @@ class TestASlidingLog:
 
     def test_that_looked_like_windows_is_paced_evenly_once_it_shows(self) -> None:
         run = Run(adaptive(), sliding(300, 10.0)).until_accepted(5_000)
-        assert run.limiter.estimate().source is LimitSource.HISTORY  # type: ignore[attr-defined]
+        assert run.limiter.estimate(run.now).source is LimitSource.HISTORY  # type: ignore[attr-defined]
         assert run.refused < 0.12 * 5_000  # as windows, each would cost a wave
 
     def test_that_asks_for_a_wait_is_not_asked_before(self) -> None:

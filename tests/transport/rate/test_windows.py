@@ -126,7 +126,7 @@ class TestThePeriod:
     @pytest.mark.parametrize(("quota", "period"), [(7, 2), (140, 2), (60, 60), (30, 10), (100, 15), (1, 5)])
     def test_of_a_server_is_found(self, quota: int, period: float) -> None:
         run = Run(adaptive(), window(quota, period)).until_accepted(6 * quota)
-        assert run.limiter.estimate().per_second == pytest.approx(quota / period)  # type: ignore[attr-defined]
+        assert run.limiter.estimate(run.now).per_second == pytest.approx(quota / period)  # type: ignore[attr-defined]
 
     def test_the_first_whole_window_ends_where_it_was_refused(self) -> None:
         subject = opened(3.0, 50)
@@ -142,7 +142,7 @@ class TestThePeriod:
 
     def test_a_stretch_of_several_is_no_quota(self) -> None:
         run = Run(adaptive(), window(140, 2)).until_accepted(3_000)
-        assert run.limiter.estimate().per_second == pytest.approx(70)  # type: ignore[attr-defined]
+        assert run.limiter.estimate(run.now).per_second == pytest.approx(70)  # type: ignore[attr-defined]
 
     def test_scouts_refused_behind_its_end_show_that_there_is_none(self) -> None:
         subject = known(2)
@@ -265,12 +265,12 @@ class TestDips:
     def test_a_server_whose_quota_fell_is_followed(self) -> None:
         many, few = window(60, 5.0), window(20, 5.0)
         run = Run(adaptive(), lambda at: many(at) if at < 30 else few(at)).until_accepted(600)
-        assert run.limiter.estimate().per_second == pytest.approx(4, abs=0.3)  # type: ignore[attr-defined]
+        assert run.limiter.estimate(run.now).per_second == pytest.approx(4, abs=0.3)  # type: ignore[attr-defined]
 
     def test_a_server_whose_quota_rose_is_followed_within_a_thousand_calls(self) -> None:
         few, many = window(5, 2.0), window(100, 2.0)
         run = Run(adaptive(), lambda at: few(at) if at < 20 else many(at)).until_accepted(1_050)
-        assert run.limiter.estimate().per_second >= 25  # type: ignore[attr-defined]
+        assert run.limiter.estimate(run.now).per_second >= 25  # type: ignore[attr-defined]
 
 
 class TestACollapse:
