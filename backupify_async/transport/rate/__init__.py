@@ -33,8 +33,11 @@ Taking each for a signal of its own is what makes clients collapse.
 later; the second refusal makes the first count. Where nothing is accepted between two refusals it is silent
 (`silence`): one probe at a time goes, at growing intervals of 6 s at most, and the belief stays as it was.
 
+**A limit on what is in flight is no rate.** Where wave after wave leaves as many calls in flight, that is the
+limit, and nothing is paced for as long as it explains the refusals (`cap`).
+
 **The price.** Finding a limit costs about as many refusals as calls are in flight when it is met. So few go
-at first (`start`), and a server that never refuses soon gets them all. A limit that rose shows only by
+at first (`cap`), and a server that never refuses soon gets them all. A limit that rose shows only by
 asking: some refusals a minute are the price of staying near it.
 
 **The seam.** A limiter is told of every answer, and asked for nothing but the earliest time at which one more

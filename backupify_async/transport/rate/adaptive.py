@@ -2,7 +2,7 @@
 
 Four parts say when the next call may leave; the latest time holds.
 
-- `start`: how many may be in flight, few at first.
+- `cap`: how many may be in flight, few at first. Where the server limits that, nothing is paced.
 - `announced`: what the server says of its quota in its `headers`. The best source: what it explains is kept
   from the others.
 - `windows`: Retry-After of two seconds and more, which tells when a window ends.
@@ -19,11 +19,11 @@ from collections.abc import Mapping
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource, SpeedReason
 from backupify_async.transport.rate.announced import Announced
+from backupify_async.transport.rate.cap import Cap
 from backupify_async.transport.rate.headers import Quota, announces, read_quota
 from backupify_async.transport.rate.limiter import PAUSE, UNKNOWN, Estimate
 from backupify_async.transport.rate.pace import Pace
 from backupify_async.transport.rate.plain import Gcra
-from backupify_async.transport.rate.start import Ramp
 from backupify_async.transport.rate.ticket import Ticket
 from backupify_async.transport.rate.windows import Windows
 
@@ -36,7 +36,7 @@ class AdaptiveLimiter:
     def __init__(self, limit: RateLimit, retry: RetryPolicy, places: int) -> None:
         self._ceiling = Gcra(limit)
         self._longest_wait = retry.max_retry_after
-        self._ramp = Ramp(places)
+        self._cap = Cap(places)
         self._announced = Announced()
         self._windows: Windows | None = Windows()
         self._pace = Pace()
@@ -53,11 +53,11 @@ class AdaptiveLimiter:
     def earliest(self, now: float, in_flight: int) -> float:
         """As `Limiter.earliest`."""
         self._in_flight = in_flight
-        if in_flight >= self._ramp.cap:
+        if in_flight >= self._cap.cap:
             return math.inf
         if self._untroubled:
             return self._ceiling.earliest()
-        paced = self._pace.earliest(now, in_flight)
+        paced = self._cap.earliest(in_flight) if self._cap.known else self._pace.earliest(now, in_flight)
         announced = self._announced.earliest(now, in_flight)
         if math.inf in (paced, announced):
             return math.inf
@@ -73,11 +73,13 @@ class AdaptiveLimiter:
         """As `Limiter.take`."""
         self._in_flight += 1
         self._ceiling.take(now)
+        ticket = self._pace.take(now)
         if not self._untroubled:
             self._announced.take()
+            self._cap.take(now, ticket, self._in_flight)
             if self._windows is not None:
                 self._windows.take()
-        return self._pace.take(now)
+        return ticket
 
     def give_back(self, now: float, ticket: Ticket) -> None:
         """As `Limiter.give_back`."""
@@ -115,7 +117,7 @@ class AdaptiveLimiter:
 
     def _succeeded(self, now: float, ticket: Ticket, status: int, quota: Quota | None) -> None:
         sent_at = ticket.sent_at
-        self._ramp.succeeded(now, sent_at, self._in_flight)
+        self._cap.accepted(now, ticket, self._in_flight)
         self._pace.accepted(now, ticket)
         if self._untroubled:
             return
@@ -137,7 +139,9 @@ class AdaptiveLimiter:
             reason = SpeedReason.AT_LIMIT if rate else SpeedReason.FINDING
         elif not (pace.was_refused or announced.was_refused):
             return UNKNOWN
-        elif rate is None and self._ramp.is_over and not pace.is_lost:
+        elif self._cap.known:
+            rate, reason = self._cap.rate or rate, SpeedReason.IN_FLIGHT
+        elif rate is None and self._cap.is_over and not pace.is_lost:
             reason = SpeedReason.NOT_LIMITED  # a stray refusal, of which nothing is left
         rate = rate or pace.average_until(self.paused_until)
         return Estimate(source, rate, self._waits_for(now) or reason)
@@ -181,8 +185,9 @@ class AdaptiveLimiter:
             self._windows = None
 
     def _slow_down(self, now: float, ticket: Ticket, retry_after: float | None) -> None:
-        if self._pace.rate is None and ticket.sent_at > self._ramp.began:
-            self._ramp.restart(now, careful=self._pace.was_refused)
+        if self._cap.refused(now, ticket, self._in_flight, paced=self._pace.rate is not None):
+            self._pace.lost(now, ticket)
+            return
         if self._windows is not None and not self._windows.shown:
             self._windows.begin(self._in_flight - 1)  # what came before says nothing of a window to come
         self._pace.refused(now, ticket, retry_after)

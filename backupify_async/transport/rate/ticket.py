@@ -22,8 +22,10 @@ class Ticket:
         sent_at: When, by the clock of the limiter, in seconds.
         fate: What became of it.
         overdue: Whether later calls were counted before it.
+        in_flight: How many calls were in flight when it left, itself included; 0 before anything was refused.
     """
 
     sent_at: float
     fate: Fate = Fate.OPEN
     overdue: bool = False
+    in_flight: int = 0
