@@ -80,6 +80,11 @@ class Belief:
         self._marks.append(mark)
         self._in_plateau.clear()
 
+    def forget(self) -> None:
+        """Count from the next refusal on: the store may have filled, and run over."""
+        self._marks.clear()
+        self._in_plateau.clear()
+
     def resume(self, mark: Mark) -> None:
         """Count from here, if anything was counted before."""
         if self._marks:

@@ -22,6 +22,8 @@ _CUSHION = 2.0  # calls' worth of rest behind a refusal at the most: else jitter
 _JITTER = 0.25  # seconds by which calls may come closer to each other than they left
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 _BORNE = 4.0  # seconds of growth, after which no store that was full explains what is borne
+_REST = 1.0  # seconds without an answer, and
+_RESTS = 4.0  # times as long as a call takes at the rate: too little work to tell the rate
 _LONGEST_HELD = 15.0  # seconds of plateau, for a store with a period
 
 
@@ -52,6 +54,7 @@ class Pace:
         """How many calls left."""
         self._began = 0.0
         self._answered_at = -math.inf
+        self._heard_at = -math.inf  # when the latest call was accepted or refused
         self.was_refused = False
         """Whether a refusal was met."""
         self._waves: deque[Wave] = deque()  # noticed, and not weighed yet
@@ -168,6 +171,9 @@ class Pace:
             return
         if self._silence.lasts and ticket.sent_at > self._noticed:
             self._resume(now)
+        elif self._belief.rate is not None and now - self._heard_at > max(_REST, _RESTS / self._belief.rate):
+            self._belief.forget()
+        self._heard_at = now
         self._settle(now, ticket, Fate.ACCEPTED)
 
     def refused(self, now: float, ticket: Ticket, retry_after: float | None = None) -> None:
@@ -176,6 +182,7 @@ class Pace:
         Whole seconds of a Retry-After are taken to be rounded up: one says no more than that it is less.
         """
         self.was_refused = True
+        self._heard_at = now
         if ticket.sent_at > self._noticed:
             self._notice(now)
         if retry_after is not None:

@@ -86,6 +86,14 @@ class Run:
         else:
             self._arrive()
 
+    def rest(self, seconds: float) -> "Run":
+        """Let all answers come, and time pass in which nobody has work."""
+        until = self.now + seconds
+        while self._under_way:
+            self._arrive()
+        self.now = max(self.now, until)
+        return self
+
     def _leave(self) -> None:
         ticket = self.limiter.take(self.now)
         reply = self.server(self.now + 0.03)

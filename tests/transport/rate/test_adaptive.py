@@ -342,3 +342,11 @@ def test_the_ceiling_is_never_passed(per_second: float, burst: int, story: list[
     for first, begin in enumerate(times):
         for last in range(first, len(times)):
             assert last - first + 1 <= burst + per_second * (times[last] - begin) + 1e-6
+
+
+class TestRest:
+    @pytest.mark.parametrize("seconds", [2.0, 8.0, 60.0])
+    def test_time_without_work_says_nothing_of_the_rate(self, seconds: float) -> None:
+        limiter = adaptive()
+        run = Run(limiter, bucket(60, 10)).until_accepted(1_500).rest(seconds).until_accepted(2_700)
+        assert limiter.estimate(run.now).per_second == pytest.approx(60, rel=0.02)
