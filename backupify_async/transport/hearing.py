@@ -149,7 +149,7 @@ class Hearing:
             self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate(now))
             return
         self._recent.refused(call.left, call, mere=mere)
-        if not concerns_all(asked, self._longest) or (mere and not self._recent.shows_a_limit(call.left)):
+        if not concerns_all(asked, self._longest) or (mere and not self._recent.shows_a_limit):
             if ticket is not None:
                 self._gate.told(now, ticket, asked.status, asked.retry_after, asked.headers)
             return

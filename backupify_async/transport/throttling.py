@@ -21,8 +21,10 @@ _ANSWERS = 64  # that are remembered
 _OTHERS = 3  # answers of others that passed, which show that a refusal is a call's own
 _LATEST = 10  # answers, of which
 _WAVE = 4  # are refused where a limit is met; single ones are a backend that fails now and then
-_FLOOD = 8  # are 503 where a throttle says so: no backend fails so often by chance while others pass
-_THROTTLES_FOR = 300.0  # seconds behind a flood, in which a single 503 is the throttle's too
+_MANY = 10  # 503 among the answers that are remembered: a throttle's, or a backend's that fails often
+_TRIAL = 256  # answers, of which
+_FEW = 6  # are 503 where slowing down helped; else it was the backend
+_BEFORE_TRIAL = 128  # answers to what had left before it helped
 _RARE = 10  # of them for each one that was refused
 
 
@@ -31,22 +33,36 @@ class Recent:
 
     def __init__(self) -> None:
         self._answers: deque[tuple[float, object]] = deque(maxlen=_ANSWERS)  # when it left; who was refused
-        self._mere: deque[bool] = deque(maxlen=_LATEST)  # whether each was a 503 that says no more
+        self._mere: deque[bool] = deque(maxlen=_ANSWERS)  # whether each was a 503 that says no more
         self._last_passed = -math.inf
-        self._flooded = -math.inf  # when the latest call left that met a flood of these
+        self._throttles = False  # whether 503 is taken for the word of a throttle, which is tried
+        self._tried = self._met = 0  # how many answers came meanwhile, and how many 503 among them
 
     def passed(self, left: float) -> None:
         """A call was answered, and not refused for now."""
         self._answers.append((left, None))
         self._mere.append(False)
+        if self._throttles:
+            self._try_on(mere=False)
         self._last_passed = max(self._last_passed, left)
 
     def refused(self, left: float, who: object, *, mere: bool = False) -> None:
         """A call was refused for now, and that is not its own; `mere` is a 503 that says no more."""
         self._answers.append((left, who))
         self._mere.append(mere)
-        if sum(self._mere) >= _FLOOD:
-            self._flooded = left
+        if self._throttles:
+            self._try_on(mere=mere)
+        elif mere and sum(self._mere) >= _MANY:
+            self._throttles, self._tried, self._met = True, -_BEFORE_TRIAL, 0
+
+    def _try_on(self, *, mere: bool) -> None:
+        """Hold what is believed of 503 against one answer more."""
+        self._tried += 1
+        self._met += mere and self._tried > 0
+        if self._tried >= _TRIAL or self._met > _FEW:
+            self._throttles = self._met <= _FEW
+            self._tried = self._met = 0
+            self._mere.clear()
 
     def is_own(self, refused_since: float, who: object) -> bool:
         """Whether the refusal of a call is its own, for others that left since its first one pass.
@@ -59,14 +75,14 @@ class Recent:
         passed = others.count(None)
         return passed >= _OTHERS and (len(others) - passed) * _RARE <= passed
 
-    def shows_a_limit(self, left: float) -> bool:
-        """Whether the mere 503 of a call that left then is a throttle's; else a backend just failed.
+    @property
+    def shows_a_limit(self) -> bool:
+        """Whether a mere 503 is a throttle's now; else a backend just failed.
 
-        Several of the latest answers were refusals, or 503 was found to be the throttle's word.
+        Several of the latest answers were refusals; or many were 503, and slowing down for each one helps.
         """
         latest = list(self._answers)[-_LATEST:]
-        waves = sum(refused is not None for _, refused in latest) >= _WAVE
-        return waves or left - self._flooded < _THROTTLES_FOR
+        return self._throttles or sum(refused is not None for _, refused in latest) >= _WAVE
 
     def others_pass(self, left: float) -> bool:
         """Whether the server was well when a call left: one passed that left later, or hardly before it."""

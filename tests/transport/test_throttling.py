@@ -268,33 +268,37 @@ class TestASession:
 
 class TestAMere503:
     @staticmethod
-    def heard(passed: int, refused: int, *, mere: bool) -> Recent:
-        """So many answers, a second apart, the last at 0."""
-        recent = Recent()
-        for number in range(passed):
-            recent.passed(float(number - passed - refused))
-        for number in range(refused):
-            recent.refused(float(number - refused + 1), object(), mere=mere)
-        return recent
+    def hear(recent: Recent, answers: int, every: int) -> None:
+        """Answers, of which one in `every` is a 503."""
+        for number in range(1, answers + 1):
+            if number % every:
+                recent.passed(float(number))
+            else:
+                recent.refused(float(number), object(), mere=True)
 
     @pytest.mark.parametrize(("refused", "limit"), [(1, False), (3, False), (4, True), (10, True)])
     def test_shows_a_limit_where_several_of_the_latest_ten_answers_were_refusals(
         self, refused: int, limit: bool
     ) -> None:
-        assert self.heard(20, refused, mere=True).shows_a_limit(0) is limit
+        recent = Recent()
+        self.hear(recent, 20, every=100)
+        self.hear(recent, refused, every=1)
+        assert recent.shows_a_limit is limit
 
-    @pytest.mark.parametrize(
-        ("refused", "mere", "limit"), [(8, True, True), (7, True, False), (8, False, False)]
-    )
-    def test_shows_one_alone_where_a_flood_came_before(self, refused: int, mere: bool, limit: bool) -> None:
-        recent = self.heard(20, refused, mere=mere)
-        for left in range(1, 21):
-            recent.passed(float(left))
-        recent.refused(21.0, object(), mere=True)
-        assert recent.shows_a_limit(21.0) is limit
+    @pytest.mark.parametrize(("every", "limit"), [(6, True), (8, False)])
+    def test_shows_one_where_many_answers_were_503(self, every: int, limit: bool) -> None:
+        recent = Recent()
+        self.hear(recent, 64, every)
+        assert recent.shows_a_limit is limit
 
-    def test_is_a_backend_s_again_long_behind_the_flood(self) -> None:
-        recent = self.heard(20, 10, mere=True)
-        for left in range(290, 301):
-            recent.passed(float(left))
-        assert not recent.shows_a_limit(300.0)
+    def test_goes_on_to_where_slowing_down_helps(self) -> None:
+        recent = Recent()
+        self.hear(recent, 64, every=1)
+        self.hear(recent, 2_000, every=100)
+        assert recent.shows_a_limit
+
+    def test_is_a_backend_s_where_slowing_down_does_not_help(self) -> None:
+        recent = Recent()
+        self.hear(recent, 64, every=5)
+        self.hear(recent, 400, every=20)
+        assert not recent.shows_a_limit

@@ -60,7 +60,7 @@ class Ours:
             return
         mere = status == 503 and asked.retry_after is None
         self._recent.refused(left, call, mere=mere)
-        heard = 503 if mere and not self._recent.shows_a_limit(left) else 429
+        heard = 503 if mere and not self._recent.shows_a_limit else 429
         self._limiter.told(now, ticket, heard, asked.retry_after, headers)
 
     def lost(self, now: float, ticket: Ticket) -> None:
