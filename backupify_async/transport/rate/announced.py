@@ -2,6 +2,8 @@
 
 import math
 
+import attrs
+
 from backupify_async.transport.rate.headers import Quota
 from backupify_async.transport.rate.spans import Span, end_of
 
@@ -10,6 +12,7 @@ _DOUBTS = (3, 30, 300)  # windows of one call each, after which one more is aske
 _NARROW = 0.05  # of a window: an end known so well is waited for
 
 
+@attrs.define(eq=False)
 class Announced:
     """Follows `remaining` and `reset`, as long as they prove true. Times are seconds of one monotonic clock.
 
@@ -22,21 +25,20 @@ class Announced:
     to the next, whether windows follow the clock or begin with their first call.
     """
 
-    def __init__(self) -> None:
-        self._left = 0.0
-        self._remaining = 0.0
-        self._scouted_at = math.inf
-        self._end: Span | None = None
-        self._epoch: float | None = None
-        self._period = math.inf
-        self._rounded_down = False
-        self._lies = 0
-        self._singles = 0
-        self._asked = False
-        self.was_refused = False
-        """Whether a refusal was met."""
-        self.rate: float | None = None
-        """Calls a second that the quota comes to, as it was when a call of ours opened its window."""
+    _left: float = 0.0
+    _remaining: float = 0.0
+    _scouted_at: float = math.inf
+    _end: Span | None = None
+    _epoch: float | None = None
+    _period: float = math.inf
+    _rounded_down: bool = False
+    _lies: int = 0
+    _singles: int = 0
+    _asked: bool = False
+    was_refused: bool = False
+    """Whether a refusal was met."""
+    rate: float | None = None
+    """Calls a second that the quota comes to, as it was when a call of ours opened its window."""
 
     @property
     def speaks(self) -> bool:

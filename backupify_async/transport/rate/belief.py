@@ -7,6 +7,7 @@ a token bucket's rate to half a percent. A few calls say only what the rate is n
 
 import math
 from collections import deque
+from collections.abc import Iterable
 
 import attrs
 
@@ -19,6 +20,7 @@ _AHEAD = 3.0  # of what a count is above the belief: the store ran over, so it i
 _MORE = 1.5  # times what the store held: calls that were let pass beyond the rate say that the limit rose
 _IN_PLATEAU = 4  # refusals at a speed that was borne before, after which older counts are void
 _SLOWEST = 1 / 3600
+_MARKS = 32  # that are remembered
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 
 
@@ -52,18 +54,22 @@ class Leap:
     guess: float
 
 
+def _latest(marks: Iterable[Mark]) -> deque[Mark]:
+    return deque(marks, maxlen=_MARKS)
+
+
+@attrs.define(eq=False)
 class Belief:
     """The rate that the marks tell. All times are seconds of one monotonic clock."""
 
-    def __init__(self) -> None:
-        self._marks: deque[Mark] = deque(maxlen=32)
-        self._in_plateau: list[Mark] = []
-        self.rate: float | None = None
-        """Calls a second that the server takes; None where nothing tells."""
-        self._stored = 0.0  # calls that the server's store holds, at the least
-        self._leap: Leap | None = None
-        self.confirmed = 0
-        """How often in a row a refusal, met while the speed grew, agreed with the belief."""
+    _marks: deque[Mark] = attrs.field(factory=deque, converter=_latest)
+    _in_plateau: list[Mark] = attrs.field(factory=list)
+    rate: float | None = None
+    """Calls a second that the server takes; None where nothing tells."""
+    _stored: float = 0.0  # calls that the server's store holds, at the least
+    _leap: Leap | None = None
+    confirmed: int = 0
+    """How often in a row a refusal, met while the speed grew, agreed with the belief."""
 
     @property
     def last(self) -> Mark | None:
@@ -72,7 +78,7 @@ class Belief:
 
     def late(self, sent_at: float) -> None:
         """A call that left then was accepted, and is counted only now."""
-        self._marks = deque((_counting_late(mark, sent_at) for mark in self._marks), self._marks.maxlen)
+        self._marks = _latest(_counting_late(mark, sent_at) for mark in self._marks)
 
     def start(self, mark: Mark) -> None:
         """Count from here: what came before says nothing of what comes."""
@@ -136,7 +142,7 @@ class Belief:
         return lowest if _most(lowest, mark) < below else None
 
     def _forget_before(self, first: Mark) -> None:
-        self._marks = deque((one for one in self._marks if one.at >= first.at), self._marks.maxlen)
+        self._marks = _latest(one for one in self._marks if one.at >= first.at)
 
     def _judge_leap(self, counted: float) -> None:
         leap, self._leap = self._leap, None

@@ -42,32 +42,34 @@ class Wave:
     growth: Growth | None = None
 
 
+@attrs.define(eq=False)
 class Pace:
     """A rate that is learned, and a speed around it. All times are seconds of one monotonic clock."""
 
-    def __init__(self) -> None:
-        self._ledger = Ledger()
-        self._belief = Belief()
-        self._slots = Slots()
-        self._accepted = 0
-        self.taken = 0
-        """How many calls left."""
-        self._began = 0.0
-        self._answered_at = -math.inf
-        self._heard_at = -math.inf  # when the latest call was accepted or refused
-        self.was_refused = False
-        """Whether a refusal was met."""
-        self._waves: deque[Wave] = deque()  # noticed, and not weighed yet
-        self._noticed = self._weighed = -math.inf  # calls that left before belong to an earlier wave
-        self._since = -math.inf  # when the plateau began
-        self._not_before = -math.inf
-        self._looked = self._told = -math.inf  # when a slot was last asked for, and which one it was
-        self._growing_from: float | None = None
-        self._grown_by = 0
-        self._silence = Silence()
-        self._behind_wave = 0  # calls that left behind the last wave and were accepted
-        self._afresh: Mark | None = None  # from where to count, once enough is accepted behind an outage
-        self._held = 0.0  # seconds of plateau, at the least
+    _ledger: Ledger = attrs.field(init=False, factory=Ledger)
+    _belief: Belief = attrs.field(factory=Belief)
+    _slots: Slots = attrs.field(factory=Slots)
+    _accepted: int = 0
+    taken: int = 0
+    """How many calls left."""
+    _began: float = 0.0
+    _answered_at: float = -math.inf
+    _heard_at: float = -math.inf  # when the latest call was accepted or refused
+    was_refused: bool = False
+    """Whether a refusal was met."""
+    _waves: deque[Wave] = attrs.field(factory=deque)  # noticed, and not weighed yet
+    _noticed: float = -math.inf  # calls that left before belong to an earlier wave
+    _weighed: float = -math.inf  # and these to one that was weighed
+    _since: float = -math.inf  # when the plateau began
+    _not_before: float = -math.inf
+    _looked: float = -math.inf  # when a slot was last asked for
+    _told: float = -math.inf  # and which one it was
+    _growing_from: float | None = None
+    _grown_by: int = 0
+    _silence: Silence = attrs.field(factory=Silence)
+    _behind_wave: int = 0  # calls that left behind the last wave and were accepted
+    _afresh: Mark | None = None  # from where to count, once enough is accepted behind an outage
+    _held: float = 0.0  # seconds of plateau, at the least
 
     @property
     def silent_until(self) -> float:

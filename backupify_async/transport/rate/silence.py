@@ -20,6 +20,7 @@ _GROWTH_OF_A_CYCLE = 0.3
 _LONGEST_PROBE = 6.0  # seconds
 _LONG = 1.0  # seconds, from which on a silence is more than a store that fills again
 _AGREE = 0.2  # by which the rates of two cycles differ
+_NOTHING = Mark(0.0, 0)
 _ONE = 1.5  # times the shortest cycle: one that takes longer is several
 
 
@@ -51,22 +52,22 @@ class Ended:
     period: Period | None = None
 
 
+@attrs.define(eq=False)
 class Silence:
     """Whether nothing is accepted now, and when to ask again. Times are seconds of one monotonic clock."""
 
-    def __init__(self) -> None:
-        self._began: Mark | None = None
-        self._last = Mark(0.0, 0)
-        self._opened: Mark | None = None
-        self._cycles_since: Mark | None = None
-        self._cycle_rate: float | None = None
-        self._shortest = math.inf
-        self._agreed = 0
-        self._probe: Ticket | None = None
-        self.refused = 0
-        """How many probes were refused since it began."""
-        self.probe_at = 0.0
-        """When the next probe may leave."""
+    _began: Mark | None = None
+    _last: Mark = _NOTHING
+    _opened: Mark | None = None
+    _cycles_since: Mark | None = None
+    _cycle_rate: float | None = None
+    _shortest: float = math.inf
+    _agreed: int = 0
+    _probe: Ticket | None = attrs.field(init=False, default=None)
+    refused: int = 0
+    """How many probes were refused since it began."""
+    probe_at: float = 0.0
+    """When the next probe may leave."""
 
     @property
     def lasts(self) -> bool:

@@ -2,6 +2,8 @@
 
 import math
 
+import attrs
+
 _LONGEST_PLATEAU = 12.0  # seconds
 _STEEP = 2.0  # seconds of growth, after which the speed is twice the rate; after twice that, 16 times
 _FASTEST = 60.0  # doublings; the ceiling and the places hold long before
@@ -19,12 +21,12 @@ def growth(seconds: float) -> float:
     return 1.0 if seconds <= 0 else 2.0 ** min(_FASTEST, (seconds / _STEEP) ** 2)
 
 
+@attrs.define(eq=False)
 class Slots:
     """Slots at a speed that varies: it is told how time passes. Times are seconds."""
 
-    def __init__(self) -> None:
-        self._credit = 1.0
-        self._at = -math.inf
+    _credit: float = 1.0
+    _at: float = -math.inf
 
     def rest(self, now: float, calls: float) -> None:
         """Let nobody leave for as long as so many calls take."""
