@@ -41,6 +41,7 @@ class AdaptiveLimiter:
         self._windows: Windows | None = Windows()
         self._pace = Pace()
         self._in_flight = 0
+        self._heeds = True  # whether a Retry-After is taken to hold for others than the refused call
         self._untroubled = True  # no refusal and no announcement was met: nothing to hold anybody back
         self.closed_until = -math.inf
 
@@ -123,10 +124,18 @@ class AdaptiveLimiter:
             return
         if self._windows is not None:
             self._windows.succeeded(now, sent_at)
+            if self._windows.refuted:
+                self._disbelieve(now)
         if quota is not None:
             self._announced.succeeded(now, sent_at, quota, max(0, self._in_flight - 1))
         elif status < 500:  # a proxy's answer says nothing of what the server announces
             self._announced.fall_silent(sent_at)
+
+    def _disbelieve(self, now: float) -> None:
+        """A call was accepted while nobody should have been: the pauses concern the refused calls alone."""
+        self._windows, self._heeds = None, False
+        self._cap.restart()
+        self._pace.resume(now)
 
     def estimate(self, now: float) -> Estimate:
         """As `Limiter.estimate`."""
@@ -175,7 +184,7 @@ class AdaptiveLimiter:
             self._pace.lost(now, ticket)
             windows.refused(now, sent_at, retry_after)
         else:
-            windows.refused_within()
+            windows.give_back()
             if not windows.misleads:
                 self._slow_down(now, ticket, retry_after)
         if windows.misleads:
@@ -190,4 +199,4 @@ class AdaptiveLimiter:
             return
         if self._windows is not None and not self._windows.shown:
             self._windows.begin(self._in_flight - 1)  # what came before says nothing of a window to come
-        self._pace.refused(now, ticket, retry_after)
+        self._pace.refused(now, ticket, retry_after if self._heeds else None)

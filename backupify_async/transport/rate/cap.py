@@ -93,6 +93,10 @@ class Cap:
         """Whether all places may be used."""
         return self.cap >= self._places
 
+    def restart(self) -> None:
+        """Let few be in flight at first, as behind a refusal."""
+        self._grow_from(_CAREFUL)
+
     def _grow_from(self, cap: float) -> None:
         self._cap = min(cap, float(self._places))
         self.cap = int(self._cap)

@@ -15,6 +15,9 @@ One call past the quota is asked every 12 seconds, in case there is more, and wh
 once, in the same window and from window to window: a quota that rose is found in seconds. One window that
 held less is an accident, two are a smaller quota.
 
+A Retry-After is meant for the refused call. Whether it closes the server for all is shown by a probe: where a
+closing was not predicted, one call goes well before its end. Accepted, it shows that nothing is closed.
+
 A log that slides and a bucket of less than a call a second tell such ends too; but then some fit no period,
 scouts are refused behind them, or calls in the midst of a window. And where others draw on the same quota,
 windows hold less than they did. Where that shows, windows are believed no more (`misleads`).
@@ -32,7 +35,7 @@ _PROVEN = 0.6  # of what an earlier window held that was not seen from its openi
 _ASK_EVERY = 12.0  # seconds, after which one call past the quota is asked
 _MORE_THAN_ONE = 1.2  # period since an opening
 _NARROW = 0.12  # of a period: an opening known so well needs no scout
-_SOON = 1.2  # seconds before a window's end, within which Retry-After is 1 whatever it is about
+_PROBE = 1.0  # seconds of a closing in doubt, after which one call shows whether it is true
 _SURPRISE = 0.8  # of its quota: a window that holds less was not predicted
 _SURPRISES = 4  # such windows, less those that held it: there is none, or not for us alone
 _MISFITS = 2  # ends that fit no period: a log that slides, or a bucket of a call in seconds
@@ -61,6 +64,11 @@ class Windows:
         self._predicted = False
         self._rounded_down = False
         self._begins_with_call = False
+        self._took = 0.0
+        self._probe_at = math.inf
+        self._doubted = Span(math.inf, math.inf)  # the latest closing in which a probe might leave
+        self.refuted = False
+        """Whether a call was accepted well inside a closing: then it was none."""
         self._period: int | None = None
         self._quota: int | None = None
 
@@ -99,7 +107,7 @@ class Windows:
             self._settle(now)
         if self._closed:
             if now < self._target():
-                return self._target()
+                return min(self._target(), self._probe_at)
             self._open(now)
         if (
             self._period is not None
@@ -136,20 +144,18 @@ class Windows:
     def take(self) -> None:
         """Count a call that leaves now."""
         self._used += 1
+        if self._closed:
+            self._probe_at = math.inf
 
     def give_back(self) -> None:
         """Uncount a call that did not leave, or whose refusal tells nothing of windows."""
         self._used -= 1
 
-    def refused_within(self) -> None:
-        """A call was refused in the midst of an open window, which was not predicted."""
-        self._used -= 1
-        self._surprises += self._quota is not None
-
     def succeeded(self, now: float, sent_at: float) -> None:
         """A call that left at `sent_at` was accepted."""
         if self._end is None:
             return
+        self.refuted = self.refuted or self._is_probe(sent_at)
         if sent_at < self._opened_at:
             return
         if self._scouting:
@@ -172,10 +178,9 @@ class Windows:
             return any(told.within(self._opening.later(period)) for period in self._possible())
         if self._quota is not None and self._used > 0.98 * self._quota:
             return True
-        if self._period <= 2:
-            return self._quota is None
-        behind = (sent_at - self._opening.high) % self._period
-        return self._period - behind <= _SOON
+        told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
+        periods = max(1, math.ceil((told.low - self._opening.high) / self._period))
+        return told.within(self._opening.later(periods * self._period)) is not None
 
     @property
     def misleads(self) -> bool:
@@ -184,7 +189,7 @@ class Windows:
         A log that slides looks like windows for as long as it is spent in bursts; then its oldest calls
         leave it one by one. With two limits there is a window, but the other one rules.
         """
-        in_the_midst = self._period is not None and self._period > 2 and self._quota is not None
+        in_the_midst = self._period is not None and self._quota is not None
         busy = self._closed or self._scouting or self._counting
         unforeseen = self._misfits >= _MISFITS or self._surprises >= _SURPRISES
         return unforeseen or (in_the_midst and not busy)
@@ -192,6 +197,7 @@ class Windows:
     def refused(self, now: float, sent_at: float, retry_after: float) -> None:
         """A call that left at `sent_at` was refused until a window opens."""
         self._used -= 1
+        self._took = now - sent_at
         self._longest = max(self._longest, retry_after)
         if retry_after == 0 and not self._rounded_down:
             self._rounded_down = True
@@ -202,7 +208,7 @@ class Windows:
             self._closed = self._counting = True
         elif self._closed or self._counting:
             self._end = self._end.within(told) or told
-            self._counting = self._counting or sent_at >= self._opened_at
+            self._counting = self._counting or (sent_at >= self._opened_at and not self._is_probe(sent_at))
         elif self._scouting:
             self._closed = True
             seen = Span(max(told.low, sent_at), max(told.high, sent_at))
@@ -257,6 +263,8 @@ class Windows:
         self._opening = self._end
         self._opened_at = now
         self._closed = False
+        self._probe_at = math.inf
+        self._doubted = Span(self._doubted.low, min(self._doubted.high, now))
         self._accepted = 0
         self._used = 0
         step, self._asking, self._step = self._step, 0, 1
@@ -278,11 +286,24 @@ class Windows:
         self._end = self._opening.later(periods * self._period)
         self._closed = True
 
+    def _doubt(self, now: float) -> None:
+        """The closing was not predicted: let one call show, well before its end, whether it is one."""
+        assert self._end is not None  # noqa: S101 - closed only behind a refusal
+        half = (self._end.low - now) / 2
+        if half > self._took:
+            self._probe_at = now + min(_PROBE, half)
+            self._doubted = Span(now, math.inf)
+
+    def _is_probe(self, sent_at: float) -> bool:
+        return self._doubted.low < sent_at < self._doubted.high
+
     def _settle(self, now: float) -> None:
         """All answers of a window that was exhausted are in: what did it hold?"""
         self._counting = False
         asked, self._asking, self._borne = self._asking, 0, False
         held = max(1, self._used)
+        if self._quota is None or held < self._quota:
+            self._doubt(now)
         several = self._period is not None and now - self._opened_at > _MORE_THAN_ONE * self._period
         if self._quota is not None and held < _SURPRISE * self._quota:
             self._surprises += 1

@@ -105,6 +105,12 @@ SCENARIOS = (
     ),
     Scenario("GCRA 50/s burst 10", lambda _: Gcra(50, 10), *_EVEN),
     Scenario("GCRA 50/s burst 10, Retry-After", lambda _: Gcra(50, 10, retry_after=math.ceil), *_EVEN_TOLD),
+    Scenario(
+        "GCRA 50/s burst 20, Retry-After always 5",
+        lambda _: Gcra(50, 20, retry_after=lambda _: 5),
+        Target(97, 1.3),
+        Target(97, 0.6),
+    ),
     Scenario("window 140 per 2 s, Retry-After", _window(140, 2), *_WINDOW),
     Scenario("window 60 per 60 s, Retry-After", _window(60, 60), *_WINDOW),
     Scenario("window 1,000 per 60 s, Retry-After", _window(1000, 60), *_WINDOW),

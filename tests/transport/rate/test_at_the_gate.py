@@ -127,6 +127,7 @@ class TestTenThousand:
             waiter.cancel()
         await asyncio.wait(waiters)
         assert (subject.in_flight, subject.waiting) == (0, 0)
+        subject.leave(await subject.enter())  # the probe
         await subject.enter()
         assert now() == pytest.approx(5.0)
 

@@ -24,6 +24,12 @@ def take(subject: Windows, now: float, count: int) -> int:
     return count
 
 
+def opening(subject: Windows, now: float) -> float:
+    """When all may go again, once all answers are in; one probe may go before."""
+    subject.earliest(now, 0)
+    return subject.closed_until
+
+
 def accept(subject: Windows, now: float, count: int) -> None:
     for _ in range(count):
         subject.take()
@@ -46,7 +52,7 @@ def known(quota: int = 2) -> Windows:
     """One that knows of windows of 5 seconds, of which the next begins at 20; the last is spent."""
     subject = opened(4.9, quota)
     subject.refused(15.7, 15.5, 4.45)
-    assert subject.earliest(15.7, 0) == 20.0
+    assert opening(subject, 15.7) == 20.0
     return subject
 
 
@@ -83,7 +89,7 @@ class TestTheFirstRefusal:
         subject = Windows()
         subject.take()
         subject.refused(10.1, 10.0, 5.0)
-        assert subject.earliest(10.1, 0) == subject.closed_until == pytest.approx(15.1)
+        assert opening(subject, 10.1) == pytest.approx(15.1)
 
     def test_waits_for_what_is_under_way(self) -> None:
         subject = Windows()
@@ -96,21 +102,21 @@ class TestTheFirstRefusal:
         for sent_at, now in ((10.0, 10.4), (10.2, 10.3), (10.3, 10.5)):
             subject.take()
             subject.refused(now, sent_at, 5.0)
-        assert subject.earliest(10.5, 0) == pytest.approx(15.3)
+        assert opening(subject, 10.5) == pytest.approx(15.3)
 
     def test_one_that_contradicts_holds(self) -> None:
         subject = Windows()
         for retry_after in (5.0, 50.0):
             subject.take()
             subject.refused(10.1, 10.0, retry_after)
-        assert subject.earliest(10.1, 0) == pytest.approx(60.1)
+        assert opening(subject, 10.1) == pytest.approx(60.1)
 
     def test_zero_proves_that_it_is_rounded_down(self) -> None:
         subject = Windows()
         for retry_after in (0.0, 3.0):
             subject.take()
             subject.refused(10.1, 10.0, retry_after)
-        assert subject.earliest(10.1, 0) == pytest.approx(14.1)
+        assert opening(subject, 10.1) == pytest.approx(14.1)
 
 
 class TestThePeriod:
@@ -247,7 +253,7 @@ def dip(subject: Windows, at: float) -> None:
     """A window that begins `at` and holds one call."""
     assert take(subject, at, 2) == 2
     subject.refused(at + 0.2, at, 4.9)
-    assert subject.earliest(at + 0.2, 0) == pytest.approx(at + 5)
+    assert opening(subject, at + 0.2) == pytest.approx(at + 5)
 
 
 class TestDips:
@@ -306,7 +312,7 @@ def wide() -> Windows:
 
 class TestScouts:
     def test_go_into_the_middle_of_a_wide_opening(self) -> None:
-        assert wide().earliest(16.0, 0) == pytest.approx(19.5)
+        assert opening(wide(), 16.0) == pytest.approx(19.5)
 
     def test_the_rest_waits_for_its_answer(self) -> None:
         subject = wide()
@@ -347,6 +353,59 @@ class TestScouts:
         subject.take()
         assert subject.earliest(19.9, 1) == math.inf
         assert subject.earliest(19.9, 0) <= 19.9
+
+
+def doubted() -> Windows:
+    """One that saw its first refusal, which asks for 5 seconds: nothing shows yet that they are true."""
+    subject = Windows()
+    subject.take()
+    subject.refused(10.1, 10.0, 5.0)
+    return subject
+
+
+class TestProbes:
+    """Whether a pause that was not predicted is one for all."""
+
+    def test_one_call_goes_a_second_later_and_the_others_wait_for_the_end(self) -> None:
+        subject = doubted()
+        assert subject.earliest(10.1, 0) == pytest.approx(11.1)
+        subject.take()
+        assert subject.earliest(11.1, 1) == subject.earliest(12.0, 0) == pytest.approx(15.1)
+
+    def test_one_refused_confirms_the_pause(self) -> None:
+        subject = doubted()
+        subject.earliest(10.1, 0)
+        subject.take()
+        subject.refused(11.3, 11.2, 4.0)
+        assert not subject.refuted
+        assert subject.earliest(11.3, 0) == pytest.approx(15.1)
+
+    @pytest.mark.parametrize("answered_at", [11.3, 15.3])
+    def test_one_accepted_refutes_it_even_if_its_answer_comes_late(self, answered_at: float) -> None:
+        subject = doubted()
+        subject.earliest(10.1, 0)
+        subject.take()
+        subject.earliest(15.1, 0)
+        subject.succeeded(answered_at, 11.2)
+        assert subject.refuted
+
+    def test_what_left_before_the_refusal_was_seen_refutes_nothing(self) -> None:
+        subject = doubted()
+        subject.earliest(10.1, 0)
+        subject.succeeded(10.3, 10.05)
+        assert not subject.refuted
+
+    def test_none_goes_where_the_quota_came_out_as_predicted(self) -> None:
+        subject = known(2)
+        take(subject, 40.0, 3)
+        subject.refused(40.2, 40.0, 4.9)
+        assert subject.earliest(40.2, 0) == pytest.approx(45.0)
+
+    def test_none_goes_where_the_end_is_too_near_to_tell(self) -> None:
+        subject = Windows()
+        subject.take()
+        subject.refused(10.1, 10.0, 1.0)
+        assert subject.earliest(10.1, 0) == pytest.approx(11.1)
 
 
 class TestASlowBucket:
