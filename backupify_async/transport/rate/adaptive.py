@@ -16,6 +16,8 @@ import math
 import time
 from collections.abc import Mapping
 
+import attrs
+
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource, SpeedReason
 from backupify_async.transport.rate.announced import Announced
@@ -24,6 +26,7 @@ from backupify_async.transport.rate.headers import Quota, announces, read_quota
 from backupify_async.transport.rate.limiter import PAUSE, UNKNOWN, Estimate
 from backupify_async.transport.rate.pace import Pace
 from backupify_async.transport.rate.plain import Gcra
+from backupify_async.transport.rate.state import State, read_state, write_state
 from backupify_async.transport.rate.ticket import Ticket
 from backupify_async.transport.rate.windows import Windows
 
@@ -44,6 +47,42 @@ class AdaptiveLimiter:
         self._heeds = True  # whether a Retry-After is taken to hold for others than the refused call
         self._untroubled = True  # no refusal and no announcement was met: nothing to hold anybody back
         self.closed_until = -math.inf
+
+    def state(self) -> dict[str, object]:
+        """What was learned, as plain JSON types: for `from_state`."""
+        return write_state(
+            State(
+                cap=self._cap,
+                announced=self._announced,
+                windows=self._windows,
+                pace=self._pace,
+                heeds=self._heeds,
+                untroubled=self._untroubled,
+                closed_until=self.closed_until,
+            )
+        )
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, object], limit: RateLimit, retry: RetryPolicy, places: int
+    ) -> "AdaptiveLimiter":
+        """A limiter that knows what another one learned, by the same clock.
+
+        Args:
+            state: What `state` told.
+            limit: As for a new one.
+            retry: Likewise.
+            places: Likewise.
+
+        Raises:
+            ValueError: It is of another version, or no state.
+        """
+        known, limiter = read_state(state), cls(limit, retry, places)
+        limiter._cap = attrs.evolve(known.cap, places=places)
+        limiter._announced, limiter._windows, limiter._pace = known.announced, known.windows, known.pace
+        limiter._heeds, limiter._untroubled = known.heeds, known.untroubled
+        limiter.closed_until = known.closed_until
+        return limiter
 
     @property
     def paused_until(self) -> float:

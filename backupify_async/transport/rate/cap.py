@@ -59,24 +59,30 @@ class Wave:
         return self.peak - self.refused
 
 
+@attrs.define(eq=False)
 class Cap:
     """A cap on what is in flight. All times are seconds of one monotonic clock."""
 
-    def __init__(self, places: int) -> None:
-        self._places = places
-        self._refused = False  # as most clients never are
-        self._last = self._wave = Wave()
-        self._borne = 0
-        self._needed = 1  # waves that agree with the one before
-        self._agreed = 0
-        self._points: int | None = None  # for a limit that was learned
-        self._limit = 0
-        self._before: tuple[int, int | None, int] = (0, None, 0)  # those, as the wave began
-        self._step = 1
-        self._takes = 0.0  # seconds from the sending of a call to the answer that accepts it
-        self._trip = 0.0  # seconds from the sending of a call to its refusal, on average
-        self._left_at = -math.inf  # when the latest call left, once any was refused
-        self._grow_from(_FIRST)
+    _places: int
+    _refused: bool = False  # as most clients never are
+    _last: Wave = attrs.field(factory=Wave)
+    _wave: Wave = attrs.field(factory=Wave)
+    _borne: int = 0
+    _needed: int = 1  # waves that agree with the one before
+    _agreed: int = 0
+    _points: int | None = None  # for a limit that was learned
+    _limit: int = 0
+    _before: tuple[int, int | None, int] = (0, None, 0)  # those, as the wave began
+    _step: int = 1
+    _takes: float = 0.0  # seconds from the sending of a call to the answer that accepts it
+    _trip: float = 0.0  # seconds from the sending of a call to its refusal, on average
+    _left_at: float = -math.inf  # when the latest call left, once any was refused
+    _grown: float = _FIRST
+    cap: int = attrs.field(init=False)
+    """How many calls may be in flight."""
+
+    def __attrs_post_init__(self) -> None:
+        self._grow_from(self._grown)
 
     @property
     def known(self) -> bool:
@@ -98,9 +104,8 @@ class Cap:
         self._grow_from(_CAREFUL)
 
     def _grow_from(self, cap: float) -> None:
-        self._cap = min(cap, float(self._places))
-        self.cap = int(self._cap)
-        """How many calls may be in flight."""
+        self._grown = min(cap, float(self._places))
+        self.cap = int(self._grown) if self._points is None else min(self._places, self._limit)
 
     def earliest(self, in_flight: int) -> float:
         """When one more call may leave: beyond the limit, some time behind the one before."""
@@ -114,8 +119,8 @@ class Cap:
         """A call was accepted while so many, itself included, were in flight. Little work teaches nothing."""
         if self._refused and self._learns(now, ticket):
             return
-        if self.cap < self._places and in_flight >= self._cap / 2:
-            self._grow_from(self._cap + _GROWTH * min(1.0, (now - ticket.sent_at) / _SLOW))
+        if self.cap < self._places and in_flight >= self._grown / 2:
+            self._grow_from(self._grown + _GROWTH * min(1.0, (now - ticket.sent_at) / _SLOW))
 
     def _learns(self, now: float, ticket: Ticket) -> bool:
         """Hold a call that was accepted against what is believed; return whether that is all it says."""
@@ -186,4 +191,4 @@ class Cap:
         elif known:
             self._agreed = 0
             self._needed = min(_MOST_WAVES, 2 * self._needed)
-            self._grow_from(max(self._cap, limit))
+            self._grow_from(max(self._grown, limit))

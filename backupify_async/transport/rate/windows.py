@@ -25,6 +25,8 @@ windows hold less than they did. Where that shows, windows are believed no more 
 
 import math
 
+import attrs
+
 from backupify_async.transport.rate.spans import Span, end_of
 
 _NICE = (2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
@@ -40,37 +42,39 @@ _SURPRISE = 0.8  # of its quota: a window that holds less was not predicted
 _SURPRISES = 4  # such windows, less those that held it: there is none, or not for us alone
 _MISFITS = 2  # ends that fit no period: a log that slides, or a bucket of a call in seconds
 
+_NEVER = Span(math.inf, math.inf)
 
+
+@attrs.define(eq=False)
 class Windows:
     """What Retry-After tells of windows. All times are seconds of one monotonic clock."""
 
-    def __init__(self) -> None:
-        self._end: Span | None = None
-        self._opening: Span | None = None
-        self._opened_at = -math.inf
-        self._closed = False
-        self._counting = False
-        self._asking = 0
-        self._step = 1
-        self._borne = False
-        self._used = 0
-        self._accepted = 0
-        self._misfits = 0
-        self._surprises = 0
-        self._held = 0
-        self._dip: int | None = None
-        self._asked_at = -math.inf
-        self._longest = 0.0
-        self._predicted = False
-        self._rounded_down = False
-        self._begins_with_call = False
-        self._took = 0.0
-        self._probe_at = math.inf
-        self._doubted = Span(math.inf, math.inf)  # the latest closing in which a probe might leave
-        self.refuted = False
-        """Whether a call was accepted well inside a closing: then it was none."""
-        self._period: int | None = None
-        self._quota: int | None = None
+    _end: Span | None = None
+    _opening: Span | None = None
+    _opened_at: float = -math.inf
+    _closed: bool = False
+    _counting: bool = False
+    _asking: int = 0
+    _step: int = 1
+    _borne: bool = False
+    _used: int = 0
+    _accepted: int = 0
+    _misfits: int = 0
+    _surprises: int = 0
+    _held: int = 0
+    _dip: int | None = None
+    _asked_at: float = -math.inf
+    _longest: float = 0.0
+    _predicted: bool = False
+    _rounded_down: bool = False
+    _begins_with_call: bool = False
+    _took: float = 0.0
+    _probe_at: float = math.inf
+    _doubted: Span = _NEVER  # the latest closing in which a probe might leave
+    refuted: bool = False
+    """Whether a call was accepted well inside a closing: then it was none."""
+    _period: int | None = None
+    _quota: int | None = None
 
     @property
     def rate(self) -> float | None:

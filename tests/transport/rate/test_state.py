@@ -1,0 +1,73 @@
+"""What a limiter learned goes through JSON to another one."""
+
+import json
+
+import pytest
+
+from backupify_async import RateLimit, RetryPolicy
+from backupify_async.transport.rate.adaptive import AdaptiveLimiter
+from tests.transport.rate.simulation import LEARNING, OK, Run, Server, adaptive, bucket, sliding, window
+
+
+def server(kind: str) -> Server:
+    """A new one."""
+    return {
+        "none": lambda at: OK,
+        "bucket": bucket(60, 10),
+        "bucket, Retry-After": bucket(60, 10, whole_seconds=True),
+        "window": window(140, 2.0),
+        "silent window": window(140, 2.0, silent=True),
+        "headers": window(300, 5.0, headers=True),
+        "sliding": sliding(300, 10),
+    }[kind]
+
+
+KINDS = ["none", "bucket", "bucket, Retry-After", "window", "silent window", "headers", "sliding"]
+
+
+def handed_on(limiter: AdaptiveLimiter, places: int = 64) -> AdaptiveLimiter:
+    """Another limiter, which has read what this one wrote."""
+    text = json.dumps(limiter.state(), allow_nan=False)
+    assert len(text) < 6_000
+    return AdaptiveLimiter.from_state(json.loads(text), LEARNING, RetryPolicy(), places)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestTheNextOne:
+    def test_says_the_same(self, kind: str) -> None:
+        limiter = adaptive()
+        run = Run(limiter, server(kind)).until_accepted(1_000).rest(0.0)
+        other = handed_on(limiter)
+        assert other.state() == limiter.state()
+        assert other.estimate(run.now) == limiter.estimate(run.now)
+        assert max(run.now, other.earliest(run.now, 0)) == max(run.now, limiter.earliest(run.now, 0))
+
+    def test_meets_hardly_a_refusal(self, kind: str) -> None:
+        limiter = adaptive()
+        run = Run(limiter, server(kind)).until_accepted(3_000).rest(0.0)
+        before = run.refused
+        run.limiter = handed_on(limiter)
+        run.until_accepted(3_500)
+        assert run.refused - before <= 12
+
+
+def test_the_places_are_those_of_the_next_one() -> None:
+    limiter = adaptive(places=64)
+    Run(limiter, lambda at: OK).until_accepted(1_000)
+    other = handed_on(limiter, places=8)
+    assert Run(other, lambda at: OK).until_accepted(1_000).most_in_flight == 8
+
+
+@pytest.mark.parametrize("version", [0, 2, None, "1"])
+def test_another_version_is_refused_by_name(version: object) -> None:
+    state = {**adaptive().state(), "version": version}
+    with pytest.raises(ValueError, match="version"):
+        AdaptiveLimiter.from_state(state, RateLimit(), RetryPolicy(), 64)
+
+
+@pytest.mark.parametrize("part", ["cap", "announced", "windows", "pace", "closed_until"])
+@pytest.mark.parametrize("value", ["?", [1], {"_belief": 3}])
+def test_a_torn_one_is_refused(part: str, value: object) -> None:
+    state = {**adaptive().state(), part: value}
+    with pytest.raises(ValueError, match="no state"):
+        AdaptiveLimiter.from_state(state, RateLimit(), RetryPolicy(), 64)
