@@ -57,8 +57,8 @@ class Announced:
         """When more calls are announced; -inf while some are left."""
         if self._end is None or not self.speaks or self._left >= 1:
             return -math.inf
-        width = self._end.high - self._end.low
-        return self._end.high if width <= _NARROW * self._period else self._end.low + width / 2
+        width = min(self._end.high - self._end.low, self._period / 2)
+        return self._end.high if width <= _NARROW * self._period else self._end.high - width / 2
 
     def earliest(self, now: float, in_flight: int) -> float:
         """When the next call may leave; infinity where an answer must come first."""
@@ -117,8 +117,10 @@ class Announced:
         return end_of(now, sent_at, quota.reset, rounded_down=rounded_down, rounding=quota.rounding)
 
     def _follow(self, now: float, sent_at: float, quota: Quota) -> None:
-        told = self._told(now, sent_at, quota)
-        same = self._end.within(told) if self._end is not None else None
+        told, epoch, before = self._told(now, sent_at, quota), quota.epoch, self._epoch
+        if epoch is not None and before is not None and epoch < before and sent_at < self._scouted_at:
+            return  # of an earlier window
+        same = self._end.within(told) if self._end is not None and epoch == before else None
         if same is None or sent_at >= self._scouted_at:
             if self.rate is None or sent_at >= self._scouted_at:
                 self.rate = (quota.remaining + 1) / (quota.reset or 1.0)

@@ -20,6 +20,9 @@ from multidict import MultiMapping, istr
 _WEEK = 7 * 86_400.0
 _EPOCH = 1e9  # seconds: any reset above is a date
 _EPOCH_MILLISECONDS = 1e11
+_DATE_LATE = (
+    2.0  # seconds by which a Date is behind the clock: whole seconds, and uvicorn keeps it for another
+)
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[;,].*)?", re.ASCII)
 _ITEM = re.compile(r"(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII | re.IGNORECASE)
 _FAMILIES = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
@@ -61,7 +64,7 @@ def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
     quota = partial(_quota, wall=wall, late=0.0)
     with contextlib.suppress(ValueError, OverflowError):
         date = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()
-        quota = partial(_quota, wall=date, late=1.0)  # in whole seconds: the clock is almost one ahead of it
+        quota = partial(_quota, wall=date, late=_DATE_LATE)
     text = _whole(headers, "RateLimit")
     told = [quota(*_structured(item)) for item in text.split(",")]  # the newer form lists policies
     told.append(quota(*_structured(text)) if not any(told) else None)  # the older one, fields

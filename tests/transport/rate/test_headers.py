@@ -70,10 +70,10 @@ class TestThoseBefore:
         ("reset", "date", "seconds"),
         [
             ("1800000030", None, 1.0),
-            ("1800000030", "Fri, 15 Jan 2027 08:00:00 GMT", 2.0),
+            ("1800000030", "Fri, 15 Jan 2027 08:00:00 GMT", 3.0),
             ("1800000030.25", None, 1.0),
             ("1800000030250", None, 0.0),
-            ("1800000030250", "Fri, 15 Jan 2027 08:00:00 GMT", 1.0),
+            ("1800000030250", "Fri, 15 Jan 2027 08:00:00 GMT", 2.0),
         ],
         ids=["seconds", "seconds, by a Date", "a fraction", "ms", "ms, by a Date"],
     )
