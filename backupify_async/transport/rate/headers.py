@@ -20,9 +20,7 @@ from multidict import MultiMapping, istr
 _WEEK = 7 * 86_400.0
 _EPOCH = 1e9  # seconds: any reset above is a date
 _EPOCH_MILLISECONDS = 1e11
-_DATE_LATE = (
-    2.0  # seconds by which a Date is behind the clock: whole seconds, and uvicorn keeps it for another
-)
+_DATE_LATE = 2.0  # seconds of the clock beyond a Date: it is whole ones, and uvicorn keeps it for another
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[;,].*)?", re.ASCII)
 _ITEM = re.compile(r"(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII | re.IGNORECASE)
 _FAMILIES = ("RateLimit", "X-RateLimit", "X-Rate-Limit")

@@ -67,7 +67,10 @@ def test_behind_a_refusal_one_probe_at_the_most_goes_before_the_earliest_end_tha
     following = next(seen, None)
     early: list[float] = []
     probed = False
-    accepted = {sent_at: now for now, sent_at, reply in run.answers if reply.status == 200}
+    accepted: dict[float, float] = {}
+    for now, sent_at, reply in run.answers:
+        if reply.status == 200:
+            accepted.setdefault(sent_at, now)
     for left in run.sent:
         if any(accepted.get(probe, math.inf) <= left for probe in early):
             return  # the pause is refuted: it concerns the refused calls alone
