@@ -32,37 +32,36 @@ class Recent:
     """The latest answers, by when their requests left: seconds of the loop's clock."""
 
     def __init__(self) -> None:
-        self._answers: deque[tuple[float, object]] = deque(maxlen=_ANSWERS)  # when it left; who was refused
-        self._mere: deque[bool] = deque(maxlen=_ANSWERS)  # whether each was a 503 that says no more
+        # When it left, who was refused, and whether by a 503 that says no more.
+        self._answers: deque[tuple[float, object, bool]] = deque(maxlen=_ANSWERS)
         self._last_passed = -math.inf
         self._throttles = False  # whether 503 is taken for the word of a throttle, which is tried
         self._tried = self._met = 0  # how many answers came meanwhile, and how many 503 among them
+        self._judged = -math.inf  # what left before is no reason to try it again
 
     def passed(self, left: float) -> None:
         """A call was answered, and not refused for now."""
-        self._answers.append((left, None))
-        self._mere.append(False)
+        self._answers.append((left, None, False))
         if self._throttles:
-            self._try_on(mere=False)
+            self._try_on(left, mere=False)
         self._last_passed = max(self._last_passed, left)
 
     def refused(self, left: float, who: object, *, mere: bool = False) -> None:
         """A call was refused for now, and that is not its own; `mere` is a 503 that says no more."""
-        self._answers.append((left, who))
-        self._mere.append(mere)
+        self._answers.append((left, who, mere))
         if self._throttles:
-            self._try_on(mere=mere)
-        elif mere and sum(self._mere) >= _MANY:
+            self._try_on(left, mere=mere)
+        elif mere and sum(one and when > self._judged for when, _, one in self._answers) >= _MANY:
             self._throttles, self._tried, self._met = True, -_BEFORE_TRIAL, 0
 
-    def _try_on(self, *, mere: bool) -> None:
+    def _try_on(self, left: float, *, mere: bool) -> None:
         """Hold what is believed of 503 against one answer more."""
         self._tried += 1
         self._met += mere and self._tried > 0
         if self._tried >= _TRIAL or self._met > _FEW:
             self._throttles = self._met <= _FEW
             self._tried = self._met = 0
-            self._mere.clear()
+            self._judged = left
 
     def is_own(self, refused_since: float, who: object) -> bool:
         """Whether the refusal of a call is its own, for others that left since its first one pass.
@@ -71,7 +70,9 @@ class Recent:
             refused_since: When its first refusal came.
             who: The call.
         """
-        others = [refused for left, refused in self._answers if left > refused_since and refused is not who]
+        others = [
+            refused for left, refused, _ in self._answers if left > refused_since and refused is not who
+        ]
         passed = others.count(None)
         return passed >= _OTHERS and (len(others) - passed) * _RARE <= passed
 
@@ -82,7 +83,7 @@ class Recent:
         Several of the latest answers were refusals; or many were 503, and slowing down for each one helps.
         """
         latest = list(self._answers)[-_LATEST:]
-        return self._throttles or sum(refused is not None for _, refused in latest) >= _WAVE
+        return self._throttles or sum(refused is not None for _, refused, _ in latest) >= _WAVE
 
     def others_pass(self, left: float) -> bool:
         """Whether the server was well when a call left: one passed that left later, or hardly before it."""
