@@ -62,7 +62,7 @@ class Reporter:
             self._teller.retry_scheduled(call, delay, error)
 
     def close(self) -> None:
-        """Tell of nothing more that nobody caused."""
+        """Stop the timer that looks at the limit; events that calls cause are still told."""
         if self._teller is not None:
             self._teller.close()
 

@@ -83,12 +83,13 @@ class LimitWatch:
         self._hook = hook
         self._statistics = statistics
         self._told = LimitChanged(LimitSource.NONE, None, SpeedReason.NOT_LIMITED, None)
-        self._looked_at = self._told_at = -math.inf
+        self._looked_at = self._told_at = self._refused_at = -math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def stir(self) -> None:
         """Something may change; it is looked at once a second at the most."""
-        if self._timer is None:
+        if self._timer is None and not self._closed:
             loop = asyncio.get_running_loop()
             when = max(loop.time(), self._looked_at + _APART)
             self._timer = loop.call_at(when, self._look, loop)
@@ -96,12 +97,17 @@ class LimitWatch:
     def refused(self) -> None:
         """What is believed has changed, most likely."""
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._told_at + _APART:
-            self.close()
+        if loop.time() >= max(self._told_at, self._refused_at) + _APART:
+            self._refused_at = loop.time()
+            self._stop_timer()
             self._look(loop)
 
     def close(self) -> None:
         """Look at nothing more."""
+        self._closed = True
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

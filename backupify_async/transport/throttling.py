@@ -21,7 +21,10 @@ _ANSWERS = 64  # that are remembered
 _OTHERS = 3  # answers of others that passed, which show that a refusal is a call's own
 _LATEST = 10  # answers, of which
 _WAVE = 4  # are refused where a limit is met; single ones are a backend that fails now and then
-_MANY = 10  # 503 among the answers that are remembered: a throttle's, or a backend's that fails often
+_MANY = (
+    10  # 503 among the answers that are remembered: a throttle's, or a backend's that fails often; twice as
+)
+# many behind each trial that showed a backend
 _TRIAL = 256  # answers, of which
 _FEW = 6  # are 503 where slowing down helped; else it was the backend
 _BEFORE_TRIAL = 128  # answers to what had left before it helped
@@ -37,6 +40,7 @@ class Recent:
         self._last_passed = -math.inf
         self._throttles = False  # whether 503 is taken for the word of a throttle, which is tried
         self._tried = self._met = 0  # how many answers came meanwhile, and how many 503 among them
+        self._needed = _MANY
         self._judged = -math.inf  # what left before is no reason to try it again
 
     def passed(self, left: float) -> None:
@@ -51,7 +55,7 @@ class Recent:
         self._answers.append((left, who, mere))
         if self._throttles:
             self._try_on(left, mere=mere)
-        elif mere and sum(one and when > self._judged for when, _, one in self._answers) >= _MANY:
+        elif mere and sum(one and when > self._judged for when, _, one in self._answers) >= self._needed:
             self._throttles, self._tried, self._met = True, -_BEFORE_TRIAL, 0
 
     def _try_on(self, left: float, *, mere: bool) -> None:
@@ -60,6 +64,7 @@ class Recent:
         self._met += mere and self._tried > 0
         if self._tried >= _TRIAL or self._met > _FEW:
             self._throttles = self._met <= _FEW
+            self._needed = _MANY if self._throttles else 2 * self._needed
             self._tried = self._met = 0
             self._judged = left
 

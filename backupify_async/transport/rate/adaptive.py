@@ -31,6 +31,7 @@ from backupify_async.transport.rate.ticket import Ticket
 from backupify_async.transport.rate.windows import Windows
 
 _SLOWEST = 1.0  # calls a second, for a guess
+_REFUTED = 3  # closings in a row that were none: a Retry-After concerns the refused call alone
 
 
 class AdaptiveLimiter:
@@ -44,7 +45,7 @@ class AdaptiveLimiter:
         self._windows: Windows | None = Windows()
         self._pace = Pace()
         self._in_flight = 0
-        self._heeds = True  # whether a Retry-After is taken to hold for others than the refused call
+        self._refuted = 0  # how often in a row a Retry-After closed nothing
         self._untroubled = True  # no refusal and no announcement was met: nothing to hold anybody back
         self.closed_until = -math.inf
 
@@ -56,7 +57,7 @@ class AdaptiveLimiter:
                 announced=self._announced,
                 windows=self._windows,
                 pace=self._pace,
-                heeds=self._heeds,
+                refuted=self._refuted,
                 untroubled=self._untroubled,
                 closed_until=self.closed_until,
             )
@@ -80,7 +81,7 @@ class AdaptiveLimiter:
         known, limiter = read_state(state), cls(limit, retry, places)
         limiter._cap = attrs.evolve(known.cap, places=places)
         limiter._announced, limiter._windows, limiter._pace = known.announced, known.windows, known.pace
-        limiter._heeds, limiter._untroubled = known.heeds, known.untroubled
+        limiter._refuted, limiter._untroubled = known.refuted, known.untroubled
         limiter.closed_until = known.closed_until
         return limiter
 
@@ -172,7 +173,11 @@ class AdaptiveLimiter:
 
     def _disbelieve(self, now: float) -> None:
         """A call was accepted while nobody should have been: the pauses concern the refused calls alone."""
-        self._windows, self._heeds = None, False
+        proven = self._windows is not None and self._windows.rate is not None
+        self._refuted = 1 if proven else self._refuted + 1
+        self._windows = Windows() if self._refuted < _REFUTED else None
+        if self._windows is not None:
+            self._windows.begin(self._in_flight)
         self._cap.restart()
         self._pace.resume(now)
 
@@ -238,4 +243,4 @@ class AdaptiveLimiter:
             return
         if self._windows is not None and not self._windows.shown:
             self._windows.begin(self._in_flight - 1)  # what came before says nothing of a window to come
-        self._pace.refused(now, ticket, retry_after if self._heeds else None)
+        self._pace.refused(now, ticket, retry_after if self._refuted < _REFUTED else None)

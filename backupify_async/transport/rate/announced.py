@@ -9,6 +9,8 @@ from backupify_async.transport.rate.spans import Span, end_of
 
 _LIES = 3
 _DOUBTS = (3, 30, 300)  # windows of one call each, after which one more is asked
+_SCOUTS = 6  # that were refused in a row: a search takes no more
+_LONGEST_WAIT = 6.0  # seconds behind the end that was told
 _NARROW = 0.05  # of a window: an end known so well is waited for
 
 
@@ -35,6 +37,7 @@ class Announced:
     _lies: int = 0
     _singles: int = 0
     _asked: bool = False
+    _scouts_refused: int = 0  # in a row
     was_refused: bool = False
     """Whether a refusal was met."""
     rate: float | None = None
@@ -58,6 +61,8 @@ class Announced:
         if self._end is None or not self.speaks or self._left >= 1:
             return -math.inf
         width = min(self._end.high - self._end.low, self._period / 2)
+        if self._scouts_refused >= _SCOUTS:  # what is told is not so: ask less and less often
+            return self._end.high + min(_LONGEST_WAIT, 2.0 ** (self._scouts_refused - _SCOUTS))
         return self._end.high if width <= _NARROW * self._period else self._end.high - width / 2
 
     def earliest(self, now: float, in_flight: int) -> float:
@@ -99,6 +104,7 @@ class Announced:
     def refused(self, now: float, sent_at: float, quota: Quota, retry_after: float | None) -> None:
         """A call was refused, and this was announced with it."""
         self._asked, self.was_refused = False, True
+        self._scouts_refused += sent_at >= self._scouted_at
         if quota.remaining >= 1:
             self._lies += 1
         self._rounded_down = self._rounded_down or quota.reset == 0
@@ -122,6 +128,8 @@ class Announced:
             return  # of an earlier window
         same = self._end.within(told) if self._end is not None and epoch == before else None
         if same is None or sent_at >= self._scouted_at:
+            if sent_at >= self._scouted_at:
+                self._scouts_refused = 0
             if self.rate is None or sent_at >= self._scouted_at:
                 self.rate = (quota.remaining + 1) / (quota.reset or 1.0)
             self._end = self._foreseen(now, sent_at, quota, told)
@@ -136,9 +144,11 @@ class Announced:
         if quota.epoch is None:
             return told
         if opened is None or before is None or sent_at < self._scouted_at or now > opened.high + 1.0:
-            self._period = quota.reset  # or more: it may have begun long before
+            self._period = math.inf  # it may have begun long before
             return told
         period, opening = quota.epoch - before, Span(opened.low, max(opened.low, now))
+        if period <= 0:
+            return told
         # Whole seconds of windows that begin with a call may lie a second further apart.
         self._period = min(self._period, period)
         foreseen = told.within(opening.later(self._period))

@@ -5,13 +5,14 @@ fast deserves all places soon. So the cap grows by 0.6 of what succeeds, and by 
 than 60 ms: a limit is met a few calls later there, while the time to grow is short. The first refusal says
 little of the rate, so the cap grows anew behind it, and the second wave is a small one.
 
-Some servers limit what is in flight, and no rate. There, waves of refusals in a row leave as many in flight,
-and nothing was accepted with more. That number is taken for the limit, and predicts: nothing is refused while
-no more are in flight. A wave that leaves as many is a point for it, one that leaves less costs half of the
-points and one more; without any it is given up, and more waves must agree the next time. It is raised by one
-behind a plateau, the longer the more points it has, and by twice as many at once while that is borne. A call
-beyond it keeps its distance from the one before: a store that fills evenly, and was emptied by a few calls
-that left together, would refuse it too.
+Some servers limit what is in flight, and no rate. There, waves of refusals in a row leave as many in
+flight, and nothing was accepted with more. That number is taken for the limit, and predicts: nothing is
+refused while no more are in flight. A wave that leaves as many calls in flight earns the limit a point. One
+that leaves fewer halves its points and takes one more. A limit that falls below zero points is given up,
+and more waves must agree before the next one is believed. Behind a plateau one more call is tried; the
+plateau is longer, the more points there are. While calls are accepted, the number tried doubles. A call
+beyond the limit keeps its distance from the one before: a store that fills evenly, and was emptied by a few
+calls that left together, would refuse it too.
 
 What is in flight at the server is known only to who is near: where the way there and back takes a good part
 of the time that a call takes, none of this is believed.
@@ -30,7 +31,7 @@ _CAREFUL = 2.0
 _GROWTH = 0.6  # of each success, where a call takes that long, or longer
 _SLOW = 0.06  # seconds
 _AWAY = 1 / 8  # of the time that a call takes: who is farther away does not see what is in flight
-_WEIGHT = 0.2  # of the latest refusal in the average
+_WEIGHT = 0.2  # of the latest call in the averages
 _MOST_POINTS = 4
 _MOST_WAVES = 8  # that must agree
 
@@ -74,7 +75,7 @@ class Cap:
     _limit: int = 0
     _before: tuple[int, int | None, int] = (0, None, 0)  # those, as the wave began
     _step: int = 1
-    _takes: float = 0.0  # seconds from the sending of a call to the answer that accepts it
+    _takes: float = 0.0  # seconds from the sending of a call to the answer that accepts it, on average
     _trip: float = 0.0  # seconds from the sending of a call to its refusal, on average
     _left_at: float = -math.inf  # when the latest call left, once any was refused
     _grown: float = _FIRST
@@ -125,7 +126,7 @@ class Cap:
     def _learns(self, now: float, ticket: Ticket) -> bool:
         """Hold a call that was accepted against what is believed; return whether that is all it says."""
         left = ticket.sent_at
-        self._takes = now - left
+        self._takes += (_WEIGHT if self._takes else 1.0) * (now - left - self._takes)
         if left <= self._wave.noticed_at:
             if self._last.noticed_at < left < self._wave.overtook and ticket.in_flight > self._wave.borne:
                 self._wave.borne = ticket.in_flight

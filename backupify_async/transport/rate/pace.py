@@ -23,7 +23,7 @@ _JITTER = 0.25  # seconds by which calls may come closer to each other than they
 _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 _BORNE = 4.0  # seconds of growth, after which no store that was full explains what is borne
 _REST = 1.0  # seconds without an answer, and
-_RESTS = 4.0  # times as long as a call takes at the rate: too little work to tell the rate
+_RESTS = 4.0  # intervals of the rate: with so little work it cannot be measured
 _LONGEST_HELD = 15.0  # seconds of plateau, for a store with a period
 
 

@@ -106,7 +106,7 @@ class PlainLimiter:
     def estimate(self, now: float) -> Estimate:
         """As `Limiter.estimate`: nothing is believed, but a pause has its reason."""
         paused = self.paused_until - now > PAUSE
-        return Estimate(LimitSource.NONE, reason=SpeedReason.REFUSED) if paused else UNKNOWN
+        return Estimate(LimitSource.NONE, reason=SpeedReason.RETRY_AFTER) if paused else UNKNOWN
 
     def _pause(self, until: float) -> None:
         self.paused_until = max(self.paused_until, until)

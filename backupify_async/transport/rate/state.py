@@ -30,7 +30,7 @@ class State:
         announced: What the server announces.
         windows: What Retry-After tells of windows; None where they are believed no more.
         pace: What refusals tell of the rate.
-        heeds: Whether a Retry-After is taken to hold for others than the refused call.
+        refuted: How often in a row a Retry-After closed nothing.
         untroubled: Whether no refusal and no announcement was met.
         closed_until: Before this time calls fail at once.
     """
@@ -39,7 +39,7 @@ class State:
     announced: Announced
     windows: Windows | None
     pace: Pace
-    heeds: bool
+    refuted: int
     untroubled: bool
     closed_until: float
 

@@ -40,6 +40,7 @@ _NARROW = 0.12  # of a period: an opening known so well needs no scout
 _PROBE = 1.0  # seconds of a closing in doubt, after which one call shows whether it is true
 _SURPRISE = 0.8  # of its quota: a window that holds less was not predicted
 _SURPRISES = 4  # such windows, less those that held it: there is none, or not for us alone
+_SCOUTS = 2  # that were refused in a row, after which one waits for the latest end
 _MISFITS = 2  # ends that fit no period: a log that slides, or a bucket of a call in seconds
 
 _NEVER = Span(math.inf, math.inf)
@@ -68,6 +69,7 @@ class Windows:
     _predicted: bool = False
     _rounded_down: bool = False
     _begins_with_call: bool = False
+    _scouts_refused: int = 0  # in a row
     _took: float = 0.0
     _probe_at: float = math.inf
     _doubted: Span = _NEVER  # the latest closing in which a probe might leave
@@ -163,6 +165,7 @@ class Windows:
         if sent_at < self._opened_at:
             return
         if self._scouting:
+            self._scouts_refused = 0
             high = now if self._begins_with_call else min(self._end.high, now)
             self._end = self._opening = Span(min(self._end.low, now), high)
         self._accepted += 1
@@ -215,6 +218,7 @@ class Windows:
             self._counting = self._counting or (sent_at >= self._opened_at and not self._is_probe(sent_at))
         elif self._scouting:
             self._closed = True
+            self._scouts_refused += 1
             seen = Span(max(told.low, sent_at), max(told.high, sent_at))
             both = self._end.within(seen)
             if both is None and seen.low - self._end.high < _NARROW * (self._period or 1):
@@ -225,6 +229,8 @@ class Windows:
         else:
             self._end = self._fold(told)
             self._closed = self._counting = True
+            if self._period is None:
+                self._longest = retry_after  # a longer wait, asked for once, fits no window any more
 
     def _possible(self) -> list[int]:
         return [period for period in _NICE if period >= self._longest]
@@ -258,7 +264,8 @@ class Windows:
         """When to go: at the end, or, where it is known badly, in the middle, to scout."""
         assert self._end is not None  # noqa: S101 - asked only behind a refusal
         width = self._end.high - self._end.low
-        if self._period is not None and width > _NARROW * self._period:
+        patient = self._scouts_refused < _SCOUTS
+        if patient and self._period is not None and width > _NARROW * self._period:
             return self._end.low + width / 2
         return self._end.high
 
