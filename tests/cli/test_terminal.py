@@ -131,7 +131,7 @@ class TestProgress:
     def test_whoever_wants_to_know_the_limit_gets_it(self, server: SimulatedBackupify) -> None:
         with Terminal(("active", "1", "2", "--verbose")) as terminal:
             assert terminal.end() == 0
-        assert "calls/s, server's limit not known, " in terminal.seen
+        assert "calls/s, not limited, " in terminal.seen
         assert " retried; server's limit not known; " in terminal.seen
 
     @pytest.mark.backupify(instances=3, latency=0.4)
