@@ -1,5 +1,6 @@
 """The command line as a process: with pipes, and on a pseudo-terminal."""
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -60,6 +61,9 @@ class Terminal:
     environment: dict[str, str] = attrs.field(factory=dict)
     seen: str = ""
     _master: int = -1
+    _decoder: codecs.IncrementalDecoder = attrs.field(
+        init=False, factory=codecs.getincrementaldecoder("utf-8")
+    )
     process: "subprocess.Popen[bytes]" = attrs.field(init=False)
 
     def __enter__(self) -> Self:
@@ -88,8 +92,7 @@ class Terminal:
     def expect(self, text: str) -> None:
         """Read on until this has been on the screen."""
         while text not in self.seen:
-            piece = self._read()
-            assert piece, f"{text!r} never came: {self.seen!r}"
+            assert self._read(), f"{text!r} never came: {self.seen!r}"
 
     def hang_up(self) -> None:
         """Let the terminal go away: kernel and shell tell of it by a SIGHUP each, and no write succeeds."""
@@ -107,10 +110,11 @@ class Terminal:
             pass
         return self.process.wait(timeout=PATIENCE)
 
-    def _read(self) -> str:
+    def _read(self) -> bool:
+        """Read on; return whether anything came."""
         try:
-            piece = os.read(self._master, 65_536).decode()
+            piece = os.read(self._master, 65_536)
         except OSError:  # Linux: the last process has left the terminal
-            return ""
-        self.seen += piece
-        return piece
+            return False
+        self.seen += self._decoder.decode(piece)  # a character may come in two pieces
+        return bool(piece)

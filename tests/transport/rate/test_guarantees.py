@@ -208,8 +208,7 @@ class TestNoCrawl:
     def test_twenty_five_behind_a_rise(self, story: Story) -> None:
         assert not story.late()
 
-    # Where a period is short beside a call, it is never used whole, since each opening is scouted: 20 per
-    # 2 s, then 200 a second, with 300 ms of service, stay at 36 %. Hence calls of at most 110 ms.
+    # Calls of at most 110 ms: a window has time for few questions where they take long beside its period.
     @few
     @given(story(windows, event(Kind.RISE, between(1.5, 30), soon), rate=between(1, 10), timing=short))
     def test_twenty_five_behind_the_rise_of_a_window(self, story: Story) -> None:
