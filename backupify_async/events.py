@@ -98,8 +98,8 @@ class LimitChanged:
     """What the client believes of the server's limit has changed, or why calls leave as fast as they do.
 
     Told at most once a second, while calls are sent and answered, where `limit_source` or `speed_reason` is
-    another than was told last, or `limit_per_second` another by more than a fifth. No such event
-    comes while no call was refused and no answer announced a quota.
+    another than was told last, or `limit_per_second` another by more than a fifth. No such event comes while
+    no call was refused and no answer announced a quota.
 
     Attributes:
         limit_source: What the belief rests on.

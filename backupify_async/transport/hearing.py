@@ -140,7 +140,7 @@ class Hearing:
         """A call was refused for now."""
         since = call.refused_since
         call.alone = call.gated and since is not None and self._recent.is_own(since, call)
-        mere = asked.status == 503 and asked.retry_after is None
+        mere = asked.is_mere
         if call.alone and mere:
             return  # a failure, then, of this instance alone
         call.refused = call.request.repeatable or not mere  # else its answer is lost, which counts

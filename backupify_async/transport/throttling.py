@@ -111,6 +111,11 @@ class Asked:
     headers: Mapping[str, str]
     body: bytes = b""
 
+    @property
+    def is_mere(self) -> bool:
+        """Whether it is a 503 that says no more."""
+        return self.status == 503 and self.retry_after is None
+
 
 def asks_to_slow_down(asked: Asked, wall: float, longest: float, *, others_pass: bool) -> bool:
     """Whether an answer refuses a call only for now.

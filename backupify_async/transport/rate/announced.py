@@ -60,9 +60,9 @@ class Announced:
         """When more calls are announced; -inf while some are left."""
         if self._end is None or not self.speaks or self._left >= 1:
             return -math.inf
-        width = min(self._end.high - self._end.low, self._period / 2)
         if self._scouts_refused >= _SCOUTS:  # what is told is not so: ask less and less often
             return self._end.high + min(_LONGEST_WAIT, 2.0 ** (self._scouts_refused - _SCOUTS))
+        width = min(self._end.high - self._end.low, self._period / 2)
         return self._end.high if width <= _NARROW * self._period else self._end.high - width / 2
 
     def earliest(self, now: float, in_flight: int) -> float:
@@ -124,29 +124,30 @@ class Announced:
 
     def _follow(self, now: float, sent_at: float, quota: Quota) -> None:
         told, epoch, before = self._told(now, sent_at, quota), quota.epoch, self._epoch
-        if epoch is not None and before is not None and epoch < before and sent_at < self._scouted_at:
+        scout = sent_at >= self._scouted_at
+        if epoch is not None and before is not None and epoch < before and not scout:
             return  # of an earlier window
         same = self._end.within(told) if self._end is not None and epoch == before else None
-        if same is None or sent_at >= self._scouted_at:
-            if sent_at >= self._scouted_at:
+        if same is None or scout:
+            if scout:
                 self._scouts_refused = 0
-            if self.rate is None or sent_at >= self._scouted_at:
+            if self.rate is None or scout:
                 self.rate = (quota.remaining + 1) / (quota.reset or 1.0)
-            self._end = self._foreseen(now, sent_at, quota, told)
-            self._epoch, self._remaining = quota.epoch, quota.remaining  # a new window
+            self._end = self._foreseen(now, epoch, told, scout=scout)
+            self._epoch, self._remaining = epoch, quota.remaining  # a new window
             self._scouted_at = math.inf
         else:  # an answer that comes late tells more than was left since
             self._end, self._remaining = same, min(self._remaining, quota.remaining)
 
-    def _foreseen(self, now: float, sent_at: float, quota: Quota, told: Span) -> Span:
-        """The end of a new window that a call has just opened: one period behind its opening."""
+    def _foreseen(self, now: float, epoch: float | None, told: Span, *, scout: bool) -> Span:
+        """The end of a new window: one period behind its opening, where a scout has just opened it."""
         before, opened = self._epoch, self._end
-        if quota.epoch is None:
+        if epoch is None:
             return told
-        if opened is None or before is None or sent_at < self._scouted_at or now > opened.high + 1.0:
+        if opened is None or before is None or not scout or now > opened.high + 1.0:
             self._period = math.inf  # it may have begun long before
             return told
-        period, opening = quota.epoch - before, Span(opened.low, max(opened.low, now))
+        period, opening = epoch - before, Span(opened.low, max(opened.low, now))
         if period <= 0:
             return told
         # Whole seconds of windows that begin with a call may lie a second further apart.

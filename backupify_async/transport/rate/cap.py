@@ -126,7 +126,7 @@ class Cap:
     def _learns(self, now: float, ticket: Ticket) -> bool:
         """Hold a call that was accepted against what is believed; return whether that is all it says."""
         left = ticket.sent_at
-        self._takes += (_WEIGHT if self._takes else 1.0) * (now - left - self._takes)
+        self._takes = _averaged(self._takes, now - left)
         if left <= self._wave.noticed_at:
             if self._last.noticed_at < left < self._wave.overtook and ticket.in_flight > self._wave.borne:
                 self._wave.borne = ticket.in_flight
@@ -167,7 +167,7 @@ class Cap:
                 self._grow_from(_AGAIN if first else _CAREFUL)
         if ticket.sent_at > self._last.noticed_at:
             self._wave.refused += 1
-            self._trip += _WEIGHT * (trip - self._trip) if self._trip else trip
+            self._trip = _averaged(self._trip, trip)
             self._judge()
         points = self._before[1]
         return points is not None and self._points is not None and self._points >= points
@@ -193,3 +193,8 @@ class Cap:
             self._agreed = 0
             self._needed = min(_MOST_WAVES, 2 * self._needed)
             self._grow_from(max(self._grown, limit))
+
+
+def _averaged(before: float, seconds: float) -> float:
+    """A moving average with one more in it; 0 where there was none before."""
+    return before + _WEIGHT * (seconds - before) if before else seconds

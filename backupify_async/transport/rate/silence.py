@@ -2,9 +2,9 @@
 
 One probe at a time, at intervals that grow with the time that it lasts, finds the end. Where silences recur,
 they are the closings of a store with a period: from the end of one to the end of the next the store was
-filled and emptied once, so what was accepted in between, over the time, is its rate. If we did
-not empty the store in every period, several lie between two silences. Then the count tells our own pace, and
-not the server's rate.
+filled and emptied once, so what was accepted in between, over the time, is its rate. If we did not empty the
+store in every period, several lie between two silences. Then the count tells our own pace, and not the
+server's rate.
 """
 
 import math

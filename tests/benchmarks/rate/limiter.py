@@ -58,9 +58,8 @@ class Ours:
             self._waits_at_gate = False
             self._limiter.lost(now, ticket)
             return
-        mere = status == 503 and asked.retry_after is None
-        self._recent.refused(left, call, mere=mere)
-        heard = 503 if mere and not self._recent.shows_a_limit else 429
+        self._recent.refused(left, call, mere=asked.is_mere)
+        heard = 503 if asked.is_mere and not self._recent.shows_a_limit else 429
         self._limiter.told(now, ticket, heard, asked.retry_after, headers)
 
     def lost(self, now: float, ticket: Ticket) -> None:

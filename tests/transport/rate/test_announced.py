@@ -163,6 +163,15 @@ def by_epoch(
     return answer
 
 
+def known_by_the_clock() -> Announced:
+    """One whose windows of 5 s end at whole seconds, or up to one earlier; the present one began at 15."""
+    subject = Announced()
+    subject.succeeded(10.0, 10.0, Quota(0, 5.0, 1005.0, rounding=1.0), 0)
+    assert leave(subject, 15.0, 1) == 1
+    subject.succeeded(15.0, 15.0, Quota(0, 5.0, 1010.0, rounding=1.0), 0)
+    return subject
+
+
 class TestAResetByTheClock:
     @pytest.mark.parametrize("follows_the_clock", [True, False], ids=["the clock", "the first call"])
     @pytest.mark.parametrize("rounding", [math.ceil, math.floor])
@@ -178,23 +187,11 @@ class TestAResetByTheClock:
         assert run.refused - refused <= 10
 
     def test_the_first_call_goes_into_the_middle_of_the_second_in_which_a_window_may_end(self) -> None:
-        def quota(remaining: int, reset: float, epoch: float) -> Quota:
-            return Quota(remaining, reset, epoch, rounding=1.0)
-
-        subject = Announced()
-        subject.succeeded(10.0, 10.0, quota(0, 5.0, 1005.0), 0)
-        assert leave(subject, 15.0, 1) == 1
-        subject.succeeded(15.0, 15.0, quota(0, 5.0, 1010.0), 0)
+        subject = known_by_the_clock()
         assert subject.earliest(15.0, 0) == pytest.approx(19.5)
 
     def test_where_that_is_refused_it_tries_the_middle_of_the_rest(self) -> None:
-        def quota(remaining: int, reset: float, epoch: float) -> Quota:
-            return Quota(remaining, reset, epoch, rounding=1.0)
-
-        subject = Announced()
-        subject.succeeded(10.0, 10.0, quota(0, 5.0, 1005.0), 0)
-        assert leave(subject, 15.0, 1) == 1
-        subject.succeeded(15.0, 15.0, quota(0, 5.0, 1010.0), 0)
+        subject = known_by_the_clock()
         assert leave(subject, 19.5, 1) == 1
-        subject.refused(19.5, 19.5, quota(0, 0.5, 1010.0), None)
+        subject.refused(19.5, 19.5, Quota(0, 0.5, 1010.0, rounding=1.0), None)
         assert subject.earliest(19.5, 0) == pytest.approx(19.75)

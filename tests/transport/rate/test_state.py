@@ -1,6 +1,7 @@
 """What a limiter learned goes through JSON to another one."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -8,21 +9,15 @@ from backupify_async import RateLimit, RetryPolicy
 from backupify_async.transport.rate.adaptive import AdaptiveLimiter
 from tests.transport.rate.simulation import LEARNING, OK, Run, Server, adaptive, bucket, sliding, window
 
-
-def server(kind: str) -> Server:
-    """A new one."""
-    return {
-        "none": lambda at: OK,
-        "bucket": bucket(60, 10),
-        "bucket, Retry-After": bucket(60, 10, whole_seconds=True),
-        "window": window(140, 2.0),
-        "silent window": window(140, 2.0, silent=True),
-        "headers": window(300, 5.0, headers=True),
-        "sliding": sliding(300, 10),
-    }[kind]
-
-
-KINDS = ["none", "bucket", "bucket, Retry-After", "window", "silent window", "headers", "sliding"]
+SERVERS: dict[str, Callable[[], Server]] = {
+    "none": lambda: lambda at: OK,
+    "bucket": lambda: bucket(60, 10),
+    "bucket, Retry-After": lambda: bucket(60, 10, whole_seconds=True),
+    "window": lambda: window(140, 2.0),
+    "silent window": lambda: window(140, 2.0, silent=True),
+    "headers": lambda: window(300, 5.0, headers=True),
+    "sliding": lambda: sliding(300, 10),
+}
 
 
 def handed_on(limiter: AdaptiveLimiter, places: int = 64) -> AdaptiveLimiter:
@@ -32,11 +27,11 @@ def handed_on(limiter: AdaptiveLimiter, places: int = 64) -> AdaptiveLimiter:
     return AdaptiveLimiter.from_state(json.loads(text), LEARNING, RetryPolicy(), places)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SERVERS)
 class TestTheNextOne:
     def test_says_the_same(self, kind: str) -> None:
         limiter = adaptive()
-        run = Run(limiter, server(kind)).until_accepted(1_000).rest(0.0)
+        run = Run(limiter, SERVERS[kind]()).until_accepted(1_000).rest(0.0)
         other = handed_on(limiter)
         assert other.state() == limiter.state()
         assert other.estimate(run.now) == limiter.estimate(run.now)
@@ -44,7 +39,7 @@ class TestTheNextOne:
 
     def test_meets_hardly_a_refusal(self, kind: str) -> None:
         limiter = adaptive()
-        run = Run(limiter, server(kind)).until_accepted(3_000).rest(0.0)
+        run = Run(limiter, SERVERS[kind]()).until_accepted(3_000).rest(0.0)
         before = run.refused
         run.limiter = handed_on(limiter)
         run.until_accepted(3_500)
