@@ -18,6 +18,13 @@ from backupify_async.version import __version__
 TYPE_CHECKING = False  # type checkers know it by its name; typing itself takes ten times as long to import
 
 if TYPE_CHECKING:
+    from backupify_async._fleet.fan_out import FanOut, fan_out
+    from backupify_async._fleet.fleet import Fleet
+    from backupify_async._fleet.outcomes import Failure, Outcome, Results, Success
+    from backupify_async._fleet.streaming import Outcomes
+    from backupify_async._journal.journal import Journal
+    from backupify_async._paging.page import Page
+    from backupify_async._paging.paginator import Paginator
     from backupify_async.client import BackupifyClient
     from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
     from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
@@ -59,11 +66,6 @@ if TYPE_CHECKING:
         Throttled,
         TokenRefreshed,
     )
-    from backupify_async.fleet.fan_out import FanOut, fan_out
-    from backupify_async.fleet.fleet import Fleet
-    from backupify_async.fleet.outcomes import Failure, Outcome, Results, Success
-    from backupify_async.fleet.streaming import Outcomes
-    from backupify_async.journal.journal import Journal
     from backupify_async.models import (
         Backup,
         BackupInstance,
@@ -72,8 +74,6 @@ if TYPE_CHECKING:
         WaitKind,
         WaitResult,
     )
-    from backupify_async.pages import Page
-    from backupify_async.pagination import Paginator
     from backupify_async.polling import PollPolicy
     from backupify_async.statistics import LimitSource, SpeedReason, Statistics
 
@@ -165,20 +165,20 @@ _ROOMS = {
     "DuplicateInstance": "errors",
     "Event": "events",
     "EventHook": "events",
-    "Failure": "fleet.outcomes",
-    "FanOut": "fleet.fan_out",
+    "Failure": "_fleet.outcomes",
+    "FanOut": "_fleet.fan_out",
     "FanOutAborted": "errors",
-    "Fleet": "fleet.fleet",
-    "Journal": "journal.journal",
+    "Fleet": "_fleet.fleet",
+    "Journal": "_journal.journal",
     "JournalError": "errors",
     "LimitChanged": "events",
     "LimitSource": "statistics",
     "NotFound": "errors",
-    "Outcome": "fleet.outcomes",
-    "Outcomes": "fleet.streaming",
-    "Page": "pages",
+    "Outcome": "_fleet.outcomes",
+    "Outcomes": "_fleet.streaming",
+    "Page": "_paging.page",
     "PaginationError": "errors",
-    "Paginator": "pagination",
+    "Paginator": "_paging.paginator",
     "PermissionDenied": "errors",
     "PollPolicy": "polling",
     "RateLimit": "config",
@@ -187,7 +187,7 @@ _ROOMS = {
     "RequestSent": "events",
     "RequestTimeout": "errors",
     "ResponseReceived": "events",
-    "Results": "fleet.outcomes",
+    "Results": "_fleet.outcomes",
     "RetryPolicy": "config",
     "RetryScheduled": "events",
     "ServerError": "errors",
@@ -195,7 +195,7 @@ _ROOMS = {
     "SpeedReason": "statistics",
     "StaticToken": "credentials",
     "Statistics": "statistics",
-    "Success": "fleet.outcomes",
+    "Success": "_fleet.outcomes",
     "Throttled": "events",
     "Timeouts": "config",
     "Token": "credentials",
@@ -211,7 +211,7 @@ _ROOMS = {
     "WaitKind": "models",
     "WaitResult": "models",
     "WaitTimeout": "errors",
-    "fan_out": "fleet.fan_out",
+    "fan_out": "_fleet.fan_out",
 }
 
 if not TYPE_CHECKING:  # or a type checker would believe any name to be there

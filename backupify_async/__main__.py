@@ -2,7 +2,7 @@
 
 import sys
 
-from backupify_async.cli import main
+from backupify_async._cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Self, Unpack
 import aiohttp
 import attrs
 
+from backupify_async._resources.backups import Backups
+from backupify_async._resources.customers import Customers
+from backupify_async._resources.instances import Instances
+from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.session import Session
 from backupify_async.config import Settings, SettingsOptions, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
-from backupify_async.resources.backups import Backups
-from backupify_async.resources.customers import Customers
-from backupify_async.resources.instances import Instances
 from backupify_async.statistics import Statistics
-from backupify_async.transport.exchange import Exchange
-from backupify_async.transport.session import Session
 
 if TYPE_CHECKING:
+    from backupify_async._fleet.fleet import Fleet
+    from backupify_async._journal.lines import Account
     from backupify_async.events import EventHook
-    from backupify_async.fleet.fleet import Fleet
-    from backupify_async.journal.lines import Account
 
 
 class BackupifyClient:
@@ -61,7 +61,8 @@ class BackupifyClient:
     ) -> None:
         # What is done about a lost trigger must not be imported when it is lost: no file may be opened any
         # more then, or others may stand where the package stood.
-        from backupify_async.resources import triggering, waiting  # noqa: F401, PLC0415
+        from backupify_async._triggers import triggering  # noqa: F401, PLC0415
+        from backupify_async._waits import waiting  # noqa: F401, PLC0415
 
         settings = Settings(credentials=credentials, **options)
         self._session = Session(settings, Exchange(settings, connector), on_event)
@@ -156,7 +157,7 @@ class BackupifyClient:
             ValueError: `concurrency` is no whole number from 1 up.
             TypeError: `ids` is no iterable, or a str, whose letters are no ids.
         """
-        from backupify_async.fleet.fleet import Fleet  # noqa: PLC0415 - sweeps have much that a call needs not
+        from backupify_async._fleet.fleet import Fleet  # noqa: PLC0415 - sweeps have much that a call needs not
 
         return Fleet(
             self.backups,
@@ -168,7 +169,7 @@ class BackupifyClient:
         )
 
     def _account(self) -> "Account":
-        from backupify_async.journal.lines import Account  # noqa: PLC0415 - only sweeps have one
+        from backupify_async._journal.lines import Account  # noqa: PLC0415 - only sweeps have one
 
         settings = self._session.settings
         credentials = settings.credentials

@@ -36,9 +36,9 @@ from typing import Any
 
 import attrs
 
-from backupify_async.escaping import printable
+from backupify_async._escaping import printable
+from backupify_async._plain import plain_error
 from backupify_async.models import Backup, TriggerResult
-from backupify_async.plain import plain_error
 
 
 class BackupifyError(Exception):

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from backupify_async.plain import Plain
+from backupify_async._plain import Plain
 
 _DATES = ("created_at", "started_at", "completed_at", "updated_at")
 

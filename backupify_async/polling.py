@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from backupify_async.checks import positive
+from backupify_async._checks import positive
 
 
 def plain_word(text: str) -> str:

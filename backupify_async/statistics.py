@@ -5,7 +5,7 @@ from enum import Enum
 
 import attrs
 
-from backupify_async.plain import Plain
+from backupify_async._plain import Plain
 
 
 class LimitSource(Enum):

@@ -9,11 +9,11 @@ import orjson
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from backupify_async._transport import token_trust
+from backupify_async._transport.request import Message, Response
+from backupify_async._transport.session import Session
 from backupify_async.config import RateLimit, Settings, SettingsOptions
 from backupify_async.credentials import StaticToken
-from backupify_async.transport import trust
-from backupify_async.transport.request import Message, Response
-from backupify_async.transport.session import Session
 
 Answer = Callable[[Message], Awaitable[Response]]
 
@@ -132,8 +132,8 @@ def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> Non
         "_PATIENCE_WHERE_ONE_PASSED",
         "_CHANCE",
     ):
-        monkeypatch.setattr(trust, name, getattr(trust, name) / times)
-    monkeypatch.setattr("backupify_async.transport.keeper.SPREAD", trust.SPREAD / times)
+        monkeypatch.setattr(token_trust, name, getattr(token_trust, name) / times)
+    monkeypatch.setattr("backupify_async._transport.token_keeper.SPREAD", token_trust.SPREAD / times)
 
 
 __all__ = [

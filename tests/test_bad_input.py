@@ -27,7 +27,7 @@ from backupify_async import (
     Unauthorized,
     UnsafeLink,
 )
-from backupify_async.escaping import printable
+from backupify_async._escaping import printable
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.resources.clients import TOKEN, Script, asked, client_of
 from tests.stand_ins import http, raw_server, shorten_token_troubles

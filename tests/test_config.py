@@ -19,8 +19,8 @@ from backupify_async import (
     StaticToken,
     Timeouts,
 )
-from backupify_async.addresses import is_loopback, parse_base_url
-from backupify_async.checks import check_count
+from backupify_async._addresses import is_loopback, parse_base_url
+from backupify_async._checks import check_count
 
 TOKEN = StaticToken("s3cret")
 NO_COUNT = [0, -1, 1.5, math.nan, True, "3", None]

@@ -10,6 +10,7 @@ import pytest
 
 import backupify_async
 from backupify_async import errors
+from backupify_async._transport.error_responses import api_error_type
 from backupify_async.errors import (
     AmbiguousTrigger,
     APIError,
@@ -39,7 +40,6 @@ from backupify_async.errors import (
     WaitTimeout,
 )
 from backupify_async.models import Backup, TriggerKind, TriggerResult
-from backupify_async.transport.refusals import api_error_type
 
 SENT_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 API = ("GET", "/v1/ping", "r1", "sorry", 5.0, "enough")

@@ -16,21 +16,21 @@ import backupify_async
 PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
-    ["version", "plain", "models", "attempts", "priority", "tracebacks", "tasks", "escaping"],
+    ["version", "_plain", "models", "_attempts", "_priority", "_tracebacks", "_tasks", "_escaping"],
     ["errors"],
     ["credentials", "statistics"],
-    ["events", "environment", "checks", "addresses"],
+    ["events", "_environment", "_checks", "_addresses"],
     ["config", "polling"],
-    ["transport"],
-    ["pages", "prefetching"],
-    ["chains"],
-    ["ends"],
-    ["pagination"],
-    ["resources"],
-    ["journal"],
-    ["fleet"],
+    ["_transport"],
+    ["_codec"],
+    ["_paging"],
+    ["_endpoints"],
+    ["_triggers", "_waits"],
+    ["_resources"],
+    ["_journal"],
+    ["_fleet"],
     ["client"],
-    ["cli"],
+    ["_cli"],
 ]
 FRONT_DOOR = "from backupify_async import BackupifyClient"
 FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
@@ -88,7 +88,7 @@ def test_the_simulated_server_shares_no_code_with_the_client(module: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "module", [module for module in MODULES if room(module) not in ("cli", "testing", "")]
+    "module", [module for module in MODULES if room(module) not in ("_cli", "testing", "")]
 )
 def test_only_the_command_line_knows_the_simulated_server_and_only_it_prints(module: str) -> None:
     calls = [node.func for node in ast.walk(tree(module)) if isinstance(node, ast.Call)]
@@ -98,13 +98,16 @@ def test_only_the_command_line_knows_the_simulated_server_and_only_it_prints(mod
 
 def test_only_the_exchange_with_what_it_is_made_of_and_the_front_door_know_aiohttp() -> None:
     users = {module for module in MODULES if room(module) != "testing" and "aiohttp" in imports(module)}
-    transport = {f"backupify_async.transport.{name}" for name in ("connections", "exchange", "failures")}
+    transport = {
+        f"backupify_async._transport.{name}"
+        for name in ("aiohttp_connections", "aiohttp_errors", "aiohttp_transport")
+    }
     assert users == {*transport, "backupify_async.client"}
 
 
 def test_only_the_storage_knows_sqlite_and_what_tells_its_errors() -> None:
     users = {module for module in MODULES if {"sqlite3", "aiosqlite"} & {*imports(module)}}
-    rooms = {name.removeprefix("backupify_async.journal.") for name in users}
+    rooms = {name.removeprefix("backupify_async._journal.") for name in users}
     assert rooms == {"storage", "advice", "journal"}  # the last asks only whether it is installed
 
 
@@ -114,7 +117,7 @@ def test_only_the_command_line_chooses_an_event_loop() -> None:
         for module in MODULES
         if any(word in source(module) for word in ("uvloop", "set_event_loop", "loop_factory"))
     ]
-    assert choosers == ["backupify_async.cli.interrupts"]
+    assert choosers == ["backupify_async._cli.interrupts"]
 
 
 def test_the_menu_is_sorted_and_complete() -> None:
@@ -162,14 +165,14 @@ def test_importing_the_package_needs_no_extra() -> None:
 
 
 def test_importing_the_package_leaves_out_what_a_first_call_does_not_need() -> None:
-    rooms = ("events", "fleet", "journal", "resources.triggering", "resources.waiting")
+    rooms = ("events", "_fleet", "_journal", "_triggers.triggering", "_waits.waiting")
     unwanted = ("tenacity", *(f"backupify_async.{room}" for room in rooms))
     code = f"import sys; {FRONT_DOOR}; print([name for name in {unwanted} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", ["backupify_async", "backupify_async.cli", "backupify_async.testing"])
+@pytest.mark.parametrize("module", ["backupify_async", "backupify_async._cli", "backupify_async.testing"])
 def test_what_others_load_without_asking_has_no_weight(module: str) -> None:
     unwanted = ("aiohttp", "asyncio", "attrs", "cattrs", "orjson", "yarl")
     code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"

@@ -31,7 +31,7 @@ from backupify_async import (
     WaitResult,
     WaitTimeout,
 )
-from backupify_async.plain import plain
+from backupify_async._plain import plain
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BACKUP = Backup(1007, 42, "running", started_at=WHEN, extra={"size": 3, "parts": [{"a": None}]})

@@ -15,7 +15,7 @@ from types import CodeType
 import pytest
 
 from backupify_async import BackupifyClient, RateLimit
-from backupify_async.cli import main
+from backupify_async._cli import main
 from backupify_async.testing import SimulatedBackupify
 
 pytest_plugins = ["pytester"]

@@ -27,9 +27,10 @@ from backupify_async import (
     Timeouts,
     Token,
 )
-from backupify_async.transport.request import Message, Response
+from backupify_async._transport.request import Message, Response
 from tests.resources.clients import AT_ONCE, client_of
-from tests.resources.echoes import (
+from tests.stand_ins import raw_server, respond, shorten_token_troubles
+from tests.triggers.echoes import (
     ANSWERS,
     IN_A_NAME,
     SECRET,
@@ -40,7 +41,6 @@ from tests.resources.echoes import (
     echoing_form,
     leaks,
 )
-from tests.stand_ins import raw_server, respond, shorten_token_troubles
 
 CALLS: list[Callable[[BackupifyClient], Awaitable[Any]]] = [
     lambda client: client.backups.get(1, 1),

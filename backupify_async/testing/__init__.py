@@ -12,13 +12,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from backupify_async.testing.clock import ManualClock
-    from backupify_async.testing.faults import Fault
-    from backupify_async.testing.limits import FixedWindow, TokenBucket
-    from backupify_async.testing.log import RequestRecord
-    from backupify_async.testing.server import SimulatedBackupify
-    from backupify_async.testing.state import SimulatedBackup
-    from backupify_async.testing.thread import running_in_thread
+    from backupify_async.testing._clock import ManualClock
+    from backupify_async.testing._faults import Fault
+    from backupify_async.testing._limits import FixedWindow, TokenBucket
+    from backupify_async.testing._log import RequestRecord
+    from backupify_async.testing._server import SimulatedBackupify
+    from backupify_async.testing._state import SimulatedBackup
+    from backupify_async.testing._thread import running_in_thread
 
 __all__ = [
     "Fault",
@@ -32,14 +32,14 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Fault": "faults",
-    "FixedWindow": "limits",
-    "ManualClock": "clock",
-    "RequestRecord": "log",
-    "SimulatedBackup": "state",
-    "SimulatedBackupify": "server",
-    "TokenBucket": "limits",
-    "running_in_thread": "thread",
+    "Fault": "_faults",
+    "FixedWindow": "_limits",
+    "ManualClock": "_clock",
+    "RequestRecord": "_log",
+    "SimulatedBackup": "_state",
+    "SimulatedBackupify": "_server",
+    "TokenBucket": "_limits",
+    "running_in_thread": "_thread",
 }
 
 

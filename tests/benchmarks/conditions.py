@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import attrs
 
-from backupify_async.testing.clock import Clock, wall_clock
+from backupify_async.testing._clock import Clock, wall_clock
 
 _SHORT = 0.001  # seconds: it is over before anybody looks, so that a second trigger starts a second backup
 _LONG = 86_400.0

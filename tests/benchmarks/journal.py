@@ -35,7 +35,7 @@ from backupify_async import (
     RetryPolicy,
 )
 from backupify_async.testing import Fault, SimulatedBackupify
-from backupify_async.testing.thread import running_in_thread
+from backupify_async.testing._thread import running_in_thread
 from tests.benchmarks.conditions import TELLING, Conditions
 
 PROCESSES = multiprocessing.get_context("spawn")
@@ -162,7 +162,7 @@ def run_for(base_url: str, path: Path, seconds: float | None = None) -> int:
 
 
 def shown(path: Path) -> dict[int, dict[str, object]]:
-    command = [sys.executable, "-m", "backupify_async.cli", "journal", "show", str(path), "-o", "jsonl"]
+    command = [sys.executable, "-m", "backupify_async._cli", "journal", "show", str(path), "-o", "jsonl"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return {line["instance_id"]: line for line in map(json.loads, done.stdout.splitlines())}
 

@@ -34,7 +34,7 @@ from backupify_async import (
     TriggerKind,
     TriggerResult,
 )
-from backupify_async.resources import server_clock
+from backupify_async._endpoints import server_clock
 from backupify_async.testing import Fault, SimulatedBackupify, TokenBucket
 from tests.benchmarks.conditions import CONTRADICTING, TELLING, WITHIN_TOLERANCE
 

@@ -22,10 +22,10 @@ from functools import partial
 import attrs
 
 from backupify_async import Backup, Fleet, PollPolicy, RateLimit, __version__
-from backupify_async.priority import BACKGROUND
-from backupify_async.resources.backups import Backups
-from backupify_async.transport.request import Message, Response
-from backupify_async.transport.session import Session
+from backupify_async._priority import BACKGROUND
+from backupify_async._resources.backups import Backups
+from backupify_async._transport.request import Message, Response
+from backupify_async._transport.session import Session
 from tests.benchmarks.rate.virtual_time import run
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeCarrier, respond, session_over

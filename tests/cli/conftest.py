@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from backupify_async.cli import main
+from backupify_async._cli import main
 from backupify_async.testing import SimulatedBackupify
 from tests.cli.processes import Result
 

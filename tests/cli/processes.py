@@ -15,7 +15,7 @@ from typing import Self
 
 import attrs
 
-COMMAND = (sys.executable, "-m", "backupify_async.cli")
+COMMAND = (sys.executable, "-m", "backupify_async._cli")
 PATIENCE = 60.0
 
 

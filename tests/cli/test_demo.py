@@ -1,14 +1,14 @@
 import attrs
 import pytest
 
-from backupify_async.cli import demo
-from backupify_async.cli.exits import ExitCode
-from backupify_async.cli.story import in_words
+from backupify_async._cli import demo
+from backupify_async._cli.demo_report import in_words
+from backupify_async._cli.exit_codes import ExitCode
 from backupify_async.statistics import LimitSource
 from backupify_async.testing import Fault
 from tests.cli.conftest import Run
 from tests.cli.processes import Terminal, finish, process
-from tests.cli.test_progress import QUIET
+from tests.cli.test_tally import QUIET
 
 pytestmark = pytest.mark.slow
 

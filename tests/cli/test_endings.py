@@ -299,7 +299,7 @@ class TestSecrets:
 class TestStreams:
     @pytest.mark.backupify(instances=1)
     def test_closed_streams_are_no_reason_to_fail(self, server: SimulatedBackupify) -> None:
-        command = f"'{COMMAND[0]}' -m backupify_async.cli active 1 <&- >&- 2>&-"
+        command = f"'{COMMAND[0]}' -m backupify_async._cli active 1 <&- >&- 2>&-"
         ended = subprocess.run(["/bin/sh", "-c", command], timeout=PATIENCE, check=False)
         assert (ended.returncode, len(server.requests)) == (0, 3)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async.cli import main
-from backupify_async.cli.exits import ExitCode, gravest
-from backupify_async.cli.rows import JsonLinesWriter, Row
+from backupify_async._cli import main
+from backupify_async._cli.exit_codes import ExitCode, gravest
+from backupify_async._cli.rows import JsonLinesWriter, Row
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import finish, process
@@ -236,7 +236,7 @@ class TestOwnFaults:
         def broken(*_arguments: object) -> None:
             raise RuntimeError("Bearer hunter2")
 
-        monkeypatch.setattr("backupify_async.cli.records.backup_row", broken)
+        monkeypatch.setattr("backupify_async._cli.records.backup_row", broken)
         result = run("active", "1")
         assert result.code == 70
         assert "unexpected RuntimeError in test_exit_codes.py" in result.err
@@ -315,7 +315,7 @@ class TestWithoutTheExtra:
     def test_it_says_what_to_install(self, missing: str) -> None:
         code = (
             f"import sys; sys.modules['{missing}'] = None\n"
-            "from backupify_async.cli import main\nsys.exit(main(['--version']))"
+            "from backupify_async._cli import main\nsys.exit(main(['--version']))"
         )
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert (ended.returncode, ended.stdout) == (2, "")
@@ -323,7 +323,7 @@ class TestWithoutTheExtra:
         assert missing in ended.stderr
 
     def test_a_hole_in_the_package_itself_is_not_taken_for_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "backupify_async.cli.run", None)
+        monkeypatch.setitem(sys.modules, "backupify_async._cli.run", None)
         with pytest.raises(ModuleNotFoundError):
             main(["--version"])
 
@@ -342,7 +342,7 @@ class TestLoading:
             "SSLKEYLOGFILE names it; unset that, or let it be written\n"
         )
 
-    @pytest.mark.parametrize("module", ["backupify_async", "backupify_async.cli"])
+    @pytest.mark.parametrize("module", ["backupify_async", "backupify_async._cli"])
     def test_ctrl_c_meanwhile_is_no_traceback(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
     ) -> None:

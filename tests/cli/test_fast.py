@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from backupify_async.cli.exits import ExitCode
-from backupify_async.cli.interrupts import Stop, run_command
+from backupify_async._cli.exit_codes import ExitCode
+from backupify_async._cli.interrupts import Stop, run_command
 from backupify_async.testing import SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import PATIENCE, process
@@ -18,8 +18,8 @@ uvloop = pytest.importorskip("uvloop")
 FEW_FILES = """
 import resource
 
-from backupify_async.cli.exits import ExitCode
-from backupify_async.cli.interrupts import Stop, run_command
+from backupify_async._cli.exit_codes import ExitCode
+from backupify_async._cli.interrupts import Stop, run_command
 
 async def command(stop: Stop) -> ExitCode:
     return ExitCode.ALL_WELL

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import BackupifyClient
-from backupify_async.cli import id_files
-from backupify_async.cli.exits import Exit
-from backupify_async.cli.id_files import ChangedFile, Mark, Reader, is_plain, mark_of
-from backupify_async.cli.ids import FileIds
+from backupify_async._cli import id_files
+from backupify_async._cli.exit_codes import Exit
+from backupify_async._cli.id_files import ChangedFile, Mark, Reader, is_plain, mark_of
+from backupify_async._cli.ids import FileIds
 from tests.journal.files import write
 
 NO_CLIENT = cast("BackupifyClient", None)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import BackupifyClient, StaticToken
-from backupify_async.cli import id_files
-from backupify_async.cli.exits import Exit
-from backupify_async.cli.ids import AllIds, FileIds, GivenIds, choose, read_id
-from backupify_async.fleet.fleet import InstanceId
+from backupify_async._cli import id_files
+from backupify_async._cli.exit_codes import Exit
+from backupify_async._cli.ids import AllIds, FileIds, GivenIds, choose, read_id
+from backupify_async._fleet.fleet import InstanceId
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import COMMAND, finish, process
@@ -239,7 +239,7 @@ class TestCommand:
         assert [row.split(",")[0] for row in [*rows, *result.rows]] == ["instance_id", "3", "1"]
 
     def test_stdin_may_be_closed(self, server: SimulatedBackupify) -> None:
-        command = f"'{COMMAND[0]}' -m backupify_async.cli active --ids-file - <&-"
+        command = f"'{COMMAND[0]}' -m backupify_async._cli active --ids-file - <&-"
         ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
         assert ended.returncode == 2
         assert "stdin: it is closed\n" in ended.stderr

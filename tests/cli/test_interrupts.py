@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from backupify_async.cli import main
-from backupify_async.cli.exits import Exit, ExitCode
-from backupify_async.cli.interrupts import Stop, new_loop, run_command
+from backupify_async._cli import main
+from backupify_async._cli.exit_codes import Exit, ExitCode
+from backupify_async._cli.interrupts import Stop, new_loop, run_command
 
 
 async def stopped(stop: Stop) -> ExitCode:
@@ -49,7 +49,7 @@ def test_ctrl_c_outside_the_event_loop_has_its_exit_code(monkeypatch: pytest.Mon
     def interrupt(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("backupify_async.cli.run.app", interrupt)
+    monkeypatch.setattr("backupify_async._cli.run.app", interrupt)
     assert main(["--version"]) == ExitCode.INTERRUPTED
 
 

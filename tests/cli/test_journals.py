@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async.cli.examples import JOURNAL_SHOW
-from backupify_async.cli.exits import Exit
-from backupify_async.cli.ids import AllIds, FileIds, GivenIds
-from backupify_async.cli.journals import ids_of, name_of
-from backupify_async.cli.options import CallOptions
+from backupify_async._cli.examples import JOURNAL_SHOW
+from backupify_async._cli.exit_codes import Exit
+from backupify_async._cli.ids import AllIds, FileIds, GivenIds
+from backupify_async._cli.journals import ids_of, name_of
+from backupify_async._cli.options import CallOptions
+from backupify_async._journal.lines import LineState, Sweep
 from backupify_async.config import RateLimit, Reconciliation, SettingsOptions
-from backupify_async.journal.lines import LineState, Sweep
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import COMMAND, Result, finish, process

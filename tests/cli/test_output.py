@@ -10,10 +10,10 @@ from typing import TextIO
 import attrs
 import pytest
 
-from backupify_async.cli import output as output_module
-from backupify_async.cli.exits import ExitCode
-from backupify_async.cli.interrupts import Stop
-from backupify_async.cli.output import Output, descriptor, write_all
+from backupify_async._cli import output as output_module
+from backupify_async._cli.exit_codes import ExitCode
+from backupify_async._cli.interrupts import Stop
+from backupify_async._cli.output import Output, descriptor, write_all
 
 PATIENCE = 20.0
 

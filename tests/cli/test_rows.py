@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from backupify_async.cli.records import INSTANCES, LISTED, RUNNING, backup_row
-from backupify_async.cli.rows import Column, CsvWriter, JsonLinesWriter, Shape, TableWriter, writer
-from backupify_async.escaping import printable
+from backupify_async._cli.records import INSTANCES, LISTED, RUNNING, backup_row
+from backupify_async._cli.rows import Column, CsvWriter, JsonLinesWriter, Shape, TableWriter, writer
+from backupify_async._escaping import printable
 from backupify_async.models import Backup
 
 SHAPE = Shape((Column("a", 4), Column("b", 6), Column("c", 3)), ("b", "a"))

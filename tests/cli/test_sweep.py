@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import cast
 
 from backupify_async import Backup, BackupifyClient, Statistics, fan_out
-from backupify_async.cli.desk import Desk
-from backupify_async.cli.exits import ExitCode
-from backupify_async.cli.interrupts import Stop, run_command
-from backupify_async.cli.operations import active
-from backupify_async.cli.output import Output
-from backupify_async.cli.progress import Tally
-from backupify_async.cli.records import failure_line
-from backupify_async.cli.rows import JsonLinesWriter
-from backupify_async.cli.sweep import stream
+from backupify_async._cli.command_context import Desk
+from backupify_async._cli.exit_codes import ExitCode
+from backupify_async._cli.interrupts import Stop, run_command
+from backupify_async._cli.operations import active
+from backupify_async._cli.output import Output
+from backupify_async._cli.records import failure_line
+from backupify_async._cli.rows import JsonLinesWriter
+from backupify_async._cli.sweep import stream
+from backupify_async._cli.tally import Tally
 from backupify_async.statistics import LimitSource
 
 QUIET = Statistics(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async.cli.terminal import columns_of
+from backupify_async._cli.terminal import columns_of
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import Terminal

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from backupify_async.cli.threads import DaemonThread
+from backupify_async._cli.threads import DaemonThread
 
 
 async def test_calls_are_made_one_after_the_other_in_one_other_thread() -> None:

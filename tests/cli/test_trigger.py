@@ -10,8 +10,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from backupify_async.cli import id_files
-from backupify_async.cli.triggers import SentTriggers
+from backupify_async._cli import id_files
+from backupify_async._cli.triggers import SentTriggers
 from backupify_async.events import RequestSent, ResponseReceived, RetryScheduled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from backupify_async.testing import Fault, SimulatedBackupify

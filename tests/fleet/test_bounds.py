@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from backupify_async import fan_out
-from backupify_async.fleet.fan_out import FanOut
+from backupify_async._fleet.fan_out import FanOut
 from tests.fleet.work import AsyncKeys, Keys, Work, now, other_tasks
 
 

@@ -23,8 +23,8 @@ from backupify_async import (
     WaitFailed,
     WaitKind,
 )
-from backupify_async.journal.journal import look
-from backupify_async.journal.lines import Line, LineState
+from backupify_async._journal.journal import look
+from backupify_async._journal.lines import Line, LineState
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.journal.files import files_no_larger_than, run_sql
 

@@ -9,6 +9,13 @@ from pathlib import Path
 import attrs
 import pytest
 
+from backupify_async._fleet.fan_out import FanOut
+from backupify_async._fleet.journalled import InstanceId, JournalledSweep
+from backupify_async._fleet.outcomes import Results
+from backupify_async._journal.journal import Journal, look
+from backupify_async._journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
+from backupify_async._triggers.baseline import Baseline
+from backupify_async._triggers.sending import Evidence, Unsettled
 from backupify_async.errors import (
     AmbiguousTrigger,
     BackupifyError,
@@ -20,14 +27,7 @@ from backupify_async.errors import (
     NotFound,
     RequestTimeout,
 )
-from backupify_async.fleet.fan_out import FanOut
-from backupify_async.fleet.journalled import InstanceId, JournalledSweep
-from backupify_async.fleet.outcomes import Results
-from backupify_async.journal.journal import Journal, look
-from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
-from backupify_async.resources.baselines import Baseline
-from backupify_async.resources.sending import Evidence, Unsettled
 from tests.journal.files import ACCOUNT, files_no_larger_than, run_sql
 
 WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from backupify_async import Backup, Fleet, Paginator, PollPolicy, RateLimit, RetryPolicy
-from backupify_async.resources.backups import Backups
-from backupify_async.transport.request import Message, Response
+from backupify_async._resources.backups import Backups
+from backupify_async._transport.request import Message, Response
 from tests.fleet.work import now
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeCarrier, respond, session_over

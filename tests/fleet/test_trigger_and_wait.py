@@ -27,8 +27,8 @@ from backupify_async import (
     WaitResult,
     WaitTimeout,
 )
-from backupify_async.resources.backups import Backups
-from backupify_async.transport.request import Message, Response
+from backupify_async._resources.backups import Backups
+from backupify_async._transport.request import Message, Response
 from tests.fleet.work import AsyncKeys, Keys, now, other_tasks
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeCarrier, respond, session_over

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from backupify_async.journal.lines import Account
+from backupify_async._journal.lines import Account
 
 ACCOUNT = Account("https://api.example.com", "ops")
 _NOBODY = 65_534
@@ -45,7 +45,7 @@ def as_common_user() -> Iterator[None]:
 
     What a journal needs is imported before: it may be installed for root alone.
     """
-    for name in ("backupify_async.journal.locking", "backupify_async.journal.storage", _OF_TO_THREAD):
+    for name in ("backupify_async._journal.locking", "backupify_async._journal.storage", _OF_TO_THREAD):
         importlib.import_module(name)
     root = os.geteuid() == 0
     if root:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from backupify_async._journal.advice import told, what_to_do
+from backupify_async._journal.files import is_file, read_header
+from backupify_async._journal.journal import Journal, look
+from backupify_async._journal.locking import take_lock
 from backupify_async.errors import JournalError
-from backupify_async.journal.advice import told, what_to_do
-from backupify_async.journal.files import is_file, read_header
-from backupify_async.journal.journal import Journal, look
-from backupify_async.journal.locking import take_lock
 from tests.journal.files import as_common_user, content, link, read_only_directory, write
 
 LONGEST = 255 - len(".ids.part")

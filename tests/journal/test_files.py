@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from backupify_async._journal.journal import Journal, look
 from backupify_async.errors import JournalError
-from backupify_async.journal.journal import Journal, look
 from tests.journal.files import as_common_user, link, move, read_only_directory, run_sql, write
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from backupify_async._journal.journal import Journal, look
+from backupify_async._journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.errors import ConfigurationError, JournalError
-from backupify_async.journal.journal import Journal, look
-from backupify_async.journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from tests.journal.files import (
     ACCOUNT,
@@ -173,7 +173,7 @@ class TestAJournal:
 async def test_that_nobody_closes_does_not_keep_the_program_from_its_end(path: Path) -> None:
     code = (
         "import asyncio, sys\n"
-        "from backupify_async.journal.journal import Journal\n"
+        "from backupify_async._journal.journal import Journal\n"
         "async def main():\n"
         "    journal = await Journal(sys.argv[1]).open()\n"
         "    await journal.commit(journal.add(42))\n"
@@ -240,7 +240,7 @@ class TestTwoAtOnce:
     async def test_one_whose_process_was_killed_is_free(self, path: Path) -> None:
         code = (
             "import asyncio, os, sys\n"
-            "from backupify_async.journal.journal import Journal\n"
+            "from backupify_async._journal.journal import Journal\n"
             "async def main():\n"
             "    journal = await Journal(sys.argv[1]).open()\n"
             "    await journal.commit(journal.add(42))\n"

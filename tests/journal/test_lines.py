@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async.journal.lines import (
+from backupify_async._codec.models import from_json
+from backupify_async._journal.lines import (
     Account,
     Line,
     LineState,
@@ -22,10 +23,9 @@ from backupify_async.journal.lines import (
     settled,
     to_row,
 )
+from backupify_async._transport.request import identifier
+from backupify_async._triggers.sending import Evidence
 from backupify_async.models import Backup, TriggerKind, TriggerResult
-from backupify_async.resources.sending import Evidence
-from backupify_async.transport.request import identifier
-from backupify_async.transport.wire import from_json
 
 WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
 READ = Line(1, 42)

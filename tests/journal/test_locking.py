@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backupify_async import JournalError
-from backupify_async.journal.locking import lock_of, take_lock
+from backupify_async._journal.locking import lock_of, take_lock
 
 
 @pytest.mark.skipif(os.name == "nt", reason="making a symbolic link needs a right there")

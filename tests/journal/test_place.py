@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from backupify_async._journal.journal import Journal, look
+from backupify_async._journal.lines import intended
+from backupify_async._journal.place import identity
 from backupify_async.errors import JournalError
-from backupify_async.journal.journal import Journal, look
-from backupify_async.journal.lines import intended
-from backupify_async.journal.place import identity
 from tests.journal.files import ACCOUNT, link, move, write
 from tests.journal.test_lines import WHEN
 
@@ -40,7 +40,7 @@ async def open_elsewhere(path: Path, sweep: str = "") -> int:
     code = (
         "import asyncio, sys\n"
         "from backupify_async import JournalError\n"
-        "from backupify_async.journal.journal import Journal\n"
+        "from backupify_async._journal.journal import Journal\n"
         "async def main():\n"
         "    async with Journal(sys.argv[1], sweep=sys.argv[2]) as journal:\n"
         "        await journal.commit(journal.add('elsewhere'))\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from backupify_async import APIError, BackupifyError, DecodeError, PaginationError
-from backupify_async.transport.links import parse_links
+from backupify_async._paging.links import parse_links
 from tests.resources.clients import client_of
 from tests.reviewed.servers import ANY_BYTE, ONCE, by_method, odd
 

@@ -19,8 +19,8 @@ from backupify_async import (
     RateLimited,
     RetryPolicy,
 )
-from backupify_async.resources.backups import Backups
-from backupify_async.transport.request import Message, Request, Response
+from backupify_async._resources.backups import Backups
+from backupify_async._transport.request import Message, Request, Response
 from tests.resources.clients import client_of
 from tests.reviewed.servers import ONCE, by_method
 from tests.stand_ins import FakeCarrier, http, respond, session_over

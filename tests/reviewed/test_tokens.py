@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from backupify_async import AuthenticationError, Token, Unauthorized
-from backupify_async.transport.request import Message, Request, Response
+from backupify_async._transport.request import Message, Request, Response
 from tests.fleet.work import other_tasks
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.scripted import DEMO, PING, UNLIMITED, Script, Vault, settled, token_times

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from backupify_async.testing import Fault, FixedWindow, ManualClock, SimulatedBackupify
-from backupify_async.testing.answers import Asked, Operation
-from backupify_async.testing.faults import FaultBook
+from backupify_async.testing._answers import Asked, Operation
+from backupify_async.testing._faults import FaultBook
 
 from .caller import calling
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify, running_in_thread
-from backupify_async.testing.clock import wall_clock
+from backupify_async.testing._clock import wall_clock
 
 from .caller import calling
 

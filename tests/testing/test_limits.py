@@ -5,7 +5,7 @@ import math
 import pytest
 
 from backupify_async.testing import FixedWindow, TokenBucket
-from backupify_async.testing.limits import Refusal
+from backupify_async.testing._limits import Refusal
 
 _NOW = 1_767_225_600.0
 

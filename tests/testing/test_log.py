@@ -7,8 +7,8 @@ import pickle
 import pytest
 
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from backupify_async.testing.answers import Asked
-from backupify_async.testing.log import Log
+from backupify_async.testing._answers import Asked
+from backupify_async.testing._log import Log
 
 from .caller import CREDENTIALS, calling
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from backupify_async.testing.paging import Cut, cut, link_header
+from backupify_async.testing._paging import Cut, cut, link_header
 
 
 def _rels(header: str | None) -> dict[str, int]:

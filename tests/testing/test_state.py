@@ -2,7 +2,7 @@
 
 import math
 
-from backupify_async.testing.state import Tokens, World
+from backupify_async.testing._state import Tokens, World
 
 _NOW = 1_767_225_600.0
 _DAY = 86_400.0

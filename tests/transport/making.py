@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from yarl import URL
 
-from backupify_async.transport.request import Message, Response
+from backupify_async._transport.request import Message, Response
 from tests.stand_ins import respond
 
 PATH = "/v1/backup_instances/42/backups"

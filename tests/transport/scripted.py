@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from backupify_async import BackupifyError, ClientCredentials, RateLimit, Token
-from backupify_async.transport.request import Message, Request, Response
+from backupify_async._transport.request import Message, Request, Response
 from tests.stand_ins import FakeCarrier, respond
 
 Step = int | tuple[int, Mapping[str, str]] | BackupifyError

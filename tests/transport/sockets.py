@@ -10,8 +10,8 @@ import aiohttp
 from yarl import URL
 
 from backupify_async import Settings, StaticToken
-from backupify_async.transport.exchange import Exchange
-from backupify_async.transport.request import Message
+from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.request import Message
 from tests.stand_ins import raw_server
 
 

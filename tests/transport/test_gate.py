@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backupify_async import RateLimit, RetryPolicy
-from backupify_async.transport.gate import Gate, LimiterClosed
-from backupify_async.transport.rate import Ticket
-from backupify_async.transport.rate.plain import PlainLimiter
+from backupify_async._transport.gate import Gate, LimiterClosed
+from backupify_async._transport.rate import Ticket
+from backupify_async._transport.rate.fixed import PlainLimiter
 
 pytestmark = pytest.mark.looptime
 

@@ -9,10 +9,10 @@ import attrs
 import pytest
 
 from backupify_async import ConnectionFailed, LimitChanged, LimitSource, SpeedReason, Statistics
+from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.session import Session
+from backupify_async._transport.telling import LimitWatch
 from backupify_async.events import Event
-from backupify_async.transport.request import Message, Request, Response
-from backupify_async.transport.session import Session
-from backupify_async.transport.telling import LimitWatch
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.rate.simulation import LEARNING, OK, Reply, Server, bucket, window
 from tests.transport.scripted import PING, now

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from backupify_async import ConnectionFailed, DecodeError, RequestTimeout, TransportError
+from backupify_async._transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
+from backupify_async._transport.request import Request
 from backupify_async.errors import BackupifyError
-from backupify_async.transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
-from backupify_async.transport.request import Request
 
 
 def up(passed: float = 0.0, longest: float = 300.0) -> Outage:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from backupify_async import RateLimit, RetryPolicy, StaticToken
-from backupify_async.transport.request import Request
-from backupify_async.transport.session import Session
+from backupify_async._transport.request import Request
+from backupify_async._transport.session import Session
 from tests.stand_ins import FakeCarrier, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, Script, after, api_times, now, settled, token_times

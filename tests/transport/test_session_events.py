@@ -16,8 +16,8 @@ from backupify_async import (
     TokenRefreshed,
     Unauthorized,
 )
+from backupify_async._transport.session import Session
 from backupify_async.events import Event, EventHook, tell
-from backupify_async.transport.session import Session
 from tests.stand_ins import FakeCarrier
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, Script, Step, after

@@ -16,8 +16,8 @@ from backupify_async import (
     Timeouts,
     Token,
 )
-from backupify_async.transport.request import FateUnknown, Request
-from backupify_async.transport.session import Session
+from backupify_async._transport.request import FateUnknown, Request
+from backupify_async._transport.session import Session
 from tests.stand_ins import FakeCarrier, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now, settled

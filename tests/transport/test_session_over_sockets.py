@@ -12,8 +12,8 @@ from backupify_async import (
     Settings,
     TransportError,
 )
-from backupify_async.transport.exchange import Exchange
-from backupify_async.transport.session import Session
+from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.session import Session
 from tests.stand_ins import http
 from tests.transport.scripted import PING
 from tests.transport.sockets import Server, serving

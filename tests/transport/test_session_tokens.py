@@ -16,7 +16,7 @@ from backupify_async import (
     Token,
     Unauthorized,
 )
-from backupify_async.transport.session import Session
+from backupify_async._transport.session import Session
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import (

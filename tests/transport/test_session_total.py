@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from backupify_async import ConnectionFailed, RateLimit, RequestTimeout, ServerError, Timeouts
-from backupify_async.transport.request import FateUnknown, Request
+from backupify_async._transport.request import FateUnknown, Request
 from tests.stand_ins import FakeCarrier, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, Script, Step, after, now

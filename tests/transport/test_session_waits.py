@@ -16,9 +16,9 @@ from backupify_async import (
     ServerError,
     TransportError,
 )
-from backupify_async.attempts import ATTEMPTS, AttemptCount
-from backupify_async.transport.request import FateUnknown, Message, Request, Response
-from backupify_async.transport.session import Session
+from backupify_async._attempts import ATTEMPTS, AttemptCount
+from backupify_async._transport.request import FateUnknown, Message, Request, Response
+from backupify_async._transport.session import Session
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import (

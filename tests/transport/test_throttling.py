@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from backupify_async import PermissionDenied, RateLimited, RetryPolicy, ServerError
-from backupify_async.transport.request import FateUnknown, Message, Request, Response
-from backupify_async.transport.session import Session
-from backupify_async.transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
+from backupify_async._transport.request import FateUnknown, Message, Request, Response
+from backupify_async._transport.session import Session
+from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.scripted import PING, TRIGGER, UNLIMITED, Script, Step, after, now
 

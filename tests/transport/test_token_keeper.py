@@ -16,8 +16,8 @@ from backupify_async import (
     Token,
     TransportError,
 )
-from backupify_async.transport.keeper import TokenKeeper
-from backupify_async.transport.trust import Complaint
+from backupify_async._transport.token_keeper import TokenKeeper
+from backupify_async._transport.token_trust import Complaint
 from tests.transport.scripted import now, settled
 
 

@@ -17,8 +17,8 @@ from backupify_async import (
     Token,
     Unauthorized,
 )
-from backupify_async.transport.request import Message, Request, Response
-from backupify_async.transport.session import Session
+from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.session import Session
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.scripted import (
     DEMO,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from random import Random
 
-from backupify_async.transport.rate import Ticket
+from backupify_async._transport.rate import Ticket
 from tests.benchmarks.rate.crowd import Way
 from tests.benchmarks.rate.servers import Headers, told_to_wait
 

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 from random import Random
 
+from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.session import Session
 from backupify_async.config import Settings
 from backupify_async.credentials import StaticToken
 from backupify_async.errors import BackupifyError, ConnectionFailed
-from backupify_async.transport.request import Message, Request, Response
-from backupify_async.transport.session import Session
 from tests.benchmarks.rate import virtual_time
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.limiter import LEARNING

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import attrs
 
-from backupify_async.transport.rate import Ticket
+from backupify_async._transport.rate import Ticket
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.run import Run
 from tests.benchmarks.rate.servers import LOST, Headers, Server

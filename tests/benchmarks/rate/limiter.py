@@ -7,10 +7,10 @@ import math
 import time
 from random import Random
 
+from backupify_async._transport.rate import Ticket, make_limiter
+from backupify_async._transport.retry_rules import full_jitter
+from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down
 from backupify_async.config import RateLimit, RetryPolicy
-from backupify_async.transport.rate import Ticket, make_limiter
-from backupify_async.transport.retry import full_jitter
-from backupify_async.transport.throttling import Asked, Recent, asks_to_slow_down
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.servers import Headers, told_to_wait
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
 
-from backupify_async.fleet.fleet import Fleet
+from backupify_async._fleet.fleet import Fleet
 from tests.benchmarks.speed import peers
 from tests.benchmarks.speed.floor import raw_protocol
 from tests.benchmarks.speed.measuring import Costs, Figure, Way, costs, keep_memory, ratio

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from backupify_async.fleet.fleet import Fleet
+from backupify_async._fleet.fleet import Fleet
 from tests.benchmarks.speed import peers
 from tests.benchmarks.speed.measuring import Way, costs, ratio
 from tests.benchmarks.speed.ours import CONCURRENCY, fan_out

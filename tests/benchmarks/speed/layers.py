@@ -13,11 +13,11 @@ import orjson
 from yarl import URL
 
 from backupify_async import Settings, StaticToken
-from backupify_async.fleet.fleet import Fleet
-from backupify_async.resources.paths import active_request
-from backupify_async.transport.exchange import Exchange
-from backupify_async.transport.request import Message
-from backupify_async.transport.session import Session
+from backupify_async._endpoints.backups import active_request
+from backupify_async._fleet.fleet import Fleet
+from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.request import Message
+from backupify_async._transport.session import Session
 from tests.benchmarks.speed import peers
 from tests.benchmarks.speed.calls import new_uvloop
 from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio

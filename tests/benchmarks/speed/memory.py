@@ -15,10 +15,10 @@ from pathlib import Path
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from backupify_async import RateLimit, StaticToken, fan_out
+from backupify_async._resources.backups import Backups
+from backupify_async._transport.request import Message, Response
+from backupify_async._transport.session import Session
 from backupify_async.config import Settings
-from backupify_async.resources.backups import Backups
-from backupify_async.transport.request import Message, Response
-from backupify_async.transport.session import Session
 from tests.benchmarks.speed.measuring import Figure
 from tests.benchmarks.speed.ours import CONCURRENCY
 from tests.benchmarks.speed.server import Server

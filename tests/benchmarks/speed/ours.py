@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from backupify_async import BackupifyClient, FanOut, RateLimit, StaticToken
-from backupify_async.fleet.fleet import Fleet
+from backupify_async._fleet.fleet import Fleet
 from tests.benchmarks.speed.measuring import Batch
 
 CONCURRENCY = 64

@@ -10,9 +10,9 @@ import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from backupify_async._codec.models import decode_list
+from backupify_async._transport.request import Message, Response
 from backupify_async.models import Backup
-from backupify_async.transport.request import Message, Response
-from backupify_async.transport.wire import decode_list
 from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio
 from tests.benchmarks.speed.server import PER_PAGE, Server, answer
 from tests.benchmarks.speed.sizes import Size

@@ -6,7 +6,7 @@ from functools import partial
 
 import aiohttp
 
-from backupify_async.fleet.fleet import Fleet
+from backupify_async._fleet.fleet import Fleet
 from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio
 from tests.benchmarks.speed.ours import CONCURRENCY, fan_out
 from tests.benchmarks.speed.peers import HEADERS, work

@@ -9,8 +9,8 @@ from typing import Protocol
 import attrs
 
 from backupify_async import RateLimit, RetryPolicy
-from backupify_async.transport.rate import Ticket
-from backupify_async.transport.rate.adaptive import AdaptiveLimiter
+from backupify_async._transport.rate import Ticket
+from backupify_async._transport.rate.adaptive import AdaptiveLimiter
 
 
 @attrs.frozen

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import RateLimit, RetryPolicy
+from backupify_async._transport.rate import make_limiter
+from backupify_async._transport.rate.adaptive import AdaptiveLimiter
+from backupify_async._transport.rate.fixed import PlainLimiter
+from backupify_async._transport.rate.limiter import UNKNOWN
 from backupify_async.statistics import LimitSource, SpeedReason
-from backupify_async.transport.rate import make_limiter
-from backupify_async.transport.rate.adaptive import AdaptiveLimiter
-from backupify_async.transport.rate.limiter import UNKNOWN
-from backupify_async.transport.rate.plain import PlainLimiter
 from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, sliding, window
 
 ONE_LEFT = {"RateLimit": '"x";r=1;t=5'}

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from backupify_async import RateLimit, RetryPolicy
-from backupify_async.priority import BACKGROUND
-from backupify_async.transport.gate import Gate
-from backupify_async.transport.line import Line
-from backupify_async.transport.rate import Ticket, make_limiter
-from backupify_async.transport.rate.plain import PlainLimiter
+from backupify_async._priority import BACKGROUND
+from backupify_async._transport.gate import Gate
+from backupify_async._transport.rate import Ticket, make_limiter
+from backupify_async._transport.rate.fixed import PlainLimiter
+from backupify_async._transport.wait_queue import Line
 from tests.transport.scripted import now, settled
 
 pytestmark = pytest.mark.looptime

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from backupify_async.transport.rate.headers import Quota, read_quota
+from backupify_async._transport.rate.headers import Quota, read_quota
 
 WALL = 1_800_000_000.0
 WEEK = 7 * 86_400.0

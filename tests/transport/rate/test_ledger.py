@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async.transport.rate import Fate
-from backupify_async.transport.rate.ledger import Ledger
+from backupify_async._transport.rate import Fate
+from backupify_async._transport.rate.ledger import Ledger
 
 
 class TestOrder:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from backupify_async import ConnectionFailed, RetryPolicy, TransportError
+from backupify_async._transport.request import Message, Response
+from backupify_async._transport.session import Session
 from backupify_async.statistics import LimitSource
-from backupify_async.transport.request import Message, Response
-from backupify_async.transport.session import Session
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.rate.simulation import LEARNING, Reply, Server, bucket, window
 from tests.transport.scripted import PING, now

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from backupify_async.transport.rate.belief import Mark
-from backupify_async.transport.rate.silence import Ended, Period, Silence
-from backupify_async.transport.rate.ticket import Fate, Ticket
+from backupify_async._transport.rate.estimate import Mark
+from backupify_async._transport.rate.silence import Ended, Period, Silence
+from backupify_async._transport.rate.ticket import Fate, Ticket
 
 
 def silent(*, since: float = 0.0, rate: float | None = 100.0) -> Silence:

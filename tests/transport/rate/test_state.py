@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from backupify_async import RateLimit, RetryPolicy
-from backupify_async.transport.rate.adaptive import AdaptiveLimiter
+from backupify_async._transport.rate.adaptive import AdaptiveLimiter
 from tests.transport.rate.simulation import LEARNING, OK, Run, Server, adaptive, bucket, sliding, window
 
 SERVERS: dict[str, Callable[[], Server]] = {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async.transport.rate.spans import Span, end_of
-from backupify_async.transport.rate.windows import Windows
+from backupify_async._transport.rate.spans import Span, end_of
+from backupify_async._transport.rate.windows import Windows
 from tests.transport.rate.simulation import OK, Reply, Run, adaptive, bucket, window
 
 times = st.floats(0, 1e4)

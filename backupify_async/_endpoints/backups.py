@@ -1,0 +1,98 @@
+"""Where instances and their backups are, and how backups are asked for and read.
+
+An answer is read while its call may still be tried again, and must be about what was asked for: one that came
+late on a kept connection is given to the next request.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from backupify_async._codec.models import decode_active, decode_present, require_same
+from backupify_async._endpoints.list_order import refuse_descending
+from backupify_async._paging.last_page import EndCheck
+from backupify_async._paging.paginator import Paginator, paginate
+from backupify_async._transport.request import Request, Response, identifier
+from backupify_async.models import Backup
+
+INSTANCE = "/v1/backup_instances/{backup_instance_id}"
+BACKUPS = INSTANCE + "/backups"
+_NONE_RUNS = frozenset({404})
+
+
+def active_request(backup_instance_id: int | str) -> Request:
+    """Asks for the backup that runs; a 404 is left to whoever asks.
+
+    Raises:
+        TypeError, ValueError: The id cannot be one.
+    """
+    instance = identifier(backup_instance_id, "backup_instance_id")
+    return Request(
+        "GET",
+        f"/v1/backup_instances/{instance}/backups/active",
+        answers=_NONE_RUNS,
+        decode=partial(decode_active, backup_instance_id),
+    )
+
+
+def read_active(response: Response) -> Backup | None:
+    """The backup that runs, in the answer to an `active_request`; a 404 is taken for none."""
+    active: Backup | None = None if response.status == 404 else response.decoded
+    return active
+
+
+def backup_request(backup_instance_id: int | str, backup_id: int | str) -> Request:
+    """Asks for one backup.
+
+    Raises:
+        TypeError, ValueError: An id cannot be one.
+    """
+    return Request.get(
+        BACKUPS + "/{backup_id}",
+        decode=partial(_decode_backup, backup_instance_id, backup_id),
+        backup_instance_id=backup_instance_id,
+        backup_id=backup_id,
+    )
+
+
+def read_backup(response: Response) -> Backup:
+    """The backup in the answer to a `backup_request`."""
+    backup: Backup = response.decoded
+    return backup
+
+
+def list_backups(
+    send: Callable[[Request], Awaitable[Response]],
+    backup_instance_id: int | str,
+    *,
+    per_page: int | None = None,
+    prefetch: int = 0,
+    check_end: EndCheck[Backup] = refuse_descending,
+) -> Paginator[Backup]:
+    """All backups of an instance; `paginate` says what the arguments are.
+
+    Raises:
+        TypeError, ValueError: An argument makes no sense; the message names it.
+    """
+    return paginate(
+        send,
+        Backup,
+        BACKUPS,
+        per_page=per_page,
+        prefetch=prefetch,
+        check=partial(_require_instance, backup_instance_id),
+        check_end=check_end,
+        backup_instance_id=backup_instance_id,
+    )
+
+
+def _require_instance(backup_instance_id: int | str, response: Response, backups: list[Backup]) -> None:
+    for backup in backups:
+        if backup.backup_instance_id != backup_instance_id:
+            require_same(response, "instance", backup_instance_id, backup.backup_instance_id)
+
+
+def _decode_backup(backup_instance_id: int | str, backup_id: int | str, response: Response) -> Backup:
+    backup = decode_present(response, Backup)
+    require_same(response, "backup", backup_id, backup.id)
+    require_same(response, "instance", backup_instance_id, backup.backup_instance_id)
+    return backup

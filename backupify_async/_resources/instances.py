@@ -1,0 +1,57 @@
+"""Backup instances: which there are."""
+
+from backupify_async._codec.models import decode_present, require_same
+from backupify_async._endpoints.backups import INSTANCE
+from backupify_async._paging.paginator import Paginator, paginate
+from backupify_async._transport.request import Request, Response
+from backupify_async._transport.session import Session
+from backupify_async.models import BackupInstance
+
+
+class Instances:
+    """`client.instances`: the backup instances that the credentials may see."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(
+        self, backup_definition_id: int | str | None = None, *, per_page: int | None = None, prefetch: int = 0
+    ) -> Paginator[BackupInstance]:
+        """All instances.
+
+        Args:
+            backup_definition_id: Only those of this backup definition.
+            per_page: How many to ask for at once; the server may cap or ignore it.
+            prefetch: How many pages to ask for ahead of the one in hand, side by side, where the links number
+                them. Each holds its place and its slot like any other call.
+
+        Raises:
+            TypeError, ValueError: An argument makes no sense; the message names it.
+        """
+        return paginate(
+            self._session.send,
+            BackupInstance,
+            "/v1/backup_instances",
+            query={"backup_definition_id": backup_definition_id},
+            per_page=per_page,
+            prefetch=prefetch,
+        )
+
+    async def get(self, backup_instance_id: int | str) -> BackupInstance:
+        """One instance.
+
+        Raises:
+            TypeError, ValueError: The id cannot be one.
+            NotFound: There is no such instance.
+            DecodeError: The answer is no instance, or another than was asked for.
+            BackupifyError: The answer cannot be had.
+        """
+
+        def decode(response: Response) -> BackupInstance:
+            instance = decode_present(response, BackupInstance)
+            require_same(response, "instance", backup_instance_id, instance.id)
+            return instance
+
+        request = Request.get(INSTANCE, decode=decode, backup_instance_id=backup_instance_id)
+        found: BackupInstance = (await self._session.send(request)).decoded
+        return found

@@ -1,0 +1,92 @@
+"""Sends one message of a call, and lets its answer or its failure be heard."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from yarl import URL
+
+from backupify_async._attempts import ATTEMPTS
+from backupify_async._transport.hearing import Hearing
+from backupify_async._transport.rate import Ticket
+from backupify_async._transport.report import Reporter
+from backupify_async._transport.request import Carrier, Message, Request, Response
+from backupify_async._transport.retry_loop import Call
+from backupify_async.errors import BackupifyError
+
+
+class Courier:
+    """Makes messages to one API, and carries them.
+
+    Args:
+        url: The base URL.
+        carrier: Carries the messages.
+        report: Told of each that leaves.
+        hearing: Told of what came of it.
+        now: The loop's clock, in seconds.
+    """
+
+    def __init__(
+        self, url: URL, carrier: Carrier, report: Reporter, hearing: Hearing, now: Callable[[], float]
+    ) -> None:
+        self._origin = url.origin()
+        self._prefix = url.raw_path.rstrip("/")
+        self._carrier = carrier
+        self._report = report
+        self._hearing = hearing
+        self._now = now
+
+    async def send(
+        self,
+        call: Call,
+        ticket: Ticket | None,
+        headers: Mapping[str, str],
+        secrets: tuple[str, ...],
+        body: bytes | None = None,
+    ) -> Response:
+        """Send a call's request once; what is met is noted in the call.
+
+        Args:
+            call: The call.
+            ticket: The gate's, if it passed the gate.
+            headers: Those that carry the token, or say what the body is.
+            secrets: What no error may show.
+            body: The bytes to send.
+
+        Raises:
+            TransportError: No whole answer came.
+            DecodeError: The body is larger than `max_body_bytes`.
+        """
+        message = self._message(call, headers, secrets, body)
+        try:
+            response = await self._carrier(message)
+        except BaseException as error:  # a cancellation too: the head of an answer may have come
+            call.status = message.status
+            if isinstance(error, BackupifyError):
+                self._hearing.failed(call, error, self._now())
+            raise
+        self._hearing.answered(call, response, self._now(), ticket)
+        return response
+
+    def _message(
+        self, call: Call, headers: Mapping[str, str], secrets: tuple[str, ...], body: bytes | None
+    ) -> Message:
+        """What leaves now, counted and told of."""
+        request, url = call.request, self._url(call.request)
+        count = ATTEMPTS.get() if call.gated else None
+        if count is not None:
+            count.sent += 1
+        if call.sendings:
+            call.refused = call.alone = call.down = call.suspect = False
+        call.sendings += 1
+        self._report.sent(call)
+        call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
+        fresh = call.distrusts
+        return Message(
+            request.method, url, headers, body, sent_at, secrets, request.repeatable, left, fresh=fresh
+        )
+
+    def _url(self, request: Request) -> URL:
+        path = request.path if request.from_origin else self._prefix + request.path
+        if not request.query:
+            return self._origin.with_path(path, encoded=True)  # half the price of parsing it
+        return URL(f"{self._origin}{path}?{request.query}", encoded=True)

@@ -1,0 +1,160 @@
+"""Tells of each answer whom it concerns: the limiter, whoever counts and listens, and the call itself."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from multidict import istr
+
+from backupify_async._transport.error_responses import retry_after
+from backupify_async._transport.gate import Gate
+from backupify_async._transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
+from backupify_async._transport.rate import Limiter, Ticket
+from backupify_async._transport.report import Reporter
+from backupify_async._transport.request import Response
+from backupify_async._transport.retry_loop import Call, Retrying
+from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
+from backupify_async.config import RetryPolicy
+from backupify_async.errors import BackupifyError
+
+_DATE = istr("Date")  # of a type that needs no folding
+_LOGGER = logging.getLogger("backupify_async.session")
+_MAY_ASK = frozenset({400, 403, 420, 429, 503})
+
+
+class DateSeen(NamedTuple):
+    """A Date header; times are the loop's, in seconds."""
+
+    date: str
+    left: float
+    """When its request left."""
+    received: float
+    """When its answer had come."""
+    our_lead: float
+    """How far our own clock was ahead of the loop's then."""
+
+
+class Hearing:
+    """Hears all answers of one client.
+
+    Args:
+        gate: Told of each answer to a call that passed it.
+        limiter: The gate's.
+        outage: Likewise.
+        retrying: Told what failures say of others.
+        report: Told of each answer, and of each refusal.
+        policy: How long refusals are waited out.
+        utc: A time of the loop's clock as people read it.
+    """
+
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        limiter: Limiter,
+        outage: Outage,
+        retrying: Retrying,
+        report: Reporter,
+        policy: RetryPolicy,
+        utc: Callable[[float], datetime],
+    ) -> None:
+        self._gate = gate
+        self._limiter = limiter
+        self._outage = outage
+        self._retrying = retrying
+        self._report = report
+        self._longest = policy.max_retry_after
+        self._utc = utc
+        self._recent = Recent()
+        self.last_date: DateSeen | None = None
+        """The last Date header."""
+
+    def answered(self, call: Call, response: Response, now: float, ticket: Ticket | None) -> None:
+        """An answer came.
+
+        Args:
+            call: What it answers; noted in it is whether that was refused for now.
+            response: The answer.
+            now: The loop's time, in seconds.
+            ticket: The call's, if it passed the gate.
+        """
+        status, headers = response.status, response.headers
+        date = headers.get(_DATE)
+        if date is not None:
+            self.last_date = DateSeen(date, call.left, now, time.time() - now)
+        self._report.received(call, response, now - call.left)
+        if status < 400:
+            self._passed(call, now)
+        elif self._refuses(call, response, now, ticket):
+            return
+        if status < 500 and call.gated:
+            self._recent.passed(call.left)
+        if ticket is not None:
+            self._gate.told(now, ticket, status, None, headers)
+
+    def _passed(self, call: Call, now: float) -> None:
+        down = self._outage.passed(call.left, now, of_api=call.gated)
+        self._retrying.passed(call.left)
+        if down:
+            _LOGGER.info("the server answers again, after %.1f s", down)
+
+    def _refuses(self, call: Call, response: Response, now: float, ticket: Ticket | None) -> bool:
+        """Hear an answer of 400 and above; return whether it refuses the call only for now."""
+        status = response.status
+        others_pass = status == 503 and call.gated and self._recent.others_pass(call.left)
+        if shows_up(status):
+            self._passed(call, now)
+        elif shows_down(status) and not others_pass:
+            self._failed_as_down(call, now)
+        if status not in _MAY_ASK:
+            return False
+        body = response.body if call.request.repeatable else b""
+        asked = Asked(status, retry_after(response), response.headers, body)
+        refuses = asks_to_slow_down(asked, time.time(), self._longest, others_pass=others_pass)
+        if refuses:
+            self._refused(call, asked, now, ticket)
+        return refuses
+
+    def failed(self, call: Call, error: BackupifyError, now: float) -> None:
+        """No whole answer came.
+
+        Args:
+            call: The call; noted in it is whether that belongs to an outage, or may.
+            error: What came of it.
+            now: The loop's time, in seconds.
+        """
+        if fails_as_down(error):
+            self._failed_as_down(call, now)
+
+    def _failed_as_down(self, call: Call, now: float) -> None:
+        if self._outage.failed(call.left, now, whose(call.request, call.sendings)):
+            _LOGGER.info("the server is down: all calls wait")
+            self._retrying.give_back()
+        down = self._outage.down_since is not None
+        call.down = down and not self._outage.is_closed(now)
+        call.suspect = not down
+
+    def _refused(self, call: Call, asked: Asked, now: float, ticket: Ticket | None) -> None:
+        """A call was refused for now."""
+        since = call.refused_since
+        call.alone = call.gated and since is not None and self._recent.is_own(since, call)
+        mere = asked.is_mere
+        if call.alone and mere:
+            return  # a failure, then, of this instance alone
+        call.refused = call.request.repeatable or not mere  # else its answer is lost, which counts
+        call.refused_since = now if since is None else since
+        if call.alone:
+            self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate(now))
+            return
+        self._recent.refused(call.left, call, mere=mere)
+        if not concerns_all(asked, self._longest) or (mere and not self._recent.shows_a_limit):
+            if ticket is not None:
+                self._gate.told(now, ticket, asked.status, asked.retry_after, asked.headers)
+            return
+        if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
+            ticket = self._limiter.take(call.left)
+        self._gate.told(now, ticket, 429, asked.retry_after, asked.headers)
+        until = self._utc(max(now, self._limiter.paused_until))
+        self._report.throttled(call, asked.retry_after, until, self._limiter.estimate(now))

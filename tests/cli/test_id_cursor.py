@@ -1,0 +1,90 @@
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from backupify_async import BackupifyClient
+from backupify_async._cli.id_cursor import Bookmark
+from backupify_async._cli.ids import AllIds, FileIds, GivenIds, Ids
+from backupify_async._fleet.fleet import InstanceId
+
+NO_CLIENT = cast("BackupifyClient", None)
+
+
+async def read(bookmark: Bookmark, number: int) -> None:
+    """Read so many ids, and stop there as a sweep does that is cut off."""
+    async with aclosing(bookmark.read(NO_CLIENT)) as ids:
+        for _ in range(number):
+            await anext(ids)
+
+
+class ClosedIds(GivenIds):
+    """Ids that tell whether their source was closed."""
+
+    async def read(self, _client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append(True)
+
+
+closed: list[bool] = []
+
+
+class TestRest:
+    @pytest.mark.parametrize(
+        ("number", "rest"),
+        [
+            (0, "the 3 ids on the command line"),
+            (1, "the 2 ids after 7 on the command line"),
+            (2, "the 1 id after x on the command line"),
+            (3, None),
+        ],
+    )
+    async def test_given_ids_are_counted(self, number: int, rest: str | None) -> None:
+        bookmark = Bookmark(GivenIds((7, "x", 9)))
+        await read(bookmark, number)
+        assert bookmark.rest() == rest
+
+    async def test_a_file_that_was_not_counted_may_have_more(self, tmp_path: Path) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("1\n2\n")
+        bookmark = Bookmark(FileIds(str(file), rereadable=True))
+        await read(bookmark, 2)
+        assert bookmark.rest() == f"any ids after 2 in {file}"
+
+    async def test_a_file_that_was_counted_has_so_many(self, tmp_path: Path) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("1\n2\n3\n")
+        ids = FileIds(str(file), rereadable=True)
+        await ids.number(NO_CLIENT)
+        bookmark = Bookmark(ids)
+        await read(bookmark, 1)
+        assert bookmark.rest() == f"the 2 ids after 1 in {file}"
+
+    async def test_one_that_was_read_to_its_end_has_none(self, tmp_path: Path) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("1\n")
+        bookmark = Bookmark(FileIds(str(file), rereadable=True))
+        assert [one async for one in bookmark.read(NO_CLIENT)] == [1]
+        assert bookmark.rest() is None
+
+    @pytest.mark.parametrize(
+        ("ids", "rest"),
+        [
+            (FileIds("-", rereadable=False), "any ids in stdin"),
+            (AllIds(), "any ids of --all"),
+            (AllIds(120), "the 120 ids of --all"),
+        ],
+    )
+    def test_of_what_was_not_read_at_all_it_is_everything(self, ids: Ids, rest: str) -> None:
+        assert Bookmark(ids).rest() == rest
+
+
+async def test_whoever_stops_reading_closes_the_source() -> None:
+    closed.clear()
+    await read(Bookmark(ClosedIds((1, 2))), 1)
+    assert closed == [True]

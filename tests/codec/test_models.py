@@ -1,0 +1,413 @@
+"""JSON to models: strict about ids, tolerant of all else."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import attrs
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async import Backup, BackupInstance, DecodeError
+from backupify_async._codec.models import (
+    ModelT,
+    decode_active,
+    decode_list,
+    decode_one,
+    decode_present,
+    require_same,
+)
+from tests.transport.making import PATH, answer
+
+ONE = {"id": 7}
+
+
+def one(body: bytes | object) -> Backup | None:
+    return decode_one(answer(body), Backup)
+
+
+def present(body: bytes | object) -> Backup:
+    return decode_present(answer(body), Backup)
+
+
+def listed(body: bytes | object) -> list[Backup]:
+    return decode_list(answer(body), Backup)
+
+
+NO_JSON = [
+    b"<html>sorry</html>",
+    b'{"id": 7',
+    b'[{"id": 7}, ',
+    b'{"id": "\xff"}',
+    b'{"id": "\\ud83d"}',
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"NaN",
+    b'{"id": 7, "x": NaN}',
+    b'{"id": 7, "status": "a\tb"}',
+    b"{'id': 7}",
+]
+NOTHING = [b"", b" \r\n\t", b"null", b"{}", b"[]", b'{"backup": null}', b'{"backup": {}}', b'{"backup": []}']
+NO_THING = [
+    b"7",
+    b'"7"',
+    b"true",
+    b"false",
+    b"0",
+    b'""',
+    b'{"error": "x"}',
+    b'{"error": null}',
+    b'{"id": null}',
+    b'[{"id": 7}]',
+    b'{"a": 1, "b": 2}',
+]
+NO_ID = [None, True, False, 7.5, 2**70, "", [7], {"id": 7}]
+
+
+class TestOneThing:
+    @pytest.mark.parametrize(
+        "body",
+        [ONE, {"backup": ONE}, {"backup_run": ONE}, {"backup": ONE, "meta": {"page": 1}}, {"a": 1, "b": ONE}],
+    )
+    def test_it_may_be_bare_or_wrapped(self, body: object) -> None:
+        assert one(body) == present(body) == Backup(7)
+
+    @pytest.mark.parametrize("body", NOTHING)
+    def test_there_may_be_none(self, body: bytes) -> None:
+        assert one(body) is None
+
+    @pytest.mark.parametrize("body", NOTHING)
+    def test_where_there_must_be_one_none_is_an_error(self, body: bytes) -> None:
+        with pytest.raises(DecodeError, match="no Backup in it"):
+            present(body)
+
+    @pytest.mark.parametrize("body", [*NO_JSON, *NO_THING])
+    def test_anything_else_is_an_error(self, body: bytes) -> None:
+        with pytest.raises(DecodeError):
+            one(body)
+
+    @pytest.mark.parametrize("body", [{"a": ONE, "b": ONE}, {"a": {"b": ONE}}])
+    def test_what_could_be_either_of_two_is_an_error(self, body: object) -> None:
+        with pytest.raises(DecodeError, match="an object with an id was expected"):
+            one(body)
+
+
+class TestAList:
+    @pytest.mark.parametrize(
+        "body", [[ONE], {"backups": [ONE]}, {"backup_runs": [ONE]}, {"total": 1, "backups": [ONE]}]
+    )
+    def test_it_may_be_bare_or_inside_an_object(self, body: object) -> None:
+        assert listed(body) == [Backup(7)]
+
+    def test_its_items_may_be_wrapped_each(self) -> None:
+        assert listed([{"backup": {"id": 1}}, {"id": 2}]) == [Backup(1), Backup(2)]
+
+    @pytest.mark.parametrize("body", [b"null", b"[]", b'{"backups": []}', b'{"backups": null}'])
+    def test_there_may_be_no_items(self, body: bytes) -> None:
+        assert listed(body) == []
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            *NO_JSON,
+            b"",
+            b"  \n",
+            b"7",
+            b'"x"',
+            b"{}",
+            b'{"error": "x"}',
+            b'{"errors": []}',
+            b'{"id": null}',
+            b'{"a": [], "b": []}',
+            b'{"a": 1, "b": 2}',
+        ],
+    )
+    def test_what_is_no_list_is_an_error(self, body: bytes) -> None:
+        with pytest.raises(DecodeError):
+            listed(body)
+
+    @pytest.mark.parametrize("item", [None, 7, "7", [], {}, {"status": "done"}, {"id": None}])
+    def test_one_bad_item_is_an_error_and_not_one_item_less(self, item: object) -> None:
+        with pytest.raises(DecodeError):
+            listed([ONE, item])
+
+
+class TestAnActiveBackup:
+    @pytest.mark.parametrize("body", [b"null", b"{}", b"[]", b'{"backup": null}', b'{"backups": []}'])
+    @pytest.mark.parametrize("status", [200, 201, 203])
+    def test_there_is_none_where_json_says_so(self, body: bytes, status: int) -> None:
+        assert decode_active(42, answer(body, status)) is None
+
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (204, {}),
+            (204, {"Content-Encoding": "gzip"}),
+            (200, {"Content-Length": "0"}),
+            (200, {"Content-Length": "0", "Content-Encoding": "identity"}),
+        ],
+    )
+    def test_there_is_none_where_the_head_says_so(self, status: int, headers: dict[str, str]) -> None:
+        assert decode_active(42, answer(b"", status, headers)) is None
+
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (200, {}),
+            (200, {"Content-Length": "10"}),
+            (200, {"Content-Length": "0", "Content-Encoding": "gzip"}),
+            (202, {"Content-Length": "0"}),
+        ],
+    )
+    def test_a_body_that_did_not_come_says_nothing(self, status: int, headers: dict[str, str]) -> None:
+        with pytest.raises(DecodeError, match="no body, where none was announced"):
+            decode_active(42, answer(b"", status, headers))
+
+    def test_one_in_a_list_of_one_is_it(self) -> None:
+        assert decode_active(42, answer([ONE])) == Backup(7)
+
+
+class TestOfAnotherThing:
+    @pytest.mark.parametrize(("asked", "told"), [(7, 8), ("7", 8), (7, "8"), ("07", 8), (7, -7), (0, 1)])
+    def test_an_answer_is_an_error(self, asked: int | str, told: int | str) -> None:
+        with pytest.raises(DecodeError, match=f"about instance {told}, and instance {int(asked)} was asked"):
+            require_same(answer([]), "instance", asked, told)
+
+    @pytest.mark.parametrize(
+        ("asked", "told"),
+        [(7, 7), ("7", 7), (7, "7"), ("007", 7), (7, None), ("a", "b"), (7, "b"), ("a", 7), ("\u0667", 8)],
+    )
+    def test_is_none_where_both_are_the_same_or_one_is_no_number(
+        self, asked: int | str, told: int | str | None
+    ) -> None:
+        require_same(answer([]), "instance", asked, told)
+
+
+class TestASpoiledText:
+    def test_a_byte_order_mark_is_ignored(self) -> None:
+        assert present(b"\xef\xbb\xbf" + orjson.dumps(ONE)) == Backup(7)
+        assert listed(b"\xef\xbb\xbf" + orjson.dumps([ONE])) == [Backup(7)]
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            (rb"Team \ud83d", "Team \ufffd"),
+            (rb"\ude00 first", "\ufffd first"),
+            (rb"\ud83d\ude00 and \ud83d", "\U0001f600 and \ufffd"),
+            (rb"\\ud83d \ud83d", "\\ud83d \ufffd"),
+            (b"caf\xe9", "caf\ufffd"),
+        ],
+    )
+    def test_spoils_one_field(self, written: bytes, read: str) -> None:
+        body = b'[{"id": 1, "name": "%s", "in": ["%s", {"%s": 1}]}, {"id": 2}]' % ((written,) * 3)
+        assert listed(body) == [Backup(1, extra={"name": read, "in": [read, {read: 1}]}), Backup(2)]
+
+    def test_that_is_a_second_id_is_none(self) -> None:
+        assert present(rb'{"id": 1, "backup_instance_id": "\ud83d"}') == Backup(1)
+
+    def test_leaves_numbers_as_they_are_everywhere_else(self) -> None:
+        numbers = b'"a": 18446744073709551615, "b": 99999999999999999999999, "c": 1.5, "d": -7'
+        clean, spoiled = (b'{"id": 1, "name": "%s", %s}' % (name, numbers) for name in (b"x", rb"\ud83d"))
+        assert {**present(spoiled).extra, "name": "x"} == present(clean).extra
+
+    def test_nested_too_deeply_is_an_error(self) -> None:
+        with pytest.raises(DecodeError, match="no JSON"):
+            listed(rb'[{"id": 1, "name": "\ud83d", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]")
+
+
+class TestIds:
+    @pytest.mark.parametrize("value", [7, 0, -1, 2**53 + 1, 2**64 - 1, "7", "a/b", "ü", " "])
+    def test_an_int_and_a_text_survive(self, value: int | str) -> None:
+        found = present({"id": value})
+        assert (found.id, type(found.id)) == (value, type(value))
+
+    @pytest.mark.parametrize("value", NO_ID)
+    def test_anything_else_is_an_error(self, value: object) -> None:
+        with pytest.raises(DecodeError, match="an id must be a whole number or a text, not "):
+            one(orjson.dumps({"id": value}) if value != 2**70 else b'{"id": %d}' % 2**70)
+
+    @pytest.mark.parametrize("value", ["7", 7])
+    def test_a_second_id_may_be_either(self, value: int | str) -> None:
+        assert present({"id": 1, "backup_instance_id": value}).backup_instance_id == value
+
+    @pytest.mark.parametrize("value", [True, 7.5, [7]])
+    def test_a_second_id_that_is_none_is_kept_raw(self, value: object) -> None:
+        found = present({"id": 1, "backup_instance_id": value})
+        assert (found.backup_instance_id, found.extra) == (None, {"backup_instance_id": value})
+
+    def test_a_bad_one_is_not_quoted_at_length(self) -> None:
+        body = {"id": ["static-token"] + ["x"] * 10_000}
+        with pytest.raises(DecodeError) as caught:
+            decode_one(answer(body, 200, None, "static-token"), Backup)
+        assert "static-token" not in str(caught.value)
+        assert len(str(caught.value)) < 1000
+
+
+class TestFields:
+    def test_all_that_is_known_is_read(self) -> None:
+        raw = {
+            "id": 1,
+            "backup_instance_id": 42,
+            "status": "completed",
+            "created_at": "2024-01-02T03:04:05Z",
+            "started_at": "2024-01-02T03:04:06Z",
+            "completed_at": None,
+            "colour": "blue",
+            "extra": 1,
+        }
+        assert present(raw) == Backup(
+            1,
+            42,
+            "completed",
+            datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
+            datetime(2024, 1, 2, 3, 4, 6, tzinfo=UTC),
+            extra={"colour": "blue", "extra": 1},
+        )
+
+    def test_an_instance_is_read_alike(self) -> None:
+        raw = {"id": "i", "customer_id": 7, "backup_definition_id": "d", "backup_frequency": 3, "x": [1]}
+        assert decode_present(answer(raw), BackupInstance) == BackupInstance("i", 7, "d", 3, extra={"x": [1]})
+
+    @pytest.mark.parametrize("status", ["", "no such status", "ÜBER"])
+    def test_a_new_status_is_a_text(self, status: str) -> None:
+        assert present({"id": 1, "status": status}).status == status
+
+    @pytest.mark.parametrize("status", [3, True, ["done"], {"name": "done"}])
+    def test_a_status_that_is_no_text_is_kept_raw(self, status: object) -> None:
+        found = present({"id": 1, "status": status})
+        assert (found.status, found.extra) == (None, {"status": status})
+
+    def test_null_is_as_good_as_missing(self) -> None:
+        found = present({"id": 1, "status": None, "created_at": None, "colour": None})
+        assert found == Backup(1, extra={"colour": None})
+
+
+def distinct(model: type[ModelT]) -> dict[str, Any]:
+    """A value for each field of a model, and no two alike."""
+    kinds = {field.name: get_args(field.type) for field in attrs.fields(model) if field.name != "extra"}
+    return {
+        name: datetime(2000 + at, 1, 1, tzinfo=UTC)
+        if datetime in kinds[name]
+        else at
+        if int in kinds[name]
+        else str(at)
+        for at, name in enumerate(kinds, 1)
+    }
+
+
+@pytest.mark.parametrize("model", [Backup, BackupInstance])
+def test_each_field_is_read_under_its_own_name(model: type[ModelT]) -> None:
+    fields = distinct(model)
+    raw = {name: told.isoformat() if isinstance(told, datetime) else told for name, told in fields.items()}
+    assert decode_one(answer(raw), model) == model(**fields)
+
+
+class TestDates:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(
+                "2024-01-02T03:04:05Z",
+                "2024-01-02T03:04:05z",
+                "2024-01-02t03:04:05Z",
+                " 2024-01-02T03:04:05Z ",
+            ),
+            *("2024-01-02T05:04:05+02:00", "2024-01-02T03:04:05", "2024-01-02 03:04:05", "20240102T030405Z"),
+        ],
+    )
+    def test_every_form_of_iso_8601_is_utc(self, text: str) -> None:
+        found = present({"id": 1, "created_at": text}).created_at
+        assert found == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+        assert found.utcoffset() == timedelta(0)
+
+    def test_nanoseconds_are_cut(self) -> None:
+        found = present({"id": 1, "created_at": "2024-01-02T03:04:05.123456789Z"}).created_at
+        assert found == datetime(2024, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            *("", "yesterday", "2024-13-01T00:00:00Z", "2024-02-30", "9999-12-31T23:59:59-01:00"),
+            *("0001-01-01T00:00:00+01:00", 1_700_000_000, 1.5, True, ["2024-01-02"], {}),
+        ],
+    )
+    def test_what_is_none_is_kept_raw(self, raw: object) -> None:
+        found = present({"id": 1, "created_at": raw})
+        assert (found.created_at, found.extra) == (None, {"created_at": raw})
+
+
+class TestTheError:
+    def test_it_shows_where_what_and_the_first_200_bytes(self) -> None:
+        response = answer(b"<html>" + b"x" * 1000, 200, {"Content-Type": "text/html"})
+        with pytest.raises(DecodeError) as caught:
+            decode_one(response, Backup)
+        error = caught.value
+        assert (error.path, error.content_type) == (PATH, "text/html")
+        assert error.excerpt == "<html>" + "x" * 194
+        assert error.problem.startswith("no JSON: ")
+
+    def test_bad_utf_8_is_shown_escaped(self) -> None:
+        with pytest.raises(DecodeError) as caught:
+            one(b"\xff\xfe")
+        assert caught.value.excerpt == "\\xff\\xfe"
+
+    def test_an_echoed_secret_is_blotted_out(self) -> None:
+        body = b"x" * 190 + b"static-token is what you sent"
+        with pytest.raises(DecodeError) as caught:
+            decode_one(answer(body, 200, None, "static-token"), Backup)
+        assert caught.value.excerpt == "x" * 190 + "[secret] i"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "status", "created_at", "extra", "x"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values, st.sampled_from([one, present, listed]))
+def test_any_json_is_read_or_a_decode_error(value: Any, decode: Callable[[object], object]) -> None:
+    try:
+        found = decode(orjson.dumps(value))
+    except DecodeError as error:
+        assert str(error)  # noqa: PT017 - it may be raised, and then it can be read
+    else:
+        assert found is None or isinstance(found, Backup | list)
+
+
+@given(st.binary())
+def test_any_bytes_are_read_or_a_decode_error(body: bytes) -> None:
+    try:
+        found = listed(body)
+    except DecodeError as error:
+        assert len(error.excerpt.encode()) <= 200  # noqa: PT017 - it may be raised, and then it is short
+    else:
+        assert isinstance(found, list)
+
+
+@given(
+    st.integers(-(2**63), 2**64 - 1) | st.text(min_size=1), st.text(), st.datetimes(timezones=st.just(UTC))
+)
+def test_what_was_written_is_read(id_: int | str, status: str, when: datetime) -> None:
+    raw = {"id": id_, "status": status, "created_at": when.isoformat()}
+    assert present({"backup": raw}) == Backup(id_, None, status, when)
+
+
+class TestADateWithoutAnOffset:
+    @pytest.mark.parametrize("text", ["2024-01-02T03:04:05", "2024-01-02 03:04:05", " 2024-01-02t03:04:05 "])
+    def test_is_shown_as_utc_and_stays_in_extra_as_it_came(self, text: str) -> None:
+        backup = decode_present(answer({"id": 1, "created_at": text}), Backup)
+        assert backup.created_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+        assert backup.extra == {"created_at": text}
+        assert backup.without_offset == {"created_at"}
+
+    @pytest.mark.parametrize("text", ["2024-01-02T03:04:05Z", "2024-01-02T05:04:05+02:00"])
+    def test_is_told_from_one_with_it(self, text: str) -> None:
+        backup = decode_present(answer({"id": 1, "created_at": text, "updated_at": "soon"}), Backup)
+        assert backup.without_offset == frozenset()
+        assert backup.extra == {"updated_at": "soon"}

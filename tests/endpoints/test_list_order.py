@@ -1,0 +1,81 @@
+"""Whether a list ascends: its end is compared with its beginning, by id and by date."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backupify_async import Backup, PaginationError
+from backupify_async._endpoints.list_order import Order, order, refuse_descending, require_ascending
+from tests.resources.clients import Script, client_of
+from tests.stand_ins import http, raw_server
+
+
+def one(backup_id: int | str, day: int | None = None, **fields: Any) -> Backup:
+    created = None if day is None else datetime(2026, 1, day, tzinfo=UTC)
+    return Backup(backup_id, created_at=created, **fields)
+
+
+TABLE = [
+    (one(1), one(2), Order.ASCENDS),
+    (one("9"), one("10"), Order.ASCENDS),
+    (one(2), one(1), Order.DESCENDS),
+    (one("a", 1), one("b", 2), Order.ASCENDS),
+    (one("a", 2), one("b", 1), Order.DESCENDS),
+    (one("a"), one("b"), Order.UNKNOWN),
+    (one("a", 1), one("b"), Order.UNKNOWN),
+    (one("a", 1), one("b", 1), Order.UNKNOWN),
+    (one(1, 1), one(2, 1), Order.ASCENDS),
+    (one(1, 2), one(2, 1), Order.UNKNOWN),
+    (one(2, 1), one(1, 2), Order.UNKNOWN),
+    (one(1, 1), one(2, 2), Order.ASCENDS),
+    (one(1), one(1), Order.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("first", "last", "expected"), TABLE)
+def test_the_first_and_the_last_backup_tell(first: Backup, last: Backup, expected: Order) -> None:
+    assert order([first, one(5)], [one(6), last]) is expected
+
+
+def test_a_backup_that_was_not_created_yet_has_begun() -> None:
+    began = [one(name, started_at=datetime(2026, 1, day, tzinfo=UTC)) for name, day in (("a", 1), ("b", 2))]
+    assert order(began[:1], began[1:]) is Order.ASCENDS
+
+
+@pytest.mark.parametrize(("first", "last", "expected"), TABLE)
+def test_only_what_surely_descends_is_refused_to_somebody_who_lists(
+    first: Backup, last: Backup, expected: Order
+) -> None:
+    if expected is Order.DESCENDS:
+        with pytest.raises(PaginationError, match="the list descends from backup"):
+            refuse_descending([first], [last])
+    else:
+        refuse_descending([first], [last])
+
+
+@pytest.mark.parametrize(("first", "last", "expected"), TABLE)
+def test_only_what_surely_ascends_serves_to_find_a_trigger(
+    first: Backup, last: Backup, expected: Order
+) -> None:
+    if expected is Order.ASCENDS:
+        require_ascending([first], [last])
+    else:
+        with pytest.raises(PaginationError, match="nothing tells that the list ascends from backup"):
+            require_ascending([first], [last])
+
+
+def test_one_page_shows_all_whatever_its_order() -> None:
+    page = [one(2), one(1)]
+    require_ascending(page, page)
+
+
+@pytest.mark.parametrize("per_page", [2, 1])
+async def test_the_newest_of_a_list_that_has_it_first_is_an_error_and_not_the_oldest(per_page: int) -> None:
+    last = http(200, b'[{"id":1}]', "Link: <?page=1>; rel=prev")
+    first = http(200, b'[{"id":3},{"id":2}]', "Link: <?page=2>; rel=last, <?page=2>; rel=next")
+    answers = (first, last) if per_page == 1 else (http(200, b'[{"id":2},{"id":1}]'),) * 2
+    for call in ("latest", "newest"):
+        async with raw_server(Script(*answers)) as url, client_of(url) as client:
+            with pytest.raises(PaginationError, match="the list descends"):
+                await (client.backups.latest(1) if call == "latest" else client.backups.list(1).newest(1))

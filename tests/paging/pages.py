@@ -1,0 +1,77 @@
+"""A list's pages without a network: for servers that are odder than the simulated one."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from yarl import URL
+
+from backupify_async import Backup, NotFound, Paginator
+from backupify_async._paging.paginator import paginate
+from backupify_async._transport.request import Message, Request, Response
+from tests.stand_ins import respond
+
+Page = tuple[object, str | Mapping[str, str] | None]
+"""A JSON body, and its Link header; or all its headers; or none."""
+
+
+class Pages:
+    """Sends as a session would, answering with a page by path and query.
+
+    Args:
+        pages: The answers; what is not in here answers with an empty page.
+        base_url: Origin, and perhaps a path prefix.
+    """
+
+    def __init__(self, pages: Mapping[str, Page], base_url: str = "https://api.example") -> None:
+        self.pages = dict(pages)
+        self.base_url = URL(base_url)
+        self.asked: list[str] = []
+        self.arrived = asyncio.Event()
+        self.held_back: asyncio.Event | None = None
+        self.gone: list[str] = []
+        """What is not there when it is asked for the next time: path and query."""
+
+    async def __call__(self, request: Request) -> Response:
+        base = str(self.base_url.origin() if request.from_origin else self.base_url).rstrip("/")
+        url = URL(base + request.target, encoded=True)
+        self.asked.append(url.raw_path_qs)
+        self.arrived.set()
+        if self.held_back is not None:
+            await self.held_back.wait()
+        if url.raw_path_qs in self.gone:
+            self.gone.remove(url.raw_path_qs)
+            raise NotFound(404, "GET", url.raw_path)
+        body, headers = self.pages.get(url.raw_path_qs, ([], None))
+        if isinstance(headers, str):
+            headers = {"Link": headers}
+        message = Message(request.method, url, {}, None, datetime.now(UTC), ("the-token",))
+        response = respond(message, 200, body, headers)
+        if request.decode is not None:
+            response.decode(request.decode)
+        return response
+
+    def paginator(self, per_page: int | None = None) -> Paginator[Backup]:
+        """The list at `/list`."""
+        return paginate(self, Backup, "/list", per_page=per_page)
+
+
+def backups(*ids: int) -> list[dict[str, int]]:
+    """Backups as JSON has them."""
+    return [{"id": number} for number in ids]
+
+
+def numbers(found: list[Backup]) -> list[int | str]:
+    """The ids of backups."""
+    return [backup.id for backup in found]
+
+
+def three_pages(base_url: str = "https://api.example", prefix: str = "") -> Pages:
+    """Two full pages and a last one."""
+    link = f"<{base_url}{prefix}/list?page={{}}>; rel=next".format
+    pages: dict[str, Page] = {
+        f"{prefix}/list": (backups(1, 2), link(2)),
+        f"{prefix}/list?page=2": (backups(3, 4), link(3)),
+        f"{prefix}/list?page=3": (backups(5), None),
+    }
+    return Pages(pages, base_url + prefix)

@@ -1,0 +1,189 @@
+"""The newest backup: by `rel="last"`, however long the list."""
+
+import pytest
+
+from backupify_async import NotFound, PaginationError, UnsafeLink
+from backupify_async.testing import SimulatedBackupify
+from tests.paging.pages import Page, Pages, backups
+from tests.resources.clients import asked, client_of
+from tests.triggers.test_leaving import collected
+
+LAST = "</list?page=9>; rel=last, </list?page=2>; rel=next"
+
+
+async def newest(pages: Pages) -> int | str | None:
+    found = await pages.paginator().last()
+    return None if found is None else found.id
+
+
+class TestOverASocket:
+    @pytest.mark.parametrize(
+        ("backups", "calls"), [(0, 1), (1, 1), (20, 1), (21, 2), (45, 2), (400, 2)], ids=str
+    )
+    async def test_it_takes_two_calls_however_long_the_list_and_one_for_one_page(
+        self, backups: int, calls: int
+    ) -> None:
+        async with SimulatedBackupify(instances=1, backups=backups) as server, client_of(server) as client:
+            every = await client.backups.list(1, per_page=100).collect()
+            listed = len(asked(server))
+            assert await client.backups.latest(1) == (every[-1] if every else None)
+            assert len(asked(server)) - listed == calls
+
+    async def test_a_missing_instance_is_an_error(self, backupify: SimulatedBackupify) -> None:
+        async with client_of(backupify) as client:
+            with pytest.raises(NotFound):
+                await client.backups.latest(999)
+
+
+class TestOfAListThatChangesMeanwhile:
+    async def test_one_that_grew_is_read_to_its_end(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1, 2), LAST),
+                "/list?page=9": (backups(17, 18), "</list?page=10>; rel=next"),
+                "/list?page=10": (backups(19), None),
+            }
+        )
+        assert (await newest(pages), len(pages.asked)) == (19, 3)
+
+    async def test_an_empty_page_behind_the_last_one_is_not_the_newest(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1, 2), LAST),
+                "/list?page=9": (backups(17), "</list?page=10>; rel=next"),
+                "/list?page=10": ([], "</list?page=9>; rel=prev"),
+            }
+        )
+        assert await newest(pages) == 17
+
+    async def test_from_an_empty_last_page_it_goes_back(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1, 2), LAST),
+                "/list?page=9": ([], "</list?page=8>; rel=prev"),
+                "/list?page=8": ([], "</list?page=7>; rel=prev"),
+                "/list?page=7": (backups(13, 14), "</list?page=6>; rel=prev"),
+            }
+        )
+        assert await newest(pages) == 14
+        assert pages.asked == ["/list", "/list?page=9", "/list?page=8", "/list?page=7"]
+
+    async def test_one_that_was_emptied_has_none(self) -> None:
+        pages = Pages({"/list": ([], LAST), "/list?page=9": ([], "</list?page=1>; rel=prev")})
+        assert await newest(pages) is None
+
+    async def test_going_back_to_the_first_page_finds_nothing_newer_than_it(self) -> None:
+        pages = Pages({"/list": (backups(1), LAST), "/list?page=9": ([], "</list?page=8>; rel=prev")})
+        assert await newest(pages) == 1
+
+    async def test_going_back_leaves_no_generator_to_the_garbage_collector(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1, 2), LAST),
+                "/list?page=9": ([], "</list?page=8>; rel=prev"),
+                "/list?page=8": (backups(15), "</list?page=7>; rel=prev"),
+            }
+        )
+        with collected() as left:
+            assert await newest(pages) == 15
+        assert left == []
+
+    async def test_an_empty_last_page_that_names_no_other_does_not_make_an_old_backup_the_newest(
+        self,
+    ) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1, 2), LAST),
+                "/list?page=2": (backups(3, 4), None),
+                "/list?page=9": ([], None),
+            }
+        )
+        assert await newest(pages) == 4
+
+
+class TestOfALastPageThatWentAway:
+    async def test_it_is_read_anew(self) -> None:
+        pages = Pages(
+            {"/list": (backups(1, 2), LAST), "/list?page=9": (backups(17), "</list?page=8>; rel=prev")}
+        )
+        pages.gone = ["/list?page=9"]
+        assert await newest(pages) == 17
+        assert pages.asked == ["/list", "/list?page=9"] * 2
+
+    async def test_that_is_named_all_the_same_is_passed_over(self) -> None:
+        pages = Pages({"/list": (backups(1, 2), LAST), "/list?page=2": (backups(3), "</list>; rel=prev")})
+        pages.gone = ["/list?page=9"] * 2
+        assert await newest(pages) == 3
+
+    async def test_pages_that_go_away_time_and_again_are_an_error(self) -> None:
+        pages = Pages({"/list": (backups(1, 2), LAST)})
+        pages.gone = ["/list?page=9", "/list?page=9", "/list?page=2"]
+        with pytest.raises(PaginationError, match="pages of the list went away while it was read"):
+            await newest(pages)
+
+    async def test_the_instance_itself_is_an_error_of_its_own(self) -> None:
+        pages = Pages({})
+        pages.gone = ["/list"]
+        with pytest.raises(NotFound):
+            await newest(pages)
+
+
+class TestOfAnOddServer:
+    async def test_many_empty_pages_behind_the_last_item_are_not_read_one_by_one(self) -> None:
+        empty: dict[str, Page] = {
+            f"/list?page={at}": ([], f"</list?page={at - 1}>; rel=prev") for at in range(3, 10)
+        }
+        pages = Pages({"/list": (backups(1), LAST), "/list?page=2": (backups(2), None), **empty})
+        assert await newest(pages) == 2
+
+    async def test_a_page_that_names_itself_as_the_last_is_all(self) -> None:
+        itself = "</list?page=1>; rel=first, </list?page=1>; rel=last"
+        pages = Pages({"/list": (backups(1, 2), itself), "/list?page=1": (backups(1, 2), itself)})
+        assert await newest(pages) == 2
+
+    async def test_without_a_last_link_the_list_is_read_through(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1), "</list?page=2>; rel=next"),
+                "/list?page=2": (backups(2), "</list?page=3>; rel=next"),
+                "/list?page=3": (backups(3), None),
+            }
+        )
+        assert (await newest(pages), len(pages.asked)) == (3, 3)
+
+    async def test_a_last_link_to_the_page_itself_is_no_loop(self) -> None:
+        pages = Pages({"/list": (backups(1, 2), "</list>; rel=last")})
+        assert await newest(pages) == 2
+
+    async def test_pages_behind_the_last_one_that_go_in_a_circle_are_an_error(self) -> None:
+        pages = Pages({"/list": (backups(1), LAST), "/list?page=9": (backups(9), "</list?page=9>; rel=next")})
+        with pytest.raises(PaginationError, match="page=9 comes again"):
+            await newest(pages)
+
+    async def test_empty_pages_that_go_back_in_a_circle_are_an_error(self) -> None:
+        pages = Pages({"/list": (backups(1), LAST), "/list?page=9": ([], "</list?page=9>; rel=prev")})
+        with pytest.raises(PaginationError, match="comes again"):
+            await newest(pages)
+
+    async def test_a_last_link_to_another_origin_is_not_followed(self) -> None:
+        pages = Pages({"/list": (backups(1), "<https://elsewhere.example/>; rel=last")})
+        with pytest.raises(UnsafeLink):
+            await newest(pages)
+
+    async def test_a_link_that_is_not_needed_does_no_harm(self) -> None:
+        pages = Pages(
+            {
+                "/list": (backups(1), LAST),
+                "/list?page=9": (backups(9), "<https://elsewhere.example/>; rel=prev"),
+            }
+        )
+        assert await newest(pages) == 9
+
+    async def test_a_header_that_cannot_be_read_is_an_error(self) -> None:
+        with pytest.raises(PaginationError, match="cannot be read"):
+            await newest(Pages({"/list": (backups(1), "page=9; rel=last")}))
+
+    async def test_an_unreadable_header_of_an_empty_last_page_is_an_error(self) -> None:
+        pages = Pages({"/list": (backups(1), LAST), "/list?page=9": ([], "page=8; rel=prev")})
+        with pytest.raises(PaginationError, match="cannot be read"):
+            await newest(pages)

@@ -1,0 +1,243 @@
+"""The limiter as a pure decision: exact times, no loop."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async import RateLimit, RetryPolicy
+from backupify_async._transport.rate import Ticket
+from backupify_async._transport.rate.fixed import PlainLimiter
+
+
+def limiter(per_second: float | None = 1.0, burst: int = 1, **policy: float) -> PlainLimiter:
+    return PlainLimiter(RateLimit(per_second=per_second, burst=burst, adaptive=False), RetryPolicy(**policy))  # type: ignore[arg-type]
+
+
+def leave(subject: PlainLimiter, now: float, count: int) -> list[float]:
+    """When `count` calls leave that all want to at `now`."""
+    times = []
+    for _ in range(count):
+        now = max(now, subject.earliest(0.0, 0))
+        subject.take(now)
+        times.append(now)
+    return times
+
+
+class TestTheRate:
+    def test_calls_leave_evenly_behind_the_burst(self) -> None:
+        assert leave(limiter(2, 3), 10.0, 6) == [10, 10, 10, 10.5, 11, 11.5]
+
+    def test_a_burst_of_one_is_no_burst(self) -> None:
+        assert leave(limiter(4, 1), 0.0, 4) == [0, 0.25, 0.5, 0.75]
+
+    def test_rest_restores_the_burst_and_no_more(self) -> None:
+        subject = limiter(2, 3)
+        leave(subject, 0.0, 3)
+        assert leave(subject, 100.0, 5) == [100, 100, 100, 100.5, 101]
+
+    def test_a_little_rest_restores_a_little_of_the_burst(self) -> None:
+        subject = limiter(2, 3)
+        leave(subject, 0.0, 3)
+        assert leave(subject, 1.0, 3) == [1, 1, 1.5]
+
+    def test_none_sets_no_ceiling(self) -> None:
+        assert leave(limiter(None, 1), 5.0, 1000) == [5.0] * 1000
+
+    def test_a_slot_given_back_is_free_again(self) -> None:
+        subject = limiter(1, 2)
+        leave(subject, 0.0, 2)
+        subject.give_back(0.0, Ticket(0.0))
+        assert leave(subject, 0.0, 2) == [0, 1]
+
+
+class TestThePause:
+    def test_a_retry_after_pauses_from_when_it_came(self) -> None:
+        subject = limiter(2)
+        subject.told(3.0, Ticket(2.0), 429, 5.0, {})
+        assert leave(subject, 3.0, 1) == [8.0]
+
+    def test_it_is_only_ever_lengthened(self) -> None:
+        subject = limiter()
+        subject.told(0.0, Ticket(0.0), 429, 50.0, {})
+        subject.told(1.0, Ticket(0.5), 429, 5.0, {})
+        subject.told(2.0, Ticket(0.5), 429, None, {})
+        assert subject.paused_until == 50.0
+
+    def test_a_longer_one_wins(self) -> None:
+        subject = limiter()
+        subject.told(0.0, Ticket(0.0), 429, 5.0, {})
+        subject.told(1.0, Ticket(0.5), 429, 50.0, {})
+        assert subject.paused_until == 51.0
+
+    @pytest.mark.parametrize("retry_after", [2.0, None])
+    def test_no_burst_follows_it(self, retry_after: float | None) -> None:
+        subject = limiter(1, 10)
+        subject.told(0.0, Ticket(0.0), 429, retry_after, {})
+        start = subject.paused_until
+        assert leave(subject, 0.0, 3) == [start, start + 1, start + 2]
+
+    def test_a_burst_comes_back_with_rest(self) -> None:
+        subject = limiter(1, 3)
+        subject.told(0.0, Ticket(0.0), 429, 5.0, {})
+        assert leave(subject, 100.0, 4) == [100, 100, 100, 101]
+
+    def test_none_means_that_only_the_pause_holds(self) -> None:
+        subject = limiter(None)
+        subject.told(0.0, Ticket(0.0), 429, 5.0, {})
+        assert leave(subject, 1.0, 3) == [5.0, 5.0, 5.0]
+
+    def test_other_statuses_pause_nobody(self) -> None:
+        subject = limiter()
+        for status in (200, 401, 404, 500, 503):
+            subject.told(0.0, Ticket(0.0), status, 30.0, {})
+        assert subject.paused_until == -math.inf
+
+    def test_a_slot_given_back_during_it_makes_no_burst_behind_it(self) -> None:
+        subject = limiter(1, 3)
+        leave(subject, 0.0, 2)
+        subject.told(0.0, Ticket(0.0), 429, 5.0, {})
+        subject.give_back(0.0, Ticket(0.0))
+        subject.give_back(0.0, Ticket(0.0))
+        assert leave(subject, 0.0, 3) == [5, 6, 7]
+
+
+class TestWaves:
+    """429 without Retry-After."""
+
+    def test_each_wave_in_a_row_doubles_the_pause_up_to_the_cap(self) -> None:
+        subject = limiter(cap=8.0)
+        now, pauses = 0.0, []
+        for _ in range(6):
+            subject.told(now + 0.5, Ticket(now), 429, None, {})
+            pauses.append(subject.paused_until - (now + 0.5))
+            now = subject.paused_until
+        assert pauses == [1, 2, 4, 8, 8, 8]
+
+    def test_the_cap_holds_for_the_first_one_too(self) -> None:
+        subject = limiter(cap=0.25)
+        subject.told(0.0, Ticket(-1.0), 429, None, {})
+        assert subject.paused_until == 0.25
+
+    def test_a_thousand_waves_do_not_overflow(self) -> None:
+        subject = limiter()
+        for now in range(0, 10_000, 10):
+            subject.told(now + 0.5, Ticket(now), 429, None, {})
+        assert subject.paused_until == 9990.5 + 8
+
+    def test_refusals_of_what_was_under_way_belong_to_the_wave(self) -> None:
+        subject = limiter()
+        for now in (1.0, 1.1, 1.2, 1.3):
+            subject.told(now, Ticket(0.5), 429, None, {})
+        assert subject.paused_until == 2.0
+
+    def test_a_success_ends_the_row(self) -> None:
+        subject = limiter()
+        subject.told(0.5, Ticket(0.0), 429, None, {})
+        subject.told(2.5, Ticket(2.0), 200, None, {})
+        subject.told(3.5, Ticket(3.0), 429, None, {})
+        assert subject.paused_until == 4.5
+
+    def test_a_success_of_what_was_under_way_does_not(self) -> None:
+        subject = limiter()
+        subject.told(0.5, Ticket(0.0), 429, None, {})
+        subject.told(0.6, Ticket(0.0), 200, None, {})
+        subject.told(2.0, Ticket(1.5), 429, None, {})
+        assert subject.paused_until == 4.0
+
+    def test_a_retry_after_of_zero_says_nothing(self) -> None:
+        subject = limiter()
+        subject.told(0.5, Ticket(0.0), 429, 0.0, {})
+        assert subject.paused_until == 1.5
+
+    def test_a_tiny_retry_after_is_no_leave_to_ask_in_a_loop(self) -> None:
+        subject = limiter(cap=8.0)
+        now, pauses = 0.0, []
+        for _ in range(9):
+            subject.told(now + 0.5, Ticket(now), 429, 0.001, {})
+            pauses.append(round(subject.paused_until - (now + 0.5), 6))
+            now = subject.paused_until
+        assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0, 8.0]
+
+    def test_a_retry_after_above_that_is_waited_out_as_it_stands(self) -> None:
+        subject = limiter()
+        now = 0.0
+        for _ in range(4):
+            subject.told(now + 0.5, Ticket(now), 429, 1.0, {})
+            assert subject.paused_until == now + 1.5
+            now = subject.paused_until
+
+    def test_a_thousand_refusals_of_one_wave_lengthen_it_once(self) -> None:
+        subject = limiter()
+        for _ in range(1000):
+            subject.told(0.5, Ticket(0.0), 429, 0.001, {})
+        assert subject.paused_until == 0.6
+
+    def test_a_success_ends_that_growth_too(self) -> None:
+        subject = limiter()
+        subject.told(0.5, Ticket(0.0), 429, 0.001, {})
+        subject.told(1.5, Ticket(1.0), 429, 0.001, {})
+        subject.told(2.5, Ticket(2.0), 200, None, {})
+        subject.told(3.5, Ticket(3.0), 429, 0.001, {})
+        assert subject.paused_until == 3.6
+
+
+class TestClosing:
+    def test_a_retry_after_above_the_limit_closes_it(self) -> None:
+        subject = limiter(max_retry_after=120.0)
+        subject.told(5.0, Ticket(4.0), 429, 121.0, {})
+        assert (subject.closed_until, subject.paused_until) == (126.0, 126.0)
+
+    def test_one_at_the_limit_does_not(self) -> None:
+        subject = limiter(max_retry_after=120.0)
+        subject.told(5.0, Ticket(4.0), 429, 120.0, {})
+        assert subject.closed_until == -math.inf
+
+    def test_closing_is_only_ever_lengthened(self) -> None:
+        subject = limiter(max_retry_after=1.0)
+        subject.told(0.0, Ticket(0.0), 429, 100.0, {})
+        subject.told(1.0, Ticket(0.0), 429, 5.0, {})
+        assert subject.closed_until == 100.0
+
+
+waits = st.floats(0.0, 3.0)
+steps = st.one_of(
+    st.tuples(st.just("leave"), waits),
+    st.tuples(st.just("leave"), st.just(0.0)),
+    st.tuples(st.just("refused"), waits),
+)
+
+
+@given(st.floats(0.1, 50.0), st.integers(1, 8), st.lists(steps, max_size=60))
+def test_no_window_holds_more_than_burst_and_rate_and_no_pause_is_broken(
+    rate: float, burst: int, story: list[tuple[str, float]]
+) -> None:
+    subject = limiter(rate, burst)
+    now, times, pauses = 0.0, [], []
+    for kind, amount in story:
+        now += amount if kind == "leave" else 0.0
+        if kind == "refused":
+            subject.told(now, Ticket(now), 429, amount, {})
+            pauses.append((now, subject.paused_until))
+        elif subject.earliest(0.0, 0) <= now:
+            subject.take(now)
+            times.append(now)
+        else:
+            times += leave(subject, now, 1)
+            now = times[-1]
+    for first, begin in enumerate(times):
+        for last in range(first, len(times)):
+            assert last - first + 1 <= burst + rate * (times[last] - begin) + 1e-6
+    assert not [when for when in times for begin, end in pauses if begin < when < end]
+
+
+@given(st.floats(0.1, 50.0), st.integers(1, 8), st.floats(0.5, 100.0), st.integers(0, 8))
+def test_behind_any_pause_calls_leave_one_by_one(rate: float, burst: int, pause: float, before: int) -> None:
+    subject = limiter(rate, burst)
+    leave(subject, 0.0, before)
+    now = max(0.0, subject.earliest(0.0, 0))
+    subject.told(now, Ticket(now), 429, pause, {})
+    times = leave(subject, now, 5)
+    assert [b - a for a, b in itertools.pairwise(times)] == pytest.approx([1 / rate] * 4)

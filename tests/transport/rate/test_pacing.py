@@ -1,0 +1,267 @@
+"""A rate learned from refusals that say nothing else, and the speed around it."""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from random import Random
+
+import pytest
+
+from backupify_async._transport.rate import Ticket
+from backupify_async._transport.rate.pacing import Pace
+from tests.transport.rate.simulation import LOST, OK, REFUSED, Reply, Run, Server, bucket, window
+
+
+class Alone(Pace):
+    """The pace with nothing beside it, as a run asks of it."""
+
+    def told(
+        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
+    ) -> None:
+        if status == 429:
+            self.refused(now, ticket, retry_after)
+        else:
+            self.accepted(now, ticket)
+
+
+def run(server: Server, accepted: int, at_most: float = 1e5) -> tuple[Alone, Run]:
+    pace = Alone()
+    return pace, Run(pace, server, places=16).until_accepted(accepted, at_most)
+
+
+def trusting(rate: float = 100.0) -> Alone:
+    pace = Alone()
+    pace.know(0.0, rate)
+    return pace
+
+
+def answered(pace: Pace, now: float, *, accepted: bool) -> None:
+    """A call that left 100 ms ago is answered now."""
+    ticket = pace.take(now - 0.1)
+    (pace.accepted if accepted else pace.refused)(now, ticket)
+
+
+class TestTheRate:
+    @pytest.mark.parametrize(("per_second", "burst"), [(83, 17), (50, 10), (100, 20), (5, 5)])
+    def test_of_a_bucket_is_found_to_a_few_percent(self, per_second: float, burst: int) -> None:
+        pace, done = run(bucket(per_second, burst), 2_000)
+        assert pace.rate == pytest.approx(per_second, rel=0.04)
+        assert done.refused < 60 + 6 * done.now / 60
+
+    @pytest.mark.parametrize("refused_after", [0.0, 0.001])
+    @pytest.mark.parametrize("served_in", [0.05, 0.3])
+    def test_is_found_where_refusals_overtake_what_is_served(
+        self, served_in: float, refused_after: float
+    ) -> None:
+        server = bucket(50, 10)
+
+        def edge(at: float) -> Reply:
+            fate = server(at)
+            return Reply(fate.status, takes=0.06 + (served_in if fate.status == 200 else refused_after))
+
+        pace = Alone()
+        done = Run(pace, edge).until_accepted(2_500)
+        assert pace.rate == pytest.approx(50, rel=0.05)
+        assert done.now < 1.05 * 2_500 / 50
+
+    def test_that_fell_is_followed(self) -> None:
+        fast, slow = bucket(100, 20), bucket(25, 20)
+        pace, _ = run(lambda at: fast(at) if at < 20 else slow(at), 4_000)
+        assert pace.rate == pytest.approx(25, rel=0.05)
+
+    def test_that_rose_is_followed(self) -> None:
+        slow, fast = bucket(25, 20), bucket(200, 20)
+        pace, done = run(lambda at: slow(at) if at < 20 else fast(at), 8_000)
+        assert pace.rate == pytest.approx(200, rel=0.1)
+        assert done.now < 20 + 7_500 / 200 + 20
+
+    def test_is_not_guessed_at_the_first_refusal(self) -> None:
+        pace = Alone()
+        answered(pace, 0.1, accepted=False)
+        assert pace.rate is None
+
+    def test_a_server_that_refuses_nobody_is_not_paced(self) -> None:
+        pace, _ = run(lambda at: OK, 1_000)
+        assert (pace.rate, pace.earliest(0.0, 0)) == (None, -math.inf)
+
+    def test_a_hanging_call_holds_nobody_up(self) -> None:
+        server, answers = bucket(50, 10), itertools.count()
+        hangs = Reply(200, takes=60.0)
+        pace, done = run(lambda at: hangs if next(answers) == 40 else server(at), 2_000)
+        assert pace.rate == pytest.approx(50, rel=0.05)
+        assert done.now < 1.1 * 2_000 / 50
+
+    def test_calls_that_are_lost_do_not_stop_it(self) -> None:
+        server, chance = bucket(50, 10), Random(1)
+        _, done = run(lambda at: LOST if chance.random() < 0.05 else server(at), 1_000)
+        assert done.now < 1.3 * 1_000 / 50
+
+
+class TestTheSpeed:
+    """Behind a rate that is believed in doubt: a plateau of a second, then growth in time."""
+
+    def sent(self, server: Server, at_most: float) -> Run:
+        return Run(trusting(10.0), server).until_accepted(10**6, at_most=at_most)
+
+    def test_stays_at_the_rate_for_a_plateau_and_then_doubles_faster_and_faster(self) -> None:
+        left = self.sent(lambda at: OK, at_most=5.5).sent
+        in_second = [sum(begin <= at < begin + 0.5 for at in left) for begin in (0.5, 2.5, 3.5, 4.5)]
+        assert in_second == [5, pytest.approx(9, abs=1), pytest.approx(20, abs=2), pytest.approx(59, abs=3)]
+
+    def test_is_borne_for_longer_each_time_that_the_limit_is_found_again(self) -> None:
+        _, done = run(bucket(100, 20), 8_000)
+        met = [at for at, _, reply in done.answers if reply is REFUSED and at > 1]
+        gaps = [b - a for a, b in itertools.pairwise(met)]
+        assert gaps == [
+            pytest.approx(plateau + 0.8, abs=0.3) for plateau in (2, 4, 8, *[12] * (len(gaps) - 3))
+        ]
+
+    def test_that_was_confirmed_grows_in_spite_of_a_refusal_within_the_plateau(self) -> None:
+        server, strays = bucket(100, 20), itertools.count()
+        _, done = run(lambda at: REFUSED if at > 36 and next(strays) == 0 else server(at), 5_000)
+        met = [at for at, _, reply in done.answers if reply is REFUSED and at > 20]
+        assert met[:3] == [pytest.approx(at, abs=0.5) for at in (31, 36, 44)]
+
+    def test_does_not_grow_while_nobody_wants_to_send(self) -> None:
+        pace = trusting(10.0)
+        answered_at = iter(range(1, 100))
+        for at in map(float, answered_at):
+            assert pace.earliest(at, 0) <= at
+            pace.accepted(at + 0.06, pace.take(at))
+        gap = pace.earliest(99.1, 0) - 99.1
+        pace.take(99.1)
+        pace.take(99.1)
+        assert gap <= 0
+        assert pace.earliest(99.1, 2) - 99.1 == pytest.approx(0.1, abs=0.05)
+
+
+class TestOrder:
+    def test_a_refusal_is_weighed_once_all_that_left_before_it_are_answered(self) -> None:
+        pace = Alone()
+        answered(pace, 0.1, accepted=False)
+        earlier = [pace.take(1.0) for _ in range(20)]
+        pace.refused(1.2, pace.take(1.1))
+        assert pace.rate is None
+        for ticket in earlier:
+            pace.accepted(1.3, ticket)
+        assert pace.rate == pytest.approx(20 / 1.1, rel=0.01)
+
+    @pytest.mark.parametrize("end", [Pace.lost, Pace.give_back])
+    def test_one_that_is_lost_or_never_left_is_not_waited_for(
+        self, end: Callable[[Pace, float, Ticket], None]
+    ) -> None:
+        pace = Alone()
+        answered(pace, 0.1, accepted=False)
+        first, *earlier = [pace.take(1.0) for _ in range(20)]
+        for ticket in earlier:
+            pace.accepted(1.1, ticket)
+        pace.refused(1.2, pace.take(1.1))
+        assert pace.rate is None
+        end(pace, 1.2, first)
+        assert pace.rate is not None
+
+
+class TestTheFirstRefusal:
+    def test_is_followed_by_one_probe_a_tenth_of_a_second_later(self) -> None:
+        pace = Alone()
+        answered(pace, 0.1, accepted=False)
+        assert pace.earliest(0.1, 0) == pytest.approx(0.2)
+        pace.take(0.2)
+        assert pace.earliest(0.25, 1) == math.inf
+
+    def test_a_stray_one_costs_no_more_than_that(self) -> None:
+        numbers = itertools.count()
+        pace, done = run(lambda at: REFUSED if next(numbers) == 0 else OK, 5_000)
+        assert (pace.rate, done.refused) == (None, 1)
+
+
+class TestSilence:
+    def silent(self) -> tuple[Alone, list[float]]:
+        """One that knew a rate, and when it asks a server that refuses all."""
+        pace = trusting()
+        return pace, Run(pace, lambda at: REFUSED, places=16).until_accepted(1, at_most=120).sent
+
+    def test_is_probed_at_growing_intervals_of_six_seconds_at_most(self) -> None:
+        _, times = self.silent()
+        gaps = [b - a for a, b in itertools.pairwise(times)][-25:]
+        assert gaps == pytest.approx(sorted(gaps))
+        assert gaps[-1] == pytest.approx(6.06)
+
+    def test_leaves_what_is_believed_as_it_was(self) -> None:
+        pace, _ = self.silent()
+        assert pace.rate == 100
+
+    def test_ends_with_the_first_success(self) -> None:
+        pace, _ = self.silent()
+        answered(pace, 130.0, accepted=True)
+        assert pace.silent_until == -math.inf
+        assert pace.earliest(130.0, 5) <= 130.02
+
+    def test_is_probed_again_where_a_probe_is_lost(self) -> None:
+        pace = Alone()
+        answered(pace, 0.1, accepted=False)
+        pace.lost(0.3, pace.take(0.2))
+        assert pace.earliest(0.3, 0) <= 0.3
+
+    @pytest.mark.parametrize("lasts", [10.0, 60.0, 300.0])
+    def test_behind_it_the_old_speed_is_back_in_seconds(self, lasts: float) -> None:
+        server = bucket(50, 10)
+        pace = Alone()
+        done = Run(pace, lambda at: REFUSED if 20 <= at < 20 + lasts else server(at)).until_accepted(2_500)
+        assert done.now < lasts + 2_500 / 50 + 10
+
+
+class TestRetryAfter:
+    def test_may_be_rounded_up_by_nearly_a_second(self) -> None:
+        pace = Alone()
+        pace.refused(0.1, pace.take(0.0), 3.0)
+        assert pace.earliest(0.1, 0) == pytest.approx(2.1)
+
+    def test_that_is_a_fraction_is_exact_and_waited_out(self) -> None:
+        pace = trusting()
+        pace.refused(2.0, pace.take(1.9), 1.5)
+        assert pace.earliest(2.0, 0) == pytest.approx(3.5)
+
+
+class TestWhatIsToldFromElsewhere:
+    def test_a_known_rate_is_taken(self) -> None:
+        assert trusting(7.0).rate == 7.0
+
+    def test_a_call_that_did_not_leave_gives_its_slot_back(self) -> None:
+        pace = trusting()
+        before = pace.earliest(10.0, 0)
+        pace.give_back(10.0, pace.take(10.0))
+        assert pace.earliest(10.0, 0) == before
+
+
+class TestRefusalsByChance:
+    """Those that have nothing to do with the rate: another client's bursts, or a proxy that sheds load."""
+
+    @pytest.mark.parametrize("share", [0.3, 0.5])
+    def test_do_not_end_in_a_crawl(self, share: float) -> None:
+        chance = Random(1)
+        server: Server = lambda at: Reply(429) if chance.random() < share else OK  # noqa: E731 - a server in a line
+        _, done = run(server, 400, at_most=3_600)
+        assert done.accepted == 400
+
+
+def test_a_silent_window_is_used_whole() -> None:
+    _, done = run(window(100, 10, silent=True), 600)
+    assert done.now < 1.15 * 60
+
+
+def test_late_timers_do_not_wear_down_the_rate() -> None:
+    server, pace, random = bucket(83, 17), Alone(), Random(1)
+    done = Run(pace, server, places=16)
+    while done.accepted < 6_000:
+        if random.random() < 0.02:
+            done.now += random.uniform(0, 0.1)  # nobody looks meanwhile
+        done.step()
+    assert pace.rate == pytest.approx(83, rel=0.2)
+    assert done.now < 1.15 * 6_000 / 83
+
+
+def test_a_belief_far_too_slow_costs_seconds() -> None:
+    pace = Alone()
+    pace.know(0.0, 0.01)
+    assert Run(pace, lambda at: OK).until_accepted(1_000).now < 15

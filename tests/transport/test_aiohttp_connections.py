@@ -1,0 +1,188 @@
+"""A kept connection on which anything came is not used again: only its turn tells whose an answer is."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import pytest
+
+from backupify_async._transport import aiohttp_connections
+from tests.stand_ins import http, raw_server
+from tests.transport.sockets import exchange_with, get, send, serving
+
+
+def answer(number: int) -> bytes:
+    return http(200, b'{"id": %d}' % number)
+
+
+class Line:
+    """A server whose first connections can be written to at any time; it answers each request by its path."""
+
+    def __init__(self) -> None:
+        self.writers: list[asyncio.StreamWriter] = []
+        self.behind = b""
+        """What follows the first answer, in the same write."""
+
+    async def __call__(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        """Answer one request."""
+        if writer not in self.writers:
+            self.writers.append(writer)
+        writer.write(answer(int(request.split()[1].removeprefix(b"/"))) + self.behind)
+        self.behind = b""
+
+
+@contextlib.asynccontextmanager
+async def line() -> AsyncIterator[tuple[Line, str]]:
+    served = Line()
+    async with raw_server(served) as base_url:
+        yield served, base_url
+
+
+Wait = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """The bytes are in the kernel, and the loop has not read them."""
+
+
+async def later() -> None:
+    """The loop has read them."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+LATE = [
+    answer(1),
+    answer(1)[:20],
+    answer(1) + answer(1),
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+    b"\r\n",
+    b"H",
+    b"no HTTP at all",
+]
+
+
+@pytest.mark.parametrize("wait", [at_once, later])
+@pytest.mark.parametrize("late", LATE)
+async def test_what_came_late_is_nobodys_answer(late: bytes, wait: Wait) -> None:
+    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+        await exchange(get(base_url, "/1"))
+        served.writers[0].write(late)
+        await wait()
+        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+        assert len(served.writers) == 2
+
+
+@pytest.mark.parametrize("wait", [at_once, later])
+@pytest.mark.parametrize("behind", [answer(1), b"\0" * 8, b"0\r\n\r\n"])
+async def test_what_came_with_an_answer_is_none_and_does_not_spoil_it(behind: bytes, wait: Wait) -> None:
+    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+        served.behind = behind
+        assert (await exchange(get(base_url, "/1"))).body == b'{"id": 1}'
+        await wait()
+        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+        assert len(served.writers) == 2
+
+
+@pytest.mark.parametrize("wait", [at_once, later])
+async def test_a_connection_that_was_closed_meanwhile_costs_no_request(wait: Wait) -> None:
+    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+        await exchange(get(base_url, "/1"))
+        served.writers[0].get_extra_info("socket").shutdown(socket.SHUT_WR)
+        await wait()
+        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+
+
+async def test_all_that_came_late_are_given_up_one_by_one() -> None:
+    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+        await asyncio.gather(*(exchange(get(base_url, f"/{number}")) for number in range(5)))
+        for writer in served.writers:
+            writer.write(answer(99))
+        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+        assert len(served.writers) == 6
+
+
+async def test_a_quiet_connection_is_used_again() -> None:
+    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+        for number in range(5):
+            await exchange(get(base_url, f"/{number}"))
+            await later()
+        assert len(served.writers) == 1
+
+
+@pytest.mark.parametrize("late", [answer(1), b"HTTP/1.1 100 Continue\r\n\r\n", b"no HTTP at all"])
+@pytest.mark.parametrize("wait", [at_once, later])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_connector_of_the_callers_gives_no_late_answer_either(
+    late: bytes, wait: Wait, method: str
+) -> None:
+    async with aiohttp.TCPConnector() as connector, line() as (served, base_url):
+        async with exchange_with(base_url, connector) as exchange:
+            await exchange(get(base_url, "/1"))
+            served.writers[0].write(late)
+            await wait()
+            assert (await exchange(send(method, base_url, "/2"))).body == b'{"id": 2}'
+            await exchange(get(base_url, "/3"))
+        assert len(served.writers) == 2
+
+
+async def test_another_make_of_aiohttp_is_looked_at_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiohttp_connections, "_INNER_PARTS", ("_unknown",))
+    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+        await exchange(get(base_url, "/1"))
+        served.writers[0].write(answer(1))
+        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+
+
+async def test_a_system_without_poll_is_asked_by_select(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("select.poll")
+    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+        for number in (1, 2):
+            await exchange(get(base_url, f"/{number}"))
+        served.writers[0].write(answer(1))
+        assert (await exchange(get(base_url, "/3"))).body == b'{"id": 3}'
+        assert len(served.writers) == 2
+
+
+class TestAnAnswerWithoutContent:
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            b"\r\n",
+            b"Content-Length: 4\r\n\r\n",
+            b"Content-Length: 4\r\n\r\nnull",
+            b"Transfer-Encoding: chunked\r\n\r\n",
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ],
+    )
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    async def test_ends_with_its_head(self, rest: bytes, method: str) -> None:
+        """RFC 9112 §6.3."""
+        async with (
+            serving(b"HTTP/1.1 204 No Content\r\n" + rest) as server,
+            exchange_with(server.base_url) as exchange,
+        ):
+            for _ in range(3):
+                response = await exchange(send(method, server.base_url))
+                assert (response.status, response.body) == (204, b"")
+
+    async def test_ends_with_its_head_however_it_comes(self) -> None:
+        async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+            for piece in (b"HTTP/1.1 204 No", b" Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"):
+                writer.write(piece)
+                await later()
+
+        async with raw_server(serve) as base_url:
+            async with exchange_with(base_url) as exchange:
+                assert (await exchange(get(base_url))).status == 204
+            await later()  # then the server has closed its end too
+
+    async def test_an_interim_answer_is_none(self) -> None:
+        interim = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
+        async with serving(interim + answer(1)) as server, exchange_with(server.base_url) as exchange:
+            for _ in range(2):
+                response = await exchange(get(server.base_url))
+                assert (response.status, response.body) == (200, b'{"id": 1}')

@@ -1,0 +1,258 @@
+"""Proxies and TLS."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+from yarl import URL
+
+from backupify_async import ConfigurationError, ConnectionFailed, Settings, StaticToken, TransportError
+from backupify_async._transport.aiohttp_transport import Exchange
+from tests.stand_ins import http
+from tests.transport.sockets import exchange_with, get, send, serving
+
+OK = http(200, b'{"id": 1}')
+API = "http://api.example"
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+def proxy_for(base_url: str, *, trust_env: bool = True, proxy: str | None = None) -> str | None:
+    """The proxy that an exchange uses."""
+    settings = Settings(
+        credentials=StaticToken("t"), base_url=base_url, trust_env=trust_env, proxy=proxy, allow_insecure=True
+    )
+    return Exchange(settings, None)._proxy
+
+
+class TestAProxy:
+    async def test_requests_go_through_it(self) -> None:
+        async with (
+            serving(OK) as proxy,
+            exchange_with(API, proxy=proxy.base_url, allow_insecure=True) as exchange,
+        ):
+            await exchange(get(API))
+        assert proxy.requests[0].startswith(
+            b"GET http://api.example/v1/ping HTTP/1.1\r\nHost: api.example\r\n"
+        )
+
+    async def test_it_gets_its_password_and_no_error_shows_it(self) -> None:
+        async with serving(OK) as proxy:
+            url = proxy.base_url.replace("://", "://user:s3cret@")
+            async with exchange_with(API, proxy=url, allow_insecure=True) as exchange:
+                await exchange(get(API))
+        assert "Proxy-Authorization: Basic dXNlcjpzM2NyZXQ=" in proxy.header_lines
+        async with exchange_with(API, proxy=url, allow_insecure=True) as exchange:
+            with pytest.raises(ConnectionFailed) as caught:
+                await exchange(get(API))
+        assert "s3cret" not in repr(caught.value) + str(caught.value)
+
+    async def test_no_password_that_it_can_send_leaves_as_an_error(self) -> None:
+        async with serving(OK) as proxy:
+            url = proxy.base_url.replace("://", "://us%C3%A9r:p%C3%A4ss%FFw@")
+            async with exchange_with(API, proxy=url, allow_insecure=True) as exchange:
+                await exchange(get(API))
+        assert "Proxy-Authorization: Basic " + b64encode("usér:päss%FFw".encode("latin-1")).decode() in (
+            proxy.header_lines
+        )
+
+    async def test_one_that_is_no_http_sent_nothing(self) -> None:
+        api = "https://api.example"
+        async with (
+            serving(b"SSH-2.0-OpenSSH\r\n\r\n") as proxy,
+            exchange_with(api, proxy=proxy.base_url) as exchange,
+        ):
+            with pytest.raises(ConnectionFailed, match="answer to CONNECT is not HTTP") as caught:
+                await exchange(get(api))
+        assert not caught.value.sent
+
+    async def test_one_that_refuses_to_connect_sent_nothing(self) -> None:
+        api = "https://api.example"
+        async with serving(http(407)) as proxy, exchange_with(api, proxy=proxy.base_url) as exchange:
+            with pytest.raises(ConnectionFailed, match="the proxy answered 407 to CONNECT") as caught:
+                await exchange(get(api))
+        assert not caught.value.sent
+        assert b"static-token" not in proxy.requests[0]
+
+
+class TestTheEnvironment:
+    @pytest.mark.parametrize(
+        ("variable", "base_url"),
+        [
+            ("HTTPS_PROXY", "https://api.example"),
+            ("https_proxy", "https://api.example"),
+            ("HTTP_PROXY", "http://api.example"),
+            ("ALL_PROXY", "https://api.example"),
+            ("ALL_PROXY", "http://api.example"),
+        ],
+    )
+    def test_its_proxy_is_taken(self, monkeypatch: pytest.MonkeyPatch, variable: str, base_url: str) -> None:
+        monkeypatch.setenv(variable, "http://proxy.example:3128")
+        assert proxy_for(base_url) == "http://proxy.example:3128"
+
+    def test_it_is_left_alone_unless_trusted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        assert proxy_for("https://api.example", trust_env=False) is None
+
+    def test_a_setting_stands_above_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        assert proxy_for("https://api.example", proxy="http://mine.example") == "http://mine.example"
+
+    def test_the_proxy_of_another_scheme_is_not_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+        assert proxy_for("https://api.example") is None
+
+    @pytest.mark.parametrize("exempt", ["api.example", ".example", "example", "*", "x.y, api.example"])
+    def test_no_proxy_exempts(self, monkeypatch: pytest.MonkeyPatch, exempt: str) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", exempt)
+        assert proxy_for("https://api.example") is None
+        assert proxy_for("https://other.test") == (None if exempt == "*" else "http://proxy.example:3128")
+
+    def test_no_proxy_may_name_a_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", "api.example:8443")
+        assert proxy_for("https://api.example:8443") is None
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "api.localhost", "[::1]"])
+    def test_a_loopback_host_is_never_proxied(self, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+        monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+        assert proxy_for(f"http://{host}:8099") is None
+
+    @pytest.mark.parametrize("value", ["socks5://proxy.example:1080", "proxy.example:3128"])
+    def test_one_that_cannot_be_used_is_named(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", value)
+        with pytest.raises(ConfigurationError, match=r"^HTTPS_PROXY: needs http://"):
+            proxy_for("https://api.example")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate of 127.0.0.1, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl here to make a certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
+    alternative = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "certificate.pem"]
+    subprocess.run([openssl, *new.split(), *alternative], cwd=folder, check=True, capture_output=True)
+    return folder / "certificate.pem", folder / "key.pem"
+
+
+@pytest.mark.blocking  # loading certificates reads files
+class TestTls:
+    async def test_a_context_of_the_callers_decides_whom_to_trust(
+        self, certificate: tuple[Path, Path]
+    ) -> None:
+        context = ssl.create_default_context(cafile=certificate[0])
+        async with tls_server(certificate) as base_url, exchange_with(base_url, tls=context) as exchange:
+            assert (await exchange(get(base_url))).status == 200
+
+    async def test_a_server_without_tls_is_not_tried_again(self) -> None:
+        async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(http(400))
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1")
+        base_url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, exchange_with(base_url) as exchange:
+            with pytest.raises(ConnectionFailed, match="a fault of TLS does not heal by itself") as caught:
+                await exchange(get(base_url))
+        assert not caught.value.sent
+
+    async def test_one_that_hangs_up_within_the_handshake_may_be_tried_again(self) -> None:
+        async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.close()
+
+        server = await asyncio.start_server(hang_up, "127.0.0.1")
+        base_url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, exchange_with(base_url) as exchange:
+            with pytest.raises(ConnectionFailed) as caught:
+                await exchange(get(base_url))
+        assert (caught.value.sent, caught.value.gave_up) == (False, None)
+
+    @pytest.mark.parametrize(("method", "repeatable"), [("GET", True), ("POST", False)])
+    async def test_one_that_wants_to_know_us_too_tells_so_after_we_have_sent(
+        self, certificate: tuple[Path, Path], method: str, repeatable: bool
+    ) -> None:
+        """TLS 1.3 has its alert behind our request: what must not be repeated is not given up then."""
+        context = ssl.create_default_context(cafile=certificate[0])
+        with asking_server(certificate) as base_url:
+            async with exchange_with(base_url, tls=context) as exchange:
+                message = attrs.evolve(send(method, base_url), repeatable=repeatable)
+                with pytest.raises(
+                    TransportError, match=r"the connection broke: .*CERTIFICATE_REQUIRED"
+                ) as caught:
+                    await exchange(message)
+        assert caught.value.sent
+        assert (caught.value.gave_up is not None) is repeatable
+
+    async def test_a_stranger_is_not_tried_again(self, certificate: tuple[Path, Path]) -> None:
+        async with tls_server(certificate) as base_url, exchange_with(base_url) as exchange:
+            with pytest.raises(ConnectionFailed, match="a certificate does not heal by itself") as caught:
+                await exchange(get(base_url))
+        assert not caught.value.sent
+        assert str(caught.value).startswith("the certificate of 127.0.0.1 is not trusted: ")
+
+
+@contextlib.contextmanager
+def asking_server(certificate: tuple[Path, Path]) -> Iterator[str]:
+    """A server that wants a certificate of the client's; in a thread, for asyncio's would send no alert."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate[0])
+    context.load_cert_chain(*certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection.dup() as plain:
+            with contextlib.suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True)
+            while plain.recv(65_536):  # or its end would be a reset, which overtakes the alert
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"https://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()
+
+
+def tls_server(certificate: tuple[Path, Path]) -> "TlsServer":
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    return TlsServer(context)
+
+
+class TlsServer:
+    """Answers one request a connection, over TLS."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> str:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", ssl=self._context)
+        return str(URL.build(scheme="https", host="127.0.0.1", port=self._server.sockets[0].getsockname()[1]))
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await writer.drain()
+        writer.close()

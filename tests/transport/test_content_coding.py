@@ -1,0 +1,179 @@
+"""Content codings: whole ones are taken off, and half a one is an error."""
+
+import contextlib
+import gzip
+import zlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async import DecodeError, TransportError
+from backupify_async._transport.content_coding import (
+    BadCoding,
+    UnknownCoding,
+    codings_of,
+    most_packed,
+    unpack,
+)
+from tests.stand_ins import http
+from tests.transport.sockets import exchange_with, get, serving
+
+BODY = b'{"id": 1, "status": "running"}'
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+}
+
+
+def unpacked(body: bytes, coding: str, limit: int = 10**6) -> bytes:
+    return b"".join(unpack(body, coding, limit))
+
+
+class TestCodings:
+    @pytest.mark.parametrize(
+        ("header", "codings"),
+        [
+            ("", []),
+            ("identity", []),
+            ("utf-8", []),
+            ("aws-chunked", []),
+            ("GZIP", ["gzip"]),
+            (" x-gzip , identity", ["x-gzip"]),
+            ("gzip, deflate", ["deflate", "gzip"]),
+            ("\udcff\x1b", []),
+        ],
+    )
+    def test_are_taken_off_from_the_last_to_the_first(self, header: str, codings: list[str]) -> None:
+        assert codings_of(header) == codings
+
+    @pytest.mark.parametrize("header", ["br", "zstd", "gzip, BR", "gzip, gzip, gzip", "compress"])
+    def test_that_cannot_be_taken_off_are_named(self, header: str) -> None:
+        with pytest.raises(UnknownCoding, match="the body is packed"):
+            codings_of(header)
+
+
+class TestUnpacking:
+    @pytest.mark.parametrize("coding", PACKERS)
+    @given(body=st.binary(max_size=5000))
+    def test_gives_what_was_packed(self, coding: str, body: bytes) -> None:
+        packed = PACKERS[coding](body)
+        assert len(packed) <= most_packed(len(body))
+        assert unpacked(packed, coding) == body
+
+    @given(st.binary(max_size=5000))
+    def test_deflate_may_lack_its_wrapping(self, body: bytes) -> None:
+        assert unpacked(raw_deflate(body), "deflate") == body
+
+    @pytest.mark.parametrize("coding", PACKERS)
+    @given(body=st.binary(max_size=500), data=st.data())
+    def test_a_part_of_it_is_an_error_wherever_it_was_cut(
+        self, coding: str, body: bytes, data: st.DataObject
+    ) -> None:
+        packed = PACKERS[coding](body)
+        with pytest.raises(BadCoding):
+            unpacked(packed[: data.draw(st.integers(0, len(packed) - 1))], coding)
+
+    @pytest.mark.parametrize("coding", PACKERS)
+    @given(body=st.binary(max_size=200))
+    def test_anything_gives_something_or_a_bad_coding(self, coding: str, body: bytes) -> None:
+        with contextlib.suppress(BadCoding):
+            assert len(unpacked(body, coding, limit=1000)) <= 1001
+
+    def test_one_member_may_follow_another(self) -> None:
+        assert unpacked(gzip.compress(b"one ") + gzip.compress(b"two"), "gzip") == b"one two"
+
+    def test_a_later_member_may_be_cut_no_more_than_the_first(self) -> None:
+        with pytest.raises(BadCoding, match="gzip ends in the midst"):
+            unpacked(gzip.compress(b"one ") + gzip.compress(b"two")[:-1], "gzip")
+
+    @pytest.mark.parametrize("behind", [b"\0" * 20, b"\r\n", b"x"])
+    def test_what_else_stands_behind_it_means_nothing(self, behind: bytes) -> None:
+        assert unpacked(gzip.compress(BODY) + behind, "gzip") == BODY
+
+    def test_a_flipped_bit_is_an_error(self) -> None:
+        packed = bytearray(gzip.compress(BODY))
+        packed[-5] ^= 1
+        with pytest.raises(BadCoding, match="not gzip, as its Content-Encoding says"):
+            unpacked(bytes(packed), "gzip")
+
+    def test_a_bomb_gives_little_more_than_the_limit(self) -> None:
+        bomb = gzip.compress(b"\0" * 50_000_000)
+        assert len(unpacked(bomb, "gzip", limit=1000)) == 1001
+
+    def test_a_bomb_of_members_ends_too(self) -> None:
+        with pytest.raises(BadCoding, match="more than 1000 parts"):
+            unpacked(gzip.compress(b"") * 2000, "gzip")
+
+
+class TestOverASocket:
+    @pytest.mark.parametrize("coding", PACKERS)
+    async def test_a_whole_one_is_read(self, coding: str) -> None:
+        answer = http(200, PACKERS[coding](BODY), f"Content-Encoding: {coding}")
+        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+            assert (await exchange(get(server.base_url))).body == BODY
+
+    async def test_one_on_another_is_read(self) -> None:
+        answer = http(200, zlib.compress(gzip.compress(BODY)), "Content-Encoding: gzip, deflate")
+        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+            assert (await exchange(get(server.base_url))).body == BODY
+
+    async def test_a_large_one_is_read_in_pieces(self) -> None:
+        body = b"x" * 5_000_000
+        answer = http(200, gzip.compress(body), "Content-Encoding: gzip")
+        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+            assert (await exchange(get(server.base_url))).body == body
+
+    @pytest.mark.parametrize("coding", PACKERS)
+    @pytest.mark.parametrize("cut", [0, 3, -1])
+    async def test_half_a_one_is_half_an_answer(self, coding: str, cut: int) -> None:
+        answer = http(201, PACKERS[coding](BODY)[:cut], f"Content-Encoding: {coding}")
+        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+            with pytest.raises(TransportError, match="ends in the midst of it") as caught:
+                await exchange(get(server.base_url))
+        assert (caught.value.sent, caught.value.status) == (True, 201)
+
+    async def test_one_that_is_not_packed_at_all_is_no_answer(self) -> None:
+        answer = http(200, BODY, "Content-Encoding: gzip")
+        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+            with pytest.raises(TransportError, match="the body is not gzip, as its Content-Encoding says"):
+                await exchange(get(server.base_url))
+
+    async def test_one_that_nobody_asked_for_is_named(self) -> None:
+        answer = http(200, BODY, "Content-Encoding: br", "Content-Type: application/json")
+        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+            with pytest.raises(DecodeError, match="the body is packed as br, which was not asked for"):
+                await exchange(get(server.base_url))
+
+    async def test_an_answer_without_content_needs_none(self) -> None:
+        async with (
+            serving(b"HTTP/1.1 204 X\r\nContent-Encoding: gzip\r\n\r\n") as server,
+            exchange_with(server.base_url) as exchange,
+        ):
+            assert (await exchange(get(server.base_url))).status == 204
+
+    @pytest.mark.parametrize(
+        ("body", "coding", "read"),
+        [
+            (gzip.compress(BODY)[:-1], "gzip", BODY),
+            (BODY, "gzip", b""),
+            (BODY, "br", b""),
+            (b"", "gzip", b""),
+            (gzip.compress(b"x" * 100_000), "gzip", b"x" * 65_536),
+        ],
+        ids=["cut", "not packed", "not asked for", "empty", "long"],
+    )
+    async def test_an_errors_body_keeps_what_can_be_read(self, body: bytes, coding: str, read: bytes) -> None:
+        answer = http(503, body, f"Content-Encoding: {coding}")
+        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+            response = await exchange(get(server.base_url))
+        assert (response.status, response.body, response.whole) == (503, read, False)

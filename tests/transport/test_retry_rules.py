@@ -1,0 +1,268 @@
+"""The table at the top of `retry`, row by row."""
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async import (
+    AuthenticationError,
+    BackupifyError,
+    ConfigurationError,
+    ConnectionFailed,
+    DecodeError,
+    RequestTimeout,
+    RetryPolicy,
+    TransportError,
+)
+from backupify_async._transport.error_responses import api_error_type
+from backupify_async._transport.retry_rules import (
+    NOTHING_DONE,
+    Again,
+    GiveUp,
+    Ground,
+    History,
+    RetryBudget,
+    Unknown,
+    Verdict,
+    decide,
+    full_jitter,
+)
+from tests.transport.making import lower, upper
+
+POLICY = RetryPolicy(attempts=4, base=0.5, cap=8.0, max_retry_after=120.0, max_throttled=900.0)
+FIRST = History(attempts=1, refusals=0, refused_for=0.0, budget=500)
+REFUSED = History(attempts=0, refusals=1, refused_for=0.0, budget=500, refused=True)
+ALONE = attrs.evolve(REFUSED, alone=True)
+
+NEVER_SENT = [
+    ConnectionFailed("refused", sent=False),
+    RequestTimeout("connect", sent=False),
+    TransportError("the proxy said no", sent=False),
+]
+LOST = [RequestTimeout("read"), TransportError("disconnected"), DecodeError("no JSON", "/v1/ping")]
+TOO_LARGE = DecodeError("too large", "/v1/ping", gave_up="it would be so again")
+
+
+def status(code: int, retry_after: float | None = None, gave_up: str | None = None) -> BackupifyError:
+    return api_error_type(code)(code, "GET", "/v1/ping", retry_after=retry_after, gave_up=gave_up)
+
+
+def verdict(
+    error: BackupifyError,
+    history: History = FIRST,
+    *,
+    repeatable: bool = True,
+    gated: bool = True,
+    policy: RetryPolicy = POLICY,
+) -> Verdict:
+    return decide(error, history, policy, repeatable=repeatable, gated=gated, uniform=upper)
+
+
+class TestTheTable:
+    @pytest.mark.parametrize("repeatable", [True, False])
+    @pytest.mark.parametrize("error", NEVER_SENT)
+    def test_what_never_left_is_sent_again(self, error: BackupifyError, repeatable: bool) -> None:
+        result = verdict(error, repeatable=repeatable)
+        assert isinstance(result, Again)
+        assert result.ground is Ground.NEVER_SENT
+
+    @pytest.mark.parametrize(
+        ("error", "repeatable"),
+        [
+            (status(429), True),
+            (status(429), False),
+            (status(429, 3.0), False),
+            (status(503, 3.0), True),
+            (status(503, 0.0), True),
+            (status(503), True),
+            (status(420), True),
+            (status(403, 3.0), True),
+            (status(403, 3.0), False),
+            (status(400), False),
+        ],
+    )
+    def test_a_refusal_for_now_is_sent_again_uncounted(self, error: BackupifyError, repeatable: bool) -> None:
+        result = verdict(error, attrs.evolve(REFUSED, attempts=99, budget=0), repeatable=repeatable)
+        assert isinstance(result, Again)
+        assert (result.ground, result.cost) == (Ground.REFUSED, 0)
+
+    @pytest.mark.parametrize("code", [420, 503])
+    @pytest.mark.parametrize("retry_after", [None, 0.0, 3.0, 500.0])
+    def test_a_503_and_a_420_prove_nothing_whatever_they_ask_for(
+        self, code: int, retry_after: float | None
+    ) -> None:
+        assert verdict(status(code, retry_after), REFUSED, repeatable=False) == Unknown()
+
+    @pytest.mark.parametrize(
+        "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
+    )
+    def test_a_passing_failure_is_sent_again_where_it_may_be(self, error: BackupifyError) -> None:
+        result = verdict(error)
+        assert isinstance(result, Again)
+        assert result.ground is Ground.REPEATABLE
+
+    @pytest.mark.parametrize(
+        "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
+    )
+    def test_a_passing_failure_of_what_must_not_be_repeated_is_unknown(self, error: BackupifyError) -> None:
+        assert verdict(error, repeatable=False) == Unknown()
+
+    def test_an_answer_that_is_too_large_is_not_asked_for_again(self) -> None:
+        assert verdict(TOO_LARGE) == GiveUp("it would be so again")
+        assert verdict(TOO_LARGE, repeatable=False) == Unknown()
+
+    @pytest.mark.parametrize("error", [*map(status, (501, 505, 507, 599))])
+    def test_a_lasting_failure_of_the_server_is_raised_or_unknown(self, error: BackupifyError) -> None:
+        assert verdict(error) == GiveUp()
+        assert verdict(error, repeatable=False) == Unknown()
+
+    @pytest.mark.parametrize("error", [*map(status, (301, 302, 303, 304, 307, 308))])
+    def test_a_redirect_may_follow_what_was_done(self, error: BackupifyError) -> None:
+        assert verdict(error) == GiveUp()
+        assert verdict(error, repeatable=False) == Unknown()
+
+    @pytest.mark.parametrize("repeatable", [True, False])
+    @pytest.mark.parametrize(
+        "error",
+        [
+            *map(status, (400, 401, 403, 404, 405, 407, 409, 410, 411, 413, 414, 415, 417)),
+            *map(status, (421, 422, 426, 428, 431, 451)),
+            AuthenticationError("no token"),
+            ConfigurationError("no secret"),
+        ],
+    )
+    def test_what_proves_that_nothing_was_done_is_raised(
+        self, error: BackupifyError, repeatable: bool
+    ) -> None:
+        assert verdict(error, repeatable=repeatable) == GiveUp()
+
+    @pytest.mark.parametrize("code", sorted(set(range(300, 600)) - NOTHING_DONE))
+    def test_no_other_status_proves_it(self, code: int) -> None:
+        assert verdict(status(code), repeatable=False) == Unknown()
+
+    @pytest.mark.parametrize(
+        "error", [status(429, 3.0, "known"), ConnectionFailed("x", sent=False, gave_up="known")]
+    )
+    def test_what_was_given_up_already_stays_given_up(self, error: BackupifyError) -> None:
+        assert verdict(error) == GiveUp("known")
+
+
+class TestTheLimits:
+    @pytest.mark.parametrize(("attempts", "again"), [(1, True), (3, True), (4, False), (5, False)])
+    def test_attempts_are_counted(self, attempts: int, again: bool) -> None:
+        result = verdict(status(500), attrs.evolve(FIRST, attempts=attempts))
+        assert isinstance(result, Again) is again
+
+    def test_the_last_attempt_says_how_many_there_were(self) -> None:
+        assert verdict(status(500), attrs.evolve(FIRST, attempts=4)) == GiveUp("sent 4 times")
+
+    def test_one_attempt_out_of_one_has_nothing_to_add(self) -> None:
+        assert verdict(status(500), policy=RetryPolicy(attempts=1)) == GiveUp(None)
+
+    @pytest.mark.parametrize(
+        ("error", "cost"),
+        [
+            (status(500), 5),
+            (status(503), 5),
+            (TransportError("lost"), 5),
+            (ConnectionFailed("refused", sent=False), 5),
+            (RequestTimeout("read"), 10),
+            (RequestTimeout("connect", sent=False), 10),
+            (status(408), 10),
+            (status(504), 10),
+            (status(522), 10),
+            (status(524), 10),
+        ],
+    )
+    def test_a_retry_has_its_price(self, error: BackupifyError, cost: int) -> None:
+        enough = verdict(error, attrs.evolve(FIRST, budget=cost))
+        assert isinstance(enough, Again)
+        assert enough.cost == cost
+        spent = GiveUp("the client's retry budget is spent")
+        assert verdict(error, attrs.evolve(FIRST, budget=cost - 1)) == spent
+
+    @pytest.mark.parametrize("code", [429, 503])
+    def test_a_retry_after_above_the_limit_is_named(self, code: int) -> None:
+        result = verdict(status(code, 120.5), REFUSED)
+        assert result == GiveUp("Retry-After 120.5 s is over max_retry_after=120 s")
+
+    @pytest.mark.parametrize("code", [429, 503])
+    def test_a_retry_after_at_the_limit_is_waited_for(self, code: int) -> None:
+        assert isinstance(verdict(status(code, 120.0), REFUSED), Again)
+
+    @pytest.mark.parametrize(
+        ("refused_for", "retry_after", "again"),
+        [(900.0, None, True), (900.1, None, False), (890.0, 10.0, True), (890.0, 10.1, False)],
+    )
+    def test_a_call_is_refused_no_longer_than_max_throttled(
+        self, refused_for: float, retry_after: float | None, again: bool
+    ) -> None:
+        result = verdict(status(429, retry_after), attrs.evolve(REFUSED, refused_for=refused_for))
+        assert isinstance(result, Again) is again
+
+    def test_max_throttled_is_named(self) -> None:
+        result = verdict(status(429), attrs.evolve(REFUSED, refused_for=901.0))
+        assert result == GiveUp("refused for 901 s, and max_throttled=900 s")
+
+
+class TestTheWait:
+    def test_a_429_waits_at_the_gate_and_not_before_it(self) -> None:
+        assert verdict(status(429), REFUSED) == Again(Ground.REFUSED, 0.0)
+
+    def test_a_call_does_not_come_to_the_gate_before_its_own_retry_after_is_over(self) -> None:
+        assert verdict(status(429, 3.0), REFUSED) == Again(Ground.REFUSED, 3.0)
+
+    def test_a_call_that_is_refused_alone_backs_off_by_itself(self) -> None:
+        many = attrs.evolve(ALONE, refusals=3)
+        assert verdict(status(429), many) == Again(Ground.REFUSED, 2.0)
+        assert verdict(status(429, 3.0), many) == Again(Ground.REFUSED, 3.0)
+
+    def test_a_429_past_the_gate_waits_by_itself(self) -> None:
+        assert verdict(status(429, 3.0), REFUSED, gated=False) == Again(Ground.REFUSED, 3.0)
+
+    def test_a_503_waits_as_a_429_does(self) -> None:
+        assert verdict(status(503, 3.0), REFUSED) == Again(Ground.REFUSED, 3.0)
+        assert verdict(status(503), REFUSED) == Again(Ground.REFUSED, 0.0)
+        assert verdict(status(503, 3.0), REFUSED, gated=False) == Again(Ground.REFUSED, 3.0)
+
+    def test_past_the_gate_a_refusal_that_asks_for_nothing_backs_off(self) -> None:
+        many = attrs.evolve(REFUSED, refusals=3)
+        assert verdict(status(503, 0.0), many, gated=False) == Again(Ground.REFUSED, 2.0)
+        assert verdict(status(429), many, gated=False) == Again(Ground.REFUSED, 2.0)
+
+    @pytest.mark.parametrize(
+        ("failures", "bound"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (5000, 8)]
+    )
+    def test_the_bound_of_the_jitter_doubles_up_to_the_cap(self, failures: int, bound: float) -> None:
+        assert full_jitter(failures, POLICY, upper) == bound
+        assert full_jitter(failures, POLICY, lower) == 0.0
+
+    def test_the_back_off_grows_with_the_attempts(self) -> None:
+        assert verdict(status(500), attrs.evolve(FIRST, attempts=3)) == Again(Ground.REPEATABLE, 2.0, 5)
+
+
+class TestTheBudget:
+    def test_it_begins_full(self) -> None:
+        assert RetryBudget(500).left == 500
+
+    def test_an_untroubled_success_gives_one_back(self) -> None:
+        budget = RetryBudget(500)
+        budget.spend(10)
+        budget.succeeded(0)
+        assert budget.left == 491
+
+    def test_a_retried_success_gives_its_last_price_back(self) -> None:
+        budget = RetryBudget(500)
+        budget.spend(10)
+        budget.succeeded(5)
+        assert budget.left == 495
+
+    @given(st.integers(0, 50), st.lists(st.sampled_from([0, 5, 10])), st.lists(st.sampled_from([5, 10])))
+    def test_it_is_never_more_than_full(self, size: int, earned: list[int], spent: list[int]) -> None:
+        budget = RetryBudget(size)
+        for cost in spent:
+            budget.spend(cost)
+        for cost in earned:
+            budget.succeeded(cost)
+        assert budget.left <= size

@@ -1,0 +1,187 @@
+"""The end in good order: `client.drain()`, in virtual time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backupify_async import ClientDraining, FanOutAborted, RateLimit, TriggerKind
+from backupify_async._fleet.fleet import Fleet
+from backupify_async._resources.backups import Backups
+from backupify_async._triggers.sending import Unsettled
+from tests.journal.files import ACCOUNT
+from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.triggers.test_matching import NOON
+from tests.triggers.virtual_instance import LOST_BEFORE, VirtualInstance, running_time, triggering
+
+pytestmark = pytest.mark.looptime(start=0)
+
+
+@contextlib.asynccontextmanager
+async def fleets(carrier: FakeCarrier, **options: Any) -> AsyncIterator[tuple[Callable[..., Fleet], Backups]]:
+    options.setdefault("rate_limit", RateLimit(None, adaptive=False))
+    async with session_over(carrier, **options) as session:
+        backups = Backups(session)
+
+        def begin(ids: Any, concurrency: int = 2) -> Fleet:
+            refuses_all = session.refuses_all
+            return Fleet(backups, ids, concurrency=concurrency, refuses_all=refuses_all, account=ACCOUNT)
+
+        yield begin, backups
+
+
+def started() -> FakeCarrier:
+    return FakeCarrier(lambda message: respond(message, 201, {"id": 1}), round_trip=10)
+
+
+class TestATrigger:
+    async def test_that_has_left_is_waited_for(self) -> None:
+        async with fleets(started()) as (_, backups):
+            under_way = asyncio.create_task(backups.trigger(1))
+            await asyncio.sleep(1)
+            assert await backups.triggering.drain.run(None) == 0
+            assert running_time() == 10
+            assert (await under_way).kind is TriggerKind.STARTED
+
+    async def test_is_counted_where_time_runs_out(self) -> None:
+        async with fleets(started()) as (_, backups):
+            under_way = asyncio.create_task(backups.trigger(1))
+            await asyncio.sleep(1)
+            assert await backups.triggering.drain.run(4) == 1
+            assert running_time() == 5
+            await under_way
+
+    async def test_is_not_waited_for_in_no_time(self) -> None:
+        async with fleets(started()) as (_, backups):
+            under_way = asyncio.create_task(backups.trigger(1))
+            await asyncio.sleep(1)
+            assert (await backups.triggering.drain.run(0), running_time()) == (1, 1)
+            await under_way
+
+    @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, "5"])
+    async def test_goes_on_where_the_time_makes_no_sense(self, seconds: Any) -> None:
+        async with fleets(started()) as (_, backups):
+            with pytest.raises(ValueError, match="timeout must be a finite number from 0 up, not "):
+                await backups.triggering.drain.run(seconds)
+            assert (await backups.trigger(1)).kind is TriggerKind.STARTED
+
+    async def test_that_comes_later_is_refused_unsent(self) -> None:
+        carrier = started()
+        async with fleets(carrier) as (_, backups):
+            assert await backups.triggering.drain.run(None) == 0
+            with pytest.raises(ClientDraining, match="no backup of instance 7 was triggered"):
+                await backups.trigger(7)
+        assert carrier.sent == []
+
+    async def test_that_waits_at_the_gate_does_not_leave_and_keeps_nobody(self) -> None:
+        carrier = started()
+        async with fleets(carrier, rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
+            all_of_them = [asyncio.create_task(backups.trigger(instance)) for instance in range(50)]
+            await asyncio.sleep(1)
+            assert await backups.triggering.drain.run(None) == 0
+            assert (await all_of_them[0]).kind is TriggerKind.STARTED
+            for other in all_of_them[1:]:
+                with pytest.raises(ClientDraining):
+                    await other
+        assert (carrier.times, running_time()) == ([0], 10)
+
+    async def test_that_is_cancelled_as_the_drain_begins_is_cancelled(self) -> None:
+        async with fleets(started(), rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
+            first, second = [asyncio.create_task(backups.trigger(instance)) for instance in (1, 2)]
+            await asyncio.sleep(1)
+            second.cancel()
+            assert await backups.triggering.drain.run(None) == 0
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            await first
+
+    async def test_of_an_earlier_process_is_still_found_out(self) -> None:
+        server = VirtualInstance()
+        async with triggering(server) as (trigger, carrier, _):
+            sent_at = datetime.fromtimestamp(NOON + running_time() - 5, UTC)
+            under_way = asyncio.create_task(trigger.run(7, unsettled=Unsettled(sent_at)))
+            await asyncio.sleep(1)
+            assert await trigger.drain.run(None) == 0
+            with pytest.raises(ClientDraining):
+                await under_way
+            assert running_time() > 29  # it looked until the server had settled
+        assert "POST" not in [message.method for _, message in carrier.sent]
+
+    async def test_whose_answer_was_lost_is_found_out_but_not_sent_again(self) -> None:
+        server = VirtualInstance()
+        server.posts.append(LOST_BEFORE)
+        async with triggering(server) as (trigger, carrier, _):
+            under_way = asyncio.create_task(trigger.run(7))
+            await asyncio.sleep(1)
+            assert await trigger.drain.run(None) == 0
+            with pytest.raises(ClientDraining):
+                await under_way
+        assert [message.method for _, message in carrier.sent].count("POST") == 1
+
+    async def test_that_was_cancelled_is_waited_for_no_more(self) -> None:
+        async with fleets(started()) as (_, backups):
+            under_way = asyncio.create_task(backups.trigger(1))
+            await asyncio.sleep(1)
+            asyncio.get_running_loop().call_later(1, under_way.cancel)
+            assert await backups.triggering.drain.run(None) == 0
+            assert running_time() == 2
+
+    async def test_cancelling_the_drain_leaves_it_begun(self) -> None:
+        async with fleets(started()) as (_, backups):
+            under_way = asyncio.create_task(backups.trigger(1))
+            await asyncio.sleep(1)
+            draining = asyncio.create_task(backups.triggering.drain.run(None))
+            await asyncio.sleep(1)
+            draining.cancel()
+            await asyncio.wait([draining])
+            with pytest.raises(ClientDraining):
+                await backups.trigger(2)
+            await under_way
+
+
+class TestASweep:
+    async def test_stops_behind_the_outcomes_of_what_was_begun(self) -> None:
+        carrier = started()
+        async with fleets(carrier) as (fleet, backups):
+            sweep = asyncio.ensure_future(fleet(range(100)).trigger())
+            await asyncio.sleep(11)
+            assert await backups.triggering.drain.run(None) == 0
+            with pytest.raises(FanOutAborted, match="the client is draining") as aborted:
+                await sweep
+        assert sorted(aborted.value.values) == [0, 1, 2, 3]
+        assert len(carrier.sent) == 4
+
+    async def test_that_waits_for_an_id_waits_no_longer(self) -> None:
+        async def silent() -> AsyncIterator[int]:
+            yield 1
+            await asyncio.Event().wait()
+
+        async with fleets(started()) as (fleet, backups):
+            sweep = asyncio.ensure_future(fleet(silent()).trigger())
+            await asyncio.sleep(1)
+            await backups.triggering.drain.run(None)
+            with pytest.raises(FanOutAborted) as aborted:
+                await sweep
+        assert (sorted(aborted.value.values), running_time()) == ([1], 10)
+
+    async def test_that_begins_later_begins_nothing(self) -> None:
+        async with fleets(started()) as (fleet, backups):
+            await backups.triggering.drain.run(None)
+            with pytest.raises(FanOutAborted, match="0 succeeded, 0 failed"):
+                await fleet(range(100)).trigger()
+
+    async def test_that_was_read_to_its_end_ends_as_ever(self) -> None:
+        async with fleets(started()) as (fleet, backups):
+            sweep = asyncio.ensure_future(fleet([1, 2], concurrency=3).trigger())
+            await asyncio.sleep(1)
+            await backups.triggering.drain.run(None)
+            assert len((await sweep).values) == 2
+
+    async def test_of_reads_goes_on(self) -> None:
+        carrier = FakeCarrier(lambda message: respond(message, body={"id": 1}), round_trip=1)
+        async with fleets(carrier) as (fleet, backups):
+            await backups.triggering.drain.run(None)
+            assert len((await fleet(range(4)).get_active()).values) == 4

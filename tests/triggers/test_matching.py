@@ -1,0 +1,282 @@
+"""What one backup is to a trigger whose answer was lost."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async._endpoints.server_clock import Lead
+from backupify_async._triggers.matching import (
+    Fate,
+    Judgement,
+    is_dated_before,
+    is_dated_to_have_ended_after,
+    judge,
+)
+from backupify_async.models import Backup
+
+OURS, NEAR, UNSURE = Judgement.OURS, Judgement.NEAR, Judgement.UNSURE
+OLDER, LATER = Judgement.OLDER, Judgement.LATER
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
+TOLERANCE = 300.0
+# Left at noon and a bit by our clock; the answer was lost two seconds later, and it settles for thirty.
+FATE = Fate(left=0.7, latest=32.7, settled_at=32.7, our_lead=Lead(NOON, NOON))
+SAME = Lead(NOON - 0.1, NOON + 1)
+"""A Date as our own clock shows it."""
+
+
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(NOON + seconds, UTC)
+
+
+def made(seconds: float, **more: Any) -> Backup:
+    return Backup(7, created_at=at(seconds), **more)
+
+
+def ahead(seconds: float) -> Lead:
+    return Lead(SAME.lowest + seconds, SAME.highest + seconds)
+
+
+class TestByTheDate:
+    @pytest.mark.parametrize(
+        ("seconds", "judgement"),
+        [
+            (-300.1, OLDER),
+            (-300.0, NEAR),  # who dates backups may have another clock than who adds the Date
+            (-0.1, NEAR),
+            (0.0, OURS),  # the sending's second, cut off: equality is ours
+            (0.7, OURS),
+            (33.7, OURS),  # the latest moment by the widest bound
+            (33.8, NEAR),
+            (333.7, NEAR),
+            (333.8, LATER),
+            (86_400.0, LATER),
+        ],
+    )
+    def test_what_was_created_in_the_window_is_ours(self, seconds: float, judgement: Judgement) -> None:
+        assert judge(made(seconds), FATE, SAME, TOLERANCE) is judgement
+
+    def test_the_start_stands_in_for_a_creation_that_is_not_told(self) -> None:
+        assert judge(Backup(7, started_at=at(1)), FATE, SAME, TOLERANCE) is OURS
+        assert judge(Backup(7, started_at=at(-309)), FATE, SAME, TOLERANCE) is OLDER
+
+    @pytest.mark.parametrize("off", [-600.0, -120.0, 120.0, 600.0])
+    def test_the_window_is_the_servers(self, off: float) -> None:
+        assert judge(made(off + 1), FATE, ahead(off), TOLERANCE) is OURS
+        assert judge(made(off - 1), FATE, ahead(off), TOLERANCE) is not OURS
+
+    @pytest.mark.parametrize(
+        ("off", "judgement"), [(-600.0, UNSURE), (-120.0, NEAR), (120.0, NEAR), (600.0, UNSURE)]
+    )
+    def test_a_creation_that_follows_our_clock_and_not_the_date_may_be_ours(
+        self, off: float, judgement: Judgement
+    ) -> None:
+        assert judge(made(1), FATE, ahead(off), TOLERANCE) is judgement
+
+    @pytest.mark.parametrize(("off", "judgement"), [(-120, NEAR), (600, UNSURE), (86_400, UNSURE)])
+    def test_beside_any_date_our_clock_has_its_tolerance(self, off: float, judgement: Judgement) -> None:
+        assert judge(made(-200), FATE, ahead(off), TOLERANCE) is judgement
+        assert judge(made(-301), FATE, ahead(abs(off)), TOLERANCE) is OLDER
+
+
+class TestWithoutADate:
+    @pytest.mark.parametrize(
+        ("seconds", "judgement"),
+        [(-300.1, OLDER), (-300, NEAR), (-0.1, NEAR), (0, OURS), (32.7, OURS), (32.8, NEAR), (333, LATER)],
+    )
+    def test_the_tolerance_lies_around_our_own_window(self, seconds: float, judgement: Judgement) -> None:
+        assert judge(made(seconds), FATE, None, TOLERANCE) is judgement
+
+
+class TestWithoutACreation:
+    def test_nothing_is_known(self) -> None:
+        assert judge(Backup(7), FATE, SAME, TOLERANCE) is UNSURE
+
+    @pytest.mark.parametrize("field", ["completed_at", "updated_at"])
+    def test_an_end_or_a_change_before_the_sending_shows_that_it_is_older(self, field: str) -> None:
+        before: dict[str, Any] = {field: at(-310)}
+        shortly_before: dict[str, Any] = {field: at(-10)}
+        after: dict[str, Any] = {field: at(10)}
+        assert judge(Backup(7, **before), FATE, SAME, TOLERANCE) is OLDER
+        assert judge(Backup(7, **after), FATE, SAME, TOLERANCE) is UNSURE
+        assert judge(Backup(7, **before), FATE, None, TOLERANCE) is OLDER
+        assert judge(Backup(7, **shortly_before), FATE, SAME, TOLERANCE) is UNSURE
+
+
+class TestByTheBaseline:
+    @pytest.mark.parametrize("baseline", [7, "7", 8, "08"])
+    def test_what_is_not_above_it_is_older_whatever_its_times(self, baseline: int | str) -> None:
+        fate = attrs.evolve(FATE, baseline=baseline)
+        assert {judge(one, fate, SAME, TOLERANCE) for one in (made(1), Backup(7), made(99))} == {OLDER}
+
+    @pytest.mark.parametrize("baseline", [6, "6", None])
+    def test_above_it_what_the_times_do_not_tell_is_ours(self, baseline: int | str | None) -> None:
+        fate = attrs.evolve(FATE, baseline=baseline)
+        assert judge(Backup(7), fate, SAME, TOLERANCE) is OURS
+        assert judge(made(-200), fate, None, TOLERANCE) is OURS
+        assert judge(made(1), fate, ahead(600), TOLERANCE) is OURS
+
+    @pytest.mark.parametrize("lead", [SAME, None])
+    def test_above_it_what_is_near_is_ours_and_what_is_far_is_not(self, lead: Lead | None) -> None:
+        fate = attrs.evolve(FATE, baseline=6)
+        assert {judge(made(when), fate, lead, TOLERANCE) for when in (-300, -9, 99, 332)} == {OURS}
+        assert judge(made(340), fate, lead, TOLERANCE) is LATER
+
+    @pytest.mark.parametrize("lead", [SAME, None])
+    def test_above_it_and_dated_before_contradict_each_other(self, lead: Lead | None) -> None:
+        fate = attrs.evolve(FATE, baseline=6)
+        assert judge(made(-310), fate, lead, TOLERANCE) is UNSURE
+
+    def test_ids_that_are_no_numbers_have_no_order(self) -> None:
+        fate = attrs.evolve(FATE, baseline="b")
+        assert judge(Backup("c"), fate, SAME, TOLERANCE) is UNSURE
+        assert judge(Backup("b"), fate, SAME, TOLERANCE) is OLDER
+        assert judge(Backup("c", created_at=at(1)), fate, SAME, TOLERANCE) is OURS
+
+
+HOUR = 3600.0
+
+
+def naive(seconds: float, name: str = "created_at") -> Backup:
+    """A backup with a date that the server wrote without an offset."""
+    dates: dict[str, Any] = {name: at(seconds)}
+    return Backup(7, **dates, extra={name: at(seconds).replace(tzinfo=None).isoformat()})
+
+
+class TestADateWithoutAnOffset:
+    """It is somewhere from 14 hours before to 12 hours after what it says in UTC."""
+
+    @pytest.mark.parametrize("lead", [SAME, None])
+    @pytest.mark.parametrize(
+        ("seconds", "judgement"),
+        [
+            (-12 * HOUR - 301, OLDER),
+            (-12 * HOUR - 299, UNSURE),
+            (-5 * HOUR, UNSURE),
+            (1, UNSURE),
+            (14 * HOUR + 330, UNSURE),
+            (14 * HOUR + 335, LATER),
+        ],
+    )
+    def test_is_before_or_after_only_where_all_of_that_is(
+        self, seconds: float, judgement: Judgement, lead: Lead | None
+    ) -> None:
+        assert judge(naive(seconds), FATE, lead, TOLERANCE) is judgement
+
+    def test_above_the_baseline_is_ours_unless_all_of_it_is_before(self) -> None:
+        fate = attrs.evolve(FATE, baseline=6)
+        assert judge(naive(-5 * HOUR), fate, SAME, TOLERANCE) is OURS
+        assert judge(naive(-13 * HOUR), fate, SAME, TOLERANCE) is UNSURE
+
+    def test_of_an_end_tells_as_little(self) -> None:
+        assert judge(naive(-5 * HOUR, "completed_at"), FATE, SAME, TOLERANCE) is UNSURE
+        assert judge(naive(-13 * HOUR, "completed_at"), FATE, SAME, TOLERANCE) is OLDER
+
+    def test_that_is_a_mere_day_may_be_at_its_end(self) -> None:
+        day = Backup(7, created_at=at(-12 * HOUR), extra={"created_at": "2026-01-01"})
+        assert judge(day, attrs.evolve(FATE, left=11 * HOUR, latest=12 * HOUR), SAME, TOLERANCE) is UNSURE
+        assert judge(day, attrs.evolve(FATE, left=25 * HOUR, latest=26 * HOUR), SAME, TOLERANCE) is OLDER
+
+    def test_proves_neither_that_it_was_there_nor_that_it_ended_since(self) -> None:
+        assert not is_dated_before(naive(-5 * HOUR), FATE, SAME, TOLERANCE)
+        assert not is_dated_to_have_ended_after(naive(5 * HOUR, "completed_at"), FATE, SAME, TOLERANCE)
+
+
+class TestADateThatNobodySet:
+    NEVER = (
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, tzinfo=UTC),
+    )
+
+    @pytest.mark.parametrize("never", NEVER)
+    def test_says_nothing_of_a_creation(self, never: datetime) -> None:
+        assert judge(Backup(7, created_at=never), FATE, SAME, TOLERANCE) is UNSURE
+        assert judge(Backup(7, created_at=never, started_at=at(1)), FATE, SAME, TOLERANCE) is OURS
+        assert judge(Backup(7, completed_at=never, updated_at=never), FATE, SAME, TOLERANCE) is UNSURE
+        assert not is_dated_before(Backup(7, created_at=never), FATE, SAME, TOLERANCE)
+
+    @pytest.mark.parametrize("never", [*NEVER, at(9000)])
+    def test_is_no_end_after_the_sending(self, never: datetime) -> None:
+        assert not is_dated_to_have_ended_after(made(1, completed_at=never), FATE, SAME, TOLERANCE)
+
+
+class TestDatedBeforeTheSending:
+    @pytest.mark.parametrize(
+        ("seconds", "before"), [(-9000, True), (-8, True), (-0.2, True), (0, False), (5, False)]
+    )
+    def test_is_what_the_servers_date_says(self, seconds: float, before: bool) -> None:
+        assert is_dated_before(made(seconds), FATE, SAME, TOLERANCE) is before
+
+    def test_is_nothing_without_a_date(self) -> None:
+        assert not is_dated_before(made(-9000), FATE, None, TOLERANCE)
+        assert not is_dated_before(Backup(7), FATE, SAME, TOLERANCE)
+
+    def test_is_nothing_that_our_clock_denies(self) -> None:
+        assert not is_dated_before(made(1), FATE, ahead(600), TOLERANCE)
+
+
+class TestEndedAfterTheSending:
+    @pytest.mark.parametrize(
+        ("seconds", "lead", "after"),
+        [(-2, SAME, False), (1, SAME, True), (200, None, False), (301, None, True)],
+    )
+    def test_is_what_the_date_says_or_our_clock_and_more(
+        self, seconds: float, lead: Lead | None, after: bool
+    ) -> None:
+        ended = made(-9000, completed_at=at(seconds))
+        assert is_dated_to_have_ended_after(ended, FATE, lead, TOLERANCE) is after
+
+    def test_is_nothing_that_goes_on(self) -> None:
+        assert not is_dated_to_have_ended_after(made(1), FATE, SAME, TOLERANCE)
+
+
+class TestAMachineThatSlept:
+    """The loop's clock stood still for an hour: all others are ahead of it by an hour more."""
+
+    OURS_SLEPT = Lead(NOON, NOON + HOUR)
+
+    @pytest.mark.parametrize("noted", [SAME, None])
+    @pytest.mark.parametrize("read", [ahead(HOUR), None])
+    def test_takes_what_was_created_meanwhile_for_its_own(
+        self, noted: Lead | None, read: Lead | None
+    ) -> None:
+        fate = attrs.evolve(FATE, our_lead=self.OURS_SLEPT, lead=noted)
+        for created in (1, HOUR / 2):
+            told = judge(made(created), fate, read, TOLERANCE)
+            assert told is OURS
+        assert judge(made(-HOUR - 400), fate, read, TOLERANCE) is OLDER
+
+    def test_is_noticed_by_reading_our_clock_again(self) -> None:
+        slept = FATE.our_clock_read(NOON + HOUR)
+        assert slept.our_lead == self.OURS_SLEPT
+        assert slept.our_clock_read(NOON - 1).our_lead == Lead(NOON - 1, NOON + HOUR)
+
+    def test_of_an_earlier_process_is_judged_by_its_own_notes(self) -> None:
+        fate = attrs.evolve(FATE, lead=SAME, taken_over=True)
+        assert fate.server_lead(ahead(HOUR)) == SAME
+        assert attrs.evolve(fate, lead=None).server_lead(SAME) == SAME
+
+
+@given(
+    truth=st.floats(-1e6, 1e6),
+    sent=st.floats(0, 30),
+    took=st.floats(0, 60),
+    acted=st.floats(0, 1),
+    dated=st.floats(0, 1),
+)
+def test_whatever_the_clock_what_the_trigger_started_is_ours(
+    truth: float, sent: float, took: float, acted: float, dated: float
+) -> None:
+    """The server's clock is off by any amount, its Date is cut off, and it acts anywhere in the window."""
+    fate = Fate(left=sent, latest=sent + took + 30, settled_at=sent + took + 30, our_lead=Lead(NOON, NOON))
+    read_at, answered = fate.latest, fate.latest + 2
+    date = int(NOON + truth + read_at + dated * (answered - read_at))
+    lead = Lead(date - answered, date + 1 - read_at)
+    creation = NOON + truth + sent + acted * (took + 30)
+    for written in (creation, int(creation)):
+        backup = Backup(7, created_at=datetime.fromtimestamp(written, UTC))
+        assert judge(backup, fate, lead, TOLERANCE) is OURS

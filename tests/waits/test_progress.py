@@ -1,0 +1,320 @@
+"""What the server's answers say of a backup that is waited for."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backupify_async._waits.progress import Progress, asked_to_wait, passes
+from backupify_async._waits.status_words import Vocabulary
+from backupify_async.errors import (
+    APIError,
+    AuthenticationError,
+    BackupifyError,
+    ClientClosed,
+    ConnectionFailed,
+    DecodeError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+    Unauthorized,
+)
+from backupify_async.models import Backup, WaitKind, WaitResult
+
+ENDED = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = ENDED + timedelta(minutes=1)
+OURS, OTHER = Backup(7), Backup(8)
+
+
+def shown(status: str | None = None, *, ended: bool = False) -> Backup:
+    return Backup(7, status=status, completed_at=ENDED if ended else None)
+
+
+def look(before: Progress, found: Backup | None, active: Backup | None) -> Progress:
+    """One look, as it is made: get-active is asked only where there is doubt."""
+    progress = before.looked(found, NOW)
+    return progress.compared(active) if progress.doubtful else progress
+
+
+class TestWhatTheServerSays:
+    @pytest.mark.parametrize(
+        ("backup", "kind"),
+        [
+            (shown("completed"), WaitKind.COMPLETED),
+            (shown(ended=True), WaitKind.COMPLETED),
+            (shown("frobnicated", ended=True), WaitKind.UNKNOWN),
+            (shown("aborting", ended=True), WaitKind.FAILED),
+            (shown("TimedOut"), WaitKind.FAILED),
+            (shown("PartiallyFailed"), WaitKind.FAILED),
+            (shown("running", ended=True), WaitKind.COMPLETED),
+            (shown("failed"), WaitKind.FAILED),
+            (shown("Cancelled", ended=True), WaitKind.FAILED),
+        ],
+    )
+    def test_an_end_is_believed_at_once(self, backup: Backup, kind: WaitKind) -> None:
+        progress = Progress(7).looked(backup, NOW)
+        assert (progress.result, progress.doubtful) == (WaitResult(kind, backup), False)
+
+    @pytest.mark.parametrize("status", ["queued", "running", "NotStarted", "Paused", "ABORTING"])
+    def test_what_goes_on_needs_no_second_question(self, status: str) -> None:
+        progress = Progress(7).looked(shown(status), NOW)
+        assert (progress.result, progress.doubtful, progress.backup) == (None, False, shown(status))
+
+
+class TestWhatFollows:
+    @pytest.mark.parametrize("status", [None, "frobnicating"])
+    def test_a_status_that_says_nothing_leaves_it_to_get_active(self, status: str | None) -> None:
+        progress = look(Progress(7), shown(status), OURS)
+        assert (progress.result, progress.suspected) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("found", "active", "expected"),
+        [
+            (shown(), None, WaitResult(WaitKind.COMPLETED, shown())),
+            (shown("frobnicated"), None, WaitResult(WaitKind.UNKNOWN, shown("frobnicated"))),
+            (shown("Paused", ended=True), None, WaitResult(WaitKind.UNKNOWN, shown("Paused", ended=True))),
+            (shown(), OTHER, WaitResult(WaitKind.REPLACED, shown(), OTHER)),
+            (None, OTHER, WaitResult(WaitKind.REPLACED, shown("queued"), OTHER)),
+            (None, None, WaitResult(WaitKind.VANISHED, shown("queued"))),
+        ],
+    )
+    def test_an_end_that_follows_has_to_follow_twice(
+        self, found: Backup | None, active: Backup | None, expected: WaitResult
+    ) -> None:
+        before = look(Progress(7), shown("queued"), None)
+        once = look(before, found, active)
+        assert (once.result, once.suspected) == (None, expected.kind)
+        assert look(once, found, active).result == expected
+
+    def test_one_never_seen_can_vanish_too(self) -> None:
+        progress = look(look(Progress(7), None, None), None, None)
+        assert progress.result == WaitResult(WaitKind.VANISHED, None)
+
+    def test_two_looks_that_disagree_end_nothing(self) -> None:
+        progress = look(look(Progress(7), None, None), None, OTHER)
+        assert (progress.result, progress.suspected) == (None, WaitKind.REPLACED)
+
+    @pytest.mark.parametrize("status", [3, True, 2.5, {"code": 7}, ["done"]])
+    def test_a_status_that_is_no_text_is_no_success(self, status: object) -> None:
+        backup = Backup(7, extra={"status": status})
+        assert look(look(Progress(7), backup, None), backup, None).result == WaitResult(
+            WaitKind.UNKNOWN, backup
+        )
+
+    @pytest.mark.parametrize("between", [shown("queued"), shown("running"), shown()])
+    def test_a_look_that_finds_it_alive_clears_the_suspicion(self, between: Backup) -> None:
+        progress = look(look(Progress(7), None, None), between, OURS)
+        assert (progress.result, progress.suspected) == (None, None)
+        assert look(progress, None, None).result is None
+
+    def test_one_not_found_that_get_active_shows_goes_on(self) -> None:
+        assert look(look(Progress(7), None, OURS), None, OURS).result is None
+
+    @pytest.mark.parametrize(("one", "other"), [(7, "7"), ("7", 7)])
+    def test_an_id_is_the_same_as_text(self, one: int | str, other: int | str) -> None:
+        assert look(Progress(one), shown(), Backup(other)).suspected is None
+
+
+class TestACompletedAt:
+    """Systems write a date that nobody set as the first, or the last, that they know."""
+
+    @pytest.mark.parametrize(
+        "never",
+        [
+            *(datetime(year, 1, 1, tzinfo=UTC) for year in (1, 1601, 1753, 1900, 1904, 1970, 1980)),
+            datetime(1899, 12, 30, tzinfo=UTC),
+            datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+            datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC),
+        ],
+    )
+    @pytest.mark.parametrize("created_at", [ENDED, None])
+    def test_that_stands_for_none_ends_nothing(self, never: datetime, created_at: datetime | None) -> None:
+        backup = Backup(7, status="running", created_at=created_at, completed_at=never)
+        progress = Progress(7).looked(backup, NOW)
+        assert (progress.result, progress.doubtful) == (None, False)
+
+    @pytest.mark.parametrize(("seconds", "kind"), [(-1, WaitKind.COMPLETED), (-1.001, None)])
+    @pytest.mark.parametrize("name", ["created_at", "started_at"])
+    def test_more_than_a_second_before_the_beginning_is_none(
+        self, name: str, seconds: float, kind: WaitKind | None
+    ) -> None:
+        completed_at = ENDED + timedelta(seconds=seconds)
+        dates: dict[str, Any] = {name: ENDED, "completed_at": completed_at}
+        backup = Backup(7, status="running", **dates)
+        result = Progress(7).looked(backup, NOW).result
+        assert (result and result.kind) is kind
+
+    @pytest.mark.parametrize(
+        ("ahead", "tolerance", "kind"),
+        [
+            (300, 300, WaitKind.COMPLETED),
+            (302, 300, None),
+            (0.5, 0, WaitKind.COMPLETED),  # a Date has whole seconds
+            (2, 0, None),
+            (1e6, 1e15, WaitKind.COMPLETED),
+        ],
+    )
+    def test_beyond_the_clocks_tolerance_in_the_future_is_none(
+        self, ahead: float, tolerance: float, kind: WaitKind | None
+    ) -> None:
+        backup = Backup(7, created_at=ENDED, completed_at=NOW + timedelta(seconds=ahead))
+        result = Progress(7, tolerance=tolerance).looked(backup, NOW).result
+        assert (result and result.kind) is kind
+
+    def test_that_says_nothing_leaves_it_to_get_active(self) -> None:
+        backup = Backup(7, status="odd", created_at=ENDED, completed_at=datetime(1, 1, 1, tzinfo=UTC))
+        once = look(Progress(7), backup, None)
+        assert (once.result, look(once, backup, None).result) == (None, WaitResult(WaitKind.UNKNOWN, backup))
+
+    def test_a_word_for_an_end_needs_no_date(self) -> None:
+        backup = Backup(7, status="failed", completed_at=datetime(1, 1, 1, tzinfo=UTC))
+        assert Progress(7).looked(backup, NOW).result == WaitResult(WaitKind.FAILED, backup)
+
+
+class TestADateWithoutAnOffset:
+    """It lies somewhere within -12 to +14 hours of where it stands."""
+
+    @pytest.mark.parametrize(
+        ("hours", "without", "kind"),
+        [
+            (13.9, {"completed_at"}, WaitKind.COMPLETED),
+            (14.1, {"completed_at"}, None),
+            (-11.9, {"completed_at"}, WaitKind.COMPLETED),
+            (-12.1, {"completed_at"}, None),
+            (-13.9, {"created_at"}, WaitKind.COMPLETED),
+            (-14.1, {"created_at"}, None),
+            (-0.1, {"created_at", "completed_at"}, None),
+            (0, {"created_at", "completed_at"}, WaitKind.COMPLETED),
+        ],
+    )
+    def test_is_an_end_where_it_may_be_one(
+        self, hours: float, without: set[str], kind: WaitKind | None
+    ) -> None:
+        completed_at = NOW + timedelta(hours=hours)
+        backup = Backup(7, None, "running", NOW, None, completed_at, extra=dict.fromkeys(without, "raw"))
+        assert backup.without_offset == without
+        result = Progress(7).looked(backup, NOW).result
+        assert (result and result.kind) is kind
+
+
+class TestWordsOfOnesOwn:
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [("All Good", WaitKind.COMPLETED), ("kaputt", WaitKind.FAILED), ("partial", WaitKind.COMPLETED)],
+    )
+    def test_are_believed_at_once(self, status: str, kind: WaitKind) -> None:
+        own = Vocabulary(success=frozenset({"allgood", "partial"}), failure=frozenset({"kaputt"}))
+        assert Progress(7, own).looked(shown(status), NOW).result == WaitResult(kind, shown(status))
+
+
+class TestARunningOne:
+    def run(self, looks: int, active: Backup | None) -> tuple[Progress, list[int]]:
+        """Look so often at one that is said to run; and at which looks get-active was asked."""
+        progress, doubts = Progress(7), []
+        for number in range(1, looks + 1):
+            progress = progress.looked(shown("running"), NOW)
+            if progress.doubtful:
+                doubts.append(number)
+                progress = progress.compared(active)
+        return progress, doubts
+
+    def test_is_doubted_each_time_the_looks_have_doubled(self) -> None:
+        progress, doubts = self.run(100, OURS)
+        assert (progress.result, doubts) == (None, [8, 16, 32, 64])
+
+    def test_goes_on_though_get_active_shows_none_three_times(self) -> None:
+        progress, doubts = self.run(10, None)
+        assert (progress.result, doubts) == (None, [8, 9, 10])
+
+    def test_that_is_being_stopped_is_doubted_likewise(self) -> None:
+        progress = Progress(7)
+        for _ in range(11):
+            progress = look(progress, shown("Cancelling"), None)
+        assert progress.result == WaitResult(WaitKind.FAILED, shown("Cancelling"))
+
+    def test_that_a_crash_left_behind_has_failed(self) -> None:
+        progress, doubts = self.run(11, None)
+        assert progress.result == WaitResult(WaitKind.FAILED, shown("running"))
+        assert doubts == [8, 9, 10, 11]
+
+    def test_was_left_behind_where_another_runs(self) -> None:
+        progress, doubts = self.run(9, OTHER)
+        assert progress.result == WaitResult(WaitKind.REPLACED, shown("running"), OTHER)
+        assert doubts == [8, 9]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(
+                st.none(),
+                st.sampled_from(
+                    [shown(), shown("queued"), shown("running"), shown("aborting"), shown("odd")]
+                ),
+            ),
+            st.sampled_from([None, OURS, OTHER]),
+        ),
+        max_size=30,
+    )
+)
+def test_nothing_ends_without_a_word_unless_two_looks_in_a_row_agree(
+    looks: list[tuple[Backup | None, Backup | None]],
+) -> None:
+    progress = Progress(7)
+    ends: list[WaitKind | None] = [None]
+    for found, active in looks:
+        progress = look(progress, found, active)
+        assert progress.result is None or progress.suspected is ends[-1] is progress.result.kind
+        if progress.result is not None:
+            assert active is not OURS
+            return
+        ends.append(progress.suspected)
+
+
+class TestFailedLooks:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ConnectionFailed("no route"),
+            RequestTimeout("slow"),
+            ServerError(503, "GET", "/x"),
+            RateLimited(429, "GET", "/x", retry_after=3600),
+            APIError(408, "GET", "/x"),
+        ],
+    )
+    def test_trouble_passes(self, error: BackupifyError) -> None:
+        assert passes(error)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            NotFound(404, "GET", "/x"),
+            PermissionDenied(403, "GET", "/x"),
+            Unauthorized(401, "GET", "/x"),
+            AuthenticationError("no token"),
+            APIError(302, "GET", "/x"),
+            DecodeError("no JSON", "/x"),
+            ClientClosed("closed"),
+        ],
+    )
+    def test_a_refusal_does_not(self, error: BackupifyError) -> None:
+        assert not passes(error)
+
+    @pytest.mark.parametrize(
+        ("error", "seconds"),
+        [
+            (None, 0),
+            (RequestTimeout("slow"), 0),
+            (ServerError(500, "GET", "/x"), 0),
+            (RateLimited(429, "GET", "/x", retry_after=60), 60),
+            (ServerError(503, "GET", "/x", retry_after=604_800), 90),
+        ],
+    )
+    def test_the_next_look_keeps_to_what_the_server_asked(
+        self, error: BackupifyError | None, seconds: float
+    ) -> None:
+        assert asked_to_wait(error, longest=90) == seconds
