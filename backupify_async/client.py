@@ -14,12 +14,12 @@ from backupify_async._transport.aiohttp_transport import Exchange
 from backupify_async._transport.session import Session
 from backupify_async.config import Settings, SettingsOptions, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
+from backupify_async.events import EventHook
 from backupify_async.statistics import Statistics
 
 if TYPE_CHECKING:
     from backupify_async._fleet.fleet import Fleet
     from backupify_async._journal.lines import Account
-    from backupify_async.events import EventHook
 
 
 class BackupifyClient:
@@ -56,7 +56,7 @@ class BackupifyClient:
         credentials: ClientCredentials | TokenSource,
         *,
         connector: aiohttp.BaseConnector | None = None,
-        on_event: "EventHook | None" = None,
+        on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
     ) -> None:
         # What is done about a lost trigger must not be imported when it is lost: no file may be opened any
@@ -76,7 +76,7 @@ class BackupifyClient:
         environ: Mapping[str, str] | None = None,
         *,
         connector: aiohttp.BaseConnector | None = None,
-        on_event: "EventHook | None" = None,
+        on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
     ) -> Self:
         """A client with its credentials from the environment; `Settings.from_env` says which variables.

@@ -10,8 +10,7 @@ from yarl import URL
 
 from backupify_async._addresses import DEFAULT_BASE_URL, check_proxy, parse_base_url
 from backupify_async._checks import count, count_or_zero, is_a, not_negative, positive_or_none
-from backupify_async._environment import read_credentials
-from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource
+from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource, read_credentials
 from backupify_async.errors import ConfigurationError
 
 _BASE_URL = "BACKUPIFY_BASE_URL"

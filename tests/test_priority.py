@@ -3,7 +3,7 @@
 import contextlib
 import contextvars
 
-from backupify_async._priority import Operation, begin_call
+from backupify_async._call_context import Operation, begin_call
 
 
 def test_calls_outside_of_operations_count_one_after_the_other() -> None:

@@ -8,10 +8,11 @@ from backupify_async._cli.demo_report import Step, Story
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.interrupts import Stop
 from backupify_async._fleet.fan_out import FanOut
-from backupify_async._fleet.fleet import Fleet, InstanceId
+from backupify_async._fleet.fleet import Fleet
 from backupify_async.client import BackupifyClient
 from backupify_async.credentials import ClientCredentials
 from backupify_async.errors import APIError, PermissionDenied
+from backupify_async.ids import InstanceId
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.testing import Fault, SimulatedBackupify, TokenBucket
 

@@ -15,8 +15,8 @@ from backupify_async._cli.console import PipeConsole
 from backupify_async._cli.tally import pace
 from backupify_async._cli.text import count, in_number
 from backupify_async._escaping import printable
-from backupify_async._fleet.fleet import InstanceId
 from backupify_async._fleet.outcomes import Outcome
+from backupify_async.ids import InstanceId
 from backupify_async.statistics import LimitSource, Statistics
 
 _SLOWEST = 3

@@ -5,8 +5,8 @@ from contextlib import aclosing
 
 from backupify_async._cli.ids import Ids
 from backupify_async._cli.text import count
-from backupify_async._fleet.fleet import InstanceId
 from backupify_async.client import BackupifyClient
+from backupify_async.ids import InstanceId
 
 
 class Bookmark:

@@ -11,10 +11,9 @@ from backupify_async._cli.exit_codes import Exit, ExitCode, NoIds, code_of, reas
 from backupify_async._cli.id_files import STDIN, ChangedFile, is_plain, read_lines, spool, text_on
 from backupify_async._cli.text import bare, count, is_unseen
 from backupify_async._cli.threads import in_thread
-from backupify_async._fleet.fleet import InstanceId
-from backupify_async._transport.request import identifier
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
+from backupify_async.ids import InstanceId, identifier
 
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _PER_PAGE = 100  # a server may give fewer; all ids are wanted, so the more at once the better

@@ -20,10 +20,10 @@ from backupify_async._cli.records import of_run, with_run
 from backupify_async._cli.rows import Row
 from backupify_async._cli.sweep import CUT_SHORT, Operation, sweep
 from backupify_async._cli.triggers import Consent, SentTriggers, Wait
-from backupify_async._fleet.fleet import InstanceId
 from backupify_async._journal.journal import Journal, look
 from backupify_async._journal.lines import Sweep
 from backupify_async.errors import ConfigurationError, JournalError, WaitFailed
+from backupify_async.ids import InstanceId
 from backupify_async.models import TriggerResult
 
 

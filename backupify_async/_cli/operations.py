@@ -11,8 +11,9 @@ from backupify_async._cli.rows import Row
 from backupify_async._cli.sweep import Operation
 from backupify_async._cli.triggers import Consent, Pretence, SentTriggers, Wait, check
 from backupify_async._fleet.fan_out import FanOut
-from backupify_async._fleet.fleet import Fleet, InstanceId
+from backupify_async._fleet.fleet import Fleet
 from backupify_async._journal.journal import Journal
+from backupify_async.ids import InstanceId
 from backupify_async.models import Backup, TriggerResult, WaitKind
 
 _ENDS = {

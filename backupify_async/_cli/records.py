@@ -8,11 +8,11 @@ import attrs
 from backupify_async._cli.exit_codes import reason
 from backupify_async._cli.rows import Column, Row, Shape
 from backupify_async._escaping import printable
-from backupify_async._fleet.fleet import InstanceId
 from backupify_async._fleet.outcomes import Outcome
 from backupify_async._journal.lines import Line, LineState
 from backupify_async._waits.progress import told_status
 from backupify_async.errors import AmbiguousTrigger, WaitFailed
+from backupify_async.ids import InstanceId
 from backupify_async.models import Backup, BackupInstance, TriggerResult, WaitKind, WaitResult
 
 _ID, _DATE = 11, 20  # columns on the screen: "instance_id", "2026-11-20 03:15:00Z"

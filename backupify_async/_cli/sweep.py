@@ -19,12 +19,13 @@ from backupify_async._cli.records import failure_line, failure_row, row_line, un
 from backupify_async._cli.rows import Row, Shape
 from backupify_async._cli.text import count
 from backupify_async._fleet.fan_out import FanOut
-from backupify_async._fleet.fleet import Fleet, InstanceId
+from backupify_async._fleet.fleet import Fleet
 from backupify_async._fleet.outcomes import Outcome, Success
 from backupify_async._fleet.streaming import Outcomes
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import ClientDraining, DuplicateInstance, FanOutAborted, JournalError, WaitFailed
 from backupify_async.events import EventHook
+from backupify_async.ids import InstanceId
 
 CUT_SHORT = "waited for no longer"
 """What a trigger counts as in the summary whose wait was cut short."""

@@ -16,12 +16,11 @@ from backupify_async._cli.records import backup_row, triggered_rows
 from backupify_async._cli.rows import Row
 from backupify_async._cli.threads import DaemonThread, in_thread
 from backupify_async._escaping import printable
-from backupify_async._fleet.fleet import InstanceId
-from backupify_async._transport.request import identifier, instance_key
 from backupify_async._transport.retry_rules import NOTHING_DONE
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
 from backupify_async.events import Event, RequestSent, ResponseReceived, RetryScheduled
+from backupify_async.ids import InstanceId, identifier, instance_key
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 
 

@@ -14,8 +14,9 @@ import orjson
 from cattrs import Converter
 
 from backupify_async._codec.tolerant_json import parse_tolerantly
-from backupify_async._transport.request import Response, whole_number
+from backupify_async._transport.request import Response
 from backupify_async.errors import DecodeError
+from backupify_async.ids import whole_number
 from backupify_async.models import Backup, BackupInstance
 
 ModelT = TypeVar("ModelT", Backup, BackupInstance)

@@ -11,7 +11,8 @@ from backupify_async._codec.models import decode_active, decode_present, require
 from backupify_async._endpoints.list_order import refuse_descending
 from backupify_async._paging.last_page import EndCheck
 from backupify_async._paging.paginator import Paginator, paginate
-from backupify_async._transport.request import Request, Response, identifier
+from backupify_async._transport.request import Request, Response
+from backupify_async.ids import identifier
 from backupify_async.models import Backup
 
 INSTANCE = "/v1/backup_instances/{backup_instance_id}"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from enum import Enum
 
 from backupify_async._endpoints.server_clock import is_set
-from backupify_async._transport.request import whole_number
 from backupify_async.errors import PaginationError
+from backupify_async.ids import whole_number
 from backupify_async.models import Backup
 
 

@@ -5,22 +5,21 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from functools import partial
 from typing import TypeVar
 
+from backupify_async._call_context import BACKGROUND
 from backupify_async._checks import check_count
 from backupify_async._fleet.fan_out import FanOut
 from backupify_async._fleet.journalled import JournalledSweep
 from backupify_async._fleet.trigger_and_wait import MOST_AT_WORK, Slotted, TriggerAndWait, check_waiting
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.lines import Account
-from backupify_async._priority import BACKGROUND
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import instance_key
 from backupify_async._triggers.baseline import NOT_TOLD
 from backupify_async.errors import ConnectionFailed, DuplicateInstance, JournalError, RateLimited
+from backupify_async.ids import InstanceId, instance_key
 from backupify_async.models import Backup, TriggerResult
 from backupify_async.polling import PollPolicy
 
 T = TypeVar("T")
-InstanceId = int | str
 Baseline = Backup | int | str | None
 
 

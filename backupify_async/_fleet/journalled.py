@@ -22,7 +22,6 @@ from backupify_async._journal.lines import (
     learned,
     settled,
 )
-from backupify_async._transport.request import identifier, instance_key
 from backupify_async._triggers.baseline import NOT_TOLD, Baseline, highest_id
 from backupify_async._triggers.sending import Evidence, Unsettled, was_accepted
 from backupify_async.errors import (
@@ -32,6 +31,7 @@ from backupify_async.errors import (
     DuplicateInstance,
     JournalError,
 )
+from backupify_async.ids import identifier, instance_key
 from backupify_async.models import Backup, TriggerResult
 
 InstanceId = int | str

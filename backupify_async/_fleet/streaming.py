@@ -25,10 +25,9 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from backupify_async._attempts import ATTEMPTS, AttemptCount
+from backupify_async._call_context import ATTEMPTS, AttemptCount
 from backupify_async._fleet.outcomes import Failure, Outcome, Success
-from backupify_async._tasks import cancel_and_wait
-from backupify_async._tracebacks import forget_frames
+from backupify_async._tasks import cancel_and_wait, forget_frames
 from backupify_async.errors import BackupifyError, FanOutAborted
 
 K = TypeVar("K", bound=Hashable)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 
 import attrs
 
-from backupify_async._attempts import ATTEMPTS
+from backupify_async._call_context import ATTEMPTS
 from backupify_async._checks import check_positive
 from backupify_async._waits.waiting import Waits
 from backupify_async.errors import BackupifyError, WaitFailed

@@ -9,7 +9,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from backupify_async._transport.request import identifier
+from backupify_async.ids import identifier
 
 
 def text(cell: object) -> str:

@@ -9,8 +9,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from backupify_async._escaping import printable
-from backupify_async._paging.links import Links, parse_links
-from backupify_async._paging.relations import KNOWN, PAGING
+from backupify_async._paging.links import KNOWN, PAGING, Links, parse_links
 from backupify_async._plain import Plain
 from backupify_async._transport.request import Message, Request, Response
 from backupify_async.errors import PaginationError, UnsafeLink

@@ -6,15 +6,16 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
+from backupify_async._call_context import Operation
 from backupify_async._checks import check_count
 from backupify_async._codec.models import ModelT, decode_list
 from backupify_async._paging.chain import Chain
 from backupify_async._paging.last_page import End, EndCheck
 from backupify_async._paging.page import Answer, Page, follow
 from backupify_async._paging.prefetch import Prefetcher, numbered
-from backupify_async._priority import Operation
-from backupify_async._transport.request import Request, Response, identifier
+from backupify_async._transport.request import Request, Response
 from backupify_async.errors import PaginationError
+from backupify_async.ids import identifier
 
 T = TypeVar("T")
 

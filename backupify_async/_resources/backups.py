@@ -3,6 +3,7 @@
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from backupify_async._call_context import Operation
 from backupify_async._checks import check_positive
 from backupify_async._endpoints.backups import (
     INSTANCE,
@@ -14,12 +15,12 @@ from backupify_async._endpoints.backups import (
 )
 from backupify_async._endpoints.idle import IdleMemory
 from backupify_async._paging.paginator import Paginator
-from backupify_async._priority import Operation
 from backupify_async._transport.error_responses import refusal
-from backupify_async._transport.request import Request, identifier
+from backupify_async._transport.request import Request
 from backupify_async._transport.retry_loop import Call
 from backupify_async._transport.session import Session
 from backupify_async._triggers.baseline import NOT_TOLD, NotTold, highest_id
+from backupify_async.ids import identifier
 from backupify_async.models import Backup, TriggerResult, WaitResult
 from backupify_async.polling import PollPolicy
 

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 import attrs
 
-from backupify_async._transport.ending import Piece
+from backupify_async._transport.scopes import Piece
 from backupify_async.config import Timeouts
 
 _LOOKS = 16  # in one time-out, which may be late by two of them: one sees what came, another that no more did

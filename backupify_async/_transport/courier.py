@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from yarl import URL
 
-from backupify_async._attempts import ATTEMPTS
+from backupify_async._call_context import ATTEMPTS
 from backupify_async._transport.hearing import Hearing
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.report import Reporter

@@ -16,7 +16,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 
-from backupify_async._priority import BACKGROUND, begin_call
+from backupify_async._call_context import BACKGROUND, begin_call
 from backupify_async._transport.outage import Outage
 from backupify_async._transport.rate import Fate, Limiter, Ticket
 from backupify_async._transport.wait_queue import Line

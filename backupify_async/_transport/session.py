@@ -13,9 +13,8 @@ import contextlib
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
 
-from backupify_async._priority import begin_call
+from backupify_async._call_context import begin_call
 from backupify_async._transport.courier import Courier
 from backupify_async._transport.error_responses import down_for_long, refusal, refused_for_long
 from backupify_async._transport.gate import Gate, LimiterClosed, ServerDown
@@ -39,10 +38,8 @@ from backupify_async.errors import (
     DecodeError,
     RequestTimeout,
 )
+from backupify_async.events import EventHook
 from backupify_async.statistics import SpeedReason, Statistics
-
-if TYPE_CHECKING:
-    from backupify_async.events import EventHook
 
 _TOKEN_REQUEST = Request("POST", "/oauth/token")
 
@@ -56,7 +53,7 @@ class Session:
         on_event: Told of what happens.
     """
 
-    def __init__(self, settings: Settings, carrier: Carrier, on_event: "EventHook | None" = None) -> None:
+    def __init__(self, settings: Settings, carrier: Carrier, on_event: EventHook | None = None) -> None:
         self.settings = settings
         """The settings that it was made with."""
         self._total = settings.timeouts.total

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Final
 
-from backupify_async._transport.request import identifier
+from backupify_async.ids import identifier
 from backupify_async.models import Backup
 
 

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from backupify_async._checks import check_not_negative
 from backupify_async._escaping import printable
-from backupify_async._transport.ending import Piece
+from backupify_async._transport.scopes import Piece
 from backupify_async.errors import ClientDraining
 
 _REASON = "the client is draining"

@@ -8,8 +8,8 @@ from typing import assert_never
 import attrs
 
 from backupify_async._endpoints.server_clock import MOST_AHEAD, MOST_BEHIND, Lead, is_set
-from backupify_async._transport.request import whole_number
 from backupify_async._triggers.baseline import Baseline, NotTold
+from backupify_async.ids import whole_number
 from backupify_async.models import Backup
 
 _DAY = timedelta(days=1).total_seconds()

@@ -43,10 +43,10 @@ import attrs
 
 from backupify_async._endpoints.server_clock import Lead
 from backupify_async._escaping import printable
-from backupify_async._transport.request import whole_number
 from backupify_async._triggers.baseline import NotTold
 from backupify_async._triggers.matching import Fate, Judgement, is_dated_before, judge
 from backupify_async.config import Reconciliation
+from backupify_async.ids import whole_number
 from backupify_async.models import Backup
 
 _FIRST_GAP = 1.0  # seconds; most answers are lost behind a server that has acted already

@@ -11,9 +11,9 @@ from typing import assert_never
 
 import attrs
 
+from backupify_async._call_context import Operation
 from backupify_async._endpoints.backups import BACKUPS, active_request, read_active
 from backupify_async._endpoints.server_clock import our_lead
-from backupify_async._priority import Operation
 from backupify_async._transport.error_responses import refusal
 from backupify_async._transport.request import Request
 from backupify_async._transport.retry_loop import Call

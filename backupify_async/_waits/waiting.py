@@ -6,10 +6,10 @@ import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from backupify_async._call_context import BACKGROUND, Operation
 from backupify_async._endpoints.backups import backup_request, read_backup
 from backupify_async._endpoints.server_clock import server_time
-from backupify_async._priority import BACKGROUND, Operation
-from backupify_async._tracebacks import forget_frames
+from backupify_async._tasks import forget_frames
 from backupify_async._transport.session import Session
 from backupify_async._waits.progress import Progress, asked_to_wait, passes
 from backupify_async._waits.queue import Turns

@@ -22,7 +22,7 @@ from functools import partial
 import attrs
 
 from backupify_async import Backup, Fleet, PollPolicy, RateLimit, __version__
-from backupify_async._priority import BACKGROUND
+from backupify_async._call_context import BACKGROUND
 from backupify_async._resources.backups import Backups
 from backupify_async._transport.request import Message, Response
 from backupify_async._transport.session import Session

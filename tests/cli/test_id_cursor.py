@@ -8,7 +8,7 @@ import pytest
 from backupify_async import BackupifyClient
 from backupify_async._cli.id_cursor import Bookmark
 from backupify_async._cli.ids import AllIds, FileIds, GivenIds, Ids
-from backupify_async._fleet.fleet import InstanceId
+from backupify_async.ids import InstanceId
 
 NO_CLIENT = cast("BackupifyClient", None)
 

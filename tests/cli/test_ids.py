@@ -14,7 +14,7 @@ from backupify_async import BackupifyClient, StaticToken
 from backupify_async._cli import id_files
 from backupify_async._cli.exit_codes import Exit
 from backupify_async._cli.ids import AllIds, FileIds, GivenIds, choose, read_id
-from backupify_async._fleet.fleet import InstanceId
+from backupify_async.ids import InstanceId
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 from tests.cli.processes import COMMAND, finish, process

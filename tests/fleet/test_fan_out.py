@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backupify_async import Failure, Results, Success, fan_out
-from backupify_async._attempts import ATTEMPTS
+from backupify_async._call_context import ATTEMPTS
 from tests.fleet.work import AsyncKeys, Keys, Work, now, other_tasks
 
 pytestmark = pytest.mark.looptime

@@ -23,8 +23,8 @@ from backupify_async._journal.lines import (
     settled,
     to_row,
 )
-from backupify_async._transport.request import identifier
 from backupify_async._triggers.sending import Evidence
+from backupify_async.ids import identifier
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 
 WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from backupify_async import Timeouts
 from backupify_async._transport.attempt_timeouts import Watch
-from backupify_async._transport.ending import Piece
+from backupify_async._transport.scopes import Piece
 from tests.fleet.work import now
 
 pytestmark = pytest.mark.looptime(start=0)

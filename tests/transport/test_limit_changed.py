@@ -9,9 +9,9 @@ import attrs
 import pytest
 
 from backupify_async import ConnectionFailed, LimitChanged, LimitSource, SpeedReason, Statistics
+from backupify_async._transport.report import LimitWatch
 from backupify_async._transport.request import Message, Request, Response
 from backupify_async._transport.session import Session
-from backupify_async._transport.telling import LimitWatch
 from backupify_async.events import Event
 from tests.stand_ins import FakeCarrier, respond, session_over
 from tests.transport.rate.simulation import LEARNING, OK, Reply, Server, bucket, window

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._transport.request import Request, identifier, instance_key
+from backupify_async._transport.request import Request
+from backupify_async.ids import identifier, instance_key
 from tests.transport.making import answer, message
 
 TEMPLATE = "/v1/backup_instances/{instance_id}/backups/{backup_id}"

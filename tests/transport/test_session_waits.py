@@ -16,7 +16,7 @@ from backupify_async import (
     ServerError,
     TransportError,
 )
-from backupify_async._attempts import ATTEMPTS, AttemptCount
+from backupify_async._call_context import ATTEMPTS, AttemptCount
 from backupify_async._transport.request import FateUnknown, Message, Request, Response
 from backupify_async._transport.session import Session
 from tests.stand_ins import FakeCarrier, respond, session_over

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from backupify_async import RateLimit, RetryPolicy
-from backupify_async._priority import BACKGROUND
+from backupify_async._call_context import BACKGROUND
 from backupify_async._transport.gate import Gate
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.rate.fixed import PlainLimiter

@@ -1,11 +1,25 @@
-"""In which order calls pass the gate: the oldest operation first, and background work behind all others.
+"""How often requests were sent for one key of a fan-out.
 
-Who knows that (an operation, a fleet) and who needs it (the gate) do not know each other; they meet here.
+The transport sends and the fan-out reports; neither imports the other. They meet here: the fan-out sets a
+count in its context, the transport raises it.
 """
 
 import itertools
 from contextvars import ContextVar
 from types import TracebackType
+
+import attrs
+
+
+@attrs.define
+class AttemptCount:
+    """A number that whoever sends raises by one each time."""
+
+    sent: int = 0
+
+
+ATTEMPTS: ContextVar[AttemptCount | None] = ContextVar("backupify_async_attempts", default=None)
+
 
 BACKGROUND: ContextVar[bool] = ContextVar("backupify_async_background", default=False)
 """Whether a call lets others pass at the gate."""
