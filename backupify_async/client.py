@@ -10,7 +10,7 @@ import attrs
 from backupify_async._resources.backups import Backups
 from backupify_async._resources.customers import Customers
 from backupify_async._resources.instances import Instances
-from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.session import Session
 from backupify_async.config import Settings, SettingsOptions, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
@@ -65,7 +65,7 @@ class BackupifyClient:
         from backupify_async._waits import waiting  # noqa: F401, PLC0415
 
         settings = Settings(credentials=credentials, **options)
-        self._session = Session(settings, Exchange(settings, connector), on_event)
+        self._session = Session(settings, AiohttpTransport(settings, connector), on_event)
         self.backups = Backups(self._session)
         self.instances = Instances(self._session)
         self.customers = Customers(self._session)

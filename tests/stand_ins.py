@@ -26,7 +26,7 @@ def respond(
     return Response(message, status, CIMultiDictProxy(CIMultiDict(headers or {})), content)
 
 
-class FakeCarrier:
+class FakeTransport:
     """Answers messages from a function, after a round trip of loop time, and remembers when they left."""
 
     def __init__(
@@ -69,13 +69,13 @@ class FakeCarrier:
 
 
 @contextlib.asynccontextmanager
-async def session_over(carrier: FakeCarrier, **options: Any) -> AsyncIterator[Session]:
+async def session_over(transport: FakeTransport, **options: Any) -> AsyncIterator[Session]:
     """A session that sends through a stand-in, with a static token unless `credentials` says otherwise."""
     credentials = options.pop("credentials", StaticToken("static-token"))
     on_event = options.pop("on_event", None)
     options.setdefault("rate_limit", RateLimit(10, adaptive=False))
     settings = Settings(credentials=credentials, base_url="http://127.0.0.1", **options)
-    session = Session(settings, carrier, on_event)
+    session = Session(settings, transport, on_event)
     await session.open()
     try:
         yield session
@@ -138,7 +138,7 @@ def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> Non
 
 __all__ = [
     "Answer",
-    "FakeCarrier",
+    "FakeTransport",
     "SettingsOptions",
     "http",
     "raw_server",

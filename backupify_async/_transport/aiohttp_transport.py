@@ -35,7 +35,7 @@ _CHUNK_BYTES = 64 * 2**10
 _NO_CONTENT = (204, 304)  # RFC 9110 §15.3.5, §15.4.5
 
 
-class Exchange:
+class AiohttpTransport:
     """A pool of connections to one API.
 
     Args:

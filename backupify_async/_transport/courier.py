@@ -9,7 +9,7 @@ from backupify_async._call_context import ATTEMPTS
 from backupify_async._transport.hearing import Hearing
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.request import Carrier, Message, Request, Response
+from backupify_async._transport.request import Message, Request, Response, Transport
 from backupify_async._transport.retry_loop import Call
 from backupify_async.errors import BackupifyError
 
@@ -26,11 +26,11 @@ class Courier:
     """
 
     def __init__(
-        self, url: URL, carrier: Carrier, report: Reporter, hearing: Hearing, now: Callable[[], float]
+        self, url: URL, transport: Transport, report: Reporter, hearing: Hearing, now: Callable[[], float]
     ) -> None:
         self._origin = url.origin()
         self._prefix = url.raw_path.rstrip("/")
-        self._carrier = carrier
+        self._carrier = transport
         self._report = report
         self._hearing = hearing
         self._now = now

@@ -174,7 +174,7 @@ class Response:
     headers: CIMultiDictProxy[str]
     body: bytes = attrs.field(repr=False)
     whole: bool = True
-    transport: asyncio.WriteTransport | None = attrs.field(default=None, repr=False, eq=False)
+    connection: asyncio.WriteTransport | None = attrs.field(default=None, repr=False, eq=False)
     decoded: Any = attrs.field(init=False, repr=False, eq=False)
 
     def decode(self, decode: "Callable[[Response], Any]") -> None:
@@ -187,8 +187,8 @@ class Response:
         try:
             self.decoded = decode(self)
         except DecodeError:
-            if self.transport is not None:
-                self.transport.abort()
+            if self.connection is not None:
+                self.connection.abort()
             raise
 
     @property
@@ -203,8 +203,8 @@ class Response:
         return printable(text[:200]).encode()[:200].decode(errors="ignore")
 
 
-class Carrier(Protocol):
-    """What carries messages: `Exchange`, or a stand-in without a network."""
+class Transport(Protocol):
+    """What carries messages: `AiohttpTransport`, or a stand-in without a network."""
 
     @property
     def places(self) -> int:

@@ -23,7 +23,7 @@ from backupify_async._transport.loops import running_loop
 from backupify_async._transport.outage import Outage
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.request import Carrier, FateUnknown, Request, Response
+from backupify_async._transport.request import FateUnknown, Request, Response, Transport
 from backupify_async._transport.retry_loop import Call, Retrying
 from backupify_async._transport.scopes import Scope, Scopes
 from backupify_async._transport.token_keeper import make_keeper
@@ -53,16 +53,16 @@ class Session:
         on_event: Told of what happens.
     """
 
-    def __init__(self, settings: Settings, carrier: Carrier, on_event: EventHook | None = None) -> None:
+    def __init__(self, settings: Settings, transport: Transport, on_event: EventHook | None = None) -> None:
         self.settings = settings
         """The settings that it was made with."""
         self._total = settings.timeouts.total
-        self._carrier = carrier
+        self._carrier = transport
         self.outage = Outage(settings.retry.max_outage)
         """Whether the server is down for everybody."""
         self._report = Reporter(on_event, self.statistics)
-        self._limiter = make_limiter(settings.rate_limit, settings.retry, carrier.places)
-        self._gate = Gate(self._limiter, carrier.places, self.outage)
+        self._limiter = make_limiter(settings.rate_limit, settings.retry, transport.places)
+        self._gate = Gate(self._limiter, transport.places, self.outage)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         self._keeper = make_keeper(settings, self._post_for_token, self._now, self._report.token_renewed)
         self.hearing = Hearing(
@@ -74,7 +74,7 @@ class Session:
             policy=settings.retry,
             utc=self._utc,
         )
-        self._courier = Courier(settings.url, carrier, self._report, self.hearing, self._now)
+        self._courier = Courier(settings.url, transport, self._report, self.hearing, self._now)
         self._authorized = lru_cache(maxsize=1)(bearer)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None

@@ -28,7 +28,7 @@ from backupify_async._transport.request import Message, Response
 from backupify_async._transport.session import Session
 from tests.benchmarks.rate.virtual_time import run
 from tests.journal.files import ACCOUNT
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 
 LIMIT = RateLimit(per_second=20, burst=1, adaptive=False)
 ROUND_TRIP = 0.1
@@ -221,7 +221,7 @@ async def measure(job: Job, durations: list[float], seed: int) -> Figures:
                 calls.create_task(call())  # whether or not the one before has its answer
                 await asyncio.sleep(1)
 
-    async with session_over(FakeCarrier(world.answer, ROUND_TRIP), rate_limit=LIMIT) as session:
+    async with session_over(FakeTransport(world.answer, ROUND_TRIP), rate_limit=LIMIT) as session:
         calls = asyncio.create_task(application())
         await job(session, world)
         took = now()

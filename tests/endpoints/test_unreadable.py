@@ -12,7 +12,7 @@ from backupify_async._resources.backups import Backups
 from backupify_async._resources.instances import Instances
 from backupify_async._transport.request import Message, Response
 from tests.resources.clients import Script, client_of
-from tests.stand_ins import FakeCarrier, http, raw_server, respond, session_over
+from tests.stand_ins import FakeTransport, http, raw_server, respond, session_over
 from tests.transport.making import upper
 
 WHOLE = json.dumps([{"id": number, "status": "completed"} for number in range(40)]).encode()
@@ -146,19 +146,21 @@ class TestInVirtualTime:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("random.uniform", upper)
-        carrier = FakeCarrier(self.unreadable)
+        transport = FakeTransport(self.unreadable)
         policy = RetryPolicy(attempts=3, base=1, budget=100)
-        async with session_over(carrier, retry=policy, rate_limit=RateLimit(None, adaptive=False)) as session:
+        async with session_over(
+            transport, retry=policy, rate_limit=RateLimit(None, adaptive=False)
+        ) as session:
             with pytest.raises(DecodeError, match="gave up: sent 3 times"):
                 await Instances(session).get(7)
             assert session.statistics().budget_left == 90
-        assert carrier.times == [0, 1, 3]
+        assert transport.times == [0, 1, 3]
 
     async def test_its_repetition_goes_over_a_connection_of_its_own_and_no_other_call_does(self) -> None:
-        carrier = FakeCarrier(self.unreadable)
+        transport = FakeTransport(self.unreadable)
         policy = RetryPolicy(attempts=2, base=0)
-        async with session_over(carrier, retry=policy) as session:
+        async with session_over(transport, retry=policy) as session:
             for _ in range(2):
                 with pytest.raises(BackupifyError):
                     await Instances(session).get(7)
-        assert [message.fresh for _, message in carrier.sent] == [False, True, False, True]
+        assert [message.fresh for _, message in transport.sent] == [False, True, False, True]

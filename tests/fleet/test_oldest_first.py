@@ -13,7 +13,7 @@ from backupify_async._resources.backups import Backups
 from backupify_async._transport.request import Message, Response
 from tests.fleet.work import now
 from tests.journal.files import ACCOUNT
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 
@@ -43,12 +43,12 @@ def answer(message: Message) -> Response:
 
 @contextlib.asynccontextmanager
 async def backups_at(
-    limit: RateLimit = TWO_A_SECOND, carrier: FakeCarrier | None = None
+    limit: RateLimit = TWO_A_SECOND, transport: FakeTransport | None = None
 ) -> AsyncIterator[tuple[Backups, Begin]]:
     """The backups of a session, and what begins fleets of it."""
     policy = RetryPolicy(max_throttled=7_200)
-    carrier = carrier or FakeCarrier(answer, round_trip=0.1)
-    async with session_over(carrier, rate_limit=limit, retry=policy) as session:
+    transport = transport or FakeTransport(answer, round_trip=0.1)
+    async with session_over(transport, rate_limit=limit, retry=policy) as session:
         await session.fetch_token()
         backups = Backups(session)
 
@@ -160,10 +160,10 @@ async def test_a_refused_call_does_not_wait_behind_those_that_were_not_sent_yet(
             return respond(message, 429, headers={"Retry-After": "5"})
         return answer(message)
 
-    carrier = FakeCarrier(refusing, round_trip=0.1)
-    async with backups_at(carrier=carrier) as (backups, _):
+    transport = FakeTransport(refusing, round_trip=0.1)
+    async with backups_at(transport=transport) as (backups, _):
         await asyncio.gather(*(backups.get(instance, instance) for instance in range(1, 21)))
-    paths = [message.url.path for _, message in carrier.sent]
+    paths = [message.url.path for _, message in transport.sent]
     at = paths.index(refused[0])
     assert refused[0] in paths[at + 1 : at + 5]  # three others go first, for the refusal may be its own
 

@@ -31,7 +31,7 @@ from backupify_async._resources.backups import Backups
 from backupify_async._transport.request import Message, Response
 from tests.fleet.work import AsyncKeys, Keys, now, other_tasks
 from tests.journal.files import ACCOUNT
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 
@@ -74,19 +74,19 @@ class Server:
 @contextlib.asynccontextmanager
 async def fleet_of(
     server: Server, ids: Any, concurrency: int = 4, round_trip: float = 1.0, **options: Any
-) -> AsyncIterator[tuple[Fleet, FakeCarrier, Backups]]:
-    carrier = FakeCarrier(server.answer, round_trip)
+) -> AsyncIterator[tuple[Fleet, FakeTransport, Backups]]:
+    transport = FakeTransport(server.answer, round_trip)
     options.setdefault("rate_limit", RateLimit(None, adaptive=False))
     options.setdefault("retry", RetryPolicy(attempts=1))
-    async with session_over(carrier, **options) as session:
+    async with session_over(transport, **options) as session:
         backups = Backups(session)
         refuses_all = session.refuses_all
         fleet = Fleet(backups, ids, concurrency=concurrency, refuses_all=refuses_all, account=ACCOUNT)
-        yield fleet, carrier, backups
+        yield fleet, transport, backups
 
 
-def posts(carrier: FakeCarrier) -> list[float]:
-    return [round(when, 6) for when, message in carrier.sent if message.method == "POST"]
+def posts(transport: FakeTransport) -> list[float]:
+    return [round(when, 6) for when, message in transport.sent if message.method == "POST"]
 
 
 class TestOutcomes:
@@ -106,11 +106,11 @@ class TestOutcomes:
 
     async def test_the_answer_to_the_trigger_is_the_first_look(self) -> None:
         async with (
-            fleet_of(Server(seconds=5), [1], round_trip=0) as (fleet, carrier, _),
+            fleet_of(Server(seconds=5), [1], round_trip=0) as (fleet, transport, _),
             fleet.trigger(wait=True, poll=EVERY_10_S) as outcomes,
         ):
             (outcome,) = [outcome async for outcome in outcomes]
-        assert carrier.times == [0, 10]
+        assert transport.times == [0, 10]
         assert (outcome.attempts, outcome.elapsed) == (2, 10)
 
     async def test_one_that_ran_before_is_waited_for_too(self) -> None:
@@ -145,19 +145,19 @@ class TestOutcomes:
         assert isinstance(error.cause, WaitTimeout)
 
     async def test_an_id_that_comes_twice_is_triggered_once(self) -> None:
-        async with fleet_of(Server(), [1, "1"]) as (fleet, carrier, _):
+        async with fleet_of(Server(), [1, "1"]) as (fleet, transport, _):
             results = await fleet.trigger(wait=True)
-        assert (len(posts(carrier)), list(results.values)) == (1, [1])
+        assert (len(posts(transport)), list(results.values)) == (1, [1])
         assert isinstance(results.errors["1"], DuplicateInstance)
 
     async def test_a_trigger_that_fails_gives_its_slot_back(self) -> None:
         def answer(message: Message) -> Response:
             return respond(message, 403)
 
-        async with fleet_of(Server(), range(5), concurrency=1) as (fleet, carrier, _):
-            carrier.answer = answer
+        async with fleet_of(Server(), range(5), concurrency=1) as (fleet, transport, _):
+            transport.answer = answer
             results = await fleet.trigger(wait=True)
-        assert (len(results.errors), len(posts(carrier))) == (5, 5)
+        assert (len(results.errors), len(posts(transport))) == (5, 5)
 
     async def test_in_order_they_come_in_the_order_of_the_ids(self) -> None:
         async with (
@@ -169,18 +169,18 @@ class TestOutcomes:
 
 class TestSlots:
     async def test_what_waits_takes_no_slot(self) -> None:
-        async with fleet_of(Server(seconds=100), range(40), concurrency=4) as (fleet, carrier, _):
+        async with fleet_of(Server(seconds=100), range(40), concurrency=4) as (fleet, transport, _):
             await fleet.trigger(wait=True)
-        assert posts(carrier) == [float(at // 4) for at in range(40)]
+        assert posts(transport) == [float(at // 4) for at in range(40)]
 
     async def test_no_id_is_read_before_there_is_a_slot_for_it(self) -> None:
         ids = Keys(range(1_000))
         async with (
-            fleet_of(Server(seconds=1e6), ids, concurrency=4) as (fleet, carrier, _),
+            fleet_of(Server(seconds=1e6), ids, concurrency=4) as (fleet, transport, _),
             fleet.trigger(wait=True),
         ):
             await asyncio.sleep(9.5)
-            assert (ids.taken, len(posts(carrier))) == (40, 40)
+            assert (ids.taken, len(posts(transport))) == (40, 40)
 
     async def test_an_async_source_is_read_and_closed(self) -> None:
         ids = AsyncKeys(range(10), seconds=2)
@@ -198,30 +198,30 @@ class TestSlots:
 
     async def test_too_many_failures_stop_it_and_what_waits_ends_well(self) -> None:
         ids = [1, 2, 3, 1, 1, *range(4, 100)]
-        async with fleet_of(Server(), ids, concurrency=1) as (fleet, carrier, _):
+        async with fleet_of(Server(), ids, concurrency=1) as (fleet, transport, _):
             with pytest.raises(FanOutAborted) as raised:
                 await fleet.trigger(wait=True, max_failures=1)
         assert set(raised.value.values) >= {1, 2, 3}
-        assert len(posts(carrier)) < 10
+        assert len(posts(transport)) < 10
 
     @pytest.mark.parametrize("options", [{"wait_timeout": 5}, {"poll": EVERY_10_S}])
     async def test_how_to_wait_is_refused_where_nobody_waits(self, options: dict[str, Any]) -> None:
-        async with fleet_of(Server(), [1]) as (fleet, carrier, _):
+        async with fleet_of(Server(), [1]) as (fleet, transport, _):
             with pytest.raises(ValueError, match="wait=True"):
                 fleet.trigger(**options)
             with pytest.raises(ValueError, match="wait_timeout must be a finite number above 0"):
                 fleet.trigger(wait=True, wait_timeout=0)
-        assert carrier.sent == []
+        assert transport.sent == []
 
 
 class TestEnds:
     async def test_leaving_early_leaves_nothing(self) -> None:
-        async with fleet_of(Server(seconds=1e6), range(100)) as (fleet, carrier, backups):
+        async with fleet_of(Server(seconds=1e6), range(100)) as (fleet, transport, backups):
             before = other_tasks()
             async with fleet.trigger(wait=True) as outcomes:
                 await asyncio.sleep(50.5)
             assert other_tasks() == before
-            assert (carrier.in_flight, outcomes.unfinished, len(outcomes.leftover)) == (0, [], 100)
+            assert (transport.in_flight, outcomes.unfinished, len(outcomes.leftover)) == (0, [], 100)
             turns = backups.waits._turns
             assert (turns._queue, turns._timer, turns._taken) == ([], None, 0)
 
@@ -277,7 +277,7 @@ class TestArguments:
     async def test_that_are_something_else_are_refused_before_anything_is_sent(
         self, wrong: dict[str, Any]
     ) -> None:
-        async with fleet_of(Server(), [1]) as (fleet, carrier, _):
+        async with fleet_of(Server(), [1]) as (fleet, transport, _):
             with pytest.raises(TypeError, match="baseline must be a mapping"):
                 fleet.trigger(**wrong)
-        assert carrier.sent == []
+        assert transport.sent == []

@@ -12,7 +12,7 @@ from backupify_async._resources.backups import Backups
 from backupify_async._transport.request import Message, Response
 from tests.fleet.work import now, other_tasks
 from tests.journal.files import ACCOUNT
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 
@@ -25,10 +25,10 @@ def backup(message: Message) -> Response:
 
 
 @contextlib.asynccontextmanager
-async def fleets(carrier: FakeCarrier, **options: Any) -> AsyncIterator[tuple[Begin, Any]]:
+async def fleets(transport: FakeTransport, **options: Any) -> AsyncIterator[tuple[Begin, Any]]:
     """Begins fleets of one session, and tells its statistics."""
     options.setdefault("rate_limit", RateLimit(None, adaptive=False))
-    async with session_over(carrier, **options) as session:
+    async with session_over(transport, **options) as session:
         backups = Backups(session)
 
         def begin(ids: Any, concurrency: int = 32) -> Fleet:
@@ -39,51 +39,51 @@ async def fleets(carrier: FakeCarrier, **options: Any) -> AsyncIterator[tuple[Be
 
 
 async def test_a_fleet_above_the_clients_places_waits_for_them() -> None:
-    carrier = FakeCarrier(backup, round_trip=1, places=4)
-    async with fleets(carrier) as (fleet, statistics):
+    transport = FakeTransport(backup, round_trip=1, places=4)
+    async with fleets(transport) as (fleet, statistics):
         sweep = asyncio.ensure_future(fleet(range(40), concurrency=20).get_active())
         await asyncio.sleep(0.5)
         assert (statistics().in_flight, statistics().waiting) == (4, 16)
         assert len((await sweep).values) == 40
-    assert (carrier.most_in_flight, carrier.times[-1]) == (4, 9)
+    assert (transport.most_in_flight, transport.times[-1]) == (4, 9)
 
 
 async def test_two_fleets_share_the_clients_places() -> None:
-    carrier = FakeCarrier(backup, round_trip=1, places=4)
-    async with fleets(carrier) as (fleet, _):
+    transport = FakeTransport(backup, round_trip=1, places=4)
+    async with fleets(transport) as (fleet, _):
         await asyncio.gather(fleet(range(20)).get_active(), fleet(range(20)).latest())
-    assert (carrier.most_in_flight, now()) == (4, 10)
+    assert (transport.most_in_flight, now()) == (4, 10)
 
 
 async def test_calls_leave_at_the_clients_rate() -> None:
-    carrier = FakeCarrier(backup, round_trip=1)
-    async with fleets(carrier, rate_limit=RateLimit(per_second=2, burst=2, adaptive=False)) as (fleet, _):
+    transport = FakeTransport(backup, round_trip=1)
+    async with fleets(transport, rate_limit=RateLimit(per_second=2, burst=2, adaptive=False)) as (fleet, _):
         await fleet(range(6)).get_active()
-    assert carrier.times == [0, 0, 0.5, 1.0, 1.5, 2.0]
+    assert transport.times == [0, 0, 0.5, 1.0, 1.5, 2.0]
 
 
 async def test_a_429_pauses_the_whole_fleet() -> None:
     def answer(message: Message) -> Response:
-        refused = len(carrier.sent) == 3
+        refused = len(transport.sent) == 3
         return respond(message, 429, headers={"Retry-After": "60"}) if refused else backup(message)
 
-    carrier = FakeCarrier(answer)
-    async with fleets(carrier, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (fleet, _):
+    transport = FakeTransport(answer)
+    async with fleets(transport, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (fleet, _):
         results = await fleet(range(5)).get_active()
-    assert (len(results.values), carrier.times) == (5, [0, 1, 2, 62, 63, 64])
+    assert (len(results.values), transport.times) == (5, [0, 1, 2, 62, 63, 64])
 
 
 async def test_elapsed_counts_the_waits() -> None:
-    carrier = FakeCarrier(backup, round_trip=0.25)
+    transport = FakeTransport(backup, round_trip=0.25)
     limit = RateLimit(per_second=1, burst=1, adaptive=False)
-    async with fleets(carrier, rate_limit=limit) as (fleet, _), fleet(range(3)).get_active() as outcomes:
+    async with fleets(transport, rate_limit=limit) as (fleet, _), fleet(range(3)).get_active() as outcomes:
         assert [outcome.elapsed async for outcome in outcomes] == [0.25, 1.25, 2.25]
 
 
 @pytest.mark.parametrize("at", [0.0, 0.5, 1.0, 2.5, 7.0])
 async def test_a_cancelled_sweep_leaves_no_task_no_place_and_no_slot(at: float) -> None:
-    carrier = FakeCarrier(backup, round_trip=5, places=8)
-    async with fleets(carrier, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (
+    transport = FakeTransport(backup, round_trip=5, places=8)
+    async with fleets(transport, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (
         fleet,
         statistics,
     ):
@@ -94,17 +94,17 @@ async def test_a_cancelled_sweep_leaves_no_task_no_place_and_no_slot(at: float) 
         with pytest.raises(asyncio.CancelledError):
             await sweep
         assert other_tasks() == before
-        assert (statistics().in_flight, statistics().waiting, carrier.in_flight) == (0, 0, 0)
+        assert (statistics().in_flight, statistics().waiting, transport.in_flight) == (0, 0, 0)
         # No slot went to a waiter that is gone: the next call leaves one interval behind the last one sent.
-        sent = carrier.times
+        sent = transport.times
         await asyncio.sleep(0)
         await fleet([1]).get_active()
-        assert carrier.times[len(sent)] == max(at, sent[-1] + 1 if sent else at)
+        assert transport.times[len(sent)] == max(at, sent[-1] + 1 if sent else at)
 
 
 async def test_a_cancelled_back_off_leaves_nothing() -> None:
-    carrier = FakeCarrier(lambda message: respond(message, 503), places=8)
-    async with fleets(carrier, retry=RetryPolicy(base=100, cap=100)) as (fleet, statistics):
+    transport = FakeTransport(lambda message: respond(message, 503), places=8)
+    async with fleets(transport, retry=RetryPolicy(base=100, cap=100)) as (fleet, statistics):
         before = other_tasks()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(fleet(range(8)).get_active(), 0.001)
@@ -112,11 +112,11 @@ async def test_a_cancelled_back_off_leaves_nothing() -> None:
 
 
 async def test_leaving_a_stream_early_ends_its_calls() -> None:
-    carrier = FakeCarrier(backup, round_trip=1, places=8)
-    async with fleets(carrier) as (fleet, statistics):
+    transport = FakeTransport(backup, round_trip=1, places=8)
+    async with fleets(transport) as (fleet, statistics):
         async with fleet(range(1000)).get_active() as outcomes:
             await anext(outcomes)
-        assert (statistics().in_flight, statistics().waiting, carrier.in_flight) == (0, 0, 0)
+        assert (statistics().in_flight, statistics().waiting, transport.in_flight) == (0, 0, 0)
         assert len(outcomes.leftover) + len(outcomes.unfinished) == 39
 
 
@@ -128,7 +128,7 @@ async def test_of_triggers_no_more_are_begun_than_its_concurrency_beyond_what_wa
         return respond(message, 201, body={"id": 1})
 
     async with (
-        fleets(FakeCarrier(started, round_trip=1, places=8)) as (fleet, _),
+        fleets(FakeTransport(started, round_trip=1, places=8)) as (fleet, _),
         fleet(range(10), concurrency=1).trigger() as outcomes,
     ):
         await anext(outcomes)

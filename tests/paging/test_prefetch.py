@@ -18,7 +18,7 @@ from backupify_async._resources.backups import Backups
 from backupify_async._resources.customers import Customers
 from backupify_async._resources.instances import Instances
 from tests.benchmarks.rate import virtual_time
-from tests.stand_ins import FakeCarrier, session_over
+from tests.stand_ins import FakeTransport, session_over
 from tests.triggers.sites import Site, pages_asked
 
 pytestmark = pytest.mark.looptime
@@ -27,10 +27,10 @@ TEN = Site([2] * 10, says_last=10)
 
 
 @contextlib.asynccontextmanager
-async def backups_of(site: Site, round_trip: float = 0.05) -> AsyncIterator[tuple[Backups, FakeCarrier]]:
-    carrier = FakeCarrier(site, round_trip)
-    async with session_over(carrier, rate_limit=RateLimit(None, adaptive=False)) as session:
-        yield Backups(session), carrier
+async def backups_of(site: Site, round_trip: float = 0.05) -> AsyncIterator[tuple[Backups, FakeTransport]]:
+    transport = FakeTransport(site, round_trip)
+    async with session_over(transport, rate_limit=RateLimit(None, adaptive=False)) as session:
+        yield Backups(session), transport
 
 
 def fleet_of(backups: Backups, ids: list[int | str]) -> Fleet:
@@ -40,7 +40,7 @@ def fleet_of(backups: Backups, ids: list[int | str]) -> Fleet:
 async def read(site: Site, prefetch: int, stop_after: int | None = None) -> tuple[list[Any], str | None]:
     """The ids that were handed out, and how the error that ended them names itself."""
     found: list[int | str] = []
-    async with backups_of(site) as (backups, carrier):
+    async with backups_of(site) as (backups, transport):
         listed = backups.list(42, prefetch=prefetch)
         try:
             async with contextlib.aclosing(aiter(listed)) as items:
@@ -51,7 +51,7 @@ async def read(site: Site, prefetch: int, stop_after: int | None = None) -> tupl
         except BackupifyError as error:
             return found, repr(error)
         finally:
-            assert carrier.in_flight == 0
+            assert transport.in_flight == 0
     return found, None
 
 
@@ -59,26 +59,26 @@ class TestTime:
     @pytest.mark.parametrize(("prefetch", "round_trips"), [(0, 10), (1, 10), (2, 6), (3, 4), (9, 2), (99, 2)])
     async def test_so_many_pages_take_one_round_trip(self, prefetch: int, round_trips: int) -> None:
         loop = asyncio.get_running_loop()
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             began = loop.time()
             await backups.list(42, prefetch=prefetch).collect()
             assert round((loop.time() - began) / 0.05) == round_trips
-        assert carrier.most_in_flight == min(max(1, prefetch), 9)
-        assert sorted(pages_asked(carrier)[1:]) == sorted(f"page={page}" for page in range(2, 11))
+        assert transport.most_in_flight == min(max(1, prefetch), 9)
+        assert sorted(pages_asked(transport)[1:]) == sorted(f"page={page}" for page in range(2, 11))
 
     async def test_a_page_that_comes_late_holds_up_the_ones_behind_it_and_not_their_fetching(self) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             async with contextlib.aclosing(backups.list(42, prefetch=3).pages()) as pages:
                 await anext(pages)
                 await asyncio.sleep(1)
-                sent = len(carrier.sent)
+                sent = len(transport.sent)
                 assert [(await anext(pages)).number, (await anext(pages)).number] == [2, 3]
             assert sent == 4
 
     async def test_nothing_is_ahead_of_the_first_answer(self) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             await backups.list(42, prefetch=5).collect(1)
-        assert pages_asked(carrier) == [""]
+        assert pages_asked(transport) == [""]
 
 
 class TestLimit:
@@ -87,14 +87,14 @@ class TestLimit:
     )
     @pytest.mark.parametrize("prefetch", [0, 1, 4, 16])
     async def test_no_page_too_many_is_fetched(self, prefetch: int, limit: int | None, pages: int) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             found = await backups.list(42, prefetch=prefetch).collect(limit)
-        assert (len(found), len(carrier.sent)) == (min(limit if limit is not None else 20, 20), pages)
+        assert (len(found), len(transport.sent)) == (min(limit if limit is not None else 20, 20), pages)
 
     async def test_an_empty_page_tells_nothing_of_how_many_it_takes(self) -> None:
-        async with backups_of(Site([0, 2, 2, 2], says_last=4)) as (backups, carrier):
+        async with backups_of(Site([0, 2, 2, 2], says_last=4)) as (backups, transport):
             assert len(await backups.list(42, prefetch=9).collect(3)) == 3
-        assert pages_asked(carrier) == ["", "page=2", "page=3"]
+        assert pages_asked(transport) == ["", "page=2", "page=3"]
 
 
 class TestLinks:
@@ -111,14 +111,14 @@ class TestLinks:
         [("a=1&page={0}", 3), ("page={0}&again={0}", 1), ("page=0{}", 1), ("cursor=x{}", 1)],
     )
     async def test_only_a_single_page_number_is_read_as_one(self, query: str, in_flight: int) -> None:
-        async with backups_of(Site([1] * 6, says_last=6, query=query)) as (backups, carrier):
+        async with backups_of(Site([1] * 6, says_last=6, query=query)) as (backups, transport):
             await backups.list(42, prefetch=3).collect()
-        assert carrier.most_in_flight == in_flight
+        assert transport.most_in_flight == in_flight
 
     async def test_without_a_last_one_page_comes_after_the_other(self) -> None:
-        async with backups_of(Site([1] * 6)) as (backups, carrier):
+        async with backups_of(Site([1] * 6)) as (backups, transport):
             await backups.list(42, prefetch=3).collect()
-        assert carrier.most_in_flight == 1
+        assert transport.most_in_flight == 1
 
     async def test_a_last_link_to_another_origin_is_not_followed_and_not_needed(self) -> None:
         link = "<?page=2>; rel=next, <https://elsewhere.example/?page=9>; rel=last"
@@ -126,16 +126,16 @@ class TestLinks:
 
     async def test_that_turn_out_to_go_elsewhere_end_the_fetching_ahead(self) -> None:
         link = "<?page=7>; rel=next, <?page=9>; rel=last"
-        async with backups_of(Site([1] * 9, says_last=9, broken=2, how=link)) as (backups, carrier):
+        async with backups_of(Site([1] * 9, says_last=9, broken=2, how=link)) as (backups, transport):
             found = [backup.id for backup in await backups.list(42, prefetch=3).collect()]
         assert found == [1, 2, 7, 8, 9]
-        assert pages_asked(carrier) == ["", *(f"page={page}" for page in (2, 3, 4, 7, 8, 9))]
+        assert pages_asked(transport) == ["", *(f"page={page}" for page in (2, 3, 4, 7, 8, 9))]
 
     async def test_to_another_path_are_no_number_of_this_one(self) -> None:
         link = "<?page=2>; rel=next, </v1/elsewhere?page=3>; rel=last"
-        async with backups_of(Site([1] * 3, broken=1, how=link)) as (backups, carrier):
+        async with backups_of(Site([1] * 3, broken=1, how=link)) as (backups, transport):
             await backups.list(42, prefetch=3).collect()
-        assert pages_asked(carrier) == ["", "page=2", "page=3"]
+        assert pages_asked(transport) == ["", "page=2", "page=3"]
 
 
 class TestAListThatChanges:
@@ -165,44 +165,44 @@ class TestErrors:
 
 class TestLeaving:
     async def test_breaking_out_leaves_no_task(self) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             async for _ in backups.list(42, prefetch=4):
                 break
             await asyncio.sleep(0.01)
-            assert (asyncio.all_tasks(), carrier.in_flight) == (before, 0)
+            assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     async def test_an_iteration_that_nobody_holds_any_more_leaves_no_task(self) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             pages = backups.list(42, prefetch=4).pages()
             await anext(pages)
             del pages
             gc.collect()
             await asyncio.sleep(0.01)
-            assert (asyncio.all_tasks(), carrier.in_flight) == (before, 0)
+            assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     async def test_aclose_waits_for_the_end_of_what_was_begun(self) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             listed = backups.list(42, prefetch=4)
             items = aiter(listed)
             await anext(items)
             await asyncio.sleep(0)
-            assert carrier.in_flight == 4
+            assert transport.in_flight == 4
             await listed.aclose()
-            assert (asyncio.all_tasks(), carrier.in_flight) == (before, 0)
+            assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     @pytest.mark.parametrize("after", [0.02, 0.05, 0.07, 0.1, 0.12])
     async def test_being_cancelled_leaves_nothing_under_way(self, after: float) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             reading = asyncio.create_task(backups.list(42, prefetch=4).collect())
             await asyncio.sleep(after)
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
-            assert (asyncio.all_tasks(), carrier.in_flight) == (before, 0)
+            assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     async def test_closing_the_client_meanwhile_is_not_heard_of_twice(self) -> None:
         heard: list[dict[str, Any]] = []
@@ -218,31 +218,31 @@ class TestLeaving:
 
 class TestWhereElse:
     async def test_instances_and_a_customers_instances_are_fetched_ahead_too(self) -> None:
-        carrier = FakeCarrier(TEN, 0.05)
-        async with session_over(carrier, rate_limit=RateLimit(None, adaptive=False)) as session:
+        transport = FakeTransport(TEN, 0.05)
+        async with session_over(transport, rate_limit=RateLimit(None, adaptive=False)) as session:
             await Instances(session).list(prefetch=3).collect()
-            assert carrier.most_in_flight == 3
-            carrier.most_in_flight = 0
+            assert transport.most_in_flight == 3
+            transport.most_in_flight = 0
             await Customers(session).instances(7, prefetch=4).collect()
-            assert carrier.most_in_flight == 4
+            assert transport.most_in_flight == 4
 
     async def test_a_fleet_fetches_the_pages_of_each_instance_ahead(self) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             results = await fleet_of(backups, ["42", 42]).list(prefetch=3)
         assert [len(found) for found in results.values.values()] == [20, 20]
-        assert (carrier.most_in_flight, len(carrier.sent)) == (6, 20)
+        assert (transport.most_in_flight, len(transport.sent)) == (6, 20)
 
     async def test_what_a_fleet_fetches_ahead_counts_as_sent_for_its_instance(self) -> None:
         async with backups_of(TEN) as (backups, _), fleet_of(backups, [42]).list(prefetch=9) as outcomes:
             assert [outcome.attempts async for outcome in outcomes] == [10]
 
     async def test_a_fleet_that_is_left_leaves_no_page_under_way(self) -> None:
-        async with backups_of(TEN) as (backups, carrier):
+        async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             async with fleet_of(backups, [42, 42]).list(prefetch=4):
                 await asyncio.sleep(0.07)
-                assert carrier.in_flight == 8
-            assert (asyncio.all_tasks(), carrier.in_flight) == (before, 0)
+                assert transport.in_flight == 8
+            assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     @pytest.mark.parametrize("prefetch", [-1, 1.5, True, "4", None])
     async def test_a_number_that_makes_no_sense_is_named(self, prefetch: Any) -> None:
@@ -277,12 +277,12 @@ def test_what_is_read_is_the_same_without(site: Site, prefetch: int, stop_after:
 @settings(max_examples=100, deadline=None)
 def test_what_is_collected_is_the_same_without(site: Site, prefetch: int, limit: int | None) -> None:
     async def collect(pages_ahead: int) -> object:
-        async with backups_of(site) as (backups, carrier):
+        async with backups_of(site) as (backups, transport):
             try:
                 return await backups.list(42, prefetch=pages_ahead).collect(limit)
             except BackupifyError as error:
                 return repr(error)
             finally:
-                assert carrier.in_flight == 0
+                assert transport.in_flight == 0
 
     assert virtual_time.run(collect(prefetch)) == virtual_time.run(collect(0))

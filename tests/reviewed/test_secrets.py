@@ -11,7 +11,7 @@ import pytest
 from backupify_async import AuthenticationError, PermissionDenied
 from tests.resources.clients import TOKEN, client_of
 from tests.reviewed.servers import ONCE, by_method
-from tests.stand_ins import FakeCarrier, http, session_over
+from tests.stand_ins import FakeTransport, http, session_over
 from tests.transport.scripted import PING, Script, Vault
 
 
@@ -51,7 +51,7 @@ class TestTheTextOfAVaultsException:
     async def test_is_nowhere_in_ours(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level("DEBUG")
         vault = Vault(RuntimeError("GET https://vault.example/?key=OPEN-SESAME failed"))
-        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+        async with session_over(FakeTransport(Script()), credentials=vault) as session:
             with pytest.raises(AuthenticationError, match="RuntimeError") as caught:
                 await session.send(PING)
         shown = "".join(traceback.format_exception(caught.value))
@@ -60,7 +60,7 @@ class TestTheTextOfAVaultsException:
 
     async def test_is_not_behind_a_failure_that_is_told_again(self) -> None:
         vault = Vault(RuntimeError("OPEN-SESAME"))
-        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+        async with session_over(FakeTransport(Script()), credentials=vault) as session:
             for _ in range(2):
                 with pytest.raises(AuthenticationError) as caught:
                     await session.send(PING)

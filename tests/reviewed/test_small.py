@@ -23,7 +23,7 @@ from backupify_async._resources.backups import Backups
 from backupify_async._transport.request import Message, Request, Response
 from tests.resources.clients import client_of
 from tests.reviewed.servers import ONCE, by_method
-from tests.stand_ins import FakeCarrier, http, respond, session_over
+from tests.stand_ins import FakeTransport, http, respond, session_over
 from tests.transport.scripted import PING, UNLIMITED, Script, after, api_times, now
 
 HUNDRED_A_SECOND = attrs.evolve(UNLIMITED, per_second=100, burst=1)
@@ -51,31 +51,31 @@ def one(number: int) -> Request:
 class TestARefusedCall:
     @pytest.mark.parametrize("status", [429, 503])
     async def test_does_not_give_up_because_the_queue_is_long(self, status: int) -> None:
-        carrier = FakeCarrier(refusing(status, "5", 2))
+        transport = FakeTransport(refusing(status, "5", 2))
         retry = RetryPolicy(max_throttled=2)
-        async with session_over(carrier, rate_limit=HUNDRED_A_SECOND, retry=retry) as session:
+        async with session_over(transport, rate_limit=HUNDRED_A_SECOND, retry=retry) as session:
             answers = await asyncio.gather(*(session.send(one(number)) for number in range(300)))
         assert [answer.status for answer in answers] == [200] * 300
 
     async def test_lets_three_others_go_first_and_no_more(self) -> None:
-        carrier = FakeCarrier(refusing(429, "5", 2))
-        async with session_over(carrier, rate_limit=HUNDRED_A_SECOND) as session:
+        transport = FakeTransport(refusing(429, "5", 2))
+        async with session_over(transport, rate_limit=HUNDRED_A_SECOND) as session:
             await asyncio.gather(*(session.send(one(number)) for number in range(10)))
-        assert [message.url.name for _, message in carrier.sent] == list("012345678595")
+        assert [message.url.name for _, message in transport.sent] == list("012345678595")
 
     async def test_gives_up_once_it_was_refused_for_too_long(self) -> None:
-        carrier = FakeCarrier(Script(*[(429, after("1"))] * 100))
-        async with session_over(carrier, retry=RetryPolicy(max_throttled=2)) as session:
+        transport = FakeTransport(Script(*[(429, after("1"))] * 100))
+        async with session_over(transport, retry=RetryPolicy(max_throttled=2)) as session:
             with pytest.raises(RateLimited, match="max_throttled=2 s"):
                 await session.send(PING)
         assert now() == 2
 
     async def test_pauses_even_where_the_cap_is_nothing(self) -> None:
-        carrier = FakeCarrier(Script(429, 429, 429))
+        transport = FakeTransport(Script(429, 429, 429))
         retry = RetryPolicy(cap=0)
-        async with session_over(carrier, rate_limit=UNLIMITED, retry=retry) as session:
+        async with session_over(transport, rate_limit=UNLIMITED, retry=retry) as session:
             await session.send(PING)
-        times = api_times(carrier)
+        times = api_times(transport)
         assert len(times) == 4
         assert min(later - sooner for sooner, later in itertools.pairwise(times)) >= 0.1
 
@@ -96,8 +96,8 @@ class Instances:
 
 @contextlib.asynccontextmanager
 async def idle(instances: Instances) -> AsyncIterator[Backups]:
-    carrier = FakeCarrier(instances, round_trip=1)
-    async with session_over(carrier, rate_limit=UNLIMITED, retry=ONCE) as session:
+    transport = FakeTransport(instances, round_trip=1)
+    async with session_over(transport, rate_limit=UNLIMITED, retry=ONCE) as session:
         yield Backups(session)
 
 

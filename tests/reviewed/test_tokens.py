@@ -9,7 +9,7 @@ import pytest
 from backupify_async import AuthenticationError, Token, Unauthorized
 from backupify_async._transport.request import Message, Request, Response
 from tests.fleet.work import other_tasks
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.scripted import DEMO, PING, UNLIMITED, Script, Vault, settled, token_times
 
 pytestmark = pytest.mark.looptime
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.looptime
 class TestAVaultThatRaises:
     async def test_once_is_asked_again_a_second_later(self) -> None:
         vault = Vault(ConnectionError("blip"), Token("one"))
-        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+        async with session_over(FakeTransport(Script()), credentials=vault) as session:
             with pytest.raises(AuthenticationError):
                 await session.send(PING)
             await asyncio.sleep(1)
@@ -27,7 +27,7 @@ class TestAVaultThatRaises:
 
     async def test_each_time_is_not_asked_by_each_of_a_thousand_calls(self) -> None:
         vault = Vault(ConnectionError("down"))
-        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+        async with session_over(FakeTransport(Script()), credentials=vault) as session:
             calls = [session.send(PING) for _ in range(1000)]
             errors = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(error) for error in errors} == {AuthenticationError}
@@ -35,7 +35,7 @@ class TestAVaultThatRaises:
 
     async def test_an_authentication_error_is_believed_for_a_minute(self) -> None:
         vault = Vault(AuthenticationError("no such account"), Token("one"))
-        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+        async with session_over(FakeTransport(Script()), credentials=vault) as session:
             for pause in (0, 59):
                 await asyncio.sleep(pause)
                 with pytest.raises(AuthenticationError, match="no such account"):
@@ -59,8 +59,8 @@ class TestAnInstanceThatAlwaysAnswers401:
             refused = instance.isdigit() and int(instance) % 3 == 0
             return respond(message, 401) if refused else script(message)
 
-        carrier = FakeCarrier(answer, round_trip=round_trip)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(answer, round_trip=round_trip)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             failed = []
             for number in range(300):
                 try:
@@ -72,21 +72,21 @@ class TestAnInstanceThatAlwaysAnswers401:
 
     async def test_gets_no_second_renewal_within_five_seconds_of_the_last(self) -> None:
         script = Script(200, *[401] * 1000)
-        carrier = FakeCarrier(script)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(script)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             await session.send(PING)
             await asyncio.sleep(100)  # the token is no longer new
             for _ in range(9):
                 with pytest.raises(Unauthorized):
                     await session.send(PING)
-        renewals = token_times(carrier)[1:]
+        renewals = token_times(transport)[1:]
         assert renewals[0] == 100
         assert all(later >= earlier + 5 for earlier, later in pairwise(renewals))
         assert len(renewals) <= 4
 
     async def test_leaves_a_token_that_was_revoked_to_be_renewed(self) -> None:
         script = Script()
-        async with session_over(FakeCarrier(script), credentials=DEMO, rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(script), credentials=DEMO, rate_limit=UNLIMITED) as session:
             await session.send(PING)
             await asyncio.sleep(61)
             script.refused.add("token-1")
@@ -104,8 +104,8 @@ def futures() -> int:
 
 async def test_twenty_thousand_cancelled_waiters_leave_nothing() -> None:
     vault = Vault(Token("one"), takes=50)
-    carrier = FakeCarrier(Script())
-    async with session_over(carrier, credentials=vault, rate_limit=UNLIMITED) as session:
+    transport = FakeTransport(Script())
+    async with session_over(transport, credentials=vault, rate_limit=UNLIMITED) as session:
         first = asyncio.create_task(session.send(PING))
         await settled()
         tasks, before = other_tasks(), futures()
@@ -120,4 +120,4 @@ async def test_twenty_thousand_cancelled_waiters_leave_nothing() -> None:
         assert other_tasks() == tasks
         assert futures() <= before + 2
         assert (await first).status == 200
-    assert (vault.asked, len(carrier.sent)) == (1, 1)
+    assert (vault.asked, len(transport.sent)) == (1, 1)

@@ -1,11 +1,11 @@
-"""An API that answers from a script, over `FakeCarrier`: no network, no clock of its own."""
+"""An API that answers from a script, over `FakeTransport`: no network, no clock of its own."""
 
 import asyncio
 from collections.abc import Mapping
 
 from backupify_async import BackupifyError, ClientCredentials, RateLimit, Token
 from backupify_async._transport.request import Message, Request, Response
-from tests.stand_ins import FakeCarrier, respond
+from tests.stand_ins import FakeTransport, respond
 
 Step = int | tuple[int, Mapping[str, str]] | BackupifyError
 
@@ -60,14 +60,16 @@ def bearer(message: Message) -> str:
     return message.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
-def api_times(carrier: FakeCarrier) -> list[float]:
+def api_times(transport: FakeTransport) -> list[float]:
     """When calls left, those for tokens not counted."""
-    return [round(when, 6) for when, message in carrier.sent if not message.url.path.endswith("/oauth/token")]
+    return [
+        round(when, 6) for when, message in transport.sent if not message.url.path.endswith("/oauth/token")
+    ]
 
 
-def token_times(carrier: FakeCarrier) -> list[float]:
+def token_times(transport: FakeTransport) -> list[float]:
     """When requests for tokens left."""
-    return [round(when, 6) for when, message in carrier.sent if message.url.path.endswith("/oauth/token")]
+    return [round(when, 6) for when, message in transport.sent if message.url.path.endswith("/oauth/token")]
 
 
 def now() -> float:

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from backupify_async import Settings, StaticToken
-from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.request import Message
 from tests.stand_ins import raw_server
 
@@ -55,10 +55,10 @@ async def serving(*answers: bytes | None) -> AsyncIterator[Server]:
 @contextlib.asynccontextmanager
 async def exchange_with(
     base_url: str, connector: aiohttp.BaseConnector | None = None, **options: Any
-) -> AsyncIterator[Exchange]:
+) -> AsyncIterator[AiohttpTransport]:
     """An open exchange with a server."""
     settings = Settings(credentials=StaticToken("static-token"), base_url=base_url, **options)
-    exchange = Exchange(settings, connector)
+    exchange = AiohttpTransport(settings, connector)
     await exchange.open()
     try:
         yield exchange

@@ -24,7 +24,7 @@ from backupify_async import (
     TransportError,
 )
 from backupify_async._transport import aiohttp_connections
-from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async.version import __version__
 from tests.stand_ins import http
 from tests.transport.sockets import Server, exchange_with, get, send, serving
@@ -290,7 +290,7 @@ class TestTheConnector:
 
     async def test_an_exchange_that_was_never_open_can_be_closed(self) -> None:
         settings = Settings(credentials=StaticToken("static-token"), base_url="http://127.0.0.1")
-        await Exchange(settings, None).close()
+        await AiohttpTransport(settings, None).close()
 
     async def test_an_exchange_that_is_closed_says_so(self) -> None:
         async with exchange_with("http://127.0.0.1") as exchange:

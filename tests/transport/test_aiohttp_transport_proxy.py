@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from backupify_async import ConfigurationError, ConnectionFailed, Settings, StaticToken, TransportError
-from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from tests.stand_ins import http
 from tests.transport.sockets import exchange_with, get, send, serving
 
@@ -37,7 +37,7 @@ def proxy_for(base_url: str, *, trust_env: bool = True, proxy: str | None = None
     settings = Settings(
         credentials=StaticToken("t"), base_url=base_url, trust_env=trust_env, proxy=proxy, allow_insecure=True
     )
-    return Exchange(settings, None)._proxy
+    return AiohttpTransport(settings, None)._proxy
 
 
 class TestAProxy:

@@ -13,7 +13,7 @@ from backupify_async._transport.report import LimitWatch
 from backupify_async._transport.request import Message, Request, Response
 from backupify_async._transport.session import Session
 from backupify_async.events import Event
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.rate.simulation import LEARNING, OK, Reply, Server, bucket, window
 from tests.transport.scripted import PING, now
 
@@ -38,13 +38,13 @@ class Listener:
         return [event.speed_reason for _, event in self.told]
 
 
-def carrier_of(server: Server) -> FakeCarrier:
+def carrier_of(server: Server) -> FakeTransport:
     def answer(message: Message) -> Response:
         reply = server(now())
         asks = {} if reply.retry_after is None else {"Retry-After": f"{reply.retry_after:g}"}
         return respond(message, reply.status, b"", {**reply.headers, **asks})
 
-    return FakeCarrier(answer, round_trip=0.05)
+    return FakeTransport(answer, round_trip=0.05)
 
 
 async def heard_of(server: Server, count: int) -> Listener:
@@ -103,8 +103,8 @@ class TestAServerThatIsDown:
                 raise ConnectionFailed("refused", sent=False)
             return respond(message)
 
-        listener, carrier = Listener(), FakeCarrier(answer, round_trip=0.05)
-        async with session_over(carrier, rate_limit=LEARNING, on_event=listener) as session:
+        listener, transport = Listener(), FakeTransport(answer, round_trip=0.05)
+        async with session_over(transport, rate_limit=LEARNING, on_event=listener) as session:
             for _ in range(3):
                 looks = [Request("GET", f"/v1/backup_instances/{number}/x") for number in range(100)]
                 await asyncio.gather(*(session.send(look) for look in looks))

@@ -15,7 +15,7 @@ import pytest
 from backupify_async import RateLimit, RetryPolicy, StaticToken
 from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeCarrier, session_over
+from tests.stand_ins import FakeTransport, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, Script, after, api_times, now, settled, token_times
 
@@ -86,9 +86,9 @@ async def interrupt(scenario: Scenario, at: int, *, when_done: bool) -> bool:
     """Run a call that is cancelled at its n-th suspension, and look at what it left; whether it was cut."""
     options = {"credentials": StaticToken("static-token"), **scenario.options}
     script = Script(*scenario.steps, tokens=options.pop("tokens", ()))
-    carrier = FakeCarrier(script, round_trip=1, places=options.pop("places", 64))
+    transport = FakeTransport(script, round_trip=1, places=options.pop("places", 64))
     limit = RateLimit(per_second=0.25, burst=1, adaptive=False)
-    async with session_over(carrier, rate_limit=limit, retry=RetryPolicy(base=2), **options) as session:
+    async with session_over(transport, rate_limit=limit, retry=RetryPolicy(base=2), **options) as session:
         if options["credentials"] is not DEMO:
             script.steps.insert(0, 200)
             await session.send(PING)  # so that the call has to wait for a slot
@@ -96,9 +96,9 @@ async def interrupt(scenario: Scenario, at: int, *, when_done: bool) -> bool:
         results = await asyncio.gather(asyncio.ensure_future(_run(call)), return_exceptions=True)
         cut = isinstance(results[0], asyncio.CancelledError)
         if cut:
-            await looks_untouched(session, carrier)
+            await looks_untouched(session, transport)
             script.steps.clear()
-            await a_fresh_call_leaves_as_if_it_had_not_been(session, carrier)
+            await a_fresh_call_leaves_as_if_it_had_not_been(session, transport)
         else:
             assert call.suspensions >= scenario.suspensions, "the scenario does not meet what it is to meet"
         await settled()
@@ -110,22 +110,22 @@ async def _run(call: Interrupted) -> object:
     return await call
 
 
-async def looks_untouched(session: Session, carrier: FakeCarrier) -> None:
+async def looks_untouched(session: Session, transport: FakeTransport) -> None:
     statistics = session.statistics()
     renewals = [task for task in asyncio.all_tasks() if "renewal" in task.get_name()]
     assert (statistics.in_flight, statistics.waiting) == (0, 0)
     assert session.scopes.open == set()
-    assert carrier.in_flight == len(renewals)
+    assert transport.in_flight == len(renewals)
     assert len(asyncio.all_tasks()) == 1 + len(renewals)
 
 
-async def a_fresh_call_leaves_as_if_it_had_not_been(session: Session, carrier: FakeCarrier) -> None:
+async def a_fresh_call_leaves_as_if_it_had_not_been(session: Session, transport: FakeTransport) -> None:
     """As soon as rate, pause and token let it: a call that never left took no slot."""
-    earliest = [now(), session._limiter.paused_until, *(when + 4 for when in api_times(carrier)[-1:])]
+    earliest = [now(), session._limiter.paused_until, *(when + 4 for when in api_times(transport)[-1:])]
     await session.fetch_token()
     earliest.append(now())
     assert (await session.send(PING)).status == 200
-    assert api_times(carrier)[-1] == pytest.approx(max(earliest))
+    assert api_times(transport)[-1] == pytest.approx(max(earliest))
 
 
 @pytest.mark.parametrize("when_done", [False, True], ids=["while it waits", "just as it is done"])
@@ -139,25 +139,25 @@ async def test_cancelled_at_any_await(name: str, when_done: bool, monkeypatch: p
 
 
 async def test_a_cancelled_waiter_for_a_token_stops_nobody_else() -> None:
-    carrier = FakeCarrier(Script(), round_trip=5)
-    async with session_over(carrier, credentials=DEMO) as session:
+    transport = FakeTransport(Script(), round_trip=5)
+    async with session_over(transport, credentials=DEMO) as session:
         first, second = (asyncio.create_task(session.send(PING)) for _ in range(2))
         await asyncio.sleep(1)
         first.cancel()
         await second
-    assert (first.cancelled(), token_times(carrier), api_times(carrier)) == (True, [0], [5])
+    assert (first.cancelled(), token_times(transport), api_times(transport)) == (True, [0], [5])
 
 
 async def test_ten_thousand_calls_cancelled_at_once_leave_nothing() -> None:
-    carrier = FakeCarrier(Script(), round_trip=1)
-    async with session_over(carrier) as session:
+    transport = FakeTransport(Script(), round_trip=1)
+    async with session_over(transport) as session:
         tasks = [asyncio.create_task(session.send(PING)) for _ in range(10_000)]
         await asyncio.sleep(0.5)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
         statistics = session.statistics()
-        assert (statistics.in_flight, statistics.waiting, carrier.in_flight) == (0, 0, 0)
-        sent = len(carrier.sent)
+        assert (statistics.in_flight, statistics.waiting, transport.in_flight) == (0, 0, 0)
+        sent = len(transport.sent)
         await session.send(PING)
-    assert api_times(carrier)[-1] == pytest.approx((sent - 10 + 1) / 10, abs=0.001)
+    assert api_times(transport)[-1] == pytest.approx((sent - 10 + 1) / 10, abs=0.001)

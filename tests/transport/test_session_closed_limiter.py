@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from backupify_async import RateLimited, RetryPolicy
-from tests.stand_ins import FakeCarrier, session_over
+from tests.stand_ins import FakeTransport, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now
 
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.looptime
 
 
 async def test_it_is_raised_at_once_and_named() -> None:
-    carrier = FakeCarrier(Script((429, after("3600"))))
-    async with session_over(carrier) as session:
+    transport = FakeTransport(Script((429, after("3600"))))
+    async with session_over(transport) as session:
         with pytest.raises(RateLimited, match=r"Retry-After 3600 s is over max_retry_after=120 s") as caught:
             await session.send(PING)
         assert session.refuses_all()
@@ -22,48 +22,48 @@ async def test_it_is_raised_at_once_and_named() -> None:
 
 
 async def test_waiters_and_new_calls_fail_at_once_unsent_naming_the_time() -> None:
-    carrier = FakeCarrier(Script((429, after("3600"))), round_trip=1, places=1)
-    async with session_over(carrier) as session:
+    transport = FakeTransport(Script((429, after("3600"))), round_trip=1, places=1)
+    async with session_over(transport) as session:
         waiters = [session.send(PING) for _ in range(3)]
         errors = await asyncio.gather(*waiters, return_exceptions=True)
         with pytest.raises(RateLimited, match=r"until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ; not sent$") as caught:
             await session.send(TRIGGER)
     assert {type(error) for error in errors} == {RateLimited}
-    assert (len(carrier.sent), now(), caught.value.retry_after) == (1, 1, 3600)
+    assert (len(transport.sent), now(), caught.value.retry_after) == (1, 1, 3600)
 
 
 async def test_it_opens_again() -> None:
-    carrier = FakeCarrier(Script((429, after("3600"))))
-    async with session_over(carrier) as session:
+    transport = FakeTransport(Script((429, after("3600"))))
+    async with session_over(transport) as session:
         with pytest.raises(RateLimited):
             await session.send(PING)
         await asyncio.sleep(3600)
         assert not session.refuses_all()
         await session.send(PING)
-    assert carrier.times == [0, 3600]
+    assert transport.times == [0, 3600]
 
 
 async def test_a_call_that_backs_off_meanwhile_fails_when_it_comes_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("random.uniform", upper)
-    carrier = FakeCarrier(Script(500, (429, after("3600"))))
-    async with session_over(carrier, rate_limit=UNLIMITED, retry=RetryPolicy(base=10, cap=10)) as session:
+    transport = FakeTransport(Script(500, (429, after("3600"))))
+    async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(base=10, cap=10)) as session:
         backing_off = asyncio.create_task(session.send(PING))
         await asyncio.sleep(1)
         with pytest.raises(RateLimited):
             await session.send(PING)
         with pytest.raises(RateLimited, match="not sent"):
             await backing_off
-    assert (len(carrier.sent), now()) == (2, 10)
+    assert (len(transport.sent), now()) == (2, 10)
 
 
 async def test_nothing_at_all_is_sent_while_it_is_closed() -> None:
-    carrier = FakeCarrier(Script((429, after("3600"))))
-    async with session_over(carrier, credentials=DEMO) as session:
+    transport = FakeTransport(Script((429, after("3600"))))
+    async with session_over(transport, credentials=DEMO) as session:
         with pytest.raises(RateLimited):
             await session.send(PING)
         await asyncio.sleep(1000)  # by now the token is over
         with pytest.raises(RateLimited):
             await session.send(PING)
-    assert len(carrier.sent) == 2
+    assert len(transport.sent) == 2

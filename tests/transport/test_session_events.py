@@ -18,7 +18,7 @@ from backupify_async import (
 )
 from backupify_async._transport.session import Session
 from backupify_async.events import Event, EventHook, tell
-from tests.stand_ins import FakeCarrier
+from tests.stand_ins import FakeTransport
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, Script, Step, after
 
@@ -33,9 +33,9 @@ def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 async def story(*steps: Step, hook: EventHook | None = None, tokens: tuple[Step, ...] = ()) -> list[Event]:
     """The events of one call that meets these steps."""
     events: list[Event] = []
-    carrier = FakeCarrier(Script(*steps, tokens=tokens), round_trip=0.25)
+    transport = FakeTransport(Script(*steps, tokens=tokens), round_trip=0.25)
     settings = Settings(credentials=DEMO, base_url="http://127.0.0.1", retry=RetryPolicy(base=1))
-    session = Session(settings, carrier, hook or events.append)
+    session = Session(settings, transport, hook or events.append)
     await session.open()
     try:
         await session.send(PING)

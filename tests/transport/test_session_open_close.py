@@ -18,7 +18,7 @@ from backupify_async import (
 )
 from backupify_async._transport.request import FateUnknown, Request
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeCarrier, session_over
+from tests.stand_ins import FakeTransport, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now, settled
 
@@ -29,7 +29,7 @@ SLOW = RateLimit(per_second=0.01, burst=1, adaptive=False)
 
 def unopened() -> Session:
     settings = Settings(credentials=StaticToken("static-token"), base_url="http://127.0.0.1")
-    return Session(settings, FakeCarrier(Script()))
+    return Session(settings, FakeTransport(Script()))
 
 
 async def begun(session: Session, request: Request = PING, *, after_: float = 1) -> "asyncio.Task[object]":
@@ -79,7 +79,7 @@ class TestOpening:
         gc.collect()
 
     async def test_one_that_failed_to_open_is_not_open(self) -> None:
-        class Broken(FakeCarrier):
+        class Broken(FakeTransport):
             async def open(self) -> None:
                 raise RuntimeError("no sockets today")
 
@@ -107,22 +107,22 @@ class TestClosing:
         return [type(result) for result in results]
 
     async def test_it_may_be_done_twice(self) -> None:
-        async with session_over(FakeCarrier(Script())) as session:
+        async with session_over(FakeTransport(Script())) as session:
             assert await self.ended(session) == []
             assert await self.ended(session) == []
 
     async def test_it_ends_calls_that_wait_at_the_gate(self) -> None:
-        async with session_over(FakeCarrier(Script()), rate_limit=SLOW) as session:
+        async with session_over(FakeTransport(Script()), rate_limit=SLOW) as session:
             await session.send(PING)
             tasks = [await begun(session), await begun(session, TRIGGER)]
             assert await self.ended(session, *tasks) == [ClientClosed] * 2
 
     async def test_it_ends_calls_in_flight(self) -> None:
-        async with session_over(FakeCarrier(Script(), round_trip=9)) as session:
+        async with session_over(FakeTransport(Script(), round_trip=9)) as session:
             assert await self.ended(session, await begun(session)) == [ClientClosed]
 
     async def test_a_trigger_in_flight_may_have_been_acted_on(self) -> None:
-        async with session_over(FakeCarrier(Script(), round_trip=9)) as session:
+        async with session_over(FakeTransport(Script(), round_trip=9)) as session:
             task = await begun(session, TRIGGER)
             assert await self.ended(session, task) == [FateUnknown]
         error = task.exception()
@@ -131,17 +131,17 @@ class TestClosing:
 
     @pytest.mark.parametrize("request_", [PING, TRIGGER])
     async def test_it_ends_calls_that_back_off(self, request_: Request) -> None:
-        async with session_over(FakeCarrier(Script(ConnectionFailed("no route", sent=False)))) as session:
+        async with session_over(FakeTransport(Script(ConnectionFailed("no route", sent=False)))) as session:
             task = await begun(session, request_, after_=0.1)
             assert await self.ended(session, task) == [ClientClosed]
 
     @pytest.mark.parametrize("request_", [PING, TRIGGER])
     async def test_it_ends_calls_that_wait_out_a_pause(self, request_: Request) -> None:
-        async with session_over(FakeCarrier(Script((429, after("9"))))) as session:
+        async with session_over(FakeTransport(Script((429, after("9"))))) as session:
             assert await self.ended(session, await begun(session, request_)) == [ClientClosed]
 
     async def test_it_ends_calls_that_wait_for_a_token(self) -> None:
-        async with session_over(FakeCarrier(Script(), round_trip=9), credentials=DEMO) as session:
+        async with session_over(FakeTransport(Script(), round_trip=9), credentials=DEMO) as session:
             tasks = [await begun(session), await begun(session, TRIGGER)]
             assert await self.ended(session, *tasks) == [ClientClosed] * 2
 
@@ -151,22 +151,22 @@ class TestClosing:
                 await asyncio.sleep(9)
                 return Token("too late")
 
-        async with session_over(FakeCarrier(Script()), credentials=Vault()) as session:
+        async with session_over(FakeTransport(Script()), credentials=Vault()) as session:
             assert await self.ended(session, await begun(session)) == [ClientClosed]
 
     async def test_it_ends_calls_whose_token_request_backs_off(self) -> None:
-        carrier = FakeCarrier(Script(tokens=((503, after("9")),)))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=((503, after("9")),)))
+        async with session_over(transport, credentials=DEMO) as session:
             assert await self.ended(session, await begun(session)) == [ClientClosed]
 
     async def test_it_ends_a_wait_for_nothing_but_a_token(self) -> None:
-        async with session_over(FakeCarrier(Script(), round_trip=9), credentials=DEMO) as session:
+        async with session_over(FakeTransport(Script(), round_trip=9), credentials=DEMO) as session:
             task: asyncio.Task[object] = asyncio.create_task(session.fetch_token())
             await asyncio.sleep(1)
             assert await self.ended(session, task) == [ClientClosed]
 
     async def test_it_ends_a_renewal_that_nobody_waits_for(self) -> None:
-        async with session_over(FakeCarrier(Script(life=100), round_trip=9), credentials=DEMO) as session:
+        async with session_over(FakeTransport(Script(life=100), round_trip=9), credentials=DEMO) as session:
             await session.send(PING)
             await asyncio.sleep(75)
             await session.send(PING)
@@ -174,20 +174,20 @@ class TestClosing:
             assert await self.ended(session) == []
 
     async def test_a_call_that_was_answered_in_the_same_turn_is_ended_or_answered(self) -> None:
-        async with session_over(FakeCarrier(Script(), round_trip=5)) as session:
+        async with session_over(FakeTransport(Script(), round_trip=5)) as session:
             task = await begun(session, after_=5)
             (kind,) = await self.ended(session, task)
             assert kind.__name__ in ("ClientClosed", "Response")
 
     async def test_a_call_that_is_being_timed_out_is_not_ended_twice(self) -> None:
-        carrier = FakeCarrier(Script(), round_trip=9)
-        async with session_over(carrier, timeouts=Timeouts(total=5)) as session:
+        transport = FakeTransport(Script(), round_trip=9)
+        async with session_over(transport, timeouts=Timeouts(total=5)) as session:
             task: asyncio.Task[object] = asyncio.create_task(session.send(PING))
             await asyncio.sleep(5)
             assert (await self.ended(session, task))[0] in (ClientClosed, RequestTimeout)
 
     async def test_a_cancelled_close_lets_go_of_everything_all_the_same(self) -> None:
-        async with session_over(FakeCarrier(Script(), round_trip=9), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(Script(), round_trip=9), rate_limit=UNLIMITED) as session:
             tasks = [await begun(session) for _ in range(3)]
             closing = asyncio.create_task(session.close())
             await asyncio.sleep(0)
@@ -197,14 +197,14 @@ class TestClosing:
         assert {type(task.exception()) for task in tasks} == {ClientClosed}
 
     async def test_a_call_after_it_says_so(self) -> None:
-        async with session_over(FakeCarrier(Script())) as session:
+        async with session_over(FakeTransport(Script())) as session:
             await session.close()
             for call in (session.send(PING), session.fetch_token()):
                 with pytest.raises(ClientClosed, match="the client is closed"):
                     await call
 
     async def test_a_cancelled_caller_is_cancelled_and_not_closed(self) -> None:
-        async with session_over(FakeCarrier(Script(), round_trip=9)) as session:
+        async with session_over(FakeTransport(Script(), round_trip=9)) as session:
             task = await begun(session)
             task.cancel()
             await settled()

@@ -19,7 +19,7 @@ from backupify_async import (
 )
 from backupify_async._transport.request import FateUnknown, Message, Request, Response
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, UNLIMITED, Script, api_times, now, token_times
 
@@ -88,15 +88,15 @@ class TestASweep:
     @pytest.mark.parametrize("failure", [REFUSED, RESET, 502, 503, 504])
     async def test_loses_nothing_through_a_restart(self, failure: Failure, lasts: float) -> None:
         server = Server(1, 1 + lasts, failure)
-        carrier = FakeCarrier(server, round_trip=0.05)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.05)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             assert await sweep(session, range(400)) == []
             assert session.statistics().budget_left == 500
         assert now() < 1 + lasts + 5 + 400 * 0.05 / 8 + 1
 
     async def test_sends_one_call_at_a_time_meanwhile_at_growing_intervals(self) -> None:
         server = Server(1, 31)
-        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             await sweep(session, range(400))
         probes = [when for when in server.failed_at if when > server.failed_at[0] + 0.2]
         gaps = [round(later - earlier, 2) for earlier, later in pairwise(probes)]
@@ -106,8 +106,8 @@ class TestASweep:
 
     async def test_through_several_restarts_spends_nothing(self) -> None:
         server = Server(1, 2)
-        carrier = FakeCarrier(server, round_trip=0.05)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.05)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             for _ in range(10):
                 server.begin, server.end = now() + 0.2, now() + 2.2
                 assert await sweep(session, range(100)) == []
@@ -115,7 +115,7 @@ class TestASweep:
 
     async def test_tells_since_when_the_server_is_down(self) -> None:
         server = Server(1, 31)
-        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             sweeping = asyncio.create_task(sweep(session, range(400)))
             await asyncio.sleep(0.5)
             assert session.statistics().down_since is None
@@ -129,14 +129,14 @@ class TestASweep:
 
 class TestWhatIsNone:
     async def test_a_wrong_port_fails_with_its_attempts(self) -> None:
-        async with session_over(FakeCarrier(Server(0, 1e9)), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(Server(0, 1e9)), rate_limit=UNLIMITED) as session:
             errors = await sweep(session, range(8))
             assert session.statistics().down_since is None
         assert {str(error).partition("gave up: ")[2] for error in errors} == {"tried 4 times"}
         assert now() < 4
 
     async def test_one_instance_that_fails(self) -> None:
-        async with session_over(FakeCarrier(Server(1, 1e9)), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(Server(1, 1e9)), rate_limit=UNLIMITED) as session:
             await session.send(look(0))
             await asyncio.sleep(1)
             with pytest.raises(ConnectionFailed, match="tried 4 times"):
@@ -151,14 +151,14 @@ class TestWhatIsNone:
         ],
     )
     async def test_faults_of_our_own_of_tls_or_of_the_application(self, failure: Failure) -> None:
-        async with session_over(FakeCarrier(Server(1, 1e9, failure)), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(Server(1, 1e9, failure)), rate_limit=UNLIMITED) as session:
             await session.send(look(0))
             await asyncio.sleep(1)
             assert len(await sweep(session, range(8))) == 8
 
     async def test_one_where_it_is_switched_off(self) -> None:
         retry = RetryPolicy(max_outage=0)
-        async with session_over(FakeCarrier(Server(1, 1e9)), rate_limit=UNLIMITED, retry=retry) as session:
+        async with session_over(FakeTransport(Server(1, 1e9)), rate_limit=UNLIMITED, retry=retry) as session:
             await session.send(look(0))
             await asyncio.sleep(1)
             assert len(await sweep(session, range(8))) == 8
@@ -167,7 +167,7 @@ class TestWhatIsNone:
 class TestOneThatLasts:
     async def test_calls_fail_unsent_and_say_so_until_a_probe_succeeds(self) -> None:
         server = Server(1, 401)
-        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             errors = await sweep(session, range(400))
             assert now() == pytest.approx(301, abs=0.5)
             assert session.refuses_all()
@@ -195,7 +195,7 @@ class TestTheProbe:
 
     async def test_is_a_look_where_one_waits(self) -> None:
         server = Server(1e9, 1e9)
-        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             await session.send(look(0))
             server.begin, server.end = now(), now() + 10
             triggers = [asyncio.create_task(session.send(trigger(number))) for number in (1, 2, 3)]
@@ -205,7 +205,7 @@ class TestTheProbe:
 
     async def test_is_a_trigger_where_nothing_else_waits_which_may_be_lost(self) -> None:
         server = Server(1e9, 1e9)
-        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             for call in await self.down(session, server):
                 call.cancel()
             server.failure = RESET
@@ -214,15 +214,15 @@ class TestTheProbe:
 
     async def test_passes_its_role_on_when_it_is_cancelled(self) -> None:
         server = Server(1e9, 1e9)
-        carrier = FakeCarrier(server, round_trip=0.05)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.05)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             waiting = await self.down(session, server)
-            carrier.round_trip = 100
+            transport.round_trip = 100
             await asyncio.sleep(1)
-            assert carrier.in_flight == 1
-            carrier.round_trip = 0.05
+            assert transport.in_flight == 1
+            transport.round_trip = 0.05
             server.end = now()
-            first = carrier.sent[-1][1]
+            first = transport.sent[-1][1]
             probe = next(call for call in waiting if f"/{waiting.index(call) + 1}/" in first.url.path)
             probe.cancel()
             await asyncio.gather(*(call for call in waiting if call is not probe))
@@ -231,7 +231,7 @@ class TestTheProbe:
     async def test_total_runs_on_while_calls_wait(self) -> None:
         server = Server(1e9, 1e9)
         async with session_over(
-            FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED, timeouts=Timeouts(total=3)
+            FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED, timeouts=Timeouts(total=3)
         ) as session:
             results = await asyncio.gather(*await self.down(session, server), return_exceptions=True)
         assert {type(result) for result in results} == {RequestTimeout}
@@ -239,7 +239,7 @@ class TestTheProbe:
 
     async def test_close_ends_those_who_wait(self) -> None:
         server = Server(1e9, 1e9)
-        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             waiting = await self.down(session, server)
             await session.close()
             results = await asyncio.gather(*waiting, return_exceptions=True)
@@ -247,7 +247,7 @@ class TestTheProbe:
 
     async def test_that_meets_another_error_pays_for_it(self) -> None:
         server = Server(1e9, 1e9)
-        async with session_over(FakeCarrier(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             waiting = await self.down(session, server)
             server.failure = 500
             results = await asyncio.gather(*waiting, return_exceptions=True)
@@ -257,20 +257,20 @@ class TestTheProbe:
 class TestTheToken:
     async def test_that_ends_in_an_outage_is_asked_for_until_the_server_is_back(self) -> None:
         server = Server(20, 60, life=30)
-        carrier = FakeCarrier(server, round_trip=0.05)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.05)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             await session.send(look(0))
             await asyncio.sleep(29 - now())
             assert await sweep(session, range(1, 9)) == []
         assert now() < 66
-        assert max(later - earlier for earlier, later in pairwise(token_times(carrier)[1:])) < 6
+        assert max(later - earlier for earlier, later in pairwise(token_times(transport)[1:])) < 6
 
     async def test_endpoint_s_own_failures_make_an_outage_where_nothing_else_is_sent(self) -> None:
         server = Server(31, 60, 502, life=30)
-        carrier = FakeCarrier(server, round_trip=0.05)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.05)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             await session.send(look(0))
             await asyncio.sleep(35 - now())
             assert await sweep(session, range(1, 9)) == []
             assert session.statistics().budget_left == 500
-        assert api_times(carrier)[1] > 60
+        assert api_times(transport)[1] > 60

@@ -12,7 +12,7 @@ from backupify_async import (
     Settings,
     TransportError,
 )
-from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.session import Session
 from tests.stand_ins import http
 from tests.transport.scripted import PING
@@ -32,7 +32,7 @@ async def failure(*answers: bytes | None, **options: int) -> tuple[BackupifyErro
             retry=RetryPolicy(attempts=1),
             **options,  # type: ignore[arg-type]
         )
-        session = Session(settings, Exchange(settings, None))
+        session = Session(settings, AiohttpTransport(settings, None))
         await session.open()
         try:
             with pytest.raises(BackupifyError) as caught:

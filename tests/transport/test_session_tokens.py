@@ -17,7 +17,7 @@ from backupify_async import (
     Unauthorized,
 )
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import (
     DEMO,
@@ -41,16 +41,16 @@ def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", upper)
 
 
-def bearers(carrier: FakeCarrier) -> list[str]:
-    return [bearer(message) for _, message in carrier.sent if not message.url.path.endswith("/oauth/token")]
+def bearers(transport: FakeTransport) -> list[str]:
+    return [bearer(message) for _, message in transport.sent if not message.url.path.endswith("/oauth/token")]
 
 
 class TestTheTokenRequest:
     async def test_it_is_the_documented_form(self) -> None:
-        carrier = FakeCarrier(Script())
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script())
+        async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
-        message = carrier.sent[0][1]
+        message = transport.sent[0][1]
         assert (message.method, str(message.url)) == ("POST", "http://127.0.0.1/oauth/token")
         assert message.headers == {"Content-Type": "application/x-www-form-urlencoded"}
         assert message.body == (
@@ -58,43 +58,43 @@ class TestTheTokenRequest:
         )
 
     async def test_it_can_be_made_before_the_first_call(self) -> None:
-        carrier = FakeCarrier(Script())
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script())
+        async with session_over(transport, credentials=DEMO) as session:
             await session.fetch_token()
             await session.fetch_token()
             await session.send(PING)
-        assert (len(token_times(carrier)), bearers(carrier)) == (1, ["token-1"])
+        assert (len(token_times(transport)), bearers(transport)) == (1, ["token-1"])
 
     async def test_one_serves_any_number_of_calls(self) -> None:
-        carrier = FakeCarrier(Script(), round_trip=1)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(Script(), round_trip=1)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             await asyncio.gather(*(session.send(PING) for _ in range(100)))
-        assert token_times(carrier) == [0]
+        assert token_times(transport) == [0]
 
     @pytest.mark.parametrize("steps", [(429,), ((429, after("0.5")),), (408,), (500,), (503,)])
     async def test_a_passing_failure_is_waited_out(self, steps: tuple[int]) -> None:
-        carrier = FakeCarrier(Script(tokens=steps))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=steps))
+        async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
-        assert token_times(carrier) == [0, 0.5]
+        assert token_times(transport) == [0, 0.5]
 
     async def test_its_retry_after_is_honoured(self) -> None:
-        carrier = FakeCarrier(Script(tokens=((429, after("7")), (503, after("9")))))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=((429, after("7")), (503, after("9")))))
+        async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
-        assert token_times(carrier) == [0, 7, 16]
+        assert token_times(transport) == [0, 7, 16]
 
     async def test_a_429_of_it_pauses_the_calls_too(self) -> None:
-        carrier = FakeCarrier(Script(tokens=(429,)))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=(429,)))
+        async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
-        assert (token_times(carrier), api_times(carrier)) == ([0, 0.5], [1])
+        assert (token_times(transport), api_times(transport)) == ([0, 0.5], [1])
 
     async def test_a_429_of_it_is_told_to_the_limiter_as_of_a_call_that_left(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        carrier = FakeCarrier(Script(tokens=(429,)))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=(429,)))
+        async with session_over(transport, credentials=DEMO) as session:
             limiter = session._limiter
             spies = {name: Mock(wraps=getattr(limiter, name)) for name in ("take", "told")}
             for name, spy in spies.items():
@@ -103,160 +103,160 @@ class TestTheTokenRequest:
         assert [spy.call_count for spy in spies.values()] == [2, 2]
 
     async def test_a_long_retry_after_of_it_ends_all_calls_unsent(self) -> None:
-        carrier = FakeCarrier(Script(tokens=((429, after("3600")),)))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=((429, after("3600")),)))
+        async with session_over(transport, credentials=DEMO) as session:
             for _ in range(3):
                 with pytest.raises(RateLimited):
                     await session.send(PING)
             assert session.refuses_all()
-        assert len(carrier.sent) == 1
+        assert len(transport.sent) == 1
 
     async def test_a_429_of_it_is_counted(self) -> None:
-        carrier = FakeCarrier(Script(tokens=(429,)))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=(429,)))
+        async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
             assert session.statistics().refused == 1
 
     async def test_a_server_that_goes_on_failing_is_a_server_error_without_its_body(self) -> None:
-        carrier = FakeCarrier(lambda message: respond(message, 500, b"echo: s3cret"))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(lambda message: respond(message, 500, b"echo: s3cret"))
+        async with session_over(transport, credentials=DEMO) as session:
             with pytest.raises(ServerError, match=r"^POST /oauth/token answered 500; gave up: sent 4 times$"):
                 await session.send(PING)
-        assert len(carrier.sent) == 4
+        assert len(transport.sent) == 4
 
     async def test_a_5xx_is_not_remembered_but_asked_again_a_second_later(self) -> None:
-        carrier = FakeCarrier(Script(tokens=(500,)))
-        async with session_over(carrier, credentials=DEMO, retry=RetryPolicy(attempts=1)) as session:
+        transport = FakeTransport(Script(tokens=(500,)))
+        async with session_over(transport, credentials=DEMO, retry=RetryPolicy(attempts=1)) as session:
             with pytest.raises(ServerError):
                 await session.send(PING)
             await session.send(PING)
-        assert token_times(carrier) == [0, 1]
+        assert token_times(transport) == [0, 1]
 
     async def test_one_that_goes_on_failing_is_made_less_and_less_often(self) -> None:
-        carrier = FakeCarrier(Script(tokens=(503,) * 10_000))
+        transport = FakeTransport(Script(tokens=(503,) * 10_000))
         policy = RetryPolicy(attempts=1, budget=0)
-        async with session_over(carrier, credentials=DEMO, retry=policy, rate_limit=UNLIMITED) as session:
+        async with session_over(transport, credentials=DEMO, retry=policy, rate_limit=UNLIMITED) as session:
             for _ in range(10):
                 calls = (session.send(PING) for _ in range(100))
                 errors = await asyncio.gather(*calls, return_exceptions=True)
                 assert {type(error) for error in errors} == {ServerError}
-        assert token_times(carrier) == [0, 1, 3, 7, 15, 31, 61, 91, 121, 151]
+        assert token_times(transport) == [0, 1, 3, 7, 15, 31, 61, 91, 121, 151]
 
     async def test_a_429_without_end_holds_off_too(self) -> None:
-        carrier = FakeCarrier(Script(tokens=(429,) * 10_000))
+        transport = FakeTransport(Script(tokens=(429,) * 10_000))
         policy = RetryPolicy(attempts=1, budget=0, max_throttled=0)
-        async with session_over(carrier, credentials=DEMO, retry=policy) as session:
+        async with session_over(transport, credentials=DEMO, retry=policy) as session:
             while now() < 60:
                 with pytest.raises(RateLimited):
                     await session.send(PING)
                 await asyncio.sleep(0.125)
-        assert len(token_times(carrier)) == 12  # two a renewal, 1, 2, 4, 8, 16 and 30 s apart
+        assert len(token_times(transport)) == 12  # two a renewal, 1, 2, 4, 8, 16 and 30 s apart
 
     async def test_a_wrong_secret_is_asked_once_for_a_minute(self) -> None:
-        carrier = FakeCarrier(Script(tokens=(401,) * 2))
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=(401,) * 2))
+        async with session_over(transport, credentials=DEMO) as session:
             calls = (session.send(PING) for _ in range(100))
             errors = await asyncio.gather(*calls, return_exceptions=True)
             await asyncio.sleep(59.9)
             with pytest.raises(AuthenticationError):
                 await session.send(PING)
-            assert len(carrier.sent) == 1
+            assert len(transport.sent) == 1
             await asyncio.sleep(0.1)
             with pytest.raises(AuthenticationError):
                 await session.send(PING)
         assert {type(error) for error in errors} == {AuthenticationError}
-        assert token_times(carrier) == [0, 60]
+        assert token_times(transport) == [0, 60]
 
     async def test_each_waiter_gets_an_error_of_its_own(self) -> None:
-        carrier = FakeCarrier(Script(tokens=(401,)), round_trip=1)
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(tokens=(401,)), round_trip=1)
+        async with session_over(transport, credentials=DEMO) as session:
             calls = (session.send(PING) for _ in range(10))
             errors = await asyncio.gather(*calls, return_exceptions=True)
         assert len(set(map(id, errors))) == 10
 
     async def test_a_prefix_of_the_base_url_stands_before_it(self) -> None:
-        carrier = FakeCarrier(Script())
+        transport = FakeTransport(Script())
         settings = Settings(credentials=DEMO, base_url="http://127.0.0.1/proxy/")
-        session = Session(settings, carrier)
+        session = Session(settings, transport)
         await session.open()
         await session.send(PING)
         await session.close()
-        assert [message.url.path for _, message in carrier.sent] == ["/proxy/oauth/token", "/proxy/v1/ping"]
+        assert [message.url.path for _, message in transport.sent] == ["/proxy/oauth/token", "/proxy/v1/ping"]
 
 
 class TestA401:
     async def test_in_the_midst_of_a_thousand_calls_one_refresh_and_all_succeed(self) -> None:
         script = Script()
-        carrier = FakeCarrier(script, round_trip=0.1)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(script, round_trip=0.1)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             calls = [asyncio.create_task(session.send(PING)) for _ in range(1000)]
             await asyncio.sleep(0.75)
             script.refused.add("token-1")
             done = await asyncio.gather(*calls)
         assert {response.status for response in done} == {200}
-        assert len(token_times(carrier)) == 2
-        assert Counter(bearers(carrier))["token-1"] < 600
+        assert len(token_times(transport)) == 2
+        assert Counter(bearers(transport))["token-1"] < 600
 
     async def test_the_replay_takes_nothing_from_attempts_and_budget(self) -> None:
-        carrier = FakeCarrier(Script(401))
+        transport = FakeTransport(Script(401))
         policy = RetryPolicy(attempts=1, budget=0)
-        async with session_over(carrier, credentials=DEMO, retry=policy) as session:
+        async with session_over(transport, credentials=DEMO, retry=policy) as session:
             await session.send(TRIGGER)
             assert session.statistics().retried == 0
-        assert bearers(carrier) == ["token-1", "token-2"]
+        assert bearers(transport) == ["token-1", "token-2"]
 
     async def test_the_replay_takes_a_slot_of_its_own(self) -> None:
-        carrier = FakeCarrier(Script(401))
+        transport = FakeTransport(Script(401))
         limit = RateLimit(per_second=0.5, burst=1, adaptive=False)
-        async with session_over(carrier, credentials=DEMO, rate_limit=limit) as session:
+        async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
             await session.send(PING)
-        assert api_times(carrier) == [0, 2]
+        assert api_times(transport) == [0, 2]
 
     async def test_a_static_token_raises_at_once(self) -> None:
-        carrier = FakeCarrier(Script(401))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(401))
+        async with session_over(transport) as session:
             with pytest.raises(Unauthorized, match=r"gave up: there is no other token$"):
                 await session.send(PING)
-        assert len(carrier.sent) == 1
+        assert len(transport.sent) == 1
 
     async def test_an_object_of_the_callers_is_asked_once_more(self) -> None:
-        carrier, vault = FakeCarrier(Script(401)), Vault(Token("one"), Token("two"))
-        async with session_over(carrier, credentials=vault) as session:
+        transport, vault = FakeTransport(Script(401)), Vault(Token("one"), Token("two"))
+        async with session_over(transport, credentials=vault) as session:
             await session.send(PING)
-        assert (bearers(carrier), vault.asked) == (["one", "two"], 2)
+        assert (bearers(transport), vault.asked) == (["one", "two"], 2)
 
     async def test_a_renewal_that_fails_is_raised(self) -> None:
         script = Script(401)
-        carrier = FakeCarrier(script)
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(script)
+        async with session_over(transport, credentials=DEMO) as session:
             await session.fetch_token()
             script.tokens.append(400)
             with pytest.raises(AuthenticationError, match="the token endpoint /oauth/token answered 400"):
                 await session.send(TRIGGER)
-        assert len(api_times(carrier)) == 1
+        assert len(api_times(transport)) == 1
 
 
 class TestATokenThatEnds:
     async def test_it_is_renewed_ahead_of_its_end_and_nobody_waits(self) -> None:
-        carrier = FakeCarrier(Script(life=100), round_trip=1)
-        async with session_over(carrier, credentials=DEMO) as session:
+        transport = FakeTransport(Script(life=100), round_trip=1)
+        async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
             for _ in range(3):
                 await asyncio.sleep(39)
                 await session.send(PING)
-        assert token_times(carrier) == [0, 81]
-        assert api_times(carrier) == [1, 41, 81, 121]
+        assert token_times(transport) == [0, 81]
+        assert api_times(transport) == [1, 41, 81, 121]
 
     async def test_one_that_ended_at_the_gate_is_replaced_before_the_call_leaves(self) -> None:
-        carrier = FakeCarrier(Script(life=10), round_trip=1, places=1)
+        transport = FakeTransport(Script(life=10), round_trip=1, places=1)
         limit = RateLimit(per_second=0.05, burst=1, adaptive=False)
-        async with session_over(carrier, credentials=DEMO, rate_limit=limit) as session:
+        async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
             await asyncio.gather(*(session.send(PING) for _ in range(2)))
-        assert bearers(carrier) == ["token-1", "token-2"]
-        assert api_times(carrier) == [1, 22]
+        assert bearers(transport) == ["token-1", "token-2"]
+        assert api_times(transport) == [1, 22]
 
     async def test_who_waits_keeps_its_turn_when_the_token_is_renewed(self) -> None:
-        carrier, order = FakeCarrier(Script(life=50)), []
+        transport, order = FakeTransport(Script(life=50)), []
 
         async def call(session: Session, name: str, delay: float) -> None:
             await asyncio.sleep(delay)
@@ -264,7 +264,7 @@ class TestATokenThatEnds:
             order.append(name)
 
         limit = RateLimit(per_second=0.1, burst=1, adaptive=False)
-        async with session_over(carrier, credentials=DEMO, rate_limit=limit) as session:
+        async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
             early = [call(session, f"early {number}", 0) for number in range(6)]
             await asyncio.gather(*early, call(session, "late", 45))
         assert order == [*(f"early {number}" for number in range(6)), "late"]

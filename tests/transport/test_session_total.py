@@ -6,7 +6,7 @@ import pytest
 
 from backupify_async import ConnectionFailed, RateLimit, RequestTimeout, ServerError, Timeouts
 from backupify_async._transport.request import FateUnknown, Request
-from tests.stand_ins import FakeCarrier, session_over
+from tests.stand_ins import FakeTransport, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, Script, Step, after, now
 
@@ -24,108 +24,110 @@ def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @BOTH
 async def test_at_the_gate_nothing_was_sent(request_: Request) -> None:
-    carrier = FakeCarrier(Script())
+    transport = FakeTransport(Script())
     limit = RateLimit(per_second=0.01, burst=1, adaptive=False)
-    async with session_over(carrier, rate_limit=limit, timeouts=FIVE) as session:
+    async with session_over(transport, rate_limit=limit, timeouts=FIVE) as session:
         await session.send(PING)
         with pytest.raises(RequestTimeout, match=NOT_IN_TIME) as caught:
             await session.send(request_)
-    assert (caught.value.sent, now(), len(carrier.sent)) == (False, 5, 1)
+    assert (caught.value.sent, now(), len(transport.sent)) == (False, 5, 1)
 
 
 @BOTH
 async def test_while_waiting_for_a_token_nothing_was_sent(request_: Request) -> None:
-    carrier = FakeCarrier(Script(), round_trip=9)
-    async with session_over(carrier, credentials=DEMO, timeouts=FIVE) as session:
+    transport = FakeTransport(Script(), round_trip=9)
+    async with session_over(transport, credentials=DEMO, timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout, match=NOT_IN_TIME) as caught:
             await session.send(request_)
     assert (caught.value.sent, now()) == (False, 5)
 
 
 async def test_in_flight_a_get_may_have_arrived() -> None:
-    async with session_over(FakeCarrier(Script(), round_trip=9), timeouts=FIVE) as session:
+    async with session_over(FakeTransport(Script(), round_trip=9), timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout, match=NOT_IN_TIME) as caught:
             await session.send(PING)
     assert (caught.value.sent, now()) == (True, 5)
 
 
 async def test_in_flight_the_fate_of_a_trigger_is_unknown() -> None:
-    carrier = FakeCarrier(Script(), round_trip=9)
-    async with session_over(carrier, timeouts=FIVE) as session:
+    transport = FakeTransport(Script(), round_trip=9)
+    async with session_over(transport, timeouts=FIVE) as session:
         with pytest.raises(FateUnknown) as caught:
             await session.send(TRIGGER)
     assert isinstance(caught.value.cause, RequestTimeout)
-    assert caught.value.sent_at == carrier.sent[0][1].sent_at
+    assert caught.value.sent_at == transport.sent[0][1].sent_at
 
 
 @pytest.mark.parametrize("step", [(429, after("9")), 429])
 async def test_a_trigger_that_was_refused_before_has_a_certain_fate(step: Step) -> None:
-    carrier = FakeCarrier(Script(*[step] * 9))
-    async with session_over(carrier, timeouts=FIVE) as session:
+    transport = FakeTransport(Script(*[step] * 9))
+    async with session_over(transport, timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout, match=NOT_IN_TIME):
             await session.send(TRIGGER)
     assert now() == 5
 
 
 async def test_a_trigger_that_never_left_before_has_a_certain_fate() -> None:
-    carrier = FakeCarrier(Script(*[ConnectionFailed("no route", sent=False) for _ in range(4)]), round_trip=2)
-    async with session_over(carrier, timeouts=Timeouts(total=2.25)) as session:
+    transport = FakeTransport(
+        Script(*[ConnectionFailed("no route", sent=False) for _ in range(4)]), round_trip=2
+    )
+    async with session_over(transport, timeouts=Timeouts(total=2.25)) as session:
         with pytest.raises(RequestTimeout, match=r"total=2.25 s$") as caught:
             await session.send(TRIGGER)
     assert (caught.value.sent, now()) == (False, 2.25)
 
 
 async def test_a_trigger_whose_second_sending_is_under_way_has_an_unknown_fate() -> None:
-    carrier = FakeCarrier(Script((429, after("1"))), round_trip=3)
-    async with session_over(carrier, timeouts=FIVE) as session:
+    transport = FakeTransport(Script((429, after("1"))), round_trip=3)
+    async with session_over(transport, timeouts=FIVE) as session:
         with pytest.raises(FateUnknown) as caught:
             await session.send(TRIGGER)
-    assert caught.value.sent_at == carrier.sent[1][1].sent_at
+    assert caught.value.sent_at == transport.sent[1][1].sent_at
 
 
 async def test_a_trigger_whose_token_was_refused_has_a_certain_fate() -> None:
-    carrier = FakeCarrier(Script(401), round_trip=2)
-    async with session_over(carrier, credentials=DEMO, timeouts=FIVE) as session:
+    transport = FakeTransport(Script(401), round_trip=2)
+    async with session_over(transport, credentials=DEMO, timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout):  # 2 s for the token, 2 for the 401, 1 for half a renewal
             await session.send(TRIGGER)
 
 
 async def test_while_backing_off_a_get_has_been_sent() -> None:
-    async with session_over(FakeCarrier(Script((503, after("9")))), timeouts=FIVE) as session:
+    async with session_over(FakeTransport(Script((503, after("9")))), timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout, match=NOT_IN_TIME) as caught:
             await session.send(PING)
     assert caught.value.sent
 
 
 async def test_a_get_whose_token_was_refused_has_been_sent() -> None:
-    carrier = FakeCarrier(Script(401), round_trip=2)
-    async with session_over(carrier, credentials=DEMO, timeouts=FIVE) as session:
+    transport = FakeTransport(Script(401), round_trip=2)
+    async with session_over(transport, credentials=DEMO, timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout) as caught:  # while the token is renewed
             await session.send(PING)
     assert caught.value.sent
 
 
 async def test_it_runs_over_all_attempts() -> None:
-    carrier = FakeCarrier(Script(*[500] * 4), round_trip=2)
-    async with session_over(carrier, timeouts=FIVE) as session:
+    transport = FakeTransport(Script(*[500] * 4), round_trip=2)
+    async with session_over(transport, timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout):
             await session.send(PING)
-    assert carrier.times == [0, 2.5]
+    assert transport.times == [0, 2.5]
 
 
 async def test_an_error_in_time_is_that_error() -> None:
-    async with session_over(FakeCarrier(Script(501)), timeouts=FIVE) as session:
+    async with session_over(FakeTransport(Script(501)), timeouts=FIVE) as session:
         with pytest.raises(ServerError):
             await session.send(PING)
 
 
 async def test_none_sets_no_limit() -> None:
-    async with session_over(FakeCarrier(Script(), round_trip=100_000)) as session:
+    async with session_over(FakeTransport(Script(), round_trip=100_000)) as session:
         assert (await session.send(PING)).status == 200
 
 
 async def test_one_that_is_cancelled_as_it_strikes_is_cancelled() -> None:
-    async with session_over(FakeCarrier(Script(), round_trip=9), timeouts=FIVE) as session:
+    async with session_over(FakeTransport(Script(), round_trip=9), timeouts=FIVE) as session:
         task = asyncio.create_task(session.send(PING))
         asyncio.get_running_loop().call_at(5, task.cancel)
         await asyncio.wait([task])

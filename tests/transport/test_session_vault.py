@@ -5,50 +5,50 @@ import asyncio
 import pytest
 
 from backupify_async import AuthenticationError, ConfigurationError, StaticToken, Timeouts, Token
-from tests.stand_ins import FakeCarrier, session_over
+from tests.stand_ins import FakeTransport, session_over
 from tests.transport.scripted import PING, Script, Vault, now, settled
 
 pytestmark = pytest.mark.looptime
 
 
 async def test_what_it_raises_is_named_by_its_type_only() -> None:
-    carrier = FakeCarrier(Script())
-    async with session_over(carrier, credentials=Vault(OSError("s3cret"))) as session:
+    transport = FakeTransport(Script())
+    async with session_over(transport, credentials=Vault(OSError("s3cret"))) as session:
         with pytest.raises(AuthenticationError, match=r"^the credentials object raised OSError$"):
             await session.send(PING)
-    assert carrier.sent == []
+    assert transport.sent == []
 
 
 async def test_an_error_of_this_library_passes_through() -> None:
-    async with session_over(FakeCarrier(Script()), credentials=Vault(ConfigurationError("x"))) as session:
+    async with session_over(FakeTransport(Script()), credentials=Vault(ConfigurationError("x"))) as session:
         with pytest.raises(ConfigurationError, match=r"^x$"):
             await session.send(PING)
 
 
 @pytest.mark.parametrize("nonsense", [None, "token", StaticToken("x")])
 async def test_what_is_no_token_is_named_by_its_type(nonsense: object) -> None:
-    async with session_over(FakeCarrier(Script()), credentials=Vault(nonsense)) as session:
+    async with session_over(FakeTransport(Script()), credentials=Vault(nonsense)) as session:
         message = f"gave a {type(nonsense).__name__} instead of a Token"
         with pytest.raises(AuthenticationError, match=message):
             await session.send(PING)
 
 
 async def test_one_that_is_slow_is_waited_for() -> None:
-    carrier = FakeCarrier(Script())
-    async with session_over(carrier, credentials=Vault(Token("one"), takes=3)) as session:
+    transport = FakeTransport(Script())
+    async with session_over(transport, credentials=Vault(Token("one"), takes=3)) as session:
         await session.send(PING)
     assert now() == 3
 
 
 async def test_a_life_that_is_no_number_is_no_raw_type_error() -> None:
     token = Token("one", "899")
-    async with session_over(FakeCarrier(Script()), credentials=Vault(token)) as session:
+    async with session_over(FakeTransport(Script()), credentials=Vault(token)) as session:
         assert (await session.send(PING)).status == 200
 
 
 async def test_one_that_cancels_itself_is_an_error_like_any_other() -> None:
     vault = Vault(asyncio.CancelledError())
-    async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+    async with session_over(FakeTransport(Script()), credentials=vault) as session:
         (error,) = await asyncio.gather(session.send(PING), return_exceptions=True)
     assert isinstance(error, AuthenticationError)
 
@@ -57,7 +57,7 @@ class TestOneThatHangs:
     async def test_fails_the_calls_that_wait_after_the_time_of_an_attempt(self) -> None:
         vault = Vault(Token("one"), takes=1e9)
         timeouts = Timeouts(attempt=5)
-        async with session_over(FakeCarrier(Script()), credentials=vault, timeouts=timeouts) as session:
+        async with session_over(FakeTransport(Script()), credentials=vault, timeouts=timeouts) as session:
             calls = (session.send(PING) for _ in range(10))
             errors = await asyncio.gather(*calls, return_exceptions=True)
             assert now() == 5
@@ -67,7 +67,7 @@ class TestOneThatHangs:
 
     async def test_is_asked_again(self) -> None:
         vault = Vault(Token("one"), takes=1e9)
-        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+        async with session_over(FakeTransport(Script()), credentials=vault) as session:
             with pytest.raises(AuthenticationError):
                 await session.send(PING)
             vault.takes = 0
@@ -76,7 +76,7 @@ class TestOneThatHangs:
 
     async def test_ahead_of_the_end_stops_nobody(self) -> None:
         vault = Vault(Token("one", 100), Token("two", 100))
-        async with session_over(FakeCarrier(Script()), credentials=vault) as session:
+        async with session_over(FakeTransport(Script()), credentials=vault) as session:
             await session.send(PING)
             vault.takes = 1e9
             await asyncio.sleep(85)
@@ -88,6 +88,6 @@ class TestOneThatHangs:
         assert vault.asked >= 3
 
     async def test_a_time_out_of_its_own_is_told_as_such(self) -> None:
-        async with session_over(FakeCarrier(Script()), credentials=Vault(TimeoutError())) as session:
+        async with session_over(FakeTransport(Script()), credentials=Vault(TimeoutError())) as session:
             with pytest.raises(AuthenticationError, match=r"^the credentials object raised TimeoutError$"):
                 await session.send(PING)

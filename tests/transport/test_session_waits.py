@@ -19,7 +19,7 @@ from backupify_async import (
 from backupify_async._call_context import ATTEMPTS, AttemptCount
 from backupify_async._transport.request import FateUnknown, Message, Request, Response
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import (
     DEMO,
@@ -47,30 +47,30 @@ async def pings(session: Session, count: int) -> None:
 
 class TestTheRate:
     async def test_calls_leave_evenly_after_the_burst(self) -> None:
-        carrier = FakeCarrier(Script())
+        transport = FakeTransport(Script())
         async with session_over(
-            carrier, rate_limit=RateLimit(per_second=2, burst=3, adaptive=False)
+            transport, rate_limit=RateLimit(per_second=2, burst=3, adaptive=False)
         ) as session:
             await pings(session, 6)
-        assert carrier.times == [0, 0, 0, 0.5, 1.0, 1.5]
+        assert transport.times == [0, 0, 0, 0.5, 1.0, 1.5]
 
     async def test_no_more_are_in_flight_than_there_are_places(self) -> None:
-        carrier = FakeCarrier(Script(), round_trip=1, places=2)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(Script(), round_trip=1, places=2)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             await pings(session, 5)
-        assert carrier.most_in_flight == 2
-        assert carrier.times == [0, 0, 1, 1, 2]
+        assert transport.most_in_flight == 2
+        assert transport.times == [0, 0, 1, 1, 2]
 
     async def test_the_wait_for_a_token_uses_up_no_slots_that_then_leave_as_a_burst(self) -> None:
-        carrier = FakeCarrier(Script(), round_trip=5)
+        transport = FakeTransport(Script(), round_trip=5)
         limit = RateLimit(per_second=1, burst=1, adaptive=False)
-        async with session_over(carrier, credentials=DEMO, rate_limit=limit) as session:
+        async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
             await pings(session, 4)
-        assert (token_times(carrier), api_times(carrier)) == ([0], [5, 6, 7, 8])
+        assert (token_times(transport), api_times(transport)) == ([0], [5, 6, 7, 8])
 
     async def test_the_wait_for_a_token_holds_no_place(self) -> None:
-        carrier = FakeCarrier(Script(), round_trip=1, places=1)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(Script(), round_trip=1, places=1)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             call = asyncio.create_task(session.send(PING))
             await asyncio.sleep(0.5)
             assert (session.statistics().in_flight, session.statistics().waiting) == (0, 0)
@@ -79,44 +79,44 @@ class TestTheRate:
 
 class TestA429:
     async def test_it_pauses_everyone_and_no_burst_follows(self) -> None:
-        carrier = FakeCarrier(Script((429, after("5"))))
+        transport = FakeTransport(Script((429, after("5"))))
         async with session_over(
-            carrier, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
+            transport, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
         ) as session:
             await pings(session, 4)
-        assert carrier.times == [0, 5, 5.5, 6.0, 6.5]
+        assert transport.times == [0, 5, 5.5, 6.0, 6.5]
 
     async def test_without_a_retry_after_each_wave_waits_twice_as_long(self) -> None:
-        carrier = FakeCarrier(Script(*[429] * 6))
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(Script(*[429] * 6))
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             await session.send(PING)
-        assert carrier.times == [0, 1, 3, 7, 15, 23, 31]
+        assert transport.times == [0, 1, 3, 7, 15, 23, 31]
 
     async def test_refusals_that_were_under_way_are_one_wave(self) -> None:
-        carrier = FakeCarrier(Script(*[429] * 5), round_trip=0.25)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(Script(*[429] * 5), round_trip=0.25)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             await pings(session, 5)
-        assert carrier.times == [0] * 5 + [1.25] * 5
+        assert transport.times == [0] * 5 + [1.25] * 5
 
     @pytest.mark.parametrize("asked", [PING, TRIGGER])
     async def test_it_takes_nothing_from_attempts_and_budget(self, asked: Request) -> None:
-        carrier = FakeCarrier(Script(*[(429, after("1"))] * 20))
+        transport = FakeTransport(Script(*[(429, after("1"))] * 20))
         policy = RetryPolicy(attempts=1, budget=0)
-        async with session_over(carrier, rate_limit=UNLIMITED, retry=policy) as session:
+        async with session_over(transport, rate_limit=UNLIMITED, retry=policy) as session:
             await session.send(asked)
             assert (session.statistics().refused, session.statistics().retried) == (20, 0)
-        assert carrier.times == list(range(21))
+        assert transport.times == list(range(21))
 
     async def test_one_call_goes_on_being_refused_for_max_throttled_only(self) -> None:
-        carrier = FakeCarrier(Script(*[(429, after("10"))] * 9))
-        async with session_over(carrier, retry=RetryPolicy(max_throttled=30)) as session:
+        transport = FakeTransport(Script(*[(429, after("10"))] * 9))
+        async with session_over(transport, retry=RetryPolicy(max_throttled=30)) as session:
             with pytest.raises(RateLimited, match=r"gave up: refused for 30 s, and max_throttled=30 s"):
                 await session.send(PING)
-        assert carrier.times == [0, 10, 20, 30]
+        assert transport.times == [0, 10, 20, 30]
 
     async def test_its_place_is_free_while_it_waits(self) -> None:
-        carrier = FakeCarrier(Script((429, after("5"))), places=1)
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script((429, after("5"))), places=1)
+        async with session_over(transport) as session:
             call = asyncio.create_task(session.send(PING))
             await asyncio.sleep(1)
             assert (session.statistics().in_flight, session.statistics().waiting) == (0, 0)
@@ -125,139 +125,139 @@ class TestA429:
 
 class TestA503:
     async def test_its_retry_after_pauses_everybody(self) -> None:
-        carrier = FakeCarrier(Script((503, after("5"))))
+        transport = FakeTransport(Script((503, after("5"))))
         async with session_over(
-            carrier, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
+            transport, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
         ) as session:
             await pings(session, 3)
             assert session.statistics().refused == 1
-        assert carrier.times == [0, 5, 5.5, 6]
+        assert transport.times == [0, 5, 5.5, 6]
 
     async def test_with_a_retry_after_costs_neither_an_attempt_nor_budget(self) -> None:
-        carrier = FakeCarrier(Script(*[(503, after("5"))] * 3))
-        async with session_over(carrier, retry=RetryPolicy(attempts=1, budget=0)) as session:
+        transport = FakeTransport(Script(*[(503, after("5"))] * 3))
+        async with session_over(transport, retry=RetryPolicy(attempts=1, budget=0)) as session:
             await session.send(PING)
-        assert carrier.times == [0, 5, 10, 15]
+        assert transport.times == [0, 5, 10, 15]
 
     @pytest.mark.parametrize("step", [503, (503, after("5")), (503, after("500"))])
     async def test_says_nothing_of_what_became_of_a_trigger(self, step: Step) -> None:
-        carrier = FakeCarrier(Script(step))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(step))
+        async with session_over(transport) as session:
             with pytest.raises(FateUnknown):
                 await session.send(TRIGGER)
-        assert carrier.times == [0]
+        assert transport.times == [0]
 
     async def test_without_a_retry_after_pauses_nobody(self) -> None:
-        carrier = FakeCarrier(Script(503), places=1)
-        async with session_over(carrier, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
+        transport = FakeTransport(Script(503), places=1)
+        async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
             await pings(session, 3)
-        assert carrier.times == [0, 0, 0, 4]
+        assert transport.times == [0, 0, 0, 4]
 
     async def test_a_retry_after_above_the_limit_fails_that_call_only(self) -> None:
-        carrier = FakeCarrier(Script((503, after("121"))))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script((503, after("121"))))
+        async with session_over(transport) as session:
             with pytest.raises(ServerError, match=r"Retry-After 121 s is over max_retry_after=120 s"):
                 await session.send(PING)
             await session.send(PING)
             assert not session.refuses_all()
-        assert carrier.times == [0, 0]
+        assert transport.times == [0, 0]
 
 
 class TestBackOff:
     async def test_it_doubles_and_ends_with_the_attempts(self) -> None:
-        carrier = FakeCarrier(Script(*[500] * 4))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(*[500] * 4))
+        async with session_over(transport) as session:
             with pytest.raises(ServerError, match=r"gave up: sent 4 times$"):
                 await session.send(PING)
-        assert carrier.times == [0, 0.5, 1.5, 3.5]
+        assert transport.times == [0, 0.5, 1.5, 3.5]
 
     async def test_the_place_is_free_meanwhile(self) -> None:
-        carrier = FakeCarrier(Script(500), places=1)
-        async with session_over(carrier, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
+        transport = FakeTransport(Script(500), places=1)
+        async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
             await pings(session, 3)
-        assert carrier.times == [0, 0, 0, 4]
+        assert transport.times == [0, 0, 0, 4]
 
     async def test_each_attempt_takes_a_slot_of_its_own(self) -> None:
-        carrier = FakeCarrier(Script(500, 500))
+        transport = FakeTransport(Script(500, 500))
         limit = RateLimit(per_second=0.1, burst=1, adaptive=False)
-        async with session_over(carrier, rate_limit=limit) as session:
+        async with session_over(transport, rate_limit=limit) as session:
             await session.send(PING)
-        assert carrier.times == [0, 10, 20]
+        assert transport.times == [0, 10, 20]
 
     async def test_what_is_refused_does_not_count_against_the_attempts(self) -> None:
-        carrier = FakeCarrier(Script(500, 429, (503, after("1")), 500))
-        async with session_over(carrier, retry=RetryPolicy(attempts=3)) as session:
+        transport = FakeTransport(Script(500, 429, (503, after("1")), 500))
+        async with session_over(transport, retry=RetryPolicy(attempts=3)) as session:
             await session.send(PING)
-        assert len(carrier.sent) == 5
+        assert len(transport.sent) == 5
 
     async def test_a_lost_answer_to_a_get_is_asked_for_again(self) -> None:
-        carrier = FakeCarrier(Script(TransportError("lost"), RequestTimeout("read")))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(TransportError("lost"), RequestTimeout("read")))
+        async with session_over(transport) as session:
             assert (await session.send(PING)).status == 200
 
     async def test_a_trigger_that_never_left_is_sent_again(self) -> None:
-        carrier = FakeCarrier(Script(ConnectionFailed("no route", sent=False)))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(ConnectionFailed("no route", sent=False)))
+        async with session_over(transport) as session:
             assert (await session.send(TRIGGER)).status == 200
 
     async def test_a_trigger_that_never_left_at_all_has_a_certain_fate(self) -> None:
-        carrier = FakeCarrier(Script(*[ConnectionFailed("no route", sent=False) for _ in range(4)]))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(*[ConnectionFailed("no route", sent=False) for _ in range(4)]))
+        async with session_over(transport) as session:
             with pytest.raises(ConnectionFailed, match=r"gave up: tried 4 times"):
                 await session.send(TRIGGER)
 
     @pytest.mark.parametrize("step", [500, 501, 408, TransportError("lost"), RequestTimeout("read")])
     async def test_a_trigger_whose_answer_is_unclear_is_sent_once(self, step: int | TransportError) -> None:
-        carrier = FakeCarrier(Script(step))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(step))
+        async with session_over(transport) as session:
             with pytest.raises(FateUnknown) as caught:
                 await session.send(TRIGGER)
-        assert len(carrier.sent) == 1
-        assert caught.value.sent_at == carrier.sent[0][1].sent_at
+        assert len(transport.sent) == 1
+        assert caught.value.sent_at == transport.sent[0][1].sent_at
         assert isinstance(caught.value.cause, APIError | TransportError)
 
     async def test_an_error_of_the_caller_is_raised_at_once(self) -> None:
-        carrier = FakeCarrier(Script(404))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(404))
+        async with session_over(transport) as session:
             with pytest.raises(NotFound):
                 await session.send(PING)
-        assert len(carrier.sent) == 1
+        assert len(transport.sent) == 1
 
     async def test_an_answer_that_was_asked_for_is_no_error(self) -> None:
-        carrier = FakeCarrier(Script(404))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(404))
+        async with session_over(transport) as session:
             response = await session.send(attrs.evolve(PING, answers=frozenset({404})))
         assert response.status == 404
 
 
 class TestTheBudget:
     async def test_an_exhausted_one_says_so(self) -> None:
-        carrier = FakeCarrier(Script(*[500] * 9))
-        async with session_over(carrier, retry=RetryPolicy(attempts=9, budget=12)) as session:
+        transport = FakeTransport(Script(*[500] * 9))
+        async with session_over(transport, retry=RetryPolicy(attempts=9, budget=12)) as session:
             with pytest.raises(ServerError, match=r"gave up: the client's retry budget is spent$"):
                 await session.send(PING)
             assert session.statistics().budget_left == 2
-        assert len(carrier.sent) == 3
+        assert len(transport.sent) == 3
 
     async def test_it_is_shared_by_all_calls(self) -> None:
-        carrier = FakeCarrier(lambda message: respond(message, 500))
-        async with session_over(carrier, rate_limit=UNLIMITED, retry=RetryPolicy(budget=20)) as session:
+        transport = FakeTransport(lambda message: respond(message, 500))
+        async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(budget=20)) as session:
             calls = (session.send(PING) for _ in range(50))
             errors = await asyncio.gather(*calls, return_exceptions=True)
-        assert len(carrier.sent) == 50 + 4
+        assert len(transport.sent) == 50 + 4
         assert {type(error) for error in errors} == {ServerError}
 
     async def test_a_retried_success_gives_its_price_back(self) -> None:
-        carrier = FakeCarrier(Script(500, 500))
-        async with session_over(carrier, retry=RetryPolicy(budget=100)) as session:
+        transport = FakeTransport(Script(500, 500))
+        async with session_over(transport, retry=RetryPolicy(budget=100)) as session:
             await session.send(PING)
             assert session.statistics().budget_left == 95
 
 
 class TestStatistics:
     async def test_what_is_going_on_can_be_looked_at(self) -> None:
-        carrier = FakeCarrier(Script(500, (429, after("10"))), round_trip=1, places=2)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(Script(500, (429, after("10"))), round_trip=1, places=2)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             calls = [asyncio.create_task(session.send(PING)) for _ in range(3)]
             await asyncio.sleep(0.5)
             assert (session.statistics().in_flight, session.statistics().waiting) == (2, 1)
@@ -269,10 +269,10 @@ class TestStatistics:
         assert statistics.budget_left == 495
 
     async def test_attempts_are_counted_for_whoever_fans_out(self) -> None:
-        carrier = FakeCarrier(Script(500, 429))
+        transport = FakeTransport(Script(500, 429))
         count = AttemptCount()
         ATTEMPTS.set(count)
-        async with session_over(carrier, credentials=DEMO) as session:
+        async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
         assert count.sent == 3
 
@@ -281,7 +281,7 @@ async def test_a_failure_that_is_not_ours_passes_through() -> None:
     def broken(message: Message) -> Response:
         raise LookupError("a bug")
 
-    async with session_over(FakeCarrier(broken)) as session:
+    async with session_over(FakeTransport(broken)) as session:
         with pytest.raises(LookupError):
             await session.send(PING)
         assert session.statistics().in_flight == 0

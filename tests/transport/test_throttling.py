@@ -9,7 +9,7 @@ from backupify_async import PermissionDenied, RateLimited, RetryPolicy, ServerEr
 from backupify_async._transport.request import FateUnknown, Message, Request, Response
 from backupify_async._transport.session import Session
 from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.scripted import PING, TRIGGER, UNLIMITED, Script, Step, after, now
 
 SPENT = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
@@ -161,9 +161,9 @@ class TestASession:
         "step", [503, 420, (403, after("0")), (403, {"RateLimit-Remaining": "0", "RateLimit-Reset": "1"})]
     )
     async def test_a_refusal_costs_neither_an_attempt_nor_budget(self, step: Step) -> None:
-        carrier = FakeCarrier(Script(200, step))
+        transport = FakeTransport(Script(200, step))
         retry = RetryPolicy(attempts=1, budget=0)
-        async with session_over(carrier, rate_limit=UNLIMITED, retry=retry) as session:
+        async with session_over(transport, rate_limit=UNLIMITED, retry=retry) as session:
             await self.passes(session)
             await self.passes(session)
             told = step != 503  # a single one is no limit: only several at once are told to everybody
@@ -178,7 +178,7 @@ class TestASession:
         def answer(message: Message) -> Response:
             return respond(message, *answers.pop(0))
 
-        async with session_over(FakeCarrier(answer)) as session:
+        async with session_over(FakeTransport(answer)) as session:
             result = await asyncio.gather(session.send(asked), return_exceptions=True)
         assert isinstance(result[0], Response) is asked.repeatable
 
@@ -186,39 +186,39 @@ class TestASession:
     async def test_a_trigger_that_met_a_503_or_a_420_has_an_unknown_fate_and_teaches_the_limiter(
         self, step: Step
     ) -> None:
-        carrier = FakeCarrier(Script(200, step))
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(Script(200, step))
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             await self.passes(session)
             with pytest.raises(FateUnknown):
                 await session.send(TRIGGER)
             assert session.statistics().refused == 1
             assert session.statistics().paused_until is not None
-        assert len(carrier.sent) == 2
+        assert len(transport.sent) == 2
 
     async def test_a_trigger_that_met_a_403_with_retry_after_waits_and_is_sent_again(self) -> None:
-        carrier = FakeCarrier(Script((403, after("7"))))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script((403, after("7"))))
+        async with session_over(transport) as session:
             assert (await session.send(TRIGGER)).status == 200
-        assert carrier.times == [0, 7]
+        assert transport.times == [0, 7]
 
     async def test_a_403_that_asks_for_more_than_anybody_waits_is_raised_and_names_it(self) -> None:
-        carrier = FakeCarrier(Script((403, after("121"))))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script((403, after("121"))))
+        async with session_over(transport) as session:
             with pytest.raises(PermissionDenied, match=r"Retry-After 121 s is over max_retry_after=120 s"):
                 await session.send(PING)
             await self.passes(session)
-        assert carrier.times == [0, 0]
+        assert transport.times == [0, 0]
 
     async def test_a_503_where_nothing_passes_is_a_failure(self) -> None:
-        carrier = FakeCarrier(Script(*[503] * 4))
-        async with session_over(carrier) as session:
+        transport = FakeTransport(Script(*[503] * 4))
+        async with session_over(transport) as session:
             with pytest.raises(ServerError, match="sent 4 times"):
                 await session.send(PING)
             assert session.statistics().refused == 0
 
     async def test_an_instance_that_is_refused_for_reasons_of_its_own_stops_nobody(self) -> None:
-        carrier = FakeCarrier(poisoned({"3", "7"}, 429), round_trip=0.05)
-        async with session_over(carrier, retry=RetryPolicy(max_throttled=60)) as session:
+        transport = FakeTransport(poisoned({"3", "7"}, 429), round_trip=0.05)
+        async with session_over(transport, retry=RetryPolicy(max_throttled=60)) as session:
             calls = [asyncio.create_task(session.send(instance(one))) for one in range(100)]
             await asyncio.sleep(20)
             assert [one for one, call in enumerate(calls) if not call.done()] == [3, 7]
@@ -227,8 +227,8 @@ class TestASession:
         assert [one for one, result in enumerate(results) if isinstance(result, RateLimited)] == [3, 7]
 
     async def test_an_instance_that_answers_503_while_others_pass_fails_with_its_attempts(self) -> None:
-        carrier = FakeCarrier(poisoned({"3"}, 503), round_trip=0.05)
-        async with session_over(carrier) as session:
+        transport = FakeTransport(poisoned({"3"}, 503), round_trip=0.05)
+        async with session_over(transport) as session:
             calls = [asyncio.create_task(session.send(instance(one))) for one in range(100)]
             results = await asyncio.gather(*calls, return_exceptions=True)
             assert now() < 60
@@ -238,15 +238,15 @@ class TestASession:
     async def test_a_call_is_not_sent_again_before_its_own_retry_after_while_others_go(self) -> None:
         # The limiter finds out that such a Retry-After says nothing: a slot of this server comes every 10 ms.
         script = Script(*[200] * 9, (429, after("1")))
-        carrier = FakeCarrier(script, round_trip=0.001)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(script, round_trip=0.001)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             for one in range(9):
                 await session.send(instance(one))
             refused = asyncio.create_task(session.send(PING))
             await asyncio.sleep(0.5)
             assert session.statistics().waiting == 0
             await refused
-        assert carrier.times[-1] - carrier.times[-2] == pytest.approx(1.001)
+        assert transport.times[-1] - transport.times[-2] == pytest.approx(1.001)
 
     async def test_an_edge_that_refuses_with_503_fails_nobody(self) -> None:
         tokens = [20.0, 0.0]  # a bucket of 20, filled at 50 a second
@@ -259,8 +259,8 @@ class TestASession:
             tokens[0] -= 1
             return respond(message)
 
-        carrier = FakeCarrier(answer, round_trip=0.02)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(answer, round_trip=0.02)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             answers = await asyncio.gather(*(session.send(instance(one)) for one in range(300)))
             assert session.statistics().retried < 5  # by chance a call is refused twice while others pass
         assert {answer.status for answer in answers} == {200}

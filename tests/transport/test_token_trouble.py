@@ -19,7 +19,7 @@ from backupify_async import (
 )
 from backupify_async._transport.request import Message, Request, Response
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.scripted import (
     DEMO,
     PING,
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.looptime
 RoundTrip = Callable[[], float]
 
 
-class Halfway(FakeCarrier):
+class Halfway(FakeTransport):
     """Answers in the middle of the round trip, as a server does."""
 
     async def __call__(self, message: Message) -> Response:
@@ -103,11 +103,11 @@ class TestATokenThatIsNotKnownYet:
     @pytest.mark.parametrize("lag", [0.1, 1.5, 4.0])
     async def test_fails_no_call(self, lag: float) -> None:
         server = Issuer(lambda _server, _message, _number, age: age >= lag)
-        carrier = Halfway(server, round_trip=0.02)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = Halfway(server, round_trip=0.02)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             assert await sweep(session, 2000) == []
         assert len(server.issued) == 2
-        assert len(api_times(carrier)) < 2000 + 16 * 3 + 10  # 16 wait together, and one of them tries
+        assert len(api_times(transport)) < 2000 + 16 * 3 + 10  # 16 wait together, and one of them tries
 
     async def test_by_some_nodes_fails_no_call(self) -> None:
         dice = random.Random(1)
@@ -119,24 +119,26 @@ class TestATokenThatIsNotKnownYet:
         assert len(server.issued) <= 2
 
     async def test_of_a_vault_that_gives_the_same_again_fails_no_call(self) -> None:
-        carrier = FakeCarrier(lambda message: respond(message, 200 if now() >= 1.5 else 401), round_trip=0.02)
+        transport = FakeTransport(
+            lambda message: respond(message, 200 if now() >= 1.5 else 401), round_trip=0.02
+        )
         vault = Vault(Token("one"))
-        async with session_over(carrier, credentials=vault, rate_limit=UNLIMITED) as session:
+        async with session_over(transport, credentials=vault, rate_limit=UNLIMITED) as session:
             assert await sweep(session, 200) == []
         assert vault.asked <= 2
 
     async def test_is_tried_twice_a_second_by_one_of_a_thousand(self) -> None:
         server = Issuer(lambda _server, _message, _number, age: age >= 1.9)
-        carrier = FakeCarrier(server, places=2000)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, places=2000)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             await asyncio.gather(*(session.send(PING) for _ in range(1000)))
         assert server.issued == [0, 0]
-        times = [round(when, 1) for when in api_times(carrier)]
+        times = [round(when, 1) for when in api_times(transport)]
         assert [times.count(when) for when in (0, 0.5, 1.0, 1.5, 2.0)] == [1002, 1, 1, 1, 1000]
 
     async def test_fails_no_trigger(self) -> None:
         server = Issuer(lambda _server, _message, _number, age: age >= 1.5)
-        async with session_over(FakeCarrier(server), credentials=DEMO) as session:
+        async with session_over(FakeTransport(server), credentials=DEMO) as session:
             assert (await session.send(TRIGGER)).status == 200
         assert now() == pytest.approx(1.5, abs=0.01)
 
@@ -144,8 +146,8 @@ class TestATokenThatIsNotKnownYet:
 class TestTheWait:
     async def test_gives_the_place_back(self) -> None:
         server = Issuer(lambda _server, message, _number, _age: message.url.path.endswith("ping"))
-        carrier = FakeCarrier(server, round_trip=0.1, places=1)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.1, places=1)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             refused = asyncio.create_task(session.send(one(1)))
             await asyncio.sleep(0.7)  # between two trials
             assert session.statistics().in_flight == 0
@@ -154,7 +156,7 @@ class TestTheWait:
 
     async def test_obeys_the_total_time_out(self) -> None:
         async with session_over(
-            FakeCarrier(Issuer(nobody)), credentials=DEMO, timeouts=Timeouts(total=3)
+            FakeTransport(Issuer(nobody)), credentials=DEMO, timeouts=Timeouts(total=3)
         ) as session:
             for request in (PING, TRIGGER):
                 with pytest.raises(RequestTimeout, match="total=3 s") as caught:
@@ -164,7 +166,7 @@ class TestTheWait:
 
     async def test_that_is_cancelled_leaves_nothing_and_stops_nobody(self) -> None:
         server = Issuer(lambda _server, _message, _number, age: age >= 3)
-        async with session_over(FakeCarrier(server), credentials=DEMO, rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server), credentials=DEMO, rate_limit=UNLIMITED) as session:
             calls = [asyncio.create_task(session.send(PING)) for _ in range(100)]
             await asyncio.sleep(1.2)
             for call in calls[:-1]:
@@ -175,7 +177,7 @@ class TestTheWait:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     async def test_ends_with_the_client(self) -> None:
-        async with session_over(FakeCarrier(Issuer(nobody)), credentials=DEMO) as session:
+        async with session_over(FakeTransport(Issuer(nobody)), credentials=DEMO) as session:
             call = asyncio.create_task(session.send(PING))
             await asyncio.sleep(1.2)
         with pytest.raises(BackupifyError, match="closed while the call was under way"):
@@ -187,19 +189,19 @@ class TestARefusalThatStays:
     @pytest.mark.parametrize("request_", [PING, TRIGGER])
     async def test_is_raised_after_fifteen_seconds_or_a_little_more(self, request_: Request) -> None:
         server = Issuer(nobody)
-        carrier = FakeCarrier(server, round_trip=0.1)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.1)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             with pytest.raises(
                 Unauthorized, match="gave up: no call passes, and a renewed token was refused too"
             ):
                 await session.send(request_)
         assert 15 <= now() <= 18.1
         assert all(later >= earlier + 5 for earlier, later in pairwise(server.issued[1:]))
-        assert len(api_times(carrier)) < 40
+        assert len(api_times(transport)) < 40
 
     async def test_of_a_server_that_is_slow_to_refuse_is_raised_too(self) -> None:
         async with session_over(
-            FakeCarrier(Issuer(nobody), round_trip=8), credentials=DEMO, rate_limit=UNLIMITED
+            FakeTransport(Issuer(nobody), round_trip=8), credentials=DEMO, rate_limit=UNLIMITED
         ) as session:
             errors = await sweep(session, 8, workers=4)
         assert [type(error) for error in errors] == [Unauthorized] * 8
@@ -207,13 +209,13 @@ class TestARefusalThatStays:
 
     async def test_makes_two_thousand_calls_end_soon(self) -> None:
         server = Issuer(nobody)
-        carrier = FakeCarrier(server, round_trip=0.1)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.1)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             errors = await sweep(session, 2000, workers=64)
             assert now() < 20
             assert {type(error) for error in errors} == {Unauthorized, AuthenticationError}
             assert len(errors) == 2000
-            assert len(api_times(carrier)) < 400
+            assert len(api_times(transport)) < 400
             assert len(server.issued) <= 4
             with pytest.raises(
                 AuthenticationError, match=r"^the API refused every token a moment ago; not sent$"
@@ -222,7 +224,7 @@ class TestARefusalThatStays:
 
     async def test_is_forgotten_after_a_minute(self) -> None:
         server = Issuer(nobody)
-        async with session_over(FakeCarrier(server), credentials=DEMO, rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(server), credentials=DEMO, rate_limit=UNLIMITED) as session:
             await sweep(session, 100, workers=64)
             given_up = now()
             server.takes = lambda *_: True
@@ -235,24 +237,24 @@ class TestARefusalThatStays:
 
     async def test_in_the_midst_of_a_sweep_is_waited_for_once(self) -> None:
         server = Issuer(lambda *_: now() < 5)
-        carrier = FakeCarrier(server, round_trip=0.1)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.1)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             errors = await sweep(session, 4000, workers=64)
         assert {type(error) for error in errors} == {Unauthorized}
         assert 25 <= now() < 35
 
     async def test_of_a_static_token_is_raised_at_once_and_soon_not_sent(self) -> None:
-        carrier = FakeCarrier(lambda message: respond(message, 401))
-        async with session_over(carrier, credentials=StaticToken("abc"), rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(lambda message: respond(message, 401))
+        async with session_over(transport, credentials=StaticToken("abc"), rate_limit=UNLIMITED) as session:
             errors = [await sweep(session, 1, workers=1) for _ in range(100)]
         assert now() == 0
         assert [type(error) for (error,) in errors] == [Unauthorized] * 10 + [AuthenticationError] * 90
-        assert len(carrier.sent) == 10
+        assert len(transport.sent) == 10
 
     async def test_of_a_vault_that_gives_the_same_again_is_raised_after_five_seconds(self) -> None:
         vault = Vault(Token("one"))
-        carrier = FakeCarrier(lambda message: respond(message, 401))
-        async with session_over(carrier, credentials=vault, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(lambda message: respond(message, 401))
+        async with session_over(transport, credentials=vault, rate_limit=UNLIMITED) as session:
             with pytest.raises(Unauthorized, match="there is no other token"):
                 await session.send(PING)
         assert now() == pytest.approx(5, abs=0.01)
@@ -260,7 +262,7 @@ class TestARefusalThatStays:
 
     async def test_does_not_take_the_token_from_others_where_the_renewal_fails(self) -> None:
         script = Script(401)
-        async with session_over(FakeCarrier(script), credentials=DEMO, rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(script), credentials=DEMO, rate_limit=UNLIMITED) as session:
             await session.fetch_token()
             script.tokens.append(400)
             with pytest.raises(AuthenticationError, match="answered 400"):
@@ -269,7 +271,7 @@ class TestARefusalThatStays:
 
     async def test_fails_for_all_where_the_renewal_fails(self) -> None:
         script = Script(*[401] * 99)
-        async with session_over(FakeCarrier(script), credentials=DEMO, rate_limit=UNLIMITED) as session:
+        async with session_over(FakeTransport(script), credentials=DEMO, rate_limit=UNLIMITED) as session:
             await session.fetch_token()
             script.tokens.append(400)
             errors = await sweep(session, 20, workers=10)
@@ -283,30 +285,30 @@ class TestARefusalOfOnesOwn:
     async def test_costs_one_replay_and_no_renewal_where_others_pass(self) -> None:
         own = {"17", "500", "501", "502", "900"}
         server = Issuer(lambda _server, message, *_: message.url.name not in own)
-        carrier = FakeCarrier(server, round_trip=0.05)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.05)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             first, *_ = await sweep(session, 3000)  # which finds out that there are such
             assert "answered 401; gave up: others pass with the same token" in str(first)
             began, renewals = now(), len(server.issued)
-            carrier.sent.clear()
+            transport.sent.clear()
             errors = await sweep(session, 1000)
         assert {type(error) for error in errors} == {Unauthorized}
-        sent = [message.url.name for _, message in carrier.sent]
+        sent = [message.url.name for _, message in transport.sent]
         assert {sent.count(name) for name in own} == {2}
         assert (len(errors), len(server.issued)) == (5, renewals)
         assert now() < began + 4
 
     async def test_waits_for_a_new_token_to_settle(self) -> None:
         server = Issuer(lambda _server, message, *_: message.url.name != "7")
-        carrier = FakeCarrier(server, round_trip=0.05)
-        async with session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(server, round_trip=0.05)
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             (error,) = await sweep(session, 5000, workers=8)
         assert isinstance(error, Unauthorized)
-        assert [message.url.name for _, message in carrier.sent].count("7") <= 20
+        assert [message.url.name for _, message in transport.sent].count("7") <= 20
 
     async def test_of_calls_one_after_another_is_waited_for_once_a_minute(self) -> None:
         server = Issuer(lambda _server, message, *_: int(message.url.name) % 5 > 0)
-        async with session_over(FakeCarrier(server, round_trip=0.1), credentials=DEMO) as session:
+        async with session_over(FakeTransport(server, round_trip=0.1), credentials=DEMO) as session:
             errors = await sweep(session, 300, workers=1)
         assert len(errors) == 60
         assert now() < 60
@@ -322,9 +324,9 @@ class TestClientsThatEndEachOthersTokens:
                 carriers = [Halfway(server, round_trip) for round_trip in round_trips]
                 return [
                     await stack.enter_async_context(
-                        session_over(carrier, credentials=DEMO, rate_limit=UNLIMITED)
+                        session_over(transport, credentials=DEMO, rate_limit=UNLIMITED)
                     )
-                    for carrier in carriers
+                    for transport in carriers
                 ]
 
             yield opened  # type: ignore[misc]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from backupify_async._transport.request import Message, Response
-from tests.stand_ins import FakeCarrier, respond
+from tests.stand_ins import FakeTransport, respond
 
 _PATH = "/v1/backup_instances/42/backups"
 
@@ -50,6 +50,6 @@ class Site:
         return ", ".join(f"<{_PATH}?{self.query.format(at)}>; rel={rel}" for rel, at in targets.items())
 
 
-def pages_asked(carrier: FakeCarrier) -> list[str]:
+def pages_asked(transport: FakeTransport) -> list[str]:
     """The query of each request that left, in the order in which they did."""
-    return [message.url.raw_query_string for _, message in carrier.sent]
+    return [message.url.raw_query_string for _, message in transport.sent]

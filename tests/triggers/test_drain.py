@@ -13,7 +13,7 @@ from backupify_async._fleet.fleet import Fleet
 from backupify_async._resources.backups import Backups
 from backupify_async._triggers.sending import Unsettled
 from tests.journal.files import ACCOUNT
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.triggers.test_matching import NOON
 from tests.triggers.virtual_instance import LOST_BEFORE, VirtualInstance, running_time, triggering
 
@@ -21,9 +21,11 @@ pytestmark = pytest.mark.looptime(start=0)
 
 
 @contextlib.asynccontextmanager
-async def fleets(carrier: FakeCarrier, **options: Any) -> AsyncIterator[tuple[Callable[..., Fleet], Backups]]:
+async def fleets(
+    transport: FakeTransport, **options: Any
+) -> AsyncIterator[tuple[Callable[..., Fleet], Backups]]:
     options.setdefault("rate_limit", RateLimit(None, adaptive=False))
-    async with session_over(carrier, **options) as session:
+    async with session_over(transport, **options) as session:
         backups = Backups(session)
 
         def begin(ids: Any, concurrency: int = 2) -> Fleet:
@@ -33,8 +35,8 @@ async def fleets(carrier: FakeCarrier, **options: Any) -> AsyncIterator[tuple[Ca
         yield begin, backups
 
 
-def started() -> FakeCarrier:
-    return FakeCarrier(lambda message: respond(message, 201, {"id": 1}), round_trip=10)
+def started() -> FakeTransport:
+    return FakeTransport(lambda message: respond(message, 201, {"id": 1}), round_trip=10)
 
 
 class TestATrigger:
@@ -69,16 +71,16 @@ class TestATrigger:
             assert (await backups.trigger(1)).kind is TriggerKind.STARTED
 
     async def test_that_comes_later_is_refused_unsent(self) -> None:
-        carrier = started()
-        async with fleets(carrier) as (_, backups):
+        transport = started()
+        async with fleets(transport) as (_, backups):
             assert await backups.triggering.drain.run(None) == 0
             with pytest.raises(ClientDraining, match="no backup of instance 7 was triggered"):
                 await backups.trigger(7)
-        assert carrier.sent == []
+        assert transport.sent == []
 
     async def test_that_waits_at_the_gate_does_not_leave_and_keeps_nobody(self) -> None:
-        carrier = started()
-        async with fleets(carrier, rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
+        transport = started()
+        async with fleets(transport, rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
             all_of_them = [asyncio.create_task(backups.trigger(instance)) for instance in range(50)]
             await asyncio.sleep(1)
             assert await backups.triggering.drain.run(None) == 0
@@ -86,7 +88,7 @@ class TestATrigger:
             for other in all_of_them[1:]:
                 with pytest.raises(ClientDraining):
                     await other
-        assert (carrier.times, running_time()) == ([0], 10)
+        assert (transport.times, running_time()) == ([0], 10)
 
     async def test_that_is_cancelled_as_the_drain_begins_is_cancelled(self) -> None:
         async with fleets(started(), rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
@@ -100,7 +102,7 @@ class TestATrigger:
 
     async def test_of_an_earlier_process_is_still_found_out(self) -> None:
         server = VirtualInstance()
-        async with triggering(server) as (trigger, carrier, _):
+        async with triggering(server) as (trigger, transport, _):
             sent_at = datetime.fromtimestamp(NOON + running_time() - 5, UTC)
             under_way = asyncio.create_task(trigger.run(7, unsettled=Unsettled(sent_at)))
             await asyncio.sleep(1)
@@ -108,18 +110,18 @@ class TestATrigger:
             with pytest.raises(ClientDraining):
                 await under_way
             assert running_time() > 29  # it looked until the server had settled
-        assert "POST" not in [message.method for _, message in carrier.sent]
+        assert "POST" not in [message.method for _, message in transport.sent]
 
     async def test_whose_answer_was_lost_is_found_out_but_not_sent_again(self) -> None:
         server = VirtualInstance()
         server.posts.append(LOST_BEFORE)
-        async with triggering(server) as (trigger, carrier, _):
+        async with triggering(server) as (trigger, transport, _):
             under_way = asyncio.create_task(trigger.run(7))
             await asyncio.sleep(1)
             assert await trigger.drain.run(None) == 0
             with pytest.raises(ClientDraining):
                 await under_way
-        assert [message.method for _, message in carrier.sent].count("POST") == 1
+        assert [message.method for _, message in transport.sent].count("POST") == 1
 
     async def test_that_was_cancelled_is_waited_for_no_more(self) -> None:
         async with fleets(started()) as (_, backups):
@@ -144,15 +146,15 @@ class TestATrigger:
 
 class TestASweep:
     async def test_stops_behind_the_outcomes_of_what_was_begun(self) -> None:
-        carrier = started()
-        async with fleets(carrier) as (fleet, backups):
+        transport = started()
+        async with fleets(transport) as (fleet, backups):
             sweep = asyncio.ensure_future(fleet(range(100)).trigger())
             await asyncio.sleep(11)
             assert await backups.triggering.drain.run(None) == 0
             with pytest.raises(FanOutAborted, match="the client is draining") as aborted:
                 await sweep
         assert sorted(aborted.value.values) == [0, 1, 2, 3]
-        assert len(carrier.sent) == 4
+        assert len(transport.sent) == 4
 
     async def test_that_waits_for_an_id_waits_no_longer(self) -> None:
         async def silent() -> AsyncIterator[int]:
@@ -181,7 +183,7 @@ class TestASweep:
             assert len((await sweep).values) == 2
 
     async def test_of_reads_goes_on(self) -> None:
-        carrier = FakeCarrier(lambda message: respond(message, body={"id": 1}), round_trip=1)
-        async with fleets(carrier) as (fleet, backups):
+        transport = FakeTransport(lambda message: respond(message, body={"id": 1}), round_trip=1)
+        async with fleets(transport) as (fleet, backups):
             await backups.triggering.drain.run(None)
             assert len((await fleet(range(4)).get_active()).values) == 4

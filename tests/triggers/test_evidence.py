@@ -16,11 +16,11 @@ IMPATIENT = Reconciliation(settling=1, patience=1)
 
 async def run(server: VirtualInstance) -> tuple[TriggerKind | AmbiguousTrigger, int]:
     """How a trigger whose answer is lost ends, and how many requests it took."""
-    async with triggering(server, reconciliation=IMPATIENT) as (trigger, carrier, _):
+    async with triggering(server, reconciliation=IMPATIENT) as (trigger, transport, _):
         try:
-            return (await trigger.run(7)).kind, len(carrier.sent)
+            return (await trigger.run(7)).kind, len(transport.sent)
         except AmbiguousTrigger as error:
-            return error, len(carrier.sent)
+            return error, len(transport.sent)
 
 
 class Endless(VirtualInstance):

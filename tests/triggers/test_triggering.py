@@ -27,7 +27,7 @@ from backupify_async import (
 from backupify_async._endpoints.backups import active_request
 from backupify_async._transport.request import Message, Response
 from backupify_async._triggers.sending import Evidence, Unsettled
-from tests.stand_ins import FakeCarrier
+from tests.stand_ins import FakeTransport
 from tests.triggers.test_matching import NOON, at
 from tests.triggers.virtual_instance import (
     LOST_AFTER,
@@ -46,12 +46,12 @@ ADOPTED, STARTED, ACTIVE = TriggerKind.ADOPTED, TriggerKind.STARTED, TriggerKind
 
 async def run(
     server: VirtualInstance, *posts: Post, options: dict[str, Any] | None = None, **arguments: Any
-) -> tuple[TriggerResult, FakeCarrier]:
+) -> tuple[TriggerResult, FakeTransport]:
     server.posts.extend(posts)
-    async with triggering(server, **(options or {})) as (trigger, carrier, _):
+    async with triggering(server, **(options or {})) as (trigger, transport, _):
         result = await trigger.run(7, **arguments)
     assert sum(server.started.values()) <= 1
-    return result, carrier
+    return result, transport
 
 
 def backup_id(result: TriggerResult) -> int | str | None:
@@ -83,20 +83,20 @@ async def crashed(server: VirtualInstance, post: Post, slow: float = 0.0, **opti
     return noted[-1]
 
 
-def posts(carrier: FakeCarrier) -> list[float]:
-    return [round(when, 3) for when, message in carrier.sent if message.method == "POST"]
+def posts(transport: FakeTransport) -> list[float]:
+    return [round(when, 3) for when, message in transport.sent if message.method == "POST"]
 
 
 class TestAnAnswerThatComes:
     async def test_costs_one_request(self) -> None:
-        result, carrier = await run(VirtualInstance())
-        assert (result.kind, backup_id(result), len(carrier.sent)) == (STARTED, 5, 1)
+        result, transport = await run(VirtualInstance())
+        assert (result.kind, backup_id(result), len(transport.sent)) == (STARTED, 5, 1)
 
     async def test_of_a_server_that_runs_one_is_that_one(self) -> None:
         server = VirtualInstance()
         server.start(0)
-        result, carrier = await run(server)
-        assert (result.kind, backup_id(result), len(carrier.sent)) == (ACTIVE, 5, 2)
+        result, transport = await run(server)
+        assert (result.kind, backup_id(result), len(transport.sent)) == (ACTIVE, 5, 2)
 
 
 class TestALostAnswer:
@@ -105,21 +105,21 @@ class TestALostAnswer:
     )
     @pytest.mark.parametrize("duration", [1e9, 0.05])
     async def test_of_what_was_started_is_found_at_once(self, post: Post, duration: float) -> None:
-        result, carrier = await run(VirtualInstance(duration=duration), post)
-        assert (result.kind, backup_id(result), posts(carrier)) == (ADOPTED, 5, [0])
-        assert carrier.times[-1] < 1
+        result, transport = await run(VirtualInstance(duration=duration), post)
+        assert (result.kind, backup_id(result), posts(transport)) == (ADOPTED, 5, [0])
+        assert transport.times[-1] < 1
 
     @pytest.mark.parametrize("late", [0.5, 7, 29.8])
     async def test_of_a_server_that_acts_late_is_waited_for(self, late: float) -> None:
-        result, carrier = await run(VirtualInstance(duration=5), Post(late, "lost"))
-        assert (result.kind, backup_id(result), posts(carrier)) == (ADOPTED, 5, [0])
+        result, transport = await run(VirtualInstance(duration=5), Post(late, "lost"))
+        assert (result.kind, backup_id(result), posts(transport)) == (ADOPTED, 5, [0])
 
     async def test_of_what_did_nothing_is_sent_again_once_the_server_has_settled(self) -> None:
         server = VirtualInstance()
-        result, carrier = await run(server, LOST_BEFORE)
+        result, transport = await run(server, LOST_BEFORE)
         assert (result.kind, backup_id(result)) == (STARTED, 5)
-        assert posts(carrier) == [0, 30.4]  # lost at 0.1, settled at 30.1, a look of three requests
-        looks = [when for when, message in carrier.sent if message.url.path.endswith("/active")]
+        assert posts(transport) == [0, 30.4]  # lost at 0.1, settled at 30.1, a look of three requests
+        looks = [when for when, message in transport.sent if message.url.path.endswith("/active")]
         assert [round(when, 3) for when in looks] == [0.1, 1.4, 4.7, 14.0, 30.1]
 
     async def test_is_counted_for_as_long_as_it_is_looked_for(self) -> None:
@@ -134,34 +134,34 @@ class TestALostAnswer:
 
     async def test_while_another_runs_is_not_sent_again(self) -> None:
         server = VirtualInstance(old=(-9000, -310))
-        result, carrier = await run(server, LOST_BEFORE)
-        assert (result.kind, backup_id(result), posts(carrier)) == (ACTIVE, 2, [0])
+        result, transport = await run(server, LOST_BEFORE)
+        assert (result.kind, backup_id(result), posts(transport)) == (ACTIVE, 2, [0])
         assert running_time() == pytest.approx(30.3, abs=0.2)
 
     async def test_waits_for_one_that_lost_its_answer_again(self) -> None:
-        result, carrier = await run(VirtualInstance(duration=1), LOST_BEFORE, Post(20, "lost"))
-        assert (result.kind, backup_id(result), len(posts(carrier))) == (ADOPTED, 5, 2)
+        result, transport = await run(VirtualInstance(duration=1), LOST_BEFORE, Post(20, "lost"))
+        assert (result.kind, backup_id(result), len(posts(transport))) == (ADOPTED, 5, 2)
 
     async def test_walks_back_over_pages_until_one_is_surely_older(self) -> None:
         server = VirtualInstance(per_page=1, duration=0.01)
         server.posts.append(LOST_AFTER)
-        async with triggering(server, round_trip=0.0) as (trigger, carrier, _):
+        async with triggering(server, round_trip=0.0) as (trigger, transport, _):
             result = await trigger.run(7)
         pages = [
-            message.url.query.get("page") for _, message in carrier.sent if "active" not in str(message.url)
+            message.url.query.get("page") for _, message in transport.sent if "active" not in str(message.url)
         ]
         assert (result.kind, pages) == (ADOPTED, [None, None, "5", "4"])
 
     async def test_of_an_instance_that_is_empty_for_ten_seconds_is_sent_again(self) -> None:
-        result, carrier = await run(VirtualInstance(old=()), LOST_BEFORE)
+        result, transport = await run(VirtualInstance(old=()), LOST_BEFORE)
         assert (result.kind, backup_id(result)) == (STARTED, 1)
-        assert posts(carrier) == [0, 30.3]
+        assert posts(transport) == [0, 30.3]
 
     async def test_is_sent_again_only_after_retry_after_too(self) -> None:
         options = {"retry": RetryPolicy(attempts=1, budget=0)}
-        result, carrier = await run(VirtualInstance(), Post(None, 503, retry_after=50), options=options)
-        assert (result.kind, len(posts(carrier))) == (STARTED, 2)
-        assert posts(carrier)[1] >= 50
+        result, transport = await run(VirtualInstance(), Post(None, 503, retry_after=50), options=options)
+        assert (result.kind, len(posts(transport))) == (STARTED, 2)
+        assert posts(transport)[1] >= 50
 
     @pytest.mark.parametrize(
         ("acts", "ends"),
@@ -172,8 +172,8 @@ class TestALostAnswer:
     ) -> None:
         server = VirtualInstance()
         if isinstance(ends, TriggerKind):
-            result, carrier = await run(server, Post(acts, 503, retry_after=500))
-            assert (result.kind, posts(carrier)) == (ends, [0])
+            result, transport = await run(server, Post(acts, 503, retry_after=500))
+            assert (result.kind, posts(transport)) == (ends, [0])
             return
         with pytest.raises(ServerError, match=ends):
             await run(server, Post(acts, 503, retry_after=500))
@@ -197,13 +197,13 @@ class TestClocks:
         with pytest.raises(AmbiguousTrigger) as raised:
             await run(VirtualInstance(date=date), LOST_AFTER)
         assert [one.id for one in raised.value.seen] == [5]
-        result, carrier = await run(VirtualInstance(date=date), LOST_AFTER, baseline=4)
-        assert (result.kind, len(posts(carrier))) == (ADOPTED, 1)
+        result, transport = await run(VirtualInstance(date=date), LOST_AFTER, baseline=4)
+        assert (result.kind, len(posts(transport))) == (ADOPTED, 1)
 
     @pytest.mark.parametrize("offset", [-200.0, 0.0, 20.0, 200.0])
     async def test_without_a_date_tolerance_keeps_one_that_runs(self, offset: float) -> None:
-        result, carrier = await run(VirtualInstance(offset=offset, date=None), LOST_AFTER)
-        assert (result.kind, backup_id(result), len(posts(carrier))) == (ADOPTED, 5, 1)
+        result, transport = await run(VirtualInstance(offset=offset, date=None), LOST_AFTER)
+        assert (result.kind, backup_id(result), len(posts(transport))) == (ADOPTED, 5, 1)
 
     @pytest.mark.parametrize("offset", [-200.0, 200.0])
     async def test_without_a_date_one_that_is_over_and_near_is_ambiguous(self, offset: float) -> None:
@@ -300,7 +300,7 @@ class TestAMachineThatSleeps:
     @pytest.mark.parametrize("date", [0.0, None])
     async def test_before_it_sends_takes_nobody_elses_backup(self, date: float | None) -> None:
         server = VirtualInstance(date=date, duration=600)
-        async with triggering(server) as (trigger, carrier, session):
+        async with triggering(server) as (trigger, transport, session):
             with our_clock(lambda: server.slept_until(running_time())):
                 await session.send(active_request(7))
                 server.sleeps.append((running_time(), self.HOUR))
@@ -309,7 +309,7 @@ class TestAMachineThatSleeps:
                 server.backups[-1] = attrs.evolve(server.backups[-1], ends=running_time() - 800)
                 server.posts.append(LOST_BEFORE)
                 result = await trigger.run(7)
-        assert (result.kind, len(posts(carrier))) == (STARTED, 2)
+        assert (result.kind, len(posts(transport))) == (STARTED, 2)
 
     async def test_notes_no_date_from_before_for_a_journal(self) -> None:
         server = VirtualInstance()
@@ -349,15 +349,15 @@ class TestSomebodyElse:
         server = VirtualInstance()
         server.start(0)
         await asyncio.sleep(8)
-        result, carrier = await run(server, LOST_BEFORE, **known)
-        assert (result.kind, backup_id(result), len(posts(carrier))) == (ACTIVE, 5, 1)
+        result, transport = await run(server, LOST_BEFORE, **known)
+        assert (result.kind, backup_id(result), len(posts(transport))) == (ACTIVE, 5, 1)
 
 
 class TestWhatAnAnswerProves:
     @pytest.mark.parametrize("status", [406, 420, 425, 440, 444, 460, 499, 520, 302])
     async def test_a_status_that_proves_nothing_is_a_lost_answer(self, status: int) -> None:
-        result, carrier = await run(VirtualInstance(), Post(0, status))
-        assert (result.kind, posts(carrier)) == (ADOPTED, [0])
+        result, transport = await run(VirtualInstance(), Post(0, status))
+        assert (result.kind, posts(transport)) == (ADOPTED, [0])
 
     @pytest.mark.parametrize("answer", ["queued", "broken", "garbage"])
     async def test_the_head_of_a_2xx_is_acceptance(self, answer: str) -> None:
@@ -375,8 +375,8 @@ class TestWhatAnAnswerProves:
             await asyncio.sleep(60)
             raise AssertionError
 
-        async with triggering(server) as (trigger, carrier, session):
-            carrier.slow = break_off
+        async with triggering(server) as (trigger, transport, session):
+            transport.slow = break_off
             task = asyncio.ensure_future(trigger.run(7, learned=told.append))
             await asyncio.sleep(1)
             await session.close()
@@ -552,8 +552,8 @@ class TestWhatItMayCost:
             await run(VirtualInstance(), LOST_BEFORE, options=slow)
 
     async def test_a_redirect_is_looked_into_and_not_sent_again(self) -> None:
-        result, carrier = await run(VirtualInstance(duration=0.05), Post(0, 303))
-        assert (result.kind, backup_id(result), len(posts(carrier))) == (ADOPTED, 5, 1)
+        result, transport = await run(VirtualInstance(duration=0.05), Post(0, 303))
+        assert (result.kind, backup_id(result), len(posts(transport))) == (ADOPTED, 5, 1)
         with pytest.raises(APIError, match=r"answered 303.*no backup was started"):
             await run(VirtualInstance(), Post(None, 303))
 
@@ -567,13 +567,13 @@ class TestItsEnd:
     async def test_a_client_that_is_closed_meanwhile_says_what_is_known(self, after: float) -> None:
         server = VirtualInstance()
         server.posts.append(LOST_BEFORE)
-        async with triggering(server) as (trigger, carrier, session):
+        async with triggering(server) as (trigger, transport, session):
             task = asyncio.ensure_future(trigger.run(7))
             await asyncio.sleep(after)
             await session.close()
             with pytest.raises(AmbiguousTrigger, match="the client was closed"):
                 await task
-            assert carrier.in_flight == 0
+            assert transport.in_flight == 0
 
     async def test_a_client_that_is_closed_before_a_second_sending_says_so(self) -> None:
         server = VirtualInstance()
@@ -589,13 +589,13 @@ class TestItsEnd:
     async def test_cancellation_passes_and_leaves_nothing_behind(self, after: float) -> None:
         server = VirtualInstance()
         server.posts.append(LOST_BEFORE)
-        async with triggering(server) as (trigger, carrier, session):
+        async with triggering(server) as (trigger, transport, session):
             task = asyncio.ensure_future(trigger.run(7))
             await asyncio.sleep(after)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert (carrier.in_flight, session.statistics().in_flight, session.scopes.open) == (0, 0, set())
+            assert (transport.in_flight, session.statistics().in_flight, session.scopes.open) == (0, 0, set())
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -608,37 +608,37 @@ class TestForAJournal:
             told.append(running_time())
             await asyncio.sleep(0.5)
 
-        _, carrier = await run(VirtualInstance(), LOST_BEFORE, leaving=leaving)
-        assert [when + 0.5 for when in told] == pytest.approx(posts(carrier))
+        _, transport = await run(VirtualInstance(), LOST_BEFORE, leaving=leaving)
+        assert [when + 0.5 for when in told] == pytest.approx(posts(transport))
 
     async def test_what_it_raises_keeps_the_request_from_leaving(self) -> None:
         async def leaving(_: Unsettled) -> None:
             raise OSError(28, "No space left on device")
 
         server = VirtualInstance()
-        async with triggering(server) as (trigger, carrier, session):
+        async with triggering(server) as (trigger, transport, session):
             with pytest.raises(OSError, match="No space"):
                 await trigger.run(7, leaving=leaving)
-            assert (carrier.sent, session.statistics().in_flight) == ([], 0)
+            assert (transport.sent, session.statistics().in_flight) == ([], 0)
 
     async def test_a_sending_of_an_earlier_process_is_found_before_anything_is_sent(self) -> None:
         await asyncio.sleep(1000)
         server = VirtualInstance(old=(*OLD_ONES, 401.0))
-        result, carrier = await run(server, unsettled=sent_before(600))
-        assert (result.kind, backup_id(result), posts(carrier)) == (ADOPTED, 5, [])
+        result, transport = await run(server, unsettled=sent_before(600))
+        assert (result.kind, backup_id(result), posts(transport)) == (ADOPTED, 5, [])
 
     async def test_tonights_run_is_not_adopted_after_a_crash(self) -> None:
         await asyncio.sleep(1000)
         server = VirtualInstance(old=(*OLD_ONES, 900.0), date=0)
-        result, carrier = await run(server, unsettled=sent_before(900))
-        assert (result.kind, backup_id(result), posts(carrier)) == (ACTIVE, 5, [])
+        result, transport = await run(server, unsettled=sent_before(900))
+        assert (result.kind, backup_id(result), posts(transport)) == (ACTIVE, 5, [])
 
     async def test_one_that_did_nothing_is_sent_whatever_the_attempts(self) -> None:
         once = {"retry": RetryPolicy(attempts=1)}
         await asyncio.sleep(1000)
-        result, carrier = await run(VirtualInstance(), unsettled=sent_before(600), options=once)
-        assert (result.kind, len(posts(carrier))) == (STARTED, 1)
-        assert posts(carrier)[0] >= 1030
+        result, transport = await run(VirtualInstance(), unsettled=sent_before(600), options=once)
+        assert (result.kind, len(posts(transport))) == (STARTED, 1)
+        assert posts(transport)[0] >= 1030
 
     async def test_one_that_cannot_be_told_names_its_sending(self) -> None:
         server = VirtualInstance(tells_creation=False)
@@ -659,8 +659,10 @@ class TestAfterACrash:
             told.append(sending)
             await asyncio.sleep(200)
 
-        _, carrier = await run(VirtualInstance(), leaving=leaving, options={"timeouts": Timeouts(attempt=50)})
-        assert (posts(carrier), [one.sent_at for one in told]) == ([400], [at(0), at(200)])
+        _, transport = await run(
+            VirtualInstance(), leaving=leaving, options={"timeouts": Timeouts(attempt=50)}
+        )
+        assert (posts(transport), [one.sent_at for one in told]) == ([400], [at(0), at(200)])
         assert told[-1].evidence.over_by == at(200 + 2 * 200 + 50)
 
     @pytest.mark.parametrize(("duration", "slow"), [(2.0, 200.0), (2.0, 0.0), (1e9, 200.0)])

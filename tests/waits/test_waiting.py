@@ -31,7 +31,7 @@ from backupify_async._transport.request import Message, Response
 from backupify_async._transport.session import Session
 from backupify_async._waits.queue import AT_ONCE
 from tests.fleet.work import now, other_tasks
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 
@@ -73,41 +73,41 @@ class Server:
 @contextlib.asynccontextmanager
 async def backups_of(
     server: Server, round_trip: float = 0.0, **options: Any
-) -> AsyncIterator[tuple[Backups, FakeCarrier, Session]]:
-    carrier = FakeCarrier(server.answer, round_trip)
+) -> AsyncIterator[tuple[Backups, FakeTransport, Session]]:
+    transport = FakeTransport(server.answer, round_trip)
     options.setdefault("rate_limit", UNLIMITED)
     options.setdefault("retry", NO_RETRY)
-    async with session_over(carrier, **options) as session:
-        yield Backups(session), carrier, session
+    async with session_over(transport, **options) as session:
+        yield Backups(session), transport, session
 
 
 def _in(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def asked(carrier: FakeCarrier) -> list[tuple[float, str]]:
+def asked(transport: FakeTransport) -> list[tuple[float, str]]:
     """When was asked for what: the last part of the path."""
-    return [(round(when, 6), message.url.path.rpartition("/")[2]) for when, message in carrier.sent]
+    return [(round(when, 6), message.url.path.rpartition("/")[2]) for when, message in transport.sent]
 
 
 class TestOne:
     async def test_one_that_is_over_already_takes_one_look(self) -> None:
-        async with backups_of(Server({7: 0})) as (backups, carrier, _):
+        async with backups_of(Server({7: 0})) as (backups, transport, _):
             result = await backups.wait(7, 7)
-        assert (result.kind, carrier.times) == (WaitKind.COMPLETED, [0])
+        assert (result.kind, transport.times) == (WaitKind.COMPLETED, [0])
 
     async def test_is_looked_at_each_interval_until_it_is_over(self) -> None:
-        async with backups_of(Server({7: 25})) as (backups, carrier, _):
+        async with backups_of(Server({7: 25})) as (backups, transport, _):
             result = await backups.wait(7, "7", poll=EVERY_10_S)
             assert (result.kind, now()) == (WaitKind.COMPLETED, 30)
-        assert asked(carrier) == [(0, "7"), (10, "7"), (20, "7"), (30, "7")]
+        assert asked(transport) == [(0, "7"), (10, "7"), (20, "7"), (30, "7")]
         assert result.backup is not None
         assert result.backup.completed_at == datetime(2026, 1, 1, tzinfo=UTC)
 
     async def test_by_default_that_is_every_ten_seconds(self) -> None:
-        async with backups_of(Server({7: 15})) as (backups, carrier, _):
+        async with backups_of(Server({7: 15})) as (backups, transport, _):
             await backups.wait(7, 7)
-        assert carrier.times == [0, 10, 20]
+        assert transport.times == [0, 10, 20]
 
     async def test_a_failed_one_is_told_from_a_good_one(self) -> None:
         async with backups_of(Server({7: 5}, ended="Failed")) as (backups, _, _):
@@ -116,10 +116,10 @@ class TestOne:
 
     async def test_where_the_status_says_nothing_get_active_tells_of_the_end(self) -> None:
         server = Server({7: 15}, running="frobnicating", ended="frobnicated", says_when=False)
-        async with backups_of(server) as (backups, carrier, _):
+        async with backups_of(server) as (backups, transport, _):
             result = await backups.wait(7, 7, poll=EVERY_10_S)
         assert result == WaitResult(WaitKind.UNKNOWN, Backup(7, status="frobnicated"))
-        assert asked(carrier) == [(when, what) for when in (0, 10, 20, 30) for what in ("7", "active")]
+        assert asked(transport) == [(when, what) for when in (0, 10, 20, 30) for what in ("7", "active")]
 
     async def test_a_word_of_ones_own_tells_how_it_ended(self) -> None:
         own = PollPolicy(interval=10, success={"Froh"}, failure={"Nicht-Froh"})
@@ -137,8 +137,8 @@ class TestOne:
             date = {} if clock_ahead is None else {"Date": format_datetime(_in(clock_ahead), usegmt=True)}
             return respond(message, body={"id": 7, "status": "running", "completed_at": ended}, headers=date)
 
-        carrier = FakeCarrier(answer)
-        async with session_over(carrier, rate_limit=UNLIMITED) as session:
+        transport = FakeTransport(answer)
+        async with session_over(transport, rate_limit=UNLIMITED) as session:
             waiting = Backups(session).wait(7, 7, timeout=60, poll=EVERY_10_S)
             if over:
                 assert (await waiting).kind is WaitKind.COMPLETED
@@ -163,10 +163,10 @@ class TestOne:
 
     @pytest.mark.parametrize(("ids", "error"), [((True, 7), TypeError), ((7, ".."), ValueError)])
     async def test_what_can_be_no_id_is_refused_unsent(self, ids: Any, error: type[Exception]) -> None:
-        async with backups_of(Server()) as (backups, carrier, _):
+        async with backups_of(Server()) as (backups, transport, _):
             with pytest.raises(error):
                 await backups.wait(*ids)
-        assert carrier.sent == []
+        assert transport.sent == []
 
     @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True])
     async def test_a_time_out_that_makes_no_sense_is_refused(self, seconds: float) -> None:
@@ -191,17 +191,17 @@ class TestTimeOut:
         assert (error.backup, error.cause) == (Backup(7, status="running"), None)
 
     async def test_it_holds_though_no_look_comes_through(self) -> None:
-        async with backups_of(Server({7: 100}), round_trip=1e6) as (backups, carrier, session):
+        async with backups_of(Server({7: 100}), round_trip=1e6) as (backups, transport, session):
             with pytest.raises(WaitTimeout, match="never seen"):
                 await backups.wait(7, 7, timeout=60)
-            assert (now(), carrier.in_flight, session.statistics().in_flight) == (60, 0, 0)
+            assert (now(), transport.in_flight, session.statistics().in_flight) == (60, 0, 0)
 
     async def test_it_holds_while_a_look_waits_for_the_limit(self) -> None:
         limit = RateLimit(per_second=0.001, burst=1, adaptive=False)
-        async with backups_of(Server({7: 1e9}), rate_limit=limit) as (backups, carrier, session):
+        async with backups_of(Server({7: 1e9}), rate_limit=limit) as (backups, transport, session):
             with pytest.raises(WaitTimeout):
                 await backups.wait(7, 7, timeout=60)
-            assert (now(), carrier.times, session.statistics().waiting) == (60, [0], 0)
+            assert (now(), transport.times, session.statistics().waiting) == (60, [0], 0)
 
     async def test_it_says_why_the_last_look_failed(self) -> None:
         server = Server({7: 100}, trouble=lambda _: (503, b"") if now() > 5 else None)
@@ -217,21 +217,21 @@ class TestTrouble:
     @pytest.mark.parametrize("trouble", [(500, b""), (503, b""), (408, b"")])
     async def test_what_passes_is_waited_out(self, trouble: tuple[int, bytes]) -> None:
         server = Server({7: 25}, trouble=lambda _: trouble if 5 < now() < 35 else None)
-        async with backups_of(server) as (backups, carrier, _):
+        async with backups_of(server) as (backups, transport, _):
             result = await backups.wait(7, 7, poll=EVERY_10_S)
-        assert (result.kind, carrier.times) == (WaitKind.COMPLETED, [0, 10, 20, 30, 40])
+        assert (result.kind, transport.times) == (WaitKind.COMPLETED, [0, 10, 20, 30, 40])
 
     async def test_a_closed_limiter_is_waited_out_for_as_long_as_the_server_said(self) -> None:
         def answer(message: Message) -> Response:
-            if len(carrier.sent) == 2:
+            if len(transport.sent) == 2:
                 return respond(message, 429, headers={"Retry-After": "3600"})
             return server.answer(message)
 
         server = Server({7: 25})
-        async with backups_of(server) as (backups, carrier, _):
-            carrier.answer = answer
+        async with backups_of(server) as (backups, transport, _):
+            transport.answer = answer
             result = await backups.wait(7, 7, poll=EVERY_10_S)
-        assert (result.kind, carrier.times) == (WaitKind.COMPLETED, [0, 10, 3610])
+        assert (result.kind, transport.times) == (WaitKind.COMPLETED, [0, 10, 3610])
 
     @pytest.mark.parametrize(
         ("trouble", "error"),
@@ -264,22 +264,22 @@ class TestMany:
     async def test_looks_are_few_at_once_however_many_wait(self) -> None:
         async with backups_of(Server(dict.fromkeys(range(500), 100.0)), round_trip=3) as (
             backups,
-            carrier,
+            transport,
             _,
         ):
             await asyncio.gather(*(backups.wait(one, one) for one in range(500)))
-        assert carrier.most_in_flight == AT_ONCE
+        assert transport.most_in_flight == AT_ONCE
 
     async def test_a_slow_limit_stretches_everybodys_interval_alike(self) -> None:
         limit = RateLimit(per_second=2, burst=1, adaptive=False)
         async with backups_of(Server(dict.fromkeys(range(100), 490.0)), rate_limit=limit) as (
             backups,
-            carrier,
+            transport,
             _,
         ):
             await asyncio.gather(*(backups.wait(one, one, poll=EVERY_10_S) for one in range(100)))
         for instance in range(100):
-            looks = [when for when, what in asked(carrier) if what == str(instance) and when < 350]
+            looks = [when for when, what in asked(transport) if what == str(instance) and when < 350]
             gaps = [later - earlier for earlier, later in itertools.pairwise(looks)]
             assert all(39 < gap < 61 for gap in gaps)  # 100 looks at 2 a second, and once a part of 10 s
 
@@ -298,26 +298,26 @@ class TestMany:
 
     async def test_only_looks_are_background_work(self) -> None:
         limit = RateLimit(per_second=1, burst=1, adaptive=False)
-        async with backups_of(Server({7: 0, 8: 0, 9: 0}), rate_limit=limit) as (backups, carrier, _):
+        async with backups_of(Server({7: 0, 8: 0, 9: 0}), rate_limit=limit) as (backups, transport, _):
 
             async def wait_and_get() -> None:
                 await backups.wait(7, 7)
                 await backups.get(9, 9)  # no background work any more: it passes the others
 
             await asyncio.gather(wait_and_get(), *(backups.wait(8, 8) for _ in range(3)))
-        assert [what for _, what in asked(carrier)] == ["7", "9", "8", "8", "8"]
+        assert [what for _, what in asked(transport)] == ["7", "9", "8", "8", "8"]
 
     async def test_they_do_not_look_together_for_ever(self) -> None:
-        async with backups_of(Server(dict.fromkeys(range(10), 100.0))) as (backups, carrier, _):
+        async with backups_of(Server(dict.fromkeys(range(10), 100.0))) as (backups, transport, _):
             await asyncio.gather(*(backups.wait(one, one, poll=EVERY_10_S) for one in range(10)))
-        second_round = [when for when in carrier.times if 10 <= when < 20]
+        second_round = [when for when in transport.times if 10 <= when < 20]
         assert len(set(second_round)) == len(second_round) == 10
 
 
 class TestEnds:
     @pytest.mark.parametrize("at", [0.5, 5, 10.5])
     async def test_a_cancelled_wait_leaves_nothing(self, at: float) -> None:
-        async with backups_of(Server({7: 1e9, 8: 15}), round_trip=1) as (backups, carrier, session):
+        async with backups_of(Server({7: 1e9, 8: 15}), round_trip=1) as (backups, transport, session):
             before = other_tasks()
             waiting = asyncio.create_task(backups.wait(7, 7))
             await asyncio.sleep(at)
@@ -326,7 +326,7 @@ class TestEnds:
                 await waiting
             turns = backups.waits._turns
             assert (turns._queue, turns._timer, turns._taken) == ([], None, 0)
-            assert (other_tasks(), carrier.in_flight, session.statistics().in_flight) == (before, 0, 0)
+            assert (other_tasks(), transport.in_flight, session.statistics().in_flight) == (before, 0, 0)
             assert (await backups.wait(8, 8)).kind is WaitKind.COMPLETED
 
     async def test_while_they_wait_there_is_no_task_but_their_own(self) -> None:
@@ -338,11 +338,11 @@ class TestEnds:
             await waiting
 
     async def test_a_client_that_is_not_open_refuses(self) -> None:
-        async with backups_of(Server({7: 0})) as (backups, carrier, session):
+        async with backups_of(Server({7: 0})) as (backups, transport, session):
             await session.close()
             with pytest.raises(ClientClosed, match="closed"):
                 await backups.wait(7, 7)
-        assert carrier.sent == []
+        assert transport.sent == []
 
     async def test_closing_between_the_two_calls_of_a_look_is_told_as_such(self) -> None:
         def answer(message: Message) -> Response:
@@ -350,19 +350,19 @@ class TestEnds:
             session.scopes.close()  # as close() does at once, before it waits for the calls
             return respond(message, 404)
 
-        async with backups_of(Server()) as (backups, carrier, session):
-            carrier.answer = answer
+        async with backups_of(Server()) as (backups, transport, session):
+            transport.answer = answer
             with pytest.raises(ClientClosed):
                 await backups.wait(7, 7)
-        assert len(carrier.sent) == 1
+        assert len(transport.sent) == 1
 
     @pytest.mark.parametrize("at", [0.5, 5])
     async def test_closing_ends_waits_at_rest_and_in_a_look(self, at: float) -> None:
-        async with backups_of(Server({7: 1e9}), round_trip=1) as (backups, carrier, session):
+        async with backups_of(Server({7: 1e9}), round_trip=1) as (backups, transport, session):
             waiting = asyncio.create_task(backups.wait(7, 7))
             await asyncio.sleep(at)
             backups.waits.close()
             await session.close()
             with pytest.raises(ClientClosed):
                 await waiting
-            assert (now(), carrier.in_flight) == (at, 0)
+            assert (now(), transport.in_flight) == (at, 0)

@@ -70,9 +70,9 @@ def run(
 
 async def _run(server: Server, calls: int, seed: int, within: float, *, excused: int, timing: Timing) -> Run:
     result = Run()
-    carrier = ModelCarrier(server, Random(seed), result.answers, timing)
+    transport = ModelCarrier(server, Random(seed), result.answers, timing)
     settings = Settings(credentials=StaticToken("token"), base_url="http://127.0.0.1", rate_limit=LEARNING)
-    session = Session(settings, carrier)
+    session = Session(settings, transport)
     await session.open()
     with contextlib.suppress(TimeoutError):  # it did not finish: the table says so
         async with asyncio.timeout(within):

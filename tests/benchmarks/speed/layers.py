@@ -15,7 +15,7 @@ from yarl import URL
 from backupify_async import Settings, StaticToken
 from backupify_async._endpoints.backups import active_request
 from backupify_async._fleet.fleet import Fleet
-from backupify_async._transport.aiohttp_transport import Exchange
+from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.request import Message
 from backupify_async._transport.session import Session
 from tests.benchmarks.speed import peers
@@ -50,7 +50,7 @@ async def _lean(base_url: str) -> AsyncIterator[Batch]:
 @contextlib.asynccontextmanager
 async def _carrier(base_url: str) -> AsyncIterator[Batch]:
     """aiohttp with our caps, time-outs and errors."""
-    exchange = Exchange(_settings(base_url), None)
+    exchange = AiohttpTransport(_settings(base_url), None)
     await exchange.open()
     loop, origin = asyncio.get_running_loop(), URL(base_url)
 
@@ -69,7 +69,7 @@ async def _carrier(base_url: str) -> AsyncIterator[Batch]:
 async def _session(base_url: str) -> AsyncIterator[Batch]:
     """Token, gate, limiter, retries and the total time-out besides."""
     settings = _settings(base_url)
-    session = Session(settings, Exchange(settings, None))
+    session = Session(settings, AiohttpTransport(settings, None))
     await session.open()
 
     async def call(instance: int) -> None:

@@ -10,7 +10,7 @@ from backupify_async import ConnectionFailed, RetryPolicy, TransportError
 from backupify_async._transport.request import Message, Response
 from backupify_async._transport.session import Session
 from backupify_async.statistics import LimitSource
-from tests.stand_ins import FakeCarrier, respond, session_over
+from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.rate.simulation import LEARNING, Reply, Server, bucket, window
 from tests.transport.scripted import PING, now
 
@@ -33,8 +33,8 @@ def answering(server: Server) -> Callable[[Message], Response]:
     return answer
 
 
-def carrier_of(server: Server) -> FakeCarrier:
-    return FakeCarrier(answering(server), round_trip=ROUND_TRIP)
+def carrier_of(server: Server) -> FakeTransport:
+    return FakeTransport(answering(server), round_trip=ROUND_TRIP)
 
 
 async def pings(session: Session, count: int) -> list[Response | BaseException]:
@@ -49,18 +49,18 @@ class TestAServerThatRefusesEverythingForTenMinutes:
     @pytest.mark.parametrize("retry_after", [None, 0.0, 1.0, 2.0, 30.0])
     async def test_fails_nobody_and_meets_no_storm_when_it_recovers(self, retry_after: float | None) -> None:
         recovered = bucket(50, 20)
-        carrier = carrier_of(lambda at: Reply(429, retry_after) if 5 <= at < 605 else recovered(at))
-        async with session_over(carrier, rate_limit=LEARNING, retry=PATIENT) as session:
+        transport = carrier_of(lambda at: Reply(429, retry_after) if 5 <= at < 605 else recovered(at))
+        async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             results = await pings(session, 1_000)
         assert failures(results) == []
-        back = min(when for when in carrier.times if when >= 605 - ROUND_TRIP)
-        assert len([when for when in carrier.times if back <= when < back + 1]) <= 120
+        back = min(when for when in transport.times if when >= 605 - ROUND_TRIP)
+        assert len([when for when in transport.times if back <= when < back + 1]) <= 120
 
     async def test_is_asked_seldom_meanwhile(self) -> None:
-        carrier = carrier_of(lambda at: Reply(429 if at < 600 else 200))
-        async with session_over(carrier, rate_limit=LEARNING, retry=PATIENT) as session:
+        transport = carrier_of(lambda at: Reply(429 if at < 600 else 200))
+        async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             assert failures(await pings(session, 200)) == []
-        assert len([when for when in carrier.times if 10 <= when < 600]) < 600
+        assert len([when for when in transport.times if 10 <= when < 600]) < 600
 
 
 class TestFaultsWhileOneIsOut:
@@ -86,16 +86,16 @@ class TestFaultsWhileOneIsOut:
                 )
             return answer(message)
 
-        carrier = FakeCarrier(failing, round_trip=ROUND_TRIP)
+        transport = FakeTransport(failing, round_trip=ROUND_TRIP)
         retry = RetryPolicy(attempts=50, budget=100_000, max_throttled=7_200)
-        async with session_over(carrier, rate_limit=LEARNING, retry=retry) as session:
+        async with session_over(transport, rate_limit=LEARNING, retry=retry) as session:
             assert failures(await pings(session, 150)) == []
             assert (session.statistics().in_flight, session.statistics().waiting) == (0, 0)
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_cancellations_leave_nobody_waiting(self, kind: str) -> None:
-        carrier = carrier_of(self.server(kind))
-        async with session_over(carrier, rate_limit=LEARNING, retry=PATIENT) as session:
+        transport = carrier_of(self.server(kind))
+        async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             tasks = [asyncio.create_task(session.send(PING)) for _ in range(200)]
             while not all(task.done() for task in tasks):
                 await asyncio.sleep(ROUND_TRIP / 2)  # in the midst of whoever is out
@@ -107,8 +107,8 @@ class TestFaultsWhileOneIsOut:
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_all_that_are_out_cancelled_at_once_leave_nobody_waiting(self, kind: str) -> None:
-        carrier = carrier_of(self.server(kind))
-        async with session_over(carrier, rate_limit=LEARNING, retry=PATIENT) as session:
+        transport = carrier_of(self.server(kind))
+        async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             for _ in range(5):
                 tasks = [asyncio.create_task(session.send(PING)) for _ in range(60)]
                 await asyncio.sleep(4.99)
@@ -119,8 +119,8 @@ class TestFaultsWhileOneIsOut:
             assert failures(results) == []
 
     async def test_ten_thousand_waiters_cancelled_at_once(self) -> None:
-        carrier = carrier_of(window(20, 5.0))
-        async with session_over(carrier, rate_limit=LEARNING, retry=PATIENT) as session:
+        transport = carrier_of(window(20, 5.0))
+        async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             tasks = [asyncio.create_task(session.send(PING)) for _ in range(10_000)]
             await asyncio.sleep(7)
             for task in tasks:
