@@ -10,16 +10,19 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from backupify_async._transport import token_trust
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
 from backupify_async.config import RateLimit, Settings, SettingsOptions
 from backupify_async.credentials import StaticToken
 
-Answer = Callable[[Message], Awaitable[Response]]
+Answer = Callable[[PreparedRequest], Awaitable[Response]]
 
 
 def respond(
-    message: Message, status: int = 200, body: bytes | object = b"", headers: Mapping[str, str] | None = None
+    message: PreparedRequest,
+    status: int = 200,
+    body: bytes | object = b"",
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer to a message; a body that is no bytes is written as JSON."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
@@ -30,12 +33,12 @@ class FakeTransport:
     """Answers messages from a function, after a round trip of loop time, and remembers when they left."""
 
     def __init__(
-        self, answer: Callable[[Message], Response], round_trip: float = 0.0, places: int = 64
+        self, answer: Callable[[PreparedRequest], Response], round_trip: float = 0.0, places: int = 64
     ) -> None:
         self.answer = answer
         self.round_trip = round_trip
         self.places = places
-        self.sent: list[tuple[float, Message]] = []
+        self.sent: list[tuple[float, PreparedRequest]] = []
         self.slow: Answer | None = None
         """Answers the next message in its own time."""
         self.in_flight = 0
@@ -47,7 +50,7 @@ class FakeTransport:
     async def close(self) -> None:
         """There is nothing to close."""
 
-    async def __call__(self, message: Message) -> Response:
+    async def __call__(self, message: PreparedRequest) -> Response:
         """Answer a message, `round_trip` seconds later."""
         self.sent.append((asyncio.get_running_loop().time(), message))
         self.in_flight += 1

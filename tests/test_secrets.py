@@ -27,7 +27,7 @@ from backupify_async import (
     Timeouts,
     Token,
 )
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from tests.resources.clients import AT_ONCE, client_of
 from tests.stand_ins import raw_server, respond, shorten_token_troubles
 from tests.triggers.echoes import (
@@ -169,7 +169,7 @@ class TestNoErrorEventOrLogLineHoldsOne:
         assert_tight([raised.value], [], logged())
 
 
-MESSAGE = Message(
+MESSAGE = PreparedRequest(
     "GET",
     URL("https://api.example/"),
     {"Authorization": f"Bearer {TOKEN}"},

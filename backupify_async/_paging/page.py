@@ -11,7 +11,7 @@ from yarl import URL
 from backupify_async._escaping import printable
 from backupify_async._paging.links import KNOWN, PAGING, Links, parse_links
 from backupify_async._plain import Plain
-from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.request import PreparedRequest, Request, Response
 from backupify_async.errors import PaginationError, UnsafeLink
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Answer(Generic[T]):
     number: int
     read: int | None
     request: Request
-    message: Message
+    message: PreparedRequest
     headers: CIMultiDictProxy[str]
     links: Links
 

@@ -19,7 +19,7 @@ from backupify_async._transport.content_coding import (
     unpack,
 )
 from backupify_async._transport.loops import running_loop
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async.config import Settings
 from backupify_async.errors import BackupifyError, ClientClosed, ConfigurationError, DecodeError
 from backupify_async.version import __version__
@@ -105,7 +105,7 @@ class AiohttpTransport:
             if session is not None:
                 await session.close()
 
-    async def __call__(self, message: Message) -> Response:
+    async def __call__(self, message: PreparedRequest) -> Response:
         """Send one request, once, and read the whole answer.
 
         Raises:
@@ -166,7 +166,7 @@ class AiohttpTransport:
         raise failure
 
     def _failure(
-        self, error: Exception, message: Message, attempt: Attempt, session: aiohttp.ClientSession
+        self, error: Exception, message: PreparedRequest, attempt: Attempt, session: aiohttp.ClientSession
     ) -> BackupifyError:
         if session.closed and not attempt.left:
             if self._connector is None:
@@ -176,7 +176,9 @@ class AiohttpTransport:
         failure.status = message.status
         return failure
 
-    async def _read(self, message: Message, answer: aiohttp.ClientResponse, attempt: Attempt) -> Response:
+    async def _read(
+        self, message: PreparedRequest, answer: aiohttp.ClientResponse, attempt: Attempt
+    ) -> Response:
         """Read the body. Only an error's may be cut: its status stands anyway."""
         refused = not 200 <= answer.status < 300
         limit = _ERROR_BODY_BYTES if refused else self._settings.max_body_bytes

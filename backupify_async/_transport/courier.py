@@ -9,7 +9,7 @@ from backupify_async._call_context import ATTEMPTS
 from backupify_async._transport.hearing import Hearing
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.request import Message, Request, Response, Transport
+from backupify_async._transport.request import PreparedRequest, Request, Response, Transport
 from backupify_async._transport.retry_loop import Call
 from backupify_async.errors import BackupifyError
 
@@ -69,7 +69,7 @@ class Courier:
 
     def _message(
         self, call: Call, headers: Mapping[str, str], secrets: tuple[str, ...], body: bytes | None
-    ) -> Message:
+    ) -> PreparedRequest:
         """What leaves now, counted and told of."""
         request, url = call.request, self._url(call.request)
         count = ATTEMPTS.get() if call.gated else None
@@ -81,7 +81,7 @@ class Courier:
         self._report.sent(call)
         call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
         fresh = call.distrusts
-        return Message(
+        return PreparedRequest(
             request.method, url, headers, body, sent_at, secrets, request.repeatable, left, fresh=fresh
         )
 

@@ -108,7 +108,7 @@ def _spelling(character: str) -> str:
 
 
 @attrs.define
-class Message:
+class PreparedRequest:
     """One sending of a request, with all that goes over the wire.
 
     Attributes:
@@ -169,7 +169,7 @@ class Response:
         decoded: What `decode` read; it is not there before.
     """
 
-    message: Message = attrs.field(repr=False)
+    message: PreparedRequest = attrs.field(repr=False)
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes = attrs.field(repr=False)
@@ -219,7 +219,7 @@ class Transport(Protocol):
         """Let go of everything."""
         ...
 
-    async def __call__(self, message: Message) -> Response:
+    async def __call__(self, message: PreparedRequest) -> Response:
         """Send a message once, and return the whole answer."""
         ...
 

@@ -24,7 +24,7 @@ import attrs
 from backupify_async import Backup, Fleet, PollPolicy, RateLimit, __version__
 from backupify_async._call_context import BACKGROUND
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
 from tests.benchmarks.rate.virtual_time import run
 from tests.journal.files import ACCOUNT
@@ -67,7 +67,7 @@ class World:
         self.ends: dict[int, float] = {}
         self.noticed: dict[int, float] = {}
 
-    def answer(self, message: Message) -> Response:
+    def answer(self, message: PreparedRequest) -> Response:
         """Start a backup, or show it; the application's instance rests."""
         parts = message.url.path.split("/")
         instance = int(parts[3])

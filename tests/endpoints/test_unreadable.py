@@ -10,7 +10,7 @@ import pytest
 from backupify_async import BackupifyError, DecodeError, RateLimit, RetryPolicy, TriggerKind
 from backupify_async._resources.backups import Backups
 from backupify_async._resources.instances import Instances
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from tests.resources.clients import Script, client_of
 from tests.stand_ins import FakeTransport, http, raw_server, respond, session_over
 from tests.transport.making import upper
@@ -139,7 +139,7 @@ async def test_a_page_asked_for_ahead_is_asked_for_again_too() -> None:
 @pytest.mark.looptime
 class TestInVirtualTime:
     @staticmethod
-    def unreadable(message: Message) -> Response:
+    def unreadable(message: PreparedRequest) -> Response:
         return respond(message, 200, b"<html>")
 
     async def test_it_is_tried_as_often_as_any_lost_answer_and_paid_for_alike(

@@ -10,7 +10,7 @@ import pytest
 
 from backupify_async import Backup, Fleet, Paginator, PollPolicy, RateLimit, RetryPolicy
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from tests.fleet.work import now
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -23,7 +23,7 @@ AT_ONCE = 32
 Begin = Callable[..., Fleet]
 
 
-def answer(message: Message) -> Response:
+def answer(message: PreparedRequest) -> Response:
     """Idle instances, each with a 404 of its own, and with lists of three pages.
 
     A trigger is accepted with no backup in the answer; instance 0 has a list without an end.
@@ -154,7 +154,7 @@ async def test_two_fleets_share_the_turns() -> None:
 async def test_a_refused_call_does_not_wait_behind_those_that_were_not_sent_yet() -> None:
     refused: list[str] = []
 
-    def refusing(message: Message) -> Response:
+    def refusing(message: PreparedRequest) -> Response:
         if not refused and now() >= 2:
             refused.append(message.url.path)
             return respond(message, 429, headers={"Retry-After": "5"})

@@ -28,7 +28,7 @@ from backupify_async import (
     WaitTimeout,
 )
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from tests.fleet.work import AsyncKeys, Keys, now, other_tasks
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -49,7 +49,7 @@ class Server:
     active: frozenset[int] = frozenset()
     started: dict[int, float] = attrs.field(factory=dict)
 
-    def answer(self, message: Message) -> Response:
+    def answer(self, message: PreparedRequest) -> Response:
         parts = message.url.path.split("/")
         instance = int(parts[3])
         if message.method == "POST":
@@ -151,7 +151,7 @@ class TestOutcomes:
         assert isinstance(results.errors["1"], DuplicateInstance)
 
     async def test_a_trigger_that_fails_gives_its_slot_back(self) -> None:
-        def answer(message: Message) -> Response:
+        def answer(message: PreparedRequest) -> Response:
             return respond(message, 403)
 
         async with fleet_of(Server(), range(5), concurrency=1) as (fleet, transport, _):

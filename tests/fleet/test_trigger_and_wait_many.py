@@ -9,7 +9,7 @@ import pytest
 
 from backupify_async import Fleet, RateLimit, RetryPolicy
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from tests.fleet.work import now, other_tasks
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.looptime
 Begin = Callable[..., Fleet]
 
 
-def backup(message: Message) -> Response:
+def backup(message: PreparedRequest) -> Response:
     one = {"id": 1}
     return respond(message, body=[one] if message.url.path.endswith("/backups") else one)
 
@@ -63,7 +63,7 @@ async def test_calls_leave_at_the_clients_rate() -> None:
 
 
 async def test_a_429_pauses_the_whole_fleet() -> None:
-    def answer(message: Message) -> Response:
+    def answer(message: PreparedRequest) -> Response:
         refused = len(transport.sent) == 3
         return respond(message, 429, headers={"Retry-After": "60"}) if refused else backup(message)
 
@@ -123,7 +123,7 @@ async def test_leaving_a_stream_early_ends_its_calls() -> None:
 async def test_of_triggers_no_more_are_begun_than_its_concurrency_beyond_what_was_seen() -> None:
     sent: list[str] = []
 
-    def started(message: Message) -> Response:
+    def started(message: PreparedRequest) -> Response:
         sent.append(message.url.path)
         return respond(message, 201, body={"id": 1})
 

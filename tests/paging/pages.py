@@ -8,7 +8,7 @@ from yarl import URL
 
 from backupify_async import Backup, NotFound, Paginator
 from backupify_async._paging.paginator import paginate
-from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.request import PreparedRequest, Request, Response
 from tests.stand_ins import respond
 
 Page = tuple[object, str | Mapping[str, str] | None]
@@ -45,7 +45,7 @@ class Pages:
         body, headers = self.pages.get(url.raw_path_qs, ([], None))
         if isinstance(headers, str):
             headers = {"Link": headers}
-        message = Message(request.method, url, {}, None, datetime.now(UTC), ("the-token",))
+        message = PreparedRequest(request.method, url, {}, None, datetime.now(UTC), ("the-token",))
         response = respond(message, 200, body, headers)
         if request.decode is not None:
             response.decode(request.decode)

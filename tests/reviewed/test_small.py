@@ -20,7 +20,7 @@ from backupify_async import (
     RetryPolicy,
 )
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.request import PreparedRequest, Request, Response
 from tests.resources.clients import client_of
 from tests.reviewed.servers import ONCE, by_method
 from tests.stand_ins import FakeTransport, http, respond, session_over
@@ -29,11 +29,11 @@ from tests.transport.scripted import PING, UNLIMITED, Script, after, api_times, 
 HUNDRED_A_SECOND = attrs.evolve(UNLIMITED, per_second=100, burst=1)
 
 
-def refusing(status: int, number: str, times: int) -> Callable[[Message], Response]:
+def refusing(status: int, number: str, times: int) -> Callable[[PreparedRequest], Response]:
     """Answers 200, but refuses one call so many times, with a small Retry-After."""
     left = times
 
-    def answer(message: Message) -> Response:
+    def answer(message: PreparedRequest) -> Response:
         nonlocal left
         if message.url.name != number or not left:
             return respond(message)
@@ -87,7 +87,7 @@ class Instances:
         self.look = look
         self.looks: list[float] = []
 
-    def __call__(self, message: Message) -> Response:
+    def __call__(self, message: PreparedRequest) -> Response:
         if message.url.name == "active":
             return respond(message, 404, {"error": "none"})
         self.looks.append(now())

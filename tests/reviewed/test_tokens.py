@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from backupify_async import AuthenticationError, Token, Unauthorized
-from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.request import PreparedRequest, Request, Response
 from tests.fleet.work import other_tasks
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.scripted import DEMO, PING, UNLIMITED, Script, Vault, settled, token_times
@@ -54,7 +54,7 @@ class TestAnInstanceThatAlwaysAnswers401:
     async def test_does_not_cost_the_others_their_token(self, round_trip: float) -> None:
         script = Script()
 
-        def answer(message: Message) -> Response:
+        def answer(message: PreparedRequest) -> Response:
             instance = message.url.name
             refused = instance.isdigit() and int(instance) % 3 == 0
             return respond(message, 401) if refused else script(message)

@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 from yarl import URL
 
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from tests.stand_ins import respond
 
 PATH = "/v1/backup_instances/42/backups"
 
 
-def message(*secrets: str, path: str = PATH) -> Message:
+def message(*secrets: str, path: str = PATH) -> PreparedRequest:
     """A message that was sent with these secrets."""
-    return Message("GET", URL(f"https://api.example{path}"), {}, None, datetime.now(UTC), secrets)
+    return PreparedRequest("GET", URL(f"https://api.example{path}"), {}, None, datetime.now(UTC), secrets)
 
 
 def answer(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from backupify_async import BackupifyError, ClientCredentials, RateLimit, Token
-from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.request import PreparedRequest, Request, Response
 from tests.stand_ins import FakeTransport, respond
 
 Step = int | tuple[int, Mapping[str, str]] | BackupifyError
@@ -36,7 +36,7 @@ class Script:
         self.refused: set[str] = set()
         self.given = 0
 
-    def __call__(self, message: Message) -> Response:
+    def __call__(self, message: PreparedRequest) -> Response:
         """Answer one message."""
         if message.url.path.endswith("/oauth/token"):
             if self.tokens:
@@ -48,14 +48,14 @@ class Script:
         return _step(message, self.steps.pop(0)) if self.steps else respond(message)
 
 
-def _step(message: Message, step: Step) -> Response:
+def _step(message: PreparedRequest, step: Step) -> Response:
     if isinstance(step, BackupifyError):
         raise step
     status, headers = step if isinstance(step, tuple) else (step, {})
     return respond(message, status, b"", headers)
 
 
-def bearer(message: Message) -> str:
+def bearer(message: PreparedRequest) -> str:
     """The token that came with a message, "" where none did."""
     return message.headers.get("Authorization", "").removeprefix("Bearer ")
 

@@ -11,7 +11,7 @@ from yarl import URL
 
 from backupify_async import Settings, StaticToken
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
-from backupify_async._transport.request import Message
+from backupify_async._transport.request import PreparedRequest
 from tests.stand_ins import raw_server
 
 
@@ -66,7 +66,7 @@ async def exchange_with(
         await exchange.close()
 
 
-def get(base_url: str, path: str = "/v1/ping") -> Message:
+def get(base_url: str, path: str = "/v1/ping") -> PreparedRequest:
     """A GET that carries the token."""
     return send("GET", base_url, path)
 
@@ -77,8 +77,8 @@ def send(
     path: str = "/v1/ping",
     body: bytes | None = None,
     headers: dict[str, str] | None = None,
-) -> Message:
+) -> PreparedRequest:
     """A message that carries the token."""
     all_headers = {"Authorization": "Bearer static-token", **(headers or {})}
     url, now = URL(base_url + path), asyncio.get_running_loop().time()
-    return Message(method, url, all_headers, body, datetime.now(UTC), ("static-token",), left=now)
+    return PreparedRequest(method, url, all_headers, body, datetime.now(UTC), ("static-token",), left=now)

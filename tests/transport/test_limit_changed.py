@@ -10,7 +10,7 @@ import pytest
 
 from backupify_async import ConnectionFailed, LimitChanged, LimitSource, SpeedReason, Statistics
 from backupify_async._transport.report import LimitWatch
-from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.request import PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from backupify_async.events import Event
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -39,7 +39,7 @@ class Listener:
 
 
 def carrier_of(server: Server) -> FakeTransport:
-    def answer(message: Message) -> Response:
+    def answer(message: PreparedRequest) -> Response:
         reply = server(now())
         asks = {} if reply.retry_after is None else {"Retry-After": f"{reply.retry_after:g}"}
         return respond(message, reply.status, b"", {**reply.headers, **asks})
@@ -98,7 +98,7 @@ class TestAPause:
 
 class TestAServerThatIsDown:
     async def test_is_told_and_told_to_be_back(self) -> None:
-        def answer(message: Message) -> Response:
+        def answer(message: PreparedRequest) -> Response:
             if 1 <= now() < 11:
                 raise ConnectionFailed("refused", sent=False)
             return respond(message)

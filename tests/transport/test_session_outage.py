@@ -17,7 +17,7 @@ from backupify_async import (
     Timeouts,
     TransportError,
 )
-from backupify_async._transport.request import FateUnknown, Message, Request, Response
+from backupify_async._transport.request import FateUnknown, PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.making import upper
@@ -42,9 +42,9 @@ class Server(Script):
         super().__init__(life=life)
         self.begin, self.end, self.failure = begin, end, failure
         self.sees_tokens = True
-        self.failed: list[Message] = []
+        self.failed: list[PreparedRequest] = []
 
-    def __call__(self, message: Message) -> Response:
+    def __call__(self, message: PreparedRequest) -> Response:
         """Answer one message."""
         is_token = message.url.path.endswith("/oauth/token")
         if not self.begin <= now() < self.end or (is_token and not self.sees_tokens):

@@ -17,7 +17,7 @@ from backupify_async import (
     TransportError,
 )
 from backupify_async._call_context import ATTEMPTS, AttemptCount
-from backupify_async._transport.request import FateUnknown, Message, Request, Response
+from backupify_async._transport.request import FateUnknown, PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.making import upper
@@ -278,7 +278,7 @@ class TestStatistics:
 
 
 async def test_a_failure_that_is_not_ours_passes_through() -> None:
-    def broken(message: Message) -> Response:
+    def broken(message: PreparedRequest) -> Response:
         raise LookupError("a bug")
 
     async with session_over(FakeTransport(broken)) as session:

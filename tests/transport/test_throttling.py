@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from backupify_async import PermissionDenied, RateLimited, RetryPolicy, ServerError
-from backupify_async._transport.request import FateUnknown, Message, Request, Response
+from backupify_async._transport.request import FateUnknown, PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -147,7 +147,7 @@ def instance(number: int) -> Request:
     return Request.get("/v1/backup_instances/{instance_id}/backups/active", instance_id=number)
 
 
-def poisoned(numbers: set[str], status: int) -> Callable[[Message], Response]:
+def poisoned(numbers: set[str], status: int) -> Callable[[PreparedRequest], Response]:
     """Answers 200, but to some instances always this status."""
     return lambda message: respond(message, status if message.url.parts[3] in numbers else 200)
 
@@ -175,7 +175,7 @@ class TestASession:
     ) -> None:
         answers = [(400, THROTTLING), (200, b"{}")]
 
-        def answer(message: Message) -> Response:
+        def answer(message: PreparedRequest) -> Response:
             return respond(message, *answers.pop(0))
 
         async with session_over(FakeTransport(answer)) as session:
@@ -251,7 +251,7 @@ class TestASession:
     async def test_an_edge_that_refuses_with_503_fails_nobody(self) -> None:
         tokens = [20.0, 0.0]  # a bucket of 20, filled at 50 a second
 
-        def answer(message: Message) -> Response:
+        def answer(message: PreparedRequest) -> Response:
             now = asyncio.get_running_loop().time()
             tokens[:] = [min(20.0, tokens[0] + 50 * (now - tokens[1])), now]
             if tokens[0] < 1:

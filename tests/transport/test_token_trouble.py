@@ -17,7 +17,7 @@ from backupify_async import (
     Token,
     Unauthorized,
 )
-from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.request import PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.scripted import (
@@ -41,7 +41,7 @@ RoundTrip = Callable[[], float]
 class Halfway(FakeTransport):
     """Answers in the middle of the round trip, as a server does."""
 
-    async def __call__(self, message: Message) -> Response:
+    async def __call__(self, message: PreparedRequest) -> Response:
         """Answer a message."""
         self.sent.append((asyncio.get_running_loop().time(), message))
         await asyncio.sleep(self.round_trip / 2)
@@ -57,11 +57,11 @@ class Issuer:
         takes: Whether a call passes: by the number of its token, and seconds since that was issued.
     """
 
-    def __init__(self, takes: "Callable[[Issuer, Message, int, float], bool]") -> None:
+    def __init__(self, takes: "Callable[[Issuer, PreparedRequest, int, float], bool]") -> None:
         self.takes = takes
         self.issued: list[float] = []
 
-    def __call__(self, message: Message) -> Response:
+    def __call__(self, message: PreparedRequest) -> Response:
         """Answer one message."""
         if message.url.path.endswith("/oauth/token"):
             self.issued.append(now())
@@ -71,7 +71,7 @@ class Issuer:
         return respond(message, 200 if good else 401)
 
 
-def newest_only(server: Issuer, _message: Message, number: int, _age: float) -> bool:
+def newest_only(server: Issuer, _message: PreparedRequest, number: int, _age: float) -> bool:
     return number == len(server.issued)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from tests.stand_ins import FakeTransport, respond
 
 _PATH = "/v1/backup_instances/42/backups"
@@ -28,7 +28,7 @@ class Site:
     broken: int | None = None
     how: str = "missing"
 
-    def __call__(self, message: Message) -> Response:
+    def __call__(self, message: PreparedRequest) -> Response:
         """Answer a request for a page."""
         queries = {self.query.format(page): page for page in range(1, len(self.pages) + 1)}
         page = queries.get(message.url.raw_query_string, 1 if not message.url.raw_query_string else 0)

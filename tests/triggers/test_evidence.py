@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backupify_async import AmbiguousTrigger, Conflict, Reconciliation, TriggerKind
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from tests.triggers.virtual_instance import LOST_AFTER, LOST_BEFORE, Post, VirtualInstance, triggering
 
 pytestmark = pytest.mark.looptime
@@ -26,7 +26,7 @@ async def run(server: VirtualInstance) -> tuple[TriggerKind | AmbiguousTrigger, 
 class Endless(VirtualInstance):
     """Each page of its list has a backup that nobody has seen, and names another page."""
 
-    def page(self, message: Message, items: list[dict[str, Any]]) -> Response:
+    def page(self, message: PreparedRequest, items: list[dict[str, Any]]) -> Response:
         number = int(message.url.query.get("page", "1"))
         link = f"<{message.url.path}?page={number + 1}>; rel=next"
         return self.respond(message, 200, [{"id": 1000 + number}], {"Link": link})
@@ -35,14 +35,14 @@ class Endless(VirtualInstance):
 class WithoutLinks(VirtualInstance):
     """A proxy drops the Link header of each page."""
 
-    def page(self, message: Message, items: list[dict[str, Any]]) -> Response:
+    def page(self, message: PreparedRequest, items: list[dict[str, Any]]) -> Response:
         return self.respond(message, 200, items[: self.per_page], {"Total": str(len(items))})
 
 
 class NewestFirst(VirtualInstance):
     """Its list descends."""
 
-    def page(self, message: Message, items: list[dict[str, Any]]) -> Response:
+    def page(self, message: PreparedRequest, items: list[dict[str, Any]]) -> Response:
         return super().page(message, items[::-1])
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from backupify_async import BackupifyError, Conflict, RetryPolicy, TriggerKind, TriggerResult
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._triggers.baseline import NOT_TOLD
 from backupify_async.errors import AmbiguousTrigger
 from tests.triggers.virtual_instance import FOREVER, Post, VirtualInstance, triggering
@@ -43,20 +43,20 @@ clocks = st.sampled_from(
 """How far the server's clock is ahead of ours, and its Date of that."""
 
 
-def failing(server: VirtualInstance) -> Callable[[Message], Response | None]:
+def failing(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
     return lambda message: server.respond(message, 500)
 
 
-def passing(server: VirtualInstance) -> Callable[[Message], Response | None]:
+def passing(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
     return lambda message: None
 
 
-def empty_list(server: VirtualInstance) -> Callable[[Message], Response | None]:
+def empty_list(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
     return lambda message: None if message.url.path.endswith("/active") else server.page(message, [])
 
 
-def list_without_the_newest(server: VirtualInstance) -> Callable[[Message], Response | None]:
-    def answer(message: Message) -> Response | None:
+def list_without_the_newest(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
+    def answer(message: PreparedRequest) -> Response | None:
         if message.url.path.endswith("/active"):
             return None
         return server.page(message, [server.shown(one, 0) for one in server.backups[:-1]])
@@ -64,7 +64,7 @@ def list_without_the_newest(server: VirtualInstance) -> Callable[[Message], Resp
     return answer
 
 
-def nothing_active(server: VirtualInstance) -> Callable[[Message], Response | None]:
+def nothing_active(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
     return lambda message: server.respond(message, 404) if message.url.path.endswith("/active") else None
 
 

@@ -25,7 +25,7 @@ from backupify_async import (
     TriggerResult,
 )
 from backupify_async._endpoints.backups import active_request
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._triggers.sending import Evidence, Unsettled
 from tests.stand_ins import FakeTransport
 from tests.triggers.test_matching import NOON, at
@@ -370,7 +370,7 @@ class TestWhatAnAnswerProves:
         server = VirtualInstance()
         told: list[Evidence] = []
 
-        async def break_off(message: Message) -> Response:
+        async def break_off(message: PreparedRequest) -> Response:
             message.status = 201
             await asyncio.sleep(60)
             raise AssertionError
@@ -419,15 +419,15 @@ class TestWhatBecomesKnown:
         assert (result.kind, told, round(running_time(), 3)) == (STARTED, [0.1], 0.2)
 
 
-def fail(status: int) -> Callable[[VirtualInstance], Callable[[Message], Response]]:
+def fail(status: int) -> Callable[[VirtualInstance], Callable[[PreparedRequest], Response]]:
     return lambda server: lambda message: server.respond(message, status)
 
 
-def hide_all(server: VirtualInstance) -> Callable[[Message], Response | None]:
+def hide_all(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
     return lambda message: None if "active" in message.url.path else server.page(message, [])
 
 
-def hide_newest(server: VirtualInstance) -> Callable[[Message], Response | None]:
+def hide_newest(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
     shown = [server.shown(one, 0) for one in server.backups[:-1]]
     return lambda message: None if "active" in message.url.path else server.page(message, shown)
 

@@ -15,7 +15,7 @@ import attrs
 from backupify_async import RateLimit, RetryPolicy, TransportError
 from backupify_async._endpoints import server_clock
 from backupify_async._transport import hearing
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
 from backupify_async._triggers.triggering import Triggering
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -94,7 +94,7 @@ class VirtualInstance:
         self.duration, self.lag, self.per_page, self.name = duration, lag, per_page, name
         self.backups = [Made(name(number), begun, begun + 600) for number, begun in enumerate(old, 1)]
         self.posts: deque[Post] = deque()
-        self.gets: deque[Callable[[Message], Response | None]] = deque()
+        self.gets: deque[Callable[[PreparedRequest], Response | None]] = deque()
         """What is done to the next GETs; what returns None lets one pass."""
         self.sendings = 0
         self.sleeps: list[tuple[float, float]] = []
@@ -121,7 +121,7 @@ class VirtualInstance:
             backup_id = self.name(len(self.backups) + 1)
             self.backups.append(Made(backup_id, at, at + self.duration, by))
 
-    def __call__(self, message: Message) -> Response:
+    def __call__(self, message: PreparedRequest) -> Response:
         """Answer a message."""
         now = running_time()
         self._catch_up(now)
@@ -130,7 +130,7 @@ class VirtualInstance:
         told = self.gets.popleft()(message) if self.gets else None
         return told or self._get(message, now)
 
-    def _post(self, message: Message, now: float) -> Response:
+    def _post(self, message: PreparedRequest, now: float) -> Response:
         post = self.posts.popleft() if self.posts else Post()
         self.sendings += 1
         was_active = self._active(now)
@@ -158,7 +158,7 @@ class VirtualInstance:
                 return self.respond(message, status, headers=asked)
         raise AssertionError(post)
 
-    def _get(self, message: Message, now: float) -> Response:
+    def _get(self, message: PreparedRequest, now: float) -> Response:
         if message.url.path.endswith("/active"):
             active = self._active(now)
             if active is None:
@@ -167,7 +167,7 @@ class VirtualInstance:
         listed = [one for one in self.backups if one.begun <= now - self.lag or one.begun <= 0]
         return self.page(message, [self.shown(one, now) for one in listed])
 
-    def page(self, message: Message, items: list[dict[str, Any]]) -> Response:
+    def page(self, message: PreparedRequest, items: list[dict[str, Any]]) -> Response:
         """The page of a list that a message asks for."""
         number = int(message.url.query.get("page", "1"))
         last = max(1, -(-len(items) // self.per_page))
@@ -178,7 +178,7 @@ class VirtualInstance:
         return self.respond(message, 200, here, {"Link": link} if link else {})
 
     def respond(
-        self, message: Message, status: int, body: Any = b"", headers: dict[str, str] | None = None
+        self, message: PreparedRequest, status: int, body: Any = b"", headers: dict[str, str] | None = None
     ) -> Response:
         """An answer with a Date, if this server sends one."""
         headers = dict(headers or {})

@@ -27,7 +27,7 @@ from backupify_async import (
     WaitTimeout,
 )
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
 from backupify_async._waits.queue import AT_ONCE
 from tests.fleet.work import now, other_tasks
@@ -51,7 +51,7 @@ class Server:
     trouble: Callable[[str], tuple[int, Any] | None] = lambda _path: None
     replaced: bool = False
 
-    def answer(self, message: Message) -> Response:
+    def answer(self, message: PreparedRequest) -> Response:
         path = message.url.path
         trouble = self.trouble(path)
         if trouble is not None:
@@ -132,7 +132,7 @@ class TestOne:
     async def test_what_is_in_the_future_is_told_by_the_servers_clock(
         self, clock_ahead: float | None, over: bool
     ) -> None:
-        def answer(message: Message) -> Response:
+        def answer(message: PreparedRequest) -> Response:
             ended = _in(3600)
             date = {} if clock_ahead is None else {"Date": format_datetime(_in(clock_ahead), usegmt=True)}
             return respond(message, body={"id": 7, "status": "running", "completed_at": ended}, headers=date)
@@ -222,7 +222,7 @@ class TestTrouble:
         assert (result.kind, transport.times) == (WaitKind.COMPLETED, [0, 10, 20, 30, 40])
 
     async def test_a_closed_limiter_is_waited_out_for_as_long_as_the_server_said(self) -> None:
-        def answer(message: Message) -> Response:
+        def answer(message: PreparedRequest) -> Response:
             if len(transport.sent) == 2:
                 return respond(message, 429, headers={"Retry-After": "3600"})
             return server.answer(message)
@@ -345,7 +345,7 @@ class TestEnds:
         assert transport.sent == []
 
     async def test_closing_between_the_two_calls_of_a_look_is_told_as_such(self) -> None:
-        def answer(message: Message) -> Response:
+        def answer(message: PreparedRequest) -> Response:
             backups.waits.close()
             session.scopes.close()  # as close() does at once, before it waits for the calls
             return respond(message, 404)

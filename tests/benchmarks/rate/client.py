@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from random import Random
 
-from backupify_async._transport.request import Message, Request, Response
+from backupify_async._transport.request import PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from backupify_async.config import Settings
 from backupify_async.credentials import StaticToken
@@ -39,7 +39,7 @@ class ModelCarrier:
     async def close(self) -> None:
         """There is nothing to close."""
 
-    async def __call__(self, message: Message) -> Response:
+    async def __call__(self, message: PreparedRequest) -> Response:
         """Ask the server."""
         half = self._timing.half_round_trip(self._random)
         await asyncio.sleep(half)

@@ -16,7 +16,7 @@ from backupify_async import Settings, StaticToken
 from backupify_async._endpoints.backups import active_request
 from backupify_async._fleet.fleet import Fleet
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
-from backupify_async._transport.request import Message
+from backupify_async._transport.request import PreparedRequest
 from backupify_async._transport.session import Session
 from tests.benchmarks.speed import peers
 from tests.benchmarks.speed.calls import new_uvloop
@@ -56,7 +56,7 @@ async def _carrier(base_url: str) -> AsyncIterator[Batch]:
 
     async def call(instance: int) -> None:
         url = _active(origin, instance)
-        message = Message(
+        message = PreparedRequest(
             "GET", url, peers.HEADERS, None, datetime.now(UTC), ("token",), repeatable=True, left=loop.time()
         )
         assert orjson.loads((await exchange(message)).body)["id"] == ACTIVE_ID

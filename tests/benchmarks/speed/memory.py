@@ -16,7 +16,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from backupify_async import RateLimit, StaticToken, fan_out
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
 from backupify_async.config import Settings
 from tests.benchmarks.speed.measuring import Figure
@@ -40,7 +40,7 @@ class _Echo:
     async def close(self) -> None:
         """There is nothing to close."""
 
-    async def __call__(self, message: Message) -> Response:
+    async def __call__(self, message: PreparedRequest) -> Response:
         await asyncio.sleep(0)
         body = b'{"id":1007,"status":"running","started_at":"2026-11-23T10:00:01.000Z"}'
         return Response(message, 200, CIMultiDictProxy(CIMultiDict({"Date": str(datetime.now(UTC))})), body)

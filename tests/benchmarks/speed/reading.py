@@ -11,7 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from backupify_async._codec.models import decode_list
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async.models import Backup
 from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio
 from tests.benchmarks.speed.server import PER_PAGE, Server, answer
@@ -25,7 +25,7 @@ _HEAD = b"GET /0ms/1pages/v1/backup_instances/42/backups HTTP/1.1"
 def rows(_server: Server, size: Size) -> Iterator[Row]:
     """Ours, and its parts, over the plain dicts of `json.loads`, which `response.json()` calls."""
     body = answer(_HEAD)[1].partition(b"\r\n\r\n")[2]
-    message = Message("GET", URL("http://127.0.0.1/"), {}, None, datetime.now(UTC), ())
+    message = PreparedRequest("GET", URL("http://127.0.0.1/"), {}, None, datetime.now(UTC), ())
     response = Response(message, 200, CIMultiDictProxy(CIMultiDict()), body)
     date = datetime.now(UTC)
     dates: list[str] = [text for item in orjson.loads(body) for text in item.values() if _is_date(text)]

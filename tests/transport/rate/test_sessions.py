@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from backupify_async import ConnectionFailed, RetryPolicy, TransportError
-from backupify_async._transport.request import Message, Response
+from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
 from backupify_async.statistics import LimitSource
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -20,10 +20,10 @@ ROUND_TRIP = 0.06
 PATIENT = RetryPolicy(max_throttled=7_200)
 
 
-def answering(server: Server) -> Callable[[Message], Response]:
+def answering(server: Server) -> Callable[[PreparedRequest], Response]:
     """The server's answers, as a carrier gives them."""
 
-    def answer(message: Message) -> Response:
+    def answer(message: PreparedRequest) -> Response:
         reply = server(now())
         headers = dict(reply.headers)
         if reply.retry_after is not None:
@@ -77,7 +77,7 @@ class TestFaultsWhileOneIsOut:
     async def test_network_errors_leave_nobody_waiting(self, kind: str) -> None:
         count, answer = 0, answering(self.server(kind))
 
-        def failing(message: Message) -> Response:
+        def failing(message: PreparedRequest) -> Response:
             nonlocal count
             count += 1
             if count % 3 == 0:
