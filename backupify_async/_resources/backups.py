@@ -17,7 +17,7 @@ from backupify_async._endpoints.idle import IdleMemory
 from backupify_async._paging.paginator import Paginator
 from backupify_async._transport.error_responses import refusal
 from backupify_async._transport.request import Request
-from backupify_async._transport.retry_loop import Call
+from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
 from backupify_async._triggers.baseline import NOT_TOLD, NotTold, highest_id
 from backupify_async.ids import identifier
@@ -106,7 +106,7 @@ class Backups:
             BackupifyError: The answer cannot be had.
         """
         request = active_request(backup_instance_id)
-        call = Call(request)
+        call = CallState(request)
         response = await self._session.carry(call)
         if response.status != 404 or assume_exists:
             return read_active(response)

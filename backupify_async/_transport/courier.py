@@ -10,7 +10,7 @@ from backupify_async._transport.hearing import Hearing
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import PreparedRequest, Request, Response, Transport
-from backupify_async._transport.retry_loop import Call
+from backupify_async._transport.retry_loop import CallState
 from backupify_async.errors import BackupifyError
 
 
@@ -37,7 +37,7 @@ class Courier:
 
     async def send(
         self,
-        call: Call,
+        call: CallState,
         ticket: Ticket | None,
         headers: Mapping[str, str],
         secrets: tuple[str, ...],
@@ -68,7 +68,7 @@ class Courier:
         return response
 
     def _message(
-        self, call: Call, headers: Mapping[str, str], secrets: tuple[str, ...], body: bytes | None
+        self, call: CallState, headers: Mapping[str, str], secrets: tuple[str, ...], body: bytes | None
     ) -> PreparedRequest:
         """What leaves now, counted and told of."""
         request, url = call.request, self._url(call.request)

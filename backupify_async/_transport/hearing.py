@@ -14,7 +14,7 @@ from backupify_async._transport.outage import Outage, fails_as_down, shows_down,
 from backupify_async._transport.rate import Limiter, Ticket
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import Response
-from backupify_async._transport.retry_loop import Call, Retrying
+from backupify_async._transport.retry_loop import CallState, Retrying
 from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import BackupifyError
@@ -71,7 +71,7 @@ class Hearing:
         self.last_date: DateSeen | None = None
         """The last Date header."""
 
-    def answered(self, call: Call, response: Response, now: float, ticket: Ticket | None) -> None:
+    def answered(self, call: CallState, response: Response, now: float, ticket: Ticket | None) -> None:
         """An answer came.
 
         Args:
@@ -94,13 +94,13 @@ class Hearing:
         if ticket is not None:
             self._gate.told(now, ticket, status, None, headers)
 
-    def _passed(self, call: Call, now: float) -> None:
+    def _passed(self, call: CallState, now: float) -> None:
         down = self._outage.passed(call.left, now, of_api=call.gated)
         self._retrying.passed(call.left)
         if down:
             _LOGGER.info("the server answers again, after %.1f s", down)
 
-    def _refuses(self, call: Call, response: Response, now: float, ticket: Ticket | None) -> bool:
+    def _refuses(self, call: CallState, response: Response, now: float, ticket: Ticket | None) -> bool:
         """Hear an answer of 400 and above; return whether it refuses the call only for now."""
         status = response.status
         others_pass = status == 503 and call.gated and self._recent.others_pass(call.left)
@@ -117,7 +117,7 @@ class Hearing:
             self._refused(call, asked, now, ticket)
         return refuses
 
-    def failed(self, call: Call, error: BackupifyError, now: float) -> None:
+    def failed(self, call: CallState, error: BackupifyError, now: float) -> None:
         """No whole answer came.
 
         Args:
@@ -128,7 +128,7 @@ class Hearing:
         if fails_as_down(error):
             self._failed_as_down(call, now)
 
-    def _failed_as_down(self, call: Call, now: float) -> None:
+    def _failed_as_down(self, call: CallState, now: float) -> None:
         if self._outage.failed(call.left, now, whose(call.request, call.sendings)):
             _LOGGER.info("the server is down: all calls wait")
             self._retrying.give_back()
@@ -136,7 +136,7 @@ class Hearing:
         call.down = down and not self._outage.is_closed(now)
         call.suspect = not down
 
-    def _refused(self, call: Call, asked: Asked, now: float, ticket: Ticket | None) -> None:
+    def _refused(self, call: CallState, asked: Asked, now: float, ticket: Ticket | None) -> None:
         """A call was refused for now."""
         since = call.refused_since
         call.alone = call.gated and since is not None and self._recent.is_own(since, call)

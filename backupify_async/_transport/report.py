@@ -8,7 +8,7 @@ from datetime import datetime
 
 from backupify_async._transport.rate import Estimate
 from backupify_async._transport.request import Response
-from backupify_async._transport.retry_loop import Call
+from backupify_async._transport.retry_loop import CallState
 from backupify_async.errors import BackupifyError
 from backupify_async.events import (
     EventHook,
@@ -43,13 +43,13 @@ class Reporter:
         self.refused = 0
         """How many were refused for now."""
 
-    def sent(self, call: Call) -> None:
+    def sent(self, call: CallState) -> None:
         """A request is about to leave."""
         self.requests += 1
         if self._teller is not None:
             self._teller.sent(call)
 
-    def received(self, call: Call, response: Response, elapsed: float) -> None:
+    def received(self, call: CallState, response: Response, elapsed: float) -> None:
         """An answer came, so many seconds after its request had left."""
         if _LOGGER.isEnabledFor(logging.DEBUG):  # or the arguments alone cost as much as asking
             method, path = call.request.method, call.request.path
@@ -57,14 +57,14 @@ class Reporter:
         if self._teller is not None:
             self._teller.received(call, response, elapsed)
 
-    def throttled(self, call: Call, retry_after: float | None, until: datetime, limit: Estimate) -> None:
+    def throttled(self, call: CallState, retry_after: float | None, until: datetime, limit: Estimate) -> None:
         """A request was refused for now; nobody sends until then."""
         self.refused += 1
         _LOGGER.info("%s %s was refused for now", call.request.method, call.request.path)
         if self._teller is not None:
             self._teller.throttled(call, retry_after, until, limit)
 
-    def retry_scheduled(self, call: Call, delay: float, error: BackupifyError) -> None:
+    def retry_scheduled(self, call: CallState, delay: float, error: BackupifyError) -> None:
         """A failed request is sent again, so many seconds later."""
         method, path = call.request.method, call.request.path
         _LOGGER.info("%s %s is sent again in %.2f s: %s", method, path, delay, error)
@@ -98,24 +98,24 @@ class Teller:
         """Look at nothing more."""
         self._limit.close()
 
-    def sent(self, call: Call) -> None:
+    def sent(self, call: CallState) -> None:
         """A request is about to leave."""
         self._limit.stir()
         tell(self._hook, RequestSent(call.request.method, call.request.path, call.sendings))
 
-    def received(self, call: Call, response: Response, elapsed: float) -> None:
+    def received(self, call: CallState, response: Response, elapsed: float) -> None:
         """An answer came, so many seconds after its request had left."""
         self._limit.stir()
         method, path = call.request.method, call.request.path
         tell(self._hook, ResponseReceived(method, path, call.sendings, response.status, elapsed))
 
-    def throttled(self, call: Call, retry_after: float | None, until: datetime, limit: Estimate) -> None:
+    def throttled(self, call: CallState, retry_after: float | None, until: datetime, limit: Estimate) -> None:
         """A request was refused for now; nobody sends until then."""
         method, path = call.request.method, call.request.path
         tell(self._hook, Throttled(method, path, retry_after, until, limit.source, limit.per_second))
         self._limit.refused()
 
-    def retry_scheduled(self, call: Call, delay: float, error: BackupifyError) -> None:
+    def retry_scheduled(self, call: CallState, delay: float, error: BackupifyError) -> None:
         """A failed request is sent again, so many seconds later."""
         method, path = call.request.method, call.request.path
         tell(self._hook, RetryScheduled(method, path, call.sendings, delay, str(error)))

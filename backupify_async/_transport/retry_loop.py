@@ -30,7 +30,7 @@ _SUSPECTS = 256  # failures that are remembered
 
 
 @attrs.define
-class Call:
+class CallState:
     """What one call has met so far.
 
     Attributes:
@@ -83,7 +83,7 @@ class Call:
 class _Suspect:
     """A failure that counted, and may turn out to be the server's being down: what it cost, when it left."""
 
-    call: Call
+    call: CallState
     cost: int
     left: float
 
@@ -101,7 +101,7 @@ class Retrying:
         self,
         policy: RetryPolicy,
         now: Callable[[], float],
-        on_retry: Callable[[Call, float, BackupifyError], None],
+        on_retry: Callable[[CallState, float, BackupifyError], None],
     ) -> None:
         # Not above, where it would make the import of the package slower; nor at the first failure, which may
         # be that no file can be opened any more, or come long after the files of this process were replaced.
@@ -116,7 +116,7 @@ class Retrying:
         self.retried = 0
         """How many sendings repeated a failed one; those refused for now are counted as refused."""
 
-    async def run(self, call: Call, attempt: Callable[[], Awaitable[Response]]) -> Response:
+    async def run(self, call: CallState, attempt: Callable[[], Awaitable[Response]]) -> Response:
         """Attempt a call. The first attempt runs bare: tenacity costs a success a tenth of a request.
 
         Raises:
@@ -131,7 +131,7 @@ class Retrying:
         return response
 
     async def go_on(
-        self, call: Call, attempt: Callable[[], Awaitable[Response]], first: BackupifyError
+        self, call: CallState, attempt: Callable[[], Awaitable[Response]], first: BackupifyError
     ) -> Response:
         """Attempt a call again, after its first failure, for as long as that is safe and may help."""
         if call.sent_at is None:
@@ -163,7 +163,7 @@ class Retrying:
                 raise FateUnknown(call.sent_at, error) from error
             raise
 
-    def _judge(self, call: Call, error: BackupifyError) -> Verdict:
+    def _judge(self, call: CallState, error: BackupifyError) -> Verdict:
         if call.sent_at is None:
             return GiveUp()  # no token, or a closed gate: there is nothing to repeat
         call.answered = call.answered or not isinstance(error, TransportError) or error.sent
@@ -195,7 +195,7 @@ class Retrying:
             kept = [suspect for suspect in self._suspects if suspect.left > left]
             self._suspects = deque(kept, maxlen=_SUSPECTS)
 
-    def again(self, call: Call, error: BackupifyError) -> Again | GiveUp:
+    def again(self, call: CallState, error: BackupifyError) -> Again | GiveUp:
         """Whether a call is sent again whose fate was unknown, now that its last sending surely did nothing.
 
         It would be one more of the same attempts, and is paid for from the same budget.
@@ -208,7 +208,7 @@ class Retrying:
         call.sent_at = None
         return GiveUp() if isinstance(verdict, Unknown) else verdict
 
-    def _decide(self, call: Call, error: BackupifyError, now: float, *, repeatable: bool) -> Verdict:
+    def _decide(self, call: CallState, error: BackupifyError, now: float, *, repeatable: bool) -> Verdict:
         history = History(
             call.attempts,
             call.refusals,

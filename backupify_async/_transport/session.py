@@ -24,7 +24,7 @@ from backupify_async._transport.outage import Outage
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import FateUnknown, Request, Response, Transport
-from backupify_async._transport.retry_loop import Call, Retrying
+from backupify_async._transport.retry_loop import CallState, Retrying
 from backupify_async._transport.scopes import Scope, Scopes
 from backupify_async._transport.token_keeper import make_keeper
 from backupify_async._transport.token_request import bearer
@@ -145,9 +145,9 @@ class Session:
             ClientClosed: The client was closed, before or meanwhile.
             ConfigurationError: The client is not open in this loop.
         """
-        return self.carry(Call(request))
+        return self.carry(CallState(request))
 
-    async def carry(self, call: Call) -> Response:
+    async def carry(self, call: CallState) -> Response:
         """Send a call as `send` does, and note in it what it meets; also on, after what it has met before."""
         self.require_open()
         call.began = call.began or begin_call()
@@ -177,7 +177,7 @@ class Session:
             with Scope(self.scopes, self._total):
                 await self._keeper.get()
         except TimeoutError:
-            raise self.why_cut_short(Call(_TOKEN_REQUEST)) from None
+            raise self.why_cut_short(CallState(_TOKEN_REQUEST)) from None
 
     def refuses_all(self) -> bool:
         """Whether calls fail unsent now: the server asks for too long a wait, or is down for too long."""
@@ -202,7 +202,7 @@ class Session:
             speed_reason=estimate.reason if down_since is None else SpeedReason.DOWN,
         )
 
-    def why_cut_short(self, call: Call) -> BackupifyError:
+    def why_cut_short(self, call: CallState) -> BackupifyError:
         """The error of a call that was ended from outside: by `close()`, or by the total time-out."""
         if self.scopes.closed:
             return ClientClosed("the client was closed while the call was under way")
@@ -212,7 +212,7 @@ class Session:
             status=call.status,
         )
 
-    async def _attempt(self, call: Call, complaint: Complaint | None = None) -> Response:
+    async def _attempt(self, call: CallState, complaint: Complaint | None = None) -> Response:
         """One attempt of an API call; with replays where the token was refused."""
         call.sent_at = call.status = None
         token = self._keeper.current()
@@ -245,7 +245,7 @@ class Session:
             raise refusal(call.request, response, gave_up)
         return await self._attempt(call, complaint)
 
-    async def _wait_to_enter(self, call: Call) -> tuple[str, Ticket]:
+    async def _wait_to_enter(self, call: CallState) -> tuple[str, Ticket]:
         """Get a token, which is still the current one, then a place and a slot."""
         while True:
             await self._keeper.get()
@@ -261,7 +261,7 @@ class Session:
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
         """Post to the token endpoint, past the gate: else who waits for a token would hold its place."""
-        call = Call(_TOKEN_REQUEST, gated=False)
+        call = CallState(_TOKEN_REQUEST, gated=False)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
         async def attempt() -> Response:
@@ -282,7 +282,7 @@ class Session:
             return await self.retrying.run(call, attempt)
         raise AuthenticationError(f"{call.request.path} answered with more than max_body_bytes")
 
-    def _closed_gate(self, call: Call) -> BackupifyError:
+    def _closed_gate(self, call: CallState) -> BackupifyError:
         down_since, longest = self.outage.down_since, self.settings.retry.max_outage
         if down_since is not None and self.outage.is_closed(self._now()):
             return down_for_long(self._utc(down_since), longest)

@@ -10,7 +10,7 @@ from backupify_async._codec.models import decode_one, require_same
 from backupify_async._endpoints.server_clock import Lead, lead_before, our_lead, read_lead
 from backupify_async._transport.hearing import DateSeen
 from backupify_async._transport.request import FateUnknown, Response
-from backupify_async._transport.retry_loop import Call
+from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
 from backupify_async._triggers.baseline import Baseline
 from backupify_async._triggers.matching import Fate, Judgement, judge
@@ -135,7 +135,7 @@ class Sending:
     def __init__(
         self,
         session: Session,
-        call: Call,
+        call: CallState,
         backup_instance_id: int | str,
         baseline: Baseline,
         learned: Callable[[Evidence], None] | None = None,

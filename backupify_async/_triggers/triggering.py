@@ -16,7 +16,7 @@ from backupify_async._endpoints.backups import BACKUPS, active_request, read_act
 from backupify_async._endpoints.server_clock import our_lead
 from backupify_async._transport.error_responses import refusal
 from backupify_async._transport.request import Request
-from backupify_async._transport.retry_loop import Call
+from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.retry_rules import GiveUp
 from backupify_async._transport.scopes import Scope
 from backupify_async._transport.session import Session
@@ -92,7 +92,7 @@ class Triggering:
                 self.drain.require_not_begun(backup_instance_id)  # it may have begun meanwhile
             sending.note_clocks()
 
-        call = Call(request, leaving=may_leave)
+        call = CallState(request, leaving=may_leave)
         sending = Sending(self._session, call, backup_instance_id, baseline, learned)
 
         def is_open() -> bool:
