@@ -224,7 +224,7 @@ class Transport(Protocol):
         ...
 
 
-class FateUnknown(Exception):
+class DeliveryUnknown(Exception):
     """A request that must not be repeated left, and no clear answer came.
 
     Whoever built the request says to the caller what that means.

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from backupify_async._transport.request import FateUnknown, Request, Response
+from backupify_async._transport.request import DeliveryUnknown, Request, Response
 from backupify_async._transport.retry_rules import (
-    Again,
     GiveUp,
     History,
+    Indeterminate,
+    Retry,
     RetryBudget,
-    Unknown,
     Verdict,
     decide,
 )
@@ -149,18 +149,18 @@ class Retrying:
             error = state.outcome.exception() if state.outcome is not None else None
             if isinstance(error, BackupifyError):
                 verdict = self._judge(call, error)
-                return isinstance(verdict, Again)
+                return isinstance(verdict, Retry)
             return False
 
         def delay(_state: "RetryCallState") -> float:
-            return verdict.delay if isinstance(verdict, Again) else 0.0
+            return verdict.delay if isinstance(verdict, Retry) else 0.0
 
         retrying = self._tenacity(retry=goes_on, wait=delay, sleep=asyncio.sleep, reraise=True)
         try:
             return await retrying(next_attempt)
         except BackupifyError as error:
-            if isinstance(verdict, Unknown) and call.sent_at is not None:
-                raise FateUnknown(call.sent_at, error) from error
+            if isinstance(verdict, Indeterminate) and call.sent_at is not None:
+                raise DeliveryUnknown(call.sent_at, error) from error
             raise
 
     def _judge(self, call: CallState, error: BackupifyError) -> Verdict:
@@ -177,7 +177,7 @@ class Retrying:
             call.attempts += 1
         verdict = self._decide(call, error, now, repeatable=call.request.repeatable)
         if call.suspect and not call.refused:
-            cost = verdict.cost if isinstance(verdict, Again) else 0
+            cost = verdict.cost if isinstance(verdict, Retry) else 0
             self._suspects.append(_Suspect(call, cost, call.left))
         return verdict
 
@@ -195,7 +195,7 @@ class Retrying:
             kept = [suspect for suspect in self._suspects if suspect.left > left]
             self._suspects = deque(kept, maxlen=_SUSPECTS)
 
-    def again(self, call: CallState, error: BackupifyError) -> Again | GiveUp:
+    def again(self, call: CallState, error: BackupifyError) -> Retry | GiveUp:
         """Whether a call is sent again whose fate was unknown, now that its last sending surely did nothing.
 
         It would be one more of the same attempts, and is paid for from the same budget.
@@ -206,7 +206,7 @@ class Retrying:
         """
         verdict = self._decide(call, error, self._now(), repeatable=True)
         call.sent_at = None
-        return GiveUp() if isinstance(verdict, Unknown) else verdict
+        return GiveUp() if isinstance(verdict, Indeterminate) else verdict
 
     def _decide(self, call: CallState, error: BackupifyError, now: float, *, repeatable: bool) -> Verdict:
         history = History(
@@ -221,7 +221,7 @@ class Retrying:
         verdict = decide(
             error, history, self._policy, repeatable=repeatable, gated=call.gated, uniform=random.uniform
         )
-        if isinstance(verdict, Again):
+        if isinstance(verdict, Retry):
             call.sent_at = None
             call.last_cost = verdict.cost
             self.budget.spend(verdict.cost)

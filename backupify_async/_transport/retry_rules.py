@@ -52,7 +52,7 @@ _TIMEOUT_COST = 10
 _UNTROUBLED = 1
 
 
-class Ground(Enum):
+class RetryReason(Enum):
     """Why a failed request may be sent again."""
 
     NEVER_SENT = "it never left"
@@ -62,10 +62,10 @@ class Ground(Enum):
 
 
 @attrs.frozen
-class Again:
+class Retry:
     """Send it again, after `delay` seconds, for `cost` tokens of the budget."""
 
-    ground: Ground
+    ground: RetryReason
     delay: float
     cost: int = 0
 
@@ -78,11 +78,11 @@ class GiveUp:
 
 
 @attrs.frozen
-class Unknown:
+class Indeterminate:
     """It may have been acted on, and is not sent again."""
 
 
-Verdict = Again | GiveUp | Unknown
+Verdict = Retry | GiveUp | Indeterminate
 
 
 @attrs.frozen
@@ -129,13 +129,13 @@ def decide(
     """
     ground = _ground(error, refused=history.refused, repeatable=repeatable, gated=gated)
     match ground:
-        case GiveUp() | Unknown():
+        case GiveUp() | Indeterminate():
             return ground
         case _ if history.down:
-            return Again(Ground.DOWN, 0.0)  # the gate is where it waits
-        case Ground.REFUSED:
+            return Retry(RetryReason.DOWN, 0.0)  # the gate is where it waits
+        case RetryReason.REFUSED:
             return _wait_out(error, history, policy, gated=gated, uniform=uniform)
-        case Ground.NEVER_SENT | Ground.REPEATABLE | Ground.DOWN:
+        case RetryReason.NEVER_SENT | RetryReason.REPEATABLE | RetryReason.DOWN:
             return _back_off(ground, error, history, policy, uniform)
         case _:
             assert_never(ground)
@@ -143,21 +143,21 @@ def decide(
 
 def _ground(
     error: BackupifyError, *, refused: bool, repeatable: bool, gated: bool
-) -> Ground | GiveUp | Unknown:
-    again = Ground.REPEATABLE if repeatable else Unknown()
+) -> RetryReason | GiveUp | Indeterminate:
+    again = RetryReason.REPEATABLE if repeatable else Indeterminate()
     match error:
         case APIError(gave_up=str(reason)) | TransportError(gave_up=str(reason)):
             return GiveUp(reason)
         case DecodeError(gave_up=str(reason)) if repeatable:
             return GiveUp(reason)
         case APIError(status=status) if refused:
-            return Ground.REFUSED if repeatable or status in NOTHING_DONE else Unknown()
+            return RetryReason.REFUSED if repeatable or status in NOTHING_DONE else Indeterminate()
         case APIError(status=status):
             if status in _TRANSIENT or (status >= 500 and not gated):
                 return again
-            return GiveUp() if repeatable or status in NOTHING_DONE else Unknown()
+            return GiveUp() if repeatable or status in NOTHING_DONE else Indeterminate()
         case TransportError(sent=False):
-            return Ground.NEVER_SENT
+            return RetryReason.NEVER_SENT
         case TransportError() | DecodeError():  # half an answer may be whole the next time
             return again
         case _:
@@ -181,19 +181,19 @@ def _wait_out(
             f"refused for {history.refused_for:.0f} s, and max_throttled={policy.max_throttled:g} s"
         )
     if history.alone or not gated:
-        return Again(Ground.REFUSED, max(asked, full_jitter(history.refusals, policy, uniform)))
-    return Again(Ground.REFUSED, asked)  # and then it waits at the gate, like everybody
+        return Retry(RetryReason.REFUSED, max(asked, full_jitter(history.refusals, policy, uniform)))
+    return Retry(RetryReason.REFUSED, asked)  # and then it waits at the gate, like everybody
 
 
 def _back_off(
-    ground: Ground,
+    ground: RetryReason,
     error: BackupifyError,
     history: History,
     policy: RetryPolicy,
     uniform: Callable[[float, float], float],
 ) -> Verdict:
     if history.attempts >= policy.attempts:
-        how = "tried" if ground is Ground.NEVER_SENT else "sent"
+        how = "tried" if ground is RetryReason.NEVER_SENT else "sent"
         return GiveUp(f"{how} {history.attempts} times" if history.attempts > 1 else None)
     timed_out = isinstance(error, RequestTimeout) or (
         isinstance(error, APIError) and error.status in _TIMED_OUT
@@ -201,7 +201,7 @@ def _back_off(
     cost = _TIMEOUT_COST if timed_out else _RETRY_COST
     if cost > history.budget:
         return GiveUp("the client's retry budget is spent")
-    return Again(ground, full_jitter(history.attempts, policy, uniform), cost)
+    return Retry(ground, full_jitter(history.attempts, policy, uniform), cost)
 
 
 def full_jitter(failures: int, policy: RetryPolicy, uniform: Callable[[float, float], float]) -> float:

@@ -23,7 +23,7 @@ from backupify_async._transport.loops import running_loop
 from backupify_async._transport.outage import Outage
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.request import FateUnknown, Request, Response, Transport
+from backupify_async._transport.request import DeliveryUnknown, Request, Response, Transport
 from backupify_async._transport.retry_loop import CallState, Retrying
 from backupify_async._transport.scopes import Scope, Scopes
 from backupify_async._transport.token_keeper import make_keeper
@@ -162,7 +162,7 @@ class Session:
         except TimeoutError:
             cut_short = self.why_cut_short(call)
         if call.sent_at is not None and not call.request.repeatable:
-            raise FateUnknown(call.sent_at, cut_short)
+            raise DeliveryUnknown(call.sent_at, cut_short)
         raise cut_short
 
     async def fetch_token(self) -> None:

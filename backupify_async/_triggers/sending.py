@@ -9,7 +9,7 @@ import attrs
 from backupify_async._codec.models import decode_one, require_same
 from backupify_async._endpoints.server_clock import Lead, lead_before, our_lead, read_lead
 from backupify_async._transport.hearing import DateSeen
-from backupify_async._transport.request import FateUnknown, Response
+from backupify_async._transport.request import DeliveryUnknown, Response
 from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
 from backupify_async._triggers.baseline import Baseline
@@ -162,7 +162,7 @@ class Sending:
         call = self.call
         try:
             response = await self._session.carry(call)
-        except FateUnknown as unknown:
+        except DeliveryUnknown as unknown:
             return self._lost(unknown.sent_at, unknown.cause)
         except asyncio.CancelledError:
             if _is_success(call.status):

@@ -18,12 +18,12 @@ from backupify_async import (
 from backupify_async._transport.error_responses import api_error_type
 from backupify_async._transport.retry_rules import (
     NOTHING_DONE,
-    Again,
     GiveUp,
-    Ground,
     History,
+    Indeterminate,
+    Retry,
     RetryBudget,
-    Unknown,
+    RetryReason,
     Verdict,
     decide,
     full_jitter,
@@ -64,8 +64,8 @@ class TestTheTable:
     @pytest.mark.parametrize("error", NEVER_SENT)
     def test_what_never_left_is_sent_again(self, error: BackupifyError, repeatable: bool) -> None:
         result = verdict(error, repeatable=repeatable)
-        assert isinstance(result, Again)
-        assert result.ground is Ground.NEVER_SENT
+        assert isinstance(result, Retry)
+        assert result.ground is RetryReason.NEVER_SENT
 
     @pytest.mark.parametrize(
         ("error", "repeatable"),
@@ -84,43 +84,43 @@ class TestTheTable:
     )
     def test_a_refusal_for_now_is_sent_again_uncounted(self, error: BackupifyError, repeatable: bool) -> None:
         result = verdict(error, attrs.evolve(REFUSED, attempts=99, budget=0), repeatable=repeatable)
-        assert isinstance(result, Again)
-        assert (result.ground, result.cost) == (Ground.REFUSED, 0)
+        assert isinstance(result, Retry)
+        assert (result.ground, result.cost) == (RetryReason.REFUSED, 0)
 
     @pytest.mark.parametrize("code", [420, 503])
     @pytest.mark.parametrize("retry_after", [None, 0.0, 3.0, 500.0])
     def test_a_503_and_a_420_prove_nothing_whatever_they_ask_for(
         self, code: int, retry_after: float | None
     ) -> None:
-        assert verdict(status(code, retry_after), REFUSED, repeatable=False) == Unknown()
+        assert verdict(status(code, retry_after), REFUSED, repeatable=False) == Indeterminate()
 
     @pytest.mark.parametrize(
         "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
     )
     def test_a_passing_failure_is_sent_again_where_it_may_be(self, error: BackupifyError) -> None:
         result = verdict(error)
-        assert isinstance(result, Again)
-        assert result.ground is Ground.REPEATABLE
+        assert isinstance(result, Retry)
+        assert result.ground is RetryReason.REPEATABLE
 
     @pytest.mark.parametrize(
         "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
     )
     def test_a_passing_failure_of_what_must_not_be_repeated_is_unknown(self, error: BackupifyError) -> None:
-        assert verdict(error, repeatable=False) == Unknown()
+        assert verdict(error, repeatable=False) == Indeterminate()
 
     def test_an_answer_that_is_too_large_is_not_asked_for_again(self) -> None:
         assert verdict(TOO_LARGE) == GiveUp("it would be so again")
-        assert verdict(TOO_LARGE, repeatable=False) == Unknown()
+        assert verdict(TOO_LARGE, repeatable=False) == Indeterminate()
 
     @pytest.mark.parametrize("error", [*map(status, (501, 505, 507, 599))])
     def test_a_lasting_failure_of_the_server_is_raised_or_unknown(self, error: BackupifyError) -> None:
         assert verdict(error) == GiveUp()
-        assert verdict(error, repeatable=False) == Unknown()
+        assert verdict(error, repeatable=False) == Indeterminate()
 
     @pytest.mark.parametrize("error", [*map(status, (301, 302, 303, 304, 307, 308))])
     def test_a_redirect_may_follow_what_was_done(self, error: BackupifyError) -> None:
         assert verdict(error) == GiveUp()
-        assert verdict(error, repeatable=False) == Unknown()
+        assert verdict(error, repeatable=False) == Indeterminate()
 
     @pytest.mark.parametrize("repeatable", [True, False])
     @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ class TestTheTable:
 
     @pytest.mark.parametrize("code", sorted(set(range(300, 600)) - NOTHING_DONE))
     def test_no_other_status_proves_it(self, code: int) -> None:
-        assert verdict(status(code), repeatable=False) == Unknown()
+        assert verdict(status(code), repeatable=False) == Indeterminate()
 
     @pytest.mark.parametrize(
         "error", [status(429, 3.0, "known"), ConnectionFailed("x", sent=False, gave_up="known")]
@@ -152,7 +152,7 @@ class TestTheLimits:
     @pytest.mark.parametrize(("attempts", "again"), [(1, True), (3, True), (4, False), (5, False)])
     def test_attempts_are_counted(self, attempts: int, again: bool) -> None:
         result = verdict(status(500), attrs.evolve(FIRST, attempts=attempts))
-        assert isinstance(result, Again) is again
+        assert isinstance(result, Retry) is again
 
     def test_the_last_attempt_says_how_many_there_were(self) -> None:
         assert verdict(status(500), attrs.evolve(FIRST, attempts=4)) == GiveUp("sent 4 times")
@@ -177,7 +177,7 @@ class TestTheLimits:
     )
     def test_a_retry_has_its_price(self, error: BackupifyError, cost: int) -> None:
         enough = verdict(error, attrs.evolve(FIRST, budget=cost))
-        assert isinstance(enough, Again)
+        assert isinstance(enough, Retry)
         assert enough.cost == cost
         spent = GiveUp("the client's retry budget is spent")
         assert verdict(error, attrs.evolve(FIRST, budget=cost - 1)) == spent
@@ -189,7 +189,7 @@ class TestTheLimits:
 
     @pytest.mark.parametrize("code", [429, 503])
     def test_a_retry_after_at_the_limit_is_waited_for(self, code: int) -> None:
-        assert isinstance(verdict(status(code, 120.0), REFUSED), Again)
+        assert isinstance(verdict(status(code, 120.0), REFUSED), Retry)
 
     @pytest.mark.parametrize(
         ("refused_for", "retry_after", "again"),
@@ -199,7 +199,7 @@ class TestTheLimits:
         self, refused_for: float, retry_after: float | None, again: bool
     ) -> None:
         result = verdict(status(429, retry_after), attrs.evolve(REFUSED, refused_for=refused_for))
-        assert isinstance(result, Again) is again
+        assert isinstance(result, Retry) is again
 
     def test_max_throttled_is_named(self) -> None:
         result = verdict(status(429), attrs.evolve(REFUSED, refused_for=901.0))
@@ -208,28 +208,28 @@ class TestTheLimits:
 
 class TestTheWait:
     def test_a_429_waits_at_the_gate_and_not_before_it(self) -> None:
-        assert verdict(status(429), REFUSED) == Again(Ground.REFUSED, 0.0)
+        assert verdict(status(429), REFUSED) == Retry(RetryReason.REFUSED, 0.0)
 
     def test_a_call_does_not_come_to_the_gate_before_its_own_retry_after_is_over(self) -> None:
-        assert verdict(status(429, 3.0), REFUSED) == Again(Ground.REFUSED, 3.0)
+        assert verdict(status(429, 3.0), REFUSED) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_a_call_that_is_refused_alone_backs_off_by_itself(self) -> None:
         many = attrs.evolve(ALONE, refusals=3)
-        assert verdict(status(429), many) == Again(Ground.REFUSED, 2.0)
-        assert verdict(status(429, 3.0), many) == Again(Ground.REFUSED, 3.0)
+        assert verdict(status(429), many) == Retry(RetryReason.REFUSED, 2.0)
+        assert verdict(status(429, 3.0), many) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_a_429_past_the_gate_waits_by_itself(self) -> None:
-        assert verdict(status(429, 3.0), REFUSED, gated=False) == Again(Ground.REFUSED, 3.0)
+        assert verdict(status(429, 3.0), REFUSED, gated=False) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_a_503_waits_as_a_429_does(self) -> None:
-        assert verdict(status(503, 3.0), REFUSED) == Again(Ground.REFUSED, 3.0)
-        assert verdict(status(503), REFUSED) == Again(Ground.REFUSED, 0.0)
-        assert verdict(status(503, 3.0), REFUSED, gated=False) == Again(Ground.REFUSED, 3.0)
+        assert verdict(status(503, 3.0), REFUSED) == Retry(RetryReason.REFUSED, 3.0)
+        assert verdict(status(503), REFUSED) == Retry(RetryReason.REFUSED, 0.0)
+        assert verdict(status(503, 3.0), REFUSED, gated=False) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_past_the_gate_a_refusal_that_asks_for_nothing_backs_off(self) -> None:
         many = attrs.evolve(REFUSED, refusals=3)
-        assert verdict(status(503, 0.0), many, gated=False) == Again(Ground.REFUSED, 2.0)
-        assert verdict(status(429), many, gated=False) == Again(Ground.REFUSED, 2.0)
+        assert verdict(status(503, 0.0), many, gated=False) == Retry(RetryReason.REFUSED, 2.0)
+        assert verdict(status(429), many, gated=False) == Retry(RetryReason.REFUSED, 2.0)
 
     @pytest.mark.parametrize(
         ("failures", "bound"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (5000, 8)]
@@ -239,7 +239,7 @@ class TestTheWait:
         assert full_jitter(failures, POLICY, lower) == 0.0
 
     def test_the_back_off_grows_with_the_attempts(self) -> None:
-        assert verdict(status(500), attrs.evolve(FIRST, attempts=3)) == Again(Ground.REPEATABLE, 2.0, 5)
+        assert verdict(status(500), attrs.evolve(FIRST, attempts=3)) == Retry(RetryReason.REPEATABLE, 2.0, 5)
 
 
 class TestTheBudget:

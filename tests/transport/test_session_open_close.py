@@ -16,7 +16,7 @@ from backupify_async import (
     Timeouts,
     Token,
 )
-from backupify_async._transport.request import FateUnknown, Request
+from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
 from tests.stand_ins import FakeTransport, session_over
 from tests.transport.making import upper
@@ -124,9 +124,9 @@ class TestClosing:
     async def test_a_trigger_in_flight_may_have_been_acted_on(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=9)) as session:
             task = await begun(session, TRIGGER)
-            assert await self.ended(session, task) == [FateUnknown]
+            assert await self.ended(session, task) == [DeliveryUnknown]
         error = task.exception()
-        assert isinstance(error, FateUnknown)
+        assert isinstance(error, DeliveryUnknown)
         assert isinstance(error.cause, ClientClosed)
 
     @pytest.mark.parametrize("request_", [PING, TRIGGER])

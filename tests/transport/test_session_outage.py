@@ -17,7 +17,7 @@ from backupify_async import (
     Timeouts,
     TransportError,
 )
-from backupify_async._transport.request import FateUnknown, PreparedRequest, Request, Response
+from backupify_async._transport.request import DeliveryUnknown, PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.making import upper
@@ -209,7 +209,7 @@ class TestTheProbe:
             for call in await self.down(session, server):
                 call.cancel()
             server.failure = RESET
-            with pytest.raises(FateUnknown):
+            with pytest.raises(DeliveryUnknown):
                 await session.send(trigger(4))
 
     async def test_passes_its_role_on_when_it_is_cancelled(self) -> None:

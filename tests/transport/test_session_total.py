@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from backupify_async import ConnectionFailed, RateLimit, RequestTimeout, ServerError, Timeouts
-from backupify_async._transport.request import FateUnknown, Request
+from backupify_async._transport.request import DeliveryUnknown, Request
 from tests.stand_ins import FakeTransport, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, TRIGGER, Script, Step, after, now
@@ -52,7 +52,7 @@ async def test_in_flight_a_get_may_have_arrived() -> None:
 async def test_in_flight_the_fate_of_a_trigger_is_unknown() -> None:
     transport = FakeTransport(Script(), round_trip=9)
     async with session_over(transport, timeouts=FIVE) as session:
-        with pytest.raises(FateUnknown) as caught:
+        with pytest.raises(DeliveryUnknown) as caught:
             await session.send(TRIGGER)
     assert isinstance(caught.value.cause, RequestTimeout)
     assert caught.value.sent_at == transport.sent[0][1].sent_at
@@ -80,7 +80,7 @@ async def test_a_trigger_that_never_left_before_has_a_certain_fate() -> None:
 async def test_a_trigger_whose_second_sending_is_under_way_has_an_unknown_fate() -> None:
     transport = FakeTransport(Script((429, after("1"))), round_trip=3)
     async with session_over(transport, timeouts=FIVE) as session:
-        with pytest.raises(FateUnknown) as caught:
+        with pytest.raises(DeliveryUnknown) as caught:
             await session.send(TRIGGER)
     assert caught.value.sent_at == transport.sent[1][1].sent_at
 

@@ -17,7 +17,7 @@ from backupify_async import (
     TransportError,
 )
 from backupify_async._call_context import ATTEMPTS, AttemptCount
-from backupify_async._transport.request import FateUnknown, PreparedRequest, Request, Response
+from backupify_async._transport.request import DeliveryUnknown, PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.making import upper
@@ -143,7 +143,7 @@ class TestA503:
     async def test_says_nothing_of_what_became_of_a_trigger(self, step: Step) -> None:
         transport = FakeTransport(Script(step))
         async with session_over(transport) as session:
-            with pytest.raises(FateUnknown):
+            with pytest.raises(DeliveryUnknown):
                 await session.send(TRIGGER)
         assert transport.times == [0]
 
@@ -210,7 +210,7 @@ class TestBackOff:
     async def test_a_trigger_whose_answer_is_unclear_is_sent_once(self, step: int | TransportError) -> None:
         transport = FakeTransport(Script(step))
         async with session_over(transport) as session:
-            with pytest.raises(FateUnknown) as caught:
+            with pytest.raises(DeliveryUnknown) as caught:
                 await session.send(TRIGGER)
         assert len(transport.sent) == 1
         assert caught.value.sent_at == transport.sent[0][1].sent_at

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from backupify_async import PermissionDenied, RateLimited, RetryPolicy, ServerError
-from backupify_async._transport.request import FateUnknown, PreparedRequest, Request, Response
+from backupify_async._transport.request import DeliveryUnknown, PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
 from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -189,7 +189,7 @@ class TestASession:
         transport = FakeTransport(Script(200, step))
         async with session_over(transport, rate_limit=UNLIMITED) as session:
             await self.passes(session)
-            with pytest.raises(FateUnknown):
+            with pytest.raises(DeliveryUnknown):
                 await session.send(TRIGGER)
             assert session.statistics().refused == 1
             assert session.statistics().paused_until is not None
