@@ -18,9 +18,9 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, HttpResponseParser
 
-from backupify_async._transport.attempt_timeouts import Attempt
+from backupify_async._transport.attempt_timeouts import AttemptScope
 
-ATTEMPT: ContextVar[Attempt] = ContextVar("backupify_async_attempt")
+ATTEMPT: ContextVar[AttemptScope] = ContextVar("backupify_async_attempt")
 """The attempt that the running task makes."""
 
 HEADER_BYTES = 64 * 2**10

@@ -10,7 +10,7 @@ from yarl import URL
 from backupify_async._addresses import check_proxy, is_loopback
 from backupify_async._transport.aiohttp_connections import ATTEMPT, HEADER_BYTES, Connector, Sending, UsedUp
 from backupify_async._transport.aiohttp_errors import Failed, translate
-from backupify_async._transport.attempt_timeouts import Attempt, Watch
+from backupify_async._transport.attempt_timeouts import AttemptScope, Watch
 from backupify_async._transport.content_coding import (
     BadCoding,
     UnknownCoding,
@@ -166,7 +166,11 @@ class AiohttpTransport:
         raise failure
 
     def _failure(
-        self, error: Exception, message: PreparedRequest, attempt: Attempt, session: aiohttp.ClientSession
+        self,
+        error: Exception,
+        message: PreparedRequest,
+        attempt: AttemptScope,
+        session: aiohttp.ClientSession,
     ) -> BackupifyError:
         if session.closed and not attempt.left:
             if self._connector is None:
@@ -177,7 +181,7 @@ class AiohttpTransport:
         return failure
 
     async def _read(
-        self, message: PreparedRequest, answer: aiohttp.ClientResponse, attempt: Attempt
+        self, message: PreparedRequest, answer: aiohttp.ClientResponse, attempt: AttemptScope
     ) -> Response:
         """Read the body. Only an error's may be cut: its status stands anyway."""
         refused = not 200 <= answer.status < 300

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 import attrs
 
-from backupify_async._transport.scopes import Piece
+from backupify_async._transport.scopes import CancelScope
 from backupify_async.config import Timeouts
 
 _LOOKS = 16  # in one time-out, which may be late by two of them: one sees what came, another that no more did
@@ -37,7 +37,7 @@ class _Silence:
 _SILENCE = _Silence()
 
 
-class Attempt(Piece):
+class AttemptScope(CancelScope):
     """One request under way, for as long as its context lasts.
 
     Raises:
@@ -46,7 +46,7 @@ class Attempt(Piece):
 
     __slots__ = ("_others", "began", "body", "moved", "seen", "transport")
 
-    def __init__(self, began: float, others: set["Attempt"]) -> None:
+    def __init__(self, began: float, others: set["AttemptScope"]) -> None:
         super().__init__()
         self._others = others
         self.began = began
@@ -86,15 +86,15 @@ class Watch:
         self._read = math.inf if timeouts.read is None else timeouts.read
         self._attempt = math.inf if timeouts.attempt is None else timeouts.attempt
         self._gap = min(self._read, self._attempt) / _LOOKS
-        self._under_way: set[Attempt] = set()
+        self._under_way: set[AttemptScope] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def over(self, left: float) -> Attempt:
+    def over(self, left: float) -> AttemptScope:
         """Watch over a request that leaves now, which is `left` by the loop's clock."""
         if self._timer is None and self._gap < math.inf:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._gap, self._look, loop)
-        return Attempt(left, self._under_way)
+        return AttemptScope(left, self._under_way)
 
     def close(self) -> None:
         """Stop the timer."""

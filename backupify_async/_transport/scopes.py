@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 
 
-class Piece:
+class CancelScope:
     """A piece of work in the task that makes this."""
 
     __slots__ = ("_cancelling", "_task", "_why")
@@ -39,13 +39,13 @@ class Piece:
         return why if why is not None and self._task.uncancel() <= self._cancelling else None
 
 
-class Scopes:
+class CallScopes:
     """The work of one client, in one event loop."""
 
     def __init__(self) -> None:
         self.closed = False
         """Whether no further work is taken."""
-        self.open: set[Scope] = set()
+        self.open: set[CallScope] = set()
         """The work under way."""
         self.last_ended = asyncio.Event()
         """Set once all work has ended after the closing."""
@@ -62,7 +62,7 @@ class Scopes:
             await self.last_ended.wait()
 
 
-class Scope(Piece):
+class CallScope(CancelScope):
     """One piece of work, for as long as its context lasts; pieces may lie within each other.
 
     Args:
@@ -75,7 +75,7 @@ class Scope(Piece):
 
     __slots__ = ("_scopes", "_seconds", "_timer")
 
-    def __init__(self, scopes: Scopes, seconds: float | None) -> None:
+    def __init__(self, scopes: CallScopes, seconds: float | None) -> None:
         super().__init__()
         self._scopes = scopes
         self._seconds = seconds

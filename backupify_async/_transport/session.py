@@ -25,7 +25,7 @@ from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import DeliveryUnknown, Request, Response, Transport
 from backupify_async._transport.retry_loop import CallState, Retrying
-from backupify_async._transport.scopes import Scope, Scopes
+from backupify_async._transport.scopes import CallScope, CallScopes
 from backupify_async._transport.token_keeper import make_keeper
 from backupify_async._transport.token_request import bearer
 from backupify_async._transport.token_trust import PASSED, Complaint
@@ -78,7 +78,7 @@ class Session:
         self._authorized = lru_cache(maxsize=1)(bearer)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
-        self.scopes = Scopes()
+        self.scopes = CallScopes()
         """Where work runs that takes several calls: it ends with the client at the latest."""
 
     async def open(self) -> None:
@@ -152,7 +152,7 @@ class Session:
         self.require_open()
         call.began = call.began or begin_call()
         try:
-            with Scope(self.scopes, self._total):
+            with CallScope(self.scopes, self._total):
                 try:
                     response = await self._attempt(call)
                 except BackupifyError as error:
@@ -174,7 +174,7 @@ class Session:
         """
         self.require_open()
         try:
-            with Scope(self.scopes, self._total):
+            with CallScope(self.scopes, self._total):
                 await self._keeper.get()
         except TimeoutError:
             raise self.why_cut_short(CallState(_TOKEN_REQUEST)) from None

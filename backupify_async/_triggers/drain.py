@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from backupify_async._checks import check_not_negative
 from backupify_async._escaping import printable
-from backupify_async._transport.scopes import Piece
+from backupify_async._transport.scopes import CancelScope
 from backupify_async.errors import ClientDraining
 
 _REASON = "the client is draining"
@@ -28,7 +28,7 @@ class Drain:
     def __init__(self) -> None:
         self.begun = False
         """Whether none may leave any more."""
-        self.under_way: dict[UnderWay, None] = {}
+        self.under_way: dict[PendingTrigger, None] = {}
         """The triggers from their beginning until their fate is known, in order."""
         self.none_left = asyncio.Event()
         """Set whenever the last one ends."""
@@ -81,7 +81,7 @@ class Drain:
         return len(self.under_way)
 
 
-class UnderWay(Piece):
+class PendingTrigger(CancelScope):
     """One trigger, for as long as its context lasts.
 
     Args:

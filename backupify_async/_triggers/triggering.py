@@ -18,10 +18,10 @@ from backupify_async._transport.error_responses import refusal
 from backupify_async._transport.request import Request
 from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.retry_rules import GiveUp
-from backupify_async._transport.scopes import Scope
+from backupify_async._transport.scopes import CallScope
 from backupify_async._transport.session import Session
 from backupify_async._triggers.baseline import Baseline, NotTold
-from backupify_async._triggers.drain import Drain, UnderWay
+from backupify_async._triggers.drain import Drain, PendingTrigger
 from backupify_async._triggers.evidence import look, look_for_what_ran
 from backupify_async._triggers.matching import Fate
 from backupify_async._triggers.reconcile import (
@@ -98,7 +98,7 @@ class Triggering:
         def is_open() -> bool:
             return call.sent_at is not None or (unsettled is not None and not call.sendings)
 
-        with Operation(), UnderWay(self.drain, backup_instance_id, is_open):
+        with Operation(), PendingTrigger(self.drain, backup_instance_id, is_open):
             return await self._run(backup_instance_id, sending, unsettled)
 
     async def _run(
@@ -189,7 +189,7 @@ class _Walk:
         self._lost = lost
         left = None if end is None else max(0.0, end - asyncio.get_running_loop().time())
         try:
-            with Scope(self._session.scopes, left):
+            with CallScope(self._session.scopes, left):
                 return await self._run(lost)
         except TimeoutError:
             why, call = self._session.why_cut_short(self._sending.call), self._sending.call

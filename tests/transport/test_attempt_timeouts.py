@@ -6,7 +6,7 @@ import pytest
 
 from backupify_async import Timeouts
 from backupify_async._transport.attempt_timeouts import Watch
-from backupify_async._transport.scopes import Piece
+from backupify_async._transport.scopes import CancelScope
 from tests.fleet.work import now
 
 pytestmark = pytest.mark.looptime(start=0)
@@ -94,7 +94,7 @@ class TestAPiece:
 
     async def test_that_ends_and_is_cancelled_in_one_turn_is_cancelled(self) -> None:
         async def work() -> str | None:
-            piece = Piece()
+            piece = CancelScope()
             asyncio.get_running_loop().call_soon(piece.end, "time")
             task = asyncio.current_task()
             assert task is not None
@@ -109,7 +109,7 @@ class TestAPiece:
 
     async def test_that_is_ended_twice_is_ended_once(self) -> None:
         async def work() -> tuple[str | None, int]:
-            piece = Piece()
+            piece = CancelScope()
             for why in ("first", "second"):
                 asyncio.get_running_loop().call_soon(piece.end, why)
             task = asyncio.current_task()
