@@ -9,7 +9,7 @@ from backupify_async._cli.exit_codes import reason
 from backupify_async._cli.rows import Column, Row, Shape
 from backupify_async._escaping import printable
 from backupify_async._fleet.outcomes import Outcome
-from backupify_async._journal.lines import Line, LineState
+from backupify_async._journal.lines import EntryState, JournalEntry
 from backupify_async._waits.progress import told_status
 from backupify_async.errors import AmbiguousTrigger, WaitFailed
 from backupify_async.ids import InstanceId
@@ -140,7 +140,7 @@ def of_run(row: Row, *, earlier: bool) -> Row:
     return {**row, "run": "earlier" if earlier else "this"}
 
 
-def written_row(line: Line) -> Row:
+def written_row(line: JournalEntry) -> Row:
     """What a journal knows of an instance."""
     return {
         **backup_row(line.instance_id, line.state.value, line.backup),
@@ -149,9 +149,9 @@ def written_row(line: Line) -> Row:
     }
 
 
-def counted_rows(counts: Mapping[LineState, int]) -> list[Row]:
+def counted_rows(counts: Mapping[EntryState, int]) -> list[Row]:
     """How many instances of a journal are how far."""
-    return [{"state": state.value, "instances": counts[state]} for state in LineState if state in counts]
+    return [{"state": state.value, "instances": counts[state]} for state in EntryState if state in counts]
 
 
 def instance_row(instance: BackupInstance) -> Row:

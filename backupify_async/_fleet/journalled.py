@@ -12,7 +12,7 @@ from typing import Protocol
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.lines import (
     Account,
-    Line,
+    JournalEntry,
     ambiguous,
     baseline_from_json,
     baseline_to_json,
@@ -75,7 +75,7 @@ class JournalledSweep:
         self._run = trigger
         self._baselines = baselines
         # By `instance_key`, as the journal's table tells its lines apart.
-        self._handed_out: dict[str, Line] = {}
+        self._handed_out: dict[str, JournalEntry] = {}
         # What came; and how the journal writes what it knew from before, which may come from the source once.
         self._came: dict[str, str | None] = {}
 
@@ -126,7 +126,7 @@ class JournalledSweep:
             raise DuplicateInstance(instance_id)
         return line.result or await self._settle(line)
 
-    async def _settle(self, line: Line) -> TriggerResult:
+    async def _settle(self, line: JournalEntry) -> TriggerResult:
         unsettled, baseline = _unsettled(line), self._baseline(line)
 
         async def leaving(sending: Unsettled) -> None:
@@ -160,7 +160,7 @@ class JournalledSweep:
         self._journal.put(settled(line, result))
         return result
 
-    def _baseline(self, line: Line) -> Baseline:
+    def _baseline(self, line: JournalEntry) -> Baseline:
         """The baseline; for what may have left, only that from before it did: a later one may be its work."""
         if not line.is_unsettled:
             return highest_id(self._baselines.get(line.instance_id, NOT_TOLD))
@@ -175,7 +175,7 @@ def _key(instance_id: InstanceId) -> str | None:
         return None
 
 
-def _unsettled(line: Line) -> Unsettled | None:
+def _unsettled(line: JournalEntry) -> Unsettled | None:
     if not line.is_unsettled or line.sent_at is None:
         return None
     return Unsettled(line.sent_at, line.evidence or Evidence())

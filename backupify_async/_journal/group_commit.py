@@ -8,7 +8,7 @@ What nobody waits for stays for a moment, to leave with something that is waited
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from backupify_async._journal.lines import Line
+from backupify_async._journal.lines import JournalEntry
 from backupify_async.errors import JournalError
 
 _LINGER = 0.1  # seconds that a line may wait for company: what a crash then costs is a look at the instance
@@ -26,9 +26,9 @@ class GroupCommit:
         write: Writes lines, and returns when they are on disk.
     """
 
-    def __init__(self, write: Callable[[Sequence[Line]], Awaitable[None]]) -> None:
+    def __init__(self, write: Callable[[Sequence[JournalEntry]], Awaitable[None]]) -> None:
         self._write = write
-        self._pending: dict[int, Line] = {}
+        self._pending: dict[int, JournalEntry] = {}
         self._waiting: list[asyncio.Future[None]] = []
         self._wanted = asyncio.Event()
         self._linger: asyncio.TimerHandle | None = None
@@ -37,7 +37,7 @@ class GroupCommit:
         self._writer = asyncio.create_task(self._write_all(), name="backupify_async journal")
         self._writer.add_done_callback(self._writer_ended)
 
-    def put(self, line: Line, *, at_once: bool = False) -> None:
+    def put(self, line: JournalEntry, *, at_once: bool = False) -> None:
         """Write a line soon, in the place of an earlier one of its number; with `at_once`, do not linger."""
         self._pending[line.number] = line
         if at_once:
@@ -45,7 +45,7 @@ class GroupCommit:
         elif self._linger is None:
             self._linger = asyncio.get_running_loop().call_later(_LINGER, self._wanted.set)
 
-    async def commit(self, line: Line) -> None:
+    async def commit(self, line: JournalEntry) -> None:
         """Write a line now, and wait until it is on disk.
 
         Raises:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from backupify_async._journal.files import absolute, nothing_at, require_room_for_names, require_writable
 from backupify_async._journal.group_commit import GroupCommit
-from backupify_async._journal.lines import DONE, Account, Line, LineState, Sweep
+from backupify_async._journal.lines import DONE, Account, EntryState, JournalEntry, Sweep
 from backupify_async._tasks import to_its_end
 from backupify_async.errors import ConfigurationError, JournalError
 
@@ -103,7 +103,7 @@ class Journal:
     ) -> None:
         await self.close()
 
-    async def counts(self) -> dict[LineState, int]:
+    async def counts(self) -> dict[EntryState, int]:
         """How many instances there are of each state, as far as that is written."""
         return await self._opened().counts()
 
@@ -139,7 +139,7 @@ class Journal:
         self._serves = True
         return sweep
 
-    async def lines(self) -> AsyncGenerator[Line, None]:
+    async def lines(self) -> AsyncGenerator[JournalEntry, None]:
         """The lines that were written, in the order of reading."""
         async with contextlib.aclosing(self._opened().lines()) as lines:
             async for line in lines:
@@ -154,18 +154,18 @@ class Journal:
         """
         return self._taken_to < self._known_to or (of_source and not self._read_to_end)
 
-    def add(self, instance_id: int | str) -> Line:
+    def add(self, instance_id: int | str) -> JournalEntry:
         """The line of an id that was just read."""
         self._last_number += 1
-        line = Line(self._last_number, instance_id)
+        line = JournalEntry(self._last_number, instance_id)
         self.put(line)
         return line
 
-    def put(self, line: Line, *, at_once: bool = False) -> None:
+    def put(self, line: JournalEntry, *, at_once: bool = False) -> None:
         """Write a line soon; with `at_once`, without waiting for others to come along."""
         self._writing().put(line, at_once=at_once)
 
-    async def commit(self, line: Line) -> None:
+    async def commit(self, line: JournalEntry) -> None:
         """Write a line now, and wait until it is on disk.
 
         Raises:

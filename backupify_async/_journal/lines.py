@@ -26,7 +26,7 @@ from backupify_async.models import Backup, TriggerKind, TriggerResult
 Row = tuple[int, str, bool, str, str | None, str | None, str | None, str, str | None]
 
 
-class LineState(Enum):
+class EntryState(Enum):
     """How far an instance is."""
 
     READ = "read"
@@ -38,10 +38,10 @@ class LineState(Enum):
     AMBIGUOUS = "ambiguous"
 
 
-_KINDS = {LineState(kind.value): kind for kind in TriggerKind}
+_KINDS = {EntryState(kind.value): kind for kind in TriggerKind}
 DONE = frozenset(_KINDS)
 """The states of an instance that is not triggered again."""
-UNSETTLED = frozenset({LineState.INTENDED, LineState.AMBIGUOUS})
+UNSETTLED = frozenset({EntryState.INTENDED, EntryState.AMBIGUOUS})
 """The states of an instance whose request may have left, and nobody knows what came of it."""
 
 
@@ -87,7 +87,7 @@ class Sweep:
 
 
 @attrs.frozen
-class Line:
+class JournalEntry:
     """What is known of one instance.
 
     Attributes:
@@ -103,7 +103,7 @@ class Line:
 
     number: int
     instance_id: int | str
-    state: LineState = LineState.READ
+    state: EntryState = EntryState.READ
     sent_at: datetime | None = None
     baseline: str | None = None
     backup: Backup | None = None
@@ -122,37 +122,41 @@ class Line:
         return self.state in UNSETTLED
 
 
-def intended(line: Line, sent_at: datetime, baseline: str | None, evidence: Evidence | None = None) -> Line:
+def intended(
+    line: JournalEntry, sent_at: datetime, baseline: str | None, evidence: Evidence | None = None
+) -> JournalEntry:
     """The line of an instance whose request is about to leave."""
     return attrs.evolve(
-        line, state=LineState.INTENDED, sent_at=sent_at, baseline=baseline, problem="", evidence=evidence
+        line, state=EntryState.INTENDED, sent_at=sent_at, baseline=baseline, problem="", evidence=evidence
     )
 
 
-def learned(line: Line, evidence: Evidence) -> Line:
+def learned(line: JournalEntry, evidence: Evidence) -> JournalEntry:
     """The line of an instance whose answer came, or was given up: with what is known of it by then."""
     known = line.evidence or Evidence()
     accepted = known.accepted or evidence.accepted
     return attrs.evolve(line, evidence=attrs.evolve(known, over_by=evidence.over_by, accepted=accepted))
 
 
-def settled(line: Line, result: TriggerResult) -> Line:
+def settled(line: JournalEntry, result: TriggerResult) -> JournalEntry:
     """The line of an instance that is done."""
-    state = LineState(result.kind.value)
+    state = EntryState(result.kind.value)
     return attrs.evolve(line, state=state, backup=result.backup, problem="", evidence=None)
 
 
-def held_back(line: Line) -> Line:
+def held_back(line: JournalEntry) -> JournalEntry:
     """The line of an instance that is not begun: as if nothing had left, where surely nothing came of it."""
-    return Line(line.number, line.instance_id)
+    return JournalEntry(line.number, line.instance_id)
 
 
-def failed(line: Line, problem: str) -> Line:
+def failed(line: JournalEntry, problem: str) -> JournalEntry:
     """The line of an instance that was surely not started: as if nothing had left, but with its reason."""
-    return Line(line.number, line.instance_id, LineState.FAILED, problem=problem)
+    return JournalEntry(line.number, line.instance_id, EntryState.FAILED, problem=problem)
 
 
-def ambiguous(line: Line, problem: str, *, accepted: bool = False, seen: Iterable[int | str] = ()) -> Line:
+def ambiguous(
+    line: JournalEntry, problem: str, *, accepted: bool = False, seen: Iterable[int | str] = ()
+) -> JournalEntry:
     """The line of an instance of which nobody knows whether it was started.
 
     Args:
@@ -165,10 +169,10 @@ def ambiguous(line: Line, problem: str, *, accepted: bool = False, seen: Iterabl
     evidence = attrs.evolve(
         known, accepted=known.accepted or accepted, seen=tuple(dict.fromkeys((*known.seen, *seen)))
     )
-    return attrs.evolve(line, state=LineState.AMBIGUOUS, problem=problem, evidence=evidence)
+    return attrs.evolve(line, state=EntryState.AMBIGUOUS, problem=problem, evidence=evidence)
 
 
-def to_row(line: Line) -> Row:
+def to_row(line: JournalEntry) -> Row:
     """A line as a row of the table."""
     return (
         line.number,
@@ -184,7 +188,7 @@ def to_row(line: Line) -> Row:
     )
 
 
-def from_row(row: Row) -> Line:
+def from_row(row: Row) -> JournalEntry:
     """A row of the table as a line.
 
     Raises:
@@ -193,10 +197,10 @@ def from_row(row: Row) -> Line:
     number, instance_id, is_number, state, sent_at, baseline, backup, problem, evidence = row
     if baseline is not None:
         baseline_from_json(baseline)
-    line = Line(
+    line = JournalEntry(
         number,
         cells.instance_id(instance_id, is_number=cells.flag(is_number)),
-        LineState(state),
+        EntryState(state),
         None if sent_at is None else cells.date(sent_at),
         baseline,
         None if backup is None else from_json(cells.text(backup).encode(), Backup),

@@ -19,8 +19,8 @@ from backupify_async._journal.files import has_rollback, holds_changes, is_file,
 from backupify_async._journal.lines import (
     UNSETTLED,
     Account,
-    Line,
-    LineState,
+    EntryState,
+    JournalEntry,
     Sweep,
     from_row,
     sweep_from_row,
@@ -133,7 +133,7 @@ class Storage:
         """Note that all ids of the source are in it."""
         await self._change_held(note("read_to_end = 1"))
 
-    async def write(self, lines: Sequence[Line]) -> None:
+    async def write(self, lines: Sequence[JournalEntry]) -> None:
         """Write lines, in the place of those of the same number; they are on disk when this returns."""
         with told(self._path):
             for begin in range(0, len(lines), _WRITTEN_AT_ONCE):
@@ -145,7 +145,7 @@ class Storage:
         ((number,),) = await self._fetch("SELECT coalesce(max(number), 0) FROM lines")
         return int(number)
 
-    async def lines(self) -> AsyncGenerator[Line, None]:
+    async def lines(self) -> AsyncGenerator[JournalEntry, None]:
         """The lines, in the order of reading; a bounded number of them is in memory."""
         last = 0
         while True:
@@ -160,7 +160,7 @@ class Storage:
                 return
             last = lines[-1].number
 
-    async def unsettled(self) -> list[Line]:
+    async def unsettled(self) -> list[JournalEntry]:
         """The lines of instances whose request may have left, and nobody knows what came of it."""
         rows = await self._fetch(
             f"SELECT * FROM lines WHERE state IN ({', '.join('?' * len(UNSETTLED))})",  # noqa: S608 - no input
@@ -169,11 +169,11 @@ class Storage:
         with told(self._path):
             return [from_row(row) for row in rows]  # type: ignore[arg-type] # the columns of a Row
 
-    async def counts(self) -> dict[LineState, int]:
+    async def counts(self) -> dict[EntryState, int]:
         """How many lines there are of each state; states without any are left out."""
         rows = await self._fetch("SELECT state, count(*) FROM lines GROUP BY state")
         with told(self._path):
-            return {LineState(state): number for state, number in rows}
+            return {EntryState(state): number for state, number in rows}
 
     async def _connect(self, target: str, *, uri: bool = False) -> None:
         """Connect, and raise what came of it behind.

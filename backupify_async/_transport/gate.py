@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from backupify_async._call_context import BACKGROUND, begin_call
 from backupify_async._transport.outage import Outage
 from backupify_async._transport.rate import Fate, Limiter, Ticket
-from backupify_async._transport.wait_queue import Line
+from backupify_async._transport.wait_queue import WaitQueue
 
 _PATIENCE = 7  # grants to others, after which one goes to background work that waits
 _OTHERS = 3  # grants to others, after which one goes to a call that was refused for now
@@ -46,9 +46,9 @@ class Gate:
         self._limiter = limiter
         self._outage = Outage(0) if outage is None else outage
         self._places = places
-        self._foreground = Line()
-        self._background = Line()
-        self._refused = Line()
+        self._foreground = WaitQueue()
+        self._background = WaitQueue()
+        self._refused = WaitQueue()
         self._past: asyncio.Future[bool] | None = None
         self._probe: Ticket | None = None
         self._passed = 0
@@ -259,7 +259,7 @@ class Gate:
         while (line := self._next_line()) is not None:
             line.take_next().set_exception(ServerDown())
 
-    def _next_line(self) -> Line | None:
+    def _next_line(self) -> WaitQueue | None:
         """Where the next call to go waits; None where nobody waits who was not cancelled."""
         foreground, background = self._foreground.has_next(), self._background.has_next()
         if background and self._passed >= _PATIENCE:

@@ -9,7 +9,7 @@ from backupify_async._transport.rate import Ticket
 _FEW = 64  # given-up turns that are not worth a sweep
 
 
-class Line:
+class WaitQueue:
     """Calls that wait for their turns; to come and to go costs O(log n)."""
 
     def __init__(self) -> None:

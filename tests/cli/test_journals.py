@@ -16,7 +16,7 @@ from backupify_async._cli.exit_codes import Exit
 from backupify_async._cli.ids import AllIds, FileIds, GivenIds
 from backupify_async._cli.journals import ids_of, name_of
 from backupify_async._cli.options import CallOptions
-from backupify_async._journal.lines import LineState, Sweep
+from backupify_async._journal.lines import EntryState, Sweep
 from backupify_async.config import RateLimit, Reconciliation, SettingsOptions
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
@@ -339,7 +339,7 @@ class TestJournalShow:
 def test_every_state_is_explained() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     rows = [line for line in readme.splitlines() if line.startswith("| `")]
-    states = [state.value for state in LineState]
+    states = [state.value for state in EntryState]
     assert [state for state in states if not any(f"`{state}`" in row.split("|")[1] for row in rows)] == []
     assert [state for state in states if f"\n  {state} " not in JOURNAL_SHOW] == []
 

@@ -24,7 +24,7 @@ from backupify_async import (
     WaitKind,
 )
 from backupify_async._journal.journal import look
-from backupify_async._journal.lines import Line, LineState
+from backupify_async._journal.lines import EntryState, JournalEntry
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.journal.files import files_no_larger_than, run_sql
 
@@ -49,7 +49,7 @@ def client_of(server: SimulatedBackupify) -> BackupifyClient:
     )
 
 
-async def lines(path: Path) -> list[Line]:
+async def lines(path: Path) -> list[JournalEntry]:
     async with look(path) as storage:
         return [line async for line in storage.lines()]
 
@@ -62,7 +62,7 @@ async def test_a_crash_behind_the_sending_costs_a_look_and_no_second_backup(path
     ):
         async with Journal(path) as journal, client.fleet([1, 2, 3], concurrency=1).trigger(journal=journal):
             await server.wait_for_requests(2)
-        assert [line.state for line in await lines(path)] == [LineState.INTENDED]
+        assert [line.state for line in await lines(path)] == [EntryState.INTENDED]
         async with Journal(path) as journal:
             results = await client.fleet([1, 2, 3]).trigger(journal=journal)
         (begun,) = server.triggers[1]
@@ -197,7 +197,7 @@ class TestWithAWait:
             started = {one: begun.id for one, (begun,) in server.triggers.items()}
         assert over(results) == dict.fromkeys((1, 2, 3), (TriggerKind.STARTED, WaitKind.COMPLETED, False))
         assert {line.instance_id: line.state for line in await lines(path)} == dict.fromkeys(
-            started, LineState.STARTED
+            started, EntryState.STARTED
         )
         assert {line.instance_id: line.backup and line.backup.id for line in await lines(path)} == started
 

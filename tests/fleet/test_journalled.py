@@ -13,7 +13,15 @@ from backupify_async._fleet.fan_out import FanOut
 from backupify_async._fleet.journalled import InstanceId, JournalledSweep
 from backupify_async._fleet.outcomes import Results
 from backupify_async._journal.journal import Journal, look
-from backupify_async._journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
+from backupify_async._journal.lines import (
+    Account,
+    EntryState,
+    JournalEntry,
+    ambiguous,
+    failed,
+    intended,
+    settled,
+)
 from backupify_async._triggers.baseline import Baseline
 from backupify_async._triggers.sending import Evidence, Unsettled
 from backupify_async.errors import (
@@ -84,12 +92,12 @@ async def swept(
         return await FanOut(sweep.trigger, sweep.ids(source), concurrency=at_once)
 
 
-async def written(path: Path) -> dict[InstanceId, LineState]:
+async def written(path: Path) -> dict[InstanceId, EntryState]:
     async with look(path) as storage:
         return {line.instance_id: line.state async for line in storage.lines()}
 
 
-async def put(path: Path, *lines: Line, read_to_end: bool = False) -> None:
+async def put(path: Path, *lines: JournalEntry, read_to_end: bool = False) -> None:
     """Write a journal of an earlier process."""
     async with Journal(path) as journal:
         await journal.begin(ACCOUNT)
@@ -122,10 +130,10 @@ class TestANewSweep:
         assert results.values == {1: started(1), "a/b": started("a/b")}
         assert results.errors == {2: MISSING, 3: LOST}
         assert await written(path) == {
-            1: LineState.STARTED,
-            2: LineState.FAILED,
-            3: LineState.AMBIGUOUS,
-            "a/b": LineState.STARTED,
+            1: EntryState.STARTED,
+            2: EntryState.FAILED,
+            3: EntryState.AMBIGUOUS,
+            "a/b": EntryState.STARTED,
         }
 
     async def test_has_each_intent_on_disk_before_the_request_leaves(self, path: Path) -> None:
@@ -140,7 +148,7 @@ class TestANewSweep:
             await leaving(SENDING)
             async with look(path) as storage:
                 (found,) = [each async for each in storage.lines() if each.instance_id == backup_instance_id]
-            assert (found.state, found.sent_at) == (LineState.INTENDED, WHEN)
+            assert (found.state, found.sent_at) == (EntryState.INTENDED, WHEN)
             return started(backup_instance_id)
 
         async with Journal(path) as journal:
@@ -165,7 +173,7 @@ class TestANewSweep:
             assert not await journal.is_done()
             async with look(path) as storage:
                 (found,) = [each async for each in storage.lines()]
-            assert found.state is LineState.INTENDED
+            assert found.state is EntryState.INTENDED
             assert found.evidence == Evidence(WHEN + timedelta(seconds=9), (-1.0, 0.5), accepted=True)
             return started(backup_instance_id)
 
@@ -184,7 +192,7 @@ class TestANewSweep:
     async def test_answers_what_can_be_no_id_and_goes_on(self, path: Path, api: Api) -> None:
         results = await swept(path, api, [1, "..", 2])
         assert (list(results.values), type(results.errors[".."])) == ([1, 2], ValueError)
-        assert await written(path) == {1: LineState.STARTED, 2: LineState.STARTED}
+        assert await written(path) == {1: EntryState.STARTED, 2: EntryState.STARTED}
 
     async def test_closes_an_async_source_that_is_no_generator(self, path: Path, api: Api) -> None:
         class Source:
@@ -230,7 +238,7 @@ class TestANewSweep:
                 await fan_out
         assert {type(error) for error in fan_out.results.errors.values()} == {JournalError}
         assert sent == []
-        assert await written(path) == {1: LineState.FAILED, 2: LineState.FAILED}
+        assert await written(path) == {1: EntryState.FAILED, 2: EntryState.FAILED}
 
     async def test_leaves_as_not_begun_what_a_drain_holds_back_and_as_it_was_what_had_failed(
         self, path: Path
@@ -247,16 +255,16 @@ class TestANewSweep:
                 await leaving(SENDING)  # its request was refused, and not sent again
             raise ClientDraining("the client is draining")
 
-        await put(path, failed(Line(1, 1), "403"), intended(Line(2, 2), WHEN, None))
+        await put(path, failed(JournalEntry(1, 1), "403"), intended(JournalEntry(2, 2), WHEN, None))
         async with Journal(path) as journal:
             sweep = JournalledSweep(journal, ACCOUNT, held, {})
             results = await FanOut(sweep.trigger, sweep.ids([1, 2, 3, 4]), concurrency=1)
         assert [type(error) for error in results.errors.values()] == [ClientDraining] * 4
         assert await written(path) == {
-            1: LineState.FAILED,
-            2: LineState.INTENDED,
-            3: LineState.READ,
-            4: LineState.READ,
+            1: EntryState.FAILED,
+            2: EntryState.INTENDED,
+            3: EntryState.READ,
+            4: EntryState.READ,
         }
 
     async def test_that_is_cancelled_leaves_what_is_in_flight_as_unknown(self, path: Path) -> None:
@@ -279,7 +287,7 @@ class TestANewSweep:
             sweep = JournalledSweep(journal, ACCOUNT, hang, {})
             async with FanOut(sweep.trigger, sweep.ids([1, 2]), concurrency=1):
                 await in_flight.wait()
-        assert await written(path) == {1: LineState.INTENDED}
+        assert await written(path) == {1: EntryState.INTENDED}
 
     async def test_closes_its_source(self, path: Path, api: Api) -> None:
         closed = False
@@ -302,7 +310,9 @@ class TestANewSweep:
 class TestASweepThatGoesOn:
     async def test_answers_what_is_done_from_the_journal(self, path: Path, api: Api) -> None:
         kinds = list(TriggerKind)
-        done = [settled(Line(n, n), TriggerResult(kind, Backup(n))) for n, kind in enumerate(kinds, 1)]
+        done = [
+            settled(JournalEntry(n, n), TriggerResult(kind, Backup(n))) for n, kind in enumerate(kinds, 1)
+        ]
         await put(path, *done)
         async with Journal(path) as journal:
             sweep = JournalledSweep(journal, ACCOUNT, api.trigger, {})
@@ -313,22 +323,26 @@ class TestASweepThatGoesOn:
         assert api.sent == []
 
     async def test_looks_at_what_may_have_left_and_triggers_the_rest(self, path: Path, api: Api) -> None:
-        sent = intended(Line(1, 1), WHEN, None)
-        lost = ambiguous(intended(Line(2, 2), WHEN, None), "lost")
-        await put(path, sent, lost, failed(Line(3, 3), "403"), Line(4, 4))
+        sent = intended(JournalEntry(1, 1), WHEN, None)
+        lost = ambiguous(intended(JournalEntry(2, 2), WHEN, None), "lost")
+        await put(path, sent, lost, failed(JournalEntry(3, 3), "403"), JournalEntry(4, 4))
         results = await swept(path, api, [1, 2, 3, 4, 5])
         assert list(results.values) == api.sent == [1, 2, 3, 4, 5]
         assert api.reconciled == dict.fromkeys((1, 2), Unsettled(WHEN))
-        assert set((await written(path)).values()) == {LineState.STARTED}
+        assert set((await written(path)).values()) == {EntryState.STARTED}
 
     async def test_keeps_as_unknown_what_it_could_not_look_at(self, path: Path) -> None:
         errors: dict[InstanceId, BaseException] = {1: ClientClosed("closed"), 2: LOST, 3: MISSING}
-        await put(path, *(intended(Line(n, n), WHEN, None) for n in (1, 2, 3)))
+        await put(path, *(intended(JournalEntry(n, n), WHEN, None) for n in (1, 2, 3)))
         await swept(path, Api(errors, blind=True), [])
-        assert await written(path) == {1: LineState.INTENDED, 2: LineState.AMBIGUOUS, 3: LineState.INTENDED}
+        assert await written(path) == {
+            1: EntryState.INTENDED,
+            2: EntryState.AMBIGUOUS,
+            3: EntryState.INTENDED,
+        }
 
     async def test_knows_what_an_earlier_process_knew_of_its_sending(self, path: Path) -> None:
-        await put(path, intended(Line(1, 1), WHEN, None, SENDING.evidence))
+        await put(path, intended(JournalEntry(1, 1), WHEN, None, SENDING.evidence))
         api = Api()
         await swept(path, api, [])
         assert api.reconciled == {1: SENDING}
@@ -379,7 +393,7 @@ class TestASweepThatGoesOn:
         results = await swept(path, api, [42, "042", "0043"])
         assert (list(results.values), api.sent) == (["042", "0043"], ["042", "0043"])
         assert {key: type(error) for key, error in results.errors.items()} == {42: DuplicateInstance}
-        assert await written(path) == {"042": LineState.STARTED, "0043": LineState.STARTED}
+        assert await written(path) == {"042": EntryState.STARTED, "0043": EntryState.STARTED}
 
     async def test_answers_an_id_that_the_journal_writes_otherwise_as_one_that_came_before(
         self, path: Path, api: Api
@@ -407,12 +421,12 @@ class TestASweepThatGoesOn:
         assert api.sent == [1, 2]
 
     async def test_triggers_what_a_crash_left_unread(self, path: Path, api: Api) -> None:
-        await put(path, Line(1, 1), read_to_end=True)
+        await put(path, JournalEntry(1, 1), read_to_end=True)
         await swept(path, api, broken_off())
         assert api.sent == [1]
 
     async def test_of_another_account_is_refused_before_anything_is_read(self, path: Path, api: Api) -> None:
-        await put(path, Line(1, 1))
+        await put(path, JournalEntry(1, 1))
         async with Journal(path) as journal:
             sweep = JournalledSweep(journal, Account("https://b.example", None), api.trigger, {})
             with pytest.raises(JournalError, match="another account"):
@@ -445,7 +459,7 @@ class TestADamagedJournal:
         ],
     )
     async def test_is_told_and_nothing_is_sent(self, path: Path, api: Api, cells: str) -> None:
-        await put(path, intended(Line(1, 1), WHEN, "7", SENDING.evidence))
+        await put(path, intended(JournalEntry(1, 1), WHEN, "7", SENDING.evidence))
         await asyncio.to_thread(run_sql, path, f"UPDATE lines SET {cells}")
         with pytest.raises(JournalError, match="is damaged: look at what runs before you begin a new sweep"):
             await swept(path, api, [1, 2])
@@ -458,7 +472,7 @@ class TestADamagedJournal:
         ["begun_at = 'once'", "begun_at = 5", "base_url = x'00'", "client_id = x'00'", "read_to_end = 7"],
     )
     async def test_is_told_by_what_it_says_of_its_sweep(self, path: Path, api: Api, cells: str) -> None:
-        await put(path, Line(1, 1))
+        await put(path, JournalEntry(1, 1))
         await asyncio.to_thread(run_sql, path, f"UPDATE sweep SET {cells}")
         with pytest.raises(JournalError, match="is damaged"):
             await swept(path, api, [1])

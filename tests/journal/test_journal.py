@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from backupify_async._journal.journal import Journal, look
-from backupify_async._journal.lines import Account, Line, LineState, ambiguous, failed, intended, settled
+from backupify_async._journal.lines import (
+    Account,
+    EntryState,
+    JournalEntry,
+    ambiguous,
+    failed,
+    intended,
+    settled,
+)
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from tests.journal.files import (
@@ -30,7 +38,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sweep.sqlite"
 
 
-async def lines_of(path: Path) -> list[Line]:
+async def lines_of(path: Path) -> list[JournalEntry]:
     async with look(path) as storage:
         return [line async for line in storage.lines()]
 
@@ -102,7 +110,7 @@ class TestAJournal:
             journal.put(failed(journal.add(1), "403"))
             journal.add(2)
             await journal.mark_end()
-            assert await journal.counts() == {LineState.FAILED: 1, LineState.READ: 1}
+            assert await journal.counts() == {EntryState.FAILED: 1, EntryState.READ: 1}
 
     async def test_knows_whose_sweep_it_is_and_that_all_ids_were_read(self, path: Path) -> None:
         async with Journal(path, sweep="nightly") as journal:
@@ -193,7 +201,7 @@ class TestItsLoop:
             with pytest.raises(ConfigurationError, match="opened in another event loop: open it in the one"):
                 await journal.begin(ACCOUNT)
             with pytest.raises(ConfigurationError, match="opened in another event loop: open it in the one"):
-                await journal.commit(Line(1, 42))
+                await journal.commit(JournalEntry(1, 42))
             with pytest.raises(ConfigurationError, match="opened in another event loop: close it there"):
                 await journal.close()
 
@@ -336,7 +344,7 @@ class TestALook:
             await journal.commit(journal.add(42))
             async with look(path) as storage:
                 assert (await storage.sweep()).name == "nightly"
-                assert await storage.counts() == {LineState.READ: 1}
+                assert await storage.counts() == {EntryState.READ: 1}
 
     async def test_finds_what_may_have_left_and_is_not_settled(self, path: Path) -> None:
         async with Journal(path) as journal:

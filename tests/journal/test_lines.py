@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from backupify_async._codec.models import from_json
 from backupify_async._journal.lines import (
     Account,
-    Line,
-    LineState,
+    EntryState,
+    JournalEntry,
     ambiguous,
     baseline_from_json,
     baseline_to_json,
@@ -28,7 +28,7 @@ from backupify_async.ids import identifier
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 
 WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
-READ = Line(1, 42)
+READ = JournalEntry(1, 42)
 INTENDED = intended(READ, WHEN, "7")
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
@@ -67,10 +67,10 @@ evidences = st.builds(
     seen=st.lists(ids, max_size=3).map(tuple),
 )
 lines = st.builds(
-    Line,
+    JournalEntry,
     number=st.integers(1, 2**62),
     instance_id=ids.filter(can_be_one),
-    state=st.sampled_from(LineState),
+    state=st.sampled_from(EntryState),
     sent_at=dates,
     baseline=st.none() | ids.map(baseline_to_json),
     backup=st.none() | backups,
@@ -90,7 +90,7 @@ class Numbered(int):
 
 class TestARow:
     @given(lines)
-    def test_is_read_back_as_the_same_line(self, line: Line) -> None:
+    def test_is_read_back_as_the_same_line(self, line: JournalEntry) -> None:
         assert from_row(to_row(line)) == line
 
     def test_keeps_what_could_not_be_read_of_a_backup(self) -> None:
@@ -102,7 +102,7 @@ class TestARow:
     @pytest.mark.parametrize("more", [b"1", b'{"a":' * 900 + b"1" + b"}" * 900])
     def test_remembers_which_dates_had_no_offset(self, more: bytes) -> None:
         backup = from_json(b'{"id": 7, "created_at": "2026-01-01T12:00:00", "more": ' + more + b"}", Backup)
-        line = from_row(to_row(Line(1, 42, LineState.STARTED, backup=backup)))
+        line = from_row(to_row(JournalEntry(1, 42, EntryState.STARTED, backup=backup)))
         assert line.backup is not None
         assert line.backup.without_offset == {"created_at"}
         assert line.backup.created_at == backup.created_at
@@ -118,12 +118,12 @@ class TestARow:
 
     @pytest.mark.parametrize("instance_id", [42, "42", "007", "a b", 2**80])
     def test_tells_a_number_from_a_text(self, instance_id: int | str) -> None:
-        read = from_row(to_row(Line(1, instance_id))).instance_id
+        read = from_row(to_row(JournalEntry(1, instance_id))).instance_id
         assert (read, type(read)) == (instance_id, type(instance_id))
 
     @pytest.mark.parametrize("instance_id", [Named.ONE, Numbered(42)])
     def test_holds_an_id_as_it_stands_in_a_path_whatever_its_class(self, instance_id: int | str) -> None:
-        read = from_row(to_row(Line(1, instance_id))).instance_id
+        read = from_row(to_row(JournalEntry(1, instance_id))).instance_id
         assert (read, identifier(read)) == (instance_id, identifier(instance_id))
 
     def test_that_is_none_of_ours_is_refused(self) -> None:
@@ -142,7 +142,7 @@ class TestALine:
         assert (READ.result, READ.is_unsettled) == (None, False)
 
     def test_that_is_intended_may_have_left(self) -> None:
-        assert Line(1, 42, LineState.INTENDED, WHEN, "7") == INTENDED
+        assert JournalEntry(1, 42, EntryState.INTENDED, WHEN, "7") == INTENDED
         assert (INTENDED.result, INTENDED.is_unsettled) == (None, True)
 
     @pytest.mark.parametrize("kind", TriggerKind)
@@ -153,7 +153,7 @@ class TestALine:
 
     def test_that_failed_is_as_if_nothing_had_left(self) -> None:
         line = failed(INTENDED, "403")
-        assert line == Line(1, 42, LineState.FAILED, problem="403")
+        assert line == JournalEntry(1, 42, EntryState.FAILED, problem="403")
         assert (line.result, line.is_unsettled) == (None, False)
 
     def test_that_is_held_back_is_as_it_was_when_it_was_read(self) -> None:

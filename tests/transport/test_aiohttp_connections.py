@@ -17,7 +17,7 @@ def answer(number: int) -> bytes:
     return http(200, b'{"id": %d}' % number)
 
 
-class Line:
+class WaitQueue:
     """A server whose first connections can be written to at any time; it answers each request by its path."""
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def line() -> AsyncIterator[tuple[Line, str]]:
-    served = Line()
+async def line() -> AsyncIterator[tuple[WaitQueue, str]]:
+    served = WaitQueue()
     async with raw_server(served) as base_url:
         yield served, base_url
 

@@ -11,7 +11,7 @@ from backupify_async._call_context import BACKGROUND
 from backupify_async._transport.gate import Gate
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.rate.fixed import PlainLimiter
-from backupify_async._transport.wait_queue import Line
+from backupify_async._transport.wait_queue import WaitQueue
 from tests.transport.scripted import now, settled
 
 pytestmark = pytest.mark.looptime
@@ -104,7 +104,7 @@ class TestTheOrder:
 
 class TestAHundredThousand:
     async def test_turns_are_taken_the_oldest_first_and_those_given_up_leave_nothing(self) -> None:
-        line, loop, count = Line(), asyncio.get_running_loop(), 100_000
+        line, loop, count = WaitQueue(), asyncio.get_running_loop(), 100_000
         turns = [loop.create_future() for _ in range(count)]
         for began in random.Random(1).sample(range(count), count):
             line.join(began, turns[began])
