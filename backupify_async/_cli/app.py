@@ -171,7 +171,7 @@ def resume(
     return run_command(partial(journals.resume, path=absolute(file), wait=waiting, options=options))
 
 
-journal_app = App(name="journal", help="Look at the journal of a sweep.", sort_key=6)
+journal_app = App(name="journal", help="Snapshot at the journal of a sweep.", sort_key=6)
 app.command(journal_app)
 
 

@@ -24,7 +24,7 @@ _LAST_SET = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
 @attrs.frozen
-class Lead:
+class ClockOffset:
     """How far a clock is ahead of the loop's, in seconds: what to add to the loop's time to get an epoch's.
 
     Attributes:
@@ -35,11 +35,11 @@ class Lead:
     lowest: float
     highest: float
 
-    def or_also(self, other: "Lead | None") -> "Lead":
+    def or_also(self, other: "ClockOffset | None") -> "ClockOffset":
         """The bounds that hold both."""
         if other is None:
             return self
-        return Lead(min(self.lowest, other.lowest), max(self.highest, other.highest))
+        return ClockOffset(min(self.lowest, other.lowest), max(self.highest, other.highest))
 
 
 def our_lead(now: float) -> float:
@@ -58,7 +58,7 @@ def server_time(header: str | None) -> datetime | None:
     return None if date is None or abs(date - datetime.now(UTC)) > _NO_CLOCK else date
 
 
-def lead_before(seen: DateSeen | None, ours: float) -> Lead | None:
+def lead_before(seen: DateSeen | None, ours: float) -> ClockOffset | None:
     """How far the server's clock is ahead of the loop's, by a Date that came before.
 
     Args:
@@ -71,7 +71,7 @@ def lead_before(seen: DateSeen | None, ours: float) -> Lead | None:
     return read_lead(seen.date, seen.left, seen.received)
 
 
-def read_lead(header: str | None, left: float, received: float) -> Lead | None:
+def read_lead(header: str | None, left: float, received: float) -> ClockOffset | None:
     """How far the server's clock is ahead of the loop's, where a credible Date tells.
 
     Args:
@@ -83,4 +83,4 @@ def read_lead(header: str | None, left: float, received: float) -> Lead | None:
     if date is None:
         return None
     written = date.timestamp()
-    return Lead(written - received, written + _WHOLE_SECOND - left)
+    return ClockOffset(written - received, written + _WHOLE_SECOND - left)

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 from backupify_async._endpoints.backups import active_request, list_backups, read_active
 from backupify_async._endpoints.list_order import require_ascending
-from backupify_async._endpoints.server_clock import Lead, read_lead
+from backupify_async._endpoints.server_clock import ClockOffset, read_lead
 from backupify_async._paging.paginator import Paginator
 from backupify_async._transport.request import Request, Response
 from backupify_async._triggers.matching import Fate, Judgement, is_dated_to_have_ended_after, judge
-from backupify_async._triggers.reconcile import Look
+from backupify_async._triggers.reconcile import Snapshot
 from backupify_async.errors import BackupifyError, PaginationError
 from backupify_async.models import Backup
 
@@ -50,11 +50,11 @@ async def look(
     send: Send,
     backup_instance_id: int | str,
     fate: Fate,
-    lead: Lead | None,
+    lead: ClockOffset | None,
     tolerance: float,
     *,
     patience: float,
-) -> Look:
+) -> Snapshot:
     """Look for the backup of a trigger: at the active one first, so that one that begins meanwhile is listed.
 
     Where that is the trigger's own, it stands, whatever the list shows.
@@ -93,7 +93,7 @@ async def look(
         if active is None or judge(active, fate, lead, tolerance) is not Judgement.OURS:
             raise
         tail, whole = (), False
-    return Look(began, active, tail, asked, loop.time(), whole, lead)
+    return Snapshot(began, active, tail, asked, loop.time(), whole, lead)
 
 
 async def _read_end(
@@ -117,7 +117,7 @@ async def look_for_what_ran(
     send: Send,
     backup_instance_id: int | str,
     fate: Fate,
-    lead: Lead | None,
+    lead: ClockOffset | None,
     tolerance: float,
     *,
     patience: float,

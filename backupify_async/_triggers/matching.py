@@ -7,7 +7,7 @@ from typing import assert_never
 
 import attrs
 
-from backupify_async._endpoints.server_clock import MOST_AHEAD, MOST_BEHIND, Lead, is_set
+from backupify_async._endpoints.server_clock import MOST_AHEAD, MOST_BEHIND, ClockOffset, is_set
 from backupify_async._triggers.baseline import Baseline, NotTold
 from backupify_async.ids import whole_number
 from backupify_async.models import Backup
@@ -39,18 +39,18 @@ class Fate:
     left: float
     latest: float
     settled_at: float
-    our_lead: Lead
+    our_lead: ClockOffset
     baseline: Baseline = NotTold.NOT_TOLD
     accepted: bool = False
     seen: tuple[int | str, ...] = ()
-    lead: Lead | None = None
+    lead: ClockOffset | None = None
     taken_over: bool = False
 
     def our_clock_read(self, lead: float) -> "Fate":
         """As it is known once our own clock was read again, and was so far ahead of the loop's."""
-        return attrs.evolve(self, our_lead=Lead(lead, lead).or_also(self.our_lead))
+        return attrs.evolve(self, our_lead=ClockOffset(lead, lead).or_also(self.our_lead))
 
-    def server_lead(self, read: Lead | None) -> Lead | None:
+    def server_lead(self, read: ClockOffset | None) -> ClockOffset | None:
         """How far the server's clock is ahead of the loop's; None where no Date told.
 
         Args:
@@ -58,10 +58,10 @@ class Fate:
         """
         noted, slept = self.lead, self.our_lead.highest - self.our_lead.lowest  # at the most
         if noted is None:
-            return None if read is None else Lead(read.lowest - slept, read.highest)
+            return None if read is None else ClockOffset(read.lowest - slept, read.highest)
         if self.taken_over:
             return noted
-        return Lead(noted.lowest, noted.highest + slept) if read is None else read.or_also(noted)
+        return ClockOffset(noted.lowest, noted.highest + slept) if read is None else read.or_also(noted)
 
 
 class Judgement(Enum):
@@ -82,7 +82,7 @@ class _Creation(Enum):
     UNKNOWN = "not known"
 
 
-def judge(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -> Judgement:
+def judge(backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: float) -> Judgement:
     """What one backup is to the trigger, by its id and its times.
 
     Args:
@@ -109,7 +109,7 @@ def judge(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -> Ju
     assert_never(creation)
 
 
-def is_dated_before(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -> bool:
+def is_dated_before(backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: float) -> bool:
     """Whether a backup was created before the sending by the server's Date, and our clock does not object.
 
     Args:
@@ -125,7 +125,9 @@ def is_dated_before(backup: Backup, fate: Fate, lead: Lead | None, tolerance: fl
     return near_or_before and created[1] < _window(fate, lead)[0]
 
 
-def is_dated_to_have_ended_after(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -> bool:
+def is_dated_to_have_ended_after(
+    backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: float
+) -> bool:
     """Whether a backup ended after the sending: by the server's Date, or else by our clock and more.
 
     Args:
@@ -156,7 +158,7 @@ def _is_above(backup_id: int | str, baseline: Baseline) -> bool | None:
     return None if one is None or other is None else one > other
 
 
-def _creation(backup: Backup, fate: Fate, lead: Lead | None, tolerance: float) -> _Creation:
+def _creation(backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: float) -> _Creation:
     ours = fate.our_lead
     begin, end = _window(fate, lead or ours)
     begin_by_us, end_by_us = _window(fate, ours)
@@ -199,5 +201,5 @@ def _bounds(backup: Backup, name: str) -> tuple[float, float] | None:
     return at - MOST_AHEAD, at + MOST_BEHIND + (_DAY if mere_day else 0.0)
 
 
-def _window(fate: Fate, lead: Lead) -> tuple[float, float]:
+def _window(fate: Fate, lead: ClockOffset) -> tuple[float, float]:
     return math.floor(fate.left + lead.lowest), fate.latest + lead.highest

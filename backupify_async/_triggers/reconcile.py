@@ -41,7 +41,7 @@ from itertools import pairwise
 
 import attrs
 
-from backupify_async._endpoints.server_clock import Lead
+from backupify_async._endpoints.server_clock import ClockOffset
 from backupify_async._escaping import printable
 from backupify_async._triggers.baseline import NotTold
 from backupify_async._triggers.matching import Fate, Judgement, is_dated_before, judge
@@ -56,7 +56,7 @@ _EMPTY_FOR = 10.0  # seconds between two looks at an empty list that nobody was 
 
 
 @attrs.frozen
-class Look:
+class Snapshot:
     """What the instance showed.
 
     Attributes:
@@ -76,7 +76,7 @@ class Look:
     asked: float
     ended: float
     whole: bool = True
-    lead: Lead | None = None
+    lead: ClockOffset | None = None
     stood_still: float = 0.0
 
     @property
@@ -88,7 +88,7 @@ class Look:
 
 
 @attrs.frozen
-class FailedLook:
+class FailedSnapshot:
     """A look that showed nothing.
 
     Attributes:
@@ -142,7 +142,7 @@ Verdict = Adopt | AlreadyActive | SendAgain | LookAgain | Undecided
 
 def decide(
     fate: Fate,
-    looks: Sequence[Look | FailedLook],
+    looks: Sequence[Snapshot | FailedSnapshot],
     now: float,
     settings: Reconciliation,
     stood_still: float = 0.0,
@@ -159,7 +159,7 @@ def decide(
     if not looks:
         return LookAgain(now)
     last, lead = looks[-1], common_lead(looks)
-    if isinstance(last, Look):
+    if isinstance(last, Snapshot):
         before = _active_from_before(fate, last, lead, settings)
         ours = [
             one
@@ -171,8 +171,8 @@ def decide(
     next_look = now + min(_FIRST_GAP * _GAP_GROWTH ** min(len(looks) - 1, 9), _LONGEST_GAP)
     if last.began < fate.settled_at:
         return LookAgain(min(next_look, max(now, fate.settled_at)))
-    doubt = last.problem if isinstance(last, FailedLook) else _doubt(fate, looks, last, lead, settings)
-    if doubt is None and isinstance(last, Look):
+    doubt = last.problem if isinstance(last, FailedSnapshot) else _doubt(fate, looks, last, lead, settings)
+    if doubt is None and isinstance(last, Snapshot):
         if last.active is None:
             return SendAgain()
         near = _judge_in(last, last.active, fate, lead, settings) is Judgement.NEAR
@@ -184,18 +184,20 @@ def decide(
     return LookAgain(min(next_look, end)) if now < end else Undecided(doubt or "nothing was seen")
 
 
-def common_lead(looks: Sequence[Look | FailedLook]) -> Lead | None:
+def common_lead(looks: Sequence[Snapshot | FailedSnapshot]) -> ClockOffset | None:
     """The bounds of the server's lead that hold for all looks; None where no Date told."""
-    common: Lead | None = None
+    common: ClockOffset | None = None
     for look in looks:
-        if isinstance(look, Look) and look.lead is not None:
+        if isinstance(look, Snapshot) and look.lead is not None:
             common = look.lead.or_also(common)
     return common
 
 
-def candidates(fate: Fate, looks: Sequence[Look | FailedLook], settings: Reconciliation) -> list[Backup]:
+def candidates(
+    fate: Fate, looks: Sequence[Snapshot | FailedSnapshot], settings: Reconciliation
+) -> list[Backup]:
     """The backups of the last look that showed some which may be the trigger's, or stood in its way."""
-    seen = [look for look in looks if isinstance(look, Look)]
+    seen = [look for look in looks if isinstance(look, Snapshot)]
     if not seen:
         return []
     last, lead = seen[-1], common_lead(looks)
@@ -206,7 +208,9 @@ def candidates(fate: Fate, looks: Sequence[Look | FailedLook], settings: Reconci
     ]
 
 
-def _active_from_before(fate: Fate, look: Look, lead: Lead | None, settings: Reconciliation) -> Backup | None:
+def _active_from_before(
+    fate: Fate, look: Snapshot, lead: ClockOffset | None, settings: Reconciliation
+) -> Backup | None:
     """The active backup, where a Date tells that it was there before the sending."""
     active = look.active
     if active is None or not is_dated_before(active, fate, lead, settings.clock_tolerance):
@@ -215,7 +219,7 @@ def _active_from_before(fate: Fate, look: Look, lead: Lead | None, settings: Rec
 
 
 def _judge_in(
-    look: Look, backup: Backup, fate: Fate, lead: Lead | None, settings: Reconciliation
+    look: Snapshot, backup: Backup, fate: Fate, lead: ClockOffset | None, settings: Reconciliation
 ) -> Judgement:
     """As `judge`; a list whose ids do not ascend has no order by which a baseline could tell."""
     if not _ascends(look.tail):
@@ -224,7 +228,11 @@ def _judge_in(
 
 
 def _doubt(
-    fate: Fate, looks: Sequence[Look | FailedLook], last: Look, lead: Lead | None, settings: Reconciliation
+    fate: Fate,
+    looks: Sequence[Snapshot | FailedSnapshot],
+    last: Snapshot,
+    lead: ClockOffset | None,
+    settings: Reconciliation,
 ) -> str | None:
     """Why a look that began after settling does not tell; None where it does."""
     listed = {backup.id for backup in last.tail}
@@ -254,13 +262,13 @@ def _doubt(
     return None
 
 
-def _missing(fate: Fate, looks: Sequence[Look | FailedLook], last: Look) -> str | None:
+def _missing(fate: Fate, looks: Sequence[Snapshot | FailedSnapshot], last: Snapshot) -> str | None:
     """Why a list that has too little is not believed: it may lack the trigger's backup as well."""
     if fate.baseline is None:
         return None
     if isinstance(fate.baseline, NotTold):
         empty_for_long = any(
-            isinstance(one, Look) and not one.backups and last.asked - one.ended >= _EMPTY_FOR
+            isinstance(one, Snapshot) and not one.backups and last.asked - one.ended >= _EMPTY_FOR
             for one in looks[:-1]
         )
         believed = last.tail or (empty_for_long and last.active is None)
@@ -273,10 +281,12 @@ def _missing(fate: Fate, looks: Sequence[Look | FailedLook], last: Look) -> str 
     return f"the list ends before the baseline, {baseline}" if before else None
 
 
-def _seen_before(fate: Fate, looks: Sequence[Look | FailedLook], last: Look) -> Iterator[int | str]:
+def _seen_before(
+    fate: Fate, looks: Sequence[Snapshot | FailedSnapshot], last: Snapshot
+) -> Iterator[int | str]:
     """The ids that the end of the list must have, for they were seen before, by this process or another."""
     for look in looks[:-1]:
-        if isinstance(look, Look):
+        if isinstance(look, Snapshot):
             yield from (one.id for one in (look.active, *look.tail[-1:]) if one is not None)
     lowest = whole_number(last.tail[0].id) if last.tail else None
     for one in fate.seen:

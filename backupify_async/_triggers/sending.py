@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 
 from backupify_async._codec.models import decode_one, require_same
-from backupify_async._endpoints.server_clock import Lead, lead_before, our_lead, read_lead
+from backupify_async._endpoints.server_clock import ClockOffset, lead_before, our_lead, read_lead
 from backupify_async._transport.hearing import DateSeen
 from backupify_async._transport.request import DeliveryUnknown, Response
 from backupify_async._transport.retry_loop import CallState
@@ -112,7 +112,7 @@ class Answer:
     received: float
 
     @property
-    def lead(self) -> Lead | None:
+    def lead(self) -> ClockOffset | None:
         """How far the server's clock is ahead of the loop's, by this answer's Date."""
         return read_lead(self.response.headers.get("Date"), self.response.message.left, self.received)
 
@@ -201,7 +201,9 @@ class Sending:
 
     def _fate(self, now: float) -> Fate:
         latest = now + self._session.settings.reconciliation.settling
-        fate = Fate(self.call.left, latest, latest, Lead(self._our_lead, self._our_lead), self.baseline)
+        fate = Fate(
+            self.call.left, latest, latest, ClockOffset(self._our_lead, self._our_lead), self.baseline
+        )
         return fate.our_clock_read(our_lead(now))
 
     def take_over(self, unsettled: Unsettled) -> Lost:
@@ -217,12 +219,12 @@ class Sending:
         if evidence.server_ahead is None:
             left, latest = min(left, now), min(latest, now)
         else:  # our clock may have been set back since: by what it shows now, then is yet to come
-            lead = Lead(*(ours + ahead for ahead in evidence.server_ahead))
+            lead = ClockOffset(*(ours + ahead for ahead in evidence.server_ahead))
         fate = Fate(
             left,
             latest + settling,
             now + settling,
-            Lead(ours, ours),
+            ClockOffset(ours, ours),
             self.baseline,
             evidence.accepted,
             evidence.seen,

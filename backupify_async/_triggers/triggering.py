@@ -27,10 +27,10 @@ from backupify_async._triggers.matching import Fate
 from backupify_async._triggers.reconcile import (
     Adopt,
     AlreadyActive,
-    FailedLook,
-    Look,
+    FailedSnapshot,
     LookAgain,
     SendAgain,
+    Snapshot,
     Undecided,
     candidates,
     common_lead,
@@ -173,7 +173,7 @@ class _Walk:
         self._id = backup_instance_id
         self._sending = sending
         self._lost: Lost | None = None
-        self._looks: list[Look | FailedLook] = []
+        self._looks: list[Snapshot | FailedSnapshot] = []
 
     async def run_until(self, lost: Lost, end: float | None) -> Answer | TriggerResult:
         """Go on from a lost answer until it is settled, until `end`, or until the client is closed.
@@ -232,7 +232,7 @@ class _Walk:
             await asyncio.sleep(verdict.at - now)
             self._looks.append(await self._look(lost.fate, verdict.at))
 
-    async def _look(self, fate: Fate, planned: float) -> Look | FailedLook:
+    async def _look(self, fate: Fate, planned: float) -> Snapshot | FailedSnapshot:
         began = max(planned, asyncio.get_running_loop().time())  # a timer may ring a tick too early
         lead, tolerance = common_lead(self._looks), self._settings.clock_tolerance
         try:
@@ -242,7 +242,7 @@ class _Walk:
         except BackupifyError as error:
             ended = asyncio.get_running_loop().time()
             stood_still = self._session.outage.stood_still(ended)
-            return FailedLook(began, f"the last look failed: {error}", ended, stood_still)
+            return FailedSnapshot(began, f"the last look failed: {error}", ended, stood_still)
         stood_still = self._session.outage.stood_still(seen.ended)
         return attrs.evolve(seen, began=began, stood_still=stood_still)
 
@@ -250,7 +250,7 @@ class _Walk:
         """Send it again, for it surely did nothing: all that is there now was there before."""
         self._lost = None
         seen = self._looks[-1]
-        if isinstance(seen, Look):
+        if isinstance(seen, Snapshot):
             self._sending.baseline = seen.tail[-1].id if seen.tail else None
         if lost.by_us:
             verdict = self._session.retrying.again(self._sending.call, lost.cause)

@@ -7,7 +7,7 @@ import pytest
 from backupify_async._endpoints.idle import IdleMemory
 
 
-class Look:
+class Snapshot:
     """A look at an instance, which ends when the test says so."""
 
     def __init__(self, *exists: bool) -> None:
@@ -34,7 +34,7 @@ async def turns(count: int = 5) -> None:
 
 
 async def test_looks_are_one_at_a_time_per_body_until_it_is_known() -> None:
-    memory, look = IdleMemory(), Look(True)
+    memory, look = IdleMemory(), Snapshot(True)
     waiting = [asyncio.create_task(memory.is_idle(b"idle", look)) for _ in range(10)]
     await turns()
     look.may_end.set()
@@ -43,7 +43,7 @@ async def test_looks_are_one_at_a_time_per_body_until_it_is_known() -> None:
 
 
 async def test_another_body_does_not_wait_for_it() -> None:
-    memory, held, free = IdleMemory(), Look(True), Look(True)
+    memory, held, free = IdleMemory(), Snapshot(True), Snapshot(True)
     free.may_end.set()
     waiting = asyncio.create_task(memory.is_idle(b"one", held))
     await turns()
@@ -53,7 +53,7 @@ async def test_another_body_does_not_wait_for_it() -> None:
 
 
 async def test_a_body_found_to_mean_both_lets_all_who_waited_look_for_themselves() -> None:
-    memory, look = IdleMemory(), Look(False, True)
+    memory, look = IdleMemory(), Snapshot(False, True)
     waiting = [asyncio.create_task(memory.is_idle(b"either", look)) for _ in range(5)]
     await turns()
     look.may_end.set()
@@ -62,7 +62,7 @@ async def test_a_body_found_to_mean_both_lets_all_who_waited_look_for_themselves
 
 
 async def test_one_that_meant_idle_means_both_once_it_came_with_a_missing_instance() -> None:
-    memory, look = IdleMemory(), Look(True)
+    memory, look = IdleMemory(), Snapshot(True)
     look.may_end.set()
     assert await memory.is_idle(b"404", look)
     memory.came_with_missing(b"404")
@@ -71,7 +71,7 @@ async def test_one_that_meant_idle_means_both_once_it_came_with_a_missing_instan
 
 
 async def test_a_missing_instance_is_not_forgotten_for_one_that_exists() -> None:
-    memory, look = IdleMemory(), Look(False, True)
+    memory, look = IdleMemory(), Snapshot(False, True)
     look.may_end.set()
     assert not await memory.is_idle(b"404", look)
     assert [await memory.is_idle(b"404", look) for _ in range(3)] == [True] * 3
@@ -79,7 +79,7 @@ async def test_a_missing_instance_is_not_forgotten_for_one_that_exists() -> None
 
 
 async def test_a_look_that_found_a_missing_one_meanwhile_is_not_overruled() -> None:
-    memory, look = IdleMemory(), Look(True)
+    memory, look = IdleMemory(), Snapshot(True)
     waiting = asyncio.create_task(memory.is_idle(b"404", look))
     await turns()
     memory.came_with_missing(b"404")
@@ -90,7 +90,7 @@ async def test_a_look_that_found_a_missing_one_meanwhile_is_not_overruled() -> N
 
 
 async def test_a_look_that_is_cancelled_lets_the_next_one_look() -> None:
-    memory, held, free = IdleMemory(), Look(True), Look(True)
+    memory, held, free = IdleMemory(), Snapshot(True), Snapshot(True)
     free.may_end.set()
     first = asyncio.create_task(memory.is_idle(b"404", held))
     second = asyncio.create_task(memory.is_idle(b"404", free))
@@ -101,7 +101,7 @@ async def test_a_look_that_is_cancelled_lets_the_next_one_look() -> None:
 
 
 async def test_a_look_that_fails_lets_the_next_one_look() -> None:
-    memory, free = IdleMemory(), Look(True)
+    memory, free = IdleMemory(), Snapshot(True)
     free.may_end.set()
 
     async def failing() -> bool:
@@ -113,7 +113,7 @@ async def test_a_look_that_fails_lets_the_next_one_look() -> None:
 
 
 async def test_a_server_that_writes_a_new_body_each_time_costs_a_look_each_and_no_memory() -> None:
-    memory, look = IdleMemory(), Look(True)
+    memory, look = IdleMemory(), Snapshot(True)
     look.may_end.set()
     for number in range(1000):
         assert await memory.is_idle(b"request %d" % number, look)
@@ -121,7 +121,7 @@ async def test_a_server_that_writes_a_new_body_each_time_costs_a_look_each_and_n
 
 
 async def test_the_bodies_that_are_in_use_are_kept() -> None:
-    memory, look = IdleMemory(), Look(True)
+    memory, look = IdleMemory(), Snapshot(True)
     look.may_end.set()
     for number in range(100):
         await memory.is_idle(b"idle", look)

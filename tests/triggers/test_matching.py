@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._endpoints.server_clock import Lead
+from backupify_async._endpoints.server_clock import ClockOffset
 from backupify_async._triggers.matching import (
     Fate,
     Judgement,
@@ -23,8 +23,8 @@ OLDER, LATER = Judgement.OLDER, Judgement.LATER
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 TOLERANCE = 300.0
 # Left at noon and a bit by our clock; the answer was lost two seconds later, and it settles for thirty.
-FATE = Fate(left=0.7, latest=32.7, settled_at=32.7, our_lead=Lead(NOON, NOON))
-SAME = Lead(NOON - 0.1, NOON + 1)
+FATE = Fate(left=0.7, latest=32.7, settled_at=32.7, our_lead=ClockOffset(NOON, NOON))
+SAME = ClockOffset(NOON - 0.1, NOON + 1)
 """A Date as our own clock shows it."""
 
 
@@ -36,8 +36,8 @@ def made(seconds: float, **more: Any) -> Backup:
     return Backup(7, created_at=at(seconds), **more)
 
 
-def ahead(seconds: float) -> Lead:
-    return Lead(SAME.lowest + seconds, SAME.highest + seconds)
+def ahead(seconds: float) -> ClockOffset:
+    return ClockOffset(SAME.lowest + seconds, SAME.highest + seconds)
 
 
 class TestByTheDate:
@@ -120,13 +120,13 @@ class TestByTheBaseline:
         assert judge(made(1), fate, ahead(600), TOLERANCE) is OURS
 
     @pytest.mark.parametrize("lead", [SAME, None])
-    def test_above_it_what_is_near_is_ours_and_what_is_far_is_not(self, lead: Lead | None) -> None:
+    def test_above_it_what_is_near_is_ours_and_what_is_far_is_not(self, lead: ClockOffset | None) -> None:
         fate = attrs.evolve(FATE, baseline=6)
         assert {judge(made(when), fate, lead, TOLERANCE) for when in (-300, -9, 99, 332)} == {OURS}
         assert judge(made(340), fate, lead, TOLERANCE) is LATER
 
     @pytest.mark.parametrize("lead", [SAME, None])
-    def test_above_it_and_dated_before_contradict_each_other(self, lead: Lead | None) -> None:
+    def test_above_it_and_dated_before_contradict_each_other(self, lead: ClockOffset | None) -> None:
         fate = attrs.evolve(FATE, baseline=6)
         assert judge(made(-310), fate, lead, TOLERANCE) is UNSURE
 
@@ -162,7 +162,7 @@ class TestADateWithoutAnOffset:
         ],
     )
     def test_is_before_or_after_only_where_all_of_that_is(
-        self, seconds: float, judgement: Judgement, lead: Lead | None
+        self, seconds: float, judgement: Judgement, lead: ClockOffset | None
     ) -> None:
         assert judge(naive(seconds), FATE, lead, TOLERANCE) is judgement
 
@@ -225,7 +225,7 @@ class TestEndedAfterTheSending:
         [(-2, SAME, False), (1, SAME, True), (200, None, False), (301, None, True)],
     )
     def test_is_what_the_date_says_or_our_clock_and_more(
-        self, seconds: float, lead: Lead | None, after: bool
+        self, seconds: float, lead: ClockOffset | None, after: bool
     ) -> None:
         ended = made(-9000, completed_at=at(seconds))
         assert is_dated_to_have_ended_after(ended, FATE, lead, TOLERANCE) is after
@@ -237,12 +237,12 @@ class TestEndedAfterTheSending:
 class TestAMachineThatSlept:
     """The loop's clock stood still for an hour: all others are ahead of it by an hour more."""
 
-    OURS_SLEPT = Lead(NOON, NOON + HOUR)
+    OURS_SLEPT = ClockOffset(NOON, NOON + HOUR)
 
     @pytest.mark.parametrize("noted", [SAME, None])
     @pytest.mark.parametrize("read", [ahead(HOUR), None])
     def test_takes_what_was_created_meanwhile_for_its_own(
-        self, noted: Lead | None, read: Lead | None
+        self, noted: ClockOffset | None, read: ClockOffset | None
     ) -> None:
         fate = attrs.evolve(FATE, our_lead=self.OURS_SLEPT, lead=noted)
         for created in (1, HOUR / 2):
@@ -253,7 +253,7 @@ class TestAMachineThatSlept:
     def test_is_noticed_by_reading_our_clock_again(self) -> None:
         slept = FATE.our_clock_read(NOON + HOUR)
         assert slept.our_lead == self.OURS_SLEPT
-        assert slept.our_clock_read(NOON - 1).our_lead == Lead(NOON - 1, NOON + HOUR)
+        assert slept.our_clock_read(NOON - 1).our_lead == ClockOffset(NOON - 1, NOON + HOUR)
 
     def test_of_an_earlier_process_is_judged_by_its_own_notes(self) -> None:
         fate = attrs.evolve(FATE, lead=SAME, taken_over=True)
@@ -272,10 +272,12 @@ def test_whatever_the_clock_what_the_trigger_started_is_ours(
     truth: float, sent: float, took: float, acted: float, dated: float
 ) -> None:
     """The server's clock is off by any amount, its Date is cut off, and it acts anywhere in the window."""
-    fate = Fate(left=sent, latest=sent + took + 30, settled_at=sent + took + 30, our_lead=Lead(NOON, NOON))
+    fate = Fate(
+        left=sent, latest=sent + took + 30, settled_at=sent + took + 30, our_lead=ClockOffset(NOON, NOON)
+    )
     read_at, answered = fate.latest, fate.latest + 2
     date = int(NOON + truth + read_at + dated * (answered - read_at))
-    lead = Lead(date - answered, date + 1 - read_at)
+    lead = ClockOffset(date - answered, date + 1 - read_at)
     creation = NOON + truth + sent + acted * (took + 30)
     for written in (creation, int(creation)):
         backup = Backup(7, created_at=datetime.fromtimestamp(written, UTC))

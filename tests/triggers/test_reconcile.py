@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import Reconciliation
-from backupify_async._endpoints.server_clock import Lead
+from backupify_async._endpoints.server_clock import ClockOffset
 from backupify_async._triggers.matching import Judgement, judge
 from backupify_async._triggers.reconcile import (
     Adopt,
     AlreadyActive,
-    FailedLook,
-    Look,
+    FailedSnapshot,
     LookAgain,
     SendAgain,
+    Snapshot,
     Undecided,
     Verdict,
     candidates,
@@ -35,19 +35,19 @@ NEAR = Backup(5, created_at=at(-60))
 UNTOLD = Backup(6)
 
 
-def seen(*tail: Backup, active: Backup | None = None, began: float = SETTLED, **more: Any) -> Look:
-    return Look(began, active, tail, **{"asked": began, "ended": began, "lead": SAME, **more})
+def seen(*tail: Backup, active: Backup | None = None, began: float = SETTLED, **more: Any) -> Snapshot:
+    return Snapshot(began, active, tail, **{"asked": began, "ended": began, "lead": SAME, **more})
 
 
-def failed(began: float, problem: str) -> FailedLook:
-    return FailedLook(began, problem, began)
+def failed(began: float, problem: str) -> FailedSnapshot:
+    return FailedSnapshot(began, problem, began)
 
 
-def verdict(*looks: Look | FailedLook, now: float = SETTLED + 1, **fate: Any) -> Verdict:
+def verdict(*looks: Snapshot | FailedSnapshot, now: float = SETTLED + 1, **fate: Any) -> Verdict:
     return decide(attrs.evolve(FATE, **fate), looks, now, SETTINGS)
 
 
-def reason(*looks: Look | FailedLook, **fate: Any) -> str:
+def reason(*looks: Snapshot | FailedSnapshot, **fate: Any) -> str:
     """Why patience ended in vain; looking went on before."""
     assert isinstance(verdict(*looks, **fate), LookAgain)
     ended = verdict(*looks, now=SETTLED + 120, **fate)
@@ -78,7 +78,7 @@ class TestBeforeTheServerHasSettled:
         assert verdict(now=2.7) == LookAgain(2.7)
 
     def test_looks_go_on_with_growing_gaps_and_one_at_the_end(self) -> None:
-        looks: list[Look | FailedLook] = []
+        looks: list[Snapshot | FailedSnapshot] = []
         times = [now := 2.7]
         while isinstance(again := decide(FATE, looks, now, SETTINGS), LookAgain) and len(looks) < 9:
             looks.append(seen(OLD, began=again.at))
@@ -96,7 +96,7 @@ class TestBeforeTheServerHasSettled:
 
 class TestAfterIt:
     @pytest.mark.parametrize("lead", [SAME, None])
-    def test_what_did_nothing_is_sent_again(self, lead: Lead | None) -> None:
+    def test_what_did_nothing_is_sent_again(self, lead: ClockOffset | None) -> None:
         assert verdict(seen(OLD, lead=lead)) == SendAgain()
         assert verdict(seen(OLD, lead=lead), baseline=3) == SendAgain()
         assert verdict(seen(lead=lead), baseline=None) == SendAgain()
@@ -137,14 +137,14 @@ class TestLooksThatWaitForTheirTurn:
         assert verdict(first, seen(asked=SETTLED + 70)) == SendAgain()
 
     def test_patience_begins_behind_the_first_that_could_tell(self) -> None:
-        late = FailedLook(SETTLED, "no", SETTLED + 500)
+        late = FailedSnapshot(SETTLED, "no", SETTLED + 500)
         assert isinstance(verdict(late, now=SETTLED + 600), LookAgain)
         assert verdict(late, now=SETTLED + 620) == Undecided("no")
 
 
 class TestAServerThatWasDown:
     def test_patience_stands_still_meanwhile(self) -> None:
-        late = FailedLook(SETTLED, "no", SETTLED, stood_still=10)
+        late = FailedSnapshot(SETTLED, "no", SETTLED, stood_still=10)
         assert isinstance(decide(FATE, [late], SETTLED + 209, SETTINGS, stood_still=100), LookAgain)
         assert decide(FATE, [late], SETTLED + 210, SETTINGS, stood_still=100) == Undecided("no")
 
@@ -171,7 +171,7 @@ class TestUndecided:
         assert reason(seen(OLD), baseline=baseline) == "the list ends before the baseline, 4"
 
     @pytest.mark.parametrize("before", [seen(OLD, NEAR, began=3), seen(OLD, active=NEAR, began=3)])
-    def test_where_the_list_shrank(self, before: Look) -> None:
+    def test_where_the_list_shrank(self, before: Snapshot) -> None:
         assert "backup 5 was there before" in reason(before, seen(OLD))
 
     def test_where_a_list_that_does_not_ascend(self) -> None:
@@ -219,25 +219,25 @@ class TestWhatWasSeen:
 
 
 def test_the_clocks_bounds_hold_for_all_looks() -> None:
-    looks: list[Look | FailedLook] = [
-        seen(lead=Lead(1, 2)),
+    looks: list[Snapshot | FailedSnapshot] = [
+        seen(lead=ClockOffset(1, 2)),
         failed(1, "no"),
         seen(lead=None),
-        seen(lead=Lead(0, 1.5)),
+        seen(lead=ClockOffset(0, 1.5)),
     ]
-    assert common_lead(looks) == Lead(0, 2)
+    assert common_lead(looks) == ClockOffset(0, 2)
 
 
 times = st.none() | st.floats(-1000, 1000).map(at)
 backups = st.builds(Backup, id=st.integers(1, 9), created_at=times, completed_at=times)
 lists = st.lists(backups, max_size=4).map(tuple)
 looks_at = st.builds(
-    lambda began, active, tail, whole, lead: Look(began, active, tail, began, began, whole, lead),
+    lambda began, active, tail, whole, lead: Snapshot(began, active, tail, began, began, whole, lead),
     began=st.floats(2.7, 200),
     active=st.none() | backups,
     tail=lists,
     whole=st.booleans(),
-    lead=st.sampled_from([None, SAME, Lead(SAME.lowest + 600, SAME.highest + 600)]),
+    lead=st.sampled_from([None, SAME, ClockOffset(SAME.lowest + 600, SAME.highest + 600)]),
 )
 failed_looks = st.builds(failed, began=st.floats(2.7, 200), problem=st.just("no"))
 
@@ -248,7 +248,7 @@ failed_looks = st.builds(failed, began=st.floats(2.7, 200), problem=st.just("no"
     baseline=st.sampled_from([FATE.baseline, None, 1, 5, "x"]),
 )
 def test_nothing_is_sent_again_without_a_settled_look_that_shows_only_what_is_not_ours(
-    looks: list[Look | FailedLook], later: float, baseline: Any
+    looks: list[Snapshot | FailedSnapshot], later: float, baseline: Any
 ) -> None:
     fate = attrs.evolve(FATE, baseline=baseline)
     looks.sort(key=lambda one: one.began)
@@ -256,7 +256,7 @@ def test_nothing_is_sent_again_without_a_settled_look_that_shows_only_what_is_no
     decided = decide(fate, looks, now, SETTINGS)
     last = looks[-1]
     if isinstance(decided, SendAgain):
-        assert isinstance(last, Look)
+        assert isinstance(last, Snapshot)
         assert (last.active, last.whole, last.began >= SETTLED) == (None, True, True)
         told = {judge(one, fate, common_lead(looks), TOLERANCE) for one in last.tail}
         assert told <= {Judgement.OLDER, Judgement.LATER}
@@ -265,5 +265,5 @@ def test_nothing_is_sent_again_without_a_settled_look_that_shows_only_what_is_no
     elif isinstance(decided, Undecided):
         assert now >= SETTLED + 120
     else:
-        assert isinstance(last, Look)
+        assert isinstance(last, Snapshot)
         assert decided.backup in (last.active, *last.tail)
