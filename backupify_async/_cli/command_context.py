@@ -21,7 +21,7 @@ from backupify_async.events import EventHook
 
 
 @attrs.frozen
-class Desk:
+class CommandContext:
     """What a command works with.
 
     Attributes:
@@ -51,7 +51,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(
+async def command_context(
     stop: Stop,
     command: str,
     shape: Shape,
@@ -59,8 +59,8 @@ async def desk(
     *,
     concurrency: int = 1,
     on_event: EventHook | None = None,
-    unreached: "Callable[[Desk, Unreached], Awaitable[None]] | None" = None,
-) -> AsyncIterator[Desk]:
+    unreached: "Callable[[CommandContext, Unreached], Awaitable[None]] | None" = None,
+) -> AsyncIterator[CommandContext]:
     """Client, token and output of a command, and its summary at the end.
 
     Args:
@@ -78,7 +78,7 @@ async def desk(
     client = _client(options, concurrency, on_event)
     async with Output(stop, sys.stdout, sys.stderr) as output, client:
         tally = Tally(command, client.statistics)
-        at = Desk(client, output, _writer(options, shape), tally, quiet=options.quiet)
+        at = CommandContext(client, output, _writer(options, shape), tally, quiet=options.quiet)
         try:
             await fetch_token(client, options.timeout)
         except Unreached as why:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from backupify_async._cli.demo_report import Step, Story
+from backupify_async._cli.demo_report import DemoReport, Step
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.interrupts import Stop
 from backupify_async._fleet.fan_out import FanOut
@@ -50,7 +50,7 @@ async def demonstrate(stop: Stop) -> ExitCode:
     for instance_id in _RUNNING_BEFORE:
         server.start_backup(instance_id)
     async with server, BackupifyClient(ClientCredentials("demo", "demo"), base_url=server.base_url) as client:
-        story = Story(client.statistics)
+        story = DemoReport(client.statistics)
         try:
             await _walk(client, story, server.base_url)
         finally:
@@ -61,7 +61,7 @@ async def demonstrate(stop: Stop) -> ExitCode:
     return ExitCode.SOME_FAILED if surprises else ExitCode.ALL_WELL
 
 
-async def _walk(client: BackupifyClient, story: Story, base_url: str) -> None:
+async def _walk(client: BackupifyClient, story: DemoReport, base_url: str) -> None:
     story.open(f"A simulated Backupify on {base_url}", _TEXT)
     ids: list[InstanceId] = []
     step = story.begin("instances", None)
@@ -81,7 +81,11 @@ async def _walk(client: BackupifyClient, story: Story, base_url: str) -> None:
 
 
 async def _sweep(
-    story: Story, name: str, total: int, fan_out: FanOut[InstanceId, T], found: Callable[[T], Counter[str]]
+    story: DemoReport,
+    name: str,
+    total: int,
+    fan_out: FanOut[InstanceId, T],
+    found: Callable[[T], Counter[str]],
 ) -> None:
     step = story.begin(name, total)
     async with fan_out as outcomes:

@@ -60,7 +60,7 @@ class Step:
         return ", ".join(in_number(number, what) for what, number in self.found.most_common())
 
 
-class Story:
+class DemoReport:
     """Prints the steps as they end, and on a terminal how far the present one is."""
 
     def __init__(self, statistics: Callable[[], Statistics]) -> None:

@@ -69,7 +69,7 @@ class Unreached(Exit):
         self.error = error
 
 
-def gravest(*codes: ExitCode) -> ExitCode:
+def most_severe(*codes: ExitCode) -> ExitCode:
     """The code to exit with where several hold."""
     return min(codes, key=_GRAVEST_FIRST.index)
 

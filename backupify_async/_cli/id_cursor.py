@@ -9,7 +9,7 @@ from backupify_async.client import BackupifyClient
 from backupify_async.ids import InstanceId
 
 
-class Bookmark:
+class IdCursor:
     """Reads ids, and knows which was the last.
 
     Args:

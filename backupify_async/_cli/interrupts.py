@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 
-from backupify_async._cli.exit_codes import Exit, ExitCode, gravest
+from backupify_async._cli.exit_codes import Exit, ExitCode, most_severe
 
 _SIGNALS = {
     "SIGINT": (ExitCode.INTERRUPTED, "interrupted"),
@@ -133,7 +133,7 @@ async def _watched(command: Callable[[Stop], Awaitable[ExitCode]]) -> ExitCode:
     try:
         code = await command(stop)
         await asyncio.sleep(0)  # where a request came in the command's last step, it is raised here
-        return code if stop.code is None else gravest(code, stop.code)
+        return code if stop.code is None else most_severe(code, stop.code)
     except asyncio.CancelledError:
         if not stop.take_over() or stop.code is None:
             raise

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from backupify_async._cli.command_context import Desk
+from backupify_async._cli.command_context import CommandContext
 from backupify_async._cli.exit_codes import Exit, ExitCode
 from backupify_async._cli.ids import AllIds, FileIds, GivenIds, Ids, choose
 from backupify_async._cli.interrupts import Stop
@@ -145,7 +145,9 @@ def _found(rows: list[Row]) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def _held(journal: Journal, sent: SentTriggers, kept: Ids, given: Ids, at: Desk) -> AsyncIterator[None]:
+async def _held(
+    journal: Journal, sent: SentTriggers, kept: Ids, given: Ids, at: CommandContext
+) -> AsyncIterator[None]:
     """The journal, open; what is to be said of it at the beginning, and at the end.
 
     Args:

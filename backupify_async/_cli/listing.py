@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import attrs
 
-from backupify_async._cli.command_context import desk
+from backupify_async._cli.command_context import command_context
 from backupify_async._cli.exit_codes import ExitCode, code_of, ran_out_of_time, reason
 from backupify_async._cli.interrupts import Stop
 from backupify_async._cli.options import CallOptions
@@ -48,7 +48,7 @@ async def list_instances(stop: Stop, choice: Choice, options: CallOptions) -> Ex
     Raises:
         Exit: It could not begin.
     """
-    async with desk(stop, "instances", INSTANCES, options) as at:
+    async with command_context(stop, "instances", INSTANCES, options) as at:
         await at.begin()
         try:
             async for instances in choice.pages(at.client):

@@ -8,10 +8,10 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from backupify_async._cli.command_context import Desk, desk
-from backupify_async._cli.exit_codes import Exit, ExitCode, NoIds, Unreached, gravest
+from backupify_async._cli.command_context import CommandContext, command_context
+from backupify_async._cli.exit_codes import Exit, ExitCode, NoIds, Unreached, most_severe
 from backupify_async._cli.graceful_stop import drained
-from backupify_async._cli.id_cursor import Bookmark
+from backupify_async._cli.id_cursor import IdCursor
 from backupify_async._cli.ids import AllIds, Ids
 from backupify_async._cli.interrupts import Stop
 from backupify_async._cli.options import FleetOptions
@@ -67,7 +67,7 @@ class Operation(Generic[T]):
     cut_off: Callable[[Sequence[InstanceId], str | None], list[str]] | None = None
     on_event: EventHook | None = None
     drains: bool = False
-    hold: Callable[[Desk], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
+    hold: Callable[[CommandContext], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
     journalled: bool = False
     rest: Callable[[str | None], str | None] = lambda of_source: of_source
 
@@ -78,7 +78,7 @@ async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOpt
     Raises:
         Exit: It could not begin.
     """
-    async with desk(
+    async with command_context(
         stop,
         operation.command,
         operation.shape,
@@ -91,12 +91,14 @@ async def sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOpt
     return at.tally.code
 
 
-async def _sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOptions, at: Desk) -> None:
+async def _sweep(
+    stop: Stop, operation: Operation[T], ids: Ids, options: FleetOptions, at: CommandContext
+) -> None:
     if operation.agree is not None:
         await operation.agree(at.client)
     at.tally.total = lambda: ids.total
     at.tally.verbose = options.verbose
-    bookmark = Bookmark(ids)
+    bookmark = IdCursor(ids)
     fleet = at.client.fleet(bookmark.read(at.client), concurrency=options.concurrency)
     try:
         async with operation.hold(at):
@@ -107,7 +109,7 @@ async def _sweep(stop: Stop, operation: Operation[T], ids: Ids, options: FleetOp
         _say_of_journal(error, at)
 
 
-async def _write_unreached(operation: Operation[T], ids: Ids, at: Desk, why: Unreached) -> None:
+async def _write_unreached(operation: Operation[T], ids: Ids, at: CommandContext, why: Unreached) -> None:
     """Write a row for each instance that is named, though nothing could be asked of the API."""
     if operation.journalled or isinstance(ids, AllIds):
         return
@@ -121,7 +123,7 @@ async def stream(
     stop: Stop,
     operation: Operation[T],
     fan_out: FanOut[InstanceId, T],
-    at: Desk,
+    at: CommandContext,
     rest: Callable[[], str | None],
 ) -> None:
     """Stream a fan-out's outcomes to the desk, however it ends.
@@ -149,10 +151,10 @@ async def stream(
             ledger.say_cut_off([])
             return
         at.output.say(f"{aborted}; not begun: {left}" if (left := rest()) else str(aborted))
-        at.tally.code = gravest(at.tally.code, ExitCode.SOME_FAILED)
+        at.tally.code = most_severe(at.tally.code, ExitCode.SOME_FAILED)
     except NoIds as none:
         at.output.say(none.message)
-        at.tally.code = gravest(at.tally.code, none.code)
+        at.tally.code = most_severe(at.tally.code, none.code)
     except Exit as exit_:  # the ids broke off
         at.output.say(exit_.message)
         at.tally.broke_off("the ids", exit_.code)
@@ -170,7 +172,7 @@ class _Ledger(Generic[T]):
 
     _stop: Stop
     _operation: Operation[T]
-    _at: Desk
+    _at: CommandContext
     _rest: Callable[[], str | None]
     _held_back: list[InstanceId] = attrs.field(factory=list, init=False)
 
@@ -219,14 +221,14 @@ class _Ledger(Generic[T]):
             self._at.output.say(line)
 
 
-def _say_of_journal(error: JournalError, at: Desk) -> None:
+def _say_of_journal(error: JournalError, at: CommandContext) -> None:
     """Say why a journal cannot be used; where nothing was done yet, it should be used otherwise."""
     at.output.say(str(error))
     begun = at.tally.succeeded + at.tally.failed
     at.tally.broke_off("the journal", ExitCode.SOME_FAILED if begun else ExitCode.USAGE)
 
 
-async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at: Desk) -> None:
+async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at: CommandContext) -> None:
     if isinstance(outcome.error, DuplicateInstance):
         at.tally.duplicates += 1
         at.output.say(str(outcome.error))
@@ -236,7 +238,7 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
     value = outcome.value
     rows = operation.rows(outcome.key, value)
     at.tally.succeeded += 1
-    at.tally.code = gravest(at.tally.code, operation.code(value))
+    at.tally.code = most_severe(at.tally.code, operation.code(value))
     what, number = operation.found(rows)
     at.tally.found[what] += number
     for row in rows:
@@ -246,7 +248,7 @@ async def _account(operation: Operation[T], outcome: Outcome[InstanceId, T], at:
 
 
 async def _account_failure(
-    operation: Operation[T], instance_id: InstanceId, error: BaseException, at: Desk
+    operation: Operation[T], instance_id: InstanceId, error: BaseException, at: CommandContext
 ) -> None:
     if isinstance(error, WaitFailed) and error.cause is None:  # we left; its trigger is well
         at.tally.succeeded += 1

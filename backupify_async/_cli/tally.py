@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.cells import set_cell_size
 
-from backupify_async._cli.exit_codes import ExitCode, code_of, gravest, ran_out_of_time
+from backupify_async._cli.exit_codes import ExitCode, code_of, most_severe, ran_out_of_time
 from backupify_async._cli.send_rate import Speed
 from backupify_async._cli.text import count, in_number
 from backupify_async.errors import WaitFailed
@@ -65,12 +65,12 @@ class Tally:
         self.failed += 1
         self.only_waits += isinstance(error, WaitFailed)
         self.timed_out += ran_out_of_time(error)
-        self.code = gravest(self.code, ExitCode.SOME_FAILED, code_of(error))
+        self.code = most_severe(self.code, ExitCode.SOME_FAILED, code_of(error))
 
     def broke_off(self, what: str, *codes: ExitCode) -> None:
         """Note that what it goes over broke off, and what that asks for as exit code."""
         self._broken = f", {what} broke off"
-        self.code = gravest(self.code, *codes)
+        self.code = most_severe(self.code, *codes)
 
     def status(self, columns: int) -> str:
         """The status line: what fits into a number of columns, the first things first."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backupify_async._cli import main
-from backupify_async._cli.exit_codes import ExitCode, gravest
+from backupify_async._cli.exit_codes import ExitCode, most_severe
 from backupify_async._cli.rows import JsonLinesWriter, Row
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
@@ -307,7 +307,7 @@ class TestWhatTheSystemRefuses:
 class TestGravest:
     def test_an_interrupt_stands_above_authentication_above_failures(self) -> None:
         codes = [ExitCode.ALL_WELL, ExitCode.SOME_FAILED, ExitCode.AUTHENTICATION, ExitCode.INTERRUPTED]
-        assert [gravest(*codes[:number]) for number in range(1, 5)] == codes
+        assert [most_severe(*codes[:number]) for number in range(1, 5)] == codes
 
 
 class TestWithoutTheExtra:

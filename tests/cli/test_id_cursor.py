@@ -6,14 +6,14 @@ from typing import cast
 import pytest
 
 from backupify_async import BackupifyClient
-from backupify_async._cli.id_cursor import Bookmark
+from backupify_async._cli.id_cursor import IdCursor
 from backupify_async._cli.ids import AllIds, FileIds, GivenIds, Ids
 from backupify_async.ids import InstanceId
 
 NO_CLIENT = cast("BackupifyClient", None)
 
 
-async def read(bookmark: Bookmark, number: int) -> None:
+async def read(bookmark: IdCursor, number: int) -> None:
     """Read so many ids, and stop there as a sweep does that is cut off."""
     async with aclosing(bookmark.read(NO_CLIENT)) as ids:
         for _ in range(number):
@@ -45,14 +45,14 @@ class TestRest:
         ],
     )
     async def test_given_ids_are_counted(self, number: int, rest: str | None) -> None:
-        bookmark = Bookmark(GivenIds((7, "x", 9)))
+        bookmark = IdCursor(GivenIds((7, "x", 9)))
         await read(bookmark, number)
         assert bookmark.rest() == rest
 
     async def test_a_file_that_was_not_counted_may_have_more(self, tmp_path: Path) -> None:
         file = tmp_path / "ids.txt"
         file.write_text("1\n2\n")
-        bookmark = Bookmark(FileIds(str(file), rereadable=True))
+        bookmark = IdCursor(FileIds(str(file), rereadable=True))
         await read(bookmark, 2)
         assert bookmark.rest() == f"any ids after 2 in {file}"
 
@@ -61,14 +61,14 @@ class TestRest:
         file.write_text("1\n2\n3\n")
         ids = FileIds(str(file), rereadable=True)
         await ids.number(NO_CLIENT)
-        bookmark = Bookmark(ids)
+        bookmark = IdCursor(ids)
         await read(bookmark, 1)
         assert bookmark.rest() == f"the 2 ids after 1 in {file}"
 
     async def test_one_that_was_read_to_its_end_has_none(self, tmp_path: Path) -> None:
         file = tmp_path / "ids.txt"
         file.write_text("1\n")
-        bookmark = Bookmark(FileIds(str(file), rereadable=True))
+        bookmark = IdCursor(FileIds(str(file), rereadable=True))
         assert [one async for one in bookmark.read(NO_CLIENT)] == [1]
         assert bookmark.rest() is None
 
@@ -81,10 +81,10 @@ class TestRest:
         ],
     )
     def test_of_what_was_not_read_at_all_it_is_everything(self, ids: Ids, rest: str) -> None:
-        assert Bookmark(ids).rest() == rest
+        assert IdCursor(ids).rest() == rest
 
 
 async def test_whoever_stops_reading_closes_the_source() -> None:
     closed.clear()
-    await read(Bookmark(ClosedIds((1, 2))), 1)
+    await read(IdCursor(ClosedIds((1, 2))), 1)
     assert closed == [True]

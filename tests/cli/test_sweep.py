@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from backupify_async import Backup, BackupifyClient, Statistics, fan_out
-from backupify_async._cli.command_context import Desk
+from backupify_async._cli.command_context import CommandContext
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.interrupts import Stop, run_command
 from backupify_async._cli.operations import active
@@ -58,7 +58,7 @@ async def idle_but_for_three(key: int | str) -> Backup | None:
 
 async def sweep_that_is_stopped(stop: Stop) -> ExitCode:
     output = FakeOutput(stop)
-    at = Desk(
+    at = CommandContext(
         cast("BackupifyClient", None),
         cast("Output", output),
         JsonLinesWriter(),

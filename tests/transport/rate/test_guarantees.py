@@ -76,7 +76,7 @@ class Event:
 
 
 @attrs.frozen
-class Story:
+class DemoReport:
     """A server, what happens to it, and the network before it.
 
     Attributes:
@@ -168,9 +168,9 @@ def story(
     *events: st.SearchStrategy[Event],
     rate: st.SearchStrategy[float] = rates,
     timing: st.SearchStrategy[Timing] = far | near,
-) -> st.SearchStrategy[Story]:
+) -> st.SearchStrategy[DemoReport]:
     """Any server of these kinds to which these events happen."""
-    return st.builds(Story, limit, rate, debts, strays, st.tuples(*events), timing, seeds)
+    return st.builds(DemoReport, limit, rate, debts, strays, st.tuples(*events), timing, seeds)
 
 
 def event(
@@ -190,33 +190,33 @@ class TestNoCrawl:
 
     @few
     @given(story(silent | windows))
-    def test_ten_behind_a_start(self, story: Story) -> None:
+    def test_ten_behind_a_start(self, story: DemoReport) -> None:
         assert not story.late()
 
     @few
-    @given(st.builds(Story, silent, st.just(math.inf), stray=strays, timing=busy, seed=seeds))
-    def test_ten_where_there_is_no_limit_and_a_stray(self, story: Story) -> None:
+    @given(st.builds(DemoReport, silent, st.just(math.inf), stray=strays, timing=busy, seed=seeds))
+    def test_ten_where_there_is_no_limit_and_a_stray(self, story: DemoReport) -> None:
         assert not story.late()
 
     @few
     @given(story(silent | windows, outages))
-    def test_fifteen_behind_an_outage_or_a_blip(self, story: Story) -> None:
+    def test_fifteen_behind_an_outage_or_a_blip(self, story: DemoReport) -> None:
         assert not story.late()
 
     @few
     @given(story(silent, rises, timing=busy))
-    def test_twenty_five_behind_a_rise(self, story: Story) -> None:
+    def test_twenty_five_behind_a_rise(self, story: DemoReport) -> None:
         assert not story.late()
 
     # Calls of at most 110 ms: a window has time for few questions where they take long beside its period.
     @few
     @given(story(windows, event(Kind.RISE, between(1.5, 30), soon), rate=between(1, 10), timing=short))
-    def test_twenty_five_behind_the_rise_of_a_window(self, story: Story) -> None:
+    def test_twenty_five_behind_the_rise_of_a_window(self, story: DemoReport) -> None:
         assert not story.late()
 
     @few
     @given(story(silent, falls, rises, timing=busy))
-    def test_behind_a_fall_and_a_rise(self, story: Story) -> None:
+    def test_behind_a_fall_and_a_rise(self, story: DemoReport) -> None:
         assert not story.late()
 
 
@@ -224,7 +224,7 @@ class TestNoStorm:
     @few
     @given(
         st.builds(
-            Story,
+            DemoReport,
             silent,
             between(_SLOWEST_WITHOUT_STORM, _FASTEST),
             debts,
@@ -234,5 +234,5 @@ class TestNoStorm:
             rest=st.just(75.0),
         )
     )
-    def test_behind_a_start_refusals_are_1_percent_or_10_a_minute(self, story: Story) -> None:
+    def test_behind_a_start_refusals_are_1_percent_or_10_a_minute(self, story: DemoReport) -> None:
         assert not story.told().refusals.too_many
