@@ -19,7 +19,7 @@ NO_ACTIVE_BACKUP = "No active backup"
 
 
 @frozen
-class Desk:
+class ServerContext:
     """All that an operation may look at or change."""
 
     settings: Settings
@@ -28,7 +28,7 @@ class Desk:
     triggers: Triggers
 
 
-def token(desk: Desk, asked: Asked) -> Answer:
+def token(desk: ServerContext, asked: Asked) -> Answer:
     """Hand out a token by client credentials."""
     form, settings = asked.form, desk.settings
     if not {"client_id", "client_secret", "grant_type"} <= set(form):
@@ -43,12 +43,12 @@ def token(desk: Desk, asked: Asked) -> Answer:
     return json_answer(200, {**access, "expires_in": settings.token_lifetime, "scope": "write"})
 
 
-def ping(_desk: Desk, _asked: Asked) -> Answer:
+def ping(_desk: ServerContext, _asked: Asked) -> Answer:
     """Say that the server is there."""
     return json_answer(200, {"ping": "pong"})
 
 
-def list_instances(desk: Desk, asked: Asked) -> Answer:
+def list_instances(desk: ServerContext, asked: Asked) -> Answer:
     """A page of all instances, or of those of one backup definition."""
     wanted = asked.query.get("backup_definition_id")
     if wanted is None:
@@ -59,7 +59,7 @@ def list_instances(desk: Desk, asked: Asked) -> Answer:
     return _page(desk, asked, desk.world.of_definition(definition_id), _instance_json)
 
 
-def list_customer_instances(desk: Desk, asked: Asked) -> Answer:
+def list_customer_instances(desk: ServerContext, asked: Asked) -> Answer:
     """A page of a customer's instances."""
     customer_id = number(asked.parts["customer_id"])
     instances = None if customer_id is None else desk.world.of_customer(customer_id)
@@ -68,12 +68,12 @@ def list_customer_instances(desk: Desk, asked: Asked) -> Answer:
     return _page(desk, asked, instances, _instance_json)
 
 
-def get_instance(desk: Desk, _asked: Asked, instance: Instance) -> Answer:
+def get_instance(desk: ServerContext, _asked: Asked, instance: Instance) -> Answer:
     """One instance."""
     return _single(desk, 200, _instance_json(instance, 0, desk.settings.local_time))
 
 
-def list_backups(desk: Desk, asked: Asked, instance: Instance) -> Answer:
+def list_backups(desk: ServerContext, asked: Asked, instance: Instance) -> Answer:
     """A page of an instance's backups."""
     backups, shown_to = desk.world.backups(instance), asked.at - desk.settings.list_lag
     if desk.settings.list_lag:
@@ -81,7 +81,7 @@ def list_backups(desk: Desk, asked: Asked, instance: Instance) -> Answer:
     return _page(desk, asked, backups, backup_json)
 
 
-def get_backup(desk: Desk, asked: Asked, instance: Instance) -> Answer:
+def get_backup(desk: ServerContext, asked: Asked, instance: Instance) -> Answer:
     """One backup of an instance."""
     backup = desk.world.backup(instance, number(asked.parts["backup_id"]))
     if backup is None:
@@ -89,7 +89,7 @@ def get_backup(desk: Desk, asked: Asked, instance: Instance) -> Answer:
     return _single(desk, 200, backup_json(backup, asked.at, desk.settings.local_time))
 
 
-def get_active(desk: Desk, asked: Asked, instance: Instance) -> Answer:
+def get_active(desk: ServerContext, asked: Asked, instance: Instance) -> Answer:
     """The backup that is running, or that there is none."""
     active = desk.world.active(instance, asked.at)
     if active is not None:
@@ -103,7 +103,7 @@ def get_active(desk: Desk, asked: Asked, instance: Instance) -> Answer:
             return Answer(200, body.encode(), {"Content-Type": JSON})
 
 
-def trigger(desk: Desk, asked: Asked, instance: Instance) -> Answer:
+def trigger(desk: ServerContext, asked: Asked, instance: Instance) -> Answer:
     """Start a backup, unless one is running."""
     active = desk.world.active(instance, asked.at)
     if active is None:
@@ -117,13 +117,13 @@ def trigger(desk: Desk, asked: Asked, instance: Instance) -> Answer:
             return error_answer(status, "A backup is already active")
 
 
-_PLAIN: dict[Operation, Callable[[Desk, Asked], Answer]] = {
+_PLAIN: dict[Operation, Callable[[ServerContext, Asked], Answer]] = {
     "token": token,
     "ping": ping,
     "list_instances": list_instances,
     "list_customer_instances": list_customer_instances,
 }
-_OF_AN_INSTANCE: dict[Operation, Callable[[Desk, Asked, Instance], Answer]] = {
+_OF_AN_INSTANCE: dict[Operation, Callable[[ServerContext, Asked, Instance], Answer]] = {
     "get_instance": get_instance,
     "list_backups": list_backups,
     "get_active": get_active,
@@ -132,7 +132,7 @@ _OF_AN_INSTANCE: dict[Operation, Callable[[Desk, Asked, Instance], Answer]] = {
 }
 
 
-def act(desk: Desk, asked: Asked) -> Answer:
+def act(desk: ServerContext, asked: Asked) -> Answer:
     """Do what is asked.
 
     Args:
@@ -155,7 +155,10 @@ def act(desk: Desk, asked: Asked) -> Answer:
 
 
 def _page(
-    desk: Desk, asked: Asked, items: Sequence[T], shown: Callable[[T, float, float | None], Mapping[str, Any]]
+    desk: ServerContext,
+    asked: Asked,
+    items: Sequence[T],
+    shown: Callable[[T, float, float | None], Mapping[str, Any]],
 ) -> Answer:
     settings = desk.settings
     here = cut(asked.query, len(items), per_page=settings.per_page, max_per_page=settings.max_per_page)
@@ -169,7 +172,7 @@ def _page(
     return json_answer(200, listed if settings.envelope is None else {settings.envelope: listed}, headers)
 
 
-def _single(desk: Desk, status: int, thing: Mapping[str, Any]) -> Answer:
+def _single(desk: ServerContext, status: int, thing: Mapping[str, Any]) -> Answer:
     envelope = desk.settings.envelope
     return json_answer(status, thing if envelope is None else {envelope.removesuffix("s"): thing})
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from backupify_async.testing._application import Porter
 from backupify_async.testing._clock import Clock, wall_clock
 from backupify_async.testing._faults import Fault
-from backupify_async.testing._handlers import Desk
+from backupify_async.testing._handlers import ServerContext
 from backupify_async.testing._limits import RateLimit
 from backupify_async.testing._log import Log, RequestRecord
 from backupify_async.testing._service import Service
@@ -146,7 +146,7 @@ class SimulatedBackupify:
         self._tokens = Tokens(
             settings.token_lifetime, settings.seed, settings.token_lag, settings.newest_token_only
         )
-        desk = Desk(settings, self._world, self._tokens, self._log.triggers)
+        desk = ServerContext(settings, self._world, self._tokens, self._log.triggers)
         self._service = Service(desk, random.Random(f"faults {settings.seed}"))
         self._porter = Porter(settings, self._service, self._log, random.Random(f"latency {settings.seed}"))
         self._port = settings.port

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from backupify_async.testing._answers import Answer, Asked, error_answer
 from backupify_async.testing._faults import Fault, FaultBook, FaultKind
-from backupify_async.testing._handlers import Desk, act
+from backupify_async.testing._handlers import ServerContext, act
 from backupify_async.testing._limits import Meter
 
 _OPEN = frozenset({"token", "ping", None})
@@ -64,7 +64,7 @@ class Service:
         rng: decides about faults with a probability.
     """
 
-    def __init__(self, desk: Desk, rng: random.Random) -> None:
+    def __init__(self, desk: ServerContext, rng: random.Random) -> None:
         limit = desk.settings.rate_limit
         self.faults = FaultBook(desk.settings.faults, rng)
         self._desk = desk
