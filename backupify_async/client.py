@@ -164,7 +164,7 @@ class BackupifyClient:
             ids,
             concurrency=concurrency,
             background=background,
-            refuses_all=self._session.refuses_all,
+            is_blocked=self._session.is_blocked,
             account=self._account(),
         )
 
@@ -180,7 +180,7 @@ class BackupifyClient:
         """What is going on now: requests in flight, calls waiting, refusals, the retry budget."""
         return attrs.evolve(
             self._session.statistics(),
-            looked_for=self.backups.triggering.looked_for,
+            reconciling=self.backups.triggering.reconciling,
             waited_for=self.backups.waits.waited_for,
             answered_from_memory=self.backups.idle.answered,
         )

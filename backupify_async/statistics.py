@@ -62,7 +62,7 @@ class Statistics(Plain):
         limit_source: What the client's belief of the server's limit rests on.
         limit_per_second: Calls a second that the server is believed to take. None where none is looked for
             or nothing was refused or announced; where it is not known yet, what was accepted on average.
-        looked_for: Triggers whose answer was lost, and that are being found out now.
+        reconciling: Triggers whose answer was lost, and that are being found out now.
         waited_for: Backups whose end is waited for now.
         answered_from_memory: 404 answers to get-active taken for "idle" without a second look.
         speed_reason: Why calls leave as fast as they do.
@@ -77,7 +77,7 @@ class Statistics(Plain):
     budget_left: int
     limit_source: LimitSource
     limit_per_second: float | None
-    looked_for: int = 0
+    reconciling: int = 0
     waited_for: int = 0
     answered_from_memory: int = 0
     down_since: datetime | None = None

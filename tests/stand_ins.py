@@ -33,11 +33,14 @@ class FakeTransport:
     """Answers messages from a function, after a round trip of loop time, and remembers when they left."""
 
     def __init__(
-        self, answer: Callable[[PreparedRequest], Response], round_trip: float = 0.0, places: int = 64
+        self,
+        answer: Callable[[PreparedRequest], Response],
+        round_trip: float = 0.0,
+        max_concurrency: int = 64,
     ) -> None:
         self.answer = answer
         self.round_trip = round_trip
-        self.places = places
+        self.max_concurrency = max_concurrency
         self.sent: list[tuple[float, PreparedRequest]] = []
         self.slow: Answer | None = None
         """Answers the next message in its own time."""

@@ -106,7 +106,7 @@ EXPECTED: list[tuple[Any, dict[str, Any]]] = [
         },
     ),
     (
-        Statistics(1, 2, WHEN, 3, 4, 5, 6, LimitSource.HISTORY, None, looked_for=7),
+        Statistics(1, 2, WHEN, 3, 4, 5, 6, LimitSource.HISTORY, None, reconciling=7),
         {
             "in_flight": 1,
             "waiting": 2,
@@ -117,7 +117,7 @@ EXPECTED: list[tuple[Any, dict[str, Any]]] = [
             "budget_left": 6,
             "limit_source": "history",
             "limit_per_second": None,
-            "looked_for": 7,
+            "reconciling": 7,
             "waited_for": 0,
             "answered_from_memory": 0,
             "down_since": None,

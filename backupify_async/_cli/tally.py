@@ -77,7 +77,7 @@ class Tally:
         now, done = self._statistics(), self.succeeded + self.failed + self.duplicates
         pieces = [f"{self._command} {_progress(done, self.total(), bar=not self.verbose)}"]
         pieces += [f"{self.failed:,} failed"] if self.failed else []
-        pieces += [f"{now.looked_for:,} being looked for"] if now.looked_for else []
+        pieces += [f"{now.reconciling:,} being looked for"] if now.reconciling else []
         pieces += [f"{now.waited_for:,} waited for"] if now.waited_for else []
         pieces += [f"{self._speed.now(self._began + self.elapsed, now.requests):.1f} calls/s"]
         pieces += pace(now, verbose=self.verbose)

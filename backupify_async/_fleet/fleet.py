@@ -45,7 +45,7 @@ class Fleet:
         *,
         concurrency: int,
         background: bool = False,
-        refuses_all: Callable[[], bool],
+        is_blocked: Callable[[], bool],
         account: Account,
     ) -> None:
         check_count("concurrency", concurrency)
@@ -57,7 +57,7 @@ class Fleet:
         self._used = False
         self._concurrency = concurrency
         self._background = background
-        self._refuses_all = refuses_all
+        self._refuses_all = is_blocked
         self._account = account
 
     def newest(

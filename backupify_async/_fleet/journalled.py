@@ -46,7 +46,7 @@ class Trigger(Protocol):
         baseline: Baseline,
         *,
         unsettled: Unsettled | None,
-        leaving: Callable[[Unsettled], Awaitable[None]],
+        before_send: Callable[[Unsettled], Awaitable[None]],
         learned: Callable[[Evidence], None],
     ) -> TriggerResult:
         """Find out what became of what is unsettled; tell of each request as it leaves and as it ends."""
@@ -129,7 +129,7 @@ class JournalledSweep:
     async def _settle(self, line: JournalEntry) -> TriggerResult:
         unsettled, baseline = _unsettled(line), self._baseline(line)
 
-        async def leaving(sending: Unsettled) -> None:
+        async def before_send(sending: Unsettled) -> None:
             nonlocal line, unsettled
             unsettled = None  # else nothing would leave
             known = None if baseline is NOT_TOLD else baseline_to_json(baseline)
@@ -143,7 +143,7 @@ class JournalledSweep:
 
         try:
             result = await self._run(
-                line.instance_id, baseline, unsettled=unsettled, leaving=leaving, learned=note
+                line.instance_id, baseline, unsettled=unsettled, before_send=before_send, learned=note
             )
         except AmbiguousTrigger as error:
             seen = (backup.id for backup in error.seen)

@@ -59,7 +59,7 @@ class AiohttpTransport:
             self._proxy = _proxy_from_environment(settings.url)
 
     @property
-    def places(self) -> int:
+    def max_concurrency(self) -> int:
         """How many requests may be in flight: no more than the connector takes, or they would queue there."""
         connector = self._connector
         limits = [connector.limit, connector.limit_per_host] if connector is not None else []

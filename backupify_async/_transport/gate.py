@@ -25,7 +25,7 @@ _PATIENCE = 7  # grants to others, after which one goes to background work that 
 _OTHERS = 3  # grants to others, after which one goes to a call that was refused for now
 
 
-class LimiterClosed(Exception):
+class GateBlocked(Exception):
     """The server asked for a wait that is longer than anybody wants to wait."""
 
 
@@ -38,14 +38,14 @@ class Gate:
 
     Args:
         limiter: Says when the next call may leave, and is told of every answer.
-        places: How many requests may be in flight at once.
+        max_concurrency: How many requests may be in flight at once.
         outage: Knows whether the server is down; without one it never is.
     """
 
-    def __init__(self, limiter: Limiter, places: int, outage: Outage | None = None) -> None:
+    def __init__(self, limiter: Limiter, max_concurrency: int, outage: Outage | None = None) -> None:
         self._limiter = limiter
         self._outage = Outage(0) if outage is None else outage
-        self._places = places
+        self._max_concurrency = max_concurrency
         self._foreground = WaitQueue()
         self._background = WaitQueue()
         self._refused = WaitQueue()
@@ -63,8 +63,8 @@ class Gate:
         """How many calls wait for their turn."""
         return self._foreground.waiting + self._background.waiting + self._refused.waiting
 
-    def enter_at_once(self, now: float) -> Ticket | None:
-        """Take a place and a slot if both are free and nobody waits; then `leave` must be called once.
+    def try_acquire(self, now: float) -> Ticket | None:
+        """Take a place and a slot if both are free and nobody waits; then `release` must be called once.
 
         Args:
             now: The loop's time.
@@ -77,19 +77,19 @@ class Gate:
             self._foreground.waiting
             or self._background.waiting
             or self._refused.waiting
-            or self.in_flight >= self._places
+            or self.in_flight >= self._max_concurrency
             or self._outage.down_since is not None
-            or now < limiter.closed_until
+            or now < limiter.blocked_until
             or limiter.earliest(now, self.in_flight) > now
         ):
             return None
         self.in_flight += 1
         return limiter.take(now)
 
-    async def enter(
+    async def acquire(
         self, began: int | None = None, *, again: bool = False, repeatable: bool = True
     ) -> Ticket:
-        """Wait for a place and a slot. After it returns, `leave` must be called once.
+        """Wait for a place and a slot. After it returns, `release` must be called once.
 
         Args:
             began: When the call counts as begun, as `priority.begin_call` says; None for now.
@@ -105,9 +105,9 @@ class Gate:
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if now < self._limiter.closed_until:
-            raise LimiterClosed
-        ticket = self.enter_at_once(now)
+        if now < self._limiter.blocked_until:
+            raise GateBlocked
+        ticket = self.try_acquire(now)
         if ticket is not None:
             return ticket
         line = self._refused if again else self._background if BACKGROUND.get() else self._foreground
@@ -121,7 +121,7 @@ class Gate:
             if turn.cancelled():
                 line.give_up()
             elif turn.exception() is None:
-                self.leave(turn.result(), unused=True)  # granted and cancelled in one turn of the loop
+                self.release(turn.result(), unused=True)  # granted and cancelled in one turn of the loop
             raise
 
     async def pass_by(self) -> bool:
@@ -134,8 +134,8 @@ class Gate:
             LimiterClosed: The limiter is closed.
             ServerDown: The server has been down for too long.
         """
-        if asyncio.get_running_loop().time() < self._limiter.closed_until:
-            raise LimiterClosed
+        if asyncio.get_running_loop().time() < self._limiter.blocked_until:
+            raise GateBlocked
         if self._outage.down_since is None:
             return False
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -150,7 +150,7 @@ class Gate:
                 self.end_probe(unused=True)
             raise
 
-    def leave(self, ticket: Ticket, *, unused: bool = False) -> None:
+    def release(self, ticket: Ticket, *, unused: bool = False) -> None:
         """Give the place back, and with `unused` the slot too."""
         self.in_flight -= 1
         if ticket.fate is Fate.OPEN:
@@ -168,11 +168,11 @@ class Gate:
             self._outage.end_probe(asyncio.get_running_loop().time(), unused=unused)
         self._wake()
 
-    def told(
+    def on_response(
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
-        """Pass an answer on to the limiter, as `Limiter.told`."""
-        self._limiter.told(now, ticket, status, retry_after, headers)
+        """Pass an answer on to the limiter, as `Limiter.on_response`."""
+        self._limiter.on_response(now, ticket, status, retry_after, headers)
         if status == 429:
             self._others = self._others if self._refused.waiting else 0
             self._wake()  # nobody may go for that, but who waits may have to hear that the gate is closed
@@ -183,22 +183,22 @@ class Gate:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        closed = now < self._limiter.closed_until
+        closed = now < self._limiter.blocked_until
         if self._outage.down_since is not None and not closed:
             self._wake_probe(loop, now)
             return
         if closed:
-            self._fail_past(LimiterClosed())
+            self._fail_past(GateBlocked())
         else:
             self._passes_by(probe=False)
-        while (closed or self.in_flight < self._places) and (line := self._next_line()) is not None:
+        while (closed or self.in_flight < self._max_concurrency) and (line := self._next_line()) is not None:
             earliest = self._limiter.earliest(now, self.in_flight)
             if earliest > now and not closed:
                 self._set_timer(loop, earliest)
                 return
             turn = line.take_next()
             if closed:
-                turn.set_exception(LimiterClosed())
+                turn.set_exception(GateBlocked())
                 continue
             self._passed = 0 if line is self._background else self._passed + 1
             self._others = 0 if line is self._refused else self._others + 1
@@ -219,12 +219,12 @@ class Gate:
             self._fail_all()
             return
         when = max(outage.next_probe, earliest)
-        # Where one is due and could not go, there is no place: `leave` looks again.
+        # Where one is due and could not go, there is no place: `release` looks again.
         self._set_timer(loop, min(when if when > now else math.inf, outage.closes_at))
 
     def _send_probe(self, now: float, earliest: float) -> bool:
         """Let one call go, a trigger only where nobody else waits; return whether one could."""
-        may_enter = earliest <= now and self.in_flight < self._places
+        may_enter = earliest <= now and self.in_flight < self._max_concurrency
         turn = self._take_look() if may_enter else None
         if turn is None and self._passes_by(probe=True):
             return True
@@ -274,7 +274,7 @@ class Gate:
                 return
             self._timer.cancel()
             self._timer = None
-        if when < math.inf:  # else an answer will tell, and `leave` looks again
+        if when < math.inf:  # else an answer will tell, and `release` looks again
             self._timer, self._rings_at = loop.call_at(when, self._ring), when
 
     def _ring(self) -> None:

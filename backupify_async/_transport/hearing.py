@@ -92,7 +92,7 @@ class Hearing:
         if status < 500 and call.gated:
             self._recent.passed(call.left)
         if ticket is not None:
-            self._gate.told(now, ticket, status, None, headers)
+            self._gate.on_response(now, ticket, status, None, headers)
 
     def _passed(self, call: CallState, now: float) -> None:
         down = self._outage.passed(call.left, now, of_api=call.gated)
@@ -151,10 +151,10 @@ class Hearing:
         self._recent.refused(call.left, call, mere=mere)
         if not concerns_all(asked, self._longest) or (mere and not self._recent.shows_a_limit):
             if ticket is not None:
-                self._gate.told(now, ticket, asked.status, asked.retry_after, asked.headers)
+                self._gate.on_response(now, ticket, asked.status, asked.retry_after, asked.headers)
             return
         if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
             ticket = self._limiter.take(call.left)
-        self._gate.told(now, ticket, 429, asked.retry_after, asked.headers)
+        self._gate.on_response(now, ticket, 429, asked.retry_after, asked.headers)
         until = self._utc(max(now, self._limiter.paused_until))
         self._report.throttled(call, asked.retry_after, until, self._limiter.estimate(now))

@@ -207,7 +207,7 @@ class Transport(Protocol):
     """What carries messages: `AiohttpTransport`, or a stand-in without a network."""
 
     @property
-    def places(self) -> int:
+    def max_concurrency(self) -> int:
         """How many messages may be under way at once."""
         ...
 

@@ -36,7 +36,7 @@ class CallState:
     Attributes:
         request: What it asks.
         gated: Whether it passes the gate; the request for a token does not.
-        leaving: Told of each sending before it leaves, once the gate has let it pass; None for nobody.
+        before_send: Told of each sending before it leaves, once the gate has let it pass; None for nobody.
         began: When it counts as begun at the gate, as `priority.begin_call` says; 0 before it is sent.
         sent_at: When the sending left whose fate is open, UTC; None while there is none.
         left: The same by the loop's clock, in seconds.
@@ -56,7 +56,7 @@ class CallState:
 
     request: Request
     gated: bool = True
-    leaving: Callable[[], Awaitable[None]] | None = None
+    before_send: Callable[[], Awaitable[None]] | None = None
     began: int = 0
     sent_at: datetime | None = None
     left: float = 0.0

@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from backupify_async._call_context import begin_call
 from backupify_async._transport.courier import Courier
 from backupify_async._transport.error_responses import down_for_long, refusal, refused_for_long
-from backupify_async._transport.gate import Gate, LimiterClosed, ServerDown
+from backupify_async._transport.gate import Gate, GateBlocked, ServerDown
 from backupify_async._transport.hearing import Hearing
 from backupify_async._transport.loops import running_loop
 from backupify_async._transport.outage import Outage
@@ -61,8 +61,8 @@ class Session:
         self.outage = Outage(settings.retry.max_outage)
         """Whether the server is down for everybody."""
         self._report = Reporter(on_event, self.statistics)
-        self._limiter = make_limiter(settings.rate_limit, settings.retry, transport.places)
-        self._gate = Gate(self._limiter, transport.places, self.outage)
+        self._limiter = make_limiter(settings.rate_limit, settings.retry, transport.max_concurrency)
+        self._gate = Gate(self._limiter, transport.max_concurrency, self.outage)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         self._keeper = make_keeper(settings, self._post_for_token, self._now, self._report.token_renewed)
         self.hearing = Hearing(
@@ -179,10 +179,10 @@ class Session:
         except TimeoutError:
             raise self.why_cut_short(CallState(_TOKEN_REQUEST)) from None
 
-    def refuses_all(self) -> bool:
+    def is_blocked(self) -> bool:
         """Whether calls fail unsent now: the server asks for too long a wait, or is down for too long."""
         now = self._now()
-        return now < self._limiter.closed_until or self.outage.is_closed(now)
+        return now < self._limiter.blocked_until or self.outage.is_closed(now)
 
     def statistics(self) -> Statistics:
         """What is going on now."""
@@ -216,17 +216,17 @@ class Session:
         """One attempt of an API call; with replays where the token was refused."""
         call.sent_at = call.status = None
         token = self._keeper.current()
-        ticket = None if token is None else self._gate.enter_at_once(self._now())
+        ticket = None if token is None else self._gate.try_acquire(self._now())
         if token is None or ticket is None:
             token, ticket = await self._wait_to_enter(call)
         unused = True
         try:
-            if call.leaving is not None:
-                await call.leaving()
+            if call.before_send is not None:
+                await call.before_send()
             unused = False
             response = await self._courier.send(call, ticket, *self._authorized(token))
         finally:
-            self._gate.leave(ticket, unused=unused)
+            self._gate.release(ticket, unused=unused)
         status = response.status
         if 200 <= status < 300:
             self._keeper.passed(token, call.left)
@@ -251,13 +251,13 @@ class Session:
             await self._keeper.get()
             try:
                 again, repeatable = call.refusals > 0, call.request.repeatable
-                ticket = await self._gate.enter(call.began, again=again, repeatable=repeatable)
-            except (LimiterClosed, ServerDown):
+                ticket = await self._gate.acquire(call.began, again=again, repeatable=repeatable)
+            except (GateBlocked, ServerDown):
                 raise self._closed_gate(call) from None
             token = self._keeper.current()  # it may have been renewed, or dropped, while this call waited
             if token is not None:
                 return token, ticket
-            self._gate.leave(ticket, unused=True)
+            self._gate.release(ticket, unused=True)
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
         """Post to the token endpoint, past the gate: else who waits for a token would hold its place."""
@@ -267,7 +267,7 @@ class Session:
         async def attempt() -> Response:
             try:
                 probe = await self._gate.pass_by()
-            except (LimiterClosed, ServerDown):
+            except (GateBlocked, ServerDown):
                 raise self._closed_gate(call) from None
             try:
                 response = await self._courier.send(call, None, headers, secrets, form)
@@ -286,7 +286,7 @@ class Session:
         down_since, longest = self.outage.down_since, self.settings.retry.max_outage
         if down_since is not None and self.outage.is_closed(self._now()):
             return down_for_long(self._utc(down_since), longest)
-        until = self._limiter.closed_until
+        until = self._limiter.blocked_until
         return refused_for_long(call.request, self._utc(until), until - self._now())
 
     def _now(self) -> float:

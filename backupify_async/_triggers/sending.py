@@ -63,19 +63,19 @@ def _is_success(status: int | None) -> bool:
     return status is not None and 200 <= status < 300
 
 
-async def announce(session: Session, leaving: Callable[[Unsettled], Awaitable[None]]) -> None:
+async def report_before_send(session: Session, before_send: Callable[[Unsettled], Awaitable[None]]) -> None:
     """Tell of a sending before it leaves; once more, where that took so long that its time is not true.
 
     Args:
         session: Will send it.
-        leaving: Told of it. The time that this takes is allowed for in what the second telling says.
+        before_send: Told of it. The time that this takes is allowed for in what the second telling says.
     """
     loop = asyncio.get_running_loop()
     allowed = _TOLD_WITHIN
     while True:
         began = loop.time()
         ours = our_lead(began)
-        await leaving(_about_to_leave(session, began, allowed))
+        await before_send(_about_to_leave(session, began, allowed))
         ended = loop.time()
         took = ended - began + max(0.0, our_lead(ended) - ours)  # the loop's clock stands still in a suspend
         if took <= allowed:

@@ -36,7 +36,7 @@ from backupify_async._triggers.reconcile import (
     common_lead,
     decide,
 )
-from backupify_async._triggers.sending import Answer, Evidence, Lost, Sending, Unsettled, announce
+from backupify_async._triggers.sending import Answer, Evidence, Lost, Sending, Unsettled, report_before_send
 from backupify_async.errors import AmbiguousTrigger, APIError, BackupifyError, TransportError
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 
@@ -54,7 +54,7 @@ class Triggering:
         self._session = session
         self.drain = Drain()
         """Whether any more may leave."""
-        self.looked_for = 0
+        self.reconciling = 0
         """How many are being found out, for their answers were lost."""
 
     async def run(
@@ -63,7 +63,7 @@ class Triggering:
         baseline: Baseline = NotTold.NOT_TOLD,
         *,
         unsettled: Unsettled | None = None,
-        leaving: Callable[[Unsettled], Awaitable[None]] | None = None,
+        before_send: Callable[[Unsettled], Awaitable[None]] | None = None,
         learned: Callable[[Evidence], None] | None = None,
     ) -> TriggerResult:
         """Start a backup, and never two.
@@ -72,7 +72,7 @@ class Triggering:
             backup_instance_id: The instance.
             baseline: The highest id from before.
             unsettled: A sending of an earlier process, whose fate is found out before anything is sent.
-            leaving: Told of each sending before it leaves. By then nothing else is open. It may take its
+            before_send: Told of each sending before it leaves. By then nothing else is open. It may take its
                 time, as to write that down; where it takes long, it is told again, with the time by then.
                 What it raises keeps the request from leaving.
             learned: Told at once where an answer is lost, or accepts the trigger and shows no backup.
@@ -87,12 +87,12 @@ class Triggering:
 
         async def may_leave() -> None:
             self.drain.require_not_begun(backup_instance_id)
-            if leaving is not None:
-                await announce(self._session, leaving)
+            if before_send is not None:
+                await report_before_send(self._session, before_send)
                 self.drain.require_not_begun(backup_instance_id)  # it may have begun meanwhile
             sending.note_clocks()
 
-        call = CallState(request, leaving=may_leave)
+        call = CallState(request, before_send=may_leave)
         sending = Sending(self._session, call, backup_instance_id, baseline, learned)
 
         def is_open() -> bool:
@@ -110,11 +110,11 @@ class Triggering:
             return await self._result(backup_instance_id, sending, sent)
         total = self._session.settings.timeouts.total
         end = None if total is None else began + total
-        self.looked_for += 1
+        self.reconciling += 1
         try:
             told = await _Walk(self._session, backup_instance_id, sending).run_until(sent, end)
         finally:
-            self.looked_for -= 1
+            self.reconciling -= 1
         if isinstance(told, TriggerResult):
             return told
         return await self._result(backup_instance_id, sending, told)

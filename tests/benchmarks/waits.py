@@ -158,7 +158,7 @@ async def waits_only(way: Way, session: Session, world: World) -> None:
 async def our_sweep(session: Session, world: World) -> None:
     """`fleet.trigger(wait=True)`."""
     ids, backups = list(world.durations), Backups(session)
-    fleet = Fleet(backups, ids, concurrency=32, refuses_all=session.refuses_all, account=ACCOUNT)
+    fleet = Fleet(backups, ids, concurrency=32, is_blocked=session.is_blocked, account=ACCOUNT)
     async with fleet.trigger(wait=True, poll=PollPolicy(interval=INTERVAL)) as outcomes:
         async for outcome in outcomes:
             assert outcome.value is not None

@@ -59,7 +59,7 @@ class TestStatus:
         assert ", 0.0 calls/s" in tally.status(200)
 
     async def test_triggers_whose_answer_was_lost_are_told(self) -> None:
-        tally = Tally("trigger", always(attrs.evolve(QUIET, looked_for=1_003)))
+        tally = Tally("trigger", always(attrs.evolve(QUIET, reconciling=1_003)))
         assert tally.status(200) == "trigger 0 done, 1,003 being looked for, 0.0 calls/s, 0 in flight"
 
     async def test_backups_that_are_waited_for_are_told(self) -> None:

@@ -69,7 +69,7 @@ class Api:
         baseline: Baseline,
         *,
         unsettled: Unsettled | None,
-        leaving: Leaving,
+        before_send: Leaving,
         learned: Learned,
     ) -> TriggerResult:
         self.baselines[backup_instance_id] = baseline
@@ -77,7 +77,7 @@ class Api:
             self.reconciled[backup_instance_id] = unsettled
             if self.blind:
                 raise self.errors[backup_instance_id]
-        await leaving(SENDING)
+        await before_send(SENDING)
         self.sent.append(backup_instance_id)
         if backup_instance_id in self.errors:
             raise self.errors[backup_instance_id]
@@ -142,10 +142,10 @@ class TestANewSweep:
             baseline: Baseline,
             *,
             unsettled: Unsettled | None,
-            leaving: Leaving,
+            before_send: Leaving,
             learned: Learned,
         ) -> TriggerResult:
-            await leaving(SENDING)
+            await before_send(SENDING)
             async with look(path) as storage:
                 (found,) = [each async for each in storage.lines() if each.instance_id == backup_instance_id]
             assert (found.state, found.sent_at) == (EntryState.INTENDED, WHEN)
@@ -165,10 +165,10 @@ class TestANewSweep:
             baseline: Baseline,
             *,
             unsettled: Unsettled | None,
-            leaving: Leaving,
+            before_send: Leaving,
             learned: Learned,
         ) -> TriggerResult:
-            await leaving(SENDING)
+            await before_send(SENDING)
             learned(Evidence(WHEN + timedelta(seconds=9), accepted=True))
             assert not await journal.is_done()
             async with look(path) as storage:
@@ -223,11 +223,11 @@ class TestANewSweep:
             baseline: Baseline,
             *,
             unsettled: Unsettled | None,
-            leaving: Leaving,
+            before_send: Leaving,
             learned: Learned,
         ) -> TriggerResult:
             with files_no_larger_than(2_048):
-                await leaving(SENDING)
+                await before_send(SENDING)
             sent.append(backup_instance_id)
             return started(backup_instance_id)
 
@@ -248,11 +248,11 @@ class TestANewSweep:
             baseline: Baseline,
             *,
             unsettled: Unsettled | None,
-            leaving: Leaving,
+            before_send: Leaving,
             learned: Learned,
         ) -> TriggerResult:
             if backup_instance_id == 3:
-                await leaving(SENDING)  # its request was refused, and not sent again
+                await before_send(SENDING)  # its request was refused, and not sent again
             raise ClientDraining("the client is draining")
 
         await put(path, failed(JournalEntry(1, 1), "403"), intended(JournalEntry(2, 2), WHEN, None))
@@ -275,10 +275,10 @@ class TestANewSweep:
             baseline: Baseline,
             *,
             unsettled: Unsettled | None,
-            leaving: Leaving,
+            before_send: Leaving,
             learned: Learned,
         ) -> TriggerResult:
-            await leaving(SENDING)
+            await before_send(SENDING)
             in_flight.set()
             await asyncio.Event().wait()
             return started(backup_instance_id)

@@ -53,10 +53,8 @@ async def backups_at(
         backups = Backups(session)
 
         def begin(ids: Any, **options: Any) -> Fleet:
-            refuses_all = session.refuses_all
-            return Fleet(
-                backups, ids, concurrency=AT_ONCE, refuses_all=refuses_all, account=ACCOUNT, **options
-            )
+            is_blocked = session.is_blocked
+            return Fleet(backups, ids, concurrency=AT_ONCE, is_blocked=is_blocked, account=ACCOUNT, **options)
 
         yield backups, begin
 

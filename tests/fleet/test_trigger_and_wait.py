@@ -80,8 +80,8 @@ async def fleet_of(
     options.setdefault("retry", RetryPolicy(attempts=1))
     async with session_over(transport, **options) as session:
         backups = Backups(session)
-        refuses_all = session.refuses_all
-        fleet = Fleet(backups, ids, concurrency=concurrency, refuses_all=refuses_all, account=ACCOUNT)
+        is_blocked = session.is_blocked
+        fleet = Fleet(backups, ids, concurrency=concurrency, is_blocked=is_blocked, account=ACCOUNT)
         yield fleet, transport, backups
 
 

@@ -32,14 +32,14 @@ async def fleets(transport: FakeTransport, **options: Any) -> AsyncIterator[tupl
         backups = Backups(session)
 
         def begin(ids: Any, concurrency: int = 32) -> Fleet:
-            refuses_all = session.refuses_all
-            return Fleet(backups, ids, concurrency=concurrency, refuses_all=refuses_all, account=ACCOUNT)
+            is_blocked = session.is_blocked
+            return Fleet(backups, ids, concurrency=concurrency, is_blocked=is_blocked, account=ACCOUNT)
 
         yield begin, session.statistics
 
 
 async def test_a_fleet_above_the_clients_places_waits_for_them() -> None:
-    transport = FakeTransport(backup, round_trip=1, places=4)
+    transport = FakeTransport(backup, round_trip=1, max_concurrency=4)
     async with fleets(transport) as (fleet, statistics):
         sweep = asyncio.ensure_future(fleet(range(40), concurrency=20).get_active())
         await asyncio.sleep(0.5)
@@ -49,7 +49,7 @@ async def test_a_fleet_above_the_clients_places_waits_for_them() -> None:
 
 
 async def test_two_fleets_share_the_clients_places() -> None:
-    transport = FakeTransport(backup, round_trip=1, places=4)
+    transport = FakeTransport(backup, round_trip=1, max_concurrency=4)
     async with fleets(transport) as (fleet, _):
         await asyncio.gather(fleet(range(20)).get_active(), fleet(range(20)).latest())
     assert (transport.most_in_flight, now()) == (4, 10)
@@ -82,7 +82,7 @@ async def test_elapsed_counts_the_waits() -> None:
 
 @pytest.mark.parametrize("at", [0.0, 0.5, 1.0, 2.5, 7.0])
 async def test_a_cancelled_sweep_leaves_no_task_no_place_and_no_slot(at: float) -> None:
-    transport = FakeTransport(backup, round_trip=5, places=8)
+    transport = FakeTransport(backup, round_trip=5, max_concurrency=8)
     async with fleets(transport, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (
         fleet,
         statistics,
@@ -103,7 +103,7 @@ async def test_a_cancelled_sweep_leaves_no_task_no_place_and_no_slot(at: float) 
 
 
 async def test_a_cancelled_back_off_leaves_nothing() -> None:
-    transport = FakeTransport(lambda message: respond(message, 503), places=8)
+    transport = FakeTransport(lambda message: respond(message, 503), max_concurrency=8)
     async with fleets(transport, retry=RetryPolicy(base=100, cap=100)) as (fleet, statistics):
         before = other_tasks()
         with pytest.raises(TimeoutError):
@@ -112,7 +112,7 @@ async def test_a_cancelled_back_off_leaves_nothing() -> None:
 
 
 async def test_leaving_a_stream_early_ends_its_calls() -> None:
-    transport = FakeTransport(backup, round_trip=1, places=8)
+    transport = FakeTransport(backup, round_trip=1, max_concurrency=8)
     async with fleets(transport) as (fleet, statistics):
         async with fleet(range(1000)).get_active() as outcomes:
             await anext(outcomes)
@@ -128,7 +128,7 @@ async def test_of_triggers_no_more_are_begun_than_its_concurrency_beyond_what_wa
         return respond(message, 201, body={"id": 1})
 
     async with (
-        fleets(FakeTransport(started, round_trip=1, places=8)) as (fleet, _),
+        fleets(FakeTransport(started, round_trip=1, max_concurrency=8)) as (fleet, _),
         fleet(range(10), concurrency=1).trigger() as outcomes,
     ):
         await anext(outcomes)

@@ -34,7 +34,7 @@ async def backups_of(site: Site, round_trip: float = 0.05) -> AsyncIterator[tupl
 
 
 def fleet_of(backups: Backups, ids: list[int | str]) -> Fleet:
-    return Fleet(backups, ids, concurrency=8, refuses_all=lambda: False, account=Account("", None))
+    return Fleet(backups, ids, concurrency=8, is_blocked=lambda: False, account=Account("", None))
 
 
 async def read(site: Site, prefetch: int, stop_after: int | None = None) -> tuple[list[Any], str | None]:

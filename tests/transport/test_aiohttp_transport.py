@@ -266,13 +266,13 @@ class TestTheConnector:
     async def test_there_are_no_more_places_than_it_takes(self) -> None:
         connector = aiohttp.TCPConnector(limit=20, limit_per_host=5)
         async with exchange_with("http://127.0.0.1", connector) as exchange:
-            assert exchange.places == 5
+            assert exchange.max_concurrency == 5
         await connector.close()
 
     async def test_one_without_limits_sets_none(self) -> None:
         connector = aiohttp.TCPConnector(limit=0)
         async with exchange_with("http://127.0.0.1", connector, max_concurrency=7) as exchange:
-            assert exchange.places == 7
+            assert exchange.max_concurrency == 7
         await connector.close()
 
     async def test_one_that_the_caller_closed_too_early_is_an_error_of_ours(self) -> None:

@@ -7,16 +7,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backupify_async import RateLimit, RetryPolicy
-from backupify_async._transport.gate import Gate, LimiterClosed
+from backupify_async._transport.gate import Gate, GateBlocked
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.rate.fixed import PlainLimiter
 
 pytestmark = pytest.mark.looptime
 
 
-def gate(places: int = 100, per_second: float | None = None, burst: int = 1, **policy: float) -> Gate:
+def gate(
+    max_concurrency: int = 100, per_second: float | None = None, burst: int = 1, **policy: float
+) -> Gate:
     limit = RateLimit(per_second=per_second, burst=burst, adaptive=False)
-    return Gate(PlainLimiter(limit, RetryPolicy(**policy)), places)  # type: ignore[arg-type]
+    return Gate(PlainLimiter(limit, RetryPolicy(**policy)), max_concurrency)  # type: ignore[arg-type]
 
 
 def now() -> float:
@@ -25,12 +27,12 @@ def now() -> float:
 
 async def pass_through(subject: Gate, hold: float = 0.0) -> float:
     """Enter, stay a while, leave; the time of entering."""
-    ticket = await subject.enter()
+    ticket = await subject.acquire()
     entered = now()
     try:
         await asyncio.sleep(hold)
     finally:
-        subject.leave(ticket)
+        subject.release(ticket)
     return entered
 
 
@@ -71,15 +73,15 @@ class TestWhoGoesWhen:
         assert await asyncio.gather(*(pass_through(subject) for _ in range(6))) == [0, 0, 0, 0.5, 1, 1.5]
 
     async def test_places_come_as_they_are_left(self) -> None:
-        subject = gate(places=2)
+        subject = gate(max_concurrency=2)
         assert await asyncio.gather(*(pass_through(subject, 3) for _ in range(5))) == [0, 0, 3, 3, 6]
 
     async def test_place_and_slot_are_granted_together(self) -> None:
-        subject = gate(places=1, per_second=1)
+        subject = gate(max_concurrency=1, per_second=1)
         assert await asyncio.gather(*(pass_through(subject, 2.5) for _ in range(3))) == [0, 2.5, 5]
 
     async def test_no_slot_is_taken_while_there_is_no_place(self) -> None:
-        subject = gate(places=1, per_second=1, burst=2)
+        subject = gate(max_concurrency=1, per_second=1, burst=2)
         assert await asyncio.gather(*(pass_through(subject, 10) for _ in range(3))) == [0, 10, 20]
 
     async def test_first_come_is_first_served(self) -> None:
@@ -94,17 +96,17 @@ class TestWhoGoesWhen:
         assert order == list(range(8))
 
     async def test_a_newcomer_does_not_overtake_who_was_just_let_in(self) -> None:
-        subject, order = gate(places=1), []
+        subject, order = gate(max_concurrency=1), []
 
         async def enter(name: str) -> None:
-            ticket = await subject.enter()
+            ticket = await subject.acquire()
             order.append(name)
-            subject.leave(ticket)
+            subject.release(ticket)
 
-        ticket = await subject.enter()
+        ticket = await subject.acquire()
         waiter = asyncio.create_task(enter("waiter"))
         await settled()
-        subject.leave(ticket)
+        subject.release(ticket)
         await enter("newcomer")
         await waiter
         assert order == ["waiter", "newcomer"]
@@ -113,7 +115,7 @@ class TestWhoGoesWhen:
         subject, overtaken = gate(per_second=1), []
 
         def arrive() -> None:
-            newcomer = subject.enter()
+            newcomer = subject.acquire()
             try:
                 newcomer.send(None)
             except StopIteration:
@@ -127,7 +129,7 @@ class TestWhoGoesWhen:
         assert overtaken == []
 
     async def test_it_counts_who_is_in_and_who_waits(self) -> None:
-        subject = gate(places=2)
+        subject = gate(max_concurrency=2)
         tasks = [asyncio.create_task(pass_through(subject, 1)) for _ in range(5)]
         await settled()
         assert (subject.in_flight, subject.waiting) == (2, 3)
@@ -140,51 +142,51 @@ class TestAPause:
         subject = gate(per_second=1)
         tasks = [asyncio.create_task(pass_through(subject)) for _ in range(4)]
         await asyncio.sleep(1.5)
-        subject.told(now(), Ticket(1.0), 429, 10.0, {})
+        subject.on_response(now(), Ticket(1.0), 429, 10.0, {})
         assert await asyncio.gather(*tasks) == [0, 1, 11.5, 12.5]
 
     async def test_it_can_be_lengthened_while_they_wait(self) -> None:
         subject = gate()
-        subject.told(now(), Ticket(0.0), 429, 5.0, {})
+        subject.on_response(now(), Ticket(0.0), 429, 5.0, {})
         task = asyncio.create_task(pass_through(subject))
         await asyncio.sleep(4)
-        subject.told(now(), Ticket(0.0), 429, 5.0, {})
+        subject.on_response(now(), Ticket(0.0), 429, 5.0, {})
         assert await task == 9
 
     async def test_a_newcomer_waits_too(self) -> None:
         subject = gate(per_second=10, burst=10)
-        subject.told(now(), Ticket(0.0), 429, 5.0, {})
+        subject.on_response(now(), Ticket(0.0), 429, 5.0, {})
         assert await asyncio.gather(*(pass_through(subject) for _ in range(3))) == [5, 5.1, 5.2]
 
 
 class TestClosing:
     async def test_who_waits_is_told_at_once(self) -> None:
-        subject = gate(places=1)
+        subject = gate(max_concurrency=1)
         tasks = [asyncio.create_task(pass_through(subject, 100)) for _ in range(4)]
         await asyncio.sleep(1)
-        subject.told(now(), Ticket(0.0), 429, 3600.0, {})
+        subject.on_response(now(), Ticket(0.0), 429, 3600.0, {})
         results = await asyncio.gather(*tasks[1:], return_exceptions=True)
-        assert (now(), [type(result) for result in results]) == (1, [LimiterClosed] * 3)
+        assert (now(), [type(result) for result in results]) == (1, [GateBlocked] * 3)
 
     async def test_a_newcomer_is_told_at_once(self) -> None:
         subject = gate()
-        subject.told(now(), Ticket(0.0), 429, 3600.0, {})
-        with pytest.raises(LimiterClosed):
-            await subject.enter()
+        subject.on_response(now(), Ticket(0.0), 429, 3600.0, {})
+        with pytest.raises(GateBlocked):
+            await subject.acquire()
         assert (now(), subject.in_flight, subject.waiting) == (0, 0, 0)
 
     async def test_it_opens_again(self) -> None:
         subject = gate()
-        subject.told(now(), Ticket(0.0), 429, 3600.0, {})
+        subject.on_response(now(), Ticket(0.0), 429, 3600.0, {})
         await asyncio.sleep(3600)
         assert await pass_through(subject) == 3600
 
     async def test_one_who_is_told_and_cancelled_at_once_takes_no_place(self) -> None:
-        subject = gate(places=1)
-        await subject.enter()
-        waiter = asyncio.create_task(subject.enter())
+        subject = gate(max_concurrency=1)
+        await subject.acquire()
+        waiter = asyncio.create_task(subject.acquire())
         await settled()
-        subject.told(now(), Ticket(0.0), 429, 3600.0, {})
+        subject.on_response(now(), Ticket(0.0), 429, 3600.0, {})
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiter
@@ -205,7 +207,7 @@ class TestCancelling:
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
     async def test_while_it_waits_for_a_place(self) -> None:
-        subject = gate(places=1)
+        subject = gate(max_concurrency=1)
         holder, first, second = (asyncio.create_task(pass_through(subject, 2)) for _ in range(3))
         await asyncio.sleep(1)
         first.cancel()
@@ -214,21 +216,21 @@ class TestCancelling:
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
     async def test_when_it_was_just_let_in_its_slot_goes_to_the_next(self) -> None:
-        subject = gate(places=1, per_second=1, burst=2)
-        ticket = await subject.enter()
+        subject = gate(max_concurrency=1, per_second=1, burst=2)
+        ticket = await subject.acquire()
         first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
         await settled()
-        subject.leave(ticket)
+        subject.release(ticket)
         first.cancel()
         assert await second == 0
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
     async def test_when_it_was_just_let_in_and_nobody_else_waits(self) -> None:
-        subject = gate(places=1, per_second=1, burst=2)
-        ticket = await subject.enter()
+        subject = gate(max_concurrency=1, per_second=1, burst=2)
+        ticket = await subject.acquire()
         only = asyncio.create_task(pass_through(subject))
         await settled()
-        subject.leave(ticket)
+        subject.release(ticket)
         only.cancel()
         await asyncio.wait([only])
         assert only.cancelled()
@@ -243,12 +245,12 @@ class TestCancelling:
         assert [*await asyncio.gather(pass_through(subject), pass_through(subject))] == [2, 3]
 
     async def test_a_slot_cancelled_before_its_turn_came_is_free(self) -> None:
-        subject = gate(places=1)
-        ticket = await subject.enter()
+        subject = gate(max_concurrency=1)
+        ticket = await subject.acquire()
         first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
         await settled()
         first.cancel()
-        subject.leave(ticket)  # the cancelled one is still in the queue, and is passed over
+        subject.release(ticket)  # the cancelled one is still in the queue, and is passed over
         assert await second == 0
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
@@ -264,13 +266,13 @@ class TestCancelling:
         assert await pass_through(subject) == 3
 
     async def test_no_burst_follows_a_pause_during_which_slots_were_given_back(self) -> None:
-        subject = gate(places=3, per_second=1, burst=6)
-        tickets = [await subject.enter() for _ in range(3)]
+        subject = gate(max_concurrency=3, per_second=1, burst=6)
+        tickets = [await subject.acquire() for _ in range(3)]
         waiters = [asyncio.create_task(pass_through(subject)) for _ in range(3)]
         await settled()
         for ticket in tickets:
-            subject.leave(ticket)  # lets the waiters in
-        subject.told(now(), Ticket(0.0), 429, 10.0, {})
+            subject.release(ticket)  # lets the waiters in
+        subject.on_response(now(), Ticket(0.0), 429, 10.0, {})
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)

@@ -78,7 +78,7 @@ SCENARIOS = {
     "replay after a 401": Scenario(401, credentials=DEMO, suspensions=5),
     "wait for a token": Scenario(credentials=DEMO, suspensions=2),
     "wait for a token that is asked for twice": Scenario(credentials=DEMO, tokens=(500,), suspensions=2),
-    "one place": Scenario(places=1, suspensions=2),
+    "one place": Scenario(max_concurrency=1, suspensions=2),
 }
 
 
@@ -86,7 +86,7 @@ async def interrupt(scenario: Scenario, at: int, *, when_done: bool) -> bool:
     """Run a call that is cancelled at its n-th suspension, and look at what it left; whether it was cut."""
     options = {"credentials": StaticToken("static-token"), **scenario.options}
     script = Script(*scenario.steps, tokens=options.pop("tokens", ()))
-    transport = FakeTransport(script, round_trip=1, places=options.pop("places", 64))
+    transport = FakeTransport(script, round_trip=1, max_concurrency=options.pop("places", 64))
     limit = RateLimit(per_second=0.25, burst=1, adaptive=False)
     async with session_over(transport, rate_limit=limit, retry=RetryPolicy(base=2), **options) as session:
         if options["credentials"] is not DEMO:

@@ -17,12 +17,12 @@ async def test_it_is_raised_at_once_and_named() -> None:
     async with session_over(transport) as session:
         with pytest.raises(RateLimited, match=r"Retry-After 3600 s is over max_retry_after=120 s") as caught:
             await session.send(PING)
-        assert session.refuses_all()
+        assert session.is_blocked()
     assert (caught.value.retry_after, now()) == (3600, 0)
 
 
 async def test_waiters_and_new_calls_fail_at_once_unsent_naming_the_time() -> None:
-    transport = FakeTransport(Script((429, after("3600"))), round_trip=1, places=1)
+    transport = FakeTransport(Script((429, after("3600"))), round_trip=1, max_concurrency=1)
     async with session_over(transport) as session:
         waiters = [session.send(PING) for _ in range(3)]
         errors = await asyncio.gather(*waiters, return_exceptions=True)
@@ -38,7 +38,7 @@ async def test_it_opens_again() -> None:
         with pytest.raises(RateLimited):
             await session.send(PING)
         await asyncio.sleep(3600)
-        assert not session.refuses_all()
+        assert not session.is_blocked()
         await session.send(PING)
     assert transport.times == [0, 3600]
 

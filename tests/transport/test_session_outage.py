@@ -170,7 +170,7 @@ class TestOneThatLasts:
         async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             errors = await sweep(session, range(400))
             assert now() == pytest.approx(301, abs=0.5)
-            assert session.refuses_all()
+            assert session.is_blocked()
             unsent = [error for error in errors if "max_outage=300 s is over" in str(error)]
             assert len(unsent) >= len(errors) - 2
             assert all(isinstance(error, ConnectionFailed) and not error.sent for error in unsent)
@@ -180,7 +180,7 @@ class TestOneThatLasts:
                 await sweep(session, range(10))
             assert 17 <= len(server.failed) - tried <= 22
             assert await sweep(session, range(10)) == []
-            assert not session.refuses_all()
+            assert not session.is_blocked()
 
 
 class TestTheProbe:

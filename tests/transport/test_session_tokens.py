@@ -96,7 +96,7 @@ class TestTheTokenRequest:
         transport = FakeTransport(Script(tokens=(429,)))
         async with session_over(transport, credentials=DEMO) as session:
             limiter = session._limiter
-            spies = {name: Mock(wraps=getattr(limiter, name)) for name in ("take", "told")}
+            spies = {name: Mock(wraps=getattr(limiter, name)) for name in ("take", "on_response")}
             for name, spy in spies.items():
                 monkeypatch.setattr(limiter, name, spy)
             await session.send(PING)
@@ -108,7 +108,7 @@ class TestTheTokenRequest:
             for _ in range(3):
                 with pytest.raises(RateLimited):
                     await session.send(PING)
-            assert session.refuses_all()
+            assert session.is_blocked()
         assert len(transport.sent) == 1
 
     async def test_a_429_of_it_is_counted(self) -> None:
@@ -248,7 +248,7 @@ class TestATokenThatEnds:
         assert api_times(transport) == [1, 41, 81, 121]
 
     async def test_one_that_ended_at_the_gate_is_replaced_before_the_call_leaves(self) -> None:
-        transport = FakeTransport(Script(life=10), round_trip=1, places=1)
+        transport = FakeTransport(Script(life=10), round_trip=1, max_concurrency=1)
         limit = RateLimit(per_second=0.05, burst=1, adaptive=False)
         async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
             await asyncio.gather(*(session.send(PING) for _ in range(2)))

@@ -55,7 +55,7 @@ class TestTheRate:
         assert transport.times == [0, 0, 0, 0.5, 1.0, 1.5]
 
     async def test_no_more_are_in_flight_than_there_are_places(self) -> None:
-        transport = FakeTransport(Script(), round_trip=1, places=2)
+        transport = FakeTransport(Script(), round_trip=1, max_concurrency=2)
         async with session_over(transport, rate_limit=UNLIMITED) as session:
             await pings(session, 5)
         assert transport.most_in_flight == 2
@@ -69,7 +69,7 @@ class TestTheRate:
         assert (token_times(transport), api_times(transport)) == ([0], [5, 6, 7, 8])
 
     async def test_the_wait_for_a_token_holds_no_place(self) -> None:
-        transport = FakeTransport(Script(), round_trip=1, places=1)
+        transport = FakeTransport(Script(), round_trip=1, max_concurrency=1)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             call = asyncio.create_task(session.send(PING))
             await asyncio.sleep(0.5)
@@ -115,7 +115,7 @@ class TestA429:
         assert transport.times == [0, 10, 20, 30]
 
     async def test_its_place_is_free_while_it_waits(self) -> None:
-        transport = FakeTransport(Script((429, after("5"))), places=1)
+        transport = FakeTransport(Script((429, after("5"))), max_concurrency=1)
         async with session_over(transport) as session:
             call = asyncio.create_task(session.send(PING))
             await asyncio.sleep(1)
@@ -148,7 +148,7 @@ class TestA503:
         assert transport.times == [0]
 
     async def test_without_a_retry_after_pauses_nobody(self) -> None:
-        transport = FakeTransport(Script(503), places=1)
+        transport = FakeTransport(Script(503), max_concurrency=1)
         async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
             await pings(session, 3)
         assert transport.times == [0, 0, 0, 4]
@@ -159,7 +159,7 @@ class TestA503:
             with pytest.raises(ServerError, match=r"Retry-After 121 s is over max_retry_after=120 s"):
                 await session.send(PING)
             await session.send(PING)
-            assert not session.refuses_all()
+            assert not session.is_blocked()
         assert transport.times == [0, 0]
 
 
@@ -172,7 +172,7 @@ class TestBackOff:
         assert transport.times == [0, 0.5, 1.5, 3.5]
 
     async def test_the_place_is_free_meanwhile(self) -> None:
-        transport = FakeTransport(Script(500), places=1)
+        transport = FakeTransport(Script(500), max_concurrency=1)
         async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
             await pings(session, 3)
         assert transport.times == [0, 0, 0, 4]
@@ -256,7 +256,7 @@ class TestTheBudget:
 
 class TestStatistics:
     async def test_what_is_going_on_can_be_looked_at(self) -> None:
-        transport = FakeTransport(Script(500, (429, after("10"))), round_trip=1, places=2)
+        transport = FakeTransport(Script(500, (429, after("10"))), round_trip=1, max_concurrency=2)
         async with session_over(transport, rate_limit=UNLIMITED) as session:
             calls = [asyncio.create_task(session.send(PING)) for _ in range(3)]
             await asyncio.sleep(0.5)

@@ -129,7 +129,7 @@ class TestATokenThatIsNotKnownYet:
 
     async def test_is_tried_twice_a_second_by_one_of_a_thousand(self) -> None:
         server = Issuer(lambda _server, _message, _number, age: age >= 1.9)
-        transport = FakeTransport(server, places=2000)
+        transport = FakeTransport(server, max_concurrency=2000)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             await asyncio.gather(*(session.send(PING) for _ in range(1000)))
         assert server.issued == [0, 0]
@@ -146,7 +146,7 @@ class TestATokenThatIsNotKnownYet:
 class TestTheWait:
     async def test_gives_the_place_back(self) -> None:
         server = Issuer(lambda _server, message, _number, _age: message.url.path.endswith("ping"))
-        transport = FakeTransport(server, round_trip=0.1, places=1)
+        transport = FakeTransport(server, round_trip=0.1, max_concurrency=1)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             refused = asyncio.create_task(session.send(one(1)))
             await asyncio.sleep(0.7)  # between two trials

@@ -29,8 +29,8 @@ async def fleets(
         backups = Backups(session)
 
         def begin(ids: Any, concurrency: int = 2) -> Fleet:
-            refuses_all = session.refuses_all
-            return Fleet(backups, ids, concurrency=concurrency, refuses_all=refuses_all, account=ACCOUNT)
+            is_blocked = session.is_blocked
+            return Fleet(backups, ids, concurrency=concurrency, is_blocked=is_blocked, account=ACCOUNT)
 
         yield begin, backups
 

@@ -68,14 +68,14 @@ async def crashed(server: VirtualInstance, post: Post, slow: float = 0.0, **opti
     """What a process noted that died before its answer came; each note took it so many seconds."""
     noted: list[Unsettled] = []
 
-    async def leaving(sending: Unsettled) -> None:
+    async def before_send(sending: Unsettled) -> None:
         noted.append(sending)
         await asyncio.sleep(slow)
 
     server.posts.append(post)
     async with triggering(server, **options) as (trigger, _, session):
         await session.send(active_request(7))
-        task = asyncio.ensure_future(trigger.run(7, leaving=leaving))
+        task = asyncio.ensure_future(trigger.run(7, before_send=before_send))
         await asyncio.sleep(2 * slow + 0.15)
         task.cancel()
         await asyncio.wait([task])
@@ -128,9 +128,9 @@ class TestALostAnswer:
         async with triggering(server) as (trigger, _, _):
             walking = asyncio.create_task(trigger.run(7))
             await asyncio.sleep(20)
-            assert trigger.looked_for == 1
+            assert trigger.reconciling == 1
             await walking
-            assert trigger.looked_for == 0
+            assert trigger.reconciling == 0
 
     async def test_while_another_runs_is_not_sent_again(self) -> None:
         server = VirtualInstance(old=(-9000, -310))
@@ -315,7 +315,7 @@ class TestAMachineThatSleeps:
         server = VirtualInstance()
         told: list[Unsettled] = []
 
-        async def leaving(sending: Unsettled) -> None:
+        async def before_send(sending: Unsettled) -> None:
             told.append(sending)
 
         async with triggering(server) as (trigger, _, session):
@@ -323,7 +323,7 @@ class TestAMachineThatSleeps:
                 await session.send(active_request(7))
                 server.sleeps.append((running_time(), self.HOUR))
                 await asyncio.sleep(1)
-                await trigger.run(7, leaving=leaving)
+                await trigger.run(7, before_send=before_send)
         assert [one.evidence.server_ahead for one in told] == [None]
 
 
@@ -603,22 +603,22 @@ class TestForAJournal:
     async def test_each_sending_is_told_of_before_it_leaves(self) -> None:
         told: list[float] = []
 
-        async def leaving(sending: Unsettled) -> None:
+        async def before_send(sending: Unsettled) -> None:
             assert sending.sent_at == at(running_time())
             told.append(running_time())
             await asyncio.sleep(0.5)
 
-        _, transport = await run(VirtualInstance(), LOST_BEFORE, leaving=leaving)
+        _, transport = await run(VirtualInstance(), LOST_BEFORE, before_send=before_send)
         assert [when + 0.5 for when in told] == pytest.approx(posts(transport))
 
     async def test_what_it_raises_keeps_the_request_from_leaving(self) -> None:
-        async def leaving(_: Unsettled) -> None:
+        async def before_send(_: Unsettled) -> None:
             raise OSError(28, "No space left on device")
 
         server = VirtualInstance()
         async with triggering(server) as (trigger, transport, session):
             with pytest.raises(OSError, match="No space"):
-                await trigger.run(7, leaving=leaving)
+                await trigger.run(7, before_send=before_send)
             assert (transport.sent, session.statistics().in_flight) == ([], 0)
 
     async def test_a_sending_of_an_earlier_process_is_found_before_anything_is_sent(self) -> None:
@@ -655,12 +655,12 @@ class TestAfterACrash:
     async def test_a_commit_that_took_long_is_made_again_with_the_time_by_then(self) -> None:
         told: list[Unsettled] = []
 
-        async def leaving(sending: Unsettled) -> None:
+        async def before_send(sending: Unsettled) -> None:
             told.append(sending)
             await asyncio.sleep(200)
 
         _, transport = await run(
-            VirtualInstance(), leaving=leaving, options={"timeouts": Timeouts(attempt=50)}
+            VirtualInstance(), before_send=before_send, options={"timeouts": Timeouts(attempt=50)}
         )
         assert (posts(transport), [one.sent_at for one in told]) == ([400], [at(0), at(200)])
         assert told[-1].evidence.over_by == at(200 + 2 * 200 + 50)

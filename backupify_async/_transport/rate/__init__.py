@@ -55,12 +55,12 @@ from backupify_async.config import RateLimit, RetryPolicy
 __all__ = ["Estimate", "Fate", "Limiter", "Ticket", "make_limiter"]
 
 
-def make_limiter(limit: RateLimit, retry: RetryPolicy, places: int) -> Limiter:
+def make_limiter(limit: RateLimit, retry: RetryPolicy, max_concurrency: int) -> Limiter:
     """The limiter that the settings ask for.
 
     Args:
         limit: The ceiling, and whether to learn what the server allows.
         retry: How long refusals are waited out.
-        places: How many calls may be in flight at once.
+        max_concurrency: How many calls may be in flight at once.
     """
-    return AdaptiveLimiter(limit, retry, places) if limit.adaptive else PlainLimiter(limit, retry)
+    return AdaptiveLimiter(limit, retry, max_concurrency) if limit.adaptive else PlainLimiter(limit, retry)

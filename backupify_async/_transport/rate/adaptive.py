@@ -37,17 +37,17 @@ _REFUTED = 3  # closings in a row that were none: a Retry-After concerns the ref
 class AdaptiveLimiter:
     """Learns from every answer. All times are seconds of one monotonic clock."""
 
-    def __init__(self, limit: RateLimit, retry: RetryPolicy, places: int) -> None:
+    def __init__(self, limit: RateLimit, retry: RetryPolicy, max_concurrency: int) -> None:
         self._ceiling = Gcra(limit)
         self._longest_wait = retry.max_retry_after
-        self._cap = Cap(places)
+        self._cap = Cap(max_concurrency)
         self._announced = Announced()
         self._windows: Windows | None = Windows()
         self._pace = Pace()
         self._in_flight = 0
         self._refuted = 0  # how often in a row a Retry-After closed nothing
         self._untroubled = True  # no refusal and no announcement was met: nothing to hold anybody back
-        self.closed_until = -math.inf
+        self.blocked_until = -math.inf
 
     def state(self) -> dict[str, object]:
         """What was learned, as plain JSON types: for `from_state`."""
@@ -59,13 +59,13 @@ class AdaptiveLimiter:
                 pace=self._pace,
                 refuted=self._refuted,
                 untroubled=self._untroubled,
-                closed_until=self.closed_until,
+                blocked_until=self.blocked_until,
             )
         )
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, object], limit: RateLimit, retry: RetryPolicy, places: int
+        cls, state: Mapping[str, object], limit: RateLimit, retry: RetryPolicy, max_concurrency: int
     ) -> "AdaptiveLimiter":
         """A limiter that knows what another one learned, by the same clock.
 
@@ -73,22 +73,22 @@ class AdaptiveLimiter:
             state: What `state` told.
             limit: As for a new one.
             retry: Likewise.
-            places: Likewise.
+            max_concurrency: Likewise.
 
         Raises:
             ValueError: It is of another version, or no state.
         """
-        known, limiter = read_state(state), cls(limit, retry, places)
-        limiter._cap = attrs.evolve(known.cap, places=places)
+        known, limiter = read_state(state), cls(limit, retry, max_concurrency)
+        limiter._cap = attrs.evolve(known.cap, max_concurrency=max_concurrency)
         limiter._announced, limiter._windows, limiter._pace = known.announced, known.windows, known.pace
         limiter._refuted, limiter._untroubled = known.refuted, known.untroubled
-        limiter.closed_until = known.closed_until
+        limiter.blocked_until = known.blocked_until
         return limiter
 
     @property
     def paused_until(self) -> float:
         """Before this time nobody sends: a window or an announcement says so, or an outage is waited out."""
-        windows = -math.inf if self._windows is None else self._windows.closed_until
+        windows = -math.inf if self._windows is None else self._windows.blocked_until
         return max(windows, self._announced.end, self._pace.silent_until)
 
     def earliest(self, now: float, in_flight: int) -> float:
@@ -137,10 +137,10 @@ class AdaptiveLimiter:
         self._in_flight = max(0, self._in_flight - 1)
         self._pace.lost(now, ticket)
 
-    def told(
+    def on_response(
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
-        """As `Limiter.told`."""
+        """As `Limiter.on_response`."""
         quota = read_quota(headers, time.time()) if announces(headers) else None
         if self._untroubled and (quota is not None or status == 429):
             self._untroubled = False
@@ -150,7 +150,7 @@ class AdaptiveLimiter:
             quota = None  # so far ahead that a refusal has to be asked for, which names it
         if status == 429:
             if retry_after is not None and retry_after > self._longest_wait:
-                self.closed_until = max(self.closed_until, now + retry_after)
+                self.blocked_until = max(self.blocked_until, now + retry_after)
             self._refused(now, ticket, retry_after, quota)
         else:
             self._succeeded(now, ticket, status, quota)
@@ -201,12 +201,12 @@ class AdaptiveLimiter:
 
     def _waits_for(self, now: float) -> SpeedReason | None:
         """What everybody waits for, if more than the distance between two calls."""
-        asked_until = max(self._pace.asked_until, self.closed_until)
+        asked_until = max(self._pace.asked_until, self.blocked_until)
         waits = [(self._announced.end, SpeedReason.QUOTA), (asked_until, SpeedReason.RETRY_AFTER)]
         if self._windows is not None:
             known = self._windows.rate is not None
             reason = SpeedReason.WINDOW if known else SpeedReason.RETRY_AFTER
-            waits.append((self._windows.closed_until, reason))
+            waits.append((self._windows.blocked_until, reason))
         until, reason = max(waits, key=lambda wait: wait[0])
         return reason if until - now > PAUSE else None
 

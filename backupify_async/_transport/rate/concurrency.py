@@ -64,7 +64,7 @@ class Wave:
 class Cap:
     """A cap on what is in flight. All times are seconds of one monotonic clock."""
 
-    _places: int
+    _max_concurrency: int
     _refused: bool = False  # as most clients never are
     _last: Wave = attrs.field(factory=Wave)
     _wave: Wave = attrs.field(factory=Wave)
@@ -98,15 +98,15 @@ class Cap:
     @property
     def is_over(self) -> bool:
         """Whether all places may be used."""
-        return self.cap >= self._places
+        return self.cap >= self._max_concurrency
 
     def restart(self) -> None:
         """Let few be in flight at first, as behind a refusal."""
         self._grow_from(_CAREFUL)
 
     def _grow_from(self, cap: float) -> None:
-        self._grown = min(cap, float(self._places))
-        self.cap = int(self._grown) if self._points is None else min(self._places, self._limit)
+        self._grown = min(cap, float(self._max_concurrency))
+        self.cap = int(self._grown) if self._points is None else min(self._max_concurrency, self._limit)
 
     def earliest(self, in_flight: int) -> float:
         """When one more call may leave: beyond the limit, some time behind the one before."""
@@ -120,7 +120,7 @@ class Cap:
         """A call was accepted while so many, itself included, were in flight. Little work teaches nothing."""
         if self._refused and self._learns(now, ticket):
             return
-        if self.cap < self._places and in_flight >= self._grown / 2:
+        if self.cap < self._max_concurrency and in_flight >= self._grown / 2:
             self._grow_from(self._grown + _GROWTH * min(1.0, (now - ticket.sent_at) / _SLOW))
 
     def _learns(self, now: float, ticket: Ticket) -> bool:
@@ -142,7 +142,7 @@ class Cap:
             self._limit, self._step = self._borne, 2 * self._step
         elif self.cap > self._limit or now < self._wave.noticed_at + plateau(points):
             return
-        self.cap = min(self._places, self._limit + self._step)
+        self.cap = min(self._max_concurrency, self._limit + self._step)
 
     def refused(self, now: float, ticket: Ticket, in_flight: int, *, paced: bool) -> bool:
         """A call was refused for now.

@@ -58,7 +58,7 @@ class PlainLimiter:
         self._waves = 0
         self._wave_began = -math.inf
         self.paused_until = -math.inf
-        self.closed_until = -math.inf
+        self.blocked_until = -math.inf
 
     def earliest(self, now: float, in_flight: int) -> float:  # noqa: ARG002 - a fixed rate needs neither
         """As `Limiter.earliest`."""
@@ -78,7 +78,7 @@ class PlainLimiter:
         """As `Limiter.lost`."""
         ticket.fate = Fate.LOST
 
-    def told(
+    def on_response(
         self,
         now: float,
         ticket: Ticket,
@@ -86,7 +86,7 @@ class PlainLimiter:
         retry_after: float | None,
         headers: Mapping[str, str],  # noqa: ARG002 - a fixed rate learns nothing from them
     ) -> None:
-        """As `Limiter.told`."""
+        """As `Limiter.on_response`."""
         ticket.fate = Fate.REFUSED if status == 429 else Fate.ACCEPTED
         news = ticket.sent_at > self._wave_began
         if status != 429:
@@ -95,7 +95,7 @@ class PlainLimiter:
             return
         if retry_after:
             if retry_after > self._longest_wait:
-                self.closed_until = max(self.closed_until, now + retry_after)
+                self.blocked_until = max(self.blocked_until, now + retry_after)
             self._pause(now + retry_after)
         if news and (retry_after or 0.0) < _FIRST_PAUSE:
             growing = (_SHORTEST_PAUSE if retry_after else _FIRST_PAUSE) * 2.0**self._waves

@@ -37,7 +37,7 @@ class Limiter(Protocol):
         ...
 
     @property
-    def closed_until(self) -> float:
+    def blocked_until(self) -> float:
         """Before this time nobody waits either: calls fail at once."""
         ...
 
@@ -61,7 +61,7 @@ class Limiter(Protocol):
         """A call left and got no answer."""
         ...
 
-    def told(
+    def on_response(
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         """Learn from an answer.

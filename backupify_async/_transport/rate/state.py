@@ -41,7 +41,7 @@ class State:
     pace: Pace
     refuted: int
     untroubled: bool
-    closed_until: float
+    blocked_until: float
 
 
 def write_state(state: State) -> dict[str, object]:

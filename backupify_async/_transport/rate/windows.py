@@ -94,7 +94,7 @@ class Windows:
         return self._end is not None
 
     @property
-    def closed_until(self) -> float:
+    def blocked_until(self) -> float:
         """When the present closing ends; -inf while a window is open."""
         return self._target() if self._closed else -math.inf
 

@@ -28,8 +28,8 @@ class RetryOnly:
         """As `Way.take`: the ticket tells the time of sending."""
         return Ticket(now)
 
-    def told(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """As `Way.told`: nothing is learned."""
+    def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
+        """As `Way.on_response`: nothing is learned."""
 
     def lost(self, now: float, ticket: Ticket) -> None:
         """As `Way.lost`: nothing is learned."""
@@ -59,7 +59,7 @@ class PauseAll(RetryOnly):
     def earliest(self, now: float, in_flight: int) -> float:
         return self.paused_until
 
-    def told(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
+    def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         if status in _REFUSALS:
             self.paused_until = max(self.paused_until, now + (told_to_wait(headers) or 1.0))
 
@@ -88,7 +88,7 @@ class Aimd(RetryOnly):
         self.left_at = now
         return Ticket(now)
 
-    def told(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
+    def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         if status == 200:
             self.rate += 1.0 if self.starting else 1 / self.rate
         elif status in _REFUSALS and ticket.sent_at > self.cut_at:
@@ -127,7 +127,7 @@ class BotocoreAdaptive(RetryOnly):
             self.tokens -= 1
         return Ticket(now)
 
-    def told(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
+    def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         self._measure(now)
         if status in _REFUSALS:
             self.highest = min(self.measured, self.rate) if self.limited else self.measured

@@ -23,7 +23,7 @@ _PATH = "/v1/backup_instances/{instance}/backups/active"
 class ModelCarrier:
     """Carries each message to a model server and back; each way takes half a round trip."""
 
-    places = IN_FLIGHT
+    max_concurrency = IN_FLIGHT
 
     def __init__(
         self, server: Server, random: Random, answers: list[tuple[float, int]], timing: Timing = PLAIN

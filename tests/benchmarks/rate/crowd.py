@@ -39,7 +39,7 @@ class Way(Protocol):
         """Count a call that leaves now; return what tells its answer from others: a ticket."""
         ...
 
-    def told(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
+    def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         """Learn from an answer to a call, which has the same number when it is sent again."""
         ...
 
@@ -179,7 +179,7 @@ class Client:
                 if status == LOST:
                     way.lost(now, ticket)
                 else:
-                    way.told(now, ticket, status, headers, call)
+                    way.on_response(now, ticket, status, headers, call)
                 self._in_flight -= 1
                 if status == 200:
                     break

@@ -34,14 +34,14 @@ class Ours:
         """As `Limiter.earliest`; no more than there are places, and none while it is closed."""
         if in_flight >= IN_FLIGHT:
             return math.inf
-        return max(self._limiter.earliest(now, in_flight), self._limiter.closed_until)
+        return max(self._limiter.earliest(now, in_flight), self._limiter.blocked_until)
 
     def take(self, now: float) -> Ticket:
         """As `Limiter.take`."""
         return self._limiter.take(now)
 
-    def told(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """As `Limiter.told`, of what concerns all; a refusal that is a call's own is a lost answer."""
+    def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
+        """As `Limiter.on_response`, of what concerns all; a refusal that is a call's own is a lost answer."""
         left = ticket.sent_at
         asked = Asked(status, told_to_wait(headers), headers)
         self._waits_at_gate = status != 200 and asks_to_slow_down(
@@ -51,7 +51,7 @@ class Ours:
             if status < 500:
                 self._recent.passed(left)
                 self._refused_since.pop(call, None)
-            self._limiter.told(now, ticket, status, None, headers)
+            self._limiter.on_response(now, ticket, status, None, headers)
             return
         since = self._refused_since.setdefault(call, now)
         if since < now and self._recent.is_own(since, call):
@@ -60,7 +60,7 @@ class Ours:
             return
         self._recent.refused(left, call, mere=asked.is_mere)
         heard = 503 if asked.is_mere and not self._recent.shows_a_limit else 429
-        self._limiter.told(now, ticket, heard, asked.retry_after, headers)
+        self._limiter.on_response(now, ticket, heard, asked.retry_after, headers)
 
     def lost(self, now: float, ticket: Ticket) -> None:
         """As `Limiter.lost`."""

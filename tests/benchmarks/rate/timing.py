@@ -34,9 +34,9 @@ class Timing:
         """Seconds from a call's arrival until its answer leaves."""
         return self.success if status == 200 else self.refusal
 
-    def capacity(self, places: int) -> float:
+    def capacity(self, max_concurrency: int) -> float:
         """Calls a second that pass where nothing but the number in flight holds them back."""
-        return places / (self.round_trip * _MEAN + self.success)
+        return max_concurrency / (self.round_trip * _MEAN + self.success)
 
 
 PLAIN = Timing()

@@ -32,7 +32,7 @@ _STATUS = Path("/proc/self/status")
 class _Echo:
     """Answers each message in the loop's next turn."""
 
-    places = CONCURRENCY
+    max_concurrency = CONCURRENCY
 
     async def open(self) -> None:
         """There is nothing to open."""

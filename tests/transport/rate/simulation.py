@@ -38,14 +38,14 @@ class Says(Protocol):
     def take(self, now: float) -> Ticket: ...
     def give_back(self, now: float, ticket: Ticket) -> None: ...
     def lost(self, now: float, ticket: Ticket) -> None: ...
-    def told(
+    def on_response(
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None: ...
 
 
-def adaptive(per_second: float | None = None, burst: int = 10, places: int = 64) -> AdaptiveLimiter:
+def adaptive(per_second: float | None = None, burst: int = 10, max_concurrency: int = 64) -> AdaptiveLimiter:
     """A limiter as a client has it."""
-    return AdaptiveLimiter(RateLimit(per_second, burst), RetryPolicy(), places)
+    return AdaptiveLimiter(RateLimit(per_second, burst), RetryPolicy(), max_concurrency)
 
 
 @attrs.define
@@ -54,7 +54,7 @@ class Run:
 
     limiter: Says
     server: Server
-    places: int = 64
+    max_concurrency: int = 64
     now: float = 0.0
     sent: list[float] = attrs.field(factory=list)
     answers: list[tuple[float, float, Reply]] = attrs.field(factory=list)
@@ -76,7 +76,7 @@ class Run:
     def step(self) -> None:
         """The next event: a call leaves, or an answer comes."""
         flying = len(self._under_way)
-        when = self.limiter.earliest(self.now, flying) if flying < self.places else math.inf
+        when = self.limiter.earliest(self.now, flying) if flying < self.max_concurrency else math.inf
         answer_at = self._under_way[0][0] if self._under_way else math.inf
         assert min(when, answer_at) < math.inf, "everybody waits for ever"
         if when <= self.now:
@@ -108,7 +108,7 @@ class Run:
         elif reply is LOST:
             self.limiter.lost(self.now, ticket)
         else:
-            self.limiter.told(self.now, ticket, reply.status, reply.retry_after, reply.headers)
+            self.limiter.on_response(self.now, ticket, reply.status, reply.retry_after, reply.headers)
             self.answers.append((self.now, ticket.sent_at, reply))
             self.accepted += reply.status == 200
 

@@ -27,11 +27,11 @@ class Queue:
 
     async def fill(self) -> None:
         """Take the place."""
-        self._holder = await self.gate.enter()
+        self._holder = await self.gate.acquire()
 
     def free(self) -> None:
         """Give the place back."""
-        self.gate.leave(self._holder)
+        self.gate.release(self._holder)
 
     async def arrive(self, *names: str) -> None:
         """`b` is background work; `a` began before all others, and `ab` is both; all else is a call."""
@@ -41,9 +41,9 @@ class Queue:
 
     async def _pass(self, name: str) -> None:
         BACKGROUND.set(name.startswith(("b", "ab")))
-        ticket = await self.gate.enter(1 if name.startswith("a") else None)
+        ticket = await self.gate.acquire(1 if name.startswith("a") else None)
         self.order.append(name)
-        self.gate.leave(ticket)
+        self.gate.release(ticket)
 
     async def drain(self) -> list[str]:
         self.free()
@@ -120,28 +120,28 @@ class TestAHundredThousand:
 class TestTenThousand:
     async def test_waiters_cancelled_at_once_leave_the_gate_as_it_was(self) -> None:
         subject = Gate(make_limiter(RateLimit(None, adaptive=True), RetryPolicy(), 64), 64)
-        subject.told(now(), Ticket(-0.1), 429, 5.0, {})
-        waiters = [asyncio.create_task(subject.enter()) for _ in range(10_000)]
+        subject.on_response(now(), Ticket(-0.1), 429, 5.0, {})
+        waiters = [asyncio.create_task(subject.acquire()) for _ in range(10_000)]
         await settled()
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)
         assert (subject.in_flight, subject.waiting) == (0, 0)
-        subject.leave(await subject.enter())  # the probe
-        await subject.enter()
+        subject.release(await subject.acquire())  # the probe
+        await subject.acquire()
         assert now() == pytest.approx(5.0)
 
     async def test_those_granted_in_that_moment_give_their_slots_back(self) -> None:
         subject = Gate(make_limiter(RateLimit(1, burst=64, adaptive=True), RetryPolicy(), 64), 8)
-        tickets = [await subject.enter() for _ in range(8)]
-        waiters = [asyncio.create_task(subject.enter()) for _ in range(10_000)]
+        tickets = [await subject.acquire() for _ in range(8)]
+        waiters = [asyncio.create_task(subject.acquire()) for _ in range(10_000)]
         await settled()
         for ticket in tickets:
-            subject.leave(ticket)
+            subject.release(ticket)
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)
         assert (subject.in_flight, subject.waiting) == (0, 0)
         for _ in range(8):
-            await subject.enter()
+            await subject.acquire()
         assert now() == 0

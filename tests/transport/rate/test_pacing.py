@@ -15,7 +15,7 @@ from tests.transport.rate.simulation import LOST, OK, REFUSED, Reply, Run, Serve
 class Alone(Pace):
     """The pace with nothing beside it, as a run asks of it."""
 
-    def told(
+    def on_response(
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         if status == 429:
@@ -26,7 +26,7 @@ class Alone(Pace):
 
 def run(server: Server, accepted: int, at_most: float = 1e5) -> tuple[Alone, Run]:
     pace = Alone()
-    return pace, Run(pace, server, places=16).until_accepted(accepted, at_most)
+    return pace, Run(pace, server, max_concurrency=16).until_accepted(accepted, at_most)
 
 
 def trusting(rate: float = 100.0) -> Alone:
@@ -179,7 +179,7 @@ class TestSilence:
     def silent(self) -> tuple[Alone, list[float]]:
         """One that knew a rate, and when it asks a server that refuses all."""
         pace = trusting()
-        return pace, Run(pace, lambda at: REFUSED, places=16).until_accepted(1, at_most=120).sent
+        return pace, Run(pace, lambda at: REFUSED, max_concurrency=16).until_accepted(1, at_most=120).sent
 
     def test_is_probed_at_growing_intervals_of_six_seconds_at_most(self) -> None:
         _, times = self.silent()
@@ -252,7 +252,7 @@ def test_a_silent_window_is_used_whole() -> None:
 
 def test_late_timers_do_not_wear_down_the_rate() -> None:
     server, pace, random = bucket(83, 17), Alone(), Random(1)
-    done = Run(pace, server, places=16)
+    done = Run(pace, server, max_concurrency=16)
     while done.accepted < 6_000:
         if random.random() < 0.02:
             done.now += random.uniform(0, 0.1)  # nobody looks meanwhile

@@ -20,11 +20,11 @@ SERVERS: dict[str, Callable[[], Server]] = {
 }
 
 
-def handed_on(limiter: AdaptiveLimiter, places: int = 64) -> AdaptiveLimiter:
+def handed_on(limiter: AdaptiveLimiter, max_concurrency: int = 64) -> AdaptiveLimiter:
     """Another limiter, which has read what this one wrote."""
     text = json.dumps(limiter.state(), allow_nan=False)
     assert len(text) < 6_000
-    return AdaptiveLimiter.from_state(json.loads(text), LEARNING, RetryPolicy(), places)
+    return AdaptiveLimiter.from_state(json.loads(text), LEARNING, RetryPolicy(), max_concurrency)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -47,9 +47,9 @@ class TestTheNextOne:
 
 
 def test_the_places_are_those_of_the_next_one() -> None:
-    limiter = adaptive(places=64)
+    limiter = adaptive(max_concurrency=64)
     Run(limiter, lambda at: OK).until_accepted(1_000)
-    other = handed_on(limiter, places=8)
+    other = handed_on(limiter, max_concurrency=8)
     assert Run(other, lambda at: OK).until_accepted(1_000).most_in_flight == 8
 
 
@@ -60,7 +60,7 @@ def test_another_version_is_refused_by_name(version: object) -> None:
         AdaptiveLimiter.from_state(state, RateLimit(), RetryPolicy(), 64)
 
 
-@pytest.mark.parametrize("part", ["cap", "announced", "windows", "pace", "closed_until"])
+@pytest.mark.parametrize("part", ["cap", "announced", "windows", "pace", "blocked_until"])
 @pytest.mark.parametrize("value", ["?", [1], {"_belief": 3}])
 def test_a_torn_one_is_refused(part: str, value: object) -> None:
     state = {**adaptive().state(), part: value}

@@ -29,10 +29,10 @@ def replies(
     return st.one_of(accepted, accepted, refused, refused, st.sampled_from([OK, LOST, UNUSED]))
 
 
-def play(story: list[Reply], places: int = 64) -> Run:
+def play(story: list[Reply], max_concurrency: int = 64) -> Run:
     """A run in which the server answers so, again and again, and at last accepts everything."""
     answers = iter(story)
-    run = Run(adaptive(places=places), lambda at: next(answers, OK), places)
+    run = Run(adaptive(max_concurrency=max_concurrency), lambda at: next(answers, OK), max_concurrency)
     while len(run.sent) < len(story) + 20:
         assert math.isfinite(run.limiter.earliest(run.now, 0)) or run.limiter.earliest(run.now, 0) < 0
         run.step()
@@ -47,13 +47,13 @@ def test_nobody_waits_for_ever(story: list[Reply]) -> None:
 
 @given(st.lists(replies(any_wait, headers), max_size=60), st.integers(1, 20))
 @settings(deadline=None)
-def test_no_more_are_in_flight_than_there_are_places(story: list[Reply], places: int) -> None:
-    limiter = adaptive(places=places)
+def test_no_more_are_in_flight_than_there_are_places(story: list[Reply], max_concurrency: int) -> None:
+    limiter = adaptive(max_concurrency=max_concurrency)
     answers = iter(story)
-    run = Run(limiter, lambda at: next(answers, OK), places=10**6)
+    run = Run(limiter, lambda at: next(answers, OK), max_concurrency=10**6)
     while len(run.sent) < len(story) + 50:
         run.step()
-    assert run.most_in_flight <= places
+    assert run.most_in_flight <= max_concurrency
 
 
 @given(st.lists(replies(seconds, st.just({})), max_size=80))

@@ -27,7 +27,7 @@ def take(subject: Windows, now: float, count: int) -> int:
 def opening(subject: Windows, now: float) -> float:
     """When all may go again, once all answers are in; one probe may go before."""
     subject.earliest(now, 0)
-    return subject.closed_until
+    return subject.blocked_until
 
 
 def accept(subject: Windows, now: float, count: int) -> None:

@@ -51,6 +51,6 @@ def rolling(quota: int, period: float) -> Limit:
     return lambda calls, _began: 0.0 if calls <= quota else calls * period / quota
 
 
-def in_flight(places: int, service: float) -> Limit:
-    """At most `places` calls at once, each of which takes `service` seconds."""
-    return lambda calls, _began: calls * service / places
+def in_flight(max_concurrency: int, service: float) -> Limit:
+    """At most `max_concurrency` calls at once, each of which takes `service` seconds."""
+    return lambda calls, _began: calls * service / max_concurrency
