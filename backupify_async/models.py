@@ -121,10 +121,10 @@ class TriggerResult(Plain):
         backup: The backup as it was then, or None where the server does not say.
         waited: How the backup ended, where that was waited for; None also where the server named no backup
             to wait for.
-        earlier: Whether an earlier run of the sweep did that, as its journal tells; nothing was sent now.
+        from_previous_run: Whether a previous run of the sweep did it, by its journal. Nothing was sent now.
     """
 
     kind: TriggerKind
     backup: Backup | None
     waited: WaitResult | None = None
-    earlier: bool = False
+    from_previous_run: bool = False

@@ -58,7 +58,7 @@ PLAIN_MISSING = {
     "gave_up": None,
 }
 STARTED = TriggerResult(TriggerKind.STARTED, BACKUP)
-PLAIN_STARTED = {"kind": "started", "backup": PLAIN_BACKUP, "waited": None, "earlier": False}
+PLAIN_STARTED = {"kind": "started", "backup": PLAIN_BACKUP, "waited": None, "from_previous_run": False}
 LOST = RequestTimeout("no answer in 60 s")
 UNKNOWN = AmbiguousTrigger(9, WHEN, LOST, "the list is empty", (BACKUP,))
 

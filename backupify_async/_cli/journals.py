@@ -119,11 +119,13 @@ def _journalled(
     plain = triggering(consent, wait, journal, sent)
 
     def rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
-        return [of_run(row, earlier=result.earlier) for row in plain.rows(instance_id, result)]
+        return [
+            of_run(row, from_previous_run=result.from_previous_run) for row in plain.rows(instance_id, result)
+        ]
 
     def failure(instance_id: InstanceId, error: BaseException) -> Row:
-        earlier = isinstance(error, WaitFailed) and error.result.earlier
-        return of_run(plain.failure(instance_id, error), earlier=earlier)
+        from_previous_run = isinstance(error, WaitFailed) and error.result.from_previous_run
+        return of_run(plain.failure(instance_id, error), from_previous_run=from_previous_run)
 
     return attrs.evolve(
         plain,

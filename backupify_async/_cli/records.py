@@ -135,9 +135,9 @@ def with_run(shape: Shape) -> Shape:
     return attrs.evolve(shape, columns=(first, state, Column("run", 7), *others))
 
 
-def of_run(row: Row, *, earlier: bool) -> Row:
+def of_run(row: Row, *, from_previous_run: bool) -> Row:
     """A row of a sweep with a journal."""
-    return {**row, "run": "earlier" if earlier else "this"}
+    return {**row, "run": "earlier" if from_previous_run else "this"}
 
 
 def written_row(line: JournalEntry) -> Row:

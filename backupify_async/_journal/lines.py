@@ -114,7 +114,7 @@ class JournalEntry:
     def result(self) -> TriggerResult | None:
         """What became of its trigger in an earlier run; None where that is open, or it was not started."""
         kind = _KINDS.get(self.state)
-        return None if kind is None else TriggerResult(kind, self.backup, earlier=True)
+        return None if kind is None else TriggerResult(kind, self.backup, from_previous_run=True)
 
     @property
     def is_unsettled(self) -> bool:

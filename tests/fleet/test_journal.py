@@ -220,7 +220,7 @@ class TestWithAWait:
                     journal=journal, wait=True, poll=self.EVERY_MOMENT
                 )
             assert {one: len(begun) for one, begun in server.triggers.items()} == {1: 1, 2: 1, 3: 1}
-        earlier = {one for one, result in results.values.items() if result.earlier}
+        earlier = {one for one, result in results.values.items() if result.from_previous_run}
         assert earlier >= set(left) >= {1}
         assert {waited for _, waited, _ in over(results).values()} == {WaitKind.COMPLETED}
 
@@ -246,7 +246,7 @@ class TestWithAWait:
                 )
             assert {len(begun) for begun in server.triggers.values()} == {1}
         assert len(results.values) == 9
-        assert {one for one, result in results.values.items() if result.earlier} == set(done)
+        assert {one for one, result in results.values.items() if result.from_previous_run} == set(done)
         assert {waited for _, waited, _ in over(results).values()} == {WaitKind.COMPLETED}
 
 
@@ -255,7 +255,7 @@ def over(
 ) -> dict[int | str, tuple[TriggerKind, WaitKind | None, bool]]:
     """How each was triggered, how its backup ended, and whether an earlier run triggered it."""
     return {
-        one: (result.kind, result.waited.kind if result.waited else None, result.earlier)
+        one: (result.kind, result.waited.kind if result.waited else None, result.from_previous_run)
         for one, result in results.values.items()
     }
 

@@ -318,7 +318,7 @@ class TestASweepThatGoesOn:
             sweep = JournalledSweep(journal, ACCOUNT, api.trigger, {})
             async with FanOut(sweep.trigger, sweep.ids([1, 2, 3]), concurrency=1) as outcomes:
                 found = [(outcome.key, outcome.value, outcome.attempts) async for outcome in outcomes]
-        results = [TriggerResult(kind, Backup(n), earlier=True) for n, kind in enumerate(kinds, 1)]
+        results = [TriggerResult(kind, Backup(n), from_previous_run=True) for n, kind in enumerate(kinds, 1)]
         assert found == [(n, result, 0) for n, result in enumerate(results, 1)]
         assert api.sent == []
 

@@ -148,7 +148,7 @@ class TestALine:
     @pytest.mark.parametrize("kind", TriggerKind)
     def test_that_is_settled_is_done(self, kind: TriggerKind) -> None:
         done = settled(INTENDED, TriggerResult(kind, Backup(8)))
-        result = TriggerResult(kind, Backup(8), earlier=True)
+        result = TriggerResult(kind, Backup(8), from_previous_run=True)
         assert (done.result, done.is_unsettled, done.sent_at) == (result, False, WHEN)
 
     def test_that_failed_is_as_if_nothing_had_left(self) -> None:

@@ -59,7 +59,7 @@ async def one_instance(client: BackupifyClient) -> None:
     assert_type(await client.backups.trigger(42), TriggerResult)
     assert_type(await client.backups.trigger(42, baseline=await client.backups.latest(42)), TriggerResult)
     assert_type(await client.backups.trigger(42, baseline="1007"), TriggerResult)
-    assert_type((await client.backups.trigger(42)).earlier, bool)
+    assert_type((await client.backups.trigger(42)).from_previous_run, bool)
     assert_type(await client.backups.wait(42, 7, timeout=60, poll=PollPolicy(interval=5)), WaitResult)
     assert_type(await client.backups.list(42).newest(5), list[Backup])
     assert_type(client.instances.list(backup_definition_id=1), Paginator[BackupInstance])
