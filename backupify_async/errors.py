@@ -32,7 +32,7 @@ Every error survives `pickle` and `copy`, and none holds a token or a secret.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -91,8 +91,17 @@ class ConnectionFailed(TransportError):
     """No connection to the server was made, so nothing was sent."""
 
 
+@attrs.define(slots=False, eq=False)
 class RequestTimeout(TransportError):
-    """A time-out of `Timeouts` ran out; the message says which."""
+    """A time-out of `Timeouts` ran out.
+
+    Attributes:
+        limit: The field of `Timeouts` that ran out; None where it was none of them.
+        seconds: The value of that field.
+    """
+
+    limit: Literal["connect", "read", "attempt", "total"] | None = None
+    seconds: float | None = None
 
 
 @attrs.define(slots=False, eq=False)

@@ -57,6 +57,7 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
         "no route; gave up: enough",
     ),
     (RequestTimeout("slow"), (TransportError,), "slow"),
+    (RequestTimeout("slow", limit="total", seconds=2.5), (TransportError,), "slow"),
     (APIError(302, *API), (), SAYS.format(302)),
     (BadRequest(400, *API), (APIError,), SAYS.format(400)),
     (Unauthorized(401, *API), (APIError, AuthenticationError), SAYS.format(401)),

@@ -38,11 +38,11 @@ def _unsent(error: Exception, timeouts: Timeouts) -> TransportError:
     """It failed before anything left."""
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return RequestTimeout(f"connecting took longer than connect={timeouts.connect:g} s", sent=False)
+            problem = f"connecting took longer than connect={timeouts.connect:g} s"
+            return RequestTimeout(problem, sent=False, limit="connect", seconds=timeouts.connect)
         case TimeoutError(args=("attempt",)):
-            return RequestTimeout(
-                f"one attempt took longer than attempt={timeouts.attempt:g} s, and was not sent", sent=False
-            )
+            problem = f"one attempt took longer than attempt={timeouts.attempt:g} s, and was not sent"
+            return RequestTimeout(problem, sent=False, limit="attempt", seconds=timeouts.attempt)
         case aiohttp.ClientConnectorCertificateError():
             problem = f"the certificate of {error.host} is not trusted: {error.certificate_error}"
             return ConnectionFailed(problem, False, _CERTIFICATE)
@@ -72,9 +72,11 @@ def _lost(error: Exception, timeouts: Timeouts, fault_of_tls: str | None) -> Tra
     """It may have left, and no whole answer came."""
     match error:
         case TimeoutError(args=("read",)):
-            return RequestTimeout(f"the answer paused for longer than read={timeouts.read:g} s")
+            problem = f"the answer paused for longer than read={timeouts.read:g} s"
+            return RequestTimeout(problem, limit="read", seconds=timeouts.read)
         case TimeoutError(args=("attempt",)):
-            return RequestTimeout(f"one attempt took longer than attempt={timeouts.attempt:g} s")
+            problem = f"one attempt took longer than attempt={timeouts.attempt:g} s"
+            return RequestTimeout(problem, limit="attempt", seconds=timeouts.attempt)
         case aiohttp.ServerDisconnectedError():
             return TransportError("the server closed the connection before it answered")
         case aiohttp.ClientPayloadError():

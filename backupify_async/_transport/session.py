@@ -210,6 +210,8 @@ class Session:
             f"the call took longer than total={self._total:g} s",
             sent=call.may_have_arrived,
             status=call.status,
+            limit="total",
+            seconds=self._total,
         )
 
     async def _attempt(self, call: CallState, complaint: Complaint | None = None) -> Response:

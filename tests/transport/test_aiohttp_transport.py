@@ -228,12 +228,14 @@ class TestABrokenAnswer:
             with pytest.raises(RequestTimeout, match=r"paused for longer than read=0.05 s$") as caught:
                 await exchange(get(server.base_url))
         assert caught.value.sent
+        assert (caught.value.limit, caught.value.seconds) == ("read", 0.05)
 
     async def test_an_attempt_that_takes_too_long_is_a_time_out(self) -> None:
         timeouts = Timeouts(attempt=0.05)
         async with serving(None) as server, exchange_with(server.base_url, timeouts=timeouts) as exchange:
-            with pytest.raises(RequestTimeout, match=r"one attempt took longer than attempt=0.05 s$"):
+            with pytest.raises(RequestTimeout, match=r"attempt took longer than attempt=0.05 s$") as caught:
                 await exchange(get(server.base_url))
+        assert (caught.value.limit, caught.value.seconds) == ("attempt", 0.05)
 
     @pytest.mark.parametrize("answer", [Server.CLOSE, truncated(200), b"SMTP\r\n\r\n" + Server.CLOSE])
     async def test_its_error_holds_no_token_not_even_in_its_context(self, answer: bytes) -> None:

@@ -75,6 +75,7 @@ async def test_a_trigger_that_never_left_before_has_a_certain_fate() -> None:
         with pytest.raises(RequestTimeout, match=r"total=2.25 s$") as caught:
             await session.send(TRIGGER)
     assert (caught.value.sent, now()) == (False, 2.25)
+    assert (caught.value.limit, caught.value.seconds) == ("total", 2.25)
 
 
 async def test_a_trigger_whose_second_sending_is_under_way_has_an_unknown_fate() -> None:
