@@ -44,8 +44,8 @@ def parse_base_url(text: object, *, allow_insecure: bool, name: str = "base_url"
     check_host(url, name)
     if url.scheme == "http" and not is_loopback(url.host) and not allow_insecure:
         raise ConfigurationError(
-            f"{name}: http:// to {url.host} would send the token in the clear; "
-            "use https://, or say allow_insecure=True"
+            f"{name}: http:// to {url.host} would send the token in the clear; use https://",
+            override="allow_insecure=True",
         )
     return url
 

@@ -13,7 +13,7 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 import attrs
 
-from backupify_async.errors import ConfigurationError
+from backupify_async.errors import ConfigurationError, MissingCredentials
 
 ASSUMED_LIFE = 60.0
 """Seconds: what `expires_in` does not say. RFC 6749 §5.1 recommends it, and does not require it."""
@@ -171,7 +171,7 @@ def read_credentials(environ: Mapping[str, str]) -> ClientCredentials | StaticTo
     """
     found = [name for name in (_TOKEN, _ID, _SECRET, _SECRET_FILE) if name in environ]
     if not found:
-        raise ConfigurationError(f"no credentials: set {_ID} and {_SECRET} (or {_SECRET_FILE}), or {_TOKEN}")
+        raise MissingCredentials(f"no credentials: set {_ID} and {_SECRET} (or {_SECRET_FILE}), or {_TOKEN}")
     for name in found:
         if not without_line_end(environ[name]).strip():
             raise ConfigurationError(f"{name}: is set but empty")

@@ -2,6 +2,7 @@
 
     BackupifyError
     ├── ConfigurationError          settings or credentials that cannot work
+    │   └── MissingCredentials      the environment holds no credentials
     ├── ClientClosed                the client was closed, before the call or while it was under way
     │   └── ClientDraining          the client begins no triggers any more: this one was not sent
     ├── AuthenticationError         no token is to be had, or the server refuses it
@@ -49,8 +50,24 @@ class BackupifyError(Exception):
         return plain_error(self)
 
 
+@attrs.define(slots=False, eq=False)
 class ConfigurationError(BackupifyError):
-    """Settings, credentials or the use of the client cannot work; the message says which and what to do."""
+    """Settings, credentials or the use of the client cannot work.
+
+    Attributes:
+        problem: Which setting cannot work, why, and what to do.
+        override: The setting that permits it nevertheless; "" where none does.
+    """
+
+    problem: str
+    override: str = ""
+
+    def __str__(self) -> str:
+        return self.problem + (f", or set {self.override}" if self.override else "")
+
+
+class MissingCredentials(ConfigurationError):
+    """The environment holds no credentials."""
 
 
 class ClientClosed(BackupifyError):
@@ -211,6 +228,7 @@ class AmbiguousTrigger(BackupifyError):
         cause: What became of the answer.
         reason: Why looking did not tell; "" where there was no time to look.
         seen: The backups that may be the trigger's, or that ran, when it was last looked.
+        interrupted_by: What ended the reconciliation early: a time-out, or a closed client; else None.
     """
 
     instance_id: int | str
@@ -218,10 +236,16 @@ class AmbiguousTrigger(BackupifyError):
     cause: BackupifyError
     reason: str = ""
     seen: tuple[Backup, ...] = ()
+    interrupted_by: BackupifyError | None = None
 
     def __str__(self) -> str:
-        text = f"instance {printable(self.instance_id)}: the backup triggered at "
-        text += f"{self.sent_at:%Y-%m-%dT%H:%M:%SZ} may or may not have started: {self.cause}"
+        return f"instance {printable(self.instance_id)}: {self.detail}"
+
+    @property
+    def detail(self) -> str:
+        """The message without the instance."""
+        sent_at = f"{self.sent_at:%Y-%m-%dT%H:%M:%SZ}"
+        text = f"the backup triggered at {sent_at} may or may not have started: {self.cause}"
         text += f"; not found out: {self.reason}" if self.reason else ""
         seen = ", ".join(f"backup {printable(backup.id)}" for backup in self.seen)
         return text + (f" (seen: {seen})" if seen else "")
@@ -292,11 +316,16 @@ class WaitFailed(BackupifyError):
     cause: BackupifyError | None = None
 
     def __str__(self) -> str:
+        return f"instance {printable(self.instance_id)}: {self.detail}"
+
+    @property
+    def detail(self) -> str:
+        """The message without the instance."""
         why = f": {self.cause}" if self.cause else ""
         end = self.cause.how_far if isinstance(self.cause, WaitTimeout) else f"is waited for no longer{why}"
         named = "its backup" if self.result.backup is None else f"backup {printable(self.result.backup.id)}"
         kind = self.result.kind.value.replace("_", " ")
-        return f"instance {printable(self.instance_id)}: {named} ({kind}) {end}"
+        return f"{named} ({kind}) {end}"
 
 
 @attrs.define(slots=False, eq=False)

@@ -26,6 +26,7 @@ from backupify_async.errors import (
     DuplicateInstance,
     FanOutAborted,
     JournalError,
+    MissingCredentials,
     NotFound,
     PaginationError,
     PermissionDenied,
@@ -47,6 +48,8 @@ SAYS = "GET /v1/ping answered {}: sorry (Retry-After: 5 s) (request r1); gave up
 
 TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
     (ConfigurationError("base_url: no"), (), "base_url: no"),
+    (ConfigurationError("base_url: no", "force=True"), (), "base_url: no, or set force=True"),
+    (MissingCredentials("no credentials"), (ConfigurationError,), "no credentials"),
     (ClientClosed("closed"), (), "closed"),
     (ClientDraining("draining"), (ClientClosed,), "draining"),
     (AuthenticationError("no token"), (), "no token"),
@@ -83,6 +86,16 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
         (
             "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow; "
             "not found out: the list is empty (seen: backup 7, backup x)"
+        ),
+    ),
+    (
+        AmbiguousTrigger(
+            42, SENT_AT, TransportError("lost"), "too late", interrupted_by=RequestTimeout("too late")
+        ),
+        (),
+        (
+            "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: lost; "
+            "not found out: too late"
         ),
     ),
     (DuplicateInstance("a/b"), (), "instance a/b came before in this sweep: no second backup was triggered"),

@@ -16,7 +16,13 @@ from backupify_async._cli.rows import Row, Shape, Writer, writer
 from backupify_async._cli.tally import Tally
 from backupify_async._cli.terminal import columns_of, takes_colour
 from backupify_async.client import BackupifyClient
-from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError, RequestTimeout
+from backupify_async.errors import (
+    AuthenticationError,
+    BackupifyError,
+    ConfigurationError,
+    MissingCredentials,
+    RequestTimeout,
+)
 from backupify_async.events import EventHook
 
 
@@ -93,10 +99,10 @@ async def command_context(
 def _client(options: CallOptions, concurrency: int, on_event: EventHook | None) -> BackupifyClient:
     try:
         return BackupifyClient.from_env(os.environ, on_event=on_event, **options.settings(concurrency))
-    except ConfigurationError as error:
-        hint = "; `backupify demo` needs none" if str(error).startswith("no credentials") else ""
-        text = str(error).partition(", or say allow_insecure")[0]  # which no option of ours says
-        raise Exit(ExitCode.USAGE, f"{text}{hint}") from None
+    except MissingCredentials as error:
+        raise Exit(ExitCode.USAGE, f"{error.problem}; `backupify demo` needs none") from None
+    except ConfigurationError as error:  # no option of the command line is its `override`
+        raise Exit(ExitCode.USAGE, error.problem) from None
 
 
 async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109 - the library's

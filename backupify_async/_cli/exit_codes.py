@@ -8,6 +8,7 @@ from backupify_async.errors import (
     BackupifyError,
     ConfigurationError,
     RequestTimeout,
+    WaitFailed,
 )
 
 _TOTAL = "took longer than total="  # how the library speaks of the setting that --timeout makes
@@ -86,10 +87,11 @@ def code_of(error: BaseException) -> ExitCode:
 
 
 def reason(error: BaseException) -> str:
-    """Why something failed; of an error that is none of the library's, only its kind: no secret in it."""
+    """Why an instance failed, without its id; of a foreign error only its type, its text may be secret."""
     if not isinstance(error, BackupifyError):
         return f"unexpected {type(error).__name__}"
-    return str(error).replace(_TOTAL, "took longer than --timeout ") if ran_out_of_time(error) else str(error)
+    text = error.detail if isinstance(error, AmbiguousTrigger | WaitFailed) else str(error)
+    return text.replace(_TOTAL, "took longer than --timeout ") if ran_out_of_time(error) else text
 
 
 def ran_out_of_time(error: BaseException) -> bool:

@@ -71,14 +71,13 @@ def failure_row(instance_id: InstanceId, error: BaseException) -> Row:
             row = backup_row(instance_id, "ambiguous", None)
         case _:
             row = backup_row(instance_id, "error", None)
-    return {**row, "error": printable(reason(error).removeprefix(f"instance {instance_id}: "))}
+    return {**row, "error": printable(reason(error))}
 
 
 def failure_line(instance_id: InstanceId, error: BaseException) -> str:
     """One line that names an instance and why it failed."""
-    if isinstance(error, AmbiguousTrigger | WaitFailed):
-        return reason(error)  # which names the instance already
-    return f"instance {instance_id} failed: {reason(error)}"
+    failed = "" if isinstance(error, AmbiguousTrigger | WaitFailed) else " failed"
+    return f"instance {instance_id}{failed}: {reason(error)}"
 
 
 def row_line(row: Row) -> str:

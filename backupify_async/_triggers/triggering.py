@@ -194,9 +194,9 @@ class _Walk:
         except TimeoutError:
             why, call = self._session.why_cut_short(self._sending.call), self._sending.call
         if self._lost is not None:
-            raise self._ambiguous(self._lost, "" if str(why) == str(self._lost.cause) else str(why))
+            raise self._ambiguous(self._lost, "" if str(why) == str(self._lost.cause) else str(why), why)
         if call.sent_at is not None:
-            raise AmbiguousTrigger(self._id, call.sent_at, why) from why
+            raise AmbiguousTrigger(self._id, call.sent_at, why, interrupted_by=why) from why
         raise why
 
     async def _run(self, lost: Lost) -> Answer | TriggerResult:
@@ -259,9 +259,11 @@ class _Walk:
             await asyncio.sleep(verdict.delay)
         return await self._sending.send()
 
-    def _ambiguous(self, lost: Lost, reason: str) -> AmbiguousTrigger:
+    def _ambiguous(
+        self, lost: Lost, reason: str, interrupted_by: BackupifyError | None = None
+    ) -> AmbiguousTrigger:
         seen = tuple(candidates(lost.fate, self._looks, self._settings))
-        error = AmbiguousTrigger(self._id, lost.sent_at, lost.cause, reason, seen)
+        error = AmbiguousTrigger(self._id, lost.sent_at, lost.cause, reason, seen, interrupted_by)
         error.__cause__ = lost.cause
         return error
 
