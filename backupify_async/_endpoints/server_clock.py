@@ -68,7 +68,7 @@ def lead_before(seen: DateSeen | None, ours: float) -> ClockOffset | None:
     """
     if seen is None or abs(ours - seen.our_lead) > _WHOLE_SECOND:
         return None
-    return read_lead(seen.date, seen.left, seen.received)
+    return read_lead(seen.date, seen.sent_time, seen.received)
 
 
 def read_lead(header: str | None, left: float, received: float) -> ClockOffset | None:

@@ -117,7 +117,7 @@ class AiohttpTransport:
         kept = message.repeatable and not message.fresh
         session = self._session if kept else self._fresh_session or self._session
         assert session is not None  # noqa: S101 - the session above opens before it sends
-        attempt = self._watch.over(message.left)
+        attempt = self._watch.over(message.sent_time)
         try:
             with attempt:
                 ATTEMPT.set(attempt)

@@ -79,10 +79,10 @@ class Courier:
             call.refused = call.alone = call.down = call.suspect = False
         call.sendings += 1
         self._report.sent(call)
-        call.sent_at, call.left = sent_at, left = datetime.now(UTC), self._now()
+        call.sent_at, call.sent_time = sent_at, sent_time = datetime.now(UTC), self._now()
         fresh = call.distrusts
         return PreparedRequest(
-            request.method, url, headers, body, sent_at, secrets, request.repeatable, left, fresh=fresh
+            request.method, url, headers, body, sent_at, secrets, request.repeatable, sent_time, fresh=fresh
         )
 
     def _url(self, request: Request) -> URL:

@@ -28,7 +28,7 @@ class DateSeen(NamedTuple):
     """A Date header; times are the loop's, in seconds."""
 
     date: str
-    left: float
+    sent_time: float
     """When its request left."""
     received: float
     """When its answer had come."""
@@ -83,27 +83,27 @@ class Hearing:
         status, headers = response.status, response.headers
         date = headers.get(_DATE)
         if date is not None:
-            self.last_date = DateSeen(date, call.left, now, time.time() - now)
-        self._report.received(call, response, now - call.left)
+            self.last_date = DateSeen(date, call.sent_time, now, time.time() - now)
+        self._report.received(call, response, now - call.sent_time)
         if status < 400:
             self._passed(call, now)
         elif self._refuses(call, response, now, ticket):
             return
         if status < 500 and call.gated:
-            self._recent.passed(call.left)
+            self._recent.passed(call.sent_time)
         if ticket is not None:
             self._gate.on_response(now, ticket, status, None, headers)
 
     def _passed(self, call: CallState, now: float) -> None:
-        down = self._outage.passed(call.left, now, of_api=call.gated)
-        self._retrying.passed(call.left)
+        down = self._outage.passed(call.sent_time, now, of_api=call.gated)
+        self._retrying.passed(call.sent_time)
         if down:
             _LOGGER.info("the server answers again, after %.1f s", down)
 
     def _refuses(self, call: CallState, response: Response, now: float, ticket: Ticket | None) -> bool:
         """Hear an answer of 400 and above; return whether it refuses the call only for now."""
         status = response.status
-        others_pass = status == 503 and call.gated and self._recent.others_pass(call.left)
+        others_pass = status == 503 and call.gated and self._recent.others_pass(call.sent_time)
         if shows_up(status):
             self._passed(call, now)
         elif shows_down(status) and not others_pass:
@@ -129,7 +129,7 @@ class Hearing:
             self._failed_as_down(call, now)
 
     def _failed_as_down(self, call: CallState, now: float) -> None:
-        if self._outage.failed(call.left, now, whose(call.request, call.sendings)):
+        if self._outage.failed(call.sent_time, now, whose(call.request, call.sendings)):
             _LOGGER.info("the server is down: all calls wait")
             self._retrying.give_back()
         down = self._outage.down_since is not None
@@ -148,13 +148,13 @@ class Hearing:
         if call.alone:
             self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate(now))
             return
-        self._recent.refused(call.left, call, mere=mere)
+        self._recent.refused(call.sent_time, call, mere=mere)
         if not concerns_all(asked, self._longest) or (mere and not self._recent.shows_a_limit):
             if ticket is not None:
                 self._gate.on_response(now, ticket, asked.status, asked.retry_after, asked.headers)
             return
         if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
-            ticket = self._limiter.take(call.left)
+            ticket = self._limiter.take(call.sent_time)
         self._gate.on_response(now, ticket, 429, asked.retry_after, asked.headers)
         until = self._utc(max(now, self._limiter.paused_until))
         self._report.throttled(call, asked.retry_after, until, self._limiter.estimate(now))

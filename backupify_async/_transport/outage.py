@@ -79,45 +79,45 @@ class Outage:
         self.down_since: float | None = None
         """When the first call left that met the outage; None while the server is up."""
 
-    def passed(self, left: float, now: float, *, of_api: bool) -> float:
+    def passed(self, sent_time: float, now: float, *, of_api: bool) -> float:
         """The server answered.
 
         Args:
-            left: When the call left.
+            sent_time: When the call left.
             now: When the answer came.
             of_api: Whether it was an answer of the API: a token alone is no first success.
 
         Returns:
             For how many seconds the server was down, where that is over now; else 0.
         """
-        if left <= self._passed or (self._passed == -math.inf and not of_api):
+        if sent_time <= self._passed or (self._passed == -math.inf and not of_api):
             return 0.0
-        self._passed = left
+        self._passed = sent_time
         if self._failed:
-            self._failed = {who: when for who, when in self._failed.items() if when > left}
-        if self.down_since is None or left < self.down_since:
+            self._failed = {who: when for who, when in self._failed.items() if when > sent_time}
+        if self.down_since is None or sent_time < self.down_since:
             return 0.0
         down = now - self.down_since
         self._stood_still += down
         self.down_since, self._probing = None, False
         return down
 
-    def failed(self, left: float, now: float, who: str) -> bool:
+    def failed(self, sent_time: float, now: float, who: str) -> bool:
         """A call failed as calls to a server that is down do.
 
         Args:
-            left: When it left.
+            sent_time: When it left.
             now: When that was known.
             who: What it was about, as `whose` says.
 
         Returns:
             Whether that shows an outage which was not known before.
         """
-        if not self._longest or left <= self._passed or self._passed == -math.inf:
+        if not self._longest or sent_time <= self._passed or self._passed == -math.inf:
             return False
         if self.down_since is not None:
             return False
-        self._failed.setdefault(who, left)
+        self._failed.setdefault(who, sent_time)
         if len(self._failed) < _INSTANCES:
             return False
         self.down_since = min(self._failed.values())

@@ -119,7 +119,7 @@ class PreparedRequest:
         sent_at: When it leaves, UTC, by this machine's clock.
         secrets: What no error about it may show.
         repeatable: Whether sending it twice does no more than sending it once.
-        left: When it leaves, in seconds of the loop's clock, which never jumps.
+        sent_time: When it leaves, in seconds of the loop's clock, which never jumps.
         status: The status of its answer, as soon as the head of that came; None until then.
         fresh: Whether it goes over a new connection.
     """
@@ -131,7 +131,7 @@ class PreparedRequest:
     sent_at: datetime
     secrets: tuple[str, ...] = attrs.field(repr=False)
     repeatable: bool = True
-    left: float = 0.0
+    sent_time: float = 0.0
     status: int | None = None
     fresh: bool = False
 

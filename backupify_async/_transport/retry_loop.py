@@ -39,7 +39,7 @@ class CallState:
         before_send: Told of each sending before it leaves, once the gate has let it pass; None for nobody.
         began: When it counts as begun at the gate, as `priority.begin_call` says; 0 before it is sent.
         sent_at: When the sending left whose fate is open, UTC; None while there is none.
-        left: The same by the loop's clock, in seconds.
+        sent_time: The same by the loop's clock, in seconds.
         answered: Whether an earlier sending surely reached the server.
         sendings: How often it was sent.
         attempts: How many of these failed and count.
@@ -59,7 +59,7 @@ class CallState:
     before_send: Callable[[], Awaitable[None]] | None = None
     began: int = 0
     sent_at: datetime | None = None
-    left: float = 0.0
+    sent_time: float = 0.0
     answered: bool = False
     sendings: int = 0
     attempts: int = 0
@@ -85,7 +85,7 @@ class _Suspect:
 
     call: CallState
     cost: int
-    left: float
+    sent_time: float
 
 
 class Retrying:
@@ -178,7 +178,7 @@ class Retrying:
         verdict = self._decide(call, error, now, repeatable=call.request.repeatable)
         if call.suspect and not call.refused:
             cost = verdict.cost if isinstance(verdict, Retry) else 0
-            self._suspects.append(_Suspect(call, cost, call.left))
+            self._suspects.append(_Suspect(call, cost, call.sent_time))
         return verdict
 
     def give_back(self) -> None:
@@ -189,10 +189,10 @@ class Retrying:
             self.budget.earn(suspect.cost)
         self._suspects.clear()
 
-    def passed(self, left: float) -> None:
+    def passed(self, sent_time: float) -> None:
         """The server answered a call that left then: what had left before failed for another reason."""
         if self._suspects:
-            kept = [suspect for suspect in self._suspects if suspect.left > left]
+            kept = [suspect for suspect in self._suspects if suspect.sent_time > sent_time]
             self._suspects = deque(kept, maxlen=_SUSPECTS)
 
     def again(self, call: CallState, error: BackupifyError) -> Retry | GiveUp:
@@ -213,7 +213,7 @@ class Retrying:
             call.attempts,
             call.refusals,
             0.0 if call.refused_since is None else now - call.refused_since,
-            self.budget.left,
+            self.budget.remaining,
             call.refused,
             call.alone,
             call.down,

@@ -217,14 +217,14 @@ class RetryBudget:
     """Tokens that all calls of a client share for their retries: a token bucket that success refills."""
 
     capacity: int
-    left: int = attrs.field(init=False)
+    remaining: int = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.left = self.capacity
+        self.remaining = self.capacity
 
     def spend(self, cost: int) -> None:
         """Pay for a retry."""
-        self.left -= cost
+        self.remaining -= cost
 
     def succeeded(self, last_cost: int) -> None:
         """A call came through: give back what its last retry cost, or a little where it needed none."""
@@ -232,4 +232,4 @@ class RetryBudget:
 
     def earn(self, tokens: int) -> None:
         """Give tokens back, up to the capacity."""
-        self.left = min(self.capacity, self.left + tokens)
+        self.remaining = min(self.capacity, self.remaining + tokens)

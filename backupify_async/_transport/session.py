@@ -195,7 +195,7 @@ class Session:
             requests=self._report.requests,
             refused=self._report.refused,
             retried=self.retrying.retried,
-            budget_left=self.retrying.budget.left,
+            budget_left=self.retrying.budget.remaining,
             limit_source=estimate.source,
             limit_per_second=estimate.per_second,
             down_since=None if down_since is None else self._utc(down_since),
@@ -231,12 +231,12 @@ class Session:
             self._gate.release(ticket, unused=unused)
         status = response.status
         if 200 <= status < 300:
-            self._keeper.passed(token, call.left)
+            self._keeper.passed(token, call.sent_time)
             if call.request.decode is not None:
                 response.decode(call.request.decode)
             return response
         if status in PASSED:
-            self._keeper.passed(token, call.left)
+            self._keeper.passed(token, call.sent_time)
         if status in call.request.answers:
             return response
         if status != 401:

@@ -102,12 +102,12 @@ class TokenKeeper:
                 return value
             await self._renewed()
 
-    def passed(self, token: str, left: float) -> None:
+    def passed(self, token: str, sent_time: float) -> None:
         """A call passed with a token, which had left at a time of the loop's clock."""
         trust = self._trust
-        if left > trust.passed and token == trust.token:
-            trust.passed = left
-            if left > self._wanted:
+        if sent_time > trust.passed and token == trust.token:
+            trust.passed = sent_time
+            if sent_time > self._wanted:
                 self._wake_refused()
 
     async def refused(self, token: str, complaint: Complaint) -> str | None:

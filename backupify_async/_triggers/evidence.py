@@ -40,7 +40,7 @@ def _in_time(send: Send, patience: float) -> Send:
             )
         requests += 1
         response = await send(request)
-        taken += loop.time() - response.message.left
+        taken += loop.time() - response.message.sent_time
         return response
 
     return send_in_time
@@ -80,8 +80,8 @@ async def look(
     async def send_and_read_clock(request: Request) -> Response:
         nonlocal lead, asked
         response = await send_in_time(request)
-        asked = response.message.left
-        shown = read_lead(response.headers.get("Date"), response.message.left, loop.time())
+        asked = response.message.sent_time
+        shown = read_lead(response.headers.get("Date"), response.message.sent_time, loop.time())
         lead = lead if shown is None else shown.or_also(lead)
         return response
 

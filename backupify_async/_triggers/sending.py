@@ -114,7 +114,7 @@ class Answer:
     @property
     def lead(self) -> ClockOffset | None:
         """How far the server's clock is ahead of the loop's, by this answer's Date."""
-        return read_lead(self.response.headers.get("Date"), self.response.message.left, self.received)
+        return read_lead(self.response.headers.get("Date"), self.response.message.sent_time, self.received)
 
     def was_there_before(self, backup: Backup, tolerance: float) -> bool:
         """Whether the server named a backup that it surely did not start for this trigger."""
@@ -202,7 +202,7 @@ class Sending:
     def _fate(self, now: float) -> Fate:
         latest = now + self._session.settings.reconciliation.settling
         fate = Fate(
-            self.call.left, latest, latest, ClockOffset(self._our_lead, self._our_lead), self.baseline
+            self.call.sent_time, latest, latest, ClockOffset(self._our_lead, self._our_lead), self.baseline
         )
         return fate.our_clock_read(our_lead(now))
 

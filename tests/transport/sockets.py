@@ -81,4 +81,6 @@ def send(
     """A message that carries the token."""
     all_headers = {"Authorization": "Bearer static-token", **(headers or {})}
     url, now = URL(base_url + path), asyncio.get_running_loop().time()
-    return PreparedRequest(method, url, all_headers, body, datetime.now(UTC), ("static-token",), left=now)
+    return PreparedRequest(
+        method, url, all_headers, body, datetime.now(UTC), ("static-token",), sent_time=now
+    )

@@ -244,19 +244,19 @@ class TestTheWait:
 
 class TestTheBudget:
     def test_it_begins_full(self) -> None:
-        assert RetryBudget(500).left == 500
+        assert RetryBudget(500).remaining == 500
 
     def test_an_untroubled_success_gives_one_back(self) -> None:
         budget = RetryBudget(500)
         budget.spend(10)
         budget.succeeded(0)
-        assert budget.left == 491
+        assert budget.remaining == 491
 
     def test_a_retried_success_gives_its_last_price_back(self) -> None:
         budget = RetryBudget(500)
         budget.spend(10)
         budget.succeeded(5)
-        assert budget.left == 495
+        assert budget.remaining == 495
 
     @given(st.integers(0, 50), st.lists(st.sampled_from([0, 5, 10])), st.lists(st.sampled_from([5, 10])))
     def test_it_is_never_more_than_full(self, size: int, earned: list[int], spent: list[int]) -> None:
@@ -265,4 +265,4 @@ class TestTheBudget:
             budget.spend(cost)
         for cost in earned:
             budget.succeeded(cost)
-        assert budget.left <= size
+        assert budget.remaining <= size

@@ -57,7 +57,7 @@ class Server(Script):
     @property
     def failed_at(self) -> list[float]:
         """When what failed had left."""
-        return [round(message.left, 6) for message in self.failed]
+        return [round(message.sent_time, 6) for message in self.failed]
 
 
 def look(number: int) -> Request:

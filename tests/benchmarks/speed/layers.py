@@ -57,7 +57,14 @@ async def _carrier(base_url: str) -> AsyncIterator[Batch]:
     async def call(instance: int) -> None:
         url = _active(origin, instance)
         message = PreparedRequest(
-            "GET", url, peers.HEADERS, None, datetime.now(UTC), ("token",), repeatable=True, left=loop.time()
+            "GET",
+            url,
+            peers.HEADERS,
+            None,
+            datetime.now(UTC),
+            ("token",),
+            repeatable=True,
+            sent_time=loop.time(),
         )
         assert orjson.loads((await exchange(message)).body)["id"] == ACTIVE_ID
 
