@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from backupify_async._call_context import BACKGROUND, begin_call
 from backupify_async._transport.outage import Outage
-from backupify_async._transport.rate import Fate, Limiter, Ticket
+from backupify_async._transport.rate import CallOutcome, Limiter, Ticket
 from backupify_async._transport.wait_queue import WaitQueue
 
 _PATIENCE = 7  # grants to others, after which one goes to background work that waits
@@ -84,7 +84,7 @@ class Gate:
         ):
             return None
         self.in_flight += 1
-        return limiter.take(now)
+        return limiter.on_send(now)
 
     async def acquire(
         self, began: int | None = None, *, again: bool = False, repeatable: bool = True
@@ -153,8 +153,8 @@ class Gate:
     def release(self, ticket: Ticket, *, unused: bool = False) -> None:
         """Give the place back, and with `unused` the slot too."""
         self.in_flight -= 1
-        if ticket.fate is Fate.OPEN:
-            end = self._limiter.give_back if unused else self._limiter.lost
+        if ticket.outcome is CallOutcome.PENDING:
+            end = self._limiter.on_cancel if unused else self._limiter.on_no_response
             end(asyncio.get_running_loop().time(), ticket)
         if ticket is self._probe:
             self._probe = None
@@ -205,7 +205,7 @@ class Gate:
             self._let_go(turn, now)
 
     def _let_go(self, turn: asyncio.Future[Ticket], now: float) -> Ticket:
-        ticket = self._limiter.take(now)
+        ticket = self._limiter.on_send(now)
         self.in_flight += 1
         turn.set_result(ticket)
         return ticket

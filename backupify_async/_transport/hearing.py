@@ -154,7 +154,7 @@ class Hearing:
                 self._gate.on_response(now, ticket, asked.status, asked.retry_after, asked.headers)
             return
         if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
-            ticket = self._limiter.take(call.sent_time)
+            ticket = self._limiter.on_send(call.sent_time)
         self._gate.on_response(now, ticket, 429, asked.retry_after, asked.headers)
         until = self._utc(max(now, self._limiter.paused_until))
         self._report.throttled(call, asked.retry_after, until, self._limiter.estimate(now))

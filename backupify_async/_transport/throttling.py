@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import attrs
 import orjson
 
-from backupify_async._transport.rate.headers import announces, read_quota
+from backupify_async._transport.rate.headers import has_quota, read_quota
 
 _THROTTLED = frozenset({420, 429})
 _WORDS = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException"})
@@ -138,7 +138,7 @@ def asks_to_slow_down(asked: Asked, wall: float, longest: float, *, others_pass:
 
 
 def _is_spent(headers: Mapping[str, str], wall: float, longest: float) -> bool:
-    quota = read_quota(headers, wall) if announces(headers) else None
+    quota = read_quota(headers, wall) if has_quota(headers) else None
     return quota is not None and quota.remaining < 1 and quota.reset <= longest
 
 

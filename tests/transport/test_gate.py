@@ -9,7 +9,7 @@ import pytest
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.gate import Gate, GateBlocked
 from backupify_async._transport.rate import Ticket
-from backupify_async._transport.rate.fixed import PlainLimiter
+from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 
 pytestmark = pytest.mark.looptime
 
@@ -18,7 +18,7 @@ def gate(
     max_concurrency: int = 100, per_second: float | None = None, burst: int = 1, **policy: float
 ) -> Gate:
     limit = RateLimit(per_second=per_second, burst=burst, adaptive=False)
-    return Gate(PlainLimiter(limit, RetryPolicy(**policy)), max_concurrency)  # type: ignore[arg-type]
+    return Gate(FixedRateLimiter(limit, RetryPolicy(**policy)), max_concurrency)  # type: ignore[arg-type]
 
 
 def now() -> float:

@@ -47,12 +47,12 @@ changes, and `python -m tests.benchmarks.rate.disturbances` where something does
 """
 
 from backupify_async._transport.rate.adaptive import AdaptiveLimiter
-from backupify_async._transport.rate.fixed import PlainLimiter
+from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 from backupify_async._transport.rate.limiter import Estimate, Limiter
-from backupify_async._transport.rate.ticket import Fate, Ticket
+from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 from backupify_async.config import RateLimit, RetryPolicy
 
-__all__ = ["Estimate", "Fate", "Limiter", "Ticket", "make_limiter"]
+__all__ = ["CallOutcome", "Estimate", "Limiter", "Ticket", "make_limiter"]
 
 
 def make_limiter(limit: RateLimit, retry: RetryPolicy, max_concurrency: int) -> Limiter:
@@ -63,4 +63,6 @@ def make_limiter(limit: RateLimit, retry: RetryPolicy, max_concurrency: int) -> 
         retry: How long refusals are waited out.
         max_concurrency: How many calls may be in flight at once.
     """
-    return AdaptiveLimiter(limit, retry, max_concurrency) if limit.adaptive else PlainLimiter(limit, retry)
+    return (
+        AdaptiveLimiter(limit, retry, max_concurrency) if limit.adaptive else FixedRateLimiter(limit, retry)
+    )

@@ -18,15 +18,15 @@ from collections.abc import Mapping
 
 import attrs
 
-from backupify_async._transport.rate.concurrency import Cap
-from backupify_async._transport.rate.fixed import Gcra
-from backupify_async._transport.rate.headers import Quota, announces, read_quota
+from backupify_async._transport.rate.concurrency_limit import ConcurrencyLimit
+from backupify_async._transport.rate.fixed_rate import Gcra
+from backupify_async._transport.rate.headers import Quota, has_quota, read_quota
 from backupify_async._transport.rate.limiter import PAUSE, UNKNOWN, Estimate
-from backupify_async._transport.rate.pacing import Pace
-from backupify_async._transport.rate.quota import Announced
-from backupify_async._transport.rate.state import State, read_state, write_state
+from backupify_async._transport.rate.pacer import Pacer
+from backupify_async._transport.rate.quota_tracker import QuotaTracker
+from backupify_async._transport.rate.state import LimiterState, read_state, write_state
 from backupify_async._transport.rate.ticket import Ticket
-from backupify_async._transport.rate.windows import Windows
+from backupify_async._transport.rate.window_model import WindowModel
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource, SpeedReason
 
@@ -40,10 +40,10 @@ class AdaptiveLimiter:
     def __init__(self, limit: RateLimit, retry: RetryPolicy, max_concurrency: int) -> None:
         self._ceiling = Gcra(limit)
         self._longest_wait = retry.max_retry_after
-        self._cap = Cap(max_concurrency)
-        self._announced = Announced()
-        self._windows: Windows | None = Windows()
-        self._pace = Pace()
+        self._cap = ConcurrencyLimit(max_concurrency)
+        self._announced = QuotaTracker()
+        self._windows: WindowModel | None = WindowModel()
+        self._pace = Pacer()
         self._in_flight = 0
         self._refuted = 0  # how often in a row a Retry-After closed nothing
         self._untroubled = True  # no refusal and no announcement was met: nothing to hold anybody back
@@ -52,7 +52,7 @@ class AdaptiveLimiter:
     def state(self) -> dict[str, object]:
         """What was learned, as plain JSON types: for `from_state`."""
         return write_state(
-            State(
+            LimiterState(
                 cap=self._cap,
                 announced=self._announced,
                 windows=self._windows,
@@ -110,38 +110,38 @@ class AdaptiveLimiter:
                 self._pace.resume(now)
         return when
 
-    def take(self, now: float) -> Ticket:
-        """As `Limiter.take`."""
+    def on_send(self, now: float) -> Ticket:
+        """As `Limiter.on_send`."""
         self._in_flight += 1
-        self._ceiling.take(now)
-        ticket = self._pace.take(now)
+        self._ceiling.on_send(now)
+        ticket = self._pace.on_send(now)
         if not self._untroubled:
-            self._announced.take()
-            self._cap.take(now, ticket, self._in_flight)
+            self._announced.on_send()
+            self._cap.on_send(now, ticket, self._in_flight)
             if self._windows is not None:
-                self._windows.take()
+                self._windows.on_send()
         return ticket
 
-    def give_back(self, now: float, ticket: Ticket) -> None:
-        """As `Limiter.give_back`."""
+    def on_cancel(self, now: float, ticket: Ticket) -> None:
+        """As `Limiter.on_cancel`."""
         self._in_flight = max(0, self._in_flight - 1)
-        self._ceiling.give_back(-math.inf)
-        self._pace.give_back(now, ticket)
+        self._ceiling.on_cancel(-math.inf)
+        self._pace.on_cancel(now, ticket)
         if not self._untroubled:
-            self._announced.give_back()
+            self._announced.on_cancel()
             if self._windows is not None:
-                self._windows.give_back()
+                self._windows.on_cancel()
 
-    def lost(self, now: float, ticket: Ticket) -> None:
-        """As `Limiter.lost`."""
+    def on_no_response(self, now: float, ticket: Ticket) -> None:
+        """As `Limiter.on_no_response`."""
         self._in_flight = max(0, self._in_flight - 1)
-        self._pace.lost(now, ticket)
+        self._pace.on_no_response(now, ticket)
 
     def on_response(
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         """As `Limiter.on_response`."""
-        quota = read_quota(headers, time.time()) if announces(headers) else None
+        quota = read_quota(headers, time.time()) if has_quota(headers) else None
         if self._untroubled and (quota is not None or status == 429):
             self._untroubled = False
             if self._windows is not None:
@@ -157,25 +157,25 @@ class AdaptiveLimiter:
         self._in_flight = max(0, self._in_flight - 1)
 
     def _succeeded(self, now: float, ticket: Ticket, status: int, quota: Quota | None) -> None:
-        sent_at = ticket.sent_at
-        self._cap.accepted(now, ticket, self._in_flight)
-        self._pace.accepted(now, ticket)
+        sent_time = ticket.sent_time
+        self._cap.on_success(now, ticket, self._in_flight)
+        self._pace.on_success(now, ticket)
         if self._untroubled:
             return
         if self._windows is not None:
-            self._windows.succeeded(now, sent_at)
+            self._windows.on_success(now, sent_time)
             if self._windows.refuted:
                 self._disbelieve(now)
         if quota is not None:
-            self._announced.succeeded(now, sent_at, quota, max(0, self._in_flight - 1))
+            self._announced.on_success(now, sent_time, quota, max(0, self._in_flight - 1))
         elif status < 500:  # a proxy's answer says nothing of what the server announces
-            self._announced.fall_silent(sent_at)
+            self._announced.fall_silent(sent_time)
 
     def _disbelieve(self, now: float) -> None:
         """A call was accepted while nobody should have been: the pauses concern the refused calls alone."""
         proven = self._windows is not None and self._windows.rate is not None
         self._refuted = 1 if proven else self._refuted + 1
-        self._windows = Windows() if self._refuted < _REFUTED else None
+        self._windows = WindowModel() if self._refuted < _REFUTED else None
         if self._windows is not None:
             self._windows.begin(self._in_flight)
         self._cap.restart()
@@ -194,7 +194,7 @@ class AdaptiveLimiter:
             return UNKNOWN
         elif self._cap.known:
             rate, reason = self._cap.rate or rate, SpeedReason.IN_FLIGHT
-        elif rate is None and self._cap.is_over and not pace.is_lost:
+        elif rate is None and self._cap.is_over and not pace.probes_refused:
             reason = SpeedReason.NOT_LIMITED  # a stray refusal, of which nothing is left
         rate = rate or pace.average_until(self.paused_until)
         return Estimate(source, rate, self._waits_for(now) or reason)
@@ -211,36 +211,36 @@ class AdaptiveLimiter:
         return reason if until - now > PAUSE else None
 
     def _refused(self, now: float, ticket: Ticket, retry_after: float | None, quota: Quota | None) -> None:
-        windows, sent_at = self._windows, ticket.sent_at
+        windows, sent_time = self._windows, ticket.sent_time
         if quota is not None:
-            self._announced.refused(now, sent_at, quota, retry_after)
+            self._announced.on_refusal(now, sent_time, quota, retry_after)
             if self._announced.speaks:
-                self._pace.lost(now, ticket)
+                self._pace.on_no_response(now, ticket)
                 if windows is not None:
-                    windows.give_back()
+                    windows.on_cancel()
                 return
         if windows is None or retry_after is None:
             if windows is not None:
-                windows.give_back()
+                windows.on_cancel()
             self._slow_down(now, ticket, retry_after)
             return
-        if windows.concerns(now, sent_at, retry_after) or self._pace.is_lost:
-            self._pace.lost(now, ticket)
-            windows.refused(now, sent_at, retry_after)
+        if windows.concerns(now, sent_time, retry_after) or self._pace.probes_refused:
+            self._pace.on_no_response(now, ticket)
+            windows.on_refusal(now, sent_time, retry_after)
         else:
-            windows.give_back()
+            windows.on_cancel()
             if not windows.misleads:
                 self._slow_down(now, ticket, retry_after)
         if windows.misleads:
             # An even pace comes to the same, and spends no burst at its opening.
             self._pace.know(now, windows.rate or max(_SLOWEST, self._pace.average))
-            self._pace.refused(now, ticket, retry_after)
+            self._pace.on_refusal(now, ticket, retry_after)
             self._windows = None
 
     def _slow_down(self, now: float, ticket: Ticket, retry_after: float | None) -> None:
-        if self._cap.refused(now, ticket, self._in_flight, paced=self._pace.rate is not None):
-            self._pace.lost(now, ticket)
+        if self._cap.on_refusal(now, ticket, self._in_flight, paced=self._pace.rate is not None):
+            self._pace.on_no_response(now, ticket)
             return
         if self._windows is not None and not self._windows.shown:
             self._windows.begin(self._in_flight - 1)  # what came before says nothing of a window to come
-        self._pace.refused(now, ticket, retry_after if self._refuted < _REFUTED else None)
+        self._pace.on_refusal(now, ticket, retry_after if self._refuted < _REFUTED else None)

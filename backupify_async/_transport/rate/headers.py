@@ -47,7 +47,7 @@ class Quota:
     rounding: float | None = None
 
 
-def announces(headers: Mapping[str, str]) -> bool:
+def has_quota(headers: Mapping[str, str]) -> bool:
     """Whether an answer may tell a quota at all: asked of every answer, most of which tell none."""
     return _GITHUBS in headers or _DRAFTS in headers or _DRAFTS_OLD in headers or _OTHERS in headers
 

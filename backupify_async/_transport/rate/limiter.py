@@ -49,15 +49,15 @@ class Limiter(Protocol):
         """
         ...
 
-    def take(self, now: float) -> Ticket:
+    def on_send(self, now: float) -> Ticket:
         """Count a call that leaves now. Its ticket comes back once, by one of the next three."""
         ...
 
-    def give_back(self, now: float, ticket: Ticket) -> None:
+    def on_cancel(self, now: float, ticket: Ticket) -> None:
         """Uncount a call that was to leave and did not."""
         ...
 
-    def lost(self, now: float, ticket: Ticket) -> None:
+    def on_no_response(self, now: float, ticket: Ticket) -> None:
         """A call left and got no answer."""
         ...
 

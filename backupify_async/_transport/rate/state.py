@@ -12,17 +12,17 @@ from functools import cache
 import attrs
 from cattrs import BaseValidationError, Converter
 
-from backupify_async._transport.rate.concurrency import Cap
-from backupify_async._transport.rate.pacing import Pace
-from backupify_async._transport.rate.quota import Announced
-from backupify_async._transport.rate.windows import Windows
+from backupify_async._transport.rate.concurrency_limit import ConcurrencyLimit
+from backupify_async._transport.rate.pacer import Pacer
+from backupify_async._transport.rate.quota_tracker import QuotaTracker
+from backupify_async._transport.rate.window_model import WindowModel
 
 _VERSION = 1
 _TORN = "this is no state of a limiter"
 
 
 @attrs.define(eq=False)
-class State:
+class LimiterState:
     """All that an adaptive limiter learned.
 
     Attributes:
@@ -35,21 +35,21 @@ class State:
         closed_until: Before this time calls fail at once.
     """
 
-    cap: Cap
-    announced: Announced
-    windows: Windows | None
-    pace: Pace
+    cap: ConcurrencyLimit
+    announced: QuotaTracker
+    windows: WindowModel | None
+    pace: Pacer
     refuted: int
     untroubled: bool
     blocked_until: float
 
 
-def write_state(state: State) -> dict[str, object]:
+def write_state(state: LimiterState) -> dict[str, object]:
     """A state as JSON has it: some kilobytes."""
     return {"version": _VERSION, **_converter().unstructure(state)}
 
 
-def read_state(plain: Mapping[str, object]) -> State:
+def read_state(plain: Mapping[str, object]) -> LimiterState:
     """The state that was written so.
 
     Raises:
@@ -59,7 +59,7 @@ def read_state(plain: Mapping[str, object]) -> State:
     if version != _VERSION:
         raise ValueError(f"a limiter's state of version {version!r}: version {_VERSION} is read here")
     try:
-        state = _converter().structure(dict(plain), State)
+        state = _converter().structure(dict(plain), LimiterState)
     except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError):
         raise ValueError(_TORN) from None
     if write_state(state) != plain:  # cattrs fills in what is missing

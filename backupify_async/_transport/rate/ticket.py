@@ -5,13 +5,13 @@ from enum import Enum
 import attrs
 
 
-class Fate(Enum):
+class CallOutcome(Enum):
     """What became of a call."""
 
-    OPEN = "no answer yet"
+    PENDING = "no answer yet"
     ACCEPTED = "accepted"
     REFUSED = "refused for now"
-    LOST = "no answer, or none that teaches"
+    UNKNOWN = "no answer, or none that teaches"
 
 
 @attrs.define(eq=False)
@@ -19,13 +19,13 @@ class Ticket:
     """A call that may leave. The limiter that gave it wants it back with the answer, or as lost.
 
     Attributes:
-        sent_at: When, by the clock of the limiter, in seconds.
-        fate: What became of it.
+        sent_time: When, by the clock of the limiter, in seconds.
+        outcome: What became of it.
         overdue: Whether later calls were counted before it.
         in_flight: How many calls were in flight when it left, itself included; 0 before anything was refused.
     """
 
-    sent_at: float
-    fate: Fate = Fate.OPEN
+    sent_time: float
+    outcome: CallOutcome = CallOutcome.PENDING
     overdue: bool = False
     in_flight: int = 0

@@ -24,15 +24,15 @@ class RetryOnly:
         """As `Way.earliest`: at once."""
         return now
 
-    def take(self, now: float) -> Ticket:
-        """As `Way.take`: the ticket tells the time of sending."""
+    def on_send(self, now: float) -> Ticket:
+        """As `Way.on_send`: the ticket tells the time of sending."""
         return Ticket(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         """As `Way.on_response`: nothing is learned."""
 
-    def lost(self, now: float, ticket: Ticket) -> None:
-        """As `Way.lost`: nothing is learned."""
+    def on_no_response(self, now: float, ticket: Ticket) -> None:
+        """As `Way.on_no_response`: nothing is learned."""
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
         """As `Way.back_off`."""
@@ -84,14 +84,14 @@ class Aimd(RetryOnly):
     def earliest(self, now: float, in_flight: int) -> float:
         return self.left_at + 1 / self.rate
 
-    def take(self, now: float) -> Ticket:
+    def on_send(self, now: float) -> Ticket:
         self.left_at = now
         return Ticket(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         if status == 200:
             self.rate += 1.0 if self.starting else 1 / self.rate
-        elif status in _REFUSALS and ticket.sent_at > self.cut_at:
+        elif status in _REFUSALS and ticket.sent_time > self.cut_at:
             self.starting = False
             self.cut_at = now
             self.rate = max(0.5, self.rate * 0.7)
@@ -122,7 +122,7 @@ class BotocoreAdaptive(RetryOnly):
         self._refill(now)
         return now if self.tokens >= 1 - _ALMOST else now + (1 - self.tokens) / self.rate
 
-    def take(self, now: float) -> Ticket:
+    def on_send(self, now: float) -> Ticket:
         if self.limited:
             self.tokens -= 1
         return Ticket(now)

@@ -35,7 +35,7 @@ class Way(Protocol):
         """When the next call may leave; it may have passed."""
         ...
 
-    def take(self, now: float) -> Ticket:
+    def on_send(self, now: float) -> Ticket:
         """Count a call that leaves now; return what tells its answer from others: a ticket."""
         ...
 
@@ -43,7 +43,7 @@ class Way(Protocol):
         """Learn from an answer to a call, which has the same number when it is sent again."""
         ...
 
-    def lost(self, now: float, ticket: Ticket) -> None:
+    def on_no_response(self, now: float, ticket: Ticket) -> None:
         """Learn that a call got no answer."""
         ...
 
@@ -169,7 +169,7 @@ class Client:
                 now = yield turn
                 if now >= self._until:
                     return
-                ticket = way.take(now)
+                ticket = way.on_send(now)
                 self._in_flight += 1
                 half = timing.half_round_trip(self._random)
                 now = yield now + half
@@ -177,7 +177,7 @@ class Client:
                 answers.append((now, status))
                 now = yield now + timing.service(status) + half
                 if status == LOST:
-                    way.lost(now, ticket)
+                    way.on_no_response(now, ticket)
                 else:
                     way.on_response(now, ticket, status, headers, call)
                 self._in_flight -= 1

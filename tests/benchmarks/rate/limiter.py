@@ -36,13 +36,13 @@ class Ours:
             return math.inf
         return max(self._limiter.earliest(now, in_flight), self._limiter.blocked_until)
 
-    def take(self, now: float) -> Ticket:
-        """As `Limiter.take`."""
-        return self._limiter.take(now)
+    def on_send(self, now: float) -> Ticket:
+        """As `Limiter.on_send`."""
+        return self._limiter.on_send(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         """As `Limiter.on_response`, of what concerns all; a refusal that is a call's own is a lost answer."""
-        left = ticket.sent_at
+        left = ticket.sent_time
         asked = Asked(status, told_to_wait(headers), headers)
         self._waits_at_gate = status != 200 and asks_to_slow_down(
             asked, time.time(), _POLICY.max_retry_after, others_pass=self._recent.others_pass(left)
@@ -56,16 +56,16 @@ class Ours:
         since = self._refused_since.setdefault(call, now)
         if since < now and self._recent.is_own(since, call):
             self._waits_at_gate = False
-            self._limiter.lost(now, ticket)
+            self._limiter.on_no_response(now, ticket)
             return
         self._recent.refused(left, call, mere=asked.is_mere)
         heard = 503 if asked.is_mere and not self._recent.shows_a_limit else 429
         self._limiter.on_response(now, ticket, heard, asked.retry_after, headers)
 
-    def lost(self, now: float, ticket: Ticket) -> None:
-        """As `Limiter.lost`."""
+    def on_no_response(self, now: float, ticket: Ticket) -> None:
+        """As `Limiter.on_no_response`."""
         self._waits_at_gate = False
-        self._limiter.lost(now, ticket)
+        self._limiter.on_no_response(now, ticket)
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
         """As the session's: until Retry-After is over, and with full jitter behind a failure of its own."""

@@ -35,9 +35,9 @@ class Says(Protocol):
     """What a run asks of a limiter, or of a part of one."""
 
     def earliest(self, now: float, in_flight: int) -> float: ...
-    def take(self, now: float) -> Ticket: ...
-    def give_back(self, now: float, ticket: Ticket) -> None: ...
-    def lost(self, now: float, ticket: Ticket) -> None: ...
+    def on_send(self, now: float) -> Ticket: ...
+    def on_cancel(self, now: float, ticket: Ticket) -> None: ...
+    def on_no_response(self, now: float, ticket: Ticket) -> None: ...
     def on_response(
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None: ...
@@ -95,7 +95,7 @@ class Run:
         return self
 
     def _leave(self) -> None:
-        ticket = self.limiter.take(self.now)
+        ticket = self.limiter.on_send(self.now)
         reply = self.server(self.now + 0.03)
         heapq.heappush(self._under_way, (self.now + reply.takes, len(self.sent), ticket, reply))
         self.sent.append(self.now)
@@ -104,12 +104,12 @@ class Run:
     def _arrive(self) -> None:
         self.now, _, ticket, reply = heapq.heappop(self._under_way)
         if reply is UNUSED:
-            self.limiter.give_back(self.now, ticket)
+            self.limiter.on_cancel(self.now, ticket)
         elif reply is LOST:
-            self.limiter.lost(self.now, ticket)
+            self.limiter.on_no_response(self.now, ticket)
         else:
             self.limiter.on_response(self.now, ticket, reply.status, reply.retry_after, reply.headers)
-            self.answers.append((self.now, ticket.sent_at, reply))
+            self.answers.append((self.now, ticket.sent_time, reply))
             self.accepted += reply.status == 200
 
 

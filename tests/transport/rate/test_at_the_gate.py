@@ -10,7 +10,7 @@ from backupify_async import RateLimit, RetryPolicy
 from backupify_async._call_context import BACKGROUND
 from backupify_async._transport.gate import Gate
 from backupify_async._transport.rate import Ticket, make_limiter
-from backupify_async._transport.rate.fixed import PlainLimiter
+from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 from backupify_async._transport.wait_queue import WaitQueue
 from tests.transport.scripted import now, settled
 
@@ -21,7 +21,7 @@ class Queue:
     """A gate of one place that is taken, and the order in which those go that wait."""
 
     def __init__(self) -> None:
-        self.gate = Gate(PlainLimiter(RateLimit(None, adaptive=False), RetryPolicy()), 1)
+        self.gate = Gate(FixedRateLimiter(RateLimit(None, adaptive=False), RetryPolicy()), 1)
         self.order: list[str] = []
         self.tasks: list[asyncio.Task[None]] = []
 

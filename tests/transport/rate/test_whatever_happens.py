@@ -5,7 +5,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backupify_async._transport.rate.spans import Span
+from backupify_async._transport.rate.time_interval import TimeInterval
 from tests.transport.rate.simulation import LOST, OK, UNUSED, Reply, Run, adaptive
 
 seconds = st.one_of(st.none(), st.integers(0, 200).map(float))
@@ -62,23 +62,23 @@ def test_behind_a_refusal_one_probe_at_the_most_goes_before_the_earliest_end_tha
     story: list[Reply],
 ) -> None:
     run = play(story)
-    told: Span | None = None
+    told: TimeInterval | None = None
     seen = iter(run.answers)
     following = next(seen, None)
     early: list[float] = []
     probed = False
     accepted: dict[float, float] = {}
-    for now, sent_at, reply in run.answers:
+    for now, sent_time, reply in run.answers:
         if reply.status == 200:
-            accepted.setdefault(sent_at, now)
+            accepted.setdefault(sent_time, now)
     for left in run.sent:
         if any(accepted.get(probe, math.inf) <= left for probe in early):
             return  # the pause is refuted: it concerns the refused calls alone
         while following is not None and following[0] < left:
-            now, sent_at, reply = following
+            now, sent_time, reply = following
             if reply.retry_after is not None:
-                span = Span(sent_at + reply.retry_after - 1, now + reply.retry_after)
-                told = (told.within(span) if told is not None else None) or span
+                span = TimeInterval(sent_time + reply.retry_after - 1, now + reply.retry_after)
+                told = (told.intersect(span) if told is not None else None) or span
                 probed = False
             following = next(seen, None)
         if told is not None and left < told.low - 1e-6:

@@ -1,7 +1,7 @@
 """Windows: so many calls until a time that the server tells, and none behind them.
 
-A 429 whose request left at `sent_at`, seen at `now`, with a Retry-After of `r` whole seconds, puts the
-window's end between `sent_at + r - 1` and `now + r`: the header is rounded up, or, as a refusal with 0
+A 429 whose request left at `sent_time`, seen at `now`, with a Retry-After of `r` whole seconds, puts the
+window's end between `sent_time + r - 1` and `now + r`: the header is rounded up, or, as a refusal with 0
 proves, down. Such intervals are intersected, and folded by the period: the one nice number of seconds by
 which the ends lie apart. So the next end is known without a refusal.
 
@@ -27,7 +27,7 @@ import math
 
 import attrs
 
-from backupify_async._transport.rate.spans import Span, end_of
+from backupify_async._transport.rate.time_interval import TimeInterval, wait_end
 
 _NICE = (2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
 _CAREFUL = 5  # in flight, past what is proven
@@ -43,15 +43,15 @@ _SURPRISES = 4  # such windows, less those that held it: there is none, or not f
 _SCOUTS = 2  # that were refused in a row, after which one waits for the latest end
 _MISFITS = 2  # ends that fit no period: a log that slides, or a bucket of a call in seconds
 
-_NEVER = Span(math.inf, math.inf)
+_NEVER = TimeInterval(math.inf, math.inf)
 
 
 @attrs.define(eq=False)
-class Windows:
+class WindowModel:
     """What Retry-After tells of windows. All times are seconds of one monotonic clock."""
 
-    _end: Span | None = None
-    _opening: Span | None = None
+    _end: TimeInterval | None = None
+    _opening: TimeInterval | None = None
     _opened_at: float = -math.inf
     _closed: bool = False
     _counting: bool = False
@@ -72,7 +72,7 @@ class Windows:
     _scouts_refused: int = 0  # in a row
     _took: float = 0.0
     _probe_at: float = math.inf
-    _doubted: Span = _NEVER  # the latest closing in which a probe might leave
+    _doubted: TimeInterval = _NEVER  # the latest closing in which a probe might leave
     refuted: bool = False
     """Whether a call was accepted well inside a closing: then it was none."""
     _period: int | None = None
@@ -147,30 +147,30 @@ class Windows:
         """Count from here, with so many calls that left before."""
         self._used = used
 
-    def take(self) -> None:
+    def on_send(self) -> None:
         """Count a call that leaves now."""
         self._used += 1
         if self._closed:
             self._probe_at = math.inf
 
-    def give_back(self) -> None:
+    def on_cancel(self) -> None:
         """Uncount a call that did not leave, or whose refusal tells nothing of windows."""
         self._used -= 1
 
-    def succeeded(self, now: float, sent_at: float) -> None:
-        """A call that left at `sent_at` was accepted."""
+    def on_success(self, now: float, sent_time: float) -> None:
+        """A call that left at `sent_time` was accepted."""
         if self._end is None:
             return
-        self.refuted = self.refuted or self._is_probe(sent_at)
-        if sent_at < self._opened_at:
+        self.refuted = self.refuted or self._is_probe(sent_time)
+        if sent_time < self._opened_at:
             return
         if self._scouting:
             self._scouts_refused = 0
             high = now if self._begins_with_call else min(self._end.high, now)
-            self._end = self._opening = Span(min(self._end.low, now), high)
+            self._end = self._opening = TimeInterval(min(self._end.low, now), high)
         self._accepted += 1
 
-    def concerns(self, now: float, sent_at: float, retry_after: float) -> bool:
+    def concerns(self, now: float, sent_time: float, retry_after: float) -> bool:
         """Whether a refusal is about a window, and not about the pace within one."""
         if retry_after >= 2:
             return True
@@ -181,13 +181,13 @@ class Windows:
         if self._opening is None or (self._longest <= 2 and self._period is None):
             return self._longest <= 2
         if self._period is None:
-            told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
-            return any(told.within(self._opening.later(period)) for period in self._possible())
+            told = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
+            return any(told.intersect(self._opening.shifted(period)) for period in self._possible())
         if self._quota is not None and self._used > 0.98 * self._quota:
             return True
-        told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
+        told = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
         periods = max(1, math.ceil((told.low - self._opening.high) / self._period))
-        return told.within(self._opening.later(periods * self._period)) is not None
+        return told.intersect(self._opening.shifted(periods * self._period)) is not None
 
     @property
     def misleads(self) -> bool:
@@ -201,26 +201,28 @@ class Windows:
         unforeseen = self._misfits >= _MISFITS or self._surprises >= _SURPRISES
         return unforeseen or (in_the_midst and not busy)
 
-    def refused(self, now: float, sent_at: float, retry_after: float) -> None:
-        """A call that left at `sent_at` was refused until a window opens."""
+    def on_refusal(self, now: float, sent_time: float, retry_after: float) -> None:
+        """A call that left at `sent_time` was refused until a window opens."""
         self._used -= 1
-        self._took = now - sent_at
+        self._took = now - sent_time
         self._longest = max(self._longest, retry_after)
         if retry_after == 0 and not self._rounded_down:
             self._rounded_down = True
-            self._end = None if self._end is None else self._end.later(1)  # what was read before, read anew
-        told = end_of(now, sent_at, retry_after, rounded_down=self._rounded_down)
+            self._end = None if self._end is None else self._end.shifted(1)  # what was read before, read anew
+        told = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
         if self._end is None:
             self._end = told
             self._closed = self._counting = True
         elif self._closed or self._counting:
-            self._end = self._end.within(told) or told
-            self._counting = self._counting or (sent_at >= self._opened_at and not self._is_probe(sent_at))
+            self._end = self._end.intersect(told) or told
+            self._counting = self._counting or (
+                sent_time >= self._opened_at and not self._is_probe(sent_time)
+            )
         elif self._scouting:
             self._closed = True
             self._scouts_refused += 1
-            seen = Span(max(told.low, sent_at), max(told.high, sent_at))
-            both = self._end.within(seen)
+            seen = TimeInterval(max(told.low, sent_time), max(told.high, sent_time))
+            both = self._end.intersect(seen)
             if both is None and seen.low - self._end.high < _NARROW * (self._period or 1):
                 self._begins_with_call = True  # a moment later than the one before had ended
             elif both is None:
@@ -235,7 +237,7 @@ class Windows:
     def _possible(self) -> list[int]:
         return [period for period in _NICE if period >= self._longest]
 
-    def _fold(self, told: Span) -> Span:
+    def _fold(self, told: TimeInterval) -> TimeInterval:
         """The end that an answer tells, narrowed by the opening and the period; finds the period."""
         if self._opening is None:
             return told
@@ -245,7 +247,7 @@ class Windows:
         # Above 1 s, it is most likely the window that opened then; a shorter one may have passed unspent.
         first = [(period, 1) for period, _ in every] if self._longest >= 2 else []
         for period, periods in (*known, *first, *every):
-            both = told.within(self._opening.later(periods * period))
+            both = told.intersect(self._opening.shifted(periods * period))
             if both is not None:
                 self._found(period)
                 return both
@@ -275,7 +277,7 @@ class Windows:
         self._opened_at = now
         self._closed = False
         self._probe_at = math.inf
-        self._doubted = Span(self._doubted.low, min(self._doubted.high, now))
+        self._doubted = TimeInterval(self._doubted.low, min(self._doubted.high, now))
         self._accepted = 0
         self._used = 0
         step, self._asking, self._step = self._step, 0, 1
@@ -294,7 +296,7 @@ class Windows:
             self._quota, self._borne = self._used, True
         self._asking = 0
         periods = max(0, math.floor((now - self._opening.high) / self._period) + 1)
-        self._end = self._opening.later(periods * self._period)
+        self._end = self._opening.shifted(periods * self._period)
         self._closed = True
 
     def _doubt(self, now: float) -> None:
@@ -303,10 +305,10 @@ class Windows:
         half = (self._end.low - now) / 2
         if half > self._took:
             self._probe_at = now + min(_PROBE, half)
-            self._doubted = Span(now, math.inf)
+            self._doubted = TimeInterval(now, math.inf)
 
-    def _is_probe(self, sent_at: float) -> bool:
-        return self._doubted.low < sent_at < self._doubted.high
+    def _is_probe(self, sent_time: float) -> bool:
+        return self._doubted.low < sent_time < self._doubted.high
 
     def _settle(self, now: float) -> None:
         """All answers of a window that was exhausted are in: what did it hold?"""

@@ -7,30 +7,30 @@ from collections.abc import Callable
 import pytest
 
 from backupify_async._transport.rate.headers import Quota
-from backupify_async._transport.rate.quota import Announced
+from backupify_async._transport.rate.quota_tracker import QuotaTracker
 from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, window
 
 
-def leave(subject: Announced, now: float, count: int) -> int:
+def leave(subject: QuotaTracker, now: float, count: int) -> int:
     """How many of `count` calls may leave now, while earlier ones are in flight."""
     for gone in range(count):
         if subject.earliest(now, gone) > now:
             return gone
-        subject.take()
+        subject.on_send()
     return count
 
 
-def announced(remaining: float, reset: float, others: int = 0) -> Announced:
+def announced(remaining: float, reset: float, others: int = 0) -> QuotaTracker:
     """One that was told so by a call that left at 10 and came back at 10.1."""
-    subject = Announced()
-    subject.take()
-    subject.succeeded(10.1, 10.0, Quota(remaining, reset), others)
+    subject = QuotaTracker()
+    subject.on_send()
+    subject.on_success(10.1, 10.0, Quota(remaining, reset), others)
     return subject
 
 
 class TestWhatIsLeft:
     def test_before_the_first_announcement_everybody_goes(self) -> None:
-        assert leave(Announced(), 0.0, 100) == 100
+        assert leave(QuotaTracker(), 0.0, 100) == 100
 
     def test_as_many_go_as_are_left(self) -> None:
         assert leave(announced(7, 5), 10.1, 100) == 7
@@ -46,13 +46,13 @@ class TestWhatIsLeft:
 
     def test_an_answer_that_comes_late_does_not_give_back_what_was_used(self) -> None:
         subject = announced(2, 5)
-        subject.succeeded(10.2, 9.9, Quota(6, 5), 0)
+        subject.on_success(10.2, 9.9, Quota(6, 5), 0)
         assert leave(subject, 10.2, 100) == 2
 
     def test_one_that_did_not_leave_leaves_its_place(self) -> None:
         subject = announced(1, 5)
-        subject.take()
-        subject.give_back()
+        subject.on_send()
+        subject.on_cancel()
         assert leave(subject, 10.1, 100) == 1
 
 
@@ -60,7 +60,7 @@ class TestTheReset:
     def test_one_call_goes_first_and_its_answer_tells_what_there_is(self) -> None:
         subject = announced(0, 5)
         assert leave(subject, 15.1, 100) == 1
-        subject.succeeded(15.2, 15.1, Quota(49, 5), 0)
+        subject.on_success(15.2, 15.1, Quota(49, 5), 0)
         assert leave(subject, 15.2, 100) == 49
 
     def test_a_first_one_that_is_lost_blocks_nobody(self) -> None:
@@ -71,18 +71,18 @@ class TestTheReset:
 
     def test_answers_narrow_it(self) -> None:
         subject = announced(5, 5)
-        subject.succeeded(10.6, 10.3, Quota(0, 5), 0)
+        subject.on_success(10.6, 10.3, Quota(0, 5), 0)
         assert subject.earliest(10.6, 0) == pytest.approx(15.1)
 
     def test_a_refusal_with_zero_shows_that_it_is_rounded_down(self) -> None:
         subject = announced(0, 5)
         assert leave(subject, 15.1, 1) == 1
-        subject.refused(15.2, 15.1, Quota(0, 0), None)
+        subject.on_refusal(15.2, 15.1, Quota(0, 0), None)
         assert subject.earliest(15.2, 0) == pytest.approx(16.2)
 
     def test_a_retry_after_beside_it_that_is_longer_holds(self) -> None:
         subject = announced(0, 5)
-        subject.refused(10.3, 10.2, Quota(0, 5), 30.0)
+        subject.on_refusal(10.3, 10.2, Quota(0, 5), 30.0)
         assert subject.earliest(10.3, 0) >= 39.2
 
 
@@ -91,13 +91,13 @@ class TestLies:
         subject = announced(5, 5)
         for number in range(3):
             assert subject.speaks, number
-            subject.refused(10.2, 10.1, Quota(5, 5), None)
+            subject.on_refusal(10.2, 10.1, Quota(5, 5), None)
         assert not subject.speaks
         assert subject.earliest(10.2, 64) == -math.inf
 
     def test_one_refusal_with_some_left_waits_for_the_reset(self) -> None:
         subject = announced(5, 5)
-        subject.refused(10.2, 10.1, Quota(5, 5), None)
+        subject.on_refusal(10.2, 10.1, Quota(5, 5), None)
         assert subject.earliest(10.2, 0) == pytest.approx(15.1)
 
     def test_none_left_for_ever_is_found_out_by_one_call_more(self) -> None:
@@ -132,11 +132,11 @@ class TestLies:
         now = 15.1
         for _ in range(2):
             assert leave(subject, now, 1) == 1
-            subject.succeeded(now + 0.1, now, Quota(0, 5), 0)
+            subject.on_success(now + 0.1, now, Quota(0, 5), 0)
             now += 5.1
-        subject.take()  # one more than announced, which never comes back
+        subject.on_send()  # one more than announced, which never comes back
         assert leave(subject, now + 5, 1) == 1
-        subject.succeeded(now + 5.1, now + 5, Quota(0, 5), 0)
+        subject.on_success(now + 5.1, now + 5, Quota(0, 5), 0)
         assert subject.speaks
 
 
@@ -163,12 +163,12 @@ def by_epoch(
     return answer
 
 
-def known_by_the_clock() -> Announced:
+def known_by_the_clock() -> QuotaTracker:
     """One whose windows of 5 s end at whole seconds, or up to one earlier; the present one began at 15."""
-    subject = Announced()
-    subject.succeeded(10.0, 10.0, Quota(0, 5.0, 1005.0, rounding=1.0), 0)
+    subject = QuotaTracker()
+    subject.on_success(10.0, 10.0, Quota(0, 5.0, 1005.0, rounding=1.0), 0)
     assert leave(subject, 15.0, 1) == 1
-    subject.succeeded(15.0, 15.0, Quota(0, 5.0, 1010.0, rounding=1.0), 0)
+    subject.on_success(15.0, 15.0, Quota(0, 5.0, 1010.0, rounding=1.0), 0)
     return subject
 
 
@@ -193,5 +193,5 @@ class TestAResetByTheClock:
     def test_where_that_is_refused_it_tries_the_middle_of_the_rest(self) -> None:
         subject = known_by_the_clock()
         assert leave(subject, 19.5, 1) == 1
-        subject.refused(19.5, 19.5, Quota(0, 0.5, 1010.0, rounding=1.0), None)
+        subject.on_refusal(19.5, 19.5, Quota(0, 0.5, 1010.0, rounding=1.0), None)
         assert subject.earliest(19.5, 0) == pytest.approx(19.75)

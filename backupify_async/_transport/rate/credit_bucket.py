@@ -22,7 +22,7 @@ def growth(seconds: float) -> float:
 
 
 @attrs.define(eq=False)
-class Slots:
+class CreditBucket:
     """Slots at a speed that varies: it is told how time passes. Times are seconds."""
 
     _credit: float = 1.0
@@ -46,10 +46,10 @@ class Slots:
             return now
         return min(now + (1 - self._credit) / speed, max(now, steady_until) + _STEP)
 
-    def take(self) -> None:
+    def on_send(self) -> None:
         """Count a call that leaves."""
         self._credit -= 1
 
-    def give_back(self) -> None:
+    def on_cancel(self) -> None:
         """Uncount a call that did not leave."""
         self._credit += 1

@@ -25,7 +25,7 @@ _TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
 
 
 @attrs.frozen
-class Mark:
+class Depletion:
     """A moment at which the server's store was empty: when, and how many calls were accepted before."""
 
     at: float
@@ -33,7 +33,7 @@ class Mark:
 
 
 @attrs.frozen
-class Growth:
+class Overshoot:
     """How the speed had grown above the rate that was believed.
 
     Attributes:
@@ -46,41 +46,41 @@ class Growth:
 
 
 @attrs.frozen
-class Leap:
+class SuspectedRise:
     """A guess that the limit rose, until a count confirms or refutes it."""
 
-    growth: Growth
+    growth: Overshoot
     before: float
     guess: float
 
 
-def _latest(marks: Iterable[Mark]) -> deque[Mark]:
+def _latest(marks: Iterable[Depletion]) -> deque[Depletion]:
     return deque(marks, maxlen=_MARKS)
 
 
 @attrs.define(eq=False)
-class Belief:
+class RateEstimator:
     """The rate that the marks tell. All times are seconds of one monotonic clock."""
 
-    _marks: deque[Mark] = attrs.field(factory=deque, converter=_latest)
-    _in_plateau: list[Mark] = attrs.field(factory=list)
+    _marks: deque[Depletion] = attrs.field(factory=deque, converter=_latest)
+    _in_plateau: list[Depletion] = attrs.field(factory=list)
     rate: float | None = None
     """Calls a second that the server takes; None where nothing tells."""
     _stored: float = 0.0  # calls that the server's store holds, at the least
-    _leap: Leap | None = None
+    _leap: SuspectedRise | None = None
     confirmed: int = 0
     """How often in a row a refusal, met while the speed grew, agreed with the belief."""
 
     @property
-    def last(self) -> Mark | None:
+    def last(self) -> Depletion | None:
         """The latest mark."""
         return self._marks[-1] if self._marks else None
 
-    def late(self, sent_at: float) -> None:
+    def late(self, sent_time: float) -> None:
         """A call that left then was accepted, and is counted only now."""
-        self._marks = _latest(_counting_late(mark, sent_at) for mark in self._marks)
+        self._marks = _latest(_counting_late(mark, sent_time) for mark in self._marks)
 
-    def start(self, mark: Mark) -> None:
+    def start(self, mark: Depletion) -> None:
         """Count from here: what came before says nothing of what comes."""
         self._marks.clear()
         self._marks.append(mark)
@@ -91,7 +91,7 @@ class Belief:
         self._marks.clear()
         self._in_plateau.clear()
 
-    def resume(self, mark: Mark) -> None:
+    def resume(self, mark: Depletion) -> None:
         """Count from here, if anything was counted before."""
         if self._marks:
             self.start(mark)
@@ -101,7 +101,7 @@ class Belief:
         self.rate = max(_SLOWEST, rate)
         self.confirmed = 0
 
-    def weigh(self, mark: Mark, speed: float, growth: Growth | None = None) -> None:
+    def weigh(self, mark: Depletion, speed: float, growth: Overshoot | None = None) -> None:
         """Learn from a refusal.
 
         Args:
@@ -133,7 +133,7 @@ class Belief:
             self._forget_before(first)
             self._in_plateau.clear()
 
-    def _fallen(self, mark: Mark, speed: float) -> Mark | None:
+    def _fallen(self, mark: Depletion, speed: float) -> Depletion | None:
         """The mark since which so few calls were accepted that the limit must have fallen below the speed."""
         if self.rate is None:
             return None
@@ -141,7 +141,7 @@ class Belief:
         lowest = min(self._marks, key=lambda one: _most(one, mark))
         return lowest if _most(lowest, mark) < below else None
 
-    def _forget_before(self, first: Mark) -> None:
+    def _forget_before(self, first: Depletion) -> None:
         self._marks = _latest(one for one in self._marks if one.at >= first.at)
 
     def _judge_leap(self, counted: float) -> None:
@@ -150,7 +150,7 @@ class Belief:
             gained = max(0.0, counted - leap.before) * leap.growth.seconds
             self._stored = max(self._stored, leap.growth.over - gained)
 
-    def _count(self, mark: Mark, since: Mark, speed: float, growth: Growth | None) -> None:
+    def _count(self, mark: Depletion, since: Depletion, speed: float, growth: Overshoot | None) -> None:
         lately, whole = _rate(since, mark), _rate(self._marks[0], mark)
         before, agrees = self.rate, abs(whole / lately - 1) < _AGREE
         if not agrees:
@@ -163,7 +163,7 @@ class Belief:
         if growth is not None:
             if growth.over > _MORE * self._stored + 2 * _STORED and counted < speed:
                 guess = math.sqrt(max(counted, before) * speed)
-                self._leap = Leap(growth, before, guess)
+                self._leap = SuspectedRise(growth, before, guess)
                 self.believe(guess)
                 self.start(mark)
                 return
@@ -177,14 +177,14 @@ class Belief:
             self.confirmed += 1
 
 
-def _rate(since: Mark, mark: Mark) -> float:
+def _rate(since: Depletion, mark: Depletion) -> float:
     return (mark.accepted - since.accepted) / max(_TICK, mark.at - since.at)
 
 
-def _most(since: Mark, mark: Mark) -> float:
+def _most(since: Depletion, mark: Depletion) -> float:
     """Calls a second that the server takes at most, if so few were accepted between two marks."""
     return (mark.accepted - since.accepted + _STORED) / max(_TICK, mark.at - since.at)
 
 
-def _counting_late(mark: Mark, sent_at: float) -> Mark:
-    return attrs.evolve(mark, accepted=mark.accepted + 1) if mark.at >= sent_at else mark
+def _counting_late(mark: Depletion, sent_time: float) -> Depletion:
+    return attrs.evolve(mark, accepted=mark.accepted + 1) if mark.at >= sent_time else mark

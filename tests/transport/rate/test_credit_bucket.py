@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._transport.rate.speed import Slots, growth, plateau
+from backupify_async._transport.rate.credit_bucket import CreditBucket, growth, plateau
 
 
 def test_the_plateau_doubles_with_each_agreement_up_to_twelve_seconds() -> None:
@@ -24,42 +24,42 @@ def test_from_any_rate_a_thousand_times_as_much_is_reached_in_seven_seconds(rate
 
 class TestSlots:
     def test_come_at_the_speed(self) -> None:
-        slots = Slots()
+        slots = CreditBucket()
         slots.advance(0.0, 10.0)
-        slots.take()
+        slots.on_send()
         assert slots.earliest(0.0, 10.0, steady_until=math.inf) == pytest.approx(0.1)
 
     def test_a_late_timer_is_made_up_for(self) -> None:
-        slots = Slots()
+        slots = CreditBucket()
         slots.advance(0.0, 100.0)
         slots.advance(0.05, 100.0)
         for _ in range(6):
             assert slots.earliest(0.05, 100.0, steady_until=math.inf) == 0.05
-            slots.take()
+            slots.on_send()
 
     def test_an_idle_time_is_not(self) -> None:
-        slots = Slots()
+        slots = CreditBucket()
         slots.advance(0.0, 100.0)
         slots.advance(60.0, 100.0)
         for _ in range(11):
-            slots.take()
+            slots.on_send()
         assert slots.earliest(60.0, 100.0, steady_until=math.inf) > 60.0
 
     def test_rest_keeps_all_back_for_as_long_as_some_calls_take(self) -> None:
-        slots = Slots()
+        slots = CreditBucket()
         slots.advance(0.0, 10.0)
         slots.rest(0.0, 2.0)
         assert slots.earliest(0.0, 10.0, steady_until=math.inf) == pytest.approx(0.2)
 
     def test_while_the_speed_grows_it_is_looked_at_again_soon(self) -> None:
-        slots = Slots()
+        slots = CreditBucket()
         slots.advance(0.0, 0.01)
-        slots.take()
+        slots.on_send()
         assert slots.earliest(0.0, 0.01, steady_until=0.0) == pytest.approx(0.25)
 
     def test_one_given_back_is_free_again(self) -> None:
-        slots = Slots()
+        slots = CreditBucket()
         slots.advance(0.0, 1.0)
-        slots.take()
-        slots.give_back()
+        slots.on_send()
+        slots.on_cancel()
         assert slots.earliest(0.0, 1.0, steady_until=math.inf) == 0.0

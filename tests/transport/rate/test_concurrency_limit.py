@@ -6,64 +6,66 @@ from collections.abc import Callable
 import pytest
 
 from backupify_async._transport.rate import Ticket
-from backupify_async._transport.rate.concurrency import Cap
+from backupify_async._transport.rate.concurrency_limit import ConcurrencyLimit
 from tests.transport.rate.simulation import Reply, Run, Server, adaptive, bucket
 
 
-def succeed(cap: Cap, left: float, now: float, in_flight: int) -> None:
+def succeed(cap: ConcurrencyLimit, left: float, now: float, in_flight: int) -> None:
     """A call was accepted."""
-    cap.accepted(now, Ticket(left, in_flight=in_flight), in_flight)
+    cap.on_success(now, Ticket(left, in_flight=in_flight), in_flight)
 
 
-def refuse(cap: Cap, left: float, now: float, in_flight: int = 13, *, paced: bool = False) -> bool:
+def refuse(
+    cap: ConcurrencyLimit, left: float, now: float, in_flight: int = 13, *, paced: bool = False
+) -> bool:
     """A call was refused."""
-    return cap.refused(now, Ticket(left, in_flight=in_flight), in_flight, paced=paced)
+    return cap.on_refusal(now, Ticket(left, in_flight=in_flight), in_flight, paced=paced)
 
 
 class TestTheStart:
     def test_thirteen_begin(self) -> None:
-        assert Cap(64).cap == 13
+        assert ConcurrencyLimit(64).cap == 13
 
     def test_no_more_than_there_are_places(self) -> None:
-        assert Cap(3).cap == 3
+        assert ConcurrencyLimit(3).cap == 3
 
     def test_a_success_gives_less_than_a_place(self) -> None:
-        cap = Cap(64)
+        cap = ConcurrencyLimit(64)
         for _ in range(20):
             succeed(cap, 1.0, 1.1, cap.cap)
         assert 13 < cap.cap < 13 + 20
 
     def test_four_round_trips_are_enough_for_all(self) -> None:
-        cap = Cap(64)
+        cap = ConcurrencyLimit(64)
         for _ in range(4):
             for _ in range(cap.cap):
                 succeed(cap, 1.0, 1.1, cap.cap)
         assert cap.cap == 64
 
     def test_it_ends_at_the_places(self) -> None:
-        cap = Cap(64)
+        cap = ConcurrencyLimit(64)
         for _ in range(1_000):
             succeed(cap, 1.0, 1.1, 64)
         assert cap.cap == 64
 
     def test_little_work_teaches_nothing(self) -> None:
-        cap = Cap(64)
+        cap = ConcurrencyLimit(64)
         for _ in range(1_000):
             succeed(cap, 1.0, 1.1, 6)
         assert cap.cap == 13
 
     def test_one_place_is_enough_to_go(self) -> None:
-        cap = Cap(1)
+        cap = ConcurrencyLimit(1)
         succeed(cap, 1.0, 1.1, 1)
         assert cap.cap == 1
 
     def test_behind_the_first_refusal_it_begins_anew_and_lower(self) -> None:
-        cap = Cap(64)
+        cap = ConcurrencyLimit(64)
         refuse(cap, 1.0, 2.0)
         assert cap.cap == 6
 
     def test_what_left_before_that_teaches_nothing(self) -> None:
-        cap = Cap(64)
+        cap = ConcurrencyLimit(64)
         refuse(cap, 1.0, 2.0)
         for _ in range(100):
             succeed(cap, 2.0, 2.1, 6)
@@ -73,20 +75,20 @@ class TestTheStart:
         assert cap.cap == 7
 
     def test_where_calls_are_fast_it_grows_by_less(self) -> None:
-        near, far = Cap(64), Cap(64)
+        near, far = ConcurrencyLimit(64), ConcurrencyLimit(64)
         for _ in range(20):
             succeed(near, 1.0, 1.001, near.cap)
             succeed(far, 1.0, 1.06, far.cap)
         assert (near.cap, far.cap) == (13, 25)
 
     def test_behind_the_second_wave_it_begins_with_two(self) -> None:
-        cap = Cap(64)
+        cap = ConcurrencyLimit(64)
         refuse(cap, 1.0, 2.0)
         refuse(cap, 2.1, 3.0)
         assert cap.cap == 2
 
     def test_a_rate_that_was_learned_needs_no_new_start(self) -> None:
-        cap = Cap(64)
+        cap = ConcurrencyLimit(64)
         refuse(cap, 1.0, 2.0, paced=True)
         assert cap.cap == 13
 

@@ -7,115 +7,115 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._transport.rate.spans import Span, end_of
-from backupify_async._transport.rate.windows import Windows
+from backupify_async._transport.rate.time_interval import TimeInterval, wait_end
+from backupify_async._transport.rate.window_model import WindowModel
 from tests.transport.rate.simulation import OK, Reply, Run, adaptive, bucket, window
 
 times = st.floats(0, 1e4)
 
 
-def take(subject: Windows, now: float, count: int) -> int:
+def take(subject: WindowModel, now: float, count: int) -> int:
     """How many of `count` calls may leave now, each accepted at once."""
     for gone in range(count):
         if subject.earliest(now, 0) > now:
             return gone
-        subject.take()
-        subject.succeeded(now, now)
+        subject.on_send()
+        subject.on_success(now, now)
     return count
 
 
-def opening(subject: Windows, now: float) -> float:
+def opening(subject: WindowModel, now: float) -> float:
     """When all may go again, once all answers are in; one probe may go before."""
     subject.earliest(now, 0)
     return subject.blocked_until
 
 
-def accept(subject: Windows, now: float, count: int) -> None:
+def accept(subject: WindowModel, now: float, count: int) -> None:
     for _ in range(count):
-        subject.take()
-        subject.succeeded(now + 0.1, now)
+        subject.on_send()
+        subject.on_success(now + 0.1, now)
 
 
-def opened(retry_after: float, accepted: int) -> Windows:
+def opened(retry_after: float, accepted: int) -> WindowModel:
     """One that waited after a refusal; behind the opening so many were accepted, and one more is out."""
-    subject = Windows()
-    subject.take()
-    subject.refused(10.1, 10.0, retry_after)
+    subject = WindowModel()
+    subject.on_send()
+    subject.on_refusal(10.1, 10.0, retry_after)
     opening = 10.1 + retry_after
     assert subject.earliest(opening, 0) <= opening
     accept(subject, opening, accepted)
-    subject.take()
+    subject.on_send()
     return subject
 
 
-def known(quota: int = 2) -> Windows:
+def known(quota: int = 2) -> WindowModel:
     """One that knows of windows of 5 seconds, of which the next begins at 20; the last is spent."""
     subject = opened(4.9, quota)
-    subject.refused(15.7, 15.5, 4.45)
+    subject.on_refusal(15.7, 15.5, 4.45)
     assert opening(subject, 15.7) == 20.0
     return subject
 
 
 class TestIntervals:
     def test_whole_seconds_are_taken_to_be_rounded_up(self) -> None:
-        assert end_of(10.5, 10.0, 5.0, rounded_down=False) == Span(14.0, 15.5)
+        assert wait_end(10.5, 10.0, 5.0, rounded_down=False) == TimeInterval(14.0, 15.5)
 
     def test_or_down_where_that_was_proven(self) -> None:
-        assert end_of(10.5, 10.0, 5.0, rounded_down=True) == Span(15.0, 16.5)
+        assert wait_end(10.5, 10.0, 5.0, rounded_down=True) == TimeInterval(15.0, 16.5)
 
     def test_a_fraction_is_exact(self) -> None:
-        assert end_of(10.5, 10.0, 2.5, rounded_down=False) == Span(12.5, 13.0)
+        assert wait_end(10.5, 10.0, 2.5, rounded_down=False) == TimeInterval(12.5, 13.0)
 
     def test_what_two_have_in_common(self) -> None:
-        assert Span(1, 5).within(Span(3, 9)) == Span(3, 5)
+        assert TimeInterval(1, 5).intersect(TimeInterval(3, 9)) == TimeInterval(3, 5)
 
     def test_two_that_have_nothing_in_common(self) -> None:
-        assert Span(1, 2).within(Span(3, 9)) is None
+        assert TimeInterval(1, 2).intersect(TimeInterval(3, 9)) is None
 
     @given(times, st.floats(0, 2), st.integers(0, 100), st.floats(0, 1), st.booleans())
     def test_the_true_end_lies_inside(
-        self, sent_at: float, taken: float, whole: int, at: float, rounded_down: bool
+        self, sent_time: float, taken: float, whole: int, at: float, rounded_down: bool
     ) -> None:
-        end = sent_at + at * taken + whole + (0.5 if rounded_down else -0.5)
-        span = end_of(sent_at + taken, sent_at, float(whole), rounded_down=rounded_down)
+        end = sent_time + at * taken + whole + (0.5 if rounded_down else -0.5)
+        span = wait_end(sent_time + taken, sent_time, float(whole), rounded_down=rounded_down)
         assert span.low - 1e-6 <= end <= span.high + 1e-6
 
 
 class TestTheFirstRefusal:
     def test_before_it_everybody_goes(self) -> None:
-        assert take(Windows(), 0.0, 1_000) == 1_000
+        assert take(WindowModel(), 0.0, 1_000) == 1_000
 
     def test_closes_until_the_latest_end(self) -> None:
-        subject = Windows()
-        subject.take()
-        subject.refused(10.1, 10.0, 5.0)
+        subject = WindowModel()
+        subject.on_send()
+        subject.on_refusal(10.1, 10.0, 5.0)
         assert opening(subject, 10.1) == pytest.approx(15.1)
 
     def test_waits_for_what_is_under_way(self) -> None:
-        subject = Windows()
-        subject.take()
-        subject.refused(10.1, 10.0, 5.0)
+        subject = WindowModel()
+        subject.on_send()
+        subject.on_refusal(10.1, 10.0, 5.0)
         assert subject.earliest(20.0, 1) == math.inf
 
     def test_more_of_them_narrow_the_end(self) -> None:
-        subject = Windows()
-        for sent_at, now in ((10.0, 10.4), (10.2, 10.3), (10.3, 10.5)):
-            subject.take()
-            subject.refused(now, sent_at, 5.0)
+        subject = WindowModel()
+        for sent_time, now in ((10.0, 10.4), (10.2, 10.3), (10.3, 10.5)):
+            subject.on_send()
+            subject.on_refusal(now, sent_time, 5.0)
         assert opening(subject, 10.5) == pytest.approx(15.3)
 
     def test_one_that_contradicts_holds(self) -> None:
-        subject = Windows()
+        subject = WindowModel()
         for retry_after in (5.0, 50.0):
-            subject.take()
-            subject.refused(10.1, 10.0, retry_after)
+            subject.on_send()
+            subject.on_refusal(10.1, 10.0, retry_after)
         assert opening(subject, 10.1) == pytest.approx(60.1)
 
     def test_zero_proves_that_it_is_rounded_down(self) -> None:
-        subject = Windows()
+        subject = WindowModel()
         for retry_after in (0.0, 3.0):
-            subject.take()
-            subject.refused(10.1, 10.0, retry_after)
+            subject.on_send()
+            subject.on_refusal(10.1, 10.0, retry_after)
         assert opening(subject, 10.1) == pytest.approx(14.1)
 
 
@@ -125,7 +125,7 @@ class TestThePeriod:
 
     def test_is_never_shorter_than_a_wait_that_was_asked(self) -> None:
         subject = opened(25.0, 4)
-        subject.refused(36.1, 36.0, 29.0)
+        subject.on_refusal(36.1, 36.0, 29.0)
         subject.earliest(36.1, 0)
         assert subject.rate == 4 / 30
 
@@ -142,8 +142,8 @@ class TestThePeriod:
     def test_of_another_length_voids_what_was_learned_of_the_quota(self) -> None:
         subject = known(2)
         assert take(subject, 20.0, 1) == 1
-        subject.take()
-        subject.refused(20.2, 20.1, 57.0)
+        subject.on_send()
+        subject.on_refusal(20.2, 20.1, 57.0)
         assert subject.rate is None
 
     def test_a_stretch_of_several_is_no_quota(self) -> None:
@@ -155,8 +155,8 @@ class TestThePeriod:
         for at in (20.0, 23.0):
             assert not subject.misleads
             assert subject.earliest(at, 0) <= at
-            subject.take()
-            subject.refused(at + 0.1, at + 0.05, 2.3)
+            subject.on_send()
+            subject.on_refusal(at + 0.1, at + 0.05, 2.3)
         assert subject.misleads
 
 
@@ -188,7 +188,7 @@ class TestTheQuota:
     def test_one_that_did_not_leave_leaves_its_place(self) -> None:
         subject = known(2)
         assert take(subject, 20.0, 2) == 2
-        subject.give_back()
+        subject.on_cancel()
         assert take(subject, 20.0, 10) == 1
 
     def test_a_window_that_ended_unspent_is_followed_by_a_whole_one(self) -> None:
@@ -200,7 +200,7 @@ class TestTheQuota:
         subject = known(2)
         assert take(subject, 20.0, 2) == 2
         assert take(subject, 7_203.0, 3) == 3  # the third is asked
-        subject.refused(7_203.1, 7_203.0, 2.0)
+        subject.on_refusal(7_203.1, 7_203.0, 2.0)
         assert subject.earliest(7_203.1, 0) == pytest.approx(7_205.0)
 
     def test_past_it_one_call_is_asked_every_twelve_seconds(self) -> None:
@@ -209,7 +209,7 @@ class TestTheQuota:
         for at in (20.0, 25.0, 30.0, 35.0):
             asked.append(take(subject, at, 3) - 2)
             if asked[-1]:
-                subject.refused(at + 0.1, at, 4.9)
+                subject.on_refusal(at + 0.1, at, 4.9)
         assert asked == [0, 0, 1, 0]
 
     def test_while_there_is_more_twice_as_many_are_asked_in_the_same_window(self) -> None:
@@ -231,14 +231,14 @@ class TestTheQuota:
         subject = known(2)
         take(subject, 42.0, 3)
         take(subject, 42.2, 2)
-        subject.refused(42.4, 42.2, 2.6)
+        subject.on_refusal(42.4, 42.2, 2.6)
         assert subject.earliest(42.4, 0) == pytest.approx(45.0)
         assert subject.rate == 4 / 5
 
     def test_one_more_refused_leaves_it(self) -> None:
         subject = known(2)
         take(subject, 40.0, 3)
-        subject.refused(40.2, 40.0, 4.9)
+        subject.on_refusal(40.2, 40.0, 4.9)
         assert subject.earliest(40.2, 0) == pytest.approx(45.0)
         assert subject.rate == 2 / 5
 
@@ -249,10 +249,10 @@ class TestTheQuota:
         assert run.refused - before <= 5 * (run.now - since) / 60
 
 
-def dip(subject: Windows, at: float) -> None:
+def dip(subject: WindowModel, at: float) -> None:
     """A window that begins `at` and holds one call."""
     assert take(subject, at, 2) == 2
-    subject.refused(at + 0.2, at, 4.9)
+    subject.on_refusal(at + 0.2, at, 4.9)
     assert opening(subject, at + 0.2) == pytest.approx(at + 5)
 
 
@@ -303,10 +303,10 @@ class TestACollapse:
         assert run.accepted == before + 2_000
 
 
-def wide() -> Windows:
+def wide() -> WindowModel:
     """One of 5 seconds whose next window begins between 19 and 20."""
     subject = opened(5.0, 3)
-    subject.refused(16.0, 15.9, 4.0)
+    subject.on_refusal(16.0, 15.9, 4.0)
     return subject
 
 
@@ -318,16 +318,16 @@ class TestScouts:
         subject = wide()
         subject.earliest(16.0, 0)
         subject.earliest(19.5, 0)
-        subject.take()
+        subject.on_send()
         assert subject.earliest(19.5, 1) == math.inf
 
     def test_behind_it_no_more_are_in_flight_than_twice_what_was_accepted(self) -> None:
         subject = known(100)
         subject.earliest(20.0, 0)
         for _ in range(3):
-            subject.take()
+            subject.on_send()
         for accepted in range(3):
-            subject.succeeded(20.1, 20.0)
+            subject.on_success(20.1, 20.0)
             assert subject.earliest(20.1, 2 * accepted + 2) <= 20.1
             assert subject.earliest(20.1, 2 * accepted + 3) == math.inf
 
@@ -341,8 +341,8 @@ class TestScouts:
         subject = wide()
         subject.earliest(16.0, 0)
         subject.earliest(19.5, 0)
-        subject.take()
-        subject.refused(19.6, 19.5, 1.0)
+        subject.on_send()
+        subject.on_refusal(19.6, 19.5, 1.0)
         assert subject.earliest(19.6, 0) == pytest.approx(20.0)
         assert subject.rate == 3 / 5
 
@@ -350,16 +350,16 @@ class TestScouts:
         subject = wide()
         subject.earliest(16.0, 0)
         subject.earliest(19.5, 0)
-        subject.take()
+        subject.on_send()
         assert subject.earliest(19.9, 1) == math.inf
         assert subject.earliest(19.9, 0) <= 19.9
 
 
-def doubted() -> Windows:
+def doubted() -> WindowModel:
     """One that saw its first refusal, which asks for 5 seconds: nothing shows yet that they are true."""
-    subject = Windows()
-    subject.take()
-    subject.refused(10.1, 10.0, 5.0)
+    subject = WindowModel()
+    subject.on_send()
+    subject.on_refusal(10.1, 10.0, 5.0)
     return subject
 
 
@@ -369,14 +369,14 @@ class TestProbes:
     def test_one_call_goes_a_second_later_and_the_others_wait_for_the_end(self) -> None:
         subject = doubted()
         assert subject.earliest(10.1, 0) == pytest.approx(11.1)
-        subject.take()
+        subject.on_send()
         assert subject.earliest(11.1, 1) == subject.earliest(12.0, 0) == pytest.approx(15.1)
 
     def test_one_refused_confirms_the_pause(self) -> None:
         subject = doubted()
         subject.earliest(10.1, 0)
-        subject.take()
-        subject.refused(11.3, 11.2, 4.0)
+        subject.on_send()
+        subject.on_refusal(11.3, 11.2, 4.0)
         assert not subject.refuted
         assert subject.earliest(11.3, 0) == pytest.approx(15.1)
 
@@ -384,27 +384,27 @@ class TestProbes:
     def test_one_accepted_refutes_it_even_if_its_answer_comes_late(self, answered_at: float) -> None:
         subject = doubted()
         subject.earliest(10.1, 0)
-        subject.take()
+        subject.on_send()
         subject.earliest(15.1, 0)
-        subject.succeeded(answered_at, 11.2)
+        subject.on_success(answered_at, 11.2)
         assert subject.refuted
 
     def test_what_left_before_the_refusal_was_seen_refutes_nothing(self) -> None:
         subject = doubted()
         subject.earliest(10.1, 0)
-        subject.succeeded(10.3, 10.05)
+        subject.on_success(10.3, 10.05)
         assert not subject.refuted
 
     def test_none_goes_where_the_quota_came_out_as_predicted(self) -> None:
         subject = known(2)
         take(subject, 40.0, 3)
-        subject.refused(40.2, 40.0, 4.9)
+        subject.on_refusal(40.2, 40.0, 4.9)
         assert subject.earliest(40.2, 0) == pytest.approx(45.0)
 
     def test_none_goes_where_the_end_is_too_near_to_tell(self) -> None:
-        subject = Windows()
-        subject.take()
-        subject.refused(10.1, 10.0, 1.0)
+        subject = WindowModel()
+        subject.on_send()
+        subject.on_refusal(10.1, 10.0, 1.0)
         assert subject.earliest(10.1, 0) == pytest.approx(11.1)
 
 

@@ -5,7 +5,7 @@ import math
 import attrs
 
 from backupify_async._transport.rate.headers import Quota
-from backupify_async._transport.rate.spans import Span, end_of
+from backupify_async._transport.rate.time_interval import TimeInterval, wait_end
 
 _LIES = 3
 _DOUBTS = (3, 30, 300)  # windows of one call each, after which one more is asked
@@ -15,7 +15,7 @@ _NARROW = 0.05  # of a window: an end known so well is waited for
 
 
 @attrs.define(eq=False)
-class Announced:
+class QuotaTracker:
     """Follows `remaining` and `reset`, as long as they prove true. Times are seconds of one monotonic clock.
 
     Calls in flight may be counted in an answer or not: they are taken not to be, which errs to the safe side,
@@ -30,7 +30,7 @@ class Announced:
     _left: float = 0.0
     _remaining: float = 0.0
     _scouted_at: float = math.inf
-    _end: Span | None = None
+    _end: TimeInterval | None = None
     _epoch: float | None = None
     _period: float = math.inf
     _rounded_down: bool = False
@@ -48,9 +48,9 @@ class Announced:
         """Whether there is an announcement to follow."""
         return self._end is not None and self._lies < _LIES
 
-    def fall_silent(self, sent_at: float) -> None:
+    def fall_silent(self, sent_time: float) -> None:
         """A call that asked what a new window holds was told nothing: the server announces no more."""
-        if sent_at < self._scouted_at:
+        if sent_time < self._scouted_at:
             return
         self._end = None
         self._left = self._remaining = 0.0
@@ -78,20 +78,20 @@ class Announced:
         self._scouted_at = now
         return -math.inf
 
-    def take(self) -> None:
+    def on_send(self) -> None:
         """Count a call that leaves now."""
         self._left -= 1
 
-    def give_back(self) -> None:
+    def on_cancel(self) -> None:
         """Uncount a call that did not leave."""
         self._left += 1
 
-    def succeeded(self, now: float, sent_at: float, quota: Quota, others: int) -> None:
+    def on_success(self, now: float, sent_time: float, quota: Quota, others: int) -> None:
         """A call was accepted, and this was announced with it, while so many others were in flight."""
         if self._asked:
             self._lies = _LIES  # one more than was announced: it means something else
             return
-        self._follow(now, sent_at, quota)
+        self._follow(now, sent_time, quota)
         self._left = self._remaining - others
         if quota.remaining < 1 and not others:
             self._singles += 1
@@ -101,33 +101,33 @@ class Announced:
         elif quota.remaining >= 1:
             self._singles = 0
 
-    def refused(self, now: float, sent_at: float, quota: Quota, retry_after: float | None) -> None:
+    def on_refusal(self, now: float, sent_time: float, quota: Quota, retry_after: float | None) -> None:
         """A call was refused, and this was announced with it."""
         self._asked, self.was_refused = False, True
-        self._scouts_refused += sent_at >= self._scouted_at
+        self._scouts_refused += sent_time >= self._scouted_at
         if quota.remaining >= 1:
             self._lies += 1
         self._rounded_down = self._rounded_down or quota.reset == 0
-        end = told = self._told(now, sent_at, quota)
-        if self._end is not None and sent_at < self._end.high:  # else it was not the end
-            end = self._end.within(told) or told
+        end = told = self._told(now, sent_time, quota)
+        if self._end is not None and sent_time < self._end.high:  # else it was not the end
+            end = self._end.intersect(told) or told
         if retry_after is not None:
-            asked = end_of(now, sent_at, retry_after, rounded_down=retry_after == 0)
-            end = end.within(asked) or asked
-        self._end = Span(max(end.low, sent_at), max(end.high, sent_at))
+            asked = wait_end(now, sent_time, retry_after, rounded_down=retry_after == 0)
+            end = end.intersect(asked) or asked
+        self._end = TimeInterval(max(end.low, sent_time), max(end.high, sent_time))
         self._epoch, self._scouted_at = quota.epoch, math.inf
         self._remaining = self._left = 0.0
 
-    def _told(self, now: float, sent_at: float, quota: Quota) -> Span:
+    def _told(self, now: float, sent_time: float, quota: Quota) -> TimeInterval:
         rounded_down = self._rounded_down
-        return end_of(now, sent_at, quota.reset, rounded_down=rounded_down, rounding=quota.rounding)
+        return wait_end(now, sent_time, quota.reset, rounded_down=rounded_down, rounding=quota.rounding)
 
-    def _follow(self, now: float, sent_at: float, quota: Quota) -> None:
-        told, epoch, before = self._told(now, sent_at, quota), quota.epoch, self._epoch
-        scout = sent_at >= self._scouted_at
+    def _follow(self, now: float, sent_time: float, quota: Quota) -> None:
+        told, epoch, before = self._told(now, sent_time, quota), quota.epoch, self._epoch
+        scout = sent_time >= self._scouted_at
         if epoch is not None and before is not None and epoch < before and not scout:
             return  # of an earlier window
-        same = self._end.within(told) if self._end is not None and epoch == before else None
+        same = self._end.intersect(told) if self._end is not None and epoch == before else None
         if same is None or scout:
             if scout:
                 self._scouts_refused = 0
@@ -139,7 +139,7 @@ class Announced:
         else:  # an answer that comes late tells more than was left since
             self._end, self._remaining = same, min(self._remaining, quota.remaining)
 
-    def _foreseen(self, now: float, epoch: float | None, told: Span, *, scout: bool) -> Span:
+    def _foreseen(self, now: float, epoch: float | None, told: TimeInterval, *, scout: bool) -> TimeInterval:
         """The end of a new window: one period behind its opening, where a scout has just opened it."""
         before, opened = self._epoch, self._end
         if epoch is None:
@@ -147,12 +147,12 @@ class Announced:
         if opened is None or before is None or not scout or now > opened.high + 1.0:
             self._period = math.inf  # it may have begun long before
             return told
-        period, opening = epoch - before, Span(opened.low, max(opened.low, now))
+        period, opening = epoch - before, TimeInterval(opened.low, max(opened.low, now))
         if period <= 0:
             return told
         # Whole seconds of windows that begin with a call may lie a second further apart.
         self._period = min(self._period, period)
-        foreseen = told.within(opening.later(self._period))
+        foreseen = told.intersect(opening.shifted(self._period))
         if foreseen is None:
             self._period = period
         return foreseen or told

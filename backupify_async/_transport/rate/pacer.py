@@ -11,11 +11,11 @@ from collections import deque
 
 import attrs
 
-from backupify_async._transport.rate.estimate import ENOUGH, Belief, Growth, Mark
-from backupify_async._transport.rate.ledger import Ledger
-from backupify_async._transport.rate.silence import Silence
-from backupify_async._transport.rate.speed import Slots, growth, plateau
-from backupify_async._transport.rate.ticket import Fate, Ticket
+from backupify_async._transport.rate.credit_bucket import CreditBucket, growth, plateau
+from backupify_async._transport.rate.lockout import Lockout
+from backupify_async._transport.rate.rate_estimator import ENOUGH, Depletion, Overshoot, RateEstimator
+from backupify_async._transport.rate.reorder_buffer import ReorderBuffer
+from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 from backupify_async.statistics import SpeedReason
 
 _CUSHION = 2.0  # calls' worth of rest behind a refusal at the most: else jitter alone brings the next
@@ -28,7 +28,7 @@ _LONGEST_HELD = 15.0  # seconds of plateau, for a store with a period
 
 
 @attrs.frozen
-class Wave:
+class SpeedAtRefusal:
     """Refusals of calls that left before the first of them was noticed.
 
     Attributes:
@@ -39,16 +39,16 @@ class Wave:
 
     noticed_at: float
     speed: float
-    growth: Growth | None = None
+    growth: Overshoot | None = None
 
 
 @attrs.define(eq=False)
-class Pace:
+class Pacer:
     """A rate that is learned, and a speed around it. All times are seconds of one monotonic clock."""
 
-    _ledger: Ledger = attrs.field(init=False, factory=Ledger)
-    _belief: Belief = attrs.field(factory=Belief)
-    _slots: Slots = attrs.field(factory=Slots)
+    _ledger: ReorderBuffer = attrs.field(init=False, factory=ReorderBuffer)
+    _belief: RateEstimator = attrs.field(factory=RateEstimator)
+    _slots: CreditBucket = attrs.field(factory=CreditBucket)
     _accepted: int = 0
     taken: int = 0
     """How many calls left."""
@@ -57,7 +57,7 @@ class Pace:
     _heard_at: float = -math.inf  # when the latest call was accepted or refused
     was_refused: bool = False
     """Whether a refusal was met."""
-    _waves: deque[Wave] = attrs.field(factory=deque)  # noticed, and not weighed yet
+    _waves: deque[SpeedAtRefusal] = attrs.field(factory=deque)  # noticed, and not weighed yet
     _noticed: float = -math.inf  # calls that left before belong to an earlier wave
     _weighed: float = -math.inf  # and these to one that was weighed
     _since: float = -math.inf  # when the plateau began
@@ -66,9 +66,9 @@ class Pace:
     _told: float = -math.inf  # and which one it was
     _growing_from: float | None = None
     _grown_by: int = 0
-    _silence: Silence = attrs.field(factory=Silence)
+    _silence: Lockout = attrs.field(factory=Lockout)
     _behind_wave: int = 0  # calls that left behind the last wave and were accepted
-    _afresh: Mark | None = None  # from where to count, once enough is accepted behind an outage
+    _afresh: Depletion | None = None  # from where to count, once enough is accepted behind an outage
     _held: float = 0.0  # seconds of plateau, at the least
 
     @property
@@ -86,7 +86,7 @@ class Pace:
         return self._accepted / max(_TICK, max(when, self._answered_at) - self._began)
 
     @property
-    def is_lost(self) -> bool:
+    def probes_refused(self) -> bool:
         """Whether probes are refused one after the other."""
         return self._silence.refused > 1
 
@@ -105,7 +105,7 @@ class Pace:
         rate, began = self._belief.rate, self._growing_from
         if rate is not None and began is not None and now - began > _BORNE:
             rate = max(rate, self._grown_by / (now - began))
-        if self.is_lost:
+        if self.probes_refused:
             reason = SpeedReason.REFUSED
         elif not self._belief.confirmed:
             reason = SpeedReason.FINDING
@@ -139,59 +139,59 @@ class Pace:
             if self._growing_from is not None:
                 self._growing_from = min(now, self._growing_from + idle)
 
-    def take(self, now: float) -> Ticket:
+    def on_send(self, now: float) -> Ticket:
         """Count a call that leaves now."""
         if not self.taken:
             self._began = now
         self.taken += 1
         if not self.was_refused:  # as most clients never are: there is no order to keep, and no price to pay
             return Ticket(now, overdue=True)
-        ticket = self._ledger.take(now)
+        ticket = self._ledger.on_send(now)
         if self._belief.rate is not None:
-            self._slots.take()
+            self._slots.on_send()
             if self._growing_from is not None:
                 self._grown_by += 1
         if self._silence.lasts or self._waves:
             self._silence.asked(ticket)
         return ticket
 
-    def give_back(self, now: float, ticket: Ticket) -> None:
+    def on_cancel(self, now: float, ticket: Ticket) -> None:
         """Uncount a call that did not leave."""
         if self._belief.rate is not None:
-            self._slots.give_back()
-        self.lost(now, ticket)
+            self._slots.on_cancel()
+        self.on_no_response(now, ticket)
 
-    def lost(self, now: float, ticket: Ticket) -> None:
+    def on_no_response(self, now: float, ticket: Ticket) -> None:
         """A call got no answer, or one that says nothing of the pace."""
-        self._settle(now, ticket, Fate.LOST)
+        self._settle(now, ticket, CallOutcome.UNKNOWN)
 
-    def accepted(self, now: float, ticket: Ticket) -> None:
+    def on_success(self, now: float, ticket: Ticket) -> None:
         """A call was accepted."""
         if not self.was_refused:
-            ticket.fate, self._answered_at = Fate.ACCEPTED, now
+            ticket.outcome, self._answered_at = CallOutcome.ACCEPTED, now
             self._accepted += 1
             return
-        if self._silence.lasts and ticket.sent_at > self._noticed:
+        if self._silence.lasts and ticket.sent_time > self._noticed:
             self._resume(now)
         elif self._belief.rate is not None and now - self._heard_at > max(_REST, _RESTS / self._belief.rate):
             self._belief.forget()
         self._heard_at = now
-        self._settle(now, ticket, Fate.ACCEPTED)
+        self._settle(now, ticket, CallOutcome.ACCEPTED)
 
-    def refused(self, now: float, ticket: Ticket, retry_after: float | None = None) -> None:
+    def on_refusal(self, now: float, ticket: Ticket, retry_after: float | None = None) -> None:
         """A call was refused for now.
 
         Whole seconds of a Retry-After are taken to be rounded up: one says no more than that it is less.
         """
         self.was_refused = True
         self._heard_at = now
-        if ticket.sent_at > self._noticed:
+        if ticket.sent_time > self._noticed:
             self._notice(now)
         if retry_after is not None:
             whole = retry_after == int(retry_after)
             self._not_before = max(self._not_before, now + retry_after - whole)
             self._since = max(self._since, self._not_before)  # nothing is borne while nothing leaves
-        self._settle(now, ticket, Fate.REFUSED)
+        self._settle(now, ticket, CallOutcome.REFUSED)
 
     def resume(self, now: float) -> None:
         """A window opened: what was not accepted while it was closed says nothing of the pace."""
@@ -199,7 +199,7 @@ class Pace:
         self.was_refused, self._afresh = True, None
         self._waves.clear()
         self._noticed = self._weighed = now
-        self._belief.resume(Mark(now, self._accepted))
+        self._belief.resume(Depletion(now, self._accepted))
 
     def know(self, now: float, rate: float) -> None:
         """Take a rate that is known from elsewhere, in doubt."""
@@ -213,22 +213,22 @@ class Pace:
         """Let a refusal be followed by a moment of rest: a call's time, and some for the jitter."""
         self._slots.rest(now, min(_CUSHION, 1 + _JITTER * (self._belief.rate or 0.0)))
 
-    def _settle(self, now: float, ticket: Ticket, fate: Fate) -> None:
+    def _settle(self, now: float, ticket: Ticket, outcome: CallOutcome) -> None:
         self._answered_at = now
-        for one in self._ledger.settle(now, ticket, fate):
+        for one in self._ledger.settle(now, ticket, outcome):
             self._handed_on(now, one)
 
     def _handed_on(self, now: float, ticket: Ticket) -> None:
-        if ticket.fate is Fate.ACCEPTED:
+        if ticket.outcome is CallOutcome.ACCEPTED:
             self._accepted += 1
-            self._behind_wave += ticket.sent_at > self._weighed
+            self._behind_wave += ticket.sent_time > self._weighed
             if self._afresh is not None and self._accepted - self._afresh.accepted >= ENOUGH:
                 self._belief.start(self._afresh)
                 self._afresh = None
             if ticket.overdue:
-                self._belief.late(ticket.sent_at)
-        elif ticket.fate is Fate.REFUSED and self._waves and ticket.sent_at > self._weighed:
-            self._weigh(now, ticket.sent_at)
+                self._belief.late(ticket.sent_time)
+        elif ticket.outcome is CallOutcome.REFUSED and self._waves and ticket.sent_time > self._weighed:
+            self._weigh(now, ticket.sent_time)
 
     def _speed(self, now: float) -> tuple[float, bool]:
         assert self._belief.rate is not None  # noqa: S101 - asked only where there is one
@@ -248,13 +248,13 @@ class Pace:
         self._noticed = now
         if self._silence.lasts or self._belief.rate is None:
             self._silence.wait(now, self._belief.rate)
-            self._waves.append(Wave(now, math.inf))
+            self._waves.append(SpeedAtRefusal(now, math.inf))
             return
         speed, grown = self._speed(now)
         began, self._growing_from = self._growing_from, None
         beyond = 0.0 if began is None else now - began
         over = self._grown_by - beyond * self._belief.rate
-        self._waves.append(Wave(now, speed, Growth(beyond, over) if grown else None))
+        self._waves.append(SpeedAtRefusal(now, speed, Overshoot(beyond, over) if grown else None))
         self._slots.advance(now, speed)
         self._rest(now)
         if grown:
@@ -265,7 +265,7 @@ class Pace:
             self._waves.popleft()
         wave = self._waves.popleft()
         self._weighed = wave.noticed_at
-        mark, last = Mark(at, self._accepted), self._belief.last
+        mark, last = Depletion(at, self._accepted), self._belief.last
         behind, self._behind_wave = self._behind_wave, 0
         if last is not None and not behind:
             if not self._silence.lasts:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 
 from backupify_async._transport.rate.limiter import PAUSE, UNKNOWN, Estimate
-from backupify_async._transport.rate.ticket import Fate, Ticket
+from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource, SpeedReason
 
@@ -35,11 +35,11 @@ class Gcra:
         """The earliest time at which one more call may leave; it may have passed."""
         return self._due - self._tolerance
 
-    def take(self, now: float) -> None:
+    def on_send(self, now: float) -> None:
         """Count a call that leaves now."""
         self._due = max(self._due, now) + self._interval
 
-    def give_back(self, not_before: float) -> None:
+    def on_cancel(self, not_before: float) -> None:
         """Uncount a call that did not leave; what `empty` took until then stays taken."""
         self._due = max(self._due - self._interval, not_before + self._tolerance)
 
@@ -48,7 +48,7 @@ class Gcra:
         self._due = max(self._due, until + self._tolerance)
 
 
-class PlainLimiter:
+class FixedRateLimiter:
     """Keeps a fixed rate, and pauses everybody after a refusal."""
 
     def __init__(self, limit: RateLimit, retry: RetryPolicy) -> None:
@@ -64,19 +64,19 @@ class PlainLimiter:
         """As `Limiter.earliest`."""
         return max(self._rate.earliest(), self.paused_until)
 
-    def take(self, now: float) -> Ticket:
-        """As `Limiter.take`."""
-        self._rate.take(now)
+    def on_send(self, now: float) -> Ticket:
+        """As `Limiter.on_send`."""
+        self._rate.on_send(now)
         return Ticket(now)
 
-    def give_back(self, now: float, ticket: Ticket) -> None:
-        """As `Limiter.give_back`."""
-        self._rate.give_back(self.paused_until)
-        self.lost(now, ticket)
+    def on_cancel(self, now: float, ticket: Ticket) -> None:
+        """As `Limiter.on_cancel`."""
+        self._rate.on_cancel(self.paused_until)
+        self.on_no_response(now, ticket)
 
-    def lost(self, now: float, ticket: Ticket) -> None:  # noqa: ARG002 - a fixed rate learns nothing from it
-        """As `Limiter.lost`."""
-        ticket.fate = Fate.LOST
+    def on_no_response(self, now: float, ticket: Ticket) -> None:  # noqa: ARG002 - a fixed rate learns nothing from it
+        """As `Limiter.on_no_response`."""
+        ticket.outcome = CallOutcome.UNKNOWN
 
     def on_response(
         self,
@@ -87,8 +87,8 @@ class PlainLimiter:
         headers: Mapping[str, str],  # noqa: ARG002 - a fixed rate learns nothing from them
     ) -> None:
         """As `Limiter.on_response`."""
-        ticket.fate = Fate.REFUSED if status == 429 else Fate.ACCEPTED
-        news = ticket.sent_at > self._wave_began
+        ticket.outcome = CallOutcome.REFUSED if status == 429 else CallOutcome.ACCEPTED
+        news = ticket.sent_time > self._wave_began
         if status != 429:
             if news:
                 self._waves = 0

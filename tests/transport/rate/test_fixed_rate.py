@@ -9,19 +9,20 @@ from hypothesis import strategies as st
 
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.rate import Ticket
-from backupify_async._transport.rate.fixed import PlainLimiter
+from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 
 
-def limiter(per_second: float | None = 1.0, burst: int = 1, **policy: float) -> PlainLimiter:
-    return PlainLimiter(RateLimit(per_second=per_second, burst=burst, adaptive=False), RetryPolicy(**policy))  # type: ignore[arg-type]
+def limiter(per_second: float | None = 1.0, burst: int = 1, **policy: float) -> FixedRateLimiter:
+    limit = RateLimit(per_second=per_second, burst=burst, adaptive=False)
+    return FixedRateLimiter(limit, RetryPolicy(**policy))  # type: ignore[arg-type]
 
 
-def leave(subject: PlainLimiter, now: float, count: int) -> list[float]:
+def leave(subject: FixedRateLimiter, now: float, count: int) -> list[float]:
     """When `count` calls leave that all want to at `now`."""
     times = []
     for _ in range(count):
         now = max(now, subject.earliest(0.0, 0))
-        subject.take(now)
+        subject.on_send(now)
         times.append(now)
     return times
 
@@ -49,7 +50,7 @@ class TestTheRate:
     def test_a_slot_given_back_is_free_again(self) -> None:
         subject = limiter(1, 2)
         leave(subject, 0.0, 2)
-        subject.give_back(0.0, Ticket(0.0))
+        subject.on_cancel(0.0, Ticket(0.0))
         assert leave(subject, 0.0, 2) == [0, 1]
 
 
@@ -99,8 +100,8 @@ class TestThePause:
         subject = limiter(1, 3)
         leave(subject, 0.0, 2)
         subject.on_response(0.0, Ticket(0.0), 429, 5.0, {})
-        subject.give_back(0.0, Ticket(0.0))
-        subject.give_back(0.0, Ticket(0.0))
+        subject.on_cancel(0.0, Ticket(0.0))
+        subject.on_cancel(0.0, Ticket(0.0))
         assert leave(subject, 0.0, 3) == [5, 6, 7]
 
 
@@ -222,7 +223,7 @@ def test_no_window_holds_more_than_burst_and_rate_and_no_pause_is_broken(
             subject.on_response(now, Ticket(now), 429, amount, {})
             pauses.append((now, subject.paused_until))
         elif subject.earliest(0.0, 0) <= now:
-            subject.take(now)
+            subject.on_send(now)
             times.append(now)
         else:
             times += leave(subject, now, 1)

@@ -4,22 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._transport.rate.estimate import Belief, Growth, Mark
+from backupify_async._transport.rate.rate_estimator import Depletion, Overshoot, RateEstimator
 
 
-def marked(*marks: tuple[float, int], speed: float = 1e9) -> Belief:
+def marked(*marks: tuple[float, int], speed: float = 1e9) -> RateEstimator:
     """A belief that was told of refusals, each with its time and the calls accepted before."""
-    belief = Belief()
+    belief = RateEstimator()
     for at, accepted in marks:
-        belief.weigh(Mark(at, accepted), speed)
+        belief.weigh(Depletion(at, accepted), speed)
     return belief
 
 
-def sure(rate: float = 10.0) -> Belief:
+def sure(rate: float = 10.0) -> RateEstimator:
     """One that was confirmed twice at this rate, at 30 s."""
     belief = marked((0, 0), (10, round(10 * rate)))
     for at in (20, 30):
-        belief.weigh(Mark(at, round(at * rate)), 2 * rate, Growth(1.0, 2.0))
+        belief.weigh(Depletion(at, round(at * rate)), 2 * rate, Overshoot(1.0, 2.0))
     return belief
 
 
@@ -44,23 +44,23 @@ class TestTheRate:
 
     def test_a_late_answer_corrects(self) -> None:
         belief = marked((0.0, 0), (10.0, 98))
-        belief.late(sent_at=5.0)
-        belief.late(sent_at=15.0)
-        belief.weigh(Mark(20.0, 200), 1e9)
-        assert belief.last == Mark(20.0, 200)
+        belief.late(sent_time=5.0)
+        belief.late(sent_time=15.0)
+        belief.weigh(Depletion(20.0, 200), 1e9)
+        assert belief.last == Depletion(20.0, 200)
         assert belief.rate == pytest.approx(10)
 
 
 class TestAFall:
     def test_is_believed_at_once_and_from_few_calls(self) -> None:
         belief = sure(100.0)
-        belief.weigh(Mark(30.5, 3_005), 100.0)
+        belief.weigh(Depletion(30.5, 3_005), 100.0)
         assert belief.rate == pytest.approx((5 + 3) / 0.5)
         assert belief.confirmed == 0
 
     def test_is_not_seen_where_so_few_calls_can_be_chance(self) -> None:
         belief = sure(10.0)
-        belief.weigh(Mark(30.3, 301), 10.0)
+        belief.weigh(Depletion(30.3, 301), 10.0)
         assert belief.rate == pytest.approx(10, rel=0.01)
         assert belief.confirmed == 2
 
@@ -68,22 +68,22 @@ class TestAFall:
 class TestARise:
     def test_beyond_what_the_store_can_hold_is_guessed_between_the_belief_and_the_speed(self) -> None:
         belief = sure(10.0)
-        belief.weigh(Mark(40.0, 450), 160.0, Growth(4.0, 60.0))
+        belief.weigh(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
         assert belief.rate == pytest.approx((15 * 160) ** 0.5)
         assert belief.confirmed == 0
 
     def test_that_a_count_refutes_tells_what_the_store_holds(self) -> None:
         belief = sure(10.0)
-        belief.weigh(Mark(40.0, 450), 160.0, Growth(4.0, 60.0))
-        belief.weigh(Mark(45.0, 500), 49.0)
+        belief.weigh(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
+        belief.weigh(Depletion(45.0, 500), 49.0)
         assert belief.rate == pytest.approx((50 + 3) / 5)
-        belief.weigh(Mark(55.0, 600), 20.0, Growth(4.0, 60.0))
+        belief.weigh(Depletion(55.0, 600), 20.0, Overshoot(4.0, 60.0))
         assert belief.rate == pytest.approx(10, rel=0.2)
 
     def test_that_a_count_confirms_is_kept(self) -> None:
         belief = sure(10.0)
-        belief.weigh(Mark(40.0, 450), 160.0, Growth(4.0, 60.0))
-        belief.weigh(Mark(50.0, 930), 49.0)
+        belief.weigh(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
+        belief.weigh(Depletion(50.0, 930), 49.0)
         assert belief.rate == pytest.approx(48)
 
 
@@ -97,7 +97,7 @@ class TestConfirmation:
 
     def test_is_lost_by_a_count_that_differs(self) -> None:
         belief = sure(10.0)
-        belief.weigh(Mark(40.0, 450), 20.0, Growth(1.0, 2.0))
+        belief.weigh(Depletion(40.0, 450), 20.0, Overshoot(1.0, 2.0))
         assert belief.confirmed == 0
 
     def test_is_lost_by_what_is_believed_for_another_reason(self) -> None:
@@ -109,19 +109,19 @@ class TestConfirmation:
 class TestCounting:
     def test_anew_forgets_what_came_before(self) -> None:
         belief = marked((0.0, 0), (10.0, 100))
-        belief.start(Mark(100.0, 100))
-        belief.weigh(Mark(110.0, 200), 1e9)
+        belief.start(Depletion(100.0, 100))
+        belief.weigh(Depletion(110.0, 200), 1e9)
         assert belief.rate == pytest.approx(10)
 
     def test_is_not_begun_by_a_pause_before_any_refusal(self) -> None:
-        belief = Belief()
-        belief.resume(Mark(5.0, 50))
+        belief = RateEstimator()
+        belief.resume(Depletion(5.0, 50))
         assert belief.last is None
 
     def test_four_refusals_within_plateaus_void_what_was_counted_before(self) -> None:
         """Another limit rules by then."""
         belief = marked((0.0, 0), (10.0, 100))
         for at, accepted in ((11, 109), (12, 118), (13, 127), (14, 136)):
-            belief.weigh(Mark(at, accepted), 10.0)
-        belief.weigh(Mark(15.0, 145), 10.0)
+            belief.weigh(Depletion(at, accepted), 10.0)
+        belief.weigh(Depletion(15.0, 145), 10.0)
         assert belief.rate == pytest.approx(9)

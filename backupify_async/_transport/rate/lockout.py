@@ -11,8 +11,8 @@ import math
 
 import attrs
 
-from backupify_async._transport.rate.estimate import ENOUGH, Mark
-from backupify_async._transport.rate.ticket import Fate, Ticket
+from backupify_async._transport.rate.rate_estimator import ENOUGH, Depletion
+from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 
 _FIRST_PROBE = 0.1  # seconds
 _GROWTH = 0.15  # of the time that the silence lasts
@@ -21,12 +21,12 @@ _GROWTH_OF_A_CYCLE = 0.3
 _LONGEST_PROBE = 6.0  # seconds
 _LONG = 1.0  # seconds, from which on a silence is more than a store that fills again
 _AGREE = 0.2  # by which the rates of two cycles differ
-_NOTHING = Mark(0.0, 0)
+_NOTHING = Depletion(0.0, 0)
 _ONE = 1.5  # times the shortest cycle: one that takes longer is several
 
 
 @attrs.frozen
-class Period:
+class RefillCycle:
     """A store that is filled again at once, from time to time.
 
     Attributes:
@@ -41,7 +41,7 @@ class Period:
 
 
 @attrs.frozen
-class Ended:
+class LockoutEnd:
     """What a silence told that is over.
 
     Attributes:
@@ -49,18 +49,18 @@ class Ended:
         period: The period of the store, where two silences agree; the count then begins where this one began.
     """
 
-    count_from: Mark | None = None
-    period: Period | None = None
+    count_from: Depletion | None = None
+    period: RefillCycle | None = None
 
 
 @attrs.define(eq=False)
-class Silence:
+class Lockout:
     """Whether nothing is accepted now, and when to ask again. Times are seconds of one monotonic clock."""
 
-    _began: Mark | None = None
-    _last: Mark = _NOTHING
-    _opened: Mark | None = None
-    _cycles_since: Mark | None = None
+    _began: Depletion | None = None
+    _last: Depletion = _NOTHING
+    _opened: Depletion | None = None
+    _cycles_since: Depletion | None = None
     _cycle_rate: float | None = None
     _shortest: float = math.inf
     _agreed: int = 0
@@ -78,7 +78,7 @@ class Silence:
     def earliest(self, now: float, in_flight: int, patience: float) -> float:
         """When the next probe may leave; infinity while one is out that may still be answered."""
         probe = self._probe
-        if probe is not None and probe.fate is Fate.OPEN and now - probe.sent_at < patience:
+        if probe is not None and probe.outcome is CallOutcome.PENDING and now - probe.sent_time < patience:
             return float("inf") if in_flight else now
         return self.probe_at
 
@@ -86,12 +86,12 @@ class Silence:
         """A probe left."""
         self._probe = probe
 
-    def begin(self, now: float, mark: Mark, rate: float | None) -> None:
+    def begin(self, now: float, mark: Depletion, rate: float | None) -> None:
         """The mark was met, and nothing was accepted since; `rate` is what is believed."""
         self._began = self._last = mark
         self.wait(now, rate)
 
-    def go_on(self, mark: Mark) -> None:
+    def go_on(self, mark: Depletion) -> None:
         """A probe was refused."""
         self.refused += 1
         self._last = mark
@@ -105,21 +105,21 @@ class Silence:
         half = 0.5 / rate if rate else 0.0
         self.probe_at = now + min(_LONGEST_PROBE, max(first, growth * lasted, half))
 
-    def end(self, now: float) -> Ended:
+    def end(self, now: float) -> LockoutEnd:
         """Something was accepted."""
         began, self._began = self._began, None
         assert began is not None  # noqa: S101 - asked only where it lasts
         self.refused = 0
         if now - began.at <= _LONG:
-            return Ended()
-        before, self._opened = self._opened, Mark(now, began.accepted)
+            return LockoutEnd()
+        before, self._opened = self._opened, Depletion(now, began.accepted)
         if before is None or began.accepted - before.accepted < ENOUGH:
             self._cycle_rate = None
-            return Ended(self._last)
+            return LockoutEnd(self._last)
         period = self._cycle(before, began, now)
-        return Ended(self._last) if period is None else Ended(began, period)
+        return LockoutEnd(self._last) if period is None else LockoutEnd(began, period)
 
-    def _cycle(self, before: Mark, began: Mark, now: float) -> Period | None:
+    def _cycle(self, before: Depletion, began: Depletion, now: float) -> RefillCycle | None:
         """What one cycle more tells, from the last opening to the present one."""
         seconds = now - before.at
         rate, last = (began.accepted - before.accepted) / seconds, self._cycle_rate
@@ -127,7 +127,7 @@ class Silence:
         if last is not None and several and rate < last:
             self._cycles_since = None
             self._agreed += 1
-            return Period(last, self._shortest, self._agreed)
+            return RefillCycle(last, self._shortest, self._agreed)
         if last is None or abs(rate / last - 1) >= _AGREE:
             self._cycle_rate, self._cycles_since, self._shortest = rate, before, seconds
             self._agreed = 0
@@ -136,7 +136,7 @@ class Silence:
         self._shortest = min(self._shortest, seconds)
         since = self._cycles_since = self._cycles_since or before
         self._cycle_rate = (began.accepted - since.accepted) / (now - since.at)
-        return Period(self._cycle_rate, self._shortest, self._agreed)
+        return RefillCycle(self._cycle_rate, self._shortest, self._agreed)
 
     def forget(self) -> None:
         """It is over, for a reason that is known from elsewhere."""

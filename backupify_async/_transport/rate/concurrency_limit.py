@@ -22,7 +22,7 @@ import math
 
 import attrs
 
-from backupify_async._transport.rate.speed import plateau
+from backupify_async._transport.rate.credit_bucket import plateau
 from backupify_async._transport.rate.ticket import Ticket
 
 _FIRST = 13.0
@@ -37,7 +37,7 @@ _MOST_WAVES = 8  # that must agree
 
 
 @attrs.define
-class Wave:
+class RefusalWave:
     """Refusals of calls that were in flight when the first of them was noticed.
 
     Attributes:
@@ -61,13 +61,13 @@ class Wave:
 
 
 @attrs.define(eq=False)
-class Cap:
+class ConcurrencyLimit:
     """A cap on what is in flight. All times are seconds of one monotonic clock."""
 
     _max_concurrency: int
     _refused: bool = False  # as most clients never are
-    _last: Wave = attrs.field(factory=Wave)
-    _wave: Wave = attrs.field(factory=Wave)
+    _last: RefusalWave = attrs.field(factory=RefusalWave)
+    _wave: RefusalWave = attrs.field(factory=RefusalWave)
     _borne: int = 0
     _needed: int = 1  # waves that agree with the one before
     _agreed: int = 0
@@ -112,20 +112,20 @@ class Cap:
         """When one more call may leave: beyond the limit, some time behind the one before."""
         return -math.inf if in_flight < self._limit else self._left_at + self._takes / (in_flight + 1)
 
-    def take(self, now: float, ticket: Ticket, in_flight: int) -> None:
+    def on_send(self, now: float, ticket: Ticket, in_flight: int) -> None:
         """A call left, as one of so many: of no interest before anything was refused."""
         self._left_at, ticket.in_flight = now, in_flight
 
-    def accepted(self, now: float, ticket: Ticket, in_flight: int) -> None:
+    def on_success(self, now: float, ticket: Ticket, in_flight: int) -> None:
         """A call was accepted while so many, itself included, were in flight. Little work teaches nothing."""
         if self._refused and self._learns(now, ticket):
             return
         if self.cap < self._max_concurrency and in_flight >= self._grown / 2:
-            self._grow_from(self._grown + _GROWTH * min(1.0, (now - ticket.sent_at) / _SLOW))
+            self._grow_from(self._grown + _GROWTH * min(1.0, (now - ticket.sent_time) / _SLOW))
 
     def _learns(self, now: float, ticket: Ticket) -> bool:
         """Hold a call that was accepted against what is believed; return whether that is all it says."""
-        left = ticket.sent_at
+        left = ticket.sent_time
         self._takes = _averaged(self._takes, now - left)
         if left <= self._wave.noticed_at:
             if self._last.noticed_at < left < self._wave.overtook and ticket.in_flight > self._wave.borne:
@@ -144,7 +144,7 @@ class Cap:
             return
         self.cap = min(self._max_concurrency, self._limit + self._step)
 
-    def refused(self, now: float, ticket: Ticket, in_flight: int, *, paced: bool) -> bool:
+    def on_refusal(self, now: float, ticket: Ticket, in_flight: int, *, paced: bool) -> bool:
         """A call was refused for now.
 
         Args:
@@ -156,16 +156,18 @@ class Cap:
         Returns:
             Whether a limit on what is in flight explains it, and has explained others.
         """
-        trip = now - ticket.sent_at
-        if ticket.sent_at > self._wave.noticed_at:
+        trip = now - ticket.sent_time
+        if ticket.sent_time > self._wave.noticed_at:
             first, self._refused = not self._refused, True
             self._last = self._wave
-            self._wave = Wave(now, ticket.sent_at - trip, max(in_flight, ticket.in_flight), self._borne)
+            self._wave = RefusalWave(
+                now, ticket.sent_time - trip, max(in_flight, ticket.in_flight), self._borne
+            )
             self._before = (self._agreed, self._points, self._limit)
             self._borne, self._step = 0, 1
             if not paced and not self.known:
                 self._grow_from(_AGAIN if first else _CAREFUL)
-        if ticket.sent_at > self._last.noticed_at:
+        if ticket.sent_time > self._last.noticed_at:
             self._wave.refused += 1
             self._trip = _averaged(self._trip, trip)
             self._judge()

@@ -4,14 +4,14 @@ import math
 
 import pytest
 
-from backupify_async._transport.rate.estimate import Mark
-from backupify_async._transport.rate.silence import Ended, Period, Silence
-from backupify_async._transport.rate.ticket import Fate, Ticket
+from backupify_async._transport.rate.lockout import Lockout, LockoutEnd, RefillCycle
+from backupify_async._transport.rate.rate_estimator import Depletion
+from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 
 
-def silent(*, since: float = 0.0, rate: float | None = 100.0) -> Silence:
-    silence = Silence()
-    silence.begin(since, Mark(since, 0), rate)
+def silent(*, since: float = 0.0, rate: float | None = 100.0) -> Lockout:
+    silence = Lockout()
+    silence.begin(since, Depletion(since, 0), rate)
     return silence
 
 
@@ -42,38 +42,38 @@ class TestProbes:
 
     def test_one_that_is_lost_leaves_the_turn_to_the_next(self) -> None:
         silence = silent()
-        silence.asked(Ticket(0.1, Fate.LOST))
+        silence.asked(Ticket(0.1, CallOutcome.UNKNOWN))
         assert silence.earliest(0.2, 0, patience=0.5) == silence.probe_at
 
 
 class TestTheEnd:
     def test_of_a_short_one_tells_nothing(self) -> None:
-        assert silent().end(0.9) == Ended()
+        assert silent().end(0.9) == LockoutEnd()
 
     def test_of_a_long_one_says_to_count_from_the_last_refusal(self) -> None:
         silence = silent()
-        silence.go_on(Mark(9.0, 0))
-        assert silence.end(10.0) == Ended(Mark(9.0, 0))
+        silence.go_on(Depletion(9.0, 0))
+        assert silence.end(10.0) == LockoutEnd(Depletion(9.0, 0))
 
     def test_is_the_end_of_it(self) -> None:
         silence = silent()
-        silence.go_on(Mark(9.0, 0))
+        silence.go_on(Depletion(9.0, 0))
         silence.end(10.0)
         assert (silence.lasts, silence.refused) == (False, 0)
 
 
 class TestAPeriod:
-    def ends(self, *begins: tuple[float, int]) -> list[Period | None]:
+    def ends(self, *begins: tuple[float, int]) -> list[RefillCycle | None]:
         """What the ends tell of silences of 5 s that begin then, with so many calls accepted before."""
-        silence = Silence()
+        silence = Lockout()
         periods = []
         for at, accepted in begins:
-            silence.begin(at, Mark(at, accepted), 10.0)
+            silence.begin(at, Depletion(at, accepted), 10.0)
             periods.append(silence.end(at + 5).period)
         return periods
 
     def test_is_found_where_two_in_a_row_hold_as_much_for_as_long(self) -> None:
-        assert self.ends((5, 100), (15, 200), (25, 300)) == [None, None, Period(10, 10)]
+        assert self.ends((5, 100), (15, 200), (25, 300)) == [None, None, RefillCycle(10, 10)]
 
     def test_is_none_where_they_hold_other_rates(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 500)) == [None, None, None]
@@ -82,20 +82,23 @@ class TestAPeriod:
         assert self.ends((5, 100), (15, 107), (25, 114)) == [None, None, None]
 
     def test_is_asked_for_less_often(self) -> None:
-        silence = Silence()
+        silence = Lockout()
         for at, accepted in ((5.0, 100), (15.0, 200), (25.0, 300)):
-            silence.begin(at, Mark(at, accepted), 10.0)
+            silence.begin(at, Depletion(at, accepted), 10.0)
             silence.end(at + 5)
-        silence.begin(35.0, Mark(35.0, 400), 10.0)
+        silence.begin(35.0, Depletion(35.0, 400), 10.0)
         assert silence.probe_at == pytest.approx(35.5)
         silence.wait(39.0, 10.0)
         assert silence.probe_at == pytest.approx(39 + 0.3 * 4)
 
     def test_is_told_by_what_all_cycles_since_the_first_held(self) -> None:
-        assert self.ends((5, 100), (14, 200), (25, 300))[-1] == Period(10, 9)
+        assert self.ends((5, 100), (14, 200), (25, 300))[-1] == RefillCycle(10, 9)
 
     def test_stays_as_it_was_where_several_passed_unspent_in_between(self) -> None:
-        assert self.ends((5, 100), (15, 200), (25, 300), (55, 500))[-1] == Period(10, 10, agreed=2)
+        assert self.ends((5, 100), (15, 200), (25, 300), (55, 500))[-1] == RefillCycle(10, 10, agreed=2)
 
     def test_is_a_new_one_where_more_is_held(self) -> None:
-        assert self.ends((5, 100), (15, 200), (25, 300), (55, 900), (85, 1500))[-2:] == [None, Period(20, 30)]
+        assert self.ends((5, 100), (15, 200), (25, 300), (55, 900), (85, 1500))[-2:] == [
+            None,
+            RefillCycle(20, 30),
+        ]

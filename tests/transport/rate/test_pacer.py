@@ -8,20 +8,20 @@ from random import Random
 import pytest
 
 from backupify_async._transport.rate import Ticket
-from backupify_async._transport.rate.pacing import Pace
+from backupify_async._transport.rate.pacer import Pacer
 from tests.transport.rate.simulation import LOST, OK, REFUSED, Reply, Run, Server, bucket, window
 
 
-class Alone(Pace):
+class Alone(Pacer):
     """The pace with nothing beside it, as a run asks of it."""
 
     def on_response(
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         if status == 429:
-            self.refused(now, ticket, retry_after)
+            self.on_refusal(now, ticket, retry_after)
         else:
-            self.accepted(now, ticket)
+            self.on_success(now, ticket)
 
 
 def run(server: Server, accepted: int, at_most: float = 1e5) -> tuple[Alone, Run]:
@@ -35,10 +35,10 @@ def trusting(rate: float = 100.0) -> Alone:
     return pace
 
 
-def answered(pace: Pace, now: float, *, accepted: bool) -> None:
+def answered(pace: Pacer, now: float, *, accepted: bool) -> None:
     """A call that left 100 ms ago is answered now."""
-    ticket = pace.take(now - 0.1)
-    (pace.accepted if accepted else pace.refused)(now, ticket)
+    ticket = pace.on_send(now - 0.1)
+    (pace.on_success if accepted else pace.on_refusal)(now, ticket)
 
 
 class TestTheRate:
@@ -56,8 +56,8 @@ class TestTheRate:
         server = bucket(50, 10)
 
         def edge(at: float) -> Reply:
-            fate = server(at)
-            return Reply(fate.status, takes=0.06 + (served_in if fate.status == 200 else refused_after))
+            outcome = server(at)
+            return Reply(outcome.status, takes=0.06 + (served_in if outcome.status == 200 else refused_after))
 
         pace = Alone()
         done = Run(pace, edge).until_accepted(2_500)
@@ -127,10 +127,10 @@ class TestTheSpeed:
         answered_at = iter(range(1, 100))
         for at in map(float, answered_at):
             assert pace.earliest(at, 0) <= at
-            pace.accepted(at + 0.06, pace.take(at))
+            pace.on_success(at + 0.06, pace.on_send(at))
         gap = pace.earliest(99.1, 0) - 99.1
-        pace.take(99.1)
-        pace.take(99.1)
+        pace.on_send(99.1)
+        pace.on_send(99.1)
         assert gap <= 0
         assert pace.earliest(99.1, 2) - 99.1 == pytest.approx(0.1, abs=0.05)
 
@@ -139,23 +139,23 @@ class TestOrder:
     def test_a_refusal_is_weighed_once_all_that_left_before_it_are_answered(self) -> None:
         pace = Alone()
         answered(pace, 0.1, accepted=False)
-        earlier = [pace.take(1.0) for _ in range(20)]
-        pace.refused(1.2, pace.take(1.1))
+        earlier = [pace.on_send(1.0) for _ in range(20)]
+        pace.on_refusal(1.2, pace.on_send(1.1))
         assert pace.rate is None
         for ticket in earlier:
-            pace.accepted(1.3, ticket)
+            pace.on_success(1.3, ticket)
         assert pace.rate == pytest.approx(20 / 1.1, rel=0.01)
 
-    @pytest.mark.parametrize("end", [Pace.lost, Pace.give_back])
+    @pytest.mark.parametrize("end", [Pacer.on_no_response, Pacer.on_cancel])
     def test_one_that_is_lost_or_never_left_is_not_waited_for(
-        self, end: Callable[[Pace, float, Ticket], None]
+        self, end: Callable[[Pacer, float, Ticket], None]
     ) -> None:
         pace = Alone()
         answered(pace, 0.1, accepted=False)
-        first, *earlier = [pace.take(1.0) for _ in range(20)]
+        first, *earlier = [pace.on_send(1.0) for _ in range(20)]
         for ticket in earlier:
-            pace.accepted(1.1, ticket)
-        pace.refused(1.2, pace.take(1.1))
+            pace.on_success(1.1, ticket)
+        pace.on_refusal(1.2, pace.on_send(1.1))
         assert pace.rate is None
         end(pace, 1.2, first)
         assert pace.rate is not None
@@ -166,7 +166,7 @@ class TestTheFirstRefusal:
         pace = Alone()
         answered(pace, 0.1, accepted=False)
         assert pace.earliest(0.1, 0) == pytest.approx(0.2)
-        pace.take(0.2)
+        pace.on_send(0.2)
         assert pace.earliest(0.25, 1) == math.inf
 
     def test_a_stray_one_costs_no_more_than_that(self) -> None:
@@ -200,7 +200,7 @@ class TestSilence:
     def test_is_probed_again_where_a_probe_is_lost(self) -> None:
         pace = Alone()
         answered(pace, 0.1, accepted=False)
-        pace.lost(0.3, pace.take(0.2))
+        pace.on_no_response(0.3, pace.on_send(0.2))
         assert pace.earliest(0.3, 0) <= 0.3
 
     @pytest.mark.parametrize("lasts", [10.0, 60.0, 300.0])
@@ -214,12 +214,12 @@ class TestSilence:
 class TestRetryAfter:
     def test_may_be_rounded_up_by_nearly_a_second(self) -> None:
         pace = Alone()
-        pace.refused(0.1, pace.take(0.0), 3.0)
+        pace.on_refusal(0.1, pace.on_send(0.0), 3.0)
         assert pace.earliest(0.1, 0) == pytest.approx(2.1)
 
     def test_that_is_a_fraction_is_exact_and_waited_out(self) -> None:
         pace = trusting()
-        pace.refused(2.0, pace.take(1.9), 1.5)
+        pace.on_refusal(2.0, pace.on_send(1.9), 1.5)
         assert pace.earliest(2.0, 0) == pytest.approx(3.5)
 
 
@@ -230,7 +230,7 @@ class TestWhatIsToldFromElsewhere:
     def test_a_call_that_did_not_leave_gives_its_slot_back(self) -> None:
         pace = trusting()
         before = pace.earliest(10.0, 0)
-        pace.give_back(10.0, pace.take(10.0))
+        pace.on_cancel(10.0, pace.on_send(10.0))
         assert pace.earliest(10.0, 0) == before
 
 
