@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+import attrs
+
 from backupify_async.errors import (
     AmbiguousTrigger,
     AuthenticationError,
@@ -10,8 +12,6 @@ from backupify_async.errors import (
     RequestTimeout,
     WaitFailed,
 )
-
-_TOTAL = "took longer than total="  # how the library speaks of the setting that --timeout makes
 
 
 class ExitCode(IntEnum):
@@ -90,12 +90,25 @@ def reason(error: BaseException) -> str:
     """Why an instance failed, without its id; of a foreign error only its type, its text may be secret."""
     if not isinstance(error, BackupifyError):
         return f"unexpected {type(error).__name__}"
-    text = error.detail if isinstance(error, AmbiguousTrigger | WaitFailed) else str(error)
-    return text.replace(_TOTAL, "took longer than --timeout ") if ran_out_of_time(error) else text
+    named = _with_option(error)
+    return named.detail if isinstance(named, AmbiguousTrigger | WaitFailed) else str(named)
 
 
-def ran_out_of_time(error: BaseException) -> bool:
+def ran_out_of_time(error: BaseException | None) -> bool:
     """Whether something failed because it took longer than --timeout allows."""
     if isinstance(error, AmbiguousTrigger):
-        return _TOTAL in error.reason or ran_out_of_time(error.cause)
-    return isinstance(error, RequestTimeout) and _TOTAL in str(error)
+        return ran_out_of_time(error.interrupted_by) or ran_out_of_time(error.cause)
+    return isinstance(error, RequestTimeout) and error.limit == "total"
+
+
+def _with_option(error: BackupifyError) -> BackupifyError:
+    """The error, with `--timeout` in its message where the library names the setting `total`."""
+    match error:
+        case RequestTimeout(limit="total", seconds=seconds) if seconds is not None:
+            return attrs.evolve(error, problem=f"the call took longer than --timeout {seconds:g} s")
+        case AmbiguousTrigger(cause=cause, reason=why, interrupted_by=interrupted_by):
+            if why and interrupted_by is not None:
+                why = str(_with_option(interrupted_by))
+            return attrs.evolve(error, cause=_with_option(cause), reason=why)
+        case _:
+            return error

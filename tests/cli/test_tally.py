@@ -131,7 +131,9 @@ class TestSummary:
     async def test_it_says_once_what_the_time_out_counts(self) -> None:
         tally = Tally("active", always(QUIET))
         for _ in range(2):
-            tally.fail(RequestTimeout("the call took longer than total=2 s", sent=False))
+            tally.fail(
+                RequestTimeout("the call took longer than total=2 s", sent=False, limit="total", seconds=2.0)
+            )
         tally.fail(RequestTimeout("one attempt took longer than attempt=60 s"))
         assert tally.summary().endswith("; 2 timed out (--timeout counts the wait for a call's turn too)")
 
