@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from backupify_async._transport.error_responses import http_date
 from backupify_async._transport.hearing import DateSeen
+from backupify_async._transport.retry_after import http_date
 
 _NO_CLOCK = timedelta(days=3650)  # a Date that is further off than ten years is no clock's
 _WHOLE_SECOND = 1.0

@@ -15,7 +15,7 @@ from backupify_async._endpoints.backups import (
 )
 from backupify_async._endpoints.idle import IdleMemory
 from backupify_async._paging.paginator import Paginator
-from backupify_async._transport.error_responses import refusal
+from backupify_async._transport.error_responses import api_error
 from backupify_async._transport.request import Request
 from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
@@ -115,7 +115,7 @@ class Backups:
             idle = await (self.idle.is_idle(response.body, exists) if response.whole else exists())
         if idle:
             return None
-        raise refusal(request, response)
+        raise api_error(request, response)
 
     async def latest(self, backup_instance_id: int | str) -> Backup | None:
         """The newest backup, or None where there is none: two calls, however long the list is.

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from multidict import istr
 
-from backupify_async._transport.error_responses import retry_after
 from backupify_async._transport.gate import Gate
 from backupify_async._transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
 from backupify_async._transport.rate import Limiter, Ticket
@@ -111,7 +110,7 @@ class Hearing:
         if status not in _MAY_ASK:
             return False
         body = response.body if call.request.repeatable else b""
-        asked = Asked(status, retry_after(response), response.headers, body)
+        asked = Asked(status, response.retry_after, response.headers, body)
         refuses = asks_to_slow_down(asked, time.time(), self._longest, others_pass=others_pass)
         if refuses:
             self._refused(call, asked, now, ticket)

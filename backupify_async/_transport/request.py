@@ -7,7 +7,8 @@ for each field of each.
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from backupify_async._escaping import printable
+from backupify_async._transport.retry_after import read_retry_after
 from backupify_async.errors import BackupifyError, DecodeError
 from backupify_async.ids import identifier
 
@@ -190,6 +192,14 @@ class Response:
             if self.connection is not None:
                 self.connection.abort()
             raise
+
+    @cached_property
+    def retry_after(self) -> float | None:
+        """Seconds that the response asks to wait, or None."""
+        value = self.headers.get("Retry-After")
+        if value is None:
+            return None
+        return read_retry_after(value, self.headers.get("Date"), datetime.now(UTC))
 
     @property
     def content_type(self) -> str:

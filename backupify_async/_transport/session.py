@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 
 from backupify_async._call_context import begin_call
 from backupify_async._transport.courier import Courier
-from backupify_async._transport.error_responses import down_for_long, refusal, refused_for_long
+from backupify_async._transport.error_responses import api_error, down_for_long, refused_for_long
 from backupify_async._transport.gate import Gate, GateBlocked, ServerDown
 from backupify_async._transport.hearing import Hearing
 from backupify_async._transport.loops import running_loop
@@ -240,11 +240,11 @@ class Session:
         if status in call.request.answers:
             return response
         if status != 401:
-            raise refusal(call.request, response)
+            raise api_error(call.request, response)
         call.sent_at, call.answered = None, True
         gave_up = await self._keeper.refused(token, complaint := complaint or Complaint())
         if gave_up is not None:
-            raise refusal(call.request, response, gave_up)
+            raise api_error(call.request, response, gave_up)
         return await self._attempt(call, complaint)
 
     async def _wait_to_enter(self, call: CallState) -> tuple[str, Ticket]:
@@ -277,7 +277,7 @@ class Session:
                 if probe:
                     self._gate.end_probe(unused=False)
             if call.refused or response.status == 408 or response.status >= 500:
-                raise refusal(call.request, response, show_body=False)  # it may echo the secret
+                raise api_error(call.request, response, show_body=False)  # it may echo the secret
             return response
 
         with contextlib.suppress(DecodeError):  # it would show the body: what is raised here shows nothing

@@ -14,7 +14,7 @@ import attrs
 from backupify_async._call_context import Operation
 from backupify_async._endpoints.backups import BACKUPS, active_request, read_active
 from backupify_async._endpoints.server_clock import our_lead
-from backupify_async._transport.error_responses import refusal
+from backupify_async._transport.error_responses import api_error
 from backupify_async._transport.request import Request
 from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.retry_rules import GiveUp
@@ -161,7 +161,7 @@ class Triggering:
         else:
             if backup is not None:
                 return TriggerResult(TriggerKind.ALREADY_ACTIVE, backup)
-        raise refusal(sending.call.request, answer.response, failed)
+        raise api_error(sending.call.request, answer.response, failed)
 
 
 class _Walk:
