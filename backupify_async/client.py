@@ -19,7 +19,7 @@ from backupify_async.statistics import Statistics
 
 if TYPE_CHECKING:
     from backupify_async._fleet.fleet import Fleet
-    from backupify_async._journal.lines import Account
+    from backupify_async._journal.entries import SweepAccount
 
 
 class BackupifyClient:
@@ -168,13 +168,13 @@ class BackupifyClient:
             account=self._account(),
         )
 
-    def _account(self) -> "Account":
-        from backupify_async._journal.lines import Account  # noqa: PLC0415 - only sweeps have one
+    def _account(self) -> "SweepAccount":
+        from backupify_async._journal.entries import SweepAccount  # noqa: PLC0415 - only sweeps have one
 
         settings = self._session.settings
         credentials = settings.credentials
         client_id = credentials.id if isinstance(credentials, ClientCredentials) else None
-        return Account(str(settings.url).rstrip("/"), client_id)
+        return SweepAccount(str(settings.url).rstrip("/"), client_id)
 
     def statistics(self) -> Statistics:
         """What is going on now: requests in flight, calls waiting, refusals, the retry budget."""

@@ -105,10 +105,10 @@ def test_only_the_exchange_with_what_it_is_made_of_and_the_front_door_know_aioht
     assert users == {*transport, "backupify_async.client"}
 
 
-def test_only_the_storage_knows_sqlite_and_what_tells_its_errors() -> None:
+def test_only_the_database_module_and_its_error_messages_know_sqlite() -> None:
     users = {module for module in MODULES if {"sqlite3", "aiosqlite"} & {*imports(module)}}
     rooms = {name.removeprefix("backupify_async._journal.") for name in users}
-    assert rooms == {"storage", "advice", "journal"}  # the last asks only whether it is installed
+    assert rooms == {"database", "error_messages", "extra"}  # the last only checks that it is installed
 
 
 def test_only_the_command_line_chooses_an_event_loop() -> None:

@@ -9,8 +9,8 @@ from backupify_async._cli.interrupts import Stop
 from backupify_async._cli.output import Output
 from backupify_async._cli.records import COUNTED, WRITTEN, counted_rows, written_row
 from backupify_async._cli.rows import Format, Row, Writer, writer
-from backupify_async._journal.journal import look
-from backupify_async._journal.lines import Sweep
+from backupify_async._journal.entries import SweepInfo
+from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import ConfigurationError, JournalError
 
 _AT_ONCE = 500  # rows
@@ -25,15 +25,15 @@ async def show(stop: Stop, path: Path, output_format: Format) -> ExitCode:
     as_table = output_format == "table"
     write = writer(output_format, COUNTED if as_table else WRITTEN, None, colour=False)
     try:
-        async with look(path) as storage, Output(stop, sys.stdout, sys.stderr) as output:
+        async with open_snapshot(path) as storage, Output(stop, sys.stdout, sys.stderr) as output:
             await output.rows(write.header().encode())
             if as_table:
                 await _write(output, write, counted_rows(await storage.counts()))
-                output.say(_in_words(await storage.sweep()))
+                output.say(_in_words(await storage.read_sweep()))
                 return ExitCode.ALL_WELL
             rows: list[Row] = []
-            async for line in storage.lines():
-                rows.append(written_row(line))
+            async for entry in storage.read_entries():
+                rows.append(written_row(entry))
                 if len(rows) == _AT_ONCE:
                     await _write(output, write, rows)
                     rows = []
@@ -47,7 +47,7 @@ async def _write(output: Output, write: Writer, rows: list[Row]) -> None:
     await output.rows(write.write(rows).encode("utf-8", "backslashreplace"))
 
 
-def _in_words(sweep: Sweep) -> str:
+def _in_words(sweep: SweepInfo) -> str:
     whose = "nothing triggered yet" if sweep.account is None else str(sweep.account)
     read = "all ids read" if sweep.read_to_end else "not all ids read"
     begun = f"begun {sweep.begun_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"

@@ -20,8 +20,9 @@ from backupify_async._cli.records import of_run, with_run
 from backupify_async._cli.rows import Row
 from backupify_async._cli.sweep import CUT_SHORT, Operation, sweep
 from backupify_async._cli.triggers import Consent, SentTriggers, Wait
-from backupify_async._journal.journal import Journal, look
-from backupify_async._journal.lines import Sweep
+from backupify_async._journal.entries import SweepInfo
+from backupify_async._journal.journal import Journal
+from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import ConfigurationError, JournalError, WaitFailed
 from backupify_async.ids import InstanceId
 from backupify_async.models import TriggerResult
@@ -44,8 +45,8 @@ async def resume(stop: Stop, path: Path, wait: Wait | None, options: FleetOption
         Exit: It could not go on.
     """
     try:
-        async with look(path) as storage:
-            known = await storage.sweep()
+        async with open_snapshot(path) as storage:
+            known = await storage.read_sweep()
     except (ConfigurationError, JournalError) as error:
         raise Exit(ExitCode.USAGE, str(error)) from None
     journal = _journal(path, known.name)
@@ -78,7 +79,7 @@ def name_of(ids: Ids) -> str:
     return name
 
 
-def ids_of(known: Sweep, path: Path) -> Ids:
+def ids_of(known: SweepInfo, path: Path) -> Ids:
     """The ids that a sweep has still to read.
 
     Raises:
@@ -168,8 +169,8 @@ async def _held(
     except JournalError as error:
         raise Exit(ExitCode.USAGE, str(error)) from None
     try:
-        async with look(journal.path) as storage:
-            known = await storage.sweep()
+        async with open_snapshot(journal.path) as storage:
+            known = await storage.read_sweep()
             sent.add_of_earlier([line.instance_id for line in await storage.unsettled()])
         if said := await keep(given, kept, journal, known, at.client):
             at.output.say(said)

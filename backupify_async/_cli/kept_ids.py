@@ -11,8 +11,8 @@ from backupify_async._cli.exit_codes import Exit, ExitCode
 from backupify_async._cli.id_files import ChangedFile, Mark, copy_bytes, mark_of
 from backupify_async._cli.ids import FileIds, Ids
 from backupify_async._cli.threads import DaemonThread, in_thread
+from backupify_async._journal.entries import SweepInfo
 from backupify_async._journal.journal import Journal
-from backupify_async._journal.lines import Sweep
 from backupify_async.client import BackupifyClient
 
 
@@ -21,7 +21,7 @@ def beside(journal: Path) -> Path:
     return Path(f"{journal}.ids")
 
 
-async def keep(given: Ids, kept: Ids, journal: Journal, sweep: Sweep, client: BackupifyClient) -> str:
+async def keep(given: Ids, kept: Ids, journal: Journal, sweep: SweepInfo, client: BackupifyClient) -> str:
     """Have ids that a resumed sweep can read again; refuse those that are not what its first run read.
 
     Args:
@@ -73,7 +73,7 @@ def _is_there(ids: Path) -> bool:
         raise Exit(ExitCode.USAGE, f"{ids}: {error.strerror}") from None
 
 
-async def _know_again(ids: FileIds, journal: Journal, sweep: Sweep) -> None:
+async def _know_again(ids: FileIds, journal: Journal, sweep: SweepInfo) -> None:
     """Note by what ids in a plain file are known again, or refuse those that were changed."""
     if sweep.read_to_end and sweep.source is None:
         return  # a program began it, and read them
@@ -91,7 +91,7 @@ async def _know_again(ids: FileIds, journal: Journal, sweep: Sweep) -> None:
     ids.known = mark
 
 
-async def _copy(ids: FileIds, to: Path, journal: Journal, sweep: Sweep) -> Sweep:
+async def _copy(ids: FileIds, to: Path, journal: Journal, sweep: SweepInfo) -> SweepInfo:
     """Copy ids, and let the copy appear whole, once the journal knows by what it is known again."""
     part = to.with_name(f"{to.name}.part")
     thread = DaemonThread("ids")

@@ -9,7 +9,7 @@ from backupify_async._cli.exit_codes import reason
 from backupify_async._cli.rows import Column, Row, Shape
 from backupify_async._escaping import printable
 from backupify_async._fleet.outcomes import Outcome
-from backupify_async._journal.lines import EntryState, JournalEntry
+from backupify_async._journal.entries import EntryState, JournalEntry
 from backupify_async._waits.progress import told_status
 from backupify_async.errors import AmbiguousTrigger, WaitFailed
 from backupify_async.ids import InstanceId

@@ -10,8 +10,8 @@ from backupify_async._checks import check_count
 from backupify_async._fleet.fan_out import FanOut
 from backupify_async._fleet.journalled import JournalledSweep
 from backupify_async._fleet.trigger_and_wait import MOST_AT_WORK, Slotted, TriggerAndWait, check_waiting
+from backupify_async._journal.entries import SweepAccount
 from backupify_async._journal.journal import Journal
-from backupify_async._journal.lines import Account
 from backupify_async._resources.backups import Backups
 from backupify_async._triggers.baseline import NOT_TOLD
 from backupify_async.errors import ConnectionFailed, DuplicateInstance, JournalError, RateLimited
@@ -46,7 +46,7 @@ class Fleet:
         concurrency: int,
         background: bool = False,
         is_blocked: Callable[[], bool],
-        account: Account,
+        account: SweepAccount,
     ) -> None:
         check_count("concurrency", concurrency)
         if isinstance(ids, str | bytes) or not isinstance(ids, Iterable | AsyncIterable):

@@ -9,19 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import Protocol
 
+from backupify_async._journal.entries import JournalEntry, SweepAccount, baseline_from_json, baseline_to_json
 from backupify_async._journal.journal import Journal
-from backupify_async._journal.lines import (
-    Account,
-    JournalEntry,
-    ambiguous,
-    baseline_from_json,
-    baseline_to_json,
-    failed,
-    held_back,
-    intended,
-    learned,
-    settled,
-)
+from backupify_async._journal.transitions import ambiguous, failed, held_back, intended, learned, settled
 from backupify_async._triggers.baseline import NOT_TOLD, Baseline, highest_id
 from backupify_async._triggers.sending import Evidence, Unsettled, was_accepted
 from backupify_async.errors import (
@@ -66,7 +56,7 @@ class JournalledSweep:
     def __init__(
         self,
         journal: Journal,
-        account: Account,
+        account: SweepAccount,
         trigger: Trigger,
         baselines: Mapping[InstanceId, Backup | int | str | None],
     ) -> None:
@@ -91,11 +81,11 @@ class JournalledSweep:
             JournalError: The journal is not that of this sweep, or cannot be read or written.
         """
         sweep = await self._journal.begin(self._account)
-        async with aclosing(self._journal.lines()) as lines:
-            async for line in lines:
-                known = instance_key(line.instance_id)
-                self._came[known], self._handed_out[known] = identifier(line.instance_id), line
-                yield line.instance_id
+        async with aclosing(self._journal.read_entries()) as entries:
+            async for entry in entries:
+                known = instance_key(entry.instance_id)
+                self._came[known], self._handed_out[known] = identifier(entry.instance_id), entry
+                yield entry.instance_id
         if sweep.read_to_end and isinstance(source, AsyncIterable):
             return
         async with aclosing(_each(source)) as ids:
@@ -104,7 +94,7 @@ class JournalledSweep:
                 if key is not None and key not in self._came:
                     if sweep.read_to_end:
                         raise JournalError(
-                            f"{self._journal.path} has all ids of its sweep, and {instance_id!r} is none of "
+                            f"{self._journal.name} has all ids of its sweep, and {instance_id!r} is none of "
                             "them: a new sweep needs a new file"
                         )
                     self._came[key], self._handed_out[key] = None, self._journal.add(instance_id)
@@ -121,50 +111,50 @@ class JournalledSweep:
             JournalError: It cannot be written down, so it was not sent.
             BackupifyError: As `Backups.trigger` says.
         """
-        line = self._handed_out.pop(instance_key(instance_id), None)
-        if line is None:
+        entry = self._handed_out.pop(instance_key(instance_id), None)
+        if entry is None:
             raise DuplicateInstance(instance_id)
-        return line.result or await self._settle(line)
+        return entry.result or await self._settle(entry)
 
-    async def _settle(self, line: JournalEntry) -> TriggerResult:
-        unsettled, baseline = _unsettled(line), self._baseline(line)
+    async def _settle(self, entry: JournalEntry) -> TriggerResult:
+        unsettled, baseline = _unsettled(entry), self._baseline(entry)
 
         async def before_send(sending: Unsettled) -> None:
-            nonlocal line, unsettled
+            nonlocal entry, unsettled
             unsettled = None  # else nothing would leave
             known = None if baseline is NOT_TOLD else baseline_to_json(baseline)
-            line = intended(line, sending.sent_at, known, sending.evidence)
-            await self._journal.commit(line)
+            entry = intended(entry, sending.sent_at, known, sending.evidence)
+            await self._journal.commit(entry)
 
         def note(evidence: Evidence) -> None:
-            nonlocal line
-            line = learned(line, evidence)
-            self._journal.put(line, at_once=True)
+            nonlocal entry
+            entry = learned(entry, evidence)
+            self._journal.put(entry, at_once=True)
 
         try:
             result = await self._run(
-                line.instance_id, baseline, unsettled=unsettled, before_send=before_send, learned=note
+                entry.instance_id, baseline, unsettled=unsettled, before_send=before_send, learned=note
             )
         except AmbiguousTrigger as error:
             seen = (backup.id for backup in error.seen)
-            self._journal.put(ambiguous(line, str(error), accepted=was_accepted(error.cause), seen=seen))
+            self._journal.put(ambiguous(entry, str(error), accepted=was_accepted(error.cause), seen=seen))
             raise
         except ClientDraining:
-            if unsettled is None and line.is_unsettled:  # else it stands as it was
-                self._journal.put(held_back(line))
+            if unsettled is None and entry.is_unsettled:  # else it stands as it was
+                self._journal.put(held_back(entry))
             raise
         except BackupifyError as error:
             if unsettled is None:
-                self._journal.put(failed(line, str(error)))
+                self._journal.put(failed(entry, str(error)))
             raise
-        self._journal.put(settled(line, result))
+        self._journal.put(settled(entry, result))
         return result
 
-    def _baseline(self, line: JournalEntry) -> Baseline:
+    def _baseline(self, entry: JournalEntry) -> Baseline:
         """The baseline; for what may have left, only that from before it did: a later one may be its work."""
-        if not line.is_unsettled:
-            return highest_id(self._baselines.get(line.instance_id, NOT_TOLD))
-        return NOT_TOLD if line.baseline is None else baseline_from_json(line.baseline)
+        if not entry.is_unsettled:
+            return highest_id(self._baselines.get(entry.instance_id, NOT_TOLD))
+        return NOT_TOLD if entry.baseline is None else baseline_from_json(entry.baseline)
 
 
 def _key(instance_id: InstanceId) -> str | None:
@@ -175,10 +165,10 @@ def _key(instance_id: InstanceId) -> str | None:
         return None
 
 
-def _unsettled(line: JournalEntry) -> Unsettled | None:
-    if not line.is_unsettled or line.sent_at is None:
+def _unsettled(entry: JournalEntry) -> Unsettled | None:
+    if not entry.is_unsettled or entry.sent_at is None:
         return None
-    return Unsettled(line.sent_at, line.evidence or Evidence())
+    return Unsettled(entry.sent_at, entry.evidence or Evidence())
 
 
 async def _each(source: Iterable[InstanceId] | AsyncIterable[InstanceId]) -> AsyncGenerator[InstanceId, None]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import attrs
 
 from backupify_async._escaping import printable
-from backupify_async._journal.advice import NO_JOURNAL, what_to_do
+from backupify_async._journal.error_messages import NO_JOURNAL, remedy_for
+from backupify_async._journal.file_identity import is_open_here
+from backupify_async._journal.schema import APPLICATION, VERSION
 from backupify_async.errors import JournalError
 
 _MAGIC = b"SQLite format 3\0"
@@ -57,7 +59,7 @@ def is_file(path: Path) -> bool:
         return False
     except OSError as error:
         raise JournalError(
-            f"{path} cannot be used ({error.strerror}): {what_to_do(error, 'name another file')}"
+            f"{path} cannot be used ({error.strerror}): {remedy_for(error, 'name another file')}"
         ) from None
     except ValueError:  # the interpreters' own words for it differ
         name = printable(os.fspath(path))
@@ -65,6 +67,37 @@ def is_file(path: Path) -> bool:
     if not stat.S_ISREG(mode):
         raise JournalError(f"{path} is {'a directory' if stat.S_ISDIR(mode) else 'no file'}: name a file")
     return True
+
+
+def is_journal(path: Path) -> bool:
+    """Whether there is a journal; False where there is nothing yet.
+
+    Raises:
+        JournalError: There is something else, which is left alone.
+    """
+    if not is_file(path) or has_rollback(path):
+        return False
+    if is_open_here(path):
+        return True
+    header = read_header(path)  # which was written before there was a log
+    if header is not None:
+        require_ours(path, header.application, header.version)
+    return header is not None
+
+
+def require_ours(path: Path, application: int, version: int) -> None:
+    """Refuse a database of another program, or of another version of this library.
+
+    Raises:
+        JournalError: It is one.
+    """
+    if application != APPLICATION:
+        raise JournalError(f"{path} is a database of another program: name another file")
+    if version != VERSION:
+        raise JournalError(
+            f"{path} was written by another version of this library (format {version}, "
+            f"not {VERSION}): go on with that version, or begin a new sweep with a new file"
+        )
 
 
 def require_room_for_names(path: Path) -> None:
@@ -111,7 +144,7 @@ def read_header(path: Path) -> Header | None:
         return None
     except OSError as error:
         raise JournalError(
-            f"{path} cannot be read ({error.strerror}): {what_to_do(error, 'this user must be allowed to')}"
+            f"{path} cannot be read ({error.strerror}): {remedy_for(error, 'this user must be allowed to')}"
         ) from None
     if not begin:
         return None
@@ -139,7 +172,7 @@ def _has_beside(path: Path, kind: str) -> bool:
         return False
 
 
-def stamp(path: Path) -> tuple[int, ...]:
+def modification(path: Path) -> tuple[int, ...]:
     """When a file was last written, and how long it is; nothing where it is gone."""
     try:
         now = path.stat()
@@ -148,8 +181,8 @@ def stamp(path: Path) -> tuple[int, ...]:
     return now.st_mtime_ns, now.st_size
 
 
-def nothing_at(path: Path) -> str:
-    """Why there is no journal to look at."""
+def why_missing(path: Path) -> str:
+    """Why there is no journal to read."""
     if has_rollback(path):
         return f"{path} was cut short while it was made: no sweep was begun with it"
     if path.exists():

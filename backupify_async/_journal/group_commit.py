@@ -8,7 +8,7 @@ What nobody waits for stays for a moment, to leave with something that is waited
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from backupify_async._journal.lines import JournalEntry
+from backupify_async._journal.entries import JournalEntry
 from backupify_async.errors import JournalError
 
 _LINGER = 0.1  # seconds that a line may wait for company: what a crash then costs is a look at the instance
@@ -37,21 +37,21 @@ class GroupCommit:
         self._writer = asyncio.create_task(self._write_all(), name="backupify_async journal")
         self._writer.add_done_callback(self._writer_ended)
 
-    def put(self, line: JournalEntry, *, at_once: bool = False) -> None:
+    def put(self, entry: JournalEntry, *, at_once: bool = False) -> None:
         """Write a line soon, in the place of an earlier one of its number; with `at_once`, do not linger."""
-        self._pending[line.number] = line
+        self._pending[entry.number] = entry
         if at_once:
             self._wanted.set()
         elif self._linger is None:
             self._linger = asyncio.get_running_loop().call_later(_LINGER, self._wanted.set)
 
-    async def commit(self, line: JournalEntry) -> None:
+    async def commit(self, entry: JournalEntry) -> None:
         """Write a line now, and wait until it is on disk.
 
         Raises:
             JournalError: It is not.
         """
-        self._pending[line.number] = line
+        self._pending[entry.number] = entry
         await self.flush()
 
     async def flush(self) -> None:
@@ -99,13 +99,13 @@ class GroupCommit:
             self._fail(_CANCELLED)
 
     async def _write_pending(self) -> None:
-        lines, self._pending = self._pending, {}
+        entries, self._pending = self._pending, {}
         waiting, self._waiting = self._waiting, []
         try:
-            if lines:
-                await self._write(list(lines.values()))
+            if entries:
+                await self._write(list(entries.values()))
         except BaseException as error:
-            self._pending = lines | self._pending  # what came meanwhile is newer
+            self._pending = entries | self._pending  # what came meanwhile is newer
             self._waiting = waiting + self._waiting
             self._fail(_in_words(error))
             if not isinstance(error, Exception):

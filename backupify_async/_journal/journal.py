@@ -1,39 +1,42 @@
-"""`Journal`: what a sweep of triggers has done, in a file that outlives the process."""
+"""`Journal`: the record of a sweep of triggers, which outlives the process."""
 
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from backupify_async._journal.files import absolute, nothing_at, require_room_for_names, require_writable
+import attrs
+
+from backupify_async._journal.entries import DONE, EntryState, JournalEntry, SweepAccount, SweepInfo
+from backupify_async._journal.extra import require_extra
 from backupify_async._journal.group_commit import GroupCommit
-from backupify_async._journal.lines import DONE, Account, EntryState, JournalEntry, Sweep
+from backupify_async._journal.store import JournalStore
 from backupify_async._tasks import to_its_end
 from backupify_async.errors import ConfigurationError, JournalError
 
 if TYPE_CHECKING:
-    from filelock import FileLock
-
-    from backupify_async._journal.storage import Storage
+    from backupify_async._journal.sqlite_store import SQLiteStore
 
 
 class Journal:
     """The journal of one sweep of triggers: `async with Journal("sweep.sqlite") as journal`.
 
-    Given to `fleet.trigger(journal=journal)`, it notes each id as it is read, each trigger before it leaves
-    and what became of it. After a crash at any instant, the same two lines go on: what is done is answered
-    from the journal, what may have left is looked at, and the rest is triggered.
+    Given to `fleet.trigger(journal=journal)`, it records each id when it is read, each trigger before it is
+    sent, and its outcome. After a crash at any instant, the same two lines go on: what is done is answered
+    from the journal, what is in doubt is reconciled, and the rest is triggered.
 
-    A new sweep needs a new file. Two files stand beside it while it is open (`-wal`, `-shm`), and a third
-    (`.lock`) stays: they are copied or moved together, and not while it is open. It must be on a local disk.
-    You open it, close it, and ask whether it `is_done`; the rest of its methods are the fleet's.
+    A new sweep needs a new file. While it is open, two files are beside it (`-wal`, `-shm`); a third
+    (`.lock`) stays. Copy or move them together, and not while it is open. The file must be on a local disk.
+    `Journal.on` keeps a journal elsewhere.
+
+    Users open it, close it, and ask whether it `is_done`; the other methods are for the fleet.
 
     Args:
-        path: The file; it is made where it is missing.
-        sweep: What the sweep goes over, in your own words; the journal of another one is then refused.
+        path: The file; it is created where it is missing.
+        sweep: What the sweep goes over, in your words. The journal of another sweep is refused.
 
     Raises:
         ConfigurationError: The extra `journal` is not installed.
@@ -41,20 +44,48 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str], *, sweep: str = "") -> None:
         require_extra()
-        self._path = Path(path)
+        from backupify_async._journal.sqlite_store import SQLiteStore  # noqa: PLC0415 - needs the extra
+
+        file = SQLiteStore(Path(path))
+        self._prepare(file, sweep, file)
+
+    @classmethod
+    def on(cls, store: JournalStore, *, sweep: str = "") -> Self:
+        """A journal that is kept in another store.
+
+        Args:
+            store: Where it is kept. It serves one journal.
+            sweep: What the sweep goes over, in your words. The journal of another sweep is refused.
+        """
+        journal = cls.__new__(cls)
+        journal._prepare(store, sweep, None)  # noqa: SLF001 - `__init__` is for a path
+        return journal
+
+    def _prepare(self, store: JournalStore, sweep: str, file: "SQLiteStore | None") -> None:
+        self._file = file
+        self._store = store
         self._sweep = sweep
-        self._lock: FileLock | None = None
-        self._storage: Storage | None = None
         self._group_commit: GroupCommit | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._last_number = self._known_to = self._taken_to = 0  # numbers of lines
+        self._last_number = self._known_to = self._taken_to = 0  # numbers of entries
         self._read_to_end = False
         self._opening = self._serves = False
 
     @property
+    def name(self) -> str:
+        """What messages call it: the path of its file, or the name of its store."""
+        return self._store.name
+
+    @property
     def path(self) -> Path:
-        """The file."""
-        return self._path
+        """The file.
+
+        Raises:
+            ConfigurationError: It is kept in another store.
+        """
+        if self._file is None:
+            raise ConfigurationError(f"the journal {self.name} is not kept in a file of this library")
+        return self._file.path
 
     @property
     def serves(self) -> bool:
@@ -62,15 +93,15 @@ class Journal:
         return self._serves
 
     async def open(self) -> Self:
-        """Open the file in the running loop, or make it, and lock it against other processes.
+        """Open it in the running loop, or create it, and lock it against other processes.
 
         Raises:
             JournalError: It cannot be used: another process uses it, it is read-only, the disk is full, or it
-                is no journal, or that of another sweep or version. The message says what to do.
+                is not a journal, or that of another sweep or version. The message says what to do.
             ConfigurationError: It is open already.
         """
-        if self._opening or self._storage is not None:
-            raise ConfigurationError(f"the journal {self._path} is open already")
+        if self._opening or self._group_commit is not None:
+            raise ConfigurationError(f"the journal {self.name} is open already")
         self._opening = True
         self._loop = asyncio.get_running_loop()
         try:
@@ -83,15 +114,15 @@ class Journal:
         return self
 
     async def close(self) -> None:
-        """Write what is left, and let go of the file. Closing it again does nothing.
+        """Write what is pending, and release the store. Closing it again does nothing.
 
         Raises:
-            JournalError: What is left cannot be written; the next run looks at these instances.
+            JournalError: What is pending cannot be written; the next run reconciles these instances.
             ConfigurationError: It is open in another loop.
         """
-        if self._storage is not None and asyncio.get_running_loop() is not self._loop:
+        if self._group_commit is not None and asyncio.get_running_loop() is not self._loop:
             raise ConfigurationError(
-                f"the journal {self._path} was opened in another event loop: close it there"
+                f"the journal {self.name} was opened in another event loop: close it there"
             )
         await to_its_end(self._close())
 
@@ -103,196 +134,130 @@ class Journal:
     ) -> None:
         await self.close()
 
-    async def counts(self) -> dict[EntryState, int]:
-        """How many instances there are of each state, as far as that is written."""
-        return await self._opened().counts()
+    async def counts(self) -> Mapping[EntryState, int]:
+        """How many instances are in each state, as far as that is written."""
+        self._require_open()
+        return await self._store.counts()
 
     async def is_done(self) -> bool:
         """Whether all ids of the sweep were read, and each is done.
 
         Raises:
-            JournalError: What is known of it cannot be written, or read.
+            JournalError: What is pending cannot be written, or the journal cannot be read.
         """
-        await self._writing().flush()
-        open_ = set(await self.counts()) - DONE
-        return not open_ and (await self._opened().sweep()).read_to_end
+        await self._require_open().flush()
+        unfinished = set(await self.counts()) - DONE
+        return not unfinished and (await self._store.read_sweep()).read_to_end
 
-    async def begin(self, account: Account) -> Sweep:
+    async def begin(self, account: SweepAccount) -> SweepInfo:
         """Begin to serve a sweep; returns what is known of it.
 
         Raises:
             JournalError: It is the journal of another account, or serves a sweep already.
             ConfigurationError: It is not open.
         """
-        storage = self._opened()
+        self._require_open()
         if self._serves:
-            raise JournalError(f"{self._path} serves one sweep at a time: close it, and open it for the next")
-        sweep = await storage.sweep()
+            raise JournalError(f"{self.name} serves one sweep at a time: close it, and open it for the next")
+        sweep = await self._store.read_sweep()
         self._read_to_end = sweep.read_to_end
         if sweep.account is None:
-            await storage.claim(account)
+            await self._note(account=account)
         elif sweep.account != account:
             raise JournalError(
-                f"{self._path} is the journal of another account ({sweep.account}, and not {account}): "
+                f"{self.name} is the journal of another account ({sweep.account}, and not {account}): "
                 f"use its {sweep.account.differs_by(account)}, or begin a new sweep with a new file"
             )
         self._serves = True
         return sweep
 
-    async def lines(self) -> AsyncGenerator[JournalEntry, None]:
-        """The lines that were written, in the order of reading."""
-        async with contextlib.aclosing(self._opened().lines()) as lines:
-            async for line in lines:
-                self._taken_to = line.number
-                yield line
+    async def read_entries(self) -> AsyncGenerator[JournalEntry, None]:
+        """The entries that are written, in the order of reading."""
+        self._require_open()
+        async with contextlib.aclosing(self._store.read_entries()) as entries:
+            async for entry in entries:
+                self._taken_to = entry.number
+                yield entry
 
     def has_rest(self, *, of_source: bool) -> bool:
-        """Whether its sweep has still to take some of its ids.
+        """Whether the sweep has still to take some of its ids.
 
         Args:
-            of_source: Whether it has still to read some of its source.
+            of_source: Whether some of its source is still to be read.
         """
         return self._taken_to < self._known_to or (of_source and not self._read_to_end)
 
     def add(self, instance_id: int | str) -> JournalEntry:
-        """The line of an id that was just read."""
+        """The entry of an id that was just read."""
         self._last_number += 1
-        line = JournalEntry(self._last_number, instance_id)
-        self.put(line)
-        return line
+        entry = JournalEntry(self._last_number, instance_id)
+        self.put(entry)
+        return entry
 
-    def put(self, line: JournalEntry, *, at_once: bool = False) -> None:
-        """Write a line soon; with `at_once`, without waiting for others to come along."""
-        self._writing().put(line, at_once=at_once)
+    def put(self, entry: JournalEntry, *, at_once: bool = False) -> None:
+        """Write an entry soon; with `at_once`, without waiting for others to share the commit."""
+        self._require_open().put(entry, at_once=at_once)
 
-    async def commit(self, line: JournalEntry) -> None:
-        """Write a line now, and wait until it is on disk.
+    async def commit(self, entry: JournalEntry) -> None:
+        """Write an entry now, and wait until it is on disk.
 
         Raises:
-            JournalError: It is not.
+            JournalError: It could not be written.
         """
-        await self._writing().commit(line)
+        await self._require_open().commit(entry)
 
     async def note_source(self, source: str) -> None:
-        """Note by what the source of its ids is known again.
+        """Record a fingerprint of the source of the ids.
 
         Args:
-            source: In words of whoever reads it.
+            source: Any text that its reader recognizes.
 
         Raises:
-            JournalError: That cannot be written.
+            JournalError: It could not be written.
         """
-        await self._opened().note_source(source)
+        self._require_open()
+        await self._note(source=source)
 
     async def mark_end(self) -> None:
-        """Note that all ids of the source were read: they are written, and it need not be read again.
+        """Record that all ids of the source are in the journal: it need not be read again.
 
         Raises:
-            JournalError: That cannot be written.
+            JournalError: It could not be written.
         """
-        await self._writing().flush()
-        await self._opened().mark_end()
+        await self._require_open().flush()
+        await self._note(read_to_end=True)
+
+    async def _note(self, **changes: Any) -> None:
+        async with self._noting:
+            await self._store.write_sweep(attrs.evolve(await self._store.read_sweep(), **changes))
 
     async def _open(self) -> None:
-        from backupify_async._journal.locking import take_lock  # noqa: PLC0415 - needs the extra
-        from backupify_async._journal.storage import Storage  # noqa: PLC0415 - as above
-
+        await self._store.open(self._sweep)
         try:
-            if await asyncio.to_thread(self._needs_a_look):  # nothing is left beside what is refused
-                async with look(self._path) as storage:
-                    await storage.check_sweep(self._sweep)
-            self._lock = await asyncio.to_thread(take_lock, self._path)
-            self._storage = Storage(self._path)
-            await self._storage.open(self._sweep)
-            self._last_number = self._known_to = await self._storage.last_number()
-            self._taken_to, self._read_to_end = 0, False
+            self._last_number = self._known_to = await self._store.last_number()
         except BaseException:
-            await self._close()
+            await self._store.close()
             raise
-        self._group_commit = GroupCommit(self._storage.write)
+        self._taken_to, self._read_to_end = 0, False
+        self._noting = asyncio.Lock()
+        self._group_commit = GroupCommit(self._store.write_entries)
 
     async def _close(self) -> None:
         group_commit, self._group_commit = self._group_commit, None
-        storage, self._storage = self._storage, None
-        lock, self._lock = self._lock, None
         self._serves = False
-        async with contextlib.AsyncExitStack() as ends:  # from the last to the first, whatever one raises
-            if lock is not None:
-                ends.push_async_callback(asyncio.to_thread, lock.release)
-            if storage is not None:
-                ends.push_async_callback(storage.close)
-            if group_commit is not None:
-                ends.push_async_callback(group_commit.close)
+        if group_commit is not None:
+            try:
+                await group_commit.close()
+            finally:
+                await self._store.close()
 
-    def _needs_a_look(self) -> bool:
-        """Refuse what can be no journal of ours. Whether there is one, and no lock beside it."""
-        from backupify_async._journal.locking import lock_of  # noqa: PLC0415 - needs the extra
-        from backupify_async._journal.storage import Storage  # noqa: PLC0415 - as above
-
-        self._path = absolute(self._path)
-        there = Storage(self._path).is_there()
-        require_room_for_names(self._path)
-        if there:
-            require_writable(self._path)
-            return not lock_of(self._path).exists()
-        if not self._path.resolve().parent.is_dir():
-            raise JournalError(f"{self._path} cannot be made: its directory does not exist: name a file")
-        return False
-
-    def _opened(self) -> "Storage":
-        if self._storage is None:
+    def _require_open(self) -> GroupCommit:
+        if self._group_commit is None:
             raise ConfigurationError(
-                f"the journal {self._path} is not open: use `async with`, or await open()"
+                f"the journal {self.name} is not open: use `async with`, or await open()"
             )
         if asyncio.get_running_loop() is not self._loop:
             raise ConfigurationError(
-                f"the journal {self._path} was opened in another event loop: open it in the one that sweeps"
+                f"the journal {self.name} was opened in another event loop: open it in the one that sweeps"
             )
-        return self._storage
-
-    def _writing(self) -> GroupCommit:
-        self._opened()
-        assert self._group_commit is not None  # noqa: S101 - both are there, or neither
         return self._group_commit
-
-
-def require_extra() -> None:
-    """Refuse to go on where the extra `journal` is not installed.
-
-    Raises:
-        ConfigurationError: It is not; the message says how to install it.
-    """
-    try:
-        import aiosqlite  # noqa: F401, PLC0415
-        import filelock  # noqa: F401, PLC0415
-    except ModuleNotFoundError as missing:
-        raise ConfigurationError(
-            f"a journal needs {missing.name}, which is not installed: pip install '.[journal]' in the "
-            "checkout of backupify-async"
-        ) from None
-
-
-@contextlib.asynccontextmanager
-async def look(path: str | os.PathLike[str]) -> AsyncIterator["Storage"]:
-    """Look at a journal, also at one that is in use.
-
-    Raises:
-        ConfigurationError: The extra `journal` is not installed.
-        JournalError: It cannot be read, or is none.
-    """
-    require_extra()
-    from backupify_async._journal.storage import Storage  # noqa: PLC0415 - needs the extra
-
-    path = await asyncio.to_thread(absolute, Path(path))
-    storage = Storage(path)
-    if not await asyncio.to_thread(storage.is_there):
-        raise JournalError(await asyncio.to_thread(nothing_at, path))
-    try:
-        await to_its_end(storage.look())
-        yield storage
-        await asyncio.to_thread(storage.require_unchanged)
-    except JournalError:  # pages from before and from after look like damage
-        await asyncio.to_thread(storage.require_unchanged)
-        raise
-    finally:
-        await to_its_end(storage.close())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from backupify_async._journal.advice import OTHERS_DIRECTORY, what_to_do
+from backupify_async._journal.error_messages import OTHERS_DIRECTORY, remedy_for
 from backupify_async.errors import JournalError
 
 
@@ -36,7 +36,7 @@ def take_lock(path: Path) -> FileLock:
 def _advice(error: OSError, path: Path) -> str:
     lock = lock_of(path)
     if not os.path.lexists(lock):
-        return what_to_do(error, OTHERS_DIRECTORY)
+        return remedy_for(error, OTHERS_DIRECTORY)
     if lock.is_symlink() or not lock.is_file():
         return f"{lock} is in the place of its lock and no plain file: remove it"
-    return what_to_do(error, f"its lock {lock} is another user's: this user must be allowed to write it")
+    return remedy_for(error, f"its lock {lock} is another user's: this user must be allowed to write it")

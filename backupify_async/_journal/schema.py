@@ -1,6 +1,8 @@
-"""What a journal's database looks like, and the statements that change it. No I/O."""
+"""The tables of a journal's database, and the statements that change them. No I/O."""
 
-APPLICATION = 0x424B4A4C  # "BKJL": what tells a journal from any other database
+from backupify_async._journal.entries import ENTRY_FIELDS
+
+APPLICATION = 0x424B4A4C  # "BKJL": distinguishes a journal from any other database
 VERSION = 3
 
 SCHEMA = (
@@ -16,6 +18,7 @@ SCHEMA = (
         client_id TEXT,
         read_to_end INTEGER NOT NULL DEFAULT 0
     )""",
+    # Format 3 calls its entries lines.
     """CREATE TABLE lines (
         number INTEGER PRIMARY KEY,
         instance_id TEXT NOT NULL,
@@ -27,29 +30,29 @@ SCHEMA = (
         problem TEXT NOT NULL,
         evidence TEXT
     )""",
-    # As `instance_key` has it: by the number, of what is all ASCII digits.
+    # The same key as `instance_key`: the number, where all are ASCII digits.
     """CREATE UNIQUE INDEX instances ON lines (
         CASE WHEN instance_id GLOB '*[^0-9]*' THEN instance_id
         ELSE coalesce(nullif(ltrim(instance_id, '0'), ''), '0') END
     )""",
 )
+SWEEP_FIELDS = ("name", "begun_at", "base_url", "client_id", "read_to_end", "source")
 
-# Whoever opens a journal to write raises its epoch; whoever finds another than its own writes nothing more.
-HELD = "(SELECT epoch FROM sweep WHERE in_place()) = ?"
-_COLUMNS = ("instance_id", "is_number", "state", "sent_at", "baseline", "backup", "problem", "evidence")
-_ROW = f"({', '.join('?' * (1 + len(_COLUMNS)))})"
-_CELLS = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
+# Opening a journal to write raises its epoch. A writer that finds another epoch than its own writes nothing.
+# `in_place()` is defined by `SQLiteStore`: whether the files are where they were when it opened them.
+_IS_HELD = "(SELECT epoch FROM sweep WHERE in_place()) = ?"
+_ROW = f"({', '.join('?' * len(ENTRY_FIELDS))})"
+_REPLACED = ", ".join(f"{name} = excluded.{name}" for name in ENTRY_FIELDS if name != "number")
+
+CREATE_SWEEP = "INSERT INTO sweep (name, begun_at, opened_at) VALUES (?, ?, ?)"
+RAISE_EPOCH = "UPDATE sweep SET epoch = epoch + 1, opened_at = ?"
+WRITE_SWEEP = f"UPDATE sweep SET {', '.join(f'{name} = ?' for name in SWEEP_FIELDS)} WHERE {_IS_HELD}"  # noqa: S608
 
 
-def write_lines(number: int) -> str:
-    """The statement that writes so many lines: they are there whole or not at all, and on disk behind it."""
+def write_entries(number: int) -> str:
+    """The statement that writes a number of entries, all of them or none."""
     rows = ", ".join([_ROW] * number)
     return (
-        f"INSERT INTO lines SELECT * FROM (VALUES {rows}) WHERE {HELD} "  # noqa: S608 - no input
-        f"ON CONFLICT (number) DO UPDATE SET {_CELLS}"
+        f"INSERT INTO lines SELECT * FROM (VALUES {rows}) WHERE {_IS_HELD} "  # noqa: S608 - no input
+        f"ON CONFLICT (number) DO UPDATE SET {_REPLACED}"
     )
-
-
-def note(cells: str) -> str:
-    """The statement that notes something of the sweep as a whole."""
-    return f"UPDATE sweep SET {cells} WHERE {HELD}"  # noqa: S608 - no input

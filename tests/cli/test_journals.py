@@ -16,7 +16,7 @@ from backupify_async._cli.exit_codes import Exit
 from backupify_async._cli.ids import AllIds, FileIds, GivenIds
 from backupify_async._cli.journals import ids_of, name_of
 from backupify_async._cli.options import CallOptions
-from backupify_async._journal.lines import EntryState, Sweep
+from backupify_async._journal.entries import EntryState, SweepInfo
 from backupify_async.config import RateLimit, Reconciliation, SettingsOptions
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
@@ -24,7 +24,7 @@ from tests.cli.processes import COMMAND, Result, finish, process
 from tests.cli.test_endings import signal_twice, wait_for_requests
 from tests.cli.test_trigger import started
 from tests.journal.files import files_no_larger_than, run_sql
-from tests.journal.test_lines import WHEN
+from tests.journal.test_entries import WHEN
 
 pytestmark = pytest.mark.slow
 
@@ -347,7 +347,7 @@ def test_every_state_is_explained() -> None:
 class TestTheNameOfASweep:
     @pytest.mark.parametrize("ids", [AllIds(), GivenIds((42, "007", "a b", -5)), GivenIds(("--all",))])
     def test_leads_back_to_its_ids(self, ids: AllIds | GivenIds) -> None:
-        assert ids_of(Sweep(name_of(ids), WHEN), Path("x")) == ids
+        assert ids_of(SweepInfo(name_of(ids), WHEN), Path("x")) == ids
 
     def test_leads_back_to_its_file_from_anywhere(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -356,16 +356,16 @@ class TestTheNameOfASweep:
         monkeypatch.chdir(tmp_path)
         name = name_of(FileIds("my ids.txt", rereadable=True))
         monkeypatch.chdir("/")
-        found = ids_of(Sweep(name, WHEN), Path("x"))
+        found = ids_of(SweepInfo(name, WHEN), Path("x"))
         assert found == FileIds(str(tmp_path / "my ids.txt"), rereadable=True)
 
     @pytest.mark.parametrize("name", ["", "nightly", "'"])
     def test_of_a_program_leads_nowhere(self, name: str) -> None:
         with pytest.raises(Exit, match="was not begun by `backupify trigger`"):
-            ids_of(Sweep(name, WHEN), Path("x"))
+            ids_of(SweepInfo(name, WHEN), Path("x"))
 
     def test_of_a_program_is_not_needed_where_all_ids_are_known(self) -> None:
-        assert ids_of(Sweep("nightly", WHEN, read_to_end=True), Path("x")) == GivenIds(())
+        assert ids_of(SweepInfo("nightly", WHEN, read_to_end=True), Path("x")) == GivenIds(())
 
     def test_must_be_printable(self) -> None:
         with pytest.raises(Exit, match="printable name"):

@@ -23,8 +23,8 @@ from backupify_async import (
     WaitFailed,
     WaitKind,
 )
-from backupify_async._journal.journal import look
-from backupify_async._journal.lines import EntryState, JournalEntry
+from backupify_async._journal.entries import EntryState, JournalEntry
+from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.journal.files import files_no_larger_than, run_sql
 
@@ -49,9 +49,9 @@ def client_of(server: SimulatedBackupify) -> BackupifyClient:
     )
 
 
-async def lines(path: Path) -> list[JournalEntry]:
-    async with look(path) as storage:
-        return [line async for line in storage.lines()]
+async def entries(path: Path) -> list[JournalEntry]:
+    async with open_snapshot(path) as storage:
+        return [entry async for entry in storage.read_entries()]
 
 
 async def test_a_crash_behind_the_sending_costs_a_look_and_no_second_backup(path: Path) -> None:
@@ -62,7 +62,7 @@ async def test_a_crash_behind_the_sending_costs_a_look_and_no_second_backup(path
     ):
         async with Journal(path) as journal, client.fleet([1, 2, 3], concurrency=1).trigger(journal=journal):
             await server.wait_for_requests(2)
-        assert [line.state for line in await lines(path)] == [EntryState.INTENDED]
+        assert [entry.state for entry in await entries(path)] == [EntryState.INTENDED]
         async with Journal(path) as journal:
             results = await client.fleet([1, 2, 3]).trigger(journal=journal)
         (begun,) = server.triggers[1]
@@ -101,7 +101,7 @@ async def test_the_baseline_from_before_the_crash_counts_and_no_later_one(path: 
             results = await client.fleet([1]).trigger(journal=journal, baseline=after)
         assert (results.values[1].kind, len(server.triggers[1])) == (TriggerKind.ADOPTED, 1)
     assert before[1] is not None
-    assert [line.baseline for line in await lines(path)] == [str(before[1].id)]
+    assert [entry.baseline for entry in await entries(path)] == [str(before[1].id)]
 
 
 async def test_what_cannot_be_written_down_is_not_sent_and_stops_the_sweep(path: Path) -> None:
@@ -196,10 +196,12 @@ class TestWithAWait:
             )
             started = {one: begun.id for one, (begun,) in server.triggers.items()}
         assert over(results) == dict.fromkeys((1, 2, 3), (TriggerKind.STARTED, WaitKind.COMPLETED, False))
-        assert {line.instance_id: line.state for line in await lines(path)} == dict.fromkeys(
+        assert {entry.instance_id: entry.state for entry in await entries(path)} == dict.fromkeys(
             started, EntryState.STARTED
         )
-        assert {line.instance_id: line.backup and line.backup.id for line in await lines(path)} == started
+        assert {
+            entry.instance_id: entry.backup and entry.backup.id for entry in await entries(path)
+        } == started
 
     async def test_what_was_left_while_it_waited_is_waited_for_by_the_next_run(self, path: Path) -> None:
         async with (
@@ -268,6 +270,6 @@ async def test_it_may_go_on_in_the_background(path: Path) -> None:
     ):
         results = await client.fleet([1, 2, 3], background=True).trigger(journal=journal, ordered=True)
     assert list(results.values) == [1, 2, 3]
-    sent = [line.sent_at for line in await lines(path)]
+    sent = [entry.sent_at for entry in await entries(path)]
     assert all(when is not None and when < datetime.now(UTC) for when in sent)
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -12,16 +12,10 @@ import pytest
 from backupify_async._fleet.fan_out import FanOut
 from backupify_async._fleet.journalled import InstanceId, JournalledSweep
 from backupify_async._fleet.outcomes import Results
-from backupify_async._journal.journal import Journal, look
-from backupify_async._journal.lines import (
-    Account,
-    EntryState,
-    JournalEntry,
-    ambiguous,
-    failed,
-    intended,
-    settled,
-)
+from backupify_async._journal.entries import EntryState, JournalEntry, SweepAccount
+from backupify_async._journal.journal import Journal
+from backupify_async._journal.snapshot import open_snapshot
+from backupify_async._journal.transitions import ambiguous, failed, intended, settled
 from backupify_async._triggers.baseline import Baseline
 from backupify_async._triggers.sending import Evidence, Unsettled
 from backupify_async.errors import (
@@ -93,16 +87,16 @@ async def swept(
 
 
 async def written(path: Path) -> dict[InstanceId, EntryState]:
-    async with look(path) as storage:
-        return {line.instance_id: line.state async for line in storage.lines()}
+    async with open_snapshot(path) as storage:
+        return {entry.instance_id: entry.state async for entry in storage.read_entries()}
 
 
-async def put(path: Path, *lines: JournalEntry, read_to_end: bool = False) -> None:
+async def put(path: Path, *entries: JournalEntry, read_to_end: bool = False) -> None:
     """Write a journal of an earlier process."""
     async with Journal(path) as journal:
         await journal.begin(ACCOUNT)
-        for line in lines:
-            journal.put(line)
+        for entry in entries:
+            journal.put(entry)
         if read_to_end:
             await journal.mark_end()
 
@@ -146,8 +140,10 @@ class TestANewSweep:
             learned: Learned,
         ) -> TriggerResult:
             await before_send(SENDING)
-            async with look(path) as storage:
-                (found,) = [each async for each in storage.lines() if each.instance_id == backup_instance_id]
+            async with open_snapshot(path) as storage:
+                (found,) = [
+                    each async for each in storage.read_entries() if each.instance_id == backup_instance_id
+                ]
             assert (found.state, found.sent_at) == (EntryState.INTENDED, WHEN)
             return started(backup_instance_id)
 
@@ -171,8 +167,8 @@ class TestANewSweep:
             await before_send(SENDING)
             learned(Evidence(WHEN + timedelta(seconds=9), accepted=True))
             assert not await journal.is_done()
-            async with look(path) as storage:
-                (found,) = [each async for each in storage.lines()]
+            async with open_snapshot(path) as storage:
+                (found,) = [each async for each in storage.read_entries()]
             assert found.state is EntryState.INTENDED
             assert found.evidence == Evidence(WHEN + timedelta(seconds=9), (-1.0, 0.5), accepted=True)
             return started(backup_instance_id)
@@ -428,7 +424,7 @@ class TestASweepThatGoesOn:
     async def test_of_another_account_is_refused_before_anything_is_read(self, path: Path, api: Api) -> None:
         await put(path, JournalEntry(1, 1))
         async with Journal(path) as journal:
-            sweep = JournalledSweep(journal, Account("https://b.example", None), api.trigger, {})
+            sweep = JournalledSweep(journal, SweepAccount("https://b.example", None), api.trigger, {})
             with pytest.raises(JournalError, match="another account"):
                 await FanOut(sweep.trigger, sweep.ids(broken_off(1)), concurrency=1)
         assert api.sent == []

@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from backupify_async._journal.lines import Account
+from backupify_async._journal.entries import SweepAccount
 
-ACCOUNT = Account("https://api.example.com", "ops")
+ACCOUNT = SweepAccount("https://api.example.com", "ops")
 _NOBODY = 65_534
 _OF_TO_THREAD = "concurrent.futures.thread"
 
@@ -45,7 +45,7 @@ def as_common_user() -> Iterator[None]:
 
     What a journal needs is imported before: it may be installed for root alone.
     """
-    for name in ("backupify_async._journal.locking", "backupify_async._journal.storage", _OF_TO_THREAD):
+    for name in ("backupify_async._journal.sqlite_store", _OF_TO_THREAD):
         importlib.import_module(name)
     root = os.geteuid() == 0
     if root:

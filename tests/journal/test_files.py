@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async._journal.journal import Journal, look
+from backupify_async._journal.journal import Journal
+from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import JournalError
 from tests.journal.files import as_common_user, link, move, read_only_directory, run_sql, write
 
@@ -27,8 +28,8 @@ async def make_journal(path: Path, *ids: int, sweep: str = "nightly") -> None:
 
 
 async def ids_of(path: Path) -> list[int | str]:
-    async with look(path) as storage:
-        return [line.instance_id async for line in storage.lines()]
+    async with open_snapshot(path) as storage:
+        return [entry.instance_id async for entry in storage.read_entries()]
 
 
 def copy_in_use(path: Path, directory: Path, *kinds: str) -> Path:
@@ -161,7 +162,7 @@ class TestALookWhereNothingMayBeWritten:
         with read_only_directory() as directory:
             copied = copy_in_use(path, directory, "-wal")
             directory.chmod(0o555)
-            with as_common_user(), pytest.raises(JournalError, match="copy it with its -wal to where"):
+            with as_common_user(), pytest.raises(JournalError, match="copy it with its -wal to a directory"):
                 await ids_of(copied)
 
     async def test_says_so_where_the_file_may_not_be_read(self) -> None:
@@ -199,27 +200,27 @@ async def test_a_journal_whose_making_was_cut_short_is_made_anew(path: Path) -> 
 
 async def test_a_look_into_which_a_sweep_falls_says_to_look_again(path: Path) -> None:
     await make_journal(path, 42)
-    with pytest.raises(JournalError, match=f"a sweep began with {path} while it was looked at"):
-        async with look(path):
+    with pytest.raises(JournalError, match=f"a sweep began with {path} while it was read"):
+        async with open_snapshot(path):
             await make_journal(path, 43)
     assert await ids_of(path) == [42, 43]
 
 
 async def test_a_look_into_which_a_sweep_falls_is_not_taken_for_damage(path: Path) -> None:
     async def look_at_damage() -> None:
-        async with look(path):
+        async with open_snapshot(path):
             await make_journal(path, 43)
             raise JournalError("is damaged")
 
     await make_journal(path, 42)
-    with pytest.raises(JournalError, match="while it was looked at, or somebody moved it: look again"):
+    with pytest.raises(JournalError, match="while it was read, or the file was moved: read it again"):
         await look_at_damage()
 
 
 async def test_a_look_at_a_journal_that_is_moved_meanwhile_says_to_look_again(path: Path) -> None:
     await make_journal(path, 42)
-    with pytest.raises(JournalError, match="or somebody moved it: look again"):
-        async with look(path):
+    with pytest.raises(JournalError, match="or the file was moved: read it again"):
+        async with open_snapshot(path):
             move(path, f"{path}.moved")
 
 

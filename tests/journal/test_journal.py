@@ -7,16 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async._journal.journal import Journal, look
-from backupify_async._journal.lines import (
-    Account,
-    EntryState,
-    JournalEntry,
-    ambiguous,
-    failed,
-    intended,
-    settled,
-)
+from backupify_async._journal.entries import EntryState, JournalEntry, SweepAccount
+from backupify_async._journal.journal import Journal
+from backupify_async._journal.snapshot import open_snapshot
+from backupify_async._journal.transitions import ambiguous, failed, intended, settled
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.models import Backup, TriggerKind, TriggerResult
 from tests.journal.files import (
@@ -28,7 +22,7 @@ from tests.journal.files import (
     run_sql,
     write,
 )
-from tests.journal.test_lines import WHEN
+from tests.journal.test_entries import WHEN
 
 STARTED = TriggerResult(TriggerKind.STARTED, Backup(1007))
 
@@ -38,9 +32,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sweep.sqlite"
 
 
-async def lines_of(path: Path) -> list[JournalEntry]:
-    async with look(path) as storage:
-        return [line async for line in storage.lines()]
+async def entries_of(path: Path) -> list[JournalEntry]:
+    async with open_snapshot(path) as storage:
+        return [entry async for entry in storage.read_entries()]
 
 
 async def refusal(path: Path, *, sweep: str = "") -> str:
@@ -66,7 +60,7 @@ class TestAJournal:
             one, two = journal.add(42), journal.add("a/b")
             await journal.commit(intended(one, WHEN, None))
             journal.put(settled(intended(one, WHEN, None), STARTED))
-        assert await lines_of(path) == [settled(intended(one, WHEN, None), STARTED), two]
+        assert await entries_of(path) == [settled(intended(one, WHEN, None), STARTED), two]
 
     async def test_stays_where_it_is_when_the_working_directory_changes(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -76,33 +70,33 @@ class TestAJournal:
             monkeypatch.chdir("/")
             await journal.commit(journal.add(42))
             assert journal.path == path
-        assert [line.instance_id for line in await lines_of(path)] == [42]
+        assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
     async def test_numbers_its_lines_on_when_it_is_opened_again(self, path: Path) -> None:
         async with Journal(path) as journal:
             journal.add(42)
         async with journal:
             assert journal.add(43).number == 2
-            assert [line.instance_id async for line in journal.lines()] == [42]
+            assert [entry.instance_id async for entry in journal.read_entries()] == [42]
 
     async def test_gives_its_lines_in_the_order_of_reading_however_many(self, path: Path) -> None:
         async with Journal(path) as journal:
             for number in range(2_500):
                 journal.add(5_000 - number)
             await journal.mark_end()
-            numbers = [line.instance_id async for line in journal.lines()]
+            numbers = [entry.instance_id async for entry in journal.read_entries()]
         assert numbers == list(range(5_000, 2_500, -1))
 
     async def test_has_a_committed_line_on_disk_when_the_commit_returns(self, path: Path) -> None:
         async with Journal(path) as journal:
             await journal.commit(journal.add(42))
-            assert [line.instance_id for line in await lines_of(path)] == [42]
+            assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
     async def test_writes_what_nobody_waits_for_within_a_moment(self, path: Path) -> None:
         async with Journal(path) as journal:
             journal.add(42)
             async with asyncio.timeout(10):
-                while not await lines_of(path):  # noqa: ASYNC110 - there is no event in a file
+                while not await entries_of(path):  # noqa: ASYNC110 - there is no event in a file
                     await asyncio.sleep(0)
 
     async def test_counts_its_lines_by_state(self, path: Path) -> None:
@@ -131,7 +125,7 @@ class TestAJournal:
             await journal.mark_end()
         async with journal:
             await journal.begin(ACCOUNT)
-            left = [journal.has_rest(of_source=True) async for _ in journal.lines()]
+            left = [journal.has_rest(of_source=True) async for _ in journal.read_entries()]
         assert left == [True, False]
 
     async def test_can_be_closed_twice_and_not_opened_twice(self, path: Path) -> None:
@@ -158,13 +152,13 @@ class TestAJournal:
 
     async def test_that_is_cancelled_while_it_closes_is_closed(self, path: Path) -> None:
         journal = await Journal(path).open()
-        line = journal.add(42)
+        entry = journal.add(42)
         closing = asyncio.create_task(journal.close())
         await asyncio.sleep(0)
         closing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await closing
-        assert await lines_of(path) == [line]
+        assert await entries_of(path) == [entry]
         async with Journal(path):
             pass
 
@@ -175,7 +169,7 @@ class TestAJournal:
             await asyncio.sleep(0)
             first.cancel()
             await second
-            assert len(await lines_of(path)) == 2
+            assert len(await entries_of(path)) == 2
 
 
 async def test_that_nobody_closes_does_not_keep_the_program_from_its_end(path: Path) -> None:
@@ -192,7 +186,7 @@ async def test_that_nobody_closes_does_not_keep_the_program_from_its_end(path: P
         subprocess.run, [sys.executable, "-c", code, str(path)], check=False, timeout=30
     )
     assert done.returncode == 3
-    assert [line.instance_id for line in await lines_of(path)] == [42]
+    assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
 
 class TestItsLoop:
@@ -208,7 +202,7 @@ class TestItsLoop:
         async with Journal(path) as journal:
             await asyncio.to_thread(asyncio.run, use())
             await journal.commit(journal.add(42))
-        assert [line.instance_id for line in await lines_of(path)] == [42]
+        assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
     async def test_of_which_all_tasks_are_cancelled_fails_its_waits_and_still_writes_when_it_closes(
         self, path: Path
@@ -219,7 +213,7 @@ class TestItsLoop:
             journal.add(2)
             with pytest.raises(JournalError, match="writer was cancelled"):
                 await journal.commit(journal.add(3))
-        assert [line.instance_id for line in await lines_of(path)] == [1, 2, 3]
+        assert [entry.instance_id for entry in await entries_of(path)] == [1, 2, 3]
 
     async def test_of_which_all_tasks_are_cancelled_amid_a_commit_loses_none_of_its_lines(
         self, path: Path
@@ -231,7 +225,7 @@ class TestItsLoop:
             await cancel_the_writer()
             with pytest.raises(JournalError, match="writer was cancelled"):
                 await waiting
-        assert [line.instance_id for line in await lines_of(path)] == [1]
+        assert [entry.instance_id for entry in await entries_of(path)] == [1]
 
 
 class TestTwoAtOnce:
@@ -257,7 +251,7 @@ class TestTwoAtOnce:
         )
         done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code, str(path)], check=False)
         assert done.returncode == -9
-        assert [line.instance_id for line in await lines_of(path)] == [42]
+        assert [entry.instance_id for entry in await entries_of(path)] == [42]
         async with Journal(path) as journal:
             assert journal.add(43).number == 2
 
@@ -278,12 +272,12 @@ class TestAnotherSweep:
     @pytest.mark.parametrize(
         "other",
         [
-            Account(ACCOUNT.base_url, "dev"),
-            Account("https://b.example", "ops"),
-            Account(ACCOUNT.base_url, None),
+            SweepAccount(ACCOUNT.base_url, "dev"),
+            SweepAccount("https://b.example", "ops"),
+            SweepAccount(ACCOUNT.base_url, None),
         ],
     )
-    async def test_of_another_account_is_refused(self, path: Path, other: Account) -> None:
+    async def test_of_another_account_is_refused(self, path: Path, other: SweepAccount) -> None:
         async with Journal(path) as journal:
             await journal.begin(ACCOUNT)
         async with Journal(path) as journal:
@@ -327,7 +321,7 @@ class TestAFileThatIsNoJournal:
             journal.add(42)
         run_sql(path, "UPDATE lines SET state = 'paused'")
         with pytest.raises(JournalError, match="is damaged"):
-            await lines_of(path)
+            await entries_of(path)
 
     async def test_a_directory_is_refused(self, tmp_path: Path) -> None:
         assert f"{tmp_path} is a directory: name a file" in await refusal(tmp_path)
@@ -342,44 +336,44 @@ class TestALook:
     async def test_is_had_while_it_is_open(self, path: Path) -> None:
         async with Journal(path, sweep="nightly") as journal:
             await journal.commit(journal.add(42))
-            async with look(path) as storage:
-                assert (await storage.sweep()).name == "nightly"
+            async with open_snapshot(path) as storage:
+                assert (await storage.read_sweep()).name == "nightly"
                 assert await storage.counts() == {EntryState.READ: 1}
 
     async def test_finds_what_may_have_left_and_is_not_settled(self, path: Path) -> None:
         async with Journal(path) as journal:
             lost, doubtful, done = (intended(journal.add(number), WHEN, None) for number in (1, 2, 3))
-            for line in (
+            for entry in (
                 lost,
                 ambiguous(doubtful, "lost"),
                 settled(done, STARTED),
                 failed(journal.add(4), ""),
             ):
-                journal.put(line)
-        async with look(path) as storage:
-            assert [line.instance_id for line in await storage.unsettled()] == [1, 2]
+                journal.put(entry)
+        async with open_snapshot(path) as storage:
+            assert [entry.instance_id for entry in await storage.unsettled()] == [1, 2]
 
     async def test_makes_no_file(self, path: Path) -> None:
         with pytest.raises(JournalError, match=f"no journal {path}: `backupify trigger --journal` makes one"):
-            await lines_of(path)
+            await entries_of(path)
         assert content(path) is None
 
     async def test_at_an_empty_file_says_so(self, path: Path) -> None:
         write(path)
         with pytest.raises(JournalError, match="is empty: no sweep was begun with it"):
-            await lines_of(path)
+            await entries_of(path)
 
     async def test_at_a_damaged_one_says_so(self, path: Path) -> None:
         async with Journal(path):
             pass
         run_sql(path, "DROP TABLE sweep")
         with pytest.raises(JournalError, match=r"cannot be used \(no such table: sweep\)$"):
-            await lines_of(path)
+            await entries_of(path)
 
     async def test_at_what_is_no_journal_says_so(self, path: Path) -> None:
         write(path, "42\n" * 500)
         with pytest.raises(JournalError, match="is no journal"):
-            await lines_of(path)
+            await entries_of(path)
 
 
 class TestNoRoom:
@@ -405,8 +399,8 @@ class TestNoRoom:
                     assert isinstance(outcome, JournalError)
             with pytest.raises(JournalError, match="look at the disk"):
                 await journal.commit(journal.add(4))
-            assert await lines_of(path) == [done]
-        assert [line.number for line in await lines_of(path)] == [1, 2, 3, 4]
+            assert await entries_of(path) == [done]
+        assert [entry.number for entry in await entries_of(path)] == [1, 2, 3, 4]
 
     async def test_that_stays_is_told_when_it_is_closed_and_the_lock_is_free(self, path: Path) -> None:
         journal = await Journal(path).open()
@@ -421,11 +415,11 @@ class TestNoRoom:
 
     async def test_of_a_disk_says_to_make_some(self, path: Path) -> None:
         async with Journal(path) as journal:
-            assert journal._storage is not None
-            await journal._storage._connection.execute("PRAGMA max_page_count = 1")
+            assert journal._file is not None
+            await journal._file._database.execute("PRAGMA max_page_count = 1")
             with pytest.raises(JournalError, match="the disk is full: make room, and resume"):
                 await asyncio.gather(*(journal.commit(journal.add(f"{n:0500}")) for n in range(50)))
-            await journal._storage._connection.execute("PRAGMA max_page_count = 1000")
+            await journal._file._database.execute("PRAGMA max_page_count = 1000")
 
 
 class TestAReadOnly:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backupify_async import BackupifyError, RateLimit, UnsafeLink
 from backupify_async._fleet.fleet import Fleet
-from backupify_async._journal.lines import Account
+from backupify_async._journal.entries import SweepAccount
 from backupify_async._resources.backups import Backups
 from backupify_async._resources.customers import Customers
 from backupify_async._resources.instances import Instances
@@ -34,7 +34,7 @@ async def backups_of(site: Site, round_trip: float = 0.05) -> AsyncIterator[tupl
 
 
 def fleet_of(backups: Backups, ids: list[int | str]) -> Fleet:
-    return Fleet(backups, ids, concurrency=8, is_blocked=lambda: False, account=Account("", None))
+    return Fleet(backups, ids, concurrency=8, is_blocked=lambda: False, account=SweepAccount("", None))
 
 
 async def read(site: Site, prefetch: int, stop_after: int | None = None) -> tuple[list[Any], str | None]:

@@ -22,11 +22,11 @@ def identity(path: Path) -> _Identity | None:
 def is_open_here(path: Path) -> bool:
     """Whether this process has it open as a journal, and must not open and close it by itself."""
     found = identity(path)
-    return found is not None and any(place.files[0][1] == found for place in tuple(_OPEN))
+    return found is not None and any(opened.files[0][1] == found for opened in tuple(_OPEN))
 
 
 @attrs.frozen(eq=False)
-class Place:
+class OpenFiles:
     """The files of a journal that is open to be written.
 
     Attributes:
@@ -36,7 +36,7 @@ class Place:
     files: tuple[tuple[Path, _Identity | None], ...]
 
     @classmethod
-    def of(cls, path: Path, before: _Identity | None) -> "Place":
+    def of(cls, path: Path, before: _Identity | None) -> "OpenFiles":
         """The place of a journal that was just opened and written to.
 
         Args:
@@ -53,19 +53,19 @@ class Place:
             raise JournalError(f"{path} was moved, removed or replaced while it was opened: try again")
         return cls(files)
 
-    def is_kept(self) -> bool:
+    def are_in_place(self) -> bool:
         """Whether each name leads to what it led to."""
         return all(identity(name) == known for name, known in self.files)
 
-    def hold(self) -> None:
+    def register(self) -> None:
         """Note that this process has it open."""
         _OPEN.add(self)
 
-    def leave(self) -> None:
+    def unregister(self) -> None:
         """Note that it has not any more."""
         _OPEN.discard(self)
 
 
 # Closing any descriptor of a file drops all locks that its process has on it, SQLite's too (POSIX.1, fcntl;
 # sqlite.org/howtocorrupt.html section 2.2): another process would then take the log for one left behind.
-_OPEN: set[Place] = set()
+_OPEN: set[OpenFiles] = set()

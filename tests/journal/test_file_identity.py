@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async._journal.journal import Journal, look
-from backupify_async._journal.lines import intended
-from backupify_async._journal.place import identity
+from backupify_async._journal.file_identity import identity
+from backupify_async._journal.journal import Journal
+from backupify_async._journal.snapshot import open_snapshot
+from backupify_async._journal.transitions import intended
 from backupify_async.errors import JournalError
 from tests.journal.files import ACCOUNT, link, move, write
-from tests.journal.test_lines import WHEN
+from tests.journal.test_entries import WHEN
 
 OVERTAKEN = "another process has opened .* since, and goes on with its sweep: nothing more is begun here"
 MOVED = "was moved, removed or replaced while a sweep wrote to it: nothing more is begun; put its files back"
@@ -56,31 +57,31 @@ async def open_elsewhere(path: Path, sweep: str = "") -> int:
 
 
 async def ids_of(path: Path) -> list[int | str]:
-    async with look(path) as storage:
-        return [line.instance_id async for line in storage.lines()]
+    async with open_snapshot(path) as storage:
+        return [entry.instance_id async for entry in storage.read_entries()]
 
 
 class TestOneThatAnotherProcessOpenedSince:
     async def test_writes_no_intent(self, path: Path) -> None:
         async with Journal(path) as journal:
-            line = journal.add(1)
-            await journal.commit(line)
+            entry = journal.add(1)
+            await journal.commit(entry)
             forget_lock(path)
             assert await open_elsewhere(path) == 0
             with pytest.raises(JournalError, match=OVERTAKEN):
-                await journal.commit(intended(line, WHEN, None))
+                await journal.commit(intended(entry, WHEN, None))
             with pytest.raises(JournalError, match="what became of 1 of its instances"):
                 await journal.close()
         assert await ids_of(path) == [1, "elsewhere"]
 
     async def test_writes_no_outcome_and_says_how_many_are_missing(self, path: Path) -> None:
         journal = await Journal(path).open()
-        lines = [journal.add(1), journal.add(2)]
-        await journal.commit(lines[0])
+        entries = [journal.add(1), journal.add(2)]
+        await journal.commit(entries[0])
         forget_lock(path)
         assert await open_elsewhere(path) == 0
-        for line in lines:
-            journal.put(intended(line, WHEN, None))
+        for entry in entries:
+            journal.put(intended(entry, WHEN, None))
         with pytest.raises(JournalError, match=f"{OVERTAKEN}.*; not written: what became of 2 of its"):
             await journal.close()
         assert await ids_of(path) == [1, 2, "elsewhere"]
@@ -92,8 +93,8 @@ class TestOneThatAnotherProcessOpenedSince:
             for noting in (journal.begin(ACCOUNT), journal.mark_end(), journal.note_source("x")):
                 with pytest.raises(JournalError, match=OVERTAKEN):
                     await noting
-            async with look(path) as storage:
-                sweep = await storage.sweep()
+            async with open_snapshot(path) as storage:
+                sweep = await storage.read_sweep()
         assert (sweep.account, sweep.read_to_end, sweep.source) == (None, False, None)
 
     async def test_gives_way_though_its_own_process_looked_at_it(self, path: Path) -> None:
@@ -159,11 +160,11 @@ class TestOneWhoseFiles:
         (tmp_path / "of").mkdir()
         path = tmp_path / "of" / "sweep.sqlite"
         journal = await Journal(path).open()
-        line = journal.add(1)
-        await journal.commit(line)
+        entry = journal.add(1)
+        await journal.commit(entry)
         lose(path)
         with pytest.raises(JournalError, match=MOVED):
-            await journal.commit(intended(line, WHEN, None))
+            await journal.commit(intended(entry, WHEN, None))
         with pytest.raises(JournalError, match=MOVED):
             await journal.mark_end()
         with pytest.raises(JournalError, match="what became of 1 of its instances"):

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async._journal.advice import told, what_to_do
+from backupify_async._journal.error_messages import remedy_for, translate_errors
 from backupify_async._journal.files import is_file, read_header
-from backupify_async._journal.journal import Journal, look
+from backupify_async._journal.journal import Journal
 from backupify_async._journal.locking import take_lock
+from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import JournalError
 from tests.journal.files import as_common_user, content, link, read_only_directory, write
 
@@ -101,9 +102,9 @@ class TestAName:
         assert list(directory.iterdir()) == []
 
     async def test_with_a_nul_is_refused(self, tmp_path: Path) -> None:
-        told = await refusal(tmp_path / "a\0b")
-        assert "cannot be used, for it holds a NUL: name another file" in told
-        assert told.isprintable()
+        message = await refusal(tmp_path / "a\0b")
+        assert "cannot be used, for it holds a NUL: name another file" in message
+        assert message.isprintable()
 
 
 async def test_a_working_directory_that_is_gone_is_told(
@@ -114,7 +115,7 @@ async def test_a_working_directory_that_is_gone_is_told(
     (tmp_path / "gone").rmdir()
     assert "the working directory is gone; change to another" in await refusal(Path("sweep.sqlite"))
     with pytest.raises(JournalError, match="the working directory is gone"):
-        async with look("sweep.sqlite"):
+        async with open_snapshot("sweep.sqlite"):
             pass
 
 
@@ -127,7 +128,7 @@ class TestTooManyFiles:
                 read_header(path)
             with pytest.raises(JournalError, match=raise_limit):
                 take_lock(path)
-            with pytest.raises(JournalError, match=raise_limit), told(path):
+            with pytest.raises(JournalError, match=raise_limit), translate_errors(path):
                 sqlite3.connect(path)
         assert is_file(path)
 
@@ -146,5 +147,5 @@ class TestTooManyFiles:
     ("number", "advice"), [("ENOSPC", "make room"), ("EDQUOT", "make room"), ("EROFS", "on another disk")]
 )
 def test_an_error_of_the_system_has_its_own_advice(number: str, advice: str) -> None:
-    assert advice in what_to_do(OSError(getattr(errno, number), number), "otherwise")
-    assert what_to_do(OSError(errno.EIO, "I/O"), "otherwise") == "otherwise"
+    assert advice in remedy_for(OSError(getattr(errno, number), number), "otherwise")
+    assert remedy_for(OSError(errno.EIO, "I/O"), "otherwise") == "otherwise"

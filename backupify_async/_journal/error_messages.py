@@ -33,7 +33,7 @@ _OF_SQLITE = {
 }
 
 
-def what_to_do(error: OSError, otherwise: str) -> str:
+def remedy_for(error: OSError, otherwise: str) -> str:
     """What a person can do about an error of the operating system.
 
     Args:
@@ -44,7 +44,7 @@ def what_to_do(error: OSError, otherwise: str) -> str:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Say what an error of SQLite's means, and what to do; and so where a file holds what no journal has."""
     try:
         yield
@@ -63,5 +63,5 @@ def _shortage() -> str | None:
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
-        return what_to_do(error, "") or None
+        return remedy_for(error, "") or None
     return None

@@ -9,20 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async._codec.models import from_json
-from backupify_async._journal.lines import (
-    Account,
+from backupify_async._journal.entries import (
     EntryState,
     JournalEntry,
-    ambiguous,
+    SweepAccount,
     baseline_from_json,
     baseline_to_json,
-    failed,
-    from_row,
-    held_back,
-    intended,
-    settled,
-    to_row,
 )
+from backupify_async._journal.transitions import ambiguous, failed, held_back, intended, settled
 from backupify_async._triggers.sending import Evidence
 from backupify_async.ids import identifier
 from backupify_async.models import Backup, TriggerKind, TriggerResult
@@ -66,7 +60,7 @@ evidences = st.builds(
     accepted=st.booleans(),
     seen=st.lists(ids, max_size=3).map(tuple),
 )
-lines = st.builds(
+entries = st.builds(
     JournalEntry,
     number=st.integers(1, 2**62),
     instance_id=ids.filter(can_be_one),
@@ -76,7 +70,7 @@ lines = st.builds(
     backup=st.none() | backups,
     problem=texts,
     evidence=st.none() | evidences,
-).filter(lambda line: line.sent_at is not None or not line.is_unsettled)
+).filter(lambda entry: entry.sent_at is not None or not entry.is_unsettled)
 
 
 class Named(str, Enum):  # noqa: UP042 - StrEnum has no words of its own
@@ -88,47 +82,47 @@ class Numbered(int):
         return "forty-two"
 
 
-class TestARow:
-    @given(lines)
-    def test_is_read_back_as_the_same_line(self, line: JournalEntry) -> None:
-        assert from_row(to_row(line)) == line
+class TestARecord:
+    @given(entries)
+    def test_is_read_back_as_the_same_line(self, entry: JournalEntry) -> None:
+        assert JournalEntry.from_record(entry.to_record()) == entry
 
     def test_keeps_what_could_not_be_read_of_a_backup(self) -> None:
-        line = settled(
+        entry = settled(
             INTENDED, TriggerResult(TriggerKind.STARTED, Backup(7, extra={"created_at": "soon", "a": [1]}))
         )
-        assert from_row(to_row(line)) == line
+        assert JournalEntry.from_record(entry.to_record()) == entry
 
     @pytest.mark.parametrize("more", [b"1", b'{"a":' * 900 + b"1" + b"}" * 900])
     def test_remembers_which_dates_had_no_offset(self, more: bytes) -> None:
         backup = from_json(b'{"id": 7, "created_at": "2026-01-01T12:00:00", "more": ' + more + b"}", Backup)
-        line = from_row(to_row(JournalEntry(1, 42, EntryState.STARTED, backup=backup)))
-        assert line.backup is not None
-        assert line.backup.without_offset == {"created_at"}
-        assert line.backup.created_at == backup.created_at
+        entry = JournalEntry.from_record(JournalEntry(1, 42, EntryState.STARTED, backup=backup).to_record())
+        assert entry.backup is not None
+        assert entry.backup.without_offset == {"created_at"}
+        assert entry.backup.created_at == backup.created_at
 
     @pytest.mark.parametrize("depth", [300, 1_000])
     def test_leaves_out_the_extra_fields_of_a_backup_that_are_nested_too_deep_to_be_written(
         self, depth: int
     ) -> None:
         deep = from_json(b'{"id": 7, "more": ' + b'{"a":' * depth + b"1" + b"}" * (depth + 1), Backup)
-        line = settled(INTENDED, TriggerResult(TriggerKind.STARTED, deep))
+        entry = settled(INTENDED, TriggerResult(TriggerKind.STARTED, deep))
         assert deep.extra
-        assert from_row(to_row(line)) == attrs.evolve(line, backup=Backup(7))
+        assert JournalEntry.from_record(entry.to_record()) == attrs.evolve(entry, backup=Backup(7))
 
     @pytest.mark.parametrize("instance_id", [42, "42", "007", "a b", 2**80])
     def test_tells_a_number_from_a_text(self, instance_id: int | str) -> None:
-        read = from_row(to_row(JournalEntry(1, instance_id))).instance_id
+        read = JournalEntry.from_record(JournalEntry(1, instance_id).to_record()).instance_id
         assert (read, type(read)) == (instance_id, type(instance_id))
 
     @pytest.mark.parametrize("instance_id", [Named.ONE, Numbered(42)])
     def test_holds_an_id_as_it_stands_in_a_path_whatever_its_class(self, instance_id: int | str) -> None:
-        read = from_row(to_row(JournalEntry(1, instance_id))).instance_id
+        read = JournalEntry.from_record(JournalEntry(1, instance_id).to_record()).instance_id
         assert (read, identifier(read)) == (instance_id, identifier(instance_id))
 
     def test_that_is_none_of_ours_is_refused(self) -> None:
         with pytest.raises(ValueError, match="paused"):
-            from_row((1, "42", True, "paused", None, None, None, "", None))
+            JournalEntry.from_record({**READ.to_record(), "state": "paused"})
 
 
 class TestABaseline:
@@ -152,17 +146,17 @@ class TestALine:
         assert (done.result, done.is_unsettled, done.sent_at) == (result, False, WHEN)
 
     def test_that_failed_is_as_if_nothing_had_left(self) -> None:
-        line = failed(INTENDED, "403")
-        assert line == JournalEntry(1, 42, EntryState.FAILED, problem="403")
-        assert (line.result, line.is_unsettled) == (None, False)
+        entry = failed(INTENDED, "403")
+        assert entry == JournalEntry(1, 42, EntryState.FAILED, problem="403")
+        assert (entry.result, entry.is_unsettled) == (None, False)
 
     def test_that_is_held_back_is_as_it_was_when_it_was_read(self) -> None:
         assert held_back(INTENDED) == READ
 
     def test_that_is_ambiguous_knows_when_it_left(self) -> None:
-        line = ambiguous(INTENDED, "contradictions")
-        assert (line.sent_at, line.baseline) == (WHEN, "7")
-        assert (line.result, line.is_unsettled, line.problem) == (None, True, "contradictions")
+        entry = ambiguous(INTENDED, "contradictions")
+        assert (entry.sent_at, entry.baseline) == (WHEN, "7")
+        assert (entry.result, entry.is_unsettled, entry.problem) == (None, True, "contradictions")
 
     def test_that_is_ambiguous_again_knows_all_that_was_seen(self) -> None:
         once = ambiguous(INTENDED, "contradictions", accepted=True, seen=[7])
@@ -179,5 +173,5 @@ class TestALine:
 
 
 def test_an_account_reads_as_people_say_it() -> None:
-    assert str(Account("https://a.example", "ops")) == "client ops at https://a.example"
-    assert str(Account("https://a.example", None)) == "a token at https://a.example"
+    assert str(SweepAccount("https://a.example", "ops")) == "client ops at https://a.example"
+    assert str(SweepAccount("https://a.example", None)) == "a token at https://a.example"
