@@ -1,1 +1,1 @@
-"""JSON to models and back: strict about ids, tolerant of all else."""
+"""JSON to models and back: strict about ids, tolerant of everything else."""

@@ -1,6 +1,7 @@
-"""JSON that a strict parser refuses for one text in it: the rest of it is read all the same.
+"""JSON with a text in it that a strict parser refuses: only that text is lost.
 
-That is only for what was refused: it takes ten times as long. What is no JSON for another reason stays so.
+It takes ten times as long, so it runs only on what the strict parser refused. What is invalid for another
+reason is refused here too.
 """
 
 import codecs
@@ -10,44 +11,43 @@ from typing import Any, NoReturn
 
 import orjson
 
-_HALF = re.compile(
-    "[\\ud800-\\udfff]"
-)  # of a surrogate pair; or a byte that is no UTF-8, as "surrogateescape" has it
+# Half a surrogate pair, or a byte that is not UTF-8: "surrogateescape" decodes it to half a pair.
+_LONE_SURROGATE = re.compile("[\\ud800-\\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def parse_tolerantly(body: bytes) -> Any:
-    """The value that a body stands for, read around a byte order mark and texts that are no Unicode.
+    """The JSON value of a body, in spite of a byte order mark and of texts that are not Unicode.
 
-    A byte order mark is ignored (RFC 8259 §8.1). Half a surrogate pair, or a byte that is no UTF-8, becomes a
-    replacement character; an id that has such is none.
+    A byte order mark is ignored (RFC 8259 §8.1). Half a surrogate pair, or a byte that is not UTF-8, becomes
+    a replacement character. An id with one is dropped.
 
     Raises:
-        ValueError: It is no JSON, or an `id` is such a text.
+        ValueError: It is not JSON, or an `id` is such a text.
         RecursionError: It is nested too deeply.
     """
     text = body.removeprefix(codecs.BOM_UTF8).decode(errors="surrogateescape")
-    number = orjson.loads  # so that numbers are what they are everywhere else
-    return _mended(json.loads(text, parse_int=number, parse_float=number, parse_constant=_refuse))
+    number = orjson.loads  # the same numbers as from the strict parser
+    return _repaired(json.loads(text, parse_int=number, parse_float=number, parse_constant=_refuse))
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
-def _mended(value: Any) -> Any:
+def _repaired(value: Any) -> Any:
     if isinstance(value, str):
-        return _HALF.sub(_REPLACEMENT, value)
+        return _LONE_SURROGATE.sub(_REPLACEMENT, value)
     if isinstance(value, list):
-        return [_mended(one) for one in value]
+        return [_repaired(item) for item in value]
     if isinstance(value, dict):
-        return {_mended(name): _member(name, one) for name, one in value.items()}
+        return {_repaired(name): _repaired_member(name, member) for name, member in value.items()}
     return value
 
 
-def _member(name: str, value: Any) -> Any:
-    if isinstance(value, str) and (name == "id" or name.endswith("_id")) and _HALF.search(value):
+def _repaired_member(name: str, value: Any) -> Any:
+    if isinstance(value, str) and (name == "id" or name.endswith("_id")) and _LONE_SURROGATE.search(value):
         if name == "id":
-            raise ValueError("an id is no Unicode")
+            raise ValueError("an id is not Unicode")
         return None
-    return _mended(value)
+    return _repaired(value)

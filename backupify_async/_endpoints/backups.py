@@ -7,7 +7,7 @@ late on a kept connection is given to the next request.
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from backupify_async._codec.models import decode_active, decode_present, require_same
+from backupify_async._codec.decode import decode_active, decode_present, require_same
 from backupify_async._endpoints.list_order import refuse_descending
 from backupify_async._paging.last_page import EndCheck
 from backupify_async._paging.paginator import Paginator, paginate

@@ -11,7 +11,7 @@ from typing import Self
 
 import attrs
 
-from backupify_async._codec.models import from_json, to_json
+from backupify_async._codec.model_json import from_json, to_json
 from backupify_async._journal import record_fields
 from backupify_async._triggers.sending import Evidence
 from backupify_async.models import Backup, TriggerKind, TriggerResult

@@ -8,7 +8,8 @@ from weakref import WeakSet
 
 from backupify_async._call_context import Operation
 from backupify_async._checks import check_count
-from backupify_async._codec.models import ModelT, decode_list
+from backupify_async._codec.decode import decode_list
+from backupify_async._codec.readers import ModelT
 from backupify_async._paging.chain import Chain
 from backupify_async._paging.last_page import End, EndCheck
 from backupify_async._paging.page import Answer, Page, follow

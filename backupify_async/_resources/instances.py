@@ -1,6 +1,6 @@
 """Backup instances: which there are."""
 
-from backupify_async._codec.models import decode_present, require_same
+from backupify_async._codec.decode import decode_present, require_same
 from backupify_async._endpoints.backups import INSTANCE
 from backupify_async._paging.paginator import Paginator, paginate
 from backupify_async._transport.request import Request, Response

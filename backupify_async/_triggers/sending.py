@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from backupify_async._codec.models import decode_one, require_same
+from backupify_async._codec.decode import decode_one, require_same
 from backupify_async._endpoints.server_clock import ClockOffset, lead_before, our_lead, read_lead
 from backupify_async._transport.hearing import DateSeen
 from backupify_async._transport.request import DeliveryUnknown, Response

@@ -119,13 +119,13 @@ class TestAnotherInstancesAnswer:
         self, wrong: bytes, right: bytes, call: Callable[[Backups], object]
     ) -> None:
         async with raw_server(Script(http(200, wrong))) as url, client_of(url) as client:
-            with pytest.raises(DecodeError, match=r"about (instance 1|backup 1000), and .* was asked for"):
+            with pytest.raises(DecodeError, match=r"about (instance 1|backup 1000), but .* was requested"):
                 await call(client.backups)  # type: ignore[misc]  # as above
 
 
 async def test_another_instance_than_was_asked_for_is_an_error() -> None:
     async with raw_server(Script(http(200, b'{"id":8}'))) as url, client_of(url) as client:
-        with pytest.raises(DecodeError, match="about instance 8, and instance 7 was asked for"):
+        with pytest.raises(DecodeError, match="about instance 8, but instance 7 was requested"):
             await client.instances.get(7)
 
 

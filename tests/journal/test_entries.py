@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._codec.models import from_json
+from backupify_async._codec.model_json import from_json
 from backupify_async._journal.entries import (
     EntryState,
     JournalEntry,

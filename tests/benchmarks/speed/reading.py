@@ -10,7 +10,7 @@ import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from backupify_async._codec.models import decode_list
+from backupify_async._codec.decode import decode_list
 from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async.models import Backup
 from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio

@@ -1,0 +1,158 @@
+"""Any attrs class can be a model: one rule reads them all."""
+
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+
+from backupify_async import Backup, BackupInstance, DecodeError
+from backupify_async._codec.decode import decode_list, decode_present
+from backupify_async._codec.model_json import from_json, to_json
+from backupify_async._codec.readers import ModelT
+from tests.transport.making import answer
+
+
+class Plan(Enum):
+    BASIC = "basic"
+
+
+@attrs.frozen
+class Contact:
+    email: str
+    phone: str | None = None
+
+
+@attrs.frozen
+class Customer:
+    id: int
+    name: str | None = None
+    plan: Plan | None = None
+    seats: int = 1
+    price: float | None = None
+    active: bool = False
+    contact: Contact | None = None
+    others: list[Contact] | None = None
+    tags: list[str] = attrs.field(factory=list)
+    settings: dict[str, Any] | None = None
+    parent: "Customer | None" = None
+    since: datetime | None = None
+    extra: dict[str, Any] = attrs.field(factory=dict)
+
+
+def read(raw: object, model: type[ModelT]) -> ModelT:
+    return decode_present(answer(raw), model)
+
+
+def customer(**raw: Any) -> Customer:
+    return read({"id": 7, **raw}, Customer)
+
+
+class TestAModelOfAUsersOwn:
+    def test_is_read_by_its_fields(self) -> None:
+        found = customer(
+            name="x",
+            plan="basic",
+            seats=3,
+            price=2,
+            active=True,
+            contact={"email": "a@b", "phone": "1"},
+            others=[{"email": "c@d"}],
+            tags=["t"],
+            settings={"a": 1},
+            parent={"id": 1, "colour": "red"},
+            since="2026-01-02T00:00:00Z",
+            colour="blue",
+        )
+        assert found == Customer(
+            7,
+            "x",
+            Plan.BASIC,
+            3,
+            2,
+            True,
+            Contact("a@b", "1"),
+            [Contact("c@d")],
+            ["t"],
+            {"a": 1},
+            Customer(1, extra={"colour": "red"}),
+            datetime(2026, 1, 2, tzinfo=UTC),
+            {"colour": "blue"},
+        )
+
+    def test_keeps_its_defaults_where_a_value_is_missing_or_null(self) -> None:
+        raw = dict.fromkeys(attrs.fields_dict(Customer).keys() - {"id", "extra"})
+        assert customer(**raw) == customer() == Customer(7)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            *(("name", 7), ("name", True), ("name", ["x"]), ("seats", "3"), ("seats", True), ("seats", 3.0)),
+            *(("active", 1), ("active", "false"), ("price", "2"), ("price", True), ("plan", "gold")),
+            *(("contact", {"phone": "1"}), ("contact", {"email": 7}), ("contact", "a@b"), ("contact", [])),
+            *(("others", {"email": "a@b"}), ("others", [{"email": "a@b"}, {}]), ("others", "a@b")),
+            *(("tags", "abc"), ("tags", [1]), ("tags", {"a": 1}), ("settings", [1]), ("parent", {"id": "1"})),
+            *(("since", "yesterday"), ("since", 1)),
+        ],
+    )
+    def test_keeps_its_default_where_a_value_has_another_type_and_the_value_is_in_extra(
+        self, name: str, value: object
+    ) -> None:
+        assert customer(**{name: value}) == Customer(7, extra={name: value})
+
+    @pytest.mark.parametrize("value", ["7", None, True, 7.0, [7]])
+    def test_has_an_id_of_the_declared_type(self, value: object) -> None:
+        with pytest.raises(DecodeError, match="an id must be an integer, not "):
+            read({"id": value}, Customer)
+
+    def test_may_have_no_extra(self) -> None:
+        @attrs.frozen
+        class Small:
+            id: str
+            name: str | None = None
+
+        assert read({"id": "a", "name": 3, "x": 1}, Small) == Small("a")
+
+    def test_may_have_keyword_only_private_and_required_fields(self) -> None:
+        @attrs.define(kw_only=True)
+        class Strict:
+            id: int | str
+            name: str
+            created_at: datetime
+            _note: str | None = None
+            computed: int = attrs.field(init=False, default=0)
+
+        found = read({"id": 1, "name": "x", "created_at": "2026-01-02", "_note": "n", "computed": 5}, Strict)
+        assert found == Strict(id=1, name="x", created_at=datetime(2026, 1, 2, tzinfo=UTC), note="n")
+        with pytest.raises(DecodeError, match="name is required, and is missing"):
+            read({"id": 1, "created_at": "2026-01-02"}, Strict)
+
+    def test_may_be_in_a_list(self) -> None:
+        found = decode_list(answer({"customers": [{"id": 1}, {"id": 2}]}), Customer)
+        assert found == [Customer(1), Customer(2)]
+
+    @pytest.mark.parametrize("model", [dict, int, Contact, attrs.make_class("NoId", ["name"]), "Customer"])
+    def test_is_an_attrs_class_with_a_required_id(self, model: Any) -> None:
+        with pytest.raises(TypeError, match="a model must be an attrs class with a required field 'id'"):
+            read({"id": 1}, model)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"id": 1, "status": 3, "created_at": "2026-01-02T03:04:05", "colour": {"a": [None]}},
+        {"id": "a", "backup_instance_id": 42, "updated_at": "2026-01-02T03:04:05+02:00"},
+    ],
+)
+def test_a_model_survives_json(raw: dict[str, Any]) -> None:
+    backup = read(raw, Backup)
+    assert from_json(to_json(backup), Backup) == backup
+    assert from_json(orjson.dumps({"id": 1}), BackupInstance) == BackupInstance(1)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"id": null}', b"7"])
+def test_json_of_something_else_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"id|object"):
+        from_json(body, Backup)
