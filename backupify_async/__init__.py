@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from backupify_async._fleet.fleet import Fleet
     from backupify_async._fleet.outcomes import Failure, Outcome, Results, Success
     from backupify_async._fleet.streaming import Outcomes
+    from backupify_async._journal.entries import EntryState, JournalEntry, SweepAccount, SweepInfo
     from backupify_async._journal.journal import Journal
+    from backupify_async._journal.store import JournalStore
     from backupify_async._paging.page import Page
     from backupify_async._paging.paginator import Paginator
     from backupify_async.client import BackupifyClient
@@ -95,6 +97,7 @@ __all__ = [
     "ConnectionFailed",
     "DecodeError",
     "DuplicateInstance",
+    "EntryState",
     "Event",
     "EventHook",
     "Failure",
@@ -102,7 +105,9 @@ __all__ = [
     "FanOutAborted",
     "Fleet",
     "Journal",
+    "JournalEntry",
     "JournalError",
+    "JournalStore",
     "LimitChanged",
     "LimitSource",
     "MissingCredentials",
@@ -129,6 +134,8 @@ __all__ = [
     "StaticToken",
     "Statistics",
     "Success",
+    "SweepAccount",
+    "SweepInfo",
     "Throttled",
     "Timeouts",
     "Token",
@@ -165,6 +172,7 @@ _ROOMS = {
     "ConnectionFailed": "errors",
     "DecodeError": "errors",
     "DuplicateInstance": "errors",
+    "EntryState": "_journal.entries",
     "Event": "events",
     "EventHook": "events",
     "Failure": "_fleet.outcomes",
@@ -172,10 +180,12 @@ _ROOMS = {
     "FanOutAborted": "errors",
     "Fleet": "_fleet.fleet",
     "Journal": "_journal.journal",
+    "JournalEntry": "_journal.entries",
     "JournalError": "errors",
-    "MissingCredentials": "errors",
+    "JournalStore": "_journal.store",
     "LimitChanged": "events",
     "LimitSource": "statistics",
+    "MissingCredentials": "errors",
     "NotFound": "errors",
     "Outcome": "_fleet.outcomes",
     "Outcomes": "_fleet.streaming",
@@ -199,6 +209,8 @@ _ROOMS = {
     "StaticToken": "credentials",
     "Statistics": "statistics",
     "Success": "_fleet.outcomes",
+    "SweepAccount": "_journal.entries",
+    "SweepInfo": "_journal.entries",
     "Throttled": "events",
     "Timeouts": "config",
     "Token": "credentials",

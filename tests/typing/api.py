@@ -10,9 +10,12 @@ from backupify_async import (
     BackupifyClient,
     BackupInstance,
     ClientCredentials,
+    EntryState,
     Failure,
     FanOut,
     Journal,
+    JournalEntry,
+    JournalStore,
     Outcome,
     Page,
     Paginator,
@@ -116,6 +119,13 @@ async def a_sweep_with_a_journal(client: BackupifyClient) -> None:
     async with Journal("sweep.sqlite", sweep="nightly") as journal:
         assert_type(journal, Journal)
         assert_type(client.fleet(ids()).trigger(journal=journal), FanOut[int | str, TriggerResult])
+
+
+async def a_journal_on_another_store(store: JournalStore) -> None:
+    assert_type(Journal.on(store, sweep="nightly"), Journal)
+    async for entry in store.read_entries():
+        assert_type(entry, JournalEntry)
+        assert_type(entry.state, EntryState)
 
 
 async def waiting(client: BackupifyClient) -> None:
