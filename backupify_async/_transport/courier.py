@@ -56,6 +56,9 @@ class Courier:
             TransportError: No whole answer came.
             DecodeError: The body is larger than `max_body_bytes`.
         """
+        count = None if ticket is None else ATTEMPTS.get()  # a token request belongs to no key
+        if count is not None:
+            count.sent += 1
         message = self._message(call, headers, secrets, body)
         try:
             response = await self._carrier(message)
@@ -72,11 +75,8 @@ class Courier:
     ) -> PreparedRequest:
         """What leaves now, counted and told of."""
         request, url = call.request, self._url(call.request)
-        count = ATTEMPTS.get() if call.gated else None
-        if count is not None:
-            count.sent += 1
         if call.sendings:
-            call.refused = call.alone = call.down = call.suspect = False
+            call.refusal, call.down, call.suspect = None, False, False
         call.sendings += 1
         self._report.sent(call)
         call.sent_at, call.sent_time = sent_at, sent_time = datetime.now(UTC), self._now()

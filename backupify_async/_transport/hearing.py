@@ -14,7 +14,7 @@ from backupify_async._transport.rate import Limiter, Ticket
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import Response
 from backupify_async._transport.retry_loop import CallState, Retrying
-from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
+from backupify_async._transport.throttling import RateSignals, RecentResponses, Refusal, RefusalScope, Sending
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import BackupifyError
 
@@ -64,9 +64,8 @@ class Hearing:
         self._outage = outage
         self._retrying = retrying
         self._report = report
-        self._longest = policy.max_retry_after
         self._utc = utc
-        self._recent = Recent()
+        self._recent = RecentResponses(policy.max_retry_after)
         self.last_date: DateSeen | None = None
         """The last Date header."""
 
@@ -85,36 +84,38 @@ class Hearing:
             self.last_date = DateSeen(date, call.sent_time, now, time.time() - now)
         self._report.received(call, response, now - call.sent_time)
         if status < 400:
-            self._passed(call, now)
+            self._passed(call, now, of_api=ticket is not None)
         elif self._refuses(call, response, now, ticket):
             return
-        if status < 500 and call.gated:
-            self._recent.passed(call.sent_time)
         if ticket is not None:
+            if status < 500:
+                self._recent.accepted(call.sent_time)
             self._gate.on_response(now, ticket, status, None, headers)
 
-    def _passed(self, call: CallState, now: float) -> None:
-        down = self._outage.passed(call.sent_time, now, of_api=call.gated)
+    def _passed(self, call: CallState, now: float, *, of_api: bool) -> None:
+        down = self._outage.passed(call.sent_time, now, of_api=of_api)
         self._retrying.passed(call.sent_time)
         if down:
             _LOGGER.info("the server answers again, after %.1f s", down)
 
     def _refuses(self, call: CallState, response: Response, now: float, ticket: Ticket | None) -> bool:
         """Hear an answer of 400 and above; return whether it refuses the call only for now."""
-        status = response.status
-        others_pass = status == 503 and call.gated and self._recent.others_pass(call.sent_time)
+        status, passed_gate = response.status, ticket is not None
+        others_pass = status == 503 and passed_gate and self._recent.others_pass(call.sent_time)
         if shows_up(status):
-            self._passed(call, now)
+            self._passed(call, now, of_api=passed_gate)
         elif shows_down(status) and not others_pass:
             self._failed_as_down(call, now)
         if status not in _MAY_ASK:
             return False
-        body = response.body if call.request.repeatable else b""
-        asked = Asked(status, response.retry_after, response.headers, body)
-        refuses = asks_to_slow_down(asked, time.time(), self._longest, others_pass=others_pass)
-        if refuses:
-            self._refused(call, asked, now, ticket)
-        return refuses
+        repeatable = call.request.repeatable
+        body = response.body if repeatable else b""
+        signals = RateSignals(status, response.retry_after, response.headers, body)
+        sending = Sending(call, call.sent_time, call.refused_since, repeatable, passed_gate)
+        refusal = self._recent.classify(signals, sending, time.time())
+        if refusal is not None:
+            self._refused(call, refusal, response, now, ticket)
+        return refusal is not None
 
     def failed(self, call: CallState, error: BackupifyError, now: float) -> None:
         """No whole answer came.
@@ -135,25 +136,23 @@ class Hearing:
         call.down = down and not self._outage.is_closed(now)
         call.suspect = not down
 
-    def _refused(self, call: CallState, asked: Asked, now: float, ticket: Ticket | None) -> None:
+    def _refused(
+        self, call: CallState, refusal: Refusal, response: Response, now: float, ticket: Ticket | None
+    ) -> None:
         """A call was refused for now."""
-        since = call.refused_since
-        call.alone = call.gated and since is not None and self._recent.is_own(since, call)
-        mere = asked.is_mere
-        if call.alone and mere:
-            return  # a failure, then, of this instance alone
-        call.refused = call.request.repeatable or not mere  # else its answer is lost, which counts
-        call.refused_since = now if since is None else since
-        if call.alone:
-            self._report.throttled(call, asked.retry_after, self._utc(now), self._limiter.estimate(now))
-            return
-        self._recent.refused(call.sent_time, call, mere=mere)
-        if not concerns_all(asked, self._longest) or (mere and not self._recent.shows_a_limit):
-            if ticket is not None:
-                self._gate.on_response(now, ticket, asked.status, asked.retry_after, asked.headers)
-            return
-        if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
-            ticket = self._limiter.on_send(call.sent_time)
-        self._gate.on_response(now, ticket, 429, asked.retry_after, asked.headers)
-        until = self._utc(max(now, self._limiter.paused_until))
-        self._report.throttled(call, asked.retry_after, until, self._limiter.estimate(now))
+        call.refusal = None if refusal.counts else refusal
+        call.refused_since = now if call.refused_since is None else call.refused_since
+        status, headers, asked = response.status, response.headers, refusal.retry_after
+        match refusal.scope:
+            case RefusalScope.OWN:
+                if not refusal.counts:
+                    self._report.throttled(call, asked, self._utc(now), self._limiter.estimate(now))
+            case RefusalScope.UNCLEAR:
+                if ticket is not None:
+                    self._gate.on_response(now, ticket, status, asked, headers)
+            case RefusalScope.ALL_CALLS:
+                if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
+                    ticket = self._limiter.on_send(call.sent_time)
+                self._gate.on_response(now, ticket, 429, asked, headers)
+                until = self._utc(max(now, self._limiter.paused_until))
+                self._report.throttled(call, asked, until, self._limiter.estimate(now))

@@ -1,87 +1,82 @@
-"""Carries out what `retry` decides, by tenacity."""
+"""Sends failed calls again, as `retry_rules` decides. tenacity runs the loop."""
 
 import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
 
 import attrs
 
 from backupify_async._transport.request import DeliveryUnknown, Request, Response
 from backupify_async._transport.retry_rules import (
+    Failure,
     GiveUp,
-    History,
     Indeterminate,
     Retry,
     RetryBudget,
     Verdict,
     decide,
 )
+from backupify_async._transport.throttling import Refusal
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
-
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
 
 _SUSPECTS = 256  # failures that are remembered
 
 
 @attrs.define
 class CallState:
-    """What one call has met so far.
+    """One call, and what it has met so far.
 
     Attributes:
         request: What it asks.
-        gated: Whether it passes the gate; the request for a token does not.
-        before_send: Told of each sending before it leaves, once the gate has let it pass; None for nobody.
-        began: When it counts as begun at the gate, as `priority.begin_call` says; 0 before it is sent.
-        sent_at: When the sending left whose fate is open, UTC; None while there is none.
+        before_send: Called before each sending, once the gate has let it pass; None for no call.
+        retries_any_5xx: Whether it is retried after any 5xx.
+        began: When it began, in the order of the gate, as `begin_call` returns it; 0 before it is sent.
+        sent_at: When the sending that is in doubt was sent, UTC; None while there is none.
         sent_time: The same by the loop's clock, in seconds.
-        answered: Whether an earlier sending surely reached the server.
+        answered: Whether an earlier sending certainly reached the server.
         sendings: How often it was sent.
-        attempts: How many of these failed and count.
-        refused: Whether the last answer refused it for now.
-        alone: Whether that refusal is its own, and others pass.
-        down: Whether its last sending failed because the server is down for everybody.
-        suspect: Whether it failed as if the server were down, which is not known yet.
-        refusals: How many did, which do not count.
-        refused_since: The time of the first refusal, by the monotonic clock; None before.
+        attempts: How many sendings failed and count.
+        refusals: How many sendings were refused for now, which do not count.
+        refusal: The refusal that the last sending met, where it does not count; else None.
+        refused_since: When it was first refused, by the loop's clock; None where it was not.
+        down: Whether the last sending failed because the server is down for all calls.
+        suspect: Whether the last sending failed as if the server were down, which is not yet known.
         last_cost: What the last retry took from the budget.
-        status: The status of the last answer whose head came and whose body did not.
-        distrusts: Whether it is sent over a new connection: the last answer may have been another request's.
+        status: The status of the last response whose head came and whose body did not.
+        distrusts: Whether it needs a new connection: the last response may have been another request's.
     """
 
     request: Request
-    gated: bool = True
     before_send: Callable[[], Awaitable[None]] | None = None
+    retries_any_5xx: bool = False
     began: int = 0
     sent_at: datetime | None = None
     sent_time: float = 0.0
     answered: bool = False
     sendings: int = 0
     attempts: int = 0
-    refused: bool = False
-    alone: bool = False
+    refusals: int = 0
+    refusal: Refusal | None = None
+    refused_since: float | None = None
     down: bool = False
     suspect: bool = False
-    refusals: int = 0
-    refused_since: float | None = None
     last_cost: int = 0
     status: int | None = None
     distrusts: bool = False
 
     @property
     def may_have_arrived(self) -> bool:
-        """Whether the server may have seen the request at all."""
+        """Whether the server may have received the request at all."""
         return self.answered or self.sent_at is not None
 
 
 @attrs.frozen
 class _Suspect:
-    """A failure that counted, and may turn out to be the server's being down: what it cost, when it left."""
+    """A failure that counted, and may turn out to belong to an outage: its cost, and when it was sent."""
 
     call: CallState
     cost: int
@@ -89,12 +84,12 @@ class _Suspect:
 
 
 class Retrying:
-    """Attempts calls until they succeed, or must not or need not be tried again.
+    """Retries calls until they succeed, or must not or need not be retried.
 
     Args:
         policy: The limits.
         now: A monotonic clock, seconds.
-        on_retry: Told of each retry: the call, the delay in seconds, and the failure.
+        on_retry: Called with each retry: the call, the delay in seconds, and the failure.
     """
 
     def __init__(
@@ -103,11 +98,15 @@ class Retrying:
         now: Callable[[], float],
         on_retry: Callable[[CallState, float, BackupifyError], None],
     ) -> None:
-        # Not above, where it would make the import of the package slower; nor at the first failure, which may
-        # be that no file can be opened any more, or come long after the files of this process were replaced.
+        # Not at the top, where it would slow down the import of the package. Not at the first failure, which
+        # can be that no file can be opened, or come long after the files of this process were replaced.
         from tenacity import AsyncRetrying  # noqa: PLC0415
 
+        from backupify_async._transport.retry_strategies import RetryStrategies, retry_after_failure  # noqa: PLC0415
+
         self._tenacity = AsyncRetrying
+        self._strategies = RetryStrategies
+        self._retry_after_failure = retry_after_failure
         self._policy = policy
         self._now = now
         self._on_retry = on_retry
@@ -117,11 +116,11 @@ class Retrying:
         """How many sendings repeated a failed one; those refused for now are counted as refused."""
 
     async def run(self, call: CallState, attempt: Callable[[], Awaitable[Response]]) -> Response:
-        """Attempt a call. The first attempt runs bare: tenacity costs a success a tenth of a request.
+        """Attempt a call. The first attempt runs without tenacity, which costs a tenth of a request.
 
         Raises:
-            FateUnknown: The request is not repeatable, left, and got no clear answer.
-            BackupifyError: The last failure, which says why it was not tried again.
+            DeliveryUnknown: The request is not repeatable, was sent, and got no clear response.
+            BackupifyError: The last failure, which says why the request was not retried.
         """
         try:
             response = await attempt()
@@ -131,102 +130,99 @@ class Retrying:
         return response
 
     async def go_on(
-        self, call: CallState, attempt: Callable[[], Awaitable[Response]], first: BackupifyError
+        self, call: CallState, attempt: Callable[[], Awaitable[Response]], error: BackupifyError
     ) -> Response:
-        """Attempt a call again, after its first failure, for as long as that is safe and may help."""
+        """Retry a call after its first failure, for as long as that is safe and may help.
+
+        Raises:
+            DeliveryUnknown, BackupifyError: As for `run`.
+        """
         if call.sent_at is None:
-            raise first  # no token, or a closed gate: there is nothing to repeat
-        failures = [first]
-        verdict: Verdict = GiveUp()
-
-        async def next_attempt() -> Response:
-            if failures:
-                raise failures.pop()  # tenacity judges the failure already at hand like any other
-            return await attempt()
-
-        def goes_on(state: "RetryCallState") -> bool:
-            nonlocal verdict
-            error = state.outcome.exception() if state.outcome is not None else None
-            if isinstance(error, BackupifyError):
-                verdict = self._judge(call, error)
-                return isinstance(verdict, Retry)
-            return False
-
-        def delay(_state: "RetryCallState") -> float:
-            return verdict.delay if isinstance(verdict, Retry) else 0.0
-
-        retrying = self._tenacity(retry=goes_on, wait=delay, sleep=asyncio.sleep, reraise=True)
+            raise error  # no token, or the gate is closed: nothing was sent
+        strategies = self._strategies(partial(self._judge, call), partial(self._schedule, call))
+        retrying = self._tenacity(
+            retry=strategies.retry,
+            stop=strategies.stop,
+            wait=strategies.wait,
+            before_sleep=strategies.before_sleep,
+            sleep=asyncio.sleep,
+            reraise=True,
+        )
         try:
-            return await retrying(next_attempt)
-        except BackupifyError as error:
-            if isinstance(verdict, Indeterminate) and call.sent_at is not None:
-                raise DeliveryUnknown(call.sent_at, error) from error
+            return await self._retry_after_failure(retrying, attempt, error)
+        except BackupifyError as last:
+            if isinstance(strategies.verdict, Indeterminate) and call.sent_at is not None:
+                raise DeliveryUnknown(call.sent_at, last) from last
             raise
 
     def _judge(self, call: CallState, error: BackupifyError) -> Verdict:
+        """Count a failure, and decide whether the call goes on."""
         if call.sent_at is None:
-            return GiveUp()  # no token, or a closed gate: there is nothing to repeat
+            return GiveUp()  # no token, or the gate is closed: nothing was sent
         call.answered = call.answered or not isinstance(error, TransportError) or error.sent
         call.distrusts = isinstance(error, DecodeError)
-        now = self._now()
         if call.down:
             pass  # it costs nothing
-        elif call.refused:
+        elif call.refusal is not None:
             call.refusals += 1
         else:
             call.attempts += 1
-        verdict = self._decide(call, error, now, repeatable=call.request.repeatable)
-        if call.suspect and not call.refused:
+        verdict = self._decide(call, error, repeatable=call.request.repeatable)
+        if call.suspect and call.refusal is None:
             cost = verdict.cost if isinstance(verdict, Retry) else 0
             self._suspects.append(_Suspect(call, cost, call.sent_time))
         return verdict
 
-    def give_back(self) -> None:
-        """The server is down: give back what its failures have cost the calls that revealed it."""
-        for suspect in self._suspects:
-            suspect.call.attempts -= 1
-            suspect.call.last_cost = 0
-            self.budget.earn(suspect.cost)
-        self._suspects.clear()
+    def _decide(self, call: CallState, error: BackupifyError, *, repeatable: bool) -> Verdict:
+        failure = Failure(
+            error=error,
+            repeatable=repeatable,
+            attempts=call.attempts,
+            refusals=call.refusals,
+            refused_for=0.0 if call.refused_since is None else self._now() - call.refused_since,
+            refusal=call.refusal,
+            server_down=call.down,
+            retries_any_5xx=call.retries_any_5xx,
+            budget=self.budget.remaining,
+        )
+        verdict = decide(failure, self._policy, random.uniform)
+        if isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError | DecodeError):
+            error.gave_up = verdict.reason
+        return verdict
 
-    def passed(self, sent_time: float) -> None:
-        """The server answered a call that left then: what had left before failed for another reason."""
-        if self._suspects:
-            kept = [suspect for suspect in self._suspects if suspect.sent_time > sent_time]
-            self._suspects = deque(kept, maxlen=_SUSPECTS)
+    def _schedule(self, call: CallState, verdict: Retry, error: BackupifyError) -> None:
+        """Pay for a retry, and report it."""
+        call.sent_at = None
+        call.last_cost = verdict.cost
+        self.budget.spend(verdict.cost)
+        self.retried += call.refusal is None
+        self._on_retry(call, verdict.delay, error)
 
     def again(self, call: CallState, error: BackupifyError) -> Retry | GiveUp:
-        """Whether a call is sent again whose fate was unknown, now that its last sending surely did nothing.
+        """Decide whether a call whose delivery was in doubt is sent again, now that it certainly did nothing.
 
-        It would be one more of the same attempts, and is paid for from the same budget.
+        That counts as one more of its attempts, and is paid for from the same budget.
 
         Args:
-            call: What it has met so far.
-            error: How its last sending failed, counted already.
+            call: The call.
+            error: How its last sending failed, already counted.
         """
-        verdict = self._decide(call, error, self._now(), repeatable=True)
+        verdict = self._decide(call, error, repeatable=True)
+        if isinstance(verdict, Retry):
+            self._schedule(call, verdict, error)
         call.sent_at = None
         return GiveUp() if isinstance(verdict, Indeterminate) else verdict
 
-    def _decide(self, call: CallState, error: BackupifyError, now: float, *, repeatable: bool) -> Verdict:
-        history = History(
-            call.attempts,
-            call.refusals,
-            0.0 if call.refused_since is None else now - call.refused_since,
-            self.budget.remaining,
-            call.refused,
-            call.alone,
-            call.down,
-        )
-        verdict = decide(
-            error, history, self._policy, repeatable=repeatable, gated=call.gated, uniform=random.uniform
-        )
-        if isinstance(verdict, Retry):
-            call.sent_at = None
-            call.last_cost = verdict.cost
-            self.budget.spend(verdict.cost)
-            self.retried += not call.refused
-            self._on_retry(call, verdict.delay, error)
-        elif isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError | DecodeError):
-            error.gave_up = verdict.reason
-        return verdict
+    def give_back(self) -> None:
+        """Refund what the failures that revealed an outage have cost their calls."""
+        for suspect in self._suspects:
+            suspect.call.attempts -= 1
+            suspect.call.last_cost = 0
+            self.budget.refund(suspect.cost)
+        self._suspects.clear()
+
+    def passed(self, sent_time: float) -> None:
+        """Record that the server responded to a call: those sent before it failed for another reason."""
+        if self._suspects:
+            kept = [suspect for suspect in self._suspects if suspect.sent_time > sent_time]
+            self._suspects = deque(kept, maxlen=_SUSPECTS)

@@ -1,21 +1,21 @@
-"""What may be tried again, and after how long: pure decisions. `session` carries them out, by tenacity.
+"""Whether a failed request is sent again, and after how long. `retry_loop` carries that out.
 
-| what happened | a request that is safe to repeat | any other |
+| what happened | a repeatable request | any other |
 | --- | --- | --- |
-| never sent (no connection) | again | again |
-| refused for now (`throttling`) by a 429, 403 or 400 | again, uncounted | again, uncounted |
-| refused for now by a 420, or a 503 with Retry-After | again, uncounted | its fate is unknown, uncounted |
-| refused for now by another 503 | again, uncounted | its fate is unknown |
-| 408, 500, 502 to 504, 520 to 530; sent, and no answer that can be read | again | its fate is unknown |
+| never sent (no connection) | retry | retry |
+| refused for now (`throttling`) by a 429, 403 or 400 | retry, not counted | retry, not counted |
+| refused for now by a 420, or a 503 with Retry-After | retry, not counted | in doubt, not counted |
+| refused for now by another 503 | retry, not counted | in doubt |
+| 408, 500, 502 to 504, 520 to 530; sent, and no readable response | retry | in doubt |
 | a status that proves that nothing was done (`NOTHING_DONE`) | its error | its error |
-| any other status; an answer that is too large | its error | its fate is unknown |
+| any other status; a response that is too large | its error | in doubt |
 
-A 503 may slow everybody down as a 429 does, but proves nothing: Varnish, as it comes, writes one with
-Retry-After for each backend that broke off, also for one that had acted by then.
+A 503 can slow all calls down as a 429 does, but proves nothing: Varnish by default sends one with Retry-After
+for each backend that closed the connection, even where that backend had acted.
 
-What failed because the server is down for everybody (`outage`) does not count where it is sent again.
+A failure because the server is down for all calls (`outage`) does not count where the request is retried.
 
-The token endpoint, which is not gated, gets another try after any 5xx: without a token nothing goes on.
+A token request is retried after any 5xx: without a token no call can go on.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from typing import assert_never
 
 import attrs
 
+from backupify_async._transport.throttling import Refusal
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import APIError, BackupifyError, DecodeError, RequestTimeout, TransportError
 
@@ -31,9 +32,9 @@ from backupify_async.errors import APIError, BackupifyError, DecodeError, Reques
 _TRANSIENT = frozenset({408, 500, 502, 503, 504, *range(520, 531)})
 NOTHING_DONE = frozenset(
     {
-        *(400, 401, 403, 404, 405),  # RFC 9110 §15.5.1 to .6: malformed, no right, no such thing or method
-        407,  # §15.5.8: from a proxy, which did not pass it on
-        *(409, 410, 411, 413, 414, 415),  # §15.5.10 to .16: at odds with its state, gone, not as it takes it
+        *(400, 401, 403, 404, 405),  # RFC 9110 §15.5.1 to .6: malformed, no right, not found, wrong method
+        407,  # §15.5.8: from a proxy, which did not forward it
+        *(409, 410, 411, 413, 414, 415),  # §15.5.10 to .16: in conflict with its state, gone, not acceptable
         417,  # §15.5.18: an expectation is judged before the content
         *(421, 422, 426),  # §15.5.20 to .22: not its authority, not processable, another protocol
         *(428, 429, 431),  # RFC 6585 §3 to §5: no precondition, too many requests, too large headers
@@ -42,166 +43,164 @@ NOTHING_DONE = frozenset(
 )
 """The statuses that prove that a request did nothing. No other status does.
 
-Left out are 402, 412, 416, 418, 423 and 424, which nobody sends here; 406, which Rails answers after it has
-acted; 408 and 425, which leave it open (RFC 9110 §15.5.9, RFC 8470 §5.2); and what gateways make up for a
-client or a backend that went away: 420, 440, 444, 460, 499.
+Not included are 402, 412, 416, 418, 423 and 424, which no server sends here; 406, which Rails sends after it
+has acted; 408 and 425, which leave it open (RFC 9110 §15.5.9, RFC 8470 §5.2); and the statuses that gateways
+make up for a client or a backend that closed the connection: 420, 440, 444, 460, 499.
 """
 _TIMED_OUT = frozenset({408, 504, 522, 524})
-_RETRY_COST = 5  # botocore's retry quota: 5 a retry, 10 after a time-out, 1 back for an untroubled success
+# botocore's retry quota: 5 for a retry, 10 after a time-out, 1 back for a success at the first attempt.
+_RETRY_COST = 5
 _TIMEOUT_COST = 10
-_UNTROUBLED = 1
+_FIRST_TIME_SUCCESS = 1
 
 
 class RetryReason(Enum):
-    """Why a failed request may be sent again."""
+    """Why a failed request can be sent again."""
 
-    NEVER_SENT = "it never left"
+    NEVER_SENT = "it was never sent"
     REFUSED = "the server refused it for now"
     DOWN = "the server is down"
-    REPEATABLE = "it is safe to repeat"
+    REPEATABLE = "it is repeatable"
 
 
 @attrs.frozen
 class Retry:
-    """Send it again, after `delay` seconds, for `cost` tokens of the budget."""
+    """Send the request again.
 
-    ground: RetryReason
+    Attributes:
+        reason: Why that is safe.
+        delay: Seconds to wait before.
+        cost: Tokens to take from the budget.
+    """
+
+    reason: RetryReason
     delay: float
     cost: int = 0
 
 
 @attrs.frozen
 class GiveUp:
-    """Raise its error; `reason` says why it is not sent again, None where that was never in question."""
+    """Raise the error of the last sending.
+
+    Attributes:
+        reason: Why the request is not retried; None where a retry was never in question.
+        at_limit: Whether a limit of the retry policy was reached. Otherwise the kind of failure rules a retry
+            out.
+    """
 
     reason: str | None = None
+    at_limit: bool = attrs.field(default=False, eq=False)
 
 
 @attrs.frozen
 class Indeterminate:
-    """It may have been acted on, and is not sent again."""
+    """The server may have acted on the request, which is not sent again."""
 
 
 Verdict = Retry | GiveUp | Indeterminate
 
 
-@attrs.frozen
-class History:
-    """What a call has met so far.
+@attrs.frozen(kw_only=True)
+class Failure:
+    """A failed sending, with what its call has met so far, this failure included.
 
     Attributes:
-        attempts: Sendings that count.
-        refusals: Refusals for now, which do not count.
-        refused_for: Seconds since the first of them.
-        budget: Tokens that all calls of the client have left for retries.
-        refused: Whether the last answer refused it for now, as `throttling` says.
-        alone: Whether that refusal is its own, and others pass.
-        down: Whether it failed because the server is down for everybody.
+        error: How the sending failed.
+        repeatable: Whether the request is repeatable.
+        attempts: How many sendings failed and count.
+        refusals: How many sendings were refused for now, which do not count.
+        refused_for: Seconds since the first refusal.
+        refusal: The refusal for now, where this sending met one that does not count; else None.
+        server_down: Whether the sending failed because the server is down for all calls.
+        retries_any_5xx: Whether any 5xx is retried.
+        budget: Tokens that remain to the client for retries.
     """
 
-    attempts: int
-    refusals: int
-    refused_for: float
+    error: BackupifyError
+    repeatable: bool = True
+    attempts: int = 0
+    refusals: int = 0
+    refused_for: float = 0.0
+    refusal: Refusal | None = None
+    server_down: bool = False
+    retries_any_5xx: bool = False
     budget: int
-    refused: bool = False
-    alone: bool = False
-    down: bool = False
 
 
-def decide(
-    error: BackupifyError,
-    history: History,
-    policy: RetryPolicy,
-    *,
-    repeatable: bool,
-    gated: bool,
-    uniform: Callable[[float, float], float],
-) -> Verdict:
-    """What becomes of a call whose last sending failed.
+def decide(failure: Failure, policy: RetryPolicy, uniform: Callable[[float, float], float]) -> Verdict:
+    """Decide whether a call goes on after a failed sending.
 
     Args:
-        error: How it failed.
-        history: What the call has met so far, this failure included.
+        failure: The failed sending.
         policy: The limits.
-        repeatable: Whether the request is safe to repeat.
-        gated: Whether the request passes the gate, where the limiter makes it wait after a 429.
         uniform: Draws a number between two others: the jitter.
     """
-    ground = _ground(error, refused=history.refused, repeatable=repeatable, gated=gated)
-    match ground:
+    reason = _retry_reason(failure)
+    match reason:
         case GiveUp() | Indeterminate():
-            return ground
-        case _ if history.down:
-            return Retry(RetryReason.DOWN, 0.0)  # the gate is where it waits
+            return reason
+        case _ if failure.server_down:
+            return Retry(RetryReason.DOWN, 0.0)  # it waits at the gate
         case RetryReason.REFUSED:
-            return _wait_out(error, history, policy, gated=gated, uniform=uniform)
+            assert failure.refusal is not None  # noqa: S101 - that is the reason
+            return _wait_out(failure.refusal, failure, policy, uniform)
         case RetryReason.NEVER_SENT | RetryReason.REPEATABLE | RetryReason.DOWN:
-            return _back_off(ground, error, history, policy, uniform)
+            return _back_off(reason, failure, policy, uniform)
         case _:
-            assert_never(ground)
+            assert_never(reason)
 
 
-def _ground(
-    error: BackupifyError, *, refused: bool, repeatable: bool, gated: bool
-) -> RetryReason | GiveUp | Indeterminate:
+def _retry_reason(failure: Failure) -> RetryReason | GiveUp | Indeterminate:
+    repeatable = failure.repeatable
     again = RetryReason.REPEATABLE if repeatable else Indeterminate()
-    match error:
+    match failure.error:
         case APIError(gave_up=str(reason)) | TransportError(gave_up=str(reason)):
             return GiveUp(reason)
         case DecodeError(gave_up=str(reason)) if repeatable:
             return GiveUp(reason)
-        case APIError(status=status) if refused:
+        case APIError(status=status) if failure.refusal is not None:
             return RetryReason.REFUSED if repeatable or status in NOTHING_DONE else Indeterminate()
         case APIError(status=status):
-            if status in _TRANSIENT or (status >= 500 and not gated):
+            if status in _TRANSIENT or (status >= 500 and failure.retries_any_5xx):
                 return again
             return GiveUp() if repeatable or status in NOTHING_DONE else Indeterminate()
         case TransportError(sent=False):
             return RetryReason.NEVER_SENT
-        case TransportError() | DecodeError():  # half an answer may be whole the next time
+        case TransportError() | DecodeError():  # half a response may be whole the next time
             return again
         case _:
             return GiveUp()
 
 
 def _wait_out(
-    error: BackupifyError,
-    history: History,
-    policy: RetryPolicy,
-    *,
-    gated: bool,
-    uniform: Callable[[float, float], float],
+    refusal: Refusal, failure: Failure, policy: RetryPolicy, uniform: Callable[[float, float], float]
 ) -> Verdict:
-    assert isinstance(error, APIError)  # noqa: S101 - only an answer refuses
-    asked = error.retry_after or 0.0
-    if asked > policy.max_retry_after:
-        return GiveUp(f"Retry-After {asked:g} s is over max_retry_after={policy.max_retry_after:g} s")
-    if history.refused_for + asked > policy.max_throttled:
-        return GiveUp(
-            f"refused for {history.refused_for:.0f} s, and max_throttled={policy.max_throttled:g} s"
-        )
-    if history.alone or not gated:
-        return Retry(RetryReason.REFUSED, max(asked, full_jitter(history.refusals, policy, uniform)))
-    return Retry(RetryReason.REFUSED, asked)  # and then it waits at the gate, like everybody
+    asked = refusal.retry_after or 0.0
+    if refusal.over_cap:
+        reason = f"Retry-After {asked:g} s is over max_retry_after={policy.max_retry_after:g} s"
+        return GiveUp(reason, at_limit=True)
+    if failure.refused_for + asked > policy.max_throttled:
+        reason = f"refused for {failure.refused_for:.0f} s, and max_throttled={policy.max_throttled:g} s"
+        return GiveUp(reason, at_limit=True)
+    if refusal.backs_off:
+        return Retry(RetryReason.REFUSED, max(asked, full_jitter(failure.refusals, policy, uniform)))
+    return Retry(RetryReason.REFUSED, asked)  # after that it waits at the gate, as all calls do
 
 
 def _back_off(
-    ground: RetryReason,
-    error: BackupifyError,
-    history: History,
-    policy: RetryPolicy,
-    uniform: Callable[[float, float], float],
+    reason: RetryReason, failure: Failure, policy: RetryPolicy, uniform: Callable[[float, float], float]
 ) -> Verdict:
-    if history.attempts >= policy.attempts:
-        how = "tried" if ground is RetryReason.NEVER_SENT else "sent"
-        return GiveUp(f"{how} {history.attempts} times" if history.attempts > 1 else None)
+    attempts, error = failure.attempts, failure.error
+    if attempts >= policy.attempts:
+        verb = "tried" if reason is RetryReason.NEVER_SENT else "sent"
+        return GiveUp(f"{verb} {attempts} times" if attempts > 1 else None, at_limit=True)
     timed_out = isinstance(error, RequestTimeout) or (
         isinstance(error, APIError) and error.status in _TIMED_OUT
     )
     cost = _TIMEOUT_COST if timed_out else _RETRY_COST
-    if cost > history.budget:
-        return GiveUp("the client's retry budget is spent")
-    return Retry(ground, full_jitter(history.attempts, policy, uniform), cost)
+    if cost > failure.budget:
+        return GiveUp("the client's retry budget is spent", at_limit=True)
+    return Retry(reason, full_jitter(attempts, policy, uniform), cost)
 
 
 def full_jitter(failures: int, policy: RetryPolicy, uniform: Callable[[float, float], float]) -> float:
@@ -214,7 +213,7 @@ def full_jitter(failures: int, policy: RetryPolicy, uniform: Callable[[float, fl
 
 @attrs.define
 class RetryBudget:
-    """Tokens that all calls of a client share for their retries: a token bucket that success refills."""
+    """Tokens that all calls of a client share for their retries: a token bucket that successes refill."""
 
     capacity: int
     remaining: int = attrs.field(init=False)
@@ -227,9 +226,9 @@ class RetryBudget:
         self.remaining -= cost
 
     def succeeded(self, last_cost: int) -> None:
-        """A call came through: give back what its last retry cost, or a little where it needed none."""
-        self.earn(last_cost or _UNTROUBLED)
+        """Refund what the last retry of a successful call cost, or a little where it needed none."""
+        self.refund(last_cost or _FIRST_TIME_SUCCESS)
 
-    def earn(self, tokens: int) -> None:
-        """Give tokens back, up to the capacity."""
+    def refund(self, tokens: int) -> None:
+        """Put tokens back, up to the capacity."""
         self.remaining = min(self.capacity, self.remaining + tokens)

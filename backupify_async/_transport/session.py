@@ -263,7 +263,7 @@ class Session:
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
         """Post to the token endpoint, past the gate: else who waits for a token would hold its place."""
-        call = CallState(_TOKEN_REQUEST, gated=False)
+        call = CallState(_TOKEN_REQUEST, retries_any_5xx=True)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
         async def attempt() -> Response:
@@ -276,7 +276,7 @@ class Session:
             finally:
                 if probe:
                     self._gate.end_probe(unused=False)
-            if call.refused or response.status == 408 or response.status >= 500:
+            if call.refusal is not None or response.status == 408 or response.status >= 500:
                 raise api_error(call.request, response, show_body=False)  # it may echo the secret
             return response
 

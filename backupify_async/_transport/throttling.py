@@ -1,12 +1,16 @@
-"""Which answers ask to slow down: pure decisions over one answer and the latest ones before it.
+"""Which responses refuse a call only for now, and which calls a refusal concerns.
 
-RFC 6585 §4 has 429 for it. Others are as common: nginx's `limit_req` and `limit_conn` answer 503 unless told
-otherwise, GitHub 403 with Retry-After or with a spent quota, some APIs 420, AWS 400 with a word in its body.
+Everything here decides over one response and the latest ones before it; there is no I/O. Each refusal is
+classified once, as a `Refusal`. The limiter and the retry rules obey it, and do not judge the response again.
+
+RFC 6585 §4 has 429 for this purpose. Others are as common: nginx's `limit_req` and `limit_conn` send 503 by
+default, GitHub 403 with Retry-After or with a spent quota, some APIs 420, AWS 400 with a code in its body.
 """
 
 import math
 from collections import deque
 from collections.abc import Mapping
+from enum import Enum
 
 import attrs
 import orjson
@@ -14,96 +18,31 @@ import orjson
 from backupify_async._transport.rate.headers import has_quota, read_quota
 
 _THROTTLED = frozenset({420, 429})
-_WORDS = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException"})
+_CODES = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException"})
 _FIELDS = ("__type", "code", "Code")
-_AT_MOST_BEFORE = 1.0  # seconds by which a call that passed may have left before one that met a 503
-_ANSWERS = 64  # that are remembered
-_OTHERS = 3  # answers of others that passed, which show that a refusal is a call's own
-_LATEST = 10  # answers, of which
-_WAVE = 4  # are refused where a limit is met; single ones are a backend that fails now and then
-_MANY = (
-    10  # 503 among the answers that are remembered: a throttle's, or a backend's that fails often; twice as
-)
-# many behind each trial that showed a backend
-_TRIAL = 256  # answers, of which
-_FEW = 6  # are 503 where slowing down helped; else it was the backend
-_BEFORE_TRIAL = 128  # answers to what had left before it helped
-_RARE = 10  # of them for each one that was refused
-
-
-class Recent:
-    """The latest answers, by when their requests left: seconds of the loop's clock."""
-
-    def __init__(self) -> None:
-        # When it left, who was refused, and whether by a 503 that says no more.
-        self._answers: deque[tuple[float, object, bool]] = deque(maxlen=_ANSWERS)
-        self._last_passed = -math.inf
-        self._throttles = False  # whether 503 is taken for the word of a throttle, which is tried
-        self._tried = self._met = 0  # how many answers came meanwhile, and how many 503 among them
-        self._needed = _MANY
-        self._judged = -math.inf  # what left before is no reason to try it again
-
-    def passed(self, left: float) -> None:
-        """A call was answered, and not refused for now."""
-        self._answers.append((left, None, False))
-        if self._throttles:
-            self._try_on(left, mere=False)
-        self._last_passed = max(self._last_passed, left)
-
-    def refused(self, left: float, who: object, *, mere: bool = False) -> None:
-        """A call was refused for now, and that is not its own; `mere` is a 503 that says no more."""
-        self._answers.append((left, who, mere))
-        if self._throttles:
-            self._try_on(left, mere=mere)
-        elif mere and sum(one and when > self._judged for when, _, one in self._answers) >= self._needed:
-            self._throttles, self._tried, self._met = True, -_BEFORE_TRIAL, 0
-
-    def _try_on(self, left: float, *, mere: bool) -> None:
-        """Hold what is believed of 503 against one answer more."""
-        self._tried += 1
-        self._met += mere and self._tried > 0
-        if self._tried >= _TRIAL or self._met > _FEW:
-            self._throttles = self._met <= _FEW
-            self._needed = _MANY if self._throttles else 2 * self._needed
-            self._tried = self._met = 0
-            self._judged = left
-
-    def is_own(self, refused_since: float, who: object) -> bool:
-        """Whether the refusal of a call is its own, for others that left since its first one pass.
-
-        Args:
-            refused_since: When its first refusal came.
-            who: The call.
-        """
-        others = [
-            refused for left, refused, _ in self._answers if left > refused_since and refused is not who
-        ]
-        passed = others.count(None)
-        return passed >= _OTHERS and (len(others) - passed) * _RARE <= passed
-
-    @property
-    def shows_a_limit(self) -> bool:
-        """Whether a mere 503 is a throttle's now; else a backend just failed.
-
-        Several of the latest answers were refusals; or many were 503, and slowing down for each one helps.
-        """
-        latest = list(self._answers)[-_LATEST:]
-        return self._throttles or sum(refused is not None for _, refused, _ in latest) >= _WAVE
-
-    def others_pass(self, left: float) -> bool:
-        """Whether the server was well when a call left: one passed that left later, or hardly before it."""
-        return self._last_passed >= left - _AT_MOST_BEFORE
+_TOLERANCE = 1.0  # seconds by which an accepted call can have been sent before one that met a 503
+_REMEMBERED = 64  # responses
+_OTHERS = 3  # accepted calls of others that show that a refusal is the call's own
+_LATEST = 10  # responses, of which
+_WAVE = 4  # are refused where a limit is met; single ones come from a backend that fails now and then
+# Unexplained 503s among the remembered responses, from a throttle or from a backend that fails often. It is
+# doubled after each trial that showed a backend.
+_MANY = 10
+_TRIAL = 256  # responses, of which
+_FEW = 6  # are 503 where slowing down helped; otherwise it was the backend
+_BEFORE_TRIAL = 128  # responses to calls that were sent before slowing down helped
+_RARE = 10  # accepted calls of others for each refused one
 
 
 @attrs.frozen
-class Asked:
-    """What an answer says of the rate.
+class RateSignals:
+    """What a response says about the rate.
 
     Attributes:
         status: The HTTP status.
         retry_after: Seconds that it asks to wait, or None.
         headers: Its headers.
-        body: Its body, of a request that may be sent twice; nothing else is read for a word.
+        body: Its body, where the request is repeatable; otherwise the body is not read.
     """
 
     status: int
@@ -112,52 +51,214 @@ class Asked:
     body: bytes = b""
 
     @property
-    def is_mere(self) -> bool:
-        """Whether it is a 503 that says no more."""
+    def is_unexplained(self) -> bool:
+        """Whether it is a 503 without Retry-After: from a throttle, or from a backend that failed."""
         return self.status == 503 and self.retry_after is None
 
 
-def asks_to_slow_down(asked: Asked, wall: float, longest: float, *, others_pass: bool) -> bool:
-    """Whether an answer refuses a call only for now.
+@attrs.frozen
+class Sending:
+    """The sending to which a response came. Times are by the loop's clock, in seconds.
+
+    Attributes:
+        call: The call; the same object for all its sendings.
+        sent_time: When it was sent.
+        refused_since: When the call was first refused; None where it was not.
+        repeatable: Whether its request is repeatable.
+        passed_gate: Whether it passed the gate.
+    """
+
+    call: object
+    sent_time: float
+    refused_since: float | None = None
+    repeatable: bool = True
+    passed_gate: bool = True
+
+
+class RefusalScope(Enum):
+    """Which calls a refusal concerns."""
+
+    ALL_CALLS = "all calls: the limiter pauses them"
+    UNCLEAR = "not known to concern other calls: the limiter pauses none"
+    OWN = "this call alone: others pass, and the limiter learns nothing from it"
+
+
+@attrs.frozen
+class Refusal:
+    """A response that refuses a call for now.
+
+    Attributes:
+        status: The HTTP status.
+        retry_after: Seconds that it asks to wait, or None.
+        scope: Which calls it concerns.
+        over_cap: Whether it asks for more than `max_retry_after`: then it is raised, and not waited out.
+        counts: Whether it counts as a failed attempt.
+        backs_off: Whether the call backs off by itself. Otherwise it waits at the gate with all others, once
+            its own `retry_after` is over.
+    """
+
+    status: int
+    retry_after: float | None = None
+    scope: RefusalScope = RefusalScope.ALL_CALLS
+    over_cap: bool = False
+    counts: bool = False
+    backs_off: bool = False
+
+
+class RecentResponses:
+    """The latest responses, by when their requests were sent: seconds of the loop's clock.
 
     Args:
-        asked: The answer.
-        wall: Our time, as an epoch in seconds.
-        longest: Seconds for which a quota that is spent is waited for.
-        others_pass: Whether the server was well when the request left: else a mere 503 is a failure.
+        max_retry_after: Seconds; a longer wait is raised instead of waited out.
     """
-    match asked.status:
+
+    def __init__(self, max_retry_after: float) -> None:
+        self._max_retry_after = max_retry_after
+        # When it was sent, which call was refused, and whether by an unexplained 503.
+        self._responses: deque[tuple[float, object, bool]] = deque(maxlen=_REMEMBERED)
+        self._last_accepted = -math.inf
+        self._throttles = False  # whether unexplained 503s are taken as a throttle's, which is on trial
+        self._tried = self._met = 0  # responses during the trial, and unexplained 503s among them
+        self._needed = _MANY
+        self._judged = -math.inf  # calls that were sent before are no reason for another trial
+
+    def accepted(self, sent_time: float) -> None:
+        """Record a response that does not refuse its call for now."""
+        self._responses.append((sent_time, None, False))
+        if self._throttles:
+            self._continue_trial(sent_time, unexplained=False)
+        self._last_accepted = max(self._last_accepted, sent_time)
+
+    def refused(self, sent_time: float, call: object, *, unexplained: bool = False) -> None:
+        """Record a refusal that is not the call's own."""
+        self._responses.append((sent_time, call, unexplained))
+        if self._throttles:
+            self._continue_trial(sent_time, unexplained=unexplained)
+        elif (
+            unexplained
+            and sum(one and when > self._judged for when, _, one in self._responses) >= self._needed
+        ):
+            self._throttles, self._tried, self._met = True, -_BEFORE_TRIAL, 0
+
+    def classify(self, signals: RateSignals, sending: Sending, wall: float) -> Refusal | None:
+        """Classify a response of 400 and above, and record it where it refuses its call for now.
+
+        Args:
+            signals: The response.
+            sending: What it responds to.
+            wall: Our time, as an epoch in seconds.
+
+        Returns:
+            The refusal, or None where the response is no refusal for now.
+        """
+        others_pass = sending.passed_gate and self.others_pass(sending.sent_time)
+        if not asks_to_slow_down(signals, wall, self._max_retry_after, others_pass=others_pass):
+            return None
+        unexplained = signals.is_unexplained
+        scope = self._scope(signals, sending)
+        return Refusal(
+            signals.status,
+            signals.retry_after,
+            scope,
+            over_cap=(signals.retry_after or 0.0) > self._max_retry_after,
+            # It is a failure of this instance, or the response to a request that may have been acted on.
+            counts=unexplained and (scope is RefusalScope.OWN or not sending.repeatable),
+            backs_off=scope is RefusalScope.OWN or not sending.passed_gate,
+        )
+
+    def _scope(self, signals: RateSignals, sending: Sending) -> RefusalScope:
+        since, unexplained = sending.refused_since, signals.is_unexplained
+        if sending.passed_gate and since is not None and self.is_own(since, sending.call):
+            return RefusalScope.OWN
+        self.refused(sending.sent_time, sending.call, unexplained=unexplained)
+        if unexplained and not self.shows_a_limit:
+            return RefusalScope.UNCLEAR
+        return (
+            RefusalScope.ALL_CALLS if concerns_all(signals, self._max_retry_after) else RefusalScope.UNCLEAR
+        )
+
+    def _continue_trial(self, sent_time: float, *, unexplained: bool) -> None:
+        """Check with one more response whether unexplained 503s come from a throttle."""
+        self._tried += 1
+        self._met += unexplained and self._tried > 0
+        if self._tried >= _TRIAL or self._met > _FEW:
+            self._throttles = self._met <= _FEW
+            self._needed = _MANY if self._throttles else 2 * self._needed
+            self._tried = self._met = 0
+            self._judged = sent_time
+
+    def is_own(self, refused_since: float, call: object) -> bool:
+        """Whether the refusal of a call is its own: others that were sent since its first one are accepted.
+
+        Args:
+            refused_since: When its first refusal came.
+            call: The call.
+        """
+        others = [
+            refused for when, refused, _ in self._responses if when > refused_since and refused is not call
+        ]
+        accepted = others.count(None)
+        return accepted >= _OTHERS and (len(others) - accepted) * _RARE <= accepted
+
+    @property
+    def shows_a_limit(self) -> bool:
+        """Whether an unexplained 503 comes from a throttle now; otherwise a backend just failed.
+
+        It does where several of the latest responses were refusals, or where many were 503 and slowing down
+        after each one helps.
+        """
+        latest = list(self._responses)[-_LATEST:]
+        return self._throttles or sum(refused is not None for _, refused, _ in latest) >= _WAVE
+
+    def others_pass(self, sent_time: float) -> bool:
+        """Whether the server worked when a call was sent: it accepted one sent later, or hardly before."""
+        return self._last_accepted >= sent_time - _TOLERANCE
+
+
+def asks_to_slow_down(
+    signals: RateSignals, wall: float, max_retry_after: float, *, others_pass: bool
+) -> bool:
+    """Whether a response refuses a call only for now.
+
+    Args:
+        signals: The response.
+        wall: Our time, as an epoch in seconds.
+        max_retry_after: Seconds; a spent quota that is renewed later is not waited for.
+        others_pass: Whether the server worked when the request was sent. Otherwise an unexplained 503 is a
+            failure.
+    """
+    match signals.status:
         case 503:
-            return others_pass or asked.retry_after is not None
+            return others_pass or signals.retry_after is not None
         case 403:
-            return asked.retry_after is not None or _is_spent(asked.headers, wall, longest)
+            return signals.retry_after is not None or _is_spent(signals.headers, wall, max_retry_after)
         case 400:
-            return _names_throttling(asked.body)
+            return _names_throttling(signals.body)
         case status:
             return status in _THROTTLED
 
 
-def _is_spent(headers: Mapping[str, str], wall: float, longest: float) -> bool:
+def _is_spent(headers: Mapping[str, str], wall: float, max_retry_after: float) -> bool:
     quota = read_quota(headers, wall) if has_quota(headers) else None
-    return quota is not None and quota.remaining < 1 and quota.reset <= longest
+    return quota is not None and quota.remaining < 1 and quota.reset <= max_retry_after
 
 
 def _names_throttling(body: bytes) -> bool:
     """Whether a body is an error of AWS's protocols (awsJson, restJson) that names throttling."""
     try:
-        told = orjson.loads(body)
+        error = orjson.loads(body)
     except orjson.JSONDecodeError:
         return False
-    if not isinstance(told, dict):
+    if not isinstance(error, dict):
         return False
-    words = [word for word in map(told.get, _FIELDS) if isinstance(word, str)]
-    return any(word.rpartition("#")[2].partition(":")[0] in _WORDS for word in words)
+    codes = [code for code in map(error.get, _FIELDS) if isinstance(code, str)]
+    return any(code.rpartition("#")[2].partition(":")[0] in _CODES for code in codes)
 
 
-def concerns_all(asked: Asked, longest: float) -> bool:
-    """Whether a refusal for now is told to everybody.
+def concerns_all(signals: RateSignals, max_retry_after: float) -> bool:
+    """Whether a refusal for now concerns all calls.
 
-    One that asks for more than anybody waits is so only as a 429 or 420: a proxy writes other ones for one
-    backend, or one address.
+    One that asks for more than `max_retry_after` does so only as a 429 or 420: a proxy writes others for one
+    backend, or for one address.
     """
-    return asked.status in _THROTTLED or (asked.retry_after or 0.0) <= longest
+    return signals.status in _THROTTLED or (signals.retry_after or 0.0) <= max_retry_after

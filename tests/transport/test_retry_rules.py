@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import (
+    APIError,
     AuthenticationError,
     BackupifyError,
     ConfigurationError,
@@ -18,8 +19,8 @@ from backupify_async import (
 from backupify_async._transport.error_responses import api_error_type
 from backupify_async._transport.retry_rules import (
     NOTHING_DONE,
+    Failure,
     GiveUp,
-    History,
     Indeterminate,
     Retry,
     RetryBudget,
@@ -28,12 +29,14 @@ from backupify_async._transport.retry_rules import (
     decide,
     full_jitter,
 )
+from backupify_async._transport.throttling import Refusal
 from tests.transport.making import lower, upper
 
 POLICY = RetryPolicy(attempts=4, base=0.5, cap=8.0, max_retry_after=120.0, max_throttled=900.0)
-FIRST = History(attempts=1, refusals=0, refused_for=0.0, budget=500)
-REFUSED = History(attempts=0, refusals=1, refused_for=0.0, budget=500, refused=True)
-ALONE = attrs.evolve(REFUSED, alone=True)
+ERROR = BackupifyError()
+FIRST = Failure(error=ERROR, attempts=1, budget=500)
+REFUSED = Failure(error=ERROR, refusals=1, budget=500, refusal=Refusal(429))
+BACKS_OFF = attrs.evolve(REFUSED, refusal=Refusal(429, backs_off=True))
 
 NEVER_SENT = [
     ConnectionFailed("refused", sent=False),
@@ -49,14 +52,15 @@ def status(code: int, retry_after: float | None = None, gave_up: str | None = No
 
 
 def verdict(
-    error: BackupifyError,
-    history: History = FIRST,
-    *,
-    repeatable: bool = True,
-    gated: bool = True,
-    policy: RetryPolicy = POLICY,
+    error: BackupifyError, before: Failure = FIRST, *, repeatable: bool = True, policy: RetryPolicy = POLICY
 ) -> Verdict:
-    return decide(error, history, policy, repeatable=repeatable, gated=gated, uniform=upper)
+    """The verdict on an error; where the failure is a refusal, the error's Retry-After is the refusal's."""
+    refusal = before.refusal
+    if refusal is not None and isinstance(error, APIError):
+        asked = error.retry_after
+        over_cap = (asked or 0.0) > policy.max_retry_after
+        refusal = attrs.evolve(refusal, status=error.status, retry_after=asked, over_cap=over_cap)
+    return decide(attrs.evolve(before, error=error, repeatable=repeatable, refusal=refusal), policy, upper)
 
 
 class TestTheTable:
@@ -65,7 +69,7 @@ class TestTheTable:
     def test_what_never_left_is_sent_again(self, error: BackupifyError, repeatable: bool) -> None:
         result = verdict(error, repeatable=repeatable)
         assert isinstance(result, Retry)
-        assert result.ground is RetryReason.NEVER_SENT
+        assert result.reason is RetryReason.NEVER_SENT
 
     @pytest.mark.parametrize(
         ("error", "repeatable"),
@@ -85,7 +89,7 @@ class TestTheTable:
     def test_a_refusal_for_now_is_sent_again_uncounted(self, error: BackupifyError, repeatable: bool) -> None:
         result = verdict(error, attrs.evolve(REFUSED, attempts=99, budget=0), repeatable=repeatable)
         assert isinstance(result, Retry)
-        assert (result.ground, result.cost) == (RetryReason.REFUSED, 0)
+        assert (result.reason, result.cost) == (RetryReason.REFUSED, 0)
 
     @pytest.mark.parametrize("code", [420, 503])
     @pytest.mark.parametrize("retry_after", [None, 0.0, 3.0, 500.0])
@@ -100,7 +104,7 @@ class TestTheTable:
     def test_a_passing_failure_is_sent_again_where_it_may_be(self, error: BackupifyError) -> None:
         result = verdict(error)
         assert isinstance(result, Retry)
-        assert result.ground is RetryReason.REPEATABLE
+        assert result.reason is RetryReason.REPEATABLE
 
     @pytest.mark.parametrize(
         "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
@@ -116,6 +120,11 @@ class TestTheTable:
     def test_a_lasting_failure_of_the_server_is_raised_or_unknown(self, error: BackupifyError) -> None:
         assert verdict(error) == GiveUp()
         assert verdict(error, repeatable=False) == Indeterminate()
+
+    def test_a_token_request_is_sent_again_after_any_5xx(self) -> None:
+        token = attrs.evolve(FIRST, retries_any_5xx=True)
+        assert isinstance(verdict(status(501), token), Retry)
+        assert isinstance(verdict(status(404), token), GiveUp)
 
     @pytest.mark.parametrize("error", [*map(status, (301, 302, 303, 304, 307, 308))])
     def test_a_redirect_may_follow_what_was_done(self, error: BackupifyError) -> None:
@@ -214,22 +223,22 @@ class TestTheWait:
         assert verdict(status(429, 3.0), REFUSED) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_a_call_that_is_refused_alone_backs_off_by_itself(self) -> None:
-        many = attrs.evolve(ALONE, refusals=3)
+        many = attrs.evolve(BACKS_OFF, refusals=3)
         assert verdict(status(429), many) == Retry(RetryReason.REFUSED, 2.0)
         assert verdict(status(429, 3.0), many) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_a_429_past_the_gate_waits_by_itself(self) -> None:
-        assert verdict(status(429, 3.0), REFUSED, gated=False) == Retry(RetryReason.REFUSED, 3.0)
+        assert verdict(status(429, 3.0), BACKS_OFF) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_a_503_waits_as_a_429_does(self) -> None:
         assert verdict(status(503, 3.0), REFUSED) == Retry(RetryReason.REFUSED, 3.0)
         assert verdict(status(503), REFUSED) == Retry(RetryReason.REFUSED, 0.0)
-        assert verdict(status(503, 3.0), REFUSED, gated=False) == Retry(RetryReason.REFUSED, 3.0)
+        assert verdict(status(503, 3.0), BACKS_OFF) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_past_the_gate_a_refusal_that_asks_for_nothing_backs_off(self) -> None:
-        many = attrs.evolve(REFUSED, refusals=3)
-        assert verdict(status(503, 0.0), many, gated=False) == Retry(RetryReason.REFUSED, 2.0)
-        assert verdict(status(429), many, gated=False) == Retry(RetryReason.REFUSED, 2.0)
+        many = attrs.evolve(BACKS_OFF, refusals=3)
+        assert verdict(status(503, 0.0), many) == Retry(RetryReason.REFUSED, 2.0)
+        assert verdict(status(429), many) == Retry(RetryReason.REFUSED, 2.0)
 
     @pytest.mark.parametrize(
         ("failures", "bound"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (5000, 8)]

@@ -96,7 +96,7 @@ class TestTheTokenRequest:
         transport = FakeTransport(Script(tokens=(429,)))
         async with session_over(transport, credentials=DEMO) as session:
             limiter = session._limiter
-            spies = {name: Mock(wraps=getattr(limiter, name)) for name in ("take", "on_response")}
+            spies = {name: Mock(wraps=getattr(limiter, name)) for name in ("on_send", "on_response")}
             for name, spy in spies.items():
                 monkeypatch.setattr(limiter, name, spy)
             await session.send(PING)

@@ -8,7 +8,15 @@ import pytest
 from backupify_async import PermissionDenied, RateLimited, RetryPolicy, ServerError
 from backupify_async._transport.request import DeliveryUnknown, PreparedRequest, Request, Response
 from backupify_async._transport.session import Session
-from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down, concerns_all
+from backupify_async._transport.throttling import (
+    RateSignals,
+    RecentResponses,
+    Refusal,
+    RefusalScope,
+    Sending,
+    asks_to_slow_down,
+    concerns_all,
+)
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.scripted import PING, TRIGGER, UNLIMITED, Script, Step, after, now
 
@@ -24,8 +32,8 @@ def slows(
     *,
     others_pass: bool = False,
 ) -> bool:
-    asked = Asked(status, retry_after, headers or {}, body)
-    return asks_to_slow_down(asked, 0.0, 120.0, others_pass=others_pass)
+    signals = RateSignals(status, retry_after, headers or {}, body)
+    return asks_to_slow_down(signals, 0.0, 120.0, others_pass=others_pass)
 
 
 class TestWhatAsksToSlowDown:
@@ -85,32 +93,32 @@ class TestWhatAsksToSlowDown:
     def test_one_that_asks_for_more_than_anybody_waits_concerns_all_only_as_a_429(
         self, status: int, retry_after: float | None, all_hear: bool
     ) -> None:
-        assert concerns_all(Asked(status, retry_after, {}), 120.0) is all_hear
+        assert concerns_all(RateSignals(status, retry_after, {}), 120.0) is all_hear
 
 
 class TestWhetherOthersPass:
     def test_nobody_does_before_the_first_one_has(self) -> None:
-        assert not Recent().others_pass(0.0)
+        assert not RecentResponses(120.0).others_pass(0.0)
 
     @pytest.mark.parametrize(("left", "passed", "well"), [(5, 6, True), (5, 4, True), (5, 3.9, False)])
     def test_one_that_left_later_or_hardly_before(self, left: float, passed: float, well: bool) -> None:
-        recent = Recent()
-        recent.passed(passed)
+        recent = RecentResponses(120.0)
+        recent.accepted(passed)
         assert recent.others_pass(left) is well
 
     def test_answers_may_come_in_any_order(self) -> None:
-        recent = Recent()
-        recent.passed(9)
-        recent.passed(1)
+        recent = RecentResponses(120.0)
+        recent.accepted(9)
+        recent.accepted(1)
         assert recent.others_pass(9)
 
 
 class TestWhoseRefusalItIs:
     @staticmethod
-    def heard(passed: list[float], refused: list[float]) -> Recent:
-        recent = Recent()
+    def heard(passed: list[float], refused: list[float]) -> RecentResponses:
+        recent = RecentResponses(120.0)
         for left in passed:
-            recent.passed(left)
+            recent.accepted(left)
         for left in refused:
             recent.refused(left, "another")
         return recent
@@ -139,7 +147,7 @@ class TestWhoseRefusalItIs:
         assert self.heard([], [6]).is_own(5, "this") is False
         recent = self.heard([], [6])
         for left in range(7, 7 + 64):
-            recent.passed(left)
+            recent.accepted(left)
         assert recent.is_own(5, "this")
 
 
@@ -150,6 +158,71 @@ def instance(number: int) -> Request:
 def poisoned(numbers: set[str], status: int) -> Callable[[PreparedRequest], Response]:
     """Answers 200, but to some instances always this status."""
     return lambda message: respond(message, status if message.url.parts[3] in numbers else 200)
+
+
+def classify(
+    status: int,
+    retry_after: float | None = None,
+    *,
+    recent: RecentResponses | None = None,
+    refused_since: float | None = None,
+    repeatable: bool = True,
+    passed_gate: bool = True,
+) -> Refusal | None:
+    """The verdict on a response, which came to a request that was sent at 5."""
+    signals = RateSignals(status, retry_after, {})
+    sending = Sending("this", 5, refused_since, repeatable, passed_gate)
+    return (recent or RecentResponses(120.0)).classify(signals, sending, 0.0)
+
+
+def with_accepted(*sent_times: float) -> RecentResponses:
+    recent = RecentResponses(120.0)
+    for sent_time in sent_times:
+        recent.accepted(sent_time)
+    return recent
+
+
+class TestTheVerdict:
+    @pytest.mark.parametrize("status", [200, 404, 500, 503])
+    def test_a_response_that_does_not_ask_to_slow_down_is_no_refusal(self, status: int) -> None:
+        assert classify(status) is None
+
+    @pytest.mark.parametrize("status", [429, 420])
+    def test_a_429_or_420_concerns_all_calls_and_says_how_long_it_asks_to_wait(self, status: int) -> None:
+        assert classify(status, 7.0) == Refusal(status, 7.0)
+
+    def test_a_wait_over_the_cap_is_marked_once_for_limiter_and_retry(self) -> None:
+        assert classify(429, 120.0) == Refusal(429, 120.0)
+        assert classify(429, 120.5) == Refusal(429, 120.5, over_cap=True)
+
+    def test_a_503_over_the_cap_pauses_no_other_call(self) -> None:
+        assert classify(503, 121.0) == Refusal(503, 121.0, RefusalScope.UNCLEAR, over_cap=True)
+
+    def test_a_single_unexplained_503_while_others_pass_pauses_no_other_call(self) -> None:
+        assert classify(503, recent=with_accepted(5)) == Refusal(503, None, RefusalScope.UNCLEAR)
+
+    def test_an_unexplained_503_counts_as_a_failure_of_a_request_that_is_not_repeatable(self) -> None:
+        refusal = classify(503, recent=with_accepted(5), repeatable=False)
+        assert refusal == Refusal(503, None, RefusalScope.UNCLEAR, counts=True)
+
+    def test_a_call_that_is_refused_again_while_others_pass_backs_off_by_itself(self) -> None:
+        refusal = classify(429, 3.0, recent=with_accepted(2, 3, 4), refused_since=1)
+        assert refusal == Refusal(429, 3.0, RefusalScope.OWN, backs_off=True)
+
+    def test_an_unexplained_503_of_that_call_alone_counts_as_a_failure(self) -> None:
+        refusal = classify(503, recent=with_accepted(2, 3, 4), refused_since=1)
+        assert refusal == Refusal(503, None, RefusalScope.OWN, counts=True, backs_off=True)
+
+    def test_a_token_request_backs_off_by_itself_and_yet_concerns_all_calls(self) -> None:
+        recent = with_accepted(2, 3, 4)
+        assert classify(429, recent=recent, refused_since=1, passed_gate=False) == Refusal(
+            429, backs_off=True
+        )
+
+    def test_four_unexplained_503s_in_a_row_show_a_limit_for_all_calls(self) -> None:
+        recent = with_accepted(5)
+        scopes = [refusal and refusal.scope for refusal in (classify(503, recent=recent) for _ in range(4))]
+        assert scopes == [*[RefusalScope.UNCLEAR] * 3, RefusalScope.ALL_CALLS]
 
 
 @pytest.mark.looptime
@@ -268,37 +341,37 @@ class TestASession:
 
 class TestAMere503:
     @staticmethod
-    def hear(recent: Recent, answers: int, every: int) -> None:
+    def hear(recent: RecentResponses, answers: int, every: int) -> None:
         """Answers, of which one in `every` is a 503."""
         for number in range(1, answers + 1):
             if number % every:
-                recent.passed(float(number))
+                recent.accepted(float(number))
             else:
-                recent.refused(float(number), object(), mere=True)
+                recent.refused(float(number), object(), unexplained=True)
 
     @pytest.mark.parametrize(("refused", "limit"), [(1, False), (3, False), (4, True), (10, True)])
     def test_shows_a_limit_where_several_of_the_latest_ten_answers_were_refusals(
         self, refused: int, limit: bool
     ) -> None:
-        recent = Recent()
+        recent = RecentResponses(120.0)
         self.hear(recent, 20, every=100)
         self.hear(recent, refused, every=1)
         assert recent.shows_a_limit is limit
 
     @pytest.mark.parametrize(("every", "limit"), [(6, True), (8, False)])
     def test_shows_one_where_many_answers_were_503(self, every: int, limit: bool) -> None:
-        recent = Recent()
+        recent = RecentResponses(120.0)
         self.hear(recent, 64, every)
         assert recent.shows_a_limit is limit
 
     def test_goes_on_to_where_slowing_down_helps(self) -> None:
-        recent = Recent()
+        recent = RecentResponses(120.0)
         self.hear(recent, 64, every=1)
         self.hear(recent, 2_000, every=100)
         assert recent.shows_a_limit
 
     def test_is_a_backend_s_where_slowing_down_does_not_help(self) -> None:
-        recent = Recent()
+        recent = RecentResponses(120.0)
         self.hear(recent, 64, every=5)
         self.hear(recent, 400, every=20)
         assert not recent.shows_a_limit

@@ -9,7 +9,7 @@ from random import Random
 
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.retry_rules import full_jitter
-from backupify_async._transport.throttling import Asked, Recent, asks_to_slow_down
+from backupify_async._transport.throttling import RateSignals, RecentResponses, RefusalScope, Sending
 from backupify_async.config import RateLimit, RetryPolicy
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.servers import Headers, told_to_wait
@@ -26,7 +26,7 @@ class Ours:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._limiter = make_limiter(LEARNING, _POLICY, IN_FLIGHT)
-        self._recent = Recent()
+        self._recent = RecentResponses(_POLICY.max_retry_after)
         self._refused_since: dict[int, float] = {}
         self._waits_at_gate = False  # the call of the last answer
 
@@ -42,25 +42,25 @@ class Ours:
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         """As `Limiter.on_response`, of what concerns all; a refusal that is a call's own is a lost answer."""
-        left = ticket.sent_time
-        asked = Asked(status, told_to_wait(headers), headers)
-        self._waits_at_gate = status != 200 and asks_to_slow_down(
-            asked, time.time(), _POLICY.max_retry_after, others_pass=self._recent.others_pass(left)
-        )
-        if not self._waits_at_gate:
+        sent_time, since = ticket.sent_time, self._refused_since.get(call)
+        signals = RateSignals(status, told_to_wait(headers), headers)
+        sending = Sending(call, sent_time, since)
+        refusal = None if status == 200 else self._recent.classify(signals, sending, time.time())
+        self._waits_at_gate = refusal is not None and not refusal.backs_off
+        if refusal is None:
             if status < 500:
-                self._recent.passed(left)
+                self._recent.accepted(sent_time)
                 self._refused_since.pop(call, None)
             self._limiter.on_response(now, ticket, status, None, headers)
             return
-        since = self._refused_since.setdefault(call, now)
-        if since < now and self._recent.is_own(since, call):
-            self._waits_at_gate = False
-            self._limiter.on_no_response(now, ticket)
-            return
-        self._recent.refused(left, call, mere=asked.is_mere)
-        heard = 503 if asked.is_mere and not self._recent.shows_a_limit else 429
-        self._limiter.on_response(now, ticket, heard, asked.retry_after, headers)
+        self._refused_since.setdefault(call, now)
+        match refusal.scope:
+            case RefusalScope.OWN:
+                self._limiter.on_no_response(now, ticket)
+            case RefusalScope.UNCLEAR:
+                self._limiter.on_response(now, ticket, status, refusal.retry_after, headers)
+            case RefusalScope.ALL_CALLS:
+                self._limiter.on_response(now, ticket, 429, refusal.retry_after, headers)
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
         """As `Limiter.on_no_response`."""
