@@ -105,10 +105,15 @@ def test_only_the_exchange_with_what_it_is_made_of_and_the_front_door_know_aioht
     assert users == {*transport, "backupify_async.client"}
 
 
-def test_only_the_database_module_and_its_error_messages_know_sqlite() -> None:
+def test_only_the_database_module_the_file_format_and_the_error_messages_know_sqlite() -> None:
     users = {module for module in MODULES if {"sqlite3", "aiosqlite"} & {*imports(module)}}
     rooms = {name.removeprefix("backupify_async._journal.") for name in users}
-    assert rooms == {"database", "error_messages", "extra"}  # the last only checks that it is installed
+    assert rooms == {
+        "database",
+        "file_format",
+        "error_messages",
+        "extra",
+    }  # the last only checks that it is installed
 
 
 def test_only_the_command_line_chooses_an_event_loop() -> None:

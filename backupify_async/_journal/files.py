@@ -5,31 +5,13 @@ import os
 import stat
 from pathlib import Path
 
-import attrs
-
 from backupify_async._escaping import printable
-from backupify_async._journal.error_messages import NO_JOURNAL, remedy_for
-from backupify_async._journal.file_identity import is_open_here
-from backupify_async._journal.schema import APPLICATION, VERSION
+from backupify_async._journal.error_messages import remedy_for
 from backupify_async.errors import JournalError
 
-_MAGIC = b"SQLite format 3\0"
-_AS_WHO_IT_ACTS = os.access in os.supports_effective_ids  # else as who started it, as on Windows
+_BY_EFFECTIVE_ID = os.access in os.supports_effective_ids  # else by the real id, as on Windows
 _LONGEST_BESIDE = ".ids.part"  # of what stands beside a journal, that with the longest name
 _LONGEST_PATH = 512 - len("-journal")  # bytes: SQLite opens no longer ones (os_unix.c, MAX_PATHNAME)
-
-
-@attrs.frozen
-class Header:
-    """What the first bytes of a database say.
-
-    Attributes:
-        application: Whose it is (`PRAGMA application_id`).
-        version: Of which format (`PRAGMA user_version`).
-    """
-
-    application: int
-    version: int
 
 
 def absolute(path: Path) -> Path:
@@ -69,37 +51,6 @@ def is_file(path: Path) -> bool:
     return True
 
 
-def is_journal(path: Path) -> bool:
-    """Whether there is a journal; False where there is nothing yet.
-
-    Raises:
-        JournalError: There is something else, which is left alone.
-    """
-    if not is_file(path) or has_rollback(path):
-        return False
-    if is_open_here(path):
-        return True
-    header = read_header(path)  # which was written before there was a log
-    if header is not None:
-        require_ours(path, header.application, header.version)
-    return header is not None
-
-
-def require_ours(path: Path, application: int, version: int) -> None:
-    """Refuse a database of another program, or of another version of this library.
-
-    Raises:
-        JournalError: It is one.
-    """
-    if application != APPLICATION:
-        raise JournalError(f"{path} is a database of another program: name another file")
-    if version != VERSION:
-        raise JournalError(
-            f"{path} was written by another version of this library (format {version}, "
-            f"not {VERSION}): go on with that version, or begin a new sweep with a new file"
-        )
-
-
 def require_room_for_names(path: Path) -> None:
     """Refuse a name that leaves no room for those of the files beside it.
 
@@ -119,40 +70,26 @@ def require_room_for_names(path: Path) -> None:
         )
 
 
-def require_writable(path: Path) -> None:
-    """Refuse a file that this user may not write: SQLite does so once it has made others beside it.
+def require_readable(path: Path) -> None:
+    """Refuse a file that this user must not read.
 
     Raises:
-        JournalError: So it is.
+        JournalError: It is one.
     """
-    if not os.access(path, os.W_OK, effective_ids=_AS_WHO_IT_ACTS):
+    if not os.access(path, os.R_OK, effective_ids=_BY_EFFECTIVE_ID):
+        raise JournalError(f"{path} cannot be read: this user must be allowed to read it")
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a file that this user must not write: SQLite would create others beside it first.
+
+    Raises:
+        JournalError: It is one.
+    """
+    if not os.access(path, os.W_OK, effective_ids=_BY_EFFECTIVE_ID):
         raise JournalError(
             f"{path} cannot be written: this user must be allowed to write it and its directory"
         )
-
-
-def read_header(path: Path) -> Header | None:
-    """Read the header of a database; None where there is an empty file, or none any more.
-
-    Raises:
-        JournalError: It is no database, or cannot be read; the message says what to do.
-    """
-    try:
-        with path.open("rb") as file:
-            begin = file.read(100)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise JournalError(
-            f"{path} cannot be read ({error.strerror}): {remedy_for(error, 'this user must be allowed to')}"
-        ) from None
-    if not begin:
-        return None
-    if len(begin) < 100 or not begin.startswith(_MAGIC):
-        raise JournalError(f"{path} {NO_JOURNAL}")
-    # sqlite.org/fileformat.html section 1.3: four bytes each, big-endian
-    version, application = (int.from_bytes(begin[at : at + 4], signed=True) for at in (60, 68))
-    return Header(application, version)
 
 
 def holds_changes(path: Path) -> bool:

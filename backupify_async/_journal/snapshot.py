@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backupify_async._journal.extra import require_extra
-from backupify_async._journal.files import absolute, holds_changes, is_journal, modification, why_missing
+from backupify_async._journal.files import absolute, holds_changes, modification, why_missing
 from backupify_async._tasks import to_its_end
 from backupify_async.errors import JournalError
 
@@ -27,6 +27,7 @@ async def open_snapshot(path: str | os.PathLike[str]) -> AsyncIterator["SQLiteRe
     """
     require_extra()
     from backupify_async._journal.database import Database  # noqa: PLC0415 - needs the extra
+    from backupify_async._journal.file_format import is_journal  # noqa: PLC0415 - as above
     from backupify_async._journal.sqlite_reader import SQLiteReader  # noqa: PLC0415 - as above
 
     path = await asyncio.to_thread(absolute, Path(path))

@@ -16,14 +16,9 @@ from filelock import FileLock
 from backupify_async._journal.database import Database
 from backupify_async._journal.entries import JournalEntry, SweepInfo
 from backupify_async._journal.error_messages import translate_errors
+from backupify_async._journal.file_format import is_journal, require_ours
 from backupify_async._journal.file_identity import OpenFiles, identity
-from backupify_async._journal.files import (
-    absolute,
-    is_journal,
-    require_ours,
-    require_room_for_names,
-    require_writable,
-)
+from backupify_async._journal.files import absolute, require_room_for_names, require_writable
 from backupify_async._journal.locking import lock_of, take_lock
 from backupify_async._journal.schema import (
     APPLICATION,

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from backupify_async._journal.error_messages import remedy_for, translate_errors
-from backupify_async._journal.files import is_file, read_header
+from backupify_async._journal.file_format import is_journal
+from backupify_async._journal.files import is_file
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.locking import take_lock
 from backupify_async._journal.snapshot import open_snapshot
@@ -125,7 +126,7 @@ class TestTooManyFiles:
         write(path, "x" * 100)
         with so_many_files(0):
             with pytest.raises(JournalError, match=raise_limit):
-                read_header(path)
+                is_journal(path)
             with pytest.raises(JournalError, match=raise_limit):
                 take_lock(path)
             with pytest.raises(JournalError, match=raise_limit), translate_errors(path):
