@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from backupify_async._journal.store import JournalStore
     from backupify_async._paging.page import Page
     from backupify_async._paging.paginator import Paginator
+    from backupify_async._transport.rate import AsyncLimiter, Estimate, Limiter, Observation, Ticket
+    from backupify_async._transport.rate.adaptive import AdaptiveLimiter
+    from backupify_async._transport.rate.headers import Quota
     from backupify_async.client import BackupifyClient
     from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
     from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
@@ -82,7 +85,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "AdaptiveLimiter",
     "AmbiguousTrigger",
+    "AsyncLimiter",
     "AuthenticationError",
     "Backup",
     "BackupInstance",
@@ -98,6 +103,7 @@ __all__ = [
     "DecodeError",
     "DuplicateInstance",
     "EntryState",
+    "Estimate",
     "Event",
     "EventHook",
     "Failure",
@@ -110,8 +116,10 @@ __all__ = [
     "JournalStore",
     "LimitChanged",
     "LimitSource",
+    "Limiter",
     "MissingCredentials",
     "NotFound",
+    "Observation",
     "Outcome",
     "Outcomes",
     "Page",
@@ -119,6 +127,7 @@ __all__ = [
     "Paginator",
     "PermissionDenied",
     "PollPolicy",
+    "Quota",
     "RateLimit",
     "RateLimited",
     "Reconciliation",
@@ -137,6 +146,7 @@ __all__ = [
     "SweepAccount",
     "SweepInfo",
     "Throttled",
+    "Ticket",
     "Timeouts",
     "Token",
     "TokenRefreshed",
@@ -157,7 +167,9 @@ __all__ = [
 
 _ROOMS = {
     "APIError": "errors",
+    "AdaptiveLimiter": "_transport.rate.adaptive",
     "AmbiguousTrigger": "errors",
+    "AsyncLimiter": "_transport.rate.limiter",
     "AuthenticationError": "errors",
     "Backup": "models",
     "BackupInstance": "models",
@@ -173,6 +185,7 @@ _ROOMS = {
     "DecodeError": "errors",
     "DuplicateInstance": "errors",
     "EntryState": "_journal.entries",
+    "Estimate": "_transport.rate.limiter",
     "Event": "events",
     "EventHook": "events",
     "Failure": "_fleet.outcomes",
@@ -185,8 +198,10 @@ _ROOMS = {
     "JournalStore": "_journal.store",
     "LimitChanged": "events",
     "LimitSource": "statistics",
+    "Limiter": "_transport.rate.limiter",
     "MissingCredentials": "errors",
     "NotFound": "errors",
+    "Observation": "_transport.rate.limiter",
     "Outcome": "_fleet.outcomes",
     "Outcomes": "_fleet.streaming",
     "Page": "_paging.page",
@@ -194,6 +209,7 @@ _ROOMS = {
     "Paginator": "_paging.paginator",
     "PermissionDenied": "errors",
     "PollPolicy": "polling",
+    "Quota": "_transport.rate.headers",
     "RateLimit": "config",
     "RateLimited": "errors",
     "Reconciliation": "config",
@@ -212,6 +228,7 @@ _ROOMS = {
     "SweepAccount": "_journal.entries",
     "SweepInfo": "_journal.entries",
     "Throttled": "events",
+    "Ticket": "_transport.rate.ticket",
     "Timeouts": "config",
     "Token": "credentials",
     "TokenRefreshed": "events",

@@ -11,9 +11,11 @@ from backupify_async._resources.backups import Backups
 from backupify_async._resources.customers import Customers
 from backupify_async._resources.instances import Instances
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
+from backupify_async._transport.rate import Limiter
 from backupify_async._transport.session import Session
 from backupify_async.config import Settings, SettingsOptions, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
+from backupify_async.errors import ConfigurationError
 from backupify_async.events import EventHook
 from backupify_async.statistics import Statistics
 
@@ -37,6 +39,8 @@ class BackupifyClient:
         connector: An aiohttp connector of your own, which stays yours: the client does not close it. Triggers
             then share its kept connections, and one that the server is about to close makes a trigger
             ambiguous; without it, each trigger has a fresh connection.
+        limiter: Decides when requests are sent, instead of `rate_limit`: a `Limiter` of your own, or an
+            `AdaptiveLimiter` that continues from a saved state. One limiter serves one client.
         on_event: Told of frozen events (`RequestSent`, `Throttled`, ...) as they happen.
         **options: What `Settings` says: `base_url`, `rate_limit`, `retry`, `timeouts`, `reconciliation`,
             `max_concurrency`, `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`.
@@ -47,7 +51,8 @@ class BackupifyClient:
         customers: Which instances a customer has.
 
     Raises:
-        ConfigurationError: Credentials, base URL or proxy cannot work; the message says which and why.
+        ConfigurationError: Credentials, base URL or proxy cannot work, or both `limiter` and `rate_limit` are
+            given; the message says which and why.
         ValueError: A number makes no sense; the message names it.
     """
 
@@ -56,6 +61,7 @@ class BackupifyClient:
         credentials: ClientCredentials | TokenSource,
         *,
         connector: aiohttp.BaseConnector | None = None,
+        limiter: Limiter | None = None,
         on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
     ) -> None:
@@ -64,8 +70,10 @@ class BackupifyClient:
         from backupify_async._triggers import triggering  # noqa: F401, PLC0415
         from backupify_async._waits import waiting  # noqa: F401, PLC0415
 
+        if limiter is not None and "rate_limit" in options:
+            raise ConfigurationError("both limiter and rate_limit are given: a limiter has its own limit")
         settings = Settings(credentials=credentials, **options)
-        self._session = Session(settings, AiohttpTransport(settings, connector), on_event)
+        self._session = Session(settings, AiohttpTransport(settings, connector), on_event, limiter)
         self.backups = Backups(self._session)
         self.instances = Instances(self._session)
         self.customers = Customers(self._session)
@@ -76,6 +84,7 @@ class BackupifyClient:
         environ: Mapping[str, str] | None = None,
         *,
         connector: aiohttp.BaseConnector | None = None,
+        limiter: Limiter | None = None,
         on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
     ) -> Self:
@@ -86,7 +95,7 @@ class BackupifyClient:
                 variable.
         """
         credentials, options = read_environment(environ, options)
-        return cls(credentials, connector=connector, on_event=on_event, **options)
+        return cls(credentials, connector=connector, limiter=limiter, on_event=on_event, **options)
 
     async def open(self) -> Self:
         """Open the client in the running loop. Opening it again does nothing.

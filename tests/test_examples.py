@@ -7,6 +7,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,3 +121,12 @@ def test_in_a_web_app_serves_with_one_client_and_stops_cleanly(backupify: Simula
     assert (triggered["kind"], triggered["backup"]["id"]) == ("started", backupify.triggers[2][0].id)
     assert (statistics["in_flight"], statistics["limit_source"]) == (0, "none")
     assert (service.returncode, backupify.tokens_issued) == (0, 1)
+
+
+@pytest.mark.backupify(instances=12, backups=0)
+def test_own_limiter_shares_its_rate_through_a_file(backupify: SimulatedBackupify, tmp_path: Path) -> None:
+    ids = [str(instance) for instance in backupify.instance_ids]
+    began = time.monotonic()
+    done = run(backupify, "own_limiter.py", str(tmp_path / "slots.db"), *ids)
+    assert sorted(done.stdout.splitlines()) == sorted(f"instance {instance}: idle" for instance in ids)
+    assert (done.returncode, done.stderr, time.monotonic() - began > 0.5) == (0, "", True)

@@ -14,11 +14,14 @@ lose, where one waits.
 
 import asyncio
 import math
+import time
 from collections.abc import Mapping
 
 from backupify_async._call_context import BACKGROUND, begin_call
 from backupify_async._transport.outage import Outage
-from backupify_async._transport.rate import CallOutcome, Limiter, Ticket
+from backupify_async._transport.rate import CallOutcome, Limiter, Observation, Ticket
+from backupify_async._transport.rate.acquisition import Acquisition
+from backupify_async._transport.rate.headers import read_quota
 from backupify_async._transport.wait_queue import WaitQueue
 
 _PATIENCE = 7  # grants to others, after which one goes to background work that waits
@@ -44,6 +47,7 @@ class Gate:
 
     def __init__(self, limiter: Limiter, max_concurrency: int, outage: Outage | None = None) -> None:
         self._limiter = limiter
+        self._acquisition = Acquisition(limiter, self._on_acquired)
         self._outage = Outage(0) if outage is None else outage
         self._max_concurrency = max_concurrency
         self._foreground = WaitQueue()
@@ -172,8 +176,11 @@ class Gate:
         self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
     ) -> None:
         """Pass an answer on to the limiter, as `Limiter.on_response`."""
-        self._limiter.on_response(now, ticket, status, retry_after, headers)
-        if status == 429:
+        refused = status == 429
+        ticket.outcome = CallOutcome.REFUSED if refused else CallOutcome.ACCEPTED
+        quota = read_quota(headers, time.time())
+        self._limiter.on_response(ticket, Observation(ticket.sent_time, now, status, retry_after, quota))
+        if refused:
             self._others = self._others if self._refused.waiting else 0
             self._wake()  # nobody may go for that, but who waits may have to hear that the gate is closed
 
@@ -192,8 +199,7 @@ class Gate:
         else:
             self._passes_by(probe=False)
         while (closed or self.in_flight < self._max_concurrency) and (line := self._next_line()) is not None:
-            earliest = self._limiter.earliest(now, self.in_flight)
-            if earliest > now and not closed:
+            if not closed and (earliest := self._acquisition.earliest(now, self.in_flight)) > now:
                 self._set_timer(loop, earliest)
                 return
             turn = line.take_next()
@@ -204,6 +210,11 @@ class Gate:
             self._others = 0 if line is self._refused else self._others + 1
             self._let_go(turn, now)
 
+    def _on_acquired(self, error: Exception | None) -> None:
+        if error is not None and (line := self._next_line()) is not None:
+            line.take_next().set_exception(error)
+        self._wake()
+
     def _let_go(self, turn: asyncio.Future[Ticket], now: float) -> Ticket:
         ticket = self._limiter.on_send(now)
         self.in_flight += 1
@@ -212,7 +223,7 @@ class Gate:
 
     def _wake_probe(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
         """Let the probe of a server that is down go where one is due; fail all where that lasts too long."""
-        outage, earliest = self._outage, self._limiter.earliest(now, self.in_flight)
+        outage, earliest = self._outage, self._acquisition.earliest(now, self.in_flight)
         if outage.next_probe <= now and self._send_probe(now, earliest):
             outage.begin_probe(now)
         if outage.is_closed(now):
@@ -283,6 +294,7 @@ class Gate:
 
     def close(self) -> None:
         """Stop the timer; nobody waits any more."""
+        self._acquisition.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

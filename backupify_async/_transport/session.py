@@ -21,7 +21,7 @@ from backupify_async._transport.gate import Gate, GateBlocked, ServerDown
 from backupify_async._transport.hearing import Hearing
 from backupify_async._transport.loops import running_loop
 from backupify_async._transport.outage import Outage
-from backupify_async._transport.rate import Ticket, make_limiter
+from backupify_async._transport.rate import Limiter, Ticket, make_limiter
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import DeliveryUnknown, Request, Response, Transport
 from backupify_async._transport.retry_loop import CallState, Retrying
@@ -45,23 +45,24 @@ _TOKEN_REQUEST = Request("POST", "/oauth/token")
 
 
 class Session:
-    """Sends requests within the settings: one token, one gate, one budget for all calls of a client.
+    """Sends requests within the settings: one token, one gate, one budget for all calls of a client."""
 
-    Args:
-        settings: The settings.
-        carrier: Carries the messages.
-        on_event: Told of what happens.
-    """
-
-    def __init__(self, settings: Settings, transport: Transport, on_event: EventHook | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport,
+        on_event: EventHook | None = None,
+        limiter: Limiter | None = None,
+    ) -> None:
         self.settings = settings
-        """The settings that it was made with."""
         self._total = settings.timeouts.total
         self._carrier = transport
         self.outage = Outage(settings.retry.max_outage)
         """Whether the server is down for everybody."""
         self._report = Reporter(on_event, self.statistics)
-        self._limiter = make_limiter(settings.rate_limit, settings.retry, transport.max_concurrency)
+        if limiter is None:
+            limiter = make_limiter(settings.rate_limit, settings.retry, transport.max_concurrency)
+        self._limiter = limiter
         self._gate = Gate(self._limiter, transport.max_concurrency, self.outage)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         self._keeper = make_keeper(settings, self._post_for_token, self._now, self._report.token_renewed)
@@ -295,5 +296,4 @@ class Session:
         return self._loop.time()  # type: ignore[union-attr] # require_open() came first
 
     def _utc(self, when: float) -> datetime:
-        """A time of the monotonic clock as people read it."""
         return datetime.now(UTC) + timedelta(seconds=when - self._now())

@@ -15,7 +15,7 @@ from enum import Enum
 import attrs
 import orjson
 
-from backupify_async._transport.rate.headers import has_quota, read_quota
+from backupify_async._transport.rate.headers import read_quota
 
 _THROTTLED = frozenset({420, 429})
 _CODES = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException"})
@@ -239,7 +239,7 @@ def asks_to_slow_down(
 
 
 def _is_spent(headers: Mapping[str, str], wall: float, max_retry_after: float) -> bool:
-    quota = read_quota(headers, wall) if has_quota(headers) else None
+    quota = read_quota(headers, wall)
     return quota is not None and quota.remaining < 1 and quota.reset <= max_retry_after
 
 

@@ -13,15 +13,14 @@ for: the limiter is closed until then, and calls fail at once.
 """
 
 import math
-import time
 from collections.abc import Mapping
 
 import attrs
 
 from backupify_async._transport.rate.concurrency_limit import ConcurrencyLimit
 from backupify_async._transport.rate.fixed_rate import Gcra
-from backupify_async._transport.rate.headers import Quota, has_quota, read_quota
-from backupify_async._transport.rate.limiter import PAUSE, UNKNOWN, Estimate
+from backupify_async._transport.rate.headers import Quota
+from backupify_async._transport.rate.limiter import PAUSE, UNKNOWN, Estimate, Observation
 from backupify_async._transport.rate.pacer import Pacer
 from backupify_async._transport.rate.quota_tracker import QuotaTracker
 from backupify_async._transport.rate.state import LimiterState, read_state, write_state
@@ -32,12 +31,34 @@ from backupify_async.statistics import LimitSource, SpeedReason
 
 _SLOWEST = 1.0  # calls a second, for a guess
 _REFUTED = 3  # closings in a row that were none: a Retry-After concerns the refused call alone
+_NO_CEILING = RateLimit()
+_DEFAULT_RETRY = RetryPolicy()
+_DEFAULT_CONCURRENCY = 64  # as in `Settings`
 
 
 class AdaptiveLimiter:
-    """Learns from every answer. All times are seconds of one monotonic clock."""
+    """Learns from every response. The client makes one by default; make your own to keep what it learns.
 
-    def __init__(self, limit: RateLimit, retry: RetryPolicy, max_concurrency: int) -> None:
+        limiter = AdaptiveLimiter()
+        async with BackupifyClient(credentials, limiter=limiter) as client:
+            ...
+        json.dump(limiter.state(), file)  # the next process: AdaptiveLimiter.from_state(json.load(file))
+
+    All times in it are seconds of the event loop's clock. Processes on one machine share that clock until the
+    machine restarts; a state from before, or from another machine, is not valid.
+
+    Args:
+        limit: The ceiling. `adaptive` is ignored.
+        retry: Says how long refusals are waited out.
+        max_concurrency: How many requests can be in flight at once.
+    """
+
+    def __init__(
+        self,
+        limit: RateLimit = _NO_CEILING,
+        retry: RetryPolicy = _DEFAULT_RETRY,
+        max_concurrency: int = _DEFAULT_CONCURRENCY,
+    ) -> None:
         self._ceiling = Gcra(limit)
         self._longest_wait = retry.max_retry_after
         self._cap = ConcurrencyLimit(max_concurrency)
@@ -65,18 +86,22 @@ class AdaptiveLimiter:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, object], limit: RateLimit, retry: RetryPolicy, max_concurrency: int
+        cls,
+        state: Mapping[str, object],
+        limit: RateLimit = _NO_CEILING,
+        retry: RetryPolicy = _DEFAULT_RETRY,
+        max_concurrency: int = _DEFAULT_CONCURRENCY,
     ) -> "AdaptiveLimiter":
-        """A limiter that knows what another one learned, by the same clock.
+        """A limiter that continues from what another one learned.
 
         Args:
-            state: What `state` told.
+            state: What `state()` returned.
             limit: As for a new one.
-            retry: Likewise.
-            max_concurrency: Likewise.
+            retry: As for a new one.
+            max_concurrency: As for a new one.
 
         Raises:
-            ValueError: It is of another version, or no state.
+            ValueError: It is of another version, or not a limiter's state.
         """
         known, limiter = read_state(state), cls(limit, retry, max_concurrency)
         limiter._cap = attrs.evolve(known.cap, max_concurrency=max_concurrency)
@@ -137,11 +162,9 @@ class AdaptiveLimiter:
         self._in_flight = max(0, self._in_flight - 1)
         self._pace.on_no_response(now, ticket)
 
-    def on_response(
-        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
-    ) -> None:
+    def on_response(self, ticket: Ticket, observation: Observation) -> None:
         """As `Limiter.on_response`."""
-        quota = read_quota(headers, time.time()) if has_quota(headers) else None
+        _, now, status, retry_after, quota = observation
         if self._untroubled and (quota is not None or status == 429):
             self._untroubled = False
             if self._windows is not None:

@@ -12,10 +12,9 @@ it the bucket is empty: a saved-up burst would meet the same refusal.
 """
 
 import math
-from collections.abc import Mapping
 
-from backupify_async._transport.rate.limiter import PAUSE, UNKNOWN, Estimate
-from backupify_async._transport.rate.ticket import CallOutcome, Ticket
+from backupify_async._transport.rate.limiter import PAUSE, UNKNOWN, Estimate, Observation
+from backupify_async._transport.rate.ticket import Ticket
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource, SpeedReason
 
@@ -69,26 +68,17 @@ class FixedRateLimiter:
         self._rate.on_send(now)
         return Ticket(now)
 
-    def on_cancel(self, now: float, ticket: Ticket) -> None:
+    def on_cancel(self, now: float, ticket: Ticket) -> None:  # noqa: ARG002 - all slots are alike
         """As `Limiter.on_cancel`."""
         self._rate.on_cancel(self.paused_until)
-        self.on_no_response(now, ticket)
 
-    def on_no_response(self, now: float, ticket: Ticket) -> None:  # noqa: ARG002 - a fixed rate learns nothing from it
-        """As `Limiter.on_no_response`."""
-        ticket.outcome = CallOutcome.UNKNOWN
+    def on_no_response(self, now: float, ticket: Ticket) -> None:
+        """As `Limiter.on_no_response`: nothing is learned."""
 
-    def on_response(
-        self,
-        now: float,
-        ticket: Ticket,
-        status: int,
-        retry_after: float | None,
-        headers: Mapping[str, str],  # noqa: ARG002 - a fixed rate learns nothing from them
-    ) -> None:
+    def on_response(self, ticket: Ticket, observation: Observation) -> None:  # noqa: ARG002 - as above
         """As `Limiter.on_response`."""
-        ticket.outcome = CallOutcome.REFUSED if status == 429 else CallOutcome.ACCEPTED
-        news = ticket.sent_time > self._wave_began
+        sent_time, now, status, retry_after, _ = observation
+        news = sent_time > self._wave_began
         if status != 429:
             if news:
                 self._waves = 0

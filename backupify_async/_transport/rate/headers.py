@@ -47,11 +47,6 @@ class Quota:
     rounding: float | None = None
 
 
-def has_quota(headers: Mapping[str, str]) -> bool:
-    """Whether an answer may tell a quota at all: asked of every answer, most of which tell none."""
-    return _GITHUBS in headers or _DRAFTS in headers or _DRAFTS_OLD in headers or _OTHERS in headers
-
-
 def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
     """The quota that an answer tells; the tightest, where it tells several.
 
@@ -59,6 +54,8 @@ def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
         headers: The answer's headers; names are looked up as they are written here.
         wall: Our time, as an epoch in seconds, where the answer has no Date of the server's own.
     """
+    if not (_GITHUBS in headers or _DRAFTS in headers or _DRAFTS_OLD in headers or _OTHERS in headers):
+        return None  # most servers announce nothing
     quota = partial(_quota, wall=wall, late=0.0)
     with contextlib.suppress(ValueError, OverflowError):
         date = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()

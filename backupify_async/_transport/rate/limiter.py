@@ -1,22 +1,22 @@
-"""What a limiter is to the gate, whichever it is."""
+"""The seam between the gate and a limiter: a protocol, and the values that pass through it."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import attrs
 
+from backupify_async._transport.rate.headers import Quota
 from backupify_async._transport.rate.ticket import Ticket
 from backupify_async.statistics import LimitSource, SpeedReason
 
 
 @attrs.frozen
 class Estimate:
-    """What is believed of the server's limit.
+    """What a limiter believes of the server's limit.
 
     Attributes:
-        source: What the belief rests on.
-        per_second: Calls a second that the server takes, on average; None where that is not known.
-        reason: Why calls leave as fast as they do.
+        source: What the estimate rests on.
+        per_second: Calls a second that the server accepts, on average; None if unknown.
+        reason: What limits the present speed.
     """
 
     source: LimitSource
@@ -24,57 +24,102 @@ class Estimate:
     reason: SpeedReason = SpeedReason.NOT_LIMITED
 
 
+class Observation(NamedTuple):
+    """One response, as a value: it can be compared, stored, or sent to another process.
+
+    Attributes:
+        sent_time: When the request was sent, in seconds of the event loop's clock.
+        received_time: When its response arrived, by the same clock.
+        status: The HTTP status; 429 for every response that asks all calls to slow down, whatever its own.
+        retry_after: Seconds that the response asks to wait, or None.
+        quota: The quota that its headers announce, or None.
+    """
+
+    sent_time: float
+    received_time: float
+    status: int
+    retry_after: float | None = None
+    quota: Quota | None = None
+
+
 UNKNOWN = Estimate(LimitSource.NONE)
-PAUSE = 0.5  # seconds from which on a wait is more than the distance between two calls
+PAUSE = 0.5  # seconds from which on a wait is reported as a pause, and not as spacing between two calls
 
 
 class Limiter(Protocol):
-    """Says when the next call may leave. All times are seconds of one monotonic clock; nothing here waits."""
+    """Decides when the next request may be sent. Pass your own as `BackupifyClient(..., limiter=...)`.
+
+    A limiter neither waits nor sets timers: the client asks for the `earliest` time, waits, and reports what
+    it does. For each request that is sent:
+
+        earliest(now, in_flight) <= now
+        ticket = on_send(now)
+        on_response(ticket, observation), on_no_response(now, ticket) or on_cancel(now, ticket)
+
+    What an implementation must keep:
+
+    - All times are seconds of the event loop's clock (`loop.time()`, which is `time.monotonic()` by default).
+    - Methods return at once and do not raise: they run in the event loop, for each request.
+    - Every ticket comes back exactly once, by one of the three methods above.
+    - `on_send` can come without an `earliest` before it: once for each token request that is refused.
+    - `earliest` is infinite only while a request is in flight, whose end will change it; else all calls would
+      wait for ever. A limiter that must ask somebody else is an `AsyncLimiter`.
+    - One limiter serves one client.
+    """
 
     @property
     def paused_until(self) -> float:
-        """Before this time nobody sends."""
+        """When the present pause ends; in the past if there is none. `earliest` heeds it too."""
         ...
 
     @property
     def blocked_until(self) -> float:
-        """Before this time nobody waits either: calls fail at once."""
+        """Until this time calls fail at once with `RateLimited`; in the past for no such time."""
         ...
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """The earliest time at which one more call may leave.
+        """The earliest time at which one more request may be sent; any past time means now.
 
-        It may have passed. Infinity says that only an answer will tell; it is never said while nothing is in
-        flight, or everybody would wait for ever.
+        Args:
+            now: The present time.
+            in_flight: How many requests are in flight.
         """
         ...
 
     def on_send(self, now: float) -> Ticket:
-        """Count a call that leaves now. Its ticket comes back once, by one of the next three."""
+        """Count a request that is sent now. Returns `Ticket(now)`, which stands for it from here on."""
         ...
 
     def on_cancel(self, now: float, ticket: Ticket) -> None:
-        """Uncount a call that was to leave and did not."""
+        """Give the slot back: the request was cancelled before it was sent."""
         ...
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
-        """A call left and got no answer."""
+        """The request ended without a response, or with one that says nothing of the limit."""
         ...
 
-    def on_response(
-        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
-    ) -> None:
-        """Learn from an answer.
-
-        Args:
-            now: When it came.
-            ticket: Of its call.
-            status: Its HTTP status.
-            retry_after: Seconds that it asks to wait, or None.
-            headers: Its headers.
-        """
+    def on_response(self, ticket: Ticket, observation: Observation) -> None:
+        """Learn from a response."""
         ...
 
     def estimate(self, now: float) -> Estimate:
-        """What is believed of the server's limit, and why calls leave as fast as they do now."""
+        """The present estimate, for statistics and events."""
+        ...
+
+
+@runtime_checkable
+class AsyncLimiter(Limiter, Protocol):
+    """A limiter that has to wait for its slots, for example for a store over the network.
+
+    It keeps slots that it has obtained and spends them in `on_send`; a cancelled call gives its slot back by
+    `on_cancel`. While it has none, `earliest` is infinite, and the client awaits `acquire` if calls wait.
+    """
+
+    async def acquire(self) -> None:
+        """Obtain at least one slot: return once `earliest` is finite.
+
+        It runs at most once at a time, on behalf of all waiting calls: the oldest one gets the slot, and a
+        call that is cancelled does not cancel it. Closing the client does. An exception is raised by the
+        oldest waiting call; then it runs again for the next one.
+        """
         ...

@@ -168,7 +168,7 @@ class Pacer:
     def on_success(self, now: float, ticket: Ticket) -> None:
         """A call was accepted."""
         if not self.was_refused:
-            ticket.outcome, self._answered_at = CallOutcome.ACCEPTED, now
+            self._answered_at = now
             self._accepted += 1
             return
         if self._silence.lasts and ticket.sent_time > self._noticed:

@@ -1,4 +1,4 @@
-"""A call that the limiter let go, and what became of it."""
+"""One request that was sent, as a limiter knows it."""
 
 from enum import Enum
 
@@ -6,23 +6,25 @@ import attrs
 
 
 class CallOutcome(Enum):
-    """What became of a call."""
+    """What a call tells about the limit."""
 
-    PENDING = "no answer yet"
+    PENDING = "no response yet"
     ACCEPTED = "accepted"
     REFUSED = "refused for now"
-    UNKNOWN = "no answer, or none that teaches"
+    UNKNOWN = "no response, or one that says nothing of the limit"
 
 
 @attrs.define(eq=False)
 class Ticket:
-    """A call that may leave. The limiter that gave it wants it back with the answer, or as lost.
+    """One request that was sent. Its limiter gets it back exactly once.
 
     Attributes:
-        sent_time: When, by the clock of the limiter, in seconds.
-        outcome: What became of it.
-        overdue: Whether later calls were counted before it.
-        in_flight: How many calls were in flight when it left, itself included; 0 before anything was refused.
+        sent_time: When it was sent, in seconds of the event loop's clock.
+        outcome: Recorded by the gate; the adaptive limiter corrects it where a refusal says nothing of the
+            rate.
+        overdue: Whether later requests were counted before it (adaptive limiter only).
+        in_flight: How many requests were in flight when it was sent, itself included; 0 before the first
+            refusal (adaptive limiter only).
     """
 
     sent_time: float

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -9,8 +10,9 @@ from typing import Protocol
 import attrs
 
 from backupify_async import RateLimit, RetryPolicy
-from backupify_async._transport.rate import Ticket
+from backupify_async._transport.rate import Observation, Ticket
 from backupify_async._transport.rate.adaptive import AdaptiveLimiter
+from backupify_async._transport.rate.headers import read_quota
 
 
 @attrs.frozen
@@ -38,9 +40,20 @@ class Says(Protocol):
     def on_send(self, now: float) -> Ticket: ...
     def on_cancel(self, now: float, ticket: Ticket) -> None: ...
     def on_no_response(self, now: float, ticket: Ticket) -> None: ...
-    def on_response(
-        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
-    ) -> None: ...
+    def on_response(self, ticket: Ticket, observation: Observation) -> None: ...
+
+
+def respond(  # noqa: PLR0917 - as a response has them
+    limiter: Says,
+    now: float,
+    ticket: Ticket,
+    status: int,
+    retry_after: float | None,
+    headers: Mapping[str, str],
+) -> None:
+    """Report a response that arrives now, as the gate does."""
+    quota = read_quota(headers, time.time())
+    limiter.on_response(ticket, Observation(ticket.sent_time, now, status, retry_after, quota))
 
 
 def adaptive(per_second: float | None = None, burst: int = 10, max_concurrency: int = 64) -> AdaptiveLimiter:
@@ -108,7 +121,7 @@ class Run:
         elif reply is LOST:
             self.limiter.on_no_response(self.now, ticket)
         else:
-            self.limiter.on_response(self.now, ticket, reply.status, reply.retry_after, reply.headers)
+            respond(self.limiter, self.now, ticket, reply.status, reply.retry_after, reply.headers)
             self.answers.append((self.now, ticket.sent_time, reply))
             self.accepted += reply.status == 200
 

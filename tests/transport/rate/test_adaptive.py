@@ -13,7 +13,7 @@ from backupify_async._transport.rate.adaptive import AdaptiveLimiter
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 from backupify_async._transport.rate.limiter import UNKNOWN
 from backupify_async.statistics import LimitSource, SpeedReason
-from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, sliding, window
+from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, respond, sliding, window
 
 ONE_LEFT = {"RateLimit": '"x";r=1;t=5'}
 
@@ -46,8 +46,8 @@ class TestSources:
         for retry_after, source, until in ((None, LimitSource.HISTORY, 0.6), (5.0, LimitSource.WINDOW, 5.5)):
             limiter = adaptive()
             for sent_time in (0.0, 0.1, 0.2, 0.3):
-                limiter.on_response(sent_time + 0.1, limiter.on_send(sent_time), 200, None, {})
-            limiter.on_response(0.5, limiter.on_send(0.4), 429, retry_after, {})
+                respond(limiter, sent_time + 0.1, limiter.on_send(sent_time), 200, None, {})
+            respond(limiter, 0.5, limiter.on_send(0.4), 429, retry_after, {})
             told = limiter.estimate(0.5)
             assert (told.source, told.per_second) == (source, 4 / until)
 
@@ -58,7 +58,7 @@ class TestSources:
     def test_headers_explain_a_refusal_so_that_no_window_is_looked_for(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
-        limiter.on_response(0.1, ticket, 429, 30.0, {"RateLimit": '"x";r=0;t=30'})
+        respond(limiter, 0.1, ticket, 429, 30.0, {"RateLimit": '"x";r=0;t=30'})
         assert limiter.estimate(0.1).source is LimitSource.HEADERS
         assert limiter.paused_until == pytest.approx(30.1)
 
@@ -66,20 +66,20 @@ class TestSources:
         limiter = adaptive()
         for now in (0.0, 10.0, 20.0):
             ticket = limiter.on_send(now)
-            limiter.on_response(now + 0.1, ticket, 429, 30.0, ONE_LEFT)
+            respond(limiter, now + 0.1, ticket, 429, 30.0, ONE_LEFT)
         assert limiter.estimate(20.1).source is not LimitSource.HEADERS
         assert limiter.paused_until == pytest.approx(50.1)
 
     def test_a_retry_after_of_two_is_about_a_window(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
-        limiter.on_response(0.1, ticket, 429, 2.0, {})
+        respond(limiter, 0.1, ticket, 429, 2.0, {})
         assert limiter.paused_until == pytest.approx(2.1)
 
     def test_one_of_a_second_says_that_it_is_less_so_one_probe_goes(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
-        limiter.on_response(0.1, ticket, 429, 1.0, {})
+        respond(limiter, 0.1, ticket, 429, 1.0, {})
         assert limiter.earliest(0.1, 0) < 1.1
         limiter.on_send(0.3)
         assert limiter.earliest(0.35, 1) == math.inf
@@ -87,7 +87,7 @@ class TestSources:
     def test_a_503_is_no_limit(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
-        limiter.on_response(0.1, ticket, 503, 30.0, {})
+        respond(limiter, 0.1, ticket, 503, 30.0, {})
         assert limiter.earliest(0.1, 0) <= 0.1
         assert limiter.estimate(0.1).source is LimitSource.NONE
 
@@ -112,7 +112,7 @@ class TestReasons:
 
     def test_nothing_holds_a_client_that_was_never_refused(self) -> None:
         limiter = adaptive()
-        limiter.on_response(0.1, limiter.on_send(0.0), 200, None, {})
+        respond(limiter, 0.1, limiter.on_send(0.0), 200, None, {})
         assert limiter.estimate(0.1) == UNKNOWN
         assert UNKNOWN.reason is SpeedReason.NOT_LIMITED
 
@@ -153,7 +153,7 @@ class TestReasons:
 
     def test_a_retry_after_is_waited_for_until_its_end(self) -> None:
         limiter = adaptive()
-        limiter.on_response(0.1, limiter.on_send(0.0), 429, 5.0, {})
+        respond(limiter, 0.1, limiter.on_send(0.0), 429, 5.0, {})
         assert reason(limiter, 0.1) is SpeedReason.RETRY_AFTER
         assert reason(limiter, 5.0) is SpeedReason.FINDING
 
@@ -169,7 +169,7 @@ class TestReasons:
 
     def test_a_quota_that_is_spent_is_waited_for_until_its_reset(self) -> None:
         limiter = adaptive()
-        limiter.on_response(0.1, limiter.on_send(0.0), 200, None, {"RateLimit": '"x";r=0;t=5'})
+        respond(limiter, 0.1, limiter.on_send(0.0), 200, None, {"RateLimit": '"x";r=0;t=5'})
         assert reason(limiter, 0.1) is SpeedReason.QUOTA
         assert reason(limiter, 5.2) is SpeedReason.NOT_LIMITED
 
@@ -182,12 +182,12 @@ class TestReasons:
 
     def test_a_wait_beyond_the_longest_is_that_which_was_asked(self) -> None:
         limiter = adaptive()
-        limiter.on_response(0.1, limiter.on_send(0.0), 429, 500.0, {})
+        respond(limiter, 0.1, limiter.on_send(0.0), 429, 500.0, {})
         assert reason(limiter, 400.0) is SpeedReason.RETRY_AFTER
 
     def test_a_fixed_rate_tells_its_pauses(self) -> None:
         limiter = make_limiter(RateLimit(5, adaptive=False), RetryPolicy(), 64)
-        limiter.on_response(0.1, limiter.on_send(0.0), 429, 5.0, {})
+        respond(limiter, 0.1, limiter.on_send(0.0), 429, 5.0, {})
         assert [limiter.estimate(now).reason for now in (0.1, 5.2)] == [
             SpeedReason.RETRY_AFTER,
             SpeedReason.NOT_LIMITED,
@@ -202,16 +202,16 @@ class TestTheAnnouncedRate:
     def test_is_told_once_something_was_refused_though_the_headers_came_with_refusals_only(self) -> None:
         limiter = adaptive()
         for number in range(4):
-            limiter.on_response(number / 10 + 0.1, limiter.on_send(number / 10), 200, None, {})
-        limiter.on_response(0.5, limiter.on_send(0.4), 429, 3.0, {"RateLimit": '"x";r=0;t=3'})
+            respond(limiter, number / 10 + 0.1, limiter.on_send(number / 10), 200, None, {})
+        respond(limiter, 0.5, limiter.on_send(0.4), 429, 3.0, {"RateLimit": '"x";r=0;t=3'})
         assert limiter.estimate(0.5).per_second == pytest.approx(4 / 3.5)
         assert limiter.earliest(3.6, 0) <= 3.6
-        limiter.on_response(3.7, limiter.on_send(3.6), 200, None, {})
+        respond(limiter, 3.7, limiter.on_send(3.6), 200, None, {})
         assert limiter.estimate(3.7).per_second is not None
 
     def test_is_none_where_a_quota_lies_too_far_ahead_and_nothing_was_refused(self) -> None:
         limiter = adaptive()
-        limiter.on_response(0.1, limiter.on_send(0.0), 200, None, {"RateLimit": '"x";r=9;t=3600'})
+        respond(limiter, 0.1, limiter.on_send(0.0), 200, None, {"RateLimit": '"x";r=9;t=3600'})
         assert limiter.estimate(0.1) == UNKNOWN
 
 
@@ -219,25 +219,25 @@ class TestFarAhead:
     def test_a_retry_after_above_the_longest_wait_closes_it(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
-        limiter.on_response(5.0, ticket, 429, 121.0, {})
+        respond(limiter, 5.0, ticket, 429, 121.0, {})
         assert limiter.blocked_until == 126.0
 
     def test_one_at_the_longest_wait_does_not(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
-        limiter.on_response(5.0, ticket, 429, 120.0, {})
+        respond(limiter, 5.0, ticket, 429, 120.0, {})
         assert limiter.blocked_until == -math.inf
 
     def test_closing_is_only_ever_lengthened(self) -> None:
         limiter = adaptive()
         for retry_after in (500.0, 200.0):
-            limiter.on_response(5.0, limiter.on_send(4.0), 429, retry_after, {})
+            respond(limiter, 5.0, limiter.on_send(4.0), 429, retry_after, {})
         assert limiter.blocked_until == 505.0
 
     def test_a_reset_so_far_ahead_is_left_to_a_refusal_that_names_it(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
-        limiter.on_response(0.1, ticket, 200, None, {"RateLimit": '"x";r=0;t=3600'})
+        respond(limiter, 0.1, ticket, 200, None, {"RateLimit": '"x";r=0;t=3600'})
         assert limiter.earliest(0.1, 0) <= 0.1
 
     def test_an_epoch_is_by_the_servers_clock(self) -> None:
@@ -248,7 +248,7 @@ class TestFarAhead:
             "X-RateLimit-Reset": "4000000005",
             "Date": "Mon, 02 Oct 2096 07:06:40 GMT",  # 4,000,000,000
         }
-        limiter.on_response(0.1, ticket, 200, None, said)
+        respond(limiter, 0.1, ticket, 200, None, said)
         assert limiter.earliest(0.1, 0) == pytest.approx(5.1)
 
     def test_an_hourly_quota_with_thousands_left_is_not_asked_one_by_one(self) -> None:
@@ -291,12 +291,12 @@ class TestASlidingLog:
     def test_that_asks_for_a_wait_is_not_asked_before(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
-        limiter.on_response(0.1, ticket, 429, 1.0, {})
+        respond(limiter, 0.1, ticket, 429, 1.0, {})
         limiter._pace.know(0.1, 30.0)
         limiter._windows = None  # as after a refusal in the midst of what looked like one
         for number in range(50):
-            limiter.on_response(5.1 + number / 50, limiter.on_send(5 + number / 50), 200, None, {})
-        limiter.on_response(6.1, limiter.on_send(6.05), 429, 30.0, {})
+            respond(limiter, 5.1 + number / 50, limiter.on_send(5 + number / 50), 200, None, {})
+        respond(limiter, 6.1, limiter.on_send(6.05), 429, 30.0, {})
         assert limiter.earliest(6.1, 0) >= 35.05
 
 
@@ -308,8 +308,8 @@ class TestAnswersWithoutHeaders:
         for number in range(2):
             assert limiter.earliest(0.0, number) <= 0.0
             tickets.append(limiter.on_send(0.0))
-        limiter.on_response(0.1, tickets[0], 200, None, {"RateLimit": '"x";r=0;t=5'})
-        limiter.on_response(0.2, tickets[1], status, None, {})
+        respond(limiter, 0.1, tickets[0], 200, None, {"RateLimit": '"x";r=0;t=5'})
+        respond(limiter, 0.2, tickets[1], status, None, {})
         assert limiter.earliest(0.2, 0) == pytest.approx(5.1)
 
 
@@ -321,7 +321,7 @@ class TestInFlight:
             assert limiter.earliest(0.0, number) <= 0.0
             tickets.append(limiter.on_send(0.0))
         for number, ticket in enumerate(tickets):
-            limiter.on_response(0.1, ticket, 200, None, {"RateLimit": f'"x";r={14 - number};t=60'})
+            respond(limiter, 0.1, ticket, 200, None, {"RateLimit": f'"x";r={14 - number};t=60'})
         assert limiter.earliest(0.2, 0) <= 0.2
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
+from tests.transport.rate.simulation import respond
 
 
 def limiter(per_second: float | None = 1.0, burst: int = 1, **policy: float) -> FixedRateLimiter:
@@ -57,49 +58,49 @@ class TestTheRate:
 class TestThePause:
     def test_a_retry_after_pauses_from_when_it_came(self) -> None:
         subject = limiter(2)
-        subject.on_response(3.0, Ticket(2.0), 429, 5.0, {})
+        respond(subject, 3.0, Ticket(2.0), 429, 5.0, {})
         assert leave(subject, 3.0, 1) == [8.0]
 
     def test_it_is_only_ever_lengthened(self) -> None:
         subject = limiter()
-        subject.on_response(0.0, Ticket(0.0), 429, 50.0, {})
-        subject.on_response(1.0, Ticket(0.5), 429, 5.0, {})
-        subject.on_response(2.0, Ticket(0.5), 429, None, {})
+        respond(subject, 0.0, Ticket(0.0), 429, 50.0, {})
+        respond(subject, 1.0, Ticket(0.5), 429, 5.0, {})
+        respond(subject, 2.0, Ticket(0.5), 429, None, {})
         assert subject.paused_until == 50.0
 
     def test_a_longer_one_wins(self) -> None:
         subject = limiter()
-        subject.on_response(0.0, Ticket(0.0), 429, 5.0, {})
-        subject.on_response(1.0, Ticket(0.5), 429, 50.0, {})
+        respond(subject, 0.0, Ticket(0.0), 429, 5.0, {})
+        respond(subject, 1.0, Ticket(0.5), 429, 50.0, {})
         assert subject.paused_until == 51.0
 
     @pytest.mark.parametrize("retry_after", [2.0, None])
     def test_no_burst_follows_it(self, retry_after: float | None) -> None:
         subject = limiter(1, 10)
-        subject.on_response(0.0, Ticket(0.0), 429, retry_after, {})
+        respond(subject, 0.0, Ticket(0.0), 429, retry_after, {})
         start = subject.paused_until
         assert leave(subject, 0.0, 3) == [start, start + 1, start + 2]
 
     def test_a_burst_comes_back_with_rest(self) -> None:
         subject = limiter(1, 3)
-        subject.on_response(0.0, Ticket(0.0), 429, 5.0, {})
+        respond(subject, 0.0, Ticket(0.0), 429, 5.0, {})
         assert leave(subject, 100.0, 4) == [100, 100, 100, 101]
 
     def test_none_means_that_only_the_pause_holds(self) -> None:
         subject = limiter(None)
-        subject.on_response(0.0, Ticket(0.0), 429, 5.0, {})
+        respond(subject, 0.0, Ticket(0.0), 429, 5.0, {})
         assert leave(subject, 1.0, 3) == [5.0, 5.0, 5.0]
 
     def test_other_statuses_pause_nobody(self) -> None:
         subject = limiter()
         for status in (200, 401, 404, 500, 503):
-            subject.on_response(0.0, Ticket(0.0), status, 30.0, {})
+            respond(subject, 0.0, Ticket(0.0), status, 30.0, {})
         assert subject.paused_until == -math.inf
 
     def test_a_slot_given_back_during_it_makes_no_burst_behind_it(self) -> None:
         subject = limiter(1, 3)
         leave(subject, 0.0, 2)
-        subject.on_response(0.0, Ticket(0.0), 429, 5.0, {})
+        respond(subject, 0.0, Ticket(0.0), 429, 5.0, {})
         subject.on_cancel(0.0, Ticket(0.0))
         subject.on_cancel(0.0, Ticket(0.0))
         assert leave(subject, 0.0, 3) == [5, 6, 7]
@@ -112,52 +113,52 @@ class TestWaves:
         subject = limiter(cap=8.0)
         now, pauses = 0.0, []
         for _ in range(6):
-            subject.on_response(now + 0.5, Ticket(now), 429, None, {})
+            respond(subject, now + 0.5, Ticket(now), 429, None, {})
             pauses.append(subject.paused_until - (now + 0.5))
             now = subject.paused_until
         assert pauses == [1, 2, 4, 8, 8, 8]
 
     def test_the_cap_holds_for_the_first_one_too(self) -> None:
         subject = limiter(cap=0.25)
-        subject.on_response(0.0, Ticket(-1.0), 429, None, {})
+        respond(subject, 0.0, Ticket(-1.0), 429, None, {})
         assert subject.paused_until == 0.25
 
     def test_a_thousand_waves_do_not_overflow(self) -> None:
         subject = limiter()
         for now in range(0, 10_000, 10):
-            subject.on_response(now + 0.5, Ticket(now), 429, None, {})
+            respond(subject, now + 0.5, Ticket(now), 429, None, {})
         assert subject.paused_until == 9990.5 + 8
 
     def test_refusals_of_what_was_under_way_belong_to_the_wave(self) -> None:
         subject = limiter()
         for now in (1.0, 1.1, 1.2, 1.3):
-            subject.on_response(now, Ticket(0.5), 429, None, {})
+            respond(subject, now, Ticket(0.5), 429, None, {})
         assert subject.paused_until == 2.0
 
     def test_a_success_ends_the_row(self) -> None:
         subject = limiter()
-        subject.on_response(0.5, Ticket(0.0), 429, None, {})
-        subject.on_response(2.5, Ticket(2.0), 200, None, {})
-        subject.on_response(3.5, Ticket(3.0), 429, None, {})
+        respond(subject, 0.5, Ticket(0.0), 429, None, {})
+        respond(subject, 2.5, Ticket(2.0), 200, None, {})
+        respond(subject, 3.5, Ticket(3.0), 429, None, {})
         assert subject.paused_until == 4.5
 
     def test_a_success_of_what_was_under_way_does_not(self) -> None:
         subject = limiter()
-        subject.on_response(0.5, Ticket(0.0), 429, None, {})
-        subject.on_response(0.6, Ticket(0.0), 200, None, {})
-        subject.on_response(2.0, Ticket(1.5), 429, None, {})
+        respond(subject, 0.5, Ticket(0.0), 429, None, {})
+        respond(subject, 0.6, Ticket(0.0), 200, None, {})
+        respond(subject, 2.0, Ticket(1.5), 429, None, {})
         assert subject.paused_until == 4.0
 
     def test_a_retry_after_of_zero_says_nothing(self) -> None:
         subject = limiter()
-        subject.on_response(0.5, Ticket(0.0), 429, 0.0, {})
+        respond(subject, 0.5, Ticket(0.0), 429, 0.0, {})
         assert subject.paused_until == 1.5
 
     def test_a_tiny_retry_after_is_no_leave_to_ask_in_a_loop(self) -> None:
         subject = limiter(cap=8.0)
         now, pauses = 0.0, []
         for _ in range(9):
-            subject.on_response(now + 0.5, Ticket(now), 429, 0.001, {})
+            respond(subject, now + 0.5, Ticket(now), 429, 0.001, {})
             pauses.append(round(subject.paused_until - (now + 0.5), 6))
             now = subject.paused_until
         assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0, 8.0]
@@ -166,40 +167,40 @@ class TestWaves:
         subject = limiter()
         now = 0.0
         for _ in range(4):
-            subject.on_response(now + 0.5, Ticket(now), 429, 1.0, {})
+            respond(subject, now + 0.5, Ticket(now), 429, 1.0, {})
             assert subject.paused_until == now + 1.5
             now = subject.paused_until
 
     def test_a_thousand_refusals_of_one_wave_lengthen_it_once(self) -> None:
         subject = limiter()
         for _ in range(1000):
-            subject.on_response(0.5, Ticket(0.0), 429, 0.001, {})
+            respond(subject, 0.5, Ticket(0.0), 429, 0.001, {})
         assert subject.paused_until == 0.6
 
     def test_a_success_ends_that_growth_too(self) -> None:
         subject = limiter()
-        subject.on_response(0.5, Ticket(0.0), 429, 0.001, {})
-        subject.on_response(1.5, Ticket(1.0), 429, 0.001, {})
-        subject.on_response(2.5, Ticket(2.0), 200, None, {})
-        subject.on_response(3.5, Ticket(3.0), 429, 0.001, {})
+        respond(subject, 0.5, Ticket(0.0), 429, 0.001, {})
+        respond(subject, 1.5, Ticket(1.0), 429, 0.001, {})
+        respond(subject, 2.5, Ticket(2.0), 200, None, {})
+        respond(subject, 3.5, Ticket(3.0), 429, 0.001, {})
         assert subject.paused_until == 3.6
 
 
 class TestClosing:
     def test_a_retry_after_above_the_limit_closes_it(self) -> None:
         subject = limiter(max_retry_after=120.0)
-        subject.on_response(5.0, Ticket(4.0), 429, 121.0, {})
+        respond(subject, 5.0, Ticket(4.0), 429, 121.0, {})
         assert (subject.blocked_until, subject.paused_until) == (126.0, 126.0)
 
     def test_one_at_the_limit_does_not(self) -> None:
         subject = limiter(max_retry_after=120.0)
-        subject.on_response(5.0, Ticket(4.0), 429, 120.0, {})
+        respond(subject, 5.0, Ticket(4.0), 429, 120.0, {})
         assert subject.blocked_until == -math.inf
 
     def test_closing_is_only_ever_lengthened(self) -> None:
         subject = limiter(max_retry_after=1.0)
-        subject.on_response(0.0, Ticket(0.0), 429, 100.0, {})
-        subject.on_response(1.0, Ticket(0.0), 429, 5.0, {})
+        respond(subject, 0.0, Ticket(0.0), 429, 100.0, {})
+        respond(subject, 1.0, Ticket(0.0), 429, 5.0, {})
         assert subject.blocked_until == 100.0
 
 
@@ -220,7 +221,7 @@ def test_no_window_holds_more_than_burst_and_rate_and_no_pause_is_broken(
     for kind, amount in story:
         now += amount if kind == "leave" else 0.0
         if kind == "refused":
-            subject.on_response(now, Ticket(now), 429, amount, {})
+            respond(subject, now, Ticket(now), 429, amount, {})
             pauses.append((now, subject.paused_until))
         elif subject.earliest(0.0, 0) <= now:
             subject.on_send(now)
@@ -239,6 +240,6 @@ def test_behind_any_pause_calls_leave_one_by_one(rate: float, burst: int, pause:
     subject = limiter(rate, burst)
     leave(subject, 0.0, before)
     now = max(0.0, subject.earliest(0.0, 0))
-    subject.on_response(now, Ticket(now), 429, pause, {})
+    respond(subject, now, Ticket(now), 429, pause, {})
     times = leave(subject, now, 5)
     assert [b - a for a, b in itertools.pairwise(times)] == pytest.approx([1 / rate] * 4)

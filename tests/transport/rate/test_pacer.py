@@ -2,12 +2,12 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
-from backupify_async._transport.rate import Ticket
+from backupify_async._transport.rate import Observation, Ticket
 from backupify_async._transport.rate.pacer import Pacer
 from tests.transport.rate.simulation import LOST, OK, REFUSED, Reply, Run, Server, bucket, window
 
@@ -15,9 +15,8 @@ from tests.transport.rate.simulation import LOST, OK, REFUSED, Reply, Run, Serve
 class Alone(Pacer):
     """The pace with nothing beside it, as a run asks of it."""
 
-    def on_response(
-        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
-    ) -> None:
+    def on_response(self, ticket: Ticket, observation: Observation) -> None:
+        _, now, status, retry_after, _ = observation
         if status == 429:
             self.on_refusal(now, ticket, retry_after)
         else:

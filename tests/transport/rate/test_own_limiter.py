@@ -1,0 +1,208 @@
+"""A user's own limiter: what the client asks of it, and what it reports to it."""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+import pytest
+
+from backupify_async import (
+    AsyncLimiter,
+    BackupifyClient,
+    ConfigurationError,
+    Estimate,
+    LimitSource,
+    Observation,
+    Quota,
+    RateLimit,
+    StaticToken,
+    Ticket,
+)
+from backupify_async._transport.gate import Gate
+from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.session import Session
+from backupify_async.config import Settings
+from tests.stand_ins import FakeTransport, respond
+from tests.transport.scripted import PING, now, settled
+
+pytestmark = pytest.mark.looptime
+
+
+class Store:
+    """Slots that several clients share, over a network that takes its time.
+
+    Attributes:
+        per_second: How many slots there are in each second.
+        leased: When slots were leased.
+    """
+
+    def __init__(self, per_second: int = 10, round_trip: float = 0.05) -> None:
+        self.per_second = per_second
+        self.leased: list[float] = []
+        self._round_trip = round_trip
+        self._second = 0
+        self._left = per_second
+
+    async def lease(self, most: int) -> int:
+        """Some slots; waits for the next second if this one has none."""
+        await asyncio.sleep(self._round_trip)
+        loop = asyncio.get_running_loop()
+        if not self._left and int(loop.time()) == self._second:
+            await asyncio.sleep(self._second + 1 - loop.time())
+        if int(loop.time()) > self._second:
+            self._second, self._left = int(loop.time()), self.per_second
+        leased = min(most, self._left)
+        self._left -= leased
+        self.leased.append(round(loop.time(), 6))
+        return leased
+
+
+class Leasing:
+    """A limiter that leases its slots from a store."""
+
+    paused_until = blocked_until = -math.inf
+
+    def __init__(self, store: Store, lease: int = 4) -> None:
+        self._store = store
+        self._lease = lease
+        self.slots = 0
+        self.failing: Exception | None = None
+        self.observations: list[Observation] = []
+        self.unanswered = 0
+
+    def earliest(self, now: float, in_flight: int) -> float:
+        return now if self.slots > 0 else math.inf
+
+    async def acquire(self) -> None:
+        if self.failing is not None:
+            raise self.failing
+        self.slots += await self._store.lease(self._lease)
+
+    def on_send(self, now: float) -> Ticket:
+        self.slots -= 1
+        return Ticket(now)
+
+    def on_cancel(self, now: float, ticket: Ticket) -> None:
+        self.slots += 1
+
+    def on_no_response(self, now: float, ticket: Ticket) -> None:
+        self.unanswered += 1
+
+    def on_response(self, ticket: Ticket, observation: Observation) -> None:
+        self.observations.append(observation)
+
+    def estimate(self, now: float) -> Estimate:
+        return Estimate(LimitSource.HEADERS, self._store.per_second)
+
+
+def session(limiter: Leasing, answer: Callable[[PreparedRequest], Response] = respond) -> Session:
+    settings = Settings(credentials=StaticToken("token"), base_url="http://127.0.0.1")
+    return Session(settings, FakeTransport(answer), limiter=limiter)
+
+
+class TestAClientWithItsOwnLimiter:
+    async def test_keeps_the_rate_of_a_store_that_it_shares(self) -> None:
+        store = Store()
+        clients = [session(Leasing(store)) for _ in range(2)]
+        for client in clients:
+            await client.open()
+        await asyncio.gather(*(clients[number % 2].send(PING) for number in range(50)))
+        assert 4 <= now() < 6
+        for client in clients:
+            await client.close()
+
+    async def test_asks_the_store_once_for_all_calls_that_wait(self) -> None:
+        store = Store(round_trip=1.0)
+        client = session(Leasing(store, lease=10))
+        await client.open()
+        await asyncio.gather(*(client.send(PING) for _ in range(10)))
+        assert store.leased == [1.0]
+        await client.close()
+
+    async def test_reports_each_response_to_it_as_a_value(self) -> None:
+        limiter = Leasing(Store())
+        said = {"RateLimit": '"x";r=9;t=5', "Retry-After": "2"}
+        statuses = [429, 200]
+
+        client = session(limiter, lambda message: respond(message, statuses.pop(0), headers=said))
+        await client.open()
+        await client.send(PING)
+        quota = Quota(remaining=9, reset=5)
+        first, second = limiter.observations
+        assert first == Observation(0.05, 0.05, 429, 2.0, quota)
+        assert (second.status, second.retry_after, second.quota) == (200, None, quota)
+        await client.close()
+
+    async def test_raises_what_the_store_fails_with_from_one_call_each(self) -> None:
+        limiter = Leasing(Store())
+        limiter.failing = RuntimeError("the store is down")
+        client = session(limiter)
+        await client.open()
+        calls = [asyncio.create_task(client.send(PING)) for _ in range(3)]
+        done, _ = await asyncio.wait(calls)
+        assert [str(call.exception()) for call in done] == ["the store is down"] * 3
+        limiter.failing = None
+        await client.send(PING)
+        await client.close()
+
+    async def test_says_in_its_statistics_what_the_limiter_believes(self) -> None:
+        client = session(Leasing(Store()))
+        assert client.statistics().limit_per_second == 10
+
+    async def test_cancels_what_it_acquires_when_it_is_closed(self) -> None:
+        client = session(Leasing(Store(round_trip=1e6)))
+        await client.open()
+        call = asyncio.create_task(client.send(PING))
+        await settled()
+        await client.close()
+        await settled()
+        assert (call.done(), asyncio.all_tasks()) == (True, {asyncio.current_task()})
+
+    def test_takes_no_rate_limit_beside_it(self) -> None:
+        with pytest.raises(ConfigurationError, match="limiter and rate_limit"):
+            BackupifyClient(StaticToken("t"), limiter=Leasing(Store()), rate_limit=RateLimit())
+
+
+class TestACallThatIsCancelled:
+    async def test_while_the_store_is_asked_leaves_the_slots_to_the_next_one(self) -> None:
+        store = Store()
+        limiter = Leasing(store)
+        gate = Gate(limiter, 64)
+        call = asyncio.create_task(gate.acquire())
+        await settled()
+        call.cancel()
+        await asyncio.sleep(1.0)
+        assert (limiter.slots, gate.in_flight, gate.waiting) == (4, 0, 0)
+        await gate.acquire()
+        assert (store.leased, limiter.slots) == ([0.05], 3)
+
+    async def test_just_when_it_is_granted_gives_its_slot_back(self) -> None:
+        limiter = Leasing(Store())
+        gate = Gate(limiter, 64)
+        call = asyncio.create_task(gate.acquire())
+        await settled()
+        limiter.slots = 4
+        gate._wake()
+        call.cancel()
+        await asyncio.wait([call])
+        assert (limiter.slots, gate.in_flight, gate.waiting) == (4, 0, 0)
+        gate.close()
+        await settled()
+
+    async def test_after_it_was_released_changes_nothing(self) -> None:
+        limiter = Leasing(Store())
+        gate = Gate(limiter, 64)
+
+        async def work() -> None:
+            gate.release(await gate.acquire())
+            await asyncio.sleep(1)
+
+        call = asyncio.create_task(work())
+        await asyncio.sleep(0.5)
+        call.cancel()
+        await asyncio.wait([call])
+        assert (limiter.slots, limiter.unanswered, gate.in_flight) == (3, 1, 0)
+
+
+def test_a_limiter_that_can_be_awaited_is_known_by_its_method() -> None:
+    assert isinstance(Leasing(Store()), AsyncLimiter)
