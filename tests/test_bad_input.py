@@ -296,7 +296,7 @@ class TestNothingOnTheWay:
     async def test_that_stays_so_is_an_error(self) -> None:
         server = Script(http(202))
         async with raw_server(server) as url, client_of(url, retry=RetryPolicy(attempts=3, base=0)) as client:
-            with pytest.raises(DecodeError, match="no body") as raised:
+            with pytest.raises(DecodeError, match="the body is empty") as raised:
                 await client.backups.get_active(1)
         assert (raised.value.gave_up, len(server.requests)) == ("sent 3 times", 3)
 

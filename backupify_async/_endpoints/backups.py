@@ -9,7 +9,7 @@ from functools import partial
 
 from backupify_async._codec.decode import decode_active, decode_present, require_same
 from backupify_async._endpoints.list_order import refuse_descending
-from backupify_async._paging.last_page import EndCheck
+from backupify_async._paging.list_tail import OrderCheck
 from backupify_async._paging.paginator import Paginator, paginate
 from backupify_async._transport.request import Request, Response
 from backupify_async.ids import identifier
@@ -67,7 +67,7 @@ def list_backups(
     *,
     per_page: int | None = None,
     prefetch: int = 0,
-    check_end: EndCheck[Backup] = refuse_descending,
+    check_order: OrderCheck[Backup] = refuse_descending,
 ) -> Paginator[Backup]:
     """All backups of an instance; `paginate` says what the arguments are.
 
@@ -81,7 +81,7 @@ def list_backups(
         per_page=per_page,
         prefetch=prefetch,
         check=partial(_require_instance, backup_instance_id),
-        check_end=check_end,
+        check_order=check_order,
         backup_instance_id=backup_instance_id,
     )
 

@@ -1,1 +1,1 @@
-"""Lists over Link headers (RFC 8288): the paginator, its pages, and what is asked for ahead."""
+"""Lists over Link headers (RFC 8288): the paginator, its pages, and prefetch."""

@@ -1,8 +1,8 @@
 """The Link header, RFC 8288: text to relations, pure.
 
 aiohttp's own `response.links` takes `rel="next last"` for one relation, does not fold case, and splits at a
-quoted `;` or `,`; a list then ends in silence. Hence this parser, which follows RFC 8288 appendix B.2, goes
-on behind what it cannot read, and says that there was such a thing.
+quoted `;` or `,`: a list then ends silently. This parser follows RFC 8288 appendix B.2. It skips what it
+cannot read, and reports that it did.
 """
 
 import re
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 PAGING = frozenset({"first", "prev", "previous", "next", "last"})
-"""What leads from one page of a list to others."""
+"""The relations from one page of a list to others."""
 
-# The registry of link relations, RFC 8288 §4.2 (IANA, as of 2026-11), but for those of PAGING.
+# The other registered link relations: RFC 8288 §4.2 (IANA, as of 2026-11).
 _OTHERS = """
 about acl alternate amphtml api-catalog appendix apple-touch-icon apple-touch-startup-image archives
 author blocked-by bookmark c2pa-manifest canonical chapter cite-as collection compression-dictionary
@@ -31,14 +31,14 @@ status stylesheet subsection successor-version sunset tag terms-of-service timeg
 version-history via webmention working-copy working-copy-of
 """
 KNOWN = PAGING.union(_OTHERS.split())
-"""What a Link header may hold without a doubt whether it meant to name a page."""
+"""Relations that are understood. A Link header without any of them may have meant another page."""
 
 
-# How nearly all links look, in one go: nothing but a quoted rel. The others would read the same from it.
-_PLAIN = re.compile(r"""[\s,]*<([^>]*)>\s*;\s*rel="([^"\\]*)"\s*(?:,|$)""")
+# The form of nearly all links: a quoted rel and nothing else. A fast path with the same result.
+_SIMPLE = re.compile(r"""[\s,]*<([^>]*)>\s*;\s*rel="([^"\\]*)"\s*(?:,|$)""")
 _TARGET = re.compile(r"[\s,]*<([^>]*)>")
-# A parameter: a name, and perhaps a value, quoted (with backslash escapes) or a token. Some servers quote by
-# apostrophes, which to the RFC are a part of the token: no relation has such, and what they mean is plain.
+# A parameter: a name and perhaps a value, which is quoted (with backslash escapes) or a token. Some servers
+# quote with apostrophes. To the RFC these belong to the token, but no relation contains them.
 _PARAMETER = re.compile(
     r"""\s*;\s*([^\s=;,"<>]*)\s*"""
     r"""(?:=\s*(?:"((?:[^"\\]|\\.)*)"|'([^'"<>;,]*)'(?=\s*(?:[;,]|$))|([^\s;,"]*)))?"""
@@ -50,11 +50,11 @@ _SEPARATORS = re.compile(r",[\s,]*")
 
 @attrs.frozen
 class Links:
-    """The relations of one answer.
+    """The relations in the Link headers of one response.
 
     Attributes:
-        targets: URL references by relation, in lower case, as they came: perhaps relative.
-        readable: False where a part of the header was not RFC 8288.
+        targets: URL references as received (relative ones too), by relation in lower case.
+        readable: False where a part of the header is not valid by RFC 8288.
     """
 
     targets: dict[str, str]
@@ -62,10 +62,10 @@ class Links:
 
 
 def parse_links(headers: Iterable[str]) -> Links:
-    """Read the values of an answer's Link headers.
+    """Parse the values of a response's Link headers.
 
-    The first of several links with one relation wins, as does the first `rel` of one link (RFC 8288 §3.3);
-    a link with another context (`anchor`, §3.2) does not speak of this page and is passed over.
+    The first of several links with the same relation wins, as does the first `rel` of a link (RFC 8288 §3.3).
+    A link with another context (`anchor`, §3.2) is not about this page and is skipped.
     """
     targets: dict[str, str] = {}
     readable = True
@@ -85,19 +85,19 @@ def parse_links(headers: Iterable[str]) -> Links:
 
 
 def _links(header: str) -> Iterator[tuple[str, dict[str, str]] | None]:
-    """Each link of one header; None stands for a stretch that is none."""
+    """Each link of one header; None for each part that is not a link."""
     position = 0
     while not _BLANK.match(header, position):
-        plain = _PLAIN.match(header, position)
-        if plain is not None:
-            yield plain[1].strip(), {"rel": plain[2]}
-            position = plain.end()
+        simple = _SIMPLE.match(header, position)
+        if simple is not None:
+            yield simple[1].strip(), {"rel": simple[2]}
+            position = simple.end()
             continue
         found = _TARGET.match(header, position)
         if found is None:
             yield None
             if ">" not in header[position:]:
-                return  # no link can follow, and looking for one at each "<" would take long
+                return  # no link can follow, and a search at each "<" would be quadratic
             position = _next_link(header, position + 1)
             continue
         parameters: dict[str, str] = {}
@@ -119,6 +119,6 @@ def _links(header: str) -> Iterator[tuple[str, dict[str, str]] | None]:
 
 
 def _next_link(header: str, position: int) -> int:
-    """Where the next link may begin, behind something that cannot be read."""
+    """The position where the next link can begin, after a part that cannot be read."""
     separators = _SEPARATORS.search(header, position)
     return len(header) if separators is None else separators.end()

@@ -1,4 +1,4 @@
-"""A page of a list, and where its links (RFC 8288) lead: pure."""
+"""A page of a list, and the requests that its links (RFC 8288) stand for: pure."""
 
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
@@ -16,11 +16,11 @@ from backupify_async.errors import PaginationError, UnsafeLink
 
 T = TypeVar("T")
 
-_TOO_LONG = 20  # digits of a number of items
+_MAX_DIGITS = 19  # of a Total
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# What may stand in a path or a query unquoted, and escapes that are there already: RFC 3986 §3.3, §3.4.
-# Brackets may not, but are used all over (`page[number]=2`): a link is sent back as it came.
-_KEPT = "/?:@!$&'()*+,;=~-._%[]"
+# Characters that a path or a query can hold unquoted, and existing escapes: RFC 3986 §3.3, §3.4. Brackets are
+# not allowed there, but common (`page[number]=2`): a link is sent back as it was received.
+_UNQUOTED = "/?:@!$&'()*+,;=~-._%[]"
 
 
 @attrs.frozen
@@ -28,9 +28,9 @@ class Page(Plain, Generic[T]):
     """One page of a list.
 
     Attributes:
-        items: What is on it, in the server's order.
-        number: Which page of this iteration it is, from 1.
-        total: How many items the whole list has, where the server says so.
+        items: Its items, in the server's order.
+        number: Its number in this iteration, from 1.
+        total: The length of the whole list, where the server sends it.
         links: Absolute URLs by relation: first, prev, next, last.
     """
 
@@ -41,15 +41,16 @@ class Page(Plain, Generic[T]):
 
 
 @attrs.frozen
-class Answer(Generic[T]):
-    """The items of a page, and what is needed to go on from it.
+class FetchedPage(Generic[T]):
+    """The items of a page, and what is needed to follow its links.
 
-    `read` is how many items have come up to its end; None where they were not counted from the beginning.
+    `items_so_far` counts the items up to the end of this page; None where the iteration did not start at the
+    beginning of the list.
     """
 
     items: list[T]
     number: int
-    read: int | None
+    items_so_far: int | None
     request: Request
     message: PreparedRequest
     headers: CIMultiDictProxy[str]
@@ -57,110 +58,116 @@ class Answer(Generic[T]):
 
     @property
     def page(self) -> Page[T]:
-        """The page as users see it; who only wants the items does not pay for its links."""
+        """The public value. It is made on demand: a caller that wants only items does not pay for links."""
         absolute = {relation: _absolute(target, self.url) for relation, target in self.links.targets.items()}
-        known = {relation: target for relation, target in absolute.items() if target is not None}
-        return Page(self.items, self.number, self.total, known)
+        valid = {relation: target for relation, target in absolute.items() if target is not None}
+        return Page(self.items, self.number, self.total, valid)
 
     @property
     def total(self) -> int | None:
-        """How many items the whole list has, where the server says so."""
+        """The length of the whole list, where the server sends it."""
         text = self.headers.get("Total", "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < _TOO_LONG else None
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
     @property
     def has_paging_links(self) -> bool:
-        """Whether it says where it stands in its list; a list that fits one page has no such links."""
+        """Whether it links to other pages of its list. The only page of a list has no such links."""
         return not PAGING.isdisjoint(self.links.targets)
 
-    def is_same_as(self, other: "Answer[T]") -> bool:
-        """Whether it is the same page, whatever URL it was asked for by."""
+    def is_same_as(self, other: "FetchedPage[T]") -> bool:
+        """Whether it is the same page, perhaps under another URL."""
         if self.request.target == other.request.target or self.url == other.url:
             return True
-        items: list[Any] = self.items
-        same_items = [item.id for item in items] == [item.id for item in other.items]  # type: ignore[attr-defined]
-        return same_items and (bool(items) or "next" not in self.links.targets)
+        same_items = [item_key(item) for item in self.items] == [item_key(item) for item in other.items]
+        return same_items and (bool(self.items) or "next" not in self.links.targets)
 
     @property
     def url(self) -> URL:
-        """Where the page is."""
+        """The URL that it was fetched from."""
         return self.message.url
 
 
-def read_page(request: Request, response: Response, number: int, before: int | None) -> Answer[Any]:
-    """The page that an answer holds.
+def item_key(item: object) -> object:
+    """The value that identifies an item of a list: its id, or its content where it has none."""
+    key = item.get("id") if isinstance(item, dict) else getattr(item, "id", None)
+    return key if isinstance(key, int | str) else repr(item)
+
+
+def read_page(
+    request: Request, response: Response, number: int, items_before: int | None
+) -> FetchedPage[Any]:
+    """The page in a response.
 
     Args:
-        request: What it answers.
-        response: The answer, decoded.
-        number: Which page of this iteration it is, from 1.
-        before: How many items the pages before it have; None where that is not known.
+        request: The request.
+        response: Its response, decoded to a list.
+        number: The number of the page in this iteration, from 1.
+        items_before: The number of items on the pages before it; None where that is unknown.
     """
     links = parse_links(response.headers.getall("Link", ()))
     items = response.decoded
-    read = None if before is None else before + len(items)
-    return Answer(items, number, read, request, response.message, response.headers, links)
+    items_so_far = None if items_before is None else items_before + len(items)
+    return FetchedPage(items, number, items_so_far, request, response.message, response.headers, links)
 
 
 def _absolute(reference: str, page: URL) -> str | None:
-    """A link's target as an absolute URL, read against its page's (RFC 8288 §3.2); None where it is none."""
+    """The absolute URL of a link, resolved against its page (RFC 8288 §3.2); None where it is not a URL."""
     try:
         url = urljoin(str(page), reference)
-        url.encode()  # aiohttp reads bytes that are not UTF-8 as halves of surrogate pairs
+        url.encode()  # aiohttp decodes bytes that are not UTF-8 to lone surrogates
         _ = urlsplit(url).port
     except ValueError:
         return None
     return url
 
 
-def follow(answer: Answer[Any], relation: str) -> Request | None:
-    """The request that a link of a page stands for; None where there is no such link, and none got lost.
+def linked_request(page: FetchedPage[Any], relation: str) -> Request | None:
+    """The request for a link of a page; None where there is no such link, and none can have been lost.
 
     Raises:
-        PaginationError: The link, or the header that may have held it, cannot be read; or there is none, and
-            the server counts more items than have come.
+        PaginationError: The link, or the header that may have held it, cannot be read; or there is none, but
+            the server counts more items than were received.
         UnsafeLink: It leads to another origin.
     """
-    links = answer.links
+    links = page.links
     if relation not in links.targets:
-        _require_no_link_lost(answer)
+        _require_no_lost_link(page)
         return None
-    named = f"the {relation!r} link of {answer.url}"
-    target = _absolute(links.targets[relation], answer.url)
-    if answer.message.gives_away(links.targets[relation]):
-        raise UnsafeLink(f"{named} holds the token, which belongs in no URL: not followed")
+    name = f"the {relation!r} link of {page.url}"
+    target = _absolute(links.targets[relation], page.url)
+    if page.message.gives_away(links.targets[relation]):
+        raise UnsafeLink(f"{name} holds the token, which does not belong in a URL: not followed")
     if target is None:
-        raise PaginationError(f"{named} is no URL: {links.targets[relation]!r}")
-    link, page = urlsplit(target), answer.url
-    hosts = {page.host, page.raw_host}
-    same_origin = (link.scheme, link.port or _DEFAULT_PORTS.get(link.scheme)) == (page.scheme, page.port)
-    # Behind a proxy that ends TLS, a server takes itself for http://: the way there stays https, and ours.
-    downgraded = (link.scheme, page.scheme) == ("http", "https")
-    if link.hostname not in hosts or not (same_origin or downgraded):
-        raise UnsafeLink(
-            f"{named} leads to another origin, {printable(f'{link.scheme}://{link.hostname}')}: not followed"
-        )
-    path, query = quote(link.path, _KEPT) or "/", quote(link.query, _KEPT)
-    return Request("GET", path, query, from_origin=True, decode=answer.request.decode)
+        raise PaginationError(f"{name} is not a URL: {links.targets[relation]!r}")
+    link, url = urlsplit(target), page.url
+    same_host = link.hostname in {url.host, url.raw_host}
+    same_port = (link.scheme, link.port or _DEFAULT_PORTS.get(link.scheme)) == (url.scheme, url.port)
+    # A server that sits after a TLS proxy writes http:// links: the request stays on https and our port.
+    downgraded = (link.scheme, url.scheme) == ("http", "https")
+    if not same_host or not (same_port or downgraded):
+        origin = printable(f"{link.scheme}://{link.hostname}")
+        raise UnsafeLink(f"{name} leads to another origin, {origin}: not followed")
+    path, query = quote(link.path, _UNQUOTED) or "/", quote(link.query, _UNQUOTED)
+    return Request("GET", path, query, from_origin=True, decode=page.request.decode)
 
 
-def _require_no_link_lost(answer: Answer[Any]) -> None:
-    """Refuse to take a missing link for the end where its header may have held it, or did not come.
+def _require_no_lost_link(page: FetchedPage[Any]) -> None:
+    """Refuse to take a missing link for the end of the list where its header can have held it, or was lost.
 
-    A list that shrinks meanwhile has more behind it than its Total, and one that grows has links.
+    Of a list that shrinks during the read, more items than its Total were received; one that grows has links.
     """
-    links, total = answer.links, answer.total
+    links, total = page.links, page.total
     if not links.readable:
-        raise PaginationError(f"the Link header of {answer.url} cannot be read: a page may be behind it")
-    if answer.has_paging_links:
+        raise PaginationError(f"the Link header of {page.url} cannot be read: there may be another page")
+    if page.has_paging_links:
         return
-    if total is not None and answer.read is not None:
-        if total > answer.read:
-            count = f"{answer.read} of {total} items"
-            raise PaginationError(f"{answer.url} names no further page, and the list has shown {count}")
+    if total is not None and page.items_so_far is not None:
+        if total > page.items_so_far:
+            count = f"{page.items_so_far} of {total} items"
+            raise PaginationError(f"{page.url} links to no further page, but only {count} were received")
         return
-    given = any(header.strip(" \t,") for header in answer.headers.getall("Link", ()))
+    given = any(header.strip(" \t,") for header in page.headers.getall("Link", ()))
     if given and KNOWN.isdisjoint(links.targets):
         raise PaginationError(
-            f"the Link header of {answer.url} has no known relation: a page may be behind it"
+            f"the Link header of {page.url} has no known relation: there may be another page"
         )

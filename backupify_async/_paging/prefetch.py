@@ -1,8 +1,8 @@
-"""Pages of a list that are asked for before their turn.
+"""Pages of a list that are requested before they are needed.
 
-A list goes on from link to link, however many pages are under way: each page's own `next` names the one that
-follows. All that happens here is that requests are begun which such links are going to name, as far as page
-numbers tell. So a wrong guess costs requests, and never changes what is read.
+A list is still read from link to link: the `next` of each page names the one that follows. Prefetching only
+sends requests early that those links are expected to name, by their page numbers. A wrong guess costs
+requests, and never changes the items.
 """
 
 import asyncio
@@ -16,19 +16,20 @@ import attrs
 from backupify_async._tasks import cancel_and_wait
 from backupify_async._transport.request import Request, Response
 
-_TOO_LONG = 20  # digits of a page's number
+_MAX_DIGITS = 19  # of a page number
 
 
-def numbered(following: Request, last: Request, count: int) -> list[Request]:
-    """The requests from the `next` link's up to the `last` link's, by the page number that tells them apart.
+def numbered_requests(following: Request, last: Request, count: int) -> list[Request]:
+    """The requests from the `next` link to the `last` link, by the page number in which the two differ.
 
     Args:
-        following: What the `next` link stands for.
-        last: What the `last` link stands for.
-        count: How many at most.
+        following: The request for the `next` link.
+        last: The request for the `last` link.
+        count: The maximum number of requests.
 
     Returns:
-        The one request where both links are the same, and none where more differs than a number of the query.
+        The one request where both links are the same; none where they differ in more than one number in the
+        query.
     """
     if following == last:
         return [following][:count]
@@ -40,7 +41,7 @@ def numbered(following: Request, last: Request, count: int) -> list[Request]:
         return []
     (at,) = differing
     (name, _, first), (same, _, end) = here[at].partition("="), there[at].partition("=")
-    if name != same or not (_is_number(first) and _is_number(end)):
+    if name != same or not (_is_page_number(first) and _is_page_number(end)):
         return []
     pages = range(int(first), int(end) + 1)[:count]
     return [
@@ -49,18 +50,18 @@ def numbered(following: Request, last: Request, count: int) -> list[Request]:
     ]
 
 
-def _is_number(text: str) -> bool:
-    """Whether it counts pages: one with leading zeros would be spelled otherwise by the next link."""
-    return text.isascii() and text.isdigit() and len(text) < _TOO_LONG and text == str(int(text))
+def _is_page_number(text: str) -> bool:
+    """Whether it is a page number as the next link would write it: without leading zeros."""
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and text == str(int(text))
 
 
 class Prefetcher:
-    """Sends requests, some of them before they are wanted. What it began ends with its `async with` block.
+    """Sends requests, some of them before they are needed. Leaving its `async with` block cancels the rest.
 
     Args:
         send: Sends a request.
-        pages: How many to have under way at once, beside the page in hand.
-        limit: How many items are wanted in all; None for any number.
+        pages: The number of requests in flight at once, besides the page in hand.
+        limit: The number of items wanted; None for all.
     """
 
     def __init__(
@@ -69,8 +70,8 @@ class Prefetcher:
         self._send = send
         self._pages = pages
         self._missing = limit
-        self._fullest = 0
-        self._begun: dict[Request, asyncio.Task[Response]] = {}
+        self._largest_page = 0
+        self._tasks: dict[Request, asyncio.Task[Response]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,53 +79,53 @@ class Prefetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._forget(set(self._begun))
+        await self._cancel(set(self._tasks))
 
-    def room(self, came: int) -> int:
-        """How many pages to have under way, now that one with `came` items is there.
+    def pages_needed(self, received: int) -> int:
+        """The number of pages to prefetch after a page with `received` items.
 
-        No more than the missing items fill, by the fullest page so far: no page too many is fetched.
+        The missing items set the limit, by the largest page so far: no needless page is fetched.
         """
         if self._missing is None:
             return self._pages
-        self._missing -= came
-        self._fullest = max(self._fullest, came)
-        needed = math.ceil(self._missing / self._fullest) if self._fullest else 1
+        self._missing -= received
+        self._largest_page = max(self._largest_page, received)
+        needed = math.ceil(self._missing / self._largest_page) if self._largest_page else 1
         return max(0, min(self._pages, needed))
 
-    async def expect(self, requests: Sequence[Request]) -> None:
-        """Begin those of the requests that are not under way, and give up whatever else is.
+    async def prefetch(self, requests: Sequence[Request]) -> None:
+        """Send those of the requests that are not in flight, and cancel all others that are.
 
         Args:
-            requests: What will be wanted, the next one first. Where that one was not thought of before, the
-                links are not what they seemed to be, and nothing is begun any more.
+            requests: The requests that are expected, the next one first. If that one was not expected before,
+                the links do not follow the page numbers, and prefetching stops.
         """
-        if requests and self._begun and requests[0] not in self._begun:
+        if requests and self._tasks and requests[0] not in self._tasks:
             requests, self._pages = [], 0
-        await self._forget(self._begun.keys() - set(requests))
+        await self._cancel(self._tasks.keys() - set(requests))
         for request in requests:
-            if request not in self._begun:
-                task = asyncio.create_task(self._answer(request), name="backupify_async prefetch")
-                task.add_done_callback(_take_note)
-                self._begun[request] = task
+            if request not in self._tasks:
+                task = asyncio.create_task(self._fetch(request), name="backupify_async prefetch")
+                task.add_done_callback(_retrieve_exception)
+                self._tasks[request] = task
 
     async def send(self, request: Request) -> Response:
-        """The answer to a request, which may have come long ago.
+        """The response to a request, which may have been prefetched.
 
         Raises:
-            BackupifyError: What sending it raised.
+            BackupifyError: The request failed.
         """
-        task = self._begun.pop(request, None)
+        task = self._tasks.pop(request, None)
         return await (self._send(request) if task is None else task)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _fetch(self, request: Request) -> Response:
         return await self._send(request)
 
-    async def _forget(self, requests: set[Request]) -> None:
-        await cancel_and_wait([self._begun.pop(request) for request in requests])
+    async def _cancel(self, requests: set[Request]) -> None:
+        await cancel_and_wait([self._tasks.pop(request) for request in requests])
 
 
-def _take_note(task: asyncio.Task[Response]) -> None:
-    """Look at how a task ended, or asyncio would complain of an error that nobody was to see."""
+def _retrieve_exception(task: asyncio.Task[Response]) -> None:
+    """Mark the exception of a task as retrieved, or asyncio would log it for a page that is never read."""
     if not task.cancelled():
         task.exception()

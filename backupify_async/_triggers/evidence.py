@@ -86,7 +86,7 @@ async def look(
         return response
 
     active = read_active(await send_and_read_clock(active_request(backup_instance_id)))
-    backups = list_backups(send_and_read_clock, backup_instance_id, check_end=require_ascending)
+    backups = list_backups(send_and_read_clock, backup_instance_id, check_order=require_ascending)
     try:
         tail, whole = await _read_end(backups, lambda one: judge(one, fate, lead, tolerance))
     except BackupifyError:

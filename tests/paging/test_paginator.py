@@ -14,9 +14,12 @@ from backupify_async import (
     DecodeError,
     Page,
     PaginationError,
+    Paginator,
     StaticToken,
     UnsafeLink,
 )
+from backupify_async._codec.decode import decode_items
+from backupify_async._transport.request import Request
 from backupify_async.testing import SimulatedBackupify
 from tests.paging.pages import Page as PageOf
 from tests.paging.pages import Pages, backups, numbers, three_pages
@@ -200,7 +203,7 @@ class TestLinks:
     async def test_that_are_no_url_end_the_list_with_an_error_behind_its_items(self, link: str) -> None:
         found, error = await read(Pages({"/list": (backups(1), f"<{link}>; rel=next")}))
         assert found == [1]
-        assert "no URL" in str(error)
+        assert "is not a URL" in str(error)
 
     @pytest.mark.parametrize("link", ["https://api.example/list?page=2; rel=next", '<a; rel="next'])
     async def test_that_cannot_be_read_are_no_silent_end(self, link: str) -> None:
@@ -306,7 +309,7 @@ class TestPagesThatDoNotGoOn:
         pages = self.endless(lambda _: backups(1, 2, 3))
         found, error = await read(pages)
         assert (found, len(pages.asked)) == ([1, 2, 3], 2)
-        assert "the list does not go on: what is on https://api.example/list?page=2 was" in str(error)
+        assert "the list does not go on: the items of https://api.example/list?page=2 were" in str(error)
 
     async def test_pages_that_come_round_again_are_an_error(self) -> None:
         pages = self.endless(lambda at: backups(at % 3, at % 3 + 10))
@@ -360,7 +363,7 @@ class TestAMissingLinkHeader:
     async def test_is_no_end_where_more_is_counted_than_came(self, links: dict[str, str]) -> None:
         found, error = await read(Pages({"/list": (backups(1, 2), {"Total": "65", **links})}))
         assert found == [1, 2]
-        assert "names no further page, and the list has shown 2 of 65 items" in str(error)
+        assert "links to no further page, but only 2 of 65 items" in str(error)
 
     async def test_in_the_midst_is_no_end_either(self) -> None:
         pages = three_pages()
@@ -384,7 +387,7 @@ class TestAMissingLinkHeader:
         )
         found, error = await read_backwards(pages)
         assert found == [3, 2]
-        assert "names no page before it, and is not seen to be the first" in str(error)
+        assert "links to no page before it, and is not known to be the first" in str(error)
 
     @pytest.mark.parametrize("total", ["2", "1", "0", "many"])
     async def test_is_the_end_where_all_has_come(self, total: str) -> None:
@@ -543,7 +546,7 @@ class TestBackwards:
 
     async def test_an_end_that_cannot_be_reached_from_the_beginning_is_an_error(self) -> None:
         pages = Pages({"/list": (backups(1), "</list?page=2>; rel=last"), "/list?page=2": (backups(9), None)})
-        with pytest.raises(PaginationError, match="names no page before it"):
+        with pytest.raises(PaginationError, match="links to no page before it"):
             await self.ids(pages)
 
     async def test_more_pages_than_are_kept_before_such_an_end_are_an_error_behind_them(self) -> None:
@@ -552,7 +555,7 @@ class TestBackwards:
         pages |= {"/list": (backups(1), links[1]), "/list?page=20": (backups(20), None)}
         found, error = await read_backwards(Pages(pages))
         assert found == [*range(20, 12, -1), *range(12, 4, -1)]
-        assert "names no page before it" in str(error)
+        assert "links to no page before it" in str(error)
 
     async def test_leaving_it_leaves_no_generator(self) -> None:
         paginator = three_pages().paginator()
@@ -561,3 +564,27 @@ class TestBackwards:
             await anext(pages)
             await paginator.aclose()
         assert left == []
+
+
+class TestAnyRequestAndDecoder:
+    """A list needs no model: what `decode` returns are its items."""
+
+    @staticmethod
+    def raw(pages: Pages) -> Paginator[dict[str, Any]]:
+        return Paginator(pages, Request.get("/list", decode=decode_items))
+
+    async def test_make_a_paginator_of_raw_json(self) -> None:
+        assert await self.raw(three_pages()).collect() == backups(1, 2, 3, 4, 5)
+        assert await self.raw(three_pages()).newest(2) == backups(5, 4)
+        assert await self.raw(three_pages()).last() == {"id": 5}
+
+    async def test_make_a_paginator_of_items_without_an_id(self) -> None:
+        pages = Pages(
+            {"/list": ([{"a": 1}, {"a": 2}], "</list?page=2>; rel=next"), "/list?page=2": ([7], None)}
+        )
+        assert await self.raw(pages).collect() == [{"a": 1}, {"a": 2}, 7]
+
+    async def test_find_a_page_that_repeats_without_an_id(self) -> None:
+        pages = Pages({"/list": ([{"a": 1}], "</list?page=2>; rel=next"), "/list?page=2": ([{"a": 1}], None)})
+        with pytest.raises(PaginationError, match="does not go on"):
+            await self.raw(pages).collect()

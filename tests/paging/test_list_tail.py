@@ -118,7 +118,7 @@ class TestOfALastPageThatWentAway:
     async def test_pages_that_go_away_time_and_again_are_an_error(self) -> None:
         pages = Pages({"/list": (backups(1, 2), LAST)})
         pages.gone = ["/list?page=9", "/list?page=9", "/list?page=2"]
-        with pytest.raises(PaginationError, match="pages of the list went away while it was read"):
+        with pytest.raises(PaginationError, match="pages of the list disappeared while it was read"):
             await newest(pages)
 
     async def test_the_instance_itself_is_an_error_of_its_own(self) -> None:
