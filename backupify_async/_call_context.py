@@ -1,7 +1,7 @@
-"""How often requests were sent for one key of a fan-out.
+"""What a call inherits from the context in which it is made: a count of attempts, its priority, its age.
 
-The transport sends and the fan-out reports; neither imports the other. They meet here: the fan-out sets a
-count in its context, the transport raises it.
+The transport sends and the fan-out reports, and neither imports the other. The fan-out puts a count into its
+context, and the transport increments it.
 """
 
 import itertools
@@ -13,7 +13,7 @@ import attrs
 
 @attrs.define
 class AttemptCount:
-    """A number that whoever sends raises by one each time."""
+    """How many requests were sent for one key of a fan-out."""
 
     sent: int = 0
 
@@ -26,17 +26,17 @@ BACKGROUND: ContextVar[bool] = ContextVar("backupify_async_background", default=
 
 _OPERATION: ContextVar["Operation | None"] = ContextVar("backupify_async_operation", default=None)
 _BEGINNINGS = itertools.count(1)
-_FEW = 8  # calls: as many as a trigger takes that is looked for twice and sent again
+_FEW = 8  # calls: as many as a trigger makes that is reconciled twice and sent again
 
 
 class Operation:
-    """An operation begins here: the calls made in its context count as begun when it began.
+    """An operation of several calls: those made in its context count as begun when it began.
 
-    Else the second call of each operation would stand behind the first calls of all that began meanwhile,
-    and at a slow rate nothing would end for long. Only its first few calls do: each further one counts from
-    when it is asked for, so that a list of many pages keeps nobody waiting.
+    Otherwise the second call of each operation would wait for the first calls of all that began meanwhile,
+    and at a low rate nothing would end for a long time. This holds for its first few calls only. Each further
+    call counts from when it is made, so that a list of many pages does not delay other calls.
 
-    Within another operation it is a part of that one.
+    An operation within another one is part of that one.
 
     Args:
         began: When its first call began, if that was before; 0 for now.
@@ -55,12 +55,12 @@ class Operation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if _OPERATION.get() is self:  # no token: a coroutine may be closed in another context than its own
+        if _OPERATION.get() is self:  # no token, because a coroutine can be closed in another context
             _OPERATION.set(None)
 
 
 def begin_call() -> int:
-    """When a call that is asked for now counts as begun: a number, lower for what began earlier; never 0."""
+    """The beginning of a call that is made now: a number, lower for what began earlier; never 0."""
     operation = _OPERATION.get()
     if operation is None or not operation.calls_left:
         return next(_BEGINNINGS)

@@ -1,4 +1,4 @@
-"""Tasks that are waited for to their end, whatever comes meanwhile."""
+"""Waits for tasks until they end, even when the waiting task is cancelled."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -6,10 +6,10 @@ from typing import Any
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks, and wait until the last one has ended, whatever it takes and however it ends.
+    """Cancel tasks, and wait until all of them have ended, however long that takes.
 
     Raises:
-        asyncio.CancelledError: Whoever waits was cancelled meanwhile; by then all tasks have ended.
+        asyncio.CancelledError: The waiting task was cancelled meanwhile; by then all tasks have ended.
     """
     pending = {task for task in tasks if not task.done()}
     for task in pending:
@@ -26,7 +26,7 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await what takes no longer than a disk does, to its end; a cancellation is raised behind it."""
+    """Run work that takes no longer than a disk does to its end; a cancellation is raised afterwards."""
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -35,13 +35,13 @@ async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        task.exception()  # it was seen, and the cancellation stands above it
+        task.exception()  # mark it as retrieved: the cancellation takes precedence
         raise cancelled
     task.result()
 
 
 def forget_frames(error: BaseException) -> None:
-    """Drop the tracebacks of an error and of what led to it: they hold 16 kB of frames, a million times."""
+    """Drop the tracebacks of an error and of its causes: 16 kB of frames, a million times."""
     links: list[BaseException | None] = [error]
     while links:
         link = links.pop()

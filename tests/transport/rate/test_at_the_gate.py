@@ -107,12 +107,13 @@ class TestAHundredThousand:
         line, loop, count = WaitQueue(), asyncio.get_running_loop(), 100_000
         turns = [loop.create_future() for _ in range(count)]
         for began in random.Random(1).sample(range(count), count):
-            line.join(began, turns[began])
+            line.join(began, turns[began], repeatable=began % 2 == 0)
         for began in range(count):
             if began % 1000:
                 turns[began].cancel()
                 line.give_up()
-        assert (line.waiting, sys.getsizeof(line._turns) < 10_000) == (100, True)
+        sizes = [sys.getsizeof(heap) for heap in (line._repeatable, line._unrepeatable)]
+        assert (line.waiting, sum(sizes) < 10_000) == (100, True)
         assert [line.take_next() for _ in range(100) if line.has_next()] == turns[::1000]
         assert (line.waiting, line.has_next()) == (0, False)
 
