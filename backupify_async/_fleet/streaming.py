@@ -1,31 +1,27 @@
 """The workers of a fan-out, and the stream of their outcomes.
 
-Theory of operation. A fan-out has up to `concurrency` workers, each a task that takes the next key, calls
-the function and delivers the outcome; a worker that got a key starts the next worker, so three keys start
-four tasks however large `concurrency` is. Where the keys come from an async iterable, one lock serves the
-workers as they read them.
+Theory of operation. Up to `concurrency` workers run, each a task that takes a key, calls the function and
+delivers the outcome. A worker that got a key starts the next worker: three keys start four tasks.
 
-The consumer sets the pace. A key counts as *held* from the moment it is taken until its outcome is handed
-out, and a worker waits before it takes a key while as many are held as the window allows: `concurrency`, or
-twice that. So memory is bounded by the window, for any number of keys. It is twice with `ordered=True`, where
-outcomes behind a slow head wait for it; and with `ahead=True`, for calls that only look, and may be made in
-vain: a worker that waits until its outcome was taken costs one more turn of the loop for each key, and calls
-end and begin in waves that are large enough to wake the garbage collector.
+The consumer sets the pace. A key is *held* from when it is taken until its outcome is handed out. A worker
+takes no key while the window is full, so memory does not grow with the number of keys. The window is
+`concurrency`, or twice that where outcomes wait for a slow one before them (`ordered`) or where calls may be
+made in vain (`ahead`), which saves each key one turn of the loop.
 
-The workers belong to the `async with` block and not to the iteration: an async generator that owned them
-could be left suspended, and they with it (PEP 789). Leaving the block cancels what is in flight, and waits.
+Workers belong to the `async with` block: an async generator that is left suspended would leave them running
+(PEP 789). Leaving the block cancels the calls in flight, and waits for them.
 
-It ends in one of three ways: the keys end; the source of the keys raises; or it stops early, by
-`max_failures` or because an error makes going on pointless. Each time, what was begun is finished and
-handed out first.
+A fan-out ends when the keys end, when their source raises, or when it stops early. In each case, the calls
+in flight are finished and their outcomes handed out first.
 """
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from backupify_async._call_context import ATTEMPTS, AttemptCount
+from backupify_async._fleet.key_source import KeySource
 from backupify_async._fleet.outcomes import Failure, Outcome, Success
 from backupify_async._tasks import cancel_and_wait, forget_frames
 from backupify_async.errors import BackupifyError, FanOutAborted
@@ -35,9 +31,9 @@ T = TypeVar("T")
 
 
 class Outcomes(Generic[K, T]):
-    """The outcomes of a fan-out that is under way: `async for outcome in outcomes`, in one task.
+    """The outcomes of a fan-out in progress: `async for outcome in outcomes`, in one task.
 
-    After the block was left early, `leftover` and `unfinished` account for what was begun.
+    After leaving the block early, `leftover` and `unfinished` account for each key that was taken.
     """
 
     def __init__(
@@ -52,31 +48,25 @@ class Outcomes(Generic[K, T]):
         stop_at: Callable[[BaseException], str | None] | None,
     ) -> None:
         self._function = function
-        self._hashable = False
-        self._outer_count: AttemptCount | None = None
-        self._async_keys: AsyncIterator[K] | None = aiter(keys) if isinstance(keys, AsyncIterable) else None
-        self._keys: Iterator[K] = iter(()) if isinstance(keys, AsyncIterable) else iter(keys)
+        self._keys = KeySource(keys)
         self._concurrency = concurrency
         self._ordered = ordered
         self._max_failures = max_failures
         self._stop_at = stop_at
         self._window = 2 * concurrency if ordered or ahead else concurrency
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._turn_to_read = asyncio.Lock()
-        self._reader: asyncio.Task[None] | None = None
+        self._waiting_for_room: deque[asyncio.Future[None]] = deque()
+        self._outer_count: AttemptCount | None = None
         self._workers: list[asyncio.Task[None]] = []
-        self._at_work = 0
-        self._taken = 0
+        self._running = 0
         self._in_flight: dict[int, K] = {}
         self._ready: OrderedDict[int, Outcome[K, T]] = OrderedDict()
         self._handed_out = 0
         self._succeeded = 0
         self._failures = 0
-        self._news = asyncio.Event()
-        self._no_more_keys = False
-        self._left = False
-        self._failure: BaseException | None = None
-        self._stopped: str | None = None
+        self._changed = asyncio.Event()
+        self._ending = False
+        self._source_error: BaseException | None = None
+        self._stop_reason: str | None = None
 
     def __aiter__(self) -> "Outcomes[K, T]":
         return self
@@ -87,30 +77,30 @@ class Outcomes(Generic[K, T]):
             if outcome is not None:
                 self._handed_out += 1
                 self._succeeded += outcome.ok
-                self._let_one_go_on()
+                self._wake_one()
                 return outcome
-            if self._at_work == 0:
+            if self._running == 0:
                 raise self._end_of_outcomes()
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
     @property
     def leftover(self) -> list[Outcome[K, T]]:
-        """Outcomes that came and were not handed out, in the order of their keys."""
-        return [self._ready[index] for index in sorted(self._ready)]
+        """Outcomes that were not handed out, in the order of their keys."""
+        return [self._ready[number] for number in sorted(self._ready)]
 
     @property
     def unfinished(self) -> list[K]:
-        """Keys that were begun and have no outcome: in flight, or cut off when the block was left."""
+        """Keys without an outcome: in flight, or cancelled when the block was left."""
         return list(self._in_flight.values())
 
     def require_hashable_keys(self) -> None:
-        """Refuse a key that cannot be hashed when it is read: it could not stand in `Results`."""
-        self._hashable = True
+        """Refuse a key that is not hashable when it is read: `Results` could not hold it."""
+        self._keys.require_hashable()
 
     def stop(self, reason: str) -> None:
-        """Take no more keys. What was begun is finished and handed out; then `FanOutAborted` tells why."""
-        if not self._no_more_keys:
+        """Take no more keys. Calls in flight are finished; then `FanOutAborted` says why."""
+        if not self._keys.ended:
             self._stop(reason)
 
     def begin(self) -> None:
@@ -119,14 +109,12 @@ class Outcomes(Generic[K, T]):
         self._start_worker()
 
     async def end(self) -> None:
-        """Cancel what is in flight, wait for its end whatever happens, and close an async source."""
-        self._left = self._no_more_keys = True
+        """Cancel the calls in flight, wait for them in any case, and close an async source."""
+        self._ending = self._keys.ended = True
         try:
             await cancel_and_wait(self._workers)
         finally:
-            close = getattr(self._async_keys, "aclose", None)
-            if close is not None:
-                await close()
+            await self._keys.close()
 
     def _next_ready(self) -> Outcome[K, T] | None:
         if self._ordered:
@@ -134,17 +122,17 @@ class Outcomes(Generic[K, T]):
         return self._ready.popitem(last=False)[1] if self._ready else None
 
     def _end_of_outcomes(self) -> BaseException:
-        """What ends the iteration: the source's own error, an early stop, or nothing more to come. Once."""
-        failure, self._failure = self._failure, None
-        reason, self._stopped = self._stopped, None
-        if failure is not None:
-            return failure
+        """What ends the iteration. An error of the source, or an early stop, is raised once."""
+        error, self._source_error = self._source_error, None
+        reason, self._stop_reason = self._stop_reason, None
+        if error is not None:
+            return error
         if reason is not None:
             return FanOutAborted(reason, self._succeeded, self._handed_out - self._succeeded)
         return StopAsyncIteration()
 
     def _start_worker(self) -> None:
-        self._at_work += 1
+        self._running += 1
         # Not create_task: a factory of eager tasks would run the worker before it is counted.
         loop = asyncio.get_running_loop()
         worker = asyncio.Task(self._work(), loop=loop, name="backupify_async fan-out")
@@ -152,151 +140,109 @@ class Outcomes(Generic[K, T]):
         self._workers.append(worker)
 
     def _worker_ended(self, worker: asyncio.Task[None]) -> None:
-        """Count it out. What it raised is the source's error, or a fault of ours: never an end in silence."""
-        self._at_work -= 1
-        self._news.set()
-        self._let_one_go_on()  # it may have been let go on itself, and left by another way
-        failure = asyncio.CancelledError() if worker.cancelled() else worker.exception()
-        if failure is not None and not self._left:
-            self._failure = self._failure or failure
-            self._no_more_keys = True
+        """Count the worker out. What it raised is an error of the source, or a bug: it must not be lost."""
+        self._running -= 1
+        self._changed.set()
+        self._wake_one()  # it may have been woken, and ended without passing that on
+        error = asyncio.CancelledError() if worker.cancelled() else worker.exception()
+        if error is not None and not self._ending:
+            self._source_error = self._source_error or error
+            self._keys.ended = True
 
     async def _work(self) -> None:
-        """Take keys and deliver their outcomes, until there are no more keys or nobody wants more."""
+        """Take keys and deliver their outcomes, until no more are taken."""
         task = asyncio.current_task()
-        while not self._no_more_keys:
-            if self._async_keys is None:
+        while not self._keys.ended:
+            if self._keys.is_async:
+                taken = await self._keys.take_async(self._wait_for_room)
+            else:
                 if self._is_full:
                     await self._wait_for_room()
-                taken = self._take()
-            else:
-                taken = await self._take_in_turn(self._async_keys)
+                taken = self._keys.take()
             if taken is None:
                 return
+            number, key = taken
+            self._in_flight[number] = key
             if len(self._workers) < self._concurrency:
                 self._start_worker()
-            index, key = taken
-            self._deliver(index, await self._call(key, task))
+            self._deliver(number, await self._call(key, task))
 
     @property
     def _is_full(self) -> bool:
-        """Whether as many keys are held as the window allows."""
-        return self._taken - self._handed_out >= self._window
+        """Whether the window has no room for another key."""
+        return self._keys.taken - self._handed_out >= self._window
 
     async def _wait_for_room(self) -> None:
-        """Wait while the window is full; who has waited longest looks first."""
-        while self._is_full and not self._no_more_keys:
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
+        """Wait while the window is full. The worker that has waited longest is woken first."""
+        while self._is_full and not self._keys.ended:
+            woken = asyncio.get_running_loop().create_future()
+            self._waiting_for_room.append(woken)
+            await woken
 
-    def _let_one_go_on(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():  # else it was cancelled
-                turn.set_result(None)
+    def _wake_one(self) -> None:
+        while self._waiting_for_room:
+            woken = self._waiting_for_room.popleft()
+            if not woken.done():  # else it was cancelled
+                woken.set_result(None)
                 return
-
-    def _take(self) -> tuple[int, K] | None:
-        """The next key of a sync source and its number; None where there is none, or none is wanted."""
-        if self._no_more_keys:
-            return None
-        try:
-            key = next(self._keys)
-        except StopIteration:
-            self._no_more_keys = True
-        except BaseException:
-            self._no_more_keys = True
-            raise
-        return None if self._no_more_keys else self._hold(key)
-
-    async def _take_in_turn(self, source: AsyncIterator[K]) -> tuple[int, K] | None:
-        """As `_take`, of an async source, which one worker reads at a time."""
-        async with self._turn_to_read:
-            await self._wait_for_room()
-            if self._no_more_keys:
-                return None
-            self._reader = asyncio.current_task()
-            try:
-                key = await anext(source)
-            except StopAsyncIteration:
-                self._no_more_keys = True
-            except BaseException as error:
-                self._no_more_keys = True
-                if not isinstance(error, asyncio.CancelledError) or self._stopped is None:
-                    raise  # else we were waiting for a key that nobody wants any more
-            finally:
-                self._reader = None
-            return None if self._no_more_keys else self._hold(key)
-
-    def _hold(self, key: K) -> tuple[int, K]:
-        if self._hashable and not isinstance(key, Hashable):
-            self._no_more_keys = True
-            raise TypeError(f"a key that is awaited must be hashable, and {key!r} is not: stream instead")
-        index = self._taken
-        self._taken += 1
-        self._in_flight[index] = key
-        return index, key
 
     async def _call(self, key: K, task: asyncio.Task[object] | None) -> Outcome[K, T]:
         count = AttemptCount()
         ATTEMPTS.set(count)
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        started = loop.time()
         failure: BaseException | None = None
         try:
             value = await self._function(key)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            if self._left and isinstance(error, asyncio.CancelledError):
+            if self._ending and isinstance(error, asyncio.CancelledError):
                 raise
-            failure = error  # whatever it is, it is this key's outcome
-        if task is not None and task.cancelling() and not self._left:
-            await self._shrug_off_cancellation(task)
+            failure = error  # any other error is the outcome of this key
+        if task is not None and task.cancelling() and not self._ending:
+            await self._ignore_cancellation(task)
         if self._outer_count is not None:
             self._outer_count.sent += count.sent  # a fan-out within a fan-out sends for the outer key too
         if isinstance(failure, BackupifyError):
             forget_frames(failure)
         try:
             if failure is None:
-                return Success(key, value, count.sent, loop.time() - began)
-            return Failure(key, failure, count.sent, loop.time() - began)
+                return Success(key, value, count.sent, loop.time() - started)
+            return Failure(key, failure, count.sent, loop.time() - started)
         finally:
-            failure = None  # else its traceback holds this frame, and this frame it
+            failure = None  # break the cycle of its traceback and this frame
 
-    async def _shrug_off_cancellation(self, task: asyncio.Task[object]) -> None:
-        """A function that cancelled the worker it ran in has not cancelled the fan-out.
+    async def _ignore_cancellation(self, task: asyncio.Task[object]) -> None:
+        """Go on after a function cancelled the worker it ran in: that does not cancel the fan-out.
 
-        Where somebody cancelled all tasks of the loop, this lets the consumer's end come first.
+        Where all tasks of the loop were cancelled, this lets the consumer's cancellation come first.
         """
         while task.cancelling():
             task.uncancel()
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
-            if self._left:
+            if self._ending:
                 raise
 
-    def _deliver(self, index: int, outcome: Outcome[K, T]) -> None:
-        del self._in_flight[index]
-        self._ready[index] = outcome
-        self._news.set()
-        if not outcome.ok and self._stopped is None:
+    def _deliver(self, number: int, outcome: Outcome[K, T]) -> None:
+        del self._in_flight[number]
+        self._ready[number] = outcome
+        self._changed.set()
+        if not outcome.ok and self._stop_reason is None:
             reason = self._reason_to_stop(outcome.error)
             if reason is not None:
                 self._stop(reason)
 
     def _stop(self, reason: str) -> None:
-        self._stopped = reason
-        self._no_more_keys = True
-        if self._reader is not None:
-            self._reader.cancel()
+        self._stop_reason = reason
+        self._keys.stop()
 
     def _reason_to_stop(self, error: BaseException) -> str | None:
         self._failures += 1
         if self._stop_at is not None and (reason := self._stop_at(error)) is not None:
             return reason
         if self._max_failures is not None and self._failures > self._max_failures:
-            return f"more than max_failures={self._max_failures} keys failed; the last of them: {error}"
+            return f"more than max_failures={self._max_failures} keys failed; the last error: {error}"
         return None

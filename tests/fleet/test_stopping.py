@@ -52,7 +52,7 @@ class TestMaxFailures:
         assert (error.succeeded, error.failed, error.values, error.errors) == (3, 1, {}, {})
 
     async def test_names_the_failure_that_was_one_too_many(self) -> None:
-        with pytest.raises(FanOutAborted, match="the last of them: 7"):
+        with pytest.raises(FanOutAborted, match="the last error: 7"):
             await fan_out(Work(failing=[7]), range(100), max_failures=0)
 
     async def test_is_raised_once(self) -> None:
