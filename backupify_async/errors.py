@@ -39,7 +39,7 @@ import attrs
 
 from backupify_async._escaping import printable
 from backupify_async._plain import plain_error
-from backupify_async.models import Backup, TriggerResult
+from backupify_async.models import Backup, SentTrigger, TriggerResult
 
 
 class BackupifyError(Exception):
@@ -218,25 +218,33 @@ class UnsafeLink(PaginationError):
 
 @attrs.define(slots=False, eq=False)
 class AmbiguousTrigger(BackupifyError):
-    """A backup may or may not have been started: the request left, and no clear answer came.
+    """A backup may or may not have been started: the request was sent, and no clear response came.
 
-    Looks did not tell, and sending it again could start a second one: look at the instance first.
+    Reconciling did not show it, and sending it again could start a second backup: check the instance first.
 
     Attributes:
-        instance_id: The instance.
-        sent_at: When the request left, UTC, by this machine's clock.
-        cause: What became of the answer.
-        reason: Why looking did not tell; "" where there was no time to look.
-        seen: The backups that may be the trigger's, or that ran, when it was last looked.
+        trigger: What was sent, and what is known about it.
+        cause: Why there is no clear response.
+        reason: Why reconciling did not show it; "" where there was no time to reconcile.
+        seen: The backups that can be this trigger's, or were active, at the last check.
         interrupted_by: What ended the reconciliation early: a time-out, or a closed client; else None.
     """
 
-    instance_id: int | str
-    sent_at: datetime
+    trigger: SentTrigger
     cause: BackupifyError
     reason: str = ""
     seen: tuple[Backup, ...] = ()
     interrupted_by: BackupifyError | None = None
+
+    @property
+    def instance_id(self) -> int | str:
+        """The instance."""
+        return self.trigger.instance_id
+
+    @property
+    def sent_at(self) -> datetime:
+        """When the request was sent, UTC, by this machine's clock."""
+        return self.trigger.sent_at
 
     def __str__(self) -> str:
         return f"instance {printable(self.instance_id)}: {self.detail}"

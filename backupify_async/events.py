@@ -10,6 +10,7 @@ from datetime import datetime
 
 import attrs
 
+from backupify_async.models import SentTrigger
 from backupify_async.statistics import LimitSource, SpeedReason
 
 _LOGGER = logging.getLogger("backupify_async.events")
@@ -125,7 +126,28 @@ class TokenRefreshed:
     expires_in: float | None
 
 
-Event = RequestSent | ResponseReceived | RetryScheduled | Throttled | LimitChanged | TokenRefreshed
+@attrs.frozen
+class TriggerStopped:
+    """A trigger was cancelled, or ended by `drain()`, before its outcome was known.
+
+    Attributes:
+        instance_id: The instance.
+        in_doubt: What was sent, and can have started a backup; None where no backup was started.
+    """
+
+    instance_id: int | str
+    in_doubt: SentTrigger | None
+
+
+Event = (
+    RequestSent
+    | ResponseReceived
+    | RetryScheduled
+    | Throttled
+    | LimitChanged
+    | TokenRefreshed
+    | TriggerStopped
+)
 EventHook = Callable[[Event], object]
 
 

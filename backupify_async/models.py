@@ -8,7 +8,7 @@ an offset: it is shown as UTC, and may be off by up to 14 hours.
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -110,6 +110,46 @@ class WaitResult(Plain):
     kind: WaitKind
     backup: Backup | None
     replaced_by: Backup | None = None
+
+
+class UnknownBaseline(Enum):
+    """Stands where the newest backup before a trigger is not known; None means that there was no backup."""
+
+    UNKNOWN_BASELINE = "unknown"
+
+
+UNKNOWN_BASELINE: Final = UnknownBaseline.UNKNOWN_BASELINE
+
+Baseline = int | str | None | UnknownBaseline
+"""The highest backup id before a trigger; None where the instance had no backup."""
+
+
+@attrs.frozen
+class SentTrigger(Plain):
+    """A trigger that was sent, with what is known about it.
+
+    While its outcome is in doubt, this is all by which its backup can be found, also by a later process.
+
+    Attributes:
+        instance_id: The instance.
+        sent_at: When the request was sent, UTC, by this machine's clock.
+        baseline: The highest backup id before that; None where the instance had no backup, and
+            `models.UNKNOWN_BASELINE` where that is not known.
+        response_by: The latest time at which its response can have come or was given up, UTC, by this
+            machine's clock; None where that is unknown.
+        clock_offset: How far the server's clock was ahead of this machine's when it was sent, at least and at
+            most, in seconds; None where no Date header showed it.
+        accepted: Whether the server answered with a 2xx.
+        seen: The ids of the backups that may be this trigger's, or were active, at the last check.
+    """
+
+    instance_id: int | str
+    sent_at: datetime
+    baseline: Baseline = UNKNOWN_BASELINE
+    response_by: datetime | None = None
+    clock_offset: tuple[float, float] | None = None
+    accepted: bool = False
+    seen: tuple[int | str, ...] = ()
 
 
 @attrs.frozen

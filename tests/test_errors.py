@@ -40,9 +40,10 @@ from backupify_async.errors import (
     WaitFailed,
     WaitTimeout,
 )
-from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.models import Backup, SentTrigger, TriggerKind, TriggerResult
 
 SENT_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SENT = SentTrigger(42, SENT_AT)
 API = ("GET", "/v1/ping", "r1", "sorry", 5.0, "enough")
 SAYS = "GET /v1/ping answered {}: sorry (Retry-After: 5 s) (request r1); gave up: enough"
 
@@ -76,12 +77,12 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
     (PaginationError("circle"), (), "circle"),
     (UnsafeLink("elsewhere"), (PaginationError,), "elsewhere"),
     (
-        AmbiguousTrigger(42, SENT_AT, RequestTimeout("slow")),
+        AmbiguousTrigger(SENT, RequestTimeout("slow")),
         (),
         "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow",
     ),
     (
-        AmbiguousTrigger(42, SENT_AT, RequestTimeout("slow"), "the list is empty", (Backup(7), Backup("x"))),
+        AmbiguousTrigger(SENT, RequestTimeout("slow"), "the list is empty", (Backup(7), Backup("x"))),
         (),
         (
             "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow; "
@@ -89,9 +90,7 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
         ),
     ),
     (
-        AmbiguousTrigger(
-            42, SENT_AT, TransportError("lost"), "too late", interrupted_by=RequestTimeout("too late")
-        ),
+        AmbiguousTrigger(SENT, TransportError("lost"), "too late", interrupted_by=RequestTimeout("too late")),
         (),
         (
             "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: lost; "
@@ -246,7 +245,7 @@ EVIL = "x\r\nCRITICAL root \x1b[2J\x7f\x9b\u2028\u202e\ud800"
 @pytest.mark.parametrize(
     "error",
     [
-        AmbiguousTrigger(EVIL, SENT_AT, TransportError("lost"), "", (Backup(EVIL),)),
+        AmbiguousTrigger(SentTrigger(EVIL, SENT_AT), TransportError("lost"), "", (Backup(EVIL),)),
         DuplicateInstance(EVIL),
         WaitTimeout(EVIL, EVIL, 5.0, Backup(EVIL, status=EVIL)),
         WaitFailed(EVIL, TriggerResult(TriggerKind.STARTED, Backup(EVIL))),

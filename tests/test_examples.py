@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async import AmbiguousTrigger, Failure, RequestTimeout
+from backupify_async import AmbiguousTrigger, Failure, RequestTimeout, SentTrigger
 from backupify_async.testing import Fault, SimulatedBackupify
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -90,7 +90,7 @@ def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_answer_was_los
     ("reason", "said"), [("the list is empty", "the list is empty"), ("", "no answer in 60 s")]
 )
 def test_trigger_fleet_says_why_it_could_not_be_found_out(reason: str, said: str) -> None:
-    lost = AmbiguousTrigger(3, datetime.now(UTC), RequestTimeout("no answer in 60 s"), reason)
+    lost = AmbiguousTrigger(SentTrigger(3, datetime.now(UTC)), RequestTimeout("no answer in 60 s"), reason)
     in_words = runpy.run_path(str(EXAMPLES / "trigger_fleet.py"))["in_words"]
     assert in_words(Failure("3", lost, 1, 0.0)) == f"LOOK AT IT before you trigger again: {said}"
 

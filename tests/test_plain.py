@@ -22,6 +22,7 @@ from backupify_async import (
     Page,
     RequestTimeout,
     Results,
+    SentTrigger,
     Statistics,
     Success,
     TriggerKind,
@@ -60,7 +61,7 @@ PLAIN_MISSING = {
 STARTED = TriggerResult(TriggerKind.STARTED, BACKUP)
 PLAIN_STARTED = {"kind": "started", "backup": PLAIN_BACKUP, "waited": None, "from_previous_run": False}
 LOST = RequestTimeout("no answer in 60 s")
-UNKNOWN = AmbiguousTrigger(9, WHEN, LOST, "the list is empty", (BACKUP,))
+UNKNOWN = AmbiguousTrigger(SentTrigger(9, WHEN), LOST, "the list is empty", (BACKUP,))
 
 EXPECTED: list[tuple[Any, dict[str, Any]]] = [
     (BACKUP, PLAIN_BACKUP),
@@ -130,14 +131,25 @@ EXPECTED: list[tuple[Any, dict[str, Any]]] = [
         {
             "type": "AmbiguousTrigger",
             "message": str(UNKNOWN),
-            "instance_id": 9,
-            "sent_at": "2026-01-02T03:04:05+00:00",
+            "trigger": {
+                "instance_id": 9,
+                "sent_at": "2026-01-02T03:04:05+00:00",
+                "baseline": "unknown",
+                "response_by": None,
+                "clock_offset": None,
+                "accepted": False,
+                "seen": [],
+            },
             "cause": LOST.to_dict(),
             "reason": "the list is empty",
             "seen": [PLAIN_BACKUP],
+            "interrupted_by": None,
         },
     ),
-    (ConfigurationError("no"), {"type": "ConfigurationError", "message": "no"}),
+    (
+        ConfigurationError("no"),
+        {"type": "ConfigurationError", "message": "no", "problem": "no", "override": ""},
+    ),
 ]
 
 

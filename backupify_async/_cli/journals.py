@@ -19,7 +19,7 @@ from backupify_async._cli.options import FleetOptions
 from backupify_async._cli.records import of_run, with_run
 from backupify_async._cli.rows import Row
 from backupify_async._cli.sweep import CUT_SHORT, Operation, sweep
-from backupify_async._cli.triggers import Consent, SentTriggers, Wait
+from backupify_async._cli.triggers import Consent, StoppedTriggers, Wait
 from backupify_async._journal.entries import SweepInfo
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.snapshot import open_snapshot
@@ -116,8 +116,8 @@ def _journal(path: Path, name: str) -> Journal:
 def _journalled(
     journal: Journal, kept: Ids, given: Ids, consent: Consent | None = None, wait: Wait | None = None
 ) -> Operation[TriggerResult]:
-    sent = SentTriggers()
-    plain = triggering(consent, wait, journal, sent)
+    stopped = StoppedTriggers()
+    plain = triggering(consent, wait, journal, stopped)
 
     def rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
         return [
@@ -134,7 +134,7 @@ def _journalled(
         rows=rows,
         failure=failure,
         found=_found if wait is None else plain.found,
-        hold=partial(_held, journal, sent, kept, given),
+        hold=partial(_held, journal, stopped, kept, given),
         journalled=True,
         rest=lambda of_source: (
             f"the rest of {journal.path}" if journal.has_rest(of_source=of_source is not None) else None
@@ -149,13 +149,13 @@ def _found(rows: list[Row]) -> tuple[str, int]:
 
 @asynccontextmanager
 async def _held(
-    journal: Journal, sent: SentTriggers, kept: Ids, given: Ids, at: CommandContext
+    journal: Journal, stopped: StoppedTriggers, kept: Ids, given: Ids, at: CommandContext
 ) -> AsyncIterator[None]:
     """The journal, open; what is to be said of it at the beginning, and at the end.
 
     Args:
         journal: The journal.
-        sent: Is told what an earlier process may have sent.
+        stopped: Is given the triggers in doubt of a previous run.
         kept: The ids that are read.
         given: Where they come from, where they are kept in another place for that.
         at: Where things are said.
@@ -171,7 +171,8 @@ async def _held(
     try:
         async with open_snapshot(journal.path) as storage:
             known = await storage.read_sweep()
-            sent.add_of_earlier([line.instance_id for line in await storage.unsettled()])
+            entries = await storage.in_doubt()
+            stopped.add_recorded(entry.trigger for entry in entries if entry.trigger is not None)
         if said := await keep(given, kept, journal, known, at.client):
             at.output.say(said)
         was_done = await journal.is_done()

@@ -6,10 +6,18 @@ import attrs
 
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.ids import Ids
-from backupify_async._cli.records import LISTED, RUNNING, WAITED, active_rows, latest_rows, listed_rows
+from backupify_async._cli.records import (
+    LISTED,
+    RUNNING,
+    WAITED,
+    active_rows,
+    latest_rows,
+    listed_rows,
+    triggered_rows,
+)
 from backupify_async._cli.rows import Row
 from backupify_async._cli.sweep import Operation
-from backupify_async._cli.triggers import Consent, Pretence, SentTriggers, Wait, check
+from backupify_async._cli.triggers import Consent, Pretence, StoppedTriggers, Wait, check
 from backupify_async._fleet.fan_out import FanOut
 from backupify_async._fleet.fleet import Fleet
 from backupify_async._journal.journal import Journal
@@ -47,7 +55,7 @@ def triggering(
     consent: Consent | None,
     wait: Wait | None = None,
     journal: Journal | None = None,
-    sent: SentTriggers | None = None,
+    stopped: StoppedTriggers | None = None,
 ) -> Operation[TriggerResult]:
     """A new backup of each instance, and its end, if that is waited for; perhaps with a journal.
 
@@ -55,9 +63,9 @@ def triggering(
         consent: Somebody's, to be given; without it, somebody has agreed before.
         wait: That the end is waited for.
         journal: Where it is written down.
-        sent: What is known of triggers that have left before.
+        stopped: Collects the triggers whose outcome is in doubt at the end.
     """
-    sent = SentTriggers() if sent is None else sent
+    stopped = StoppedTriggers() if stopped is None else stopped
 
     def begin(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
         if wait is None:
@@ -68,11 +76,11 @@ def triggering(
         "trigger",
         RUNNING,
         begin,
-        sent.rows,
+        triggered_rows,
         agree=None if consent is None else consent.agree,
-        known=sent.known,
-        cut_off=sent.cut_off,
-        on_event=sent,
+        known=stopped.known,
+        cut_off=stopped.cut_off,
+        on_event=stopped,
         drains=True,
     )
     if wait is None:

@@ -143,7 +143,7 @@ def written_row(line: JournalEntry) -> Row:
     """What a journal knows of an instance."""
     return {
         **backup_row(line.instance_id, line.state.value, line.backup),
-        "sent_at": line.sent_at,
+        "sent_at": None if line.trigger is None else line.trigger.sent_at,
         "error": line.problem or None,
     }
 

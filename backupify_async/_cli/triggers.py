@@ -12,16 +12,15 @@ from backupify_async._cli.id_files import STDIN
 from backupify_async._cli.ids import FileIds, GivenIds, Ids, no_instances
 from backupify_async._cli.output import write_all
 from backupify_async._cli.reading import read_some
-from backupify_async._cli.records import backup_row, triggered_rows
+from backupify_async._cli.records import backup_row
 from backupify_async._cli.rows import Row
 from backupify_async._cli.threads import DaemonThread, in_thread
 from backupify_async._escaping import printable
-from backupify_async._transport.retry_rules import NOTHING_DONE
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import BackupifyError
-from backupify_async.events import Event, RequestSent, ResponseReceived, RetryScheduled
-from backupify_async.ids import InstanceId, identifier, instance_key
-from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.events import Event, TriggerStopped
+from backupify_async.ids import InstanceId, instance_key
+from backupify_async.models import Backup, SentTrigger, TriggerKind, TriggerResult
 
 
 class Consent:
@@ -155,61 +154,47 @@ class Pretence:
         return [backup_row(instance_id, state, active)]
 
 
-class SentTriggers:
-    """What is known of triggers that have left: the client's `on_event` hook."""
+class StoppedTriggers:
+    """The triggers whose outcome is in doubt at the end of a command: the client's `on_event` hook."""
 
     def __init__(self) -> None:
-        self._fates: dict[str, TriggerKind | None] = {}
-        self._of_earlier: set[str] = set()
+        self._stopped: dict[str, SentTrigger | None] = {}
+        self._recorded: dict[str, SentTrigger] = {}
 
-    def add_of_earlier(self, instance_ids: Iterable[InstanceId]) -> None:
-        """Note triggers that an earlier process may have sent, and that were not looked at since."""
-        self._of_earlier.update(map(_path, instance_ids))
+    def add_recorded(self, triggers: Iterable[SentTrigger]) -> None:
+        """Note triggers in doubt of a previous run, which are still to be reconciled."""
+        self._recorded.update((instance_key(one.instance_id), one) for one in triggers)
 
     def __call__(self, event: Event) -> None:
-        """Note what was sent, what its answer settles, and what surely has started nothing."""
-        match event:
-            case RequestSent(method="POST", path=path):
-                self._fates[path] = None
-                self._of_earlier.discard(path)  # it was looked at, and surely did nothing
-            case ResponseReceived(method="POST", path=path, status=status) if 200 <= status < 300:
-                self._fates[path] = TriggerKind.STARTED
-            case ResponseReceived(method="POST", path=path, status=status) if status in NOTHING_DONE:
-                self._fates.pop(path, None)
-            case RetryScheduled(method="POST", path=path):  # the library repeats only what started nothing
-                self._fates.pop(path, None)
-            case _:
-                pass
-
-    def rows(self, instance_id: InstanceId, result: TriggerResult) -> list[Row]:
-        """The rows of a trigger's result; of one that is whole, nothing else need be known any more."""
-        if result.backup is not None:
-            self._fates.pop(_path(instance_id), None)
-        return triggered_rows(instance_id, result)
+        """Note a trigger that was stopped."""
+        if isinstance(event, TriggerStopped):
+            self._stopped[instance_key(event.instance_id)] = event.in_doubt
 
     def known(self, instance_id: InstanceId) -> TriggerResult | None:
-        """What became of a trigger, where its answer came and only the look that follows it was cut off."""
-        kind = self._fates.get(_path(instance_id))
-        return None if kind is None else TriggerResult(kind, None)
+        """The result of a trigger that was accepted, and only the check after it was cut off."""
+        trigger = self._in_doubt(instance_id)
+        accepted = trigger is not None and trigger.accepted and not self._is_recorded(trigger)
+        return TriggerResult(TriggerKind.STARTED, None) if accepted else None
 
     def cut_off(self, instance_ids: Sequence[InstanceId], rest: str | None) -> list[str]:
-        """What is to be said of triggers that were cut off, and of the rest of the ids."""
-        told = {one: words for one in instance_ids if (words := self._in_words(_path(one)))}
-        lines = [f"instance {one}: {words}" for one, words in told.items()]
-        unsent = [str(one) for one in instance_ids if one not in told]
+        """What to say of triggers that were cut off, and of the remaining ids."""
+        in_doubt = {one: trigger for one in instance_ids if (trigger := self._in_doubt(one)) is not None}
+        lines = [f"instance {one}: {self._in_words(trigger)}" for one, trigger in in_doubt.items()]
+        unsent = [str(one) for one in instance_ids if one not in in_doubt]
         which = f"instance{'' if len(unsent) == 1 else 's'} {', '.join(unsent)}"
         missing = [*([which] if unsent else []), *([rest] if rest else [])]
         return [*lines, f"not triggered: {', and '.join(missing)}"] if missing else lines
 
-    def _in_words(self, path: str) -> str | None:
-        if path in self._of_earlier:
+    def _in_doubt(self, instance_id: InstanceId) -> SentTrigger | None:
+        key = instance_key(instance_id)
+        return self._stopped.get(key, self._recorded.get(key))
+
+    def _is_recorded(self, trigger: SentTrigger) -> bool:
+        return self._recorded.get(instance_key(trigger.instance_id)) == trigger
+
+    def _in_words(self, trigger: SentTrigger) -> str:
+        if self._is_recorded(trigger):
             return "sent by an earlier process, a backup may or may not have started"
-        if path not in self._fates:
-            return None
-        if (fate := self._fates[path]) is None:
-            return "cut off, a backup may or may not have started"
-        return f"{fate.value.replace('_', ' ')}; the look at its backup was cut off"
-
-
-def _path(instance_id: InstanceId) -> str:
-    return f"/v1/backup_instances/{identifier(instance_id)}/backups"
+        if trigger.accepted:
+            return "started; the check of its backup was cut off"
+        return "cut off, a backup may or may not have started"

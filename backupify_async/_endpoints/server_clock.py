@@ -42,7 +42,7 @@ class ClockOffset:
         return ClockOffset(min(self.lowest, other.lowest), max(self.highest, other.highest))
 
 
-def our_lead(now: float) -> float:
+def our_offset(now: float) -> float:
     """How far this machine's clock is ahead of the loop's, which shows `now`, in seconds."""
     return time.time() - now
 
@@ -58,7 +58,7 @@ def server_time(header: str | None) -> datetime | None:
     return None if date is None or abs(date - datetime.now(UTC)) > _NO_CLOCK else date
 
 
-def lead_before(seen: DateSeen | None, ours: float) -> ClockOffset | None:
+def offset_before(seen: DateSeen | None, ours: float) -> ClockOffset | None:
     """How far the server's clock is ahead of the loop's, by a Date that came before.
 
     Args:
@@ -66,12 +66,12 @@ def lead_before(seen: DateSeen | None, ours: float) -> ClockOffset | None:
         ours: How far our own clock is ahead of the loop's now, in seconds. Where it was another much when the
             Date came, the machine has slept since, or its clock was set: then it tells nothing of now.
     """
-    if seen is None or abs(ours - seen.our_lead) > _WHOLE_SECOND:
+    if seen is None or abs(ours - seen.our_offset) > _WHOLE_SECOND:
         return None
-    return read_lead(seen.date, seen.sent_time, seen.received)
+    return read_offset(seen.date, seen.sent_time, seen.received)
 
 
-def read_lead(header: str | None, left: float, received: float) -> ClockOffset | None:
+def read_offset(header: str | None, left: float, received: float) -> ClockOffset | None:
     """How far the server's clock is ahead of the loop's, where a credible Date tells.
 
     Args:

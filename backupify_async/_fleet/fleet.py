@@ -13,10 +13,9 @@ from backupify_async._fleet.trigger_and_wait import MOST_AT_WORK, Slotted, Trigg
 from backupify_async._journal.entries import SweepAccount
 from backupify_async._journal.journal import Journal
 from backupify_async._resources.backups import Backups
-from backupify_async._triggers.baseline import NOT_TOLD
 from backupify_async.errors import ConnectionFailed, DuplicateInstance, JournalError, RateLimited
 from backupify_async.ids import InstanceId, instance_key
-from backupify_async.models import Backup, TriggerResult
+from backupify_async.models import UNKNOWN_BASELINE, Backup, TriggerResult
 from backupify_async.polling import PollPolicy
 
 T = TypeVar("T")
@@ -186,7 +185,7 @@ class Fleet:
             trigger = TriggerAndWait(trigger, self._backups.waits, slots, wait_timeout, poll or PollPolicy())
             ids, concurrency = Slotted(ids, slots), max(concurrency, MOST_AT_WORK)
         fan_out = self._fan_out(trigger, ordered, max_failures, ids, concurrency)
-        self._backups.triggering.drain.watch(fan_out)
+        self._backups.triggering.drain.stops(fan_out)
         return fan_out
 
     def _fan_out(
@@ -240,4 +239,4 @@ async def _trigger_once(
     if key in seen:
         raise DuplicateInstance(instance_id)
     seen.add(key)
-    return await backups.trigger(instance_id, baseline=baseline.get(instance_id, NOT_TOLD))
+    return await backups.trigger(instance_id, baseline=baseline.get(instance_id, UNKNOWN_BASELINE))

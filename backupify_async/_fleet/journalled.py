@@ -5,15 +5,15 @@ from the journal, what may have left is reconciled, and the rest is triggered. T
 what the journal knows of it is passed over.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Protocol
 
-from backupify_async._journal.entries import JournalEntry, SweepAccount, baseline_from_json, baseline_to_json
+from backupify_async._journal.entries import JournalEntry, SweepAccount
 from backupify_async._journal.journal import Journal
-from backupify_async._journal.transitions import ambiguous, failed, held_back, intended, learned, settled
-from backupify_async._triggers.baseline import NOT_TOLD, Baseline, highest_id
-from backupify_async._triggers.sending import Evidence, Unsettled, was_accepted
+from backupify_async._journal.transitions import ambiguous, failed, held_back, in_doubt, intended, settled
+from backupify_async._triggers.baseline import highest_id
+from backupify_async._triggers.sending import BeforeSend, OnInDoubt
 from backupify_async.errors import (
     AmbiguousTrigger,
     BackupifyError,
@@ -22,24 +22,24 @@ from backupify_async.errors import (
     JournalError,
 )
 from backupify_async.ids import identifier, instance_key
-from backupify_async.models import Backup, TriggerResult
+from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerResult
 
 InstanceId = int | str
 
 
 class Trigger(Protocol):
-    """Triggers one instance, as `Triggering.run` does."""
+    """Triggers one instance, as `Triggers.run` does."""
 
     async def __call__(
         self,
         backup_instance_id: InstanceId,
         baseline: Baseline,
         *,
-        unsettled: Unsettled | None,
-        before_send: Callable[[Unsettled], Awaitable[None]],
-        learned: Callable[[Evidence], None],
+        recorded: SentTrigger | None,
+        before_send: BeforeSend,
+        on_in_doubt: OnInDoubt,
     ) -> TriggerResult:
-        """Find out what became of what is unsettled; tell of each request as it leaves and as it ends."""
+        """Reconcile what is recorded, and call the hooks for each request."""
         ...
 
 
@@ -117,44 +117,46 @@ class JournalledSweep:
         return entry.result or await self._settle(entry)
 
     async def _settle(self, entry: JournalEntry) -> TriggerResult:
-        unsettled, baseline = _unsettled(entry), self._baseline(entry)
+        recorded = entry.trigger if entry.is_in_doubt else None
 
-        async def before_send(sending: Unsettled) -> None:
-            nonlocal entry, unsettled
-            unsettled = None  # else nothing would leave
-            known = None if baseline is NOT_TOLD else baseline_to_json(baseline)
-            entry = intended(entry, sending.sent_at, known, sending.evidence)
+        async def before_send(trigger: SentTrigger) -> None:
+            nonlocal entry, recorded
+            recorded = None  # it surely did nothing, else nothing more would be sent
+            entry = intended(entry, trigger)
             await self._journal.commit(entry)
 
-        def note(evidence: Evidence) -> None:
+        def on_in_doubt(trigger: SentTrigger) -> None:
             nonlocal entry
-            entry = learned(entry, evidence)
+            entry = in_doubt(entry, trigger)
             self._journal.put(entry, at_once=True)
 
         try:
             result = await self._run(
-                entry.instance_id, baseline, unsettled=unsettled, before_send=before_send, learned=note
+                entry.instance_id,
+                self._baseline(entry),
+                recorded=recorded,
+                before_send=before_send,
+                on_in_doubt=on_in_doubt,
             )
         except AmbiguousTrigger as error:
-            seen = (backup.id for backup in error.seen)
-            self._journal.put(ambiguous(entry, str(error), accepted=was_accepted(error.cause), seen=seen))
+            self._journal.put(ambiguous(entry, error.trigger, str(error)))
             raise
         except ClientDraining:
-            if unsettled is None and entry.is_unsettled:  # else it stands as it was
+            if recorded is None and entry.is_in_doubt:  # otherwise the entry stays as it was
                 self._journal.put(held_back(entry))
             raise
         except BackupifyError as error:
-            if unsettled is None:
+            if recorded is None:
                 self._journal.put(failed(entry, str(error)))
             raise
         self._journal.put(settled(entry, result))
         return result
 
     def _baseline(self, entry: JournalEntry) -> Baseline:
-        """The baseline; for what may have left, only that from before it did: a later one may be its work."""
-        if not entry.is_unsettled:
-            return highest_id(self._baselines.get(entry.instance_id, NOT_TOLD))
-        return NOT_TOLD if entry.baseline is None else baseline_from_json(entry.baseline)
+        """The baseline. For a request in doubt it is the recorded one: a later backup can be its own."""
+        if entry.is_in_doubt and entry.trigger is not None:
+            return entry.trigger.baseline
+        return highest_id(self._baselines.get(entry.instance_id, UNKNOWN_BASELINE))
 
 
 def _key(instance_id: InstanceId) -> str | None:
@@ -163,12 +165,6 @@ def _key(instance_id: InstanceId) -> str | None:
         return instance_key(instance_id)
     except (TypeError, ValueError):
         return None
-
-
-def _unsettled(entry: JournalEntry) -> Unsettled | None:
-    if not entry.is_unsettled or entry.sent_at is None:
-        return None
-    return Unsettled(entry.sent_at, entry.evidence or Evidence())
 
 
 async def _each(source: Iterable[InstanceId] | AsyncIterable[InstanceId]) -> AsyncGenerator[InstanceId, None]:

@@ -13,8 +13,15 @@ import attrs
 
 from backupify_async._codec.model_json import from_json, to_json
 from backupify_async._journal import record_fields
-from backupify_async._triggers.sending import Evidence
-from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.models import (
+    UNKNOWN_BASELINE,
+    Backup,
+    Baseline,
+    SentTrigger,
+    TriggerKind,
+    TriggerResult,
+    UnknownBaseline,
+)
 
 Record = dict[str, str | int | None]
 ENTRY_FIELDS = (
@@ -55,7 +62,7 @@ class EntryState(Enum):
 _KINDS = {EntryState(kind.value): kind for kind in TriggerKind}
 DONE = frozenset(_KINDS)
 """The states of an instance that is not triggered again."""
-UNSETTLED = frozenset({EntryState.INTENDED, EntryState.AMBIGUOUS})
+IN_DOUBT = frozenset({EntryState.INTENDED, EntryState.AMBIGUOUS})
 """The states of an instance whose request may have been sent, with its outcome in doubt."""
 
 
@@ -139,22 +146,18 @@ class JournalEntry:
         number: Its place in the order of reading, from 1 up. It identifies the entry.
         instance_id: The id as it was read.
         state: How far the instance is.
-        sent_at: When the last request was sent, or was about to be sent, UTC; None where nothing was sent
-            that can have started a backup.
-        baseline: The highest backup id from before that request, as JSON; None where it is not known.
+        trigger: The last request that was sent, or was about to be sent; None where nothing was sent that
+            can have started a backup.
         backup: The backup that was started or found, where the state is DONE and the server named it.
         problem: What went wrong, in words, where the state is FAILED or AMBIGUOUS.
-        evidence: What else is known of a request whose outcome is in doubt.
     """
 
     number: int
     instance_id: int | str
     state: EntryState = EntryState.READ
-    sent_at: datetime | None = None
-    baseline: str | None = None
+    trigger: SentTrigger | None = None
     backup: Backup | None = None
     problem: str = ""
-    evidence: Evidence | None = None
 
     @property
     def result(self) -> TriggerResult | None:
@@ -163,9 +166,9 @@ class JournalEntry:
         return None if kind is None else TriggerResult(kind, self.backup, from_previous_run=True)
 
     @property
-    def is_unsettled(self) -> bool:
+    def is_in_doubt(self) -> bool:
         """Whether a request may have been sent whose outcome is in doubt."""
-        return self.state in UNSETTLED
+        return self.state in IN_DOUBT
 
     def to_record(self) -> Record:
         """The same as a flat dict with the keys `ENTRY_FIELDS`.
@@ -173,7 +176,7 @@ class JournalEntry:
         The id is a text, and `is_number` says whether it was a number. `baseline`, `backup` and `evidence`
         are JSON.
         """
-        instance_id = self.instance_id
+        instance_id, trigger = self.instance_id, self.trigger
         return {
             "number": self.number,
             # As it stands in the request's path: `str` of an Enum member can be another text.
@@ -182,11 +185,11 @@ class JournalEntry:
             else str(int(instance_id)),
             "is_number": isinstance(instance_id, int),
             "state": self.state.value,
-            "sent_at": None if self.sent_at is None else self.sent_at.astimezone(UTC).isoformat(),
-            "baseline": self.baseline,
+            "sent_at": None if trigger is None else trigger.sent_at.astimezone(UTC).isoformat(),
+            "baseline": None if trigger is None else baseline_to_json(trigger.baseline),
             "backup": None if self.backup is None else _backup_to_json(self.backup),
             "problem": self.problem,
-            "evidence": None if self.evidence is None else _evidence_to_json(self.evidence),
+            "evidence": None if trigger is None else _evidence_to_json(trigger),
         }
 
     @classmethod
@@ -201,36 +204,37 @@ class JournalEntry:
             record_fields.optional_text(fields[name])
             for name in ("sent_at", "baseline", "backup", "evidence")
         )
-        if baseline is not None:
-            baseline_from_json(baseline)
+        instance_id = record_fields.instance_id(
+            fields["instance_id"], is_number=record_fields.flag(fields["is_number"])
+        )
         entry = cls(
             record_fields.number(fields["number"]),
-            record_fields.instance_id(
-                fields["instance_id"], is_number=record_fields.flag(fields["is_number"])
-            ),
+            instance_id,
             EntryState(fields["state"]),
-            None if sent_at is None else record_fields.date(sent_at),
-            baseline,
+            None if sent_at is None else _read_trigger(instance_id, sent_at, baseline, evidence),
             None if backup is None else from_json(backup.encode(), Backup),
             record_fields.text(fields["problem"]),
-            None if evidence is None else _evidence_from_json(evidence),
         )
-        if entry.is_unsettled and entry.sent_at is None:  # it would be taken for one that was never sent
+        if entry.is_in_doubt and entry.trigger is None:  # it would be taken for one that was never sent
             raise ValueError(f"{entry.state.value} without a time of sending")
         return entry
 
 
-def baseline_to_json(backup_id: int | str | None) -> str:
-    """The highest backup id from before the request as a journal keeps it; None where there was no backup."""
-    return json.dumps(backup_id)  # orjson writes no number above 64 bits
+def baseline_to_json(baseline: Baseline) -> str | None:
+    """The highest backup id from before a request as a journal keeps it; None where it is unknown."""
+    if isinstance(baseline, UnknownBaseline):
+        return None
+    return json.dumps(baseline)  # orjson writes no number above 64 bits
 
 
-def baseline_from_json(text: str) -> int | str | None:
+def baseline_from_json(text: str | None) -> Baseline:
     """Read what `baseline_to_json` wrote.
 
     Raises:
         ValueError: It wrote no such text.
     """
+    if text is None:
+        return UNKNOWN_BASELINE
     read = record_fields.value(text)
     return None if read is None else record_fields.backup_id(read)
 
@@ -243,21 +247,27 @@ def _backup_to_json(backup: Backup) -> str:
         return to_json(attrs.evolve(backup, extra=dates)).decode()
 
 
-def _evidence_to_json(evidence: Evidence) -> str:
-    over_by = None if evidence.over_by is None else evidence.over_by.astimezone(UTC).isoformat()
-    return json.dumps([over_by, evidence.server_ahead, evidence.accepted, evidence.seen])
+def _evidence_to_json(trigger: SentTrigger) -> str:
+    response_by = None if trigger.response_by is None else trigger.response_by.astimezone(UTC).isoformat()
+    return json.dumps([response_by, trigger.clock_offset, trigger.accepted, trigger.seen])
 
 
-def _evidence_from_json(text: str) -> Evidence:
-    over_by, ahead, accepted, seen = record_fields.items(record_fields.value(text))
-    return Evidence(
-        None if over_by is None else record_fields.date(over_by),
-        None if ahead is None else _pair(ahead),
-        record_fields.flag(accepted),
-        tuple(map(record_fields.backup_id, record_fields.items(seen))),
+def _read_trigger(
+    instance_id: int | str, sent_at: str, baseline: str | None, evidence: str | None
+) -> SentTrigger:
+    trigger = SentTrigger(instance_id, record_fields.date(sent_at), baseline_from_json(baseline))
+    if evidence is None:
+        return trigger
+    response_by, offset, accepted, seen = record_fields.items(record_fields.value(evidence))
+    return attrs.evolve(
+        trigger,
+        response_by=None if response_by is None else record_fields.date(response_by),
+        clock_offset=None if offset is None else _pair(offset),
+        accepted=record_fields.flag(accepted),
+        seen=tuple(map(record_fields.backup_id, record_fields.items(seen))),
     )
 
 
-def _pair(ahead: object) -> tuple[float, float]:
-    lowest, highest = map(record_fields.seconds, record_fields.items(ahead))
+def _pair(offset: object) -> tuple[float, float]:
+    lowest, highest = map(record_fields.seconds, record_fields.items(offset))
     return lowest, highest

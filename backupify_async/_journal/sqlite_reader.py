@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from backupify_async._journal.database import Database
-from backupify_async._journal.entries import ENTRY_FIELDS, UNSETTLED, EntryState, JournalEntry, SweepInfo
+from backupify_async._journal.entries import ENTRY_FIELDS, IN_DOUBT, EntryState, JournalEntry, SweepInfo
 from backupify_async._journal.error_messages import translate_errors
 from backupify_async._journal.schema import SWEEP_FIELDS
 
@@ -41,9 +41,9 @@ class SQLiteReader:
                 return
             last = entries[-1].number
 
-    async def unsettled(self) -> list[JournalEntry]:
+    async def in_doubt(self) -> list[JournalEntry]:
         """The entries of instances whose request may have been sent, with its outcome in doubt."""
-        states = [state.value for state in UNSETTLED]
+        states = [state.value for state in IN_DOUBT]
         return await self._select(f"state IN ({', '.join('?' * len(states))})", *states)
 
     async def counts(self) -> dict[EntryState, int]:

@@ -11,36 +11,27 @@ INTENDED is on disk before the request is sent; everything else can be written l
 loses, an instance without INTENDED was not triggered, and one with it is reconciled before it is sent again.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
-
 import attrs
 
 from backupify_async._journal.entries import EntryState, JournalEntry
-from backupify_async._triggers.sending import Evidence
-from backupify_async.models import TriggerResult
+from backupify_async.models import SentTrigger, TriggerResult
 
 
-def intended(
-    entry: JournalEntry, sent_at: datetime, baseline: str | None, evidence: Evidence | None = None
-) -> JournalEntry:
+def intended(entry: JournalEntry, trigger: SentTrigger) -> JournalEntry:
     """The entry of an instance whose request is about to be sent."""
-    return attrs.evolve(
-        entry, state=EntryState.INTENDED, sent_at=sent_at, baseline=baseline, problem="", evidence=evidence
-    )
+    return attrs.evolve(entry, state=EntryState.INTENDED, trigger=trigger, problem="")
 
 
-def learned(entry: JournalEntry, evidence: Evidence) -> JournalEntry:
+def in_doubt(entry: JournalEntry, trigger: SentTrigger) -> JournalEntry:
     """The entry of an instance whose response came, or is no longer awaited, with what that showed."""
-    known = entry.evidence or Evidence()
-    accepted = known.accepted or evidence.accepted
-    return attrs.evolve(entry, evidence=attrs.evolve(known, over_by=evidence.over_by, accepted=accepted))
+    return attrs.evolve(entry, trigger=trigger)
 
 
 def settled(entry: JournalEntry, result: TriggerResult) -> JournalEntry:
     """The entry of an instance that is done."""
-    state = EntryState(result.kind.value)
-    return attrs.evolve(entry, state=state, backup=result.backup, problem="", evidence=None)
+    state, sent = EntryState(result.kind.value), entry.trigger
+    trigger = None if sent is None else SentTrigger(sent.instance_id, sent.sent_at, sent.baseline)
+    return attrs.evolve(entry, state=state, trigger=trigger, backup=result.backup, problem="")
 
 
 def held_back(entry: JournalEntry) -> JournalEntry:
@@ -53,19 +44,12 @@ def failed(entry: JournalEntry, problem: str) -> JournalEntry:
     return JournalEntry(entry.number, entry.instance_id, EntryState.FAILED, problem=problem)
 
 
-def ambiguous(
-    entry: JournalEntry, problem: str, *, accepted: bool = False, seen: Iterable[int | str] = ()
-) -> JournalEntry:
+def ambiguous(entry: JournalEntry, trigger: SentTrigger, problem: str) -> JournalEntry:
     """The entry of an instance whose trigger stayed in doubt.
 
     Args:
-        entry: Its entry so far. What that knows of the same request is kept.
-        problem: Why, in words.
-        accepted: Whether the response was a 2xx.
-        seen: The ids of the backups that the request may have started.
+        entry: Its entry so far.
+        trigger: What was sent, and what is known about it.
+        problem: Why it is in doubt, in words.
     """
-    known = entry.evidence or Evidence()
-    evidence = attrs.evolve(
-        known, accepted=known.accepted or accepted, seen=tuple(dict.fromkeys((*known.seen, *seen)))
-    )
-    return attrs.evolve(entry, state=EntryState.AMBIGUOUS, problem=problem, evidence=evidence)
+    return attrs.evolve(entry, state=EntryState.AMBIGUOUS, trigger=trigger, problem=problem)

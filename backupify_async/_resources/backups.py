@@ -19,13 +19,13 @@ from backupify_async._transport.error_responses import api_error
 from backupify_async._transport.request import Request
 from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
-from backupify_async._triggers.baseline import NOT_TOLD, NotTold, highest_id
+from backupify_async._triggers.baseline import highest_id
 from backupify_async.ids import identifier
-from backupify_async.models import Backup, TriggerResult, WaitResult
+from backupify_async.models import UNKNOWN_BASELINE, Backup, TriggerResult, UnknownBaseline, WaitResult
 from backupify_async.polling import PollPolicy
 
 if TYPE_CHECKING:
-    from backupify_async._triggers.triggering import Triggering
+    from backupify_async._triggers.triggering import Triggers
     from backupify_async._waits.waiting import Waits
 
 
@@ -42,11 +42,11 @@ class Backups:
         """What 404 bodies of get-active meant."""
 
     @cached_property
-    def triggering(self) -> "Triggering":
+    def triggering(self) -> "Triggers":
         """Triggers, for whoever has to know when a request leaves."""
-        from backupify_async._triggers.triggering import Triggering  # noqa: PLC0415 - most only look
+        from backupify_async._triggers.triggering import Triggers  # noqa: PLC0415 - most only look
 
-        return Triggering(self._session)
+        return Triggers(self._session)
 
     @cached_property
     def waits(self) -> "Waits":
@@ -129,7 +129,10 @@ class Backups:
         return await self.list(backup_instance_id).last()
 
     async def trigger(
-        self, backup_instance_id: int | str, *, baseline: Backup | int | str | NotTold | None = NOT_TOLD
+        self,
+        backup_instance_id: int | str,
+        *,
+        baseline: Backup | int | str | UnknownBaseline | None = UNKNOWN_BASELINE,
     ) -> TriggerResult:
         """Start a backup now, and never two.
 

@@ -31,7 +31,7 @@ class DateSeen(NamedTuple):
     """When its request left."""
     received: float
     """When its answer had come."""
-    our_lead: float
+    our_offset: float
     """How far our own clock was ahead of the loop's then."""
 
 

@@ -55,6 +55,7 @@ class Session:
         limiter: Limiter | None = None,
     ) -> None:
         self.settings = settings
+        self.on_event = on_event
         self._total = settings.timeouts.total
         self._carrier = transport
         self.outage = Outage(settings.retry.max_outage)

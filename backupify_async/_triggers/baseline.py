@@ -1,31 +1,16 @@
-"""The newest backup from before a trigger, as its caller tells it."""
-
-from enum import Enum
-from typing import Final
+"""The newest backup before a trigger, as its caller gives it."""
 
 from backupify_async.ids import identifier
-from backupify_async.models import Backup
+from backupify_async.models import Backup, Baseline, UnknownBaseline
 
 
-class NotTold(Enum):
-    """Stands where a caller says nothing; None says that there is none."""
-
-    NOT_TOLD = "not told"
-
-
-NOT_TOLD: Final = NotTold.NOT_TOLD
-
-Baseline = int | str | None | NotTold
-"""The highest id from before; None where there was no backup."""
-
-
-def highest_id(baseline: Backup | int | str | NotTold | None) -> Baseline:
-    """The id of a baseline, however it is told.
+def highest_id(baseline: Backup | int | str | UnknownBaseline | None) -> Baseline:
+    """The id of a baseline, however it is given.
 
     Raises:
-        TypeError, ValueError: It cannot be one.
+        TypeError, ValueError: It cannot be an id.
     """
-    if baseline is None or isinstance(baseline, NotTold):
+    if baseline is None or isinstance(baseline, UnknownBaseline):
         return baseline
     highest = baseline.id if isinstance(baseline, Backup) else baseline
     identifier(highest, "baseline")

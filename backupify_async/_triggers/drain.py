@@ -1,4 +1,4 @@
-"""The end in good order: no further triggers leave, and those that have left come to their end."""
+"""A graceful stop: no more triggers are sent, and the pending ones are followed to their end."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,37 +14,36 @@ from backupify_async.errors import ClientDraining
 _REASON = "the client is draining"
 
 
-class Sweep(Protocol):
-    """A sweep of triggers that is under way."""
+class Stoppable(Protocol):
+    """A fan-out of triggers, as far as a drain needs it."""
 
     def stop(self, reason: str) -> None:
-        """Begin no more of it."""
+        """Begin nothing more."""
         ...
 
 
 class Drain:
-    """What is known of the triggers under way, and whether any more may leave."""
+    """The pending triggers of one client, and whether any more may be sent."""
 
     def __init__(self) -> None:
         self.begun = False
-        """Whether none may leave any more."""
-        self.under_way: dict[PendingTrigger, None] = {}
-        """The triggers from their beginning until their fate is known, in order."""
-        self.none_left = asyncio.Event()
-        """Set whenever the last one ends."""
-        self._sweeps: WeakSet[Sweep] = WeakSet()
+        """Whether no more may be sent."""
+        self.pending: dict[PendingTrigger, None] = {}
+        """The triggers from their beginning until their outcome is known, in order."""
+        self._all_ended = asyncio.Event()
+        self._fan_outs: WeakSet[Stoppable] = WeakSet()
 
-    def watch(self, sweep: Sweep) -> None:
-        """Stop a sweep where the drain begins before it ends."""
-        self._sweeps.add(sweep)
+    def stops(self, fan_out: Stoppable) -> None:
+        """Let the drain stop this fan-out."""
+        self._fan_outs.add(fan_out)
         if self.begun:
-            sweep.stop(_REASON)
+            fan_out.stop(_REASON)
 
     def require_not_begun(self, backup_instance_id: int | str) -> None:
-        """Let a trigger leave only before the drain.
+        """Refuse to send a trigger after the drain has begun.
 
         Raises:
-            ClientDraining: The drain has begun.
+            ClientDraining: It has begun.
         """
         if self.begun:
             raise ClientDraining(
@@ -52,45 +51,51 @@ class Drain:
             )
 
     async def run(self, timeout: float | None) -> int:  # noqa: ASYNC109 - it ends with a number, not an error
-        """Let no more triggers leave, and wait for those that have left.
+        """Send no more triggers, and wait for the pending ones.
 
         Args:
-            timeout: Seconds to wait at most; None for as long as it takes.
+            timeout: Seconds to wait at most; None for no limit.
 
         Returns:
-            How many are still under way.
+            How many are still pending.
 
         Raises:
-            ValueError: `timeout` is no number from 0 up; nothing is drained.
+            ValueError: `timeout` is not a number from 0 up; nothing is drained.
         """
         if timeout is not None:
             check_not_negative("timeout", timeout)
         self.begun = True
-        for sweep in list(self._sweeps):
-            sweep.stop(_REASON)
-        for trigger in self.under_way:
+        for fan_out in list(self._fan_outs):
+            fan_out.stop(_REASON)
+        for trigger in self.pending:
             if not trigger.is_open():
                 trigger.end(_REASON)
         try:
             async with asyncio.timeout(timeout):
-                while self.under_way:
-                    self.none_left.clear()
-                    await self.none_left.wait()
+                while self.pending:
+                    self._all_ended.clear()
+                    await self._all_ended.wait()
         except TimeoutError:
             pass
-        return len(self.under_way)
+        return len(self.pending)
+
+    def remove(self, trigger: "PendingTrigger") -> None:
+        """Remove a trigger that has ended."""
+        del self.pending[trigger]
+        if not self.pending:
+            self._all_ended.set()
 
 
 class PendingTrigger(CancelScope):
     """One trigger, for as long as its context lasts.
 
     Args:
-        drain: Ends it where it has not left yet.
+        drain: Ends it if it was not sent yet.
         backup_instance_id: The instance.
-        is_open: Whether it has left, and what became of it is to be found out.
+        is_open: Whether something was sent whose end must be waited for.
 
     Raises:
-        ClientDraining: The drain has begun before it left.
+        ClientDraining: The drain has begun before it was sent.
     """
 
     __slots__ = ("_drain", "_instance_id", "is_open")
@@ -103,14 +108,12 @@ class PendingTrigger(CancelScope):
 
     def __enter__(self) -> Self:
         self._drain.require_not_begun(self._instance_id)
-        self._drain.under_way[self] = None
+        self._drain.pending[self] = None
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        del self._drain.under_way[self]
-        if not self._drain.under_way:
-            self._drain.none_left.set()
+        self._drain.remove(self)
         if self.ended_by() is not None and kind is asyncio.CancelledError:
             self._drain.require_not_begun(self._instance_id)

@@ -1,156 +1,100 @@
-"""What one backup is to a trigger whose answer was lost, by its id and its times; `reconciling` says why."""
+"""Whether one backup is a trigger's, by its id and its dates. Pure; `reconcile` explains the rule."""
 
 import math
 from datetime import timedelta
 from enum import Enum
 from typing import assert_never
 
-import attrs
-
 from backupify_async._endpoints.server_clock import MOST_AHEAD, MOST_BEHIND, ClockOffset, is_set
-from backupify_async._triggers.baseline import Baseline, NotTold
+from backupify_async._triggers.window import ActionWindow
 from backupify_async.ids import whole_number
-from backupify_async.models import Backup
+from backupify_async.models import Backup, Baseline, UnknownBaseline
 
 _DAY = timedelta(days=1).total_seconds()
 _LONGEST_MERE_DAY = len("2026-01-01")
 
 
-@attrs.frozen
-class Fate:
-    """A sending that got no clear answer; times are the loop's, in seconds.
+class Match(Enum):
+    """How one backup relates to the trigger."""
 
-    The loop's clock stands still while the machine sleeps, and our own may be set. So how far the others were
-    ahead of it is noted when the request leaves, and what is read later widens that.
-
-    Attributes:
-        left: When it left.
-        latest: Until when the server may act on it.
-        settled_at: From when on a look shows what it did: `latest`, or later where `latest` was only guessed
-            or the server asked to wait.
-        our_lead: How far our own clock was ahead of the loop's since it left, at least and at most.
-        baseline: The highest id from before it left.
-        accepted: Whether it was answered with a 2xx, in which no backup could be read.
-        seen: The ids that looks of an earlier process found to be perhaps its work.
-        lead: How far the server's clock was ahead of the loop's when it left; None where nobody noted that.
-        taken_over: Whether an earlier process sent it: what is read later is of other clocks than `lead`.
-    """
-
-    left: float
-    latest: float
-    settled_at: float
-    our_lead: ClockOffset
-    baseline: Baseline = NotTold.NOT_TOLD
-    accepted: bool = False
-    seen: tuple[int | str, ...] = ()
-    lead: ClockOffset | None = None
-    taken_over: bool = False
-
-    def our_clock_read(self, lead: float) -> "Fate":
-        """As it is known once our own clock was read again, and was so far ahead of the loop's."""
-        return attrs.evolve(self, our_lead=ClockOffset(lead, lead).or_also(self.our_lead))
-
-    def server_lead(self, read: ClockOffset | None) -> ClockOffset | None:
-        """How far the server's clock is ahead of the loop's; None where no Date told.
-
-        Args:
-            read: By the Dates of answers that came after it had left.
-        """
-        noted, slept = self.lead, self.our_lead.highest - self.our_lead.lowest  # at the most
-        if noted is None:
-            return None if read is None else ClockOffset(read.lowest - slept, read.highest)
-        if self.taken_over:
-            return noted
-        return ClockOffset(noted.lowest, noted.highest + slept) if read is None else read.or_also(noted)
-
-
-class Judgement(Enum):
-    """What one backup is to the trigger."""
-
-    OURS = "the trigger started it"
-    NEAR = "was created so close to the sending that, by a clock a little off, it may be this trigger's"
-    UNSURE = "may be this trigger's: neither its id nor its times tell"
-    OLDER = "was there before"
-    LATER = "came too late to be the trigger's"
+    OURS = "was started by this trigger"
+    NEAR = "was created close to the request, and can be this trigger's if a clock is a little off"
+    UNSURE = "can be this trigger's: neither its id nor its dates show it"
+    OLDER = "existed before"
+    LATER = "was created too late to be this trigger's"
 
 
 class _Creation(Enum):
     INSIDE = "inside the window"
-    NEAR = "close to it"
-    BEFORE = "before it"
-    AFTER = "after it"
-    UNKNOWN = "not known"
+    NEAR = "close to the window"
+    BEFORE = "before the window"
+    AFTER = "after the window"
+    UNKNOWN = "unknown"
 
 
-def judge(backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: float) -> Judgement:
-    """What one backup is to the trigger, by its id and its times.
+def match_backup(backup: Backup, window: ActionWindow, offset: ClockOffset | None, tolerance: float) -> Match:
+    """How one backup relates to the trigger, by its id and its dates.
 
     Args:
         backup: The backup.
-        fate: The sending.
-        lead: How far the server's clock is ahead of the loop's, by later answers; None where no Date told.
-        tolerance: How far the clock that dates backups may be off from the server's or ours, in seconds.
+        window: When the server can have acted on the trigger.
+        offset: How far the server's clock is ahead of the loop's, by later responses; None without a Date.
+        tolerance: How far the clock that dates backups can be off from the server's or ours, in seconds.
     """
-    above = _is_above(backup.id, fate.baseline)
+    above = _is_above(backup.id, window.trigger.baseline)
     if above is False:
-        return Judgement.OLDER
-    creation = _creation(backup, fate, fate.server_lead(lead), tolerance)
+        return Match.OLDER
+    creation = _creation(backup, window, window.server_clock(offset), tolerance)
     match creation:
         case _Creation.INSIDE:
-            return Judgement.OURS
+            return Match.OURS
         case _Creation.BEFORE:
-            return Judgement.UNSURE if above else Judgement.OLDER
+            return Match.UNSURE if above else Match.OLDER
         case _Creation.AFTER:
-            return Judgement.LATER
+            return Match.LATER
         case _Creation.NEAR:
-            return Judgement.OURS if above else Judgement.NEAR
+            return Match.OURS if above else Match.NEAR
         case _Creation.UNKNOWN:
-            return Judgement.OURS if above else Judgement.UNSURE
+            return Match.OURS if above else Match.UNSURE
     assert_never(creation)
 
 
-def is_dated_before(backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: float) -> bool:
-    """Whether a backup was created before the sending by the server's Date, and our clock does not object.
-
-    Args:
-        backup: The backup.
-        fate: The sending.
-        lead: As `judge`.
-        tolerance: As `judge`.
-    """
-    lead, created = fate.server_lead(lead), _created(backup)
-    if lead is None or created is None or created[0] < created[1]:
-        return False
-    near_or_before = _creation(backup, fate, lead, tolerance) in (_Creation.NEAR, _Creation.BEFORE)
-    return near_or_before and created[1] < _window(fate, lead)[0]
-
-
-def is_dated_to_have_ended_after(
-    backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: float
+def is_dated_before_sending(
+    backup: Backup, window: ActionWindow, offset: ClockOffset | None, tolerance: float
 ) -> bool:
-    """Whether a backup ended after the sending: by the server's Date, or else by our clock and more.
+    """Whether a backup was created before the request by the server's Date, and our clock does not object.
 
-    Args:
-        backup: The backup.
-        fate: The sending.
-        lead: As `judge`.
-        tolerance: As `judge`.
+    The arguments are those of `match_backup`.
     """
-    ended = _bounds(backup, "completed_at")
+    offset, created = window.server_clock(offset), _created(backup)
+    if offset is None or created is None or created[0] < created[1]:
+        return False
+    near_or_before = _creation(backup, window, offset, tolerance) in (_Creation.NEAR, _Creation.BEFORE)
+    return near_or_before and created[1] < _bounds_of(window, offset)[0]
+
+
+def is_dated_to_end_after_sending(
+    backup: Backup, window: ActionWindow, offset: ClockOffset | None, tolerance: float
+) -> bool:
+    """Whether a backup ended after the request, by the server's Date, or else by our clock and the tolerance.
+
+    The arguments are those of `match_backup`.
+    """
+    ended = _date_bounds(backup, "completed_at")
     if ended is None:
         return False
-    lead = fate.server_lead(lead)
-    ahead = fate.our_lead.highest + tolerance if lead is None else lead.lowest
-    _, latest = _window(fate, lead or fate.our_lead)
-    # Servers cut off fractions; and what ends in the future has not ended.
-    return math.floor(fate.left + ahead) <= ended[0] <= latest + tolerance
+    offset = window.server_clock(offset)
+    ahead = window.our_offset.highest + tolerance if offset is None else offset.lowest
+    _, latest = _bounds_of(window, offset or window.our_offset)
+    # Servers cut off fractions of a second; an end in the future is no end.
+    return math.floor(window.sent + ahead) <= ended[0] <= latest + tolerance
 
 
 def _is_above(backup_id: int | str, baseline: Baseline) -> bool | None:
-    """Whether an id is above the baseline; None where that is not told, or has no meaning."""
+    """Whether an id is above the baseline; None where the baseline is unknown or the ids have no order."""
     if baseline is None:
         return True
-    if isinstance(baseline, NotTold):
+    if isinstance(baseline, UnknownBaseline):
         return None
     if backup_id == baseline:
         return False
@@ -158,18 +102,20 @@ def _is_above(backup_id: int | str, baseline: Baseline) -> bool | None:
     return None if one is None or other is None else one > other
 
 
-def _creation(backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: float) -> _Creation:
-    ours = fate.our_lead
-    begin, end = _window(fate, lead or ours)
-    begin_by_us, end_by_us = _window(fate, ours)
+def _creation(
+    backup: Backup, window: ActionWindow, offset: ClockOffset | None, tolerance: float
+) -> _Creation:
+    ours = window.our_offset
+    begin, end = _bounds_of(window, offset or ours)
+    begin_by_us, end_by_us = _bounds_of(window, ours)
     surely_before = min(begin, begin_by_us) - tolerance
     created = _created(backup)
     if created is None:
-        changes = (_bounds(backup, "completed_at"), _bounds(backup, "updated_at"))
+        changes = (_date_bounds(backup, "completed_at"), _date_bounds(backup, "updated_at"))
         latest = [change[1] for change in changes if change is not None]
         return _Creation.BEFORE if latest and min(latest) < surely_before else _Creation.UNKNOWN
     earliest, at = created
-    if earliest < at:  # it had no offset: by that nothing is inside or near
+    if earliest < at:  # without an offset, a date shows nothing to be inside or near
         if at < surely_before:
             return _Creation.BEFORE
         return _Creation.AFTER if earliest > max(end, end_by_us) + tolerance else _Creation.UNKNOWN
@@ -183,11 +129,11 @@ def _creation(backup: Backup, fate: Fate, lead: ClockOffset | None, tolerance: f
 
 
 def _created(backup: Backup) -> tuple[float, float] | None:
-    return _bounds(backup, "created_at") or _bounds(backup, "started_at")
+    return _date_bounds(backup, "created_at") or _date_bounds(backup, "started_at")
 
 
-def _bounds(backup: Backup, name: str) -> tuple[float, float] | None:
-    """When a date of a backup was, at the earliest and at the latest, as seconds of the epoch."""
+def _date_bounds(backup: Backup, name: str) -> tuple[float, float] | None:
+    """The earliest and the latest time that a backup's date can mean, in seconds of the epoch."""
     date = getattr(backup, name)
     if date is None:
         return None
@@ -201,5 +147,6 @@ def _bounds(backup: Backup, name: str) -> tuple[float, float] | None:
     return at - MOST_AHEAD, at + MOST_BEHIND + (_DAY if mere_day else 0.0)
 
 
-def _window(fate: Fate, lead: ClockOffset) -> tuple[float, float]:
-    return math.floor(fate.left + lead.lowest), fate.latest + lead.highest
+def _bounds_of(window: ActionWindow, offset: ClockOffset) -> tuple[float, float]:
+    """The window by a clock that is so far ahead of the loop's, in seconds of the epoch."""
+    return math.floor(window.sent + offset.lowest), window.latest + offset.highest

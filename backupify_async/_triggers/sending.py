@@ -1,181 +1,188 @@
-"""One trigger's sending, and what is open after it: plain values for `reconciling` to decide on."""
+"""Sends one trigger, and keeps what is known about it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import attrs
 
 from backupify_async._codec.decode import decode_one, require_same
-from backupify_async._endpoints.server_clock import ClockOffset, lead_before, our_lead, read_lead
+from backupify_async._endpoints.backups import BACKUPS
+from backupify_async._endpoints.server_clock import ClockOffset, offset_before, our_offset, read_offset
 from backupify_async._transport.hearing import DateSeen
-from backupify_async._transport.request import DeliveryUnknown, Response
+from backupify_async._transport.request import DeliveryUnknown, Request, Response
 from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
-from backupify_async._triggers.baseline import Baseline
-from backupify_async._triggers.matching import Fate, Judgement, judge
+from backupify_async._triggers.drain import Drain
+from backupify_async._triggers.window import ActionWindow, response_timeout, utc, window_of_previous_run
 from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
-from backupify_async.models import Backup
+from backupify_async.models import Backup, Baseline, SentTrigger
 
-_TOLD_WITHIN = 1.0  # seconds: a disk that commits in more than that is asked twice
-_UNTIMED_ATTEMPT = 60.0  # seconds that an earlier process may have waited, where attempts have no time-out
+BeforeSend = Callable[[SentTrigger], Awaitable[None]]
+OnInDoubt = Callable[[SentTrigger], None]
+
+_HOOK_WITHIN = 1.0  # seconds; a hook that takes longer is called again
 
 
 @attrs.frozen
-class Evidence:
-    """What is known of a sending beside its time, for a process that comes after the one that sent it.
+class ClearResponse:
+    """A response that settles what the trigger did.
 
     Attributes:
-        over_by: When that process had given up the answer at the latest, UTC; None where nobody noted it.
-        server_ahead: How far the server's clock was ahead of this machine's when it left, at least and at
-            most, in seconds; None where no Date told.
-        accepted: Whether the head of a 2xx came, and no backup could be read in it.
-        seen: The ids of the backups that may be its work, or that ran, when it was last looked.
+        response: The response.
+        backup: The backup in a 2xx; None where it has none.
+        window: When the server can have acted.
+        offset: How far the server's clock is ahead of the loop's, by this response; None without a Date.
     """
-
-    over_by: datetime | None = None
-    server_ahead: tuple[float, float] | None = None
-    accepted: bool = False
-    seen: tuple[int | str, ...] = ()
-
-
-@attrs.frozen
-class Unsettled:
-    """A sending whose answer nobody noted, or that is about to leave.
-
-    Attributes:
-        sent_at: When it left, UTC, by this machine's clock.
-        evidence: What else is known of it.
-    """
-
-    sent_at: datetime
-    evidence: Evidence = Evidence()
-
-
-def was_accepted(cause: BackupifyError) -> bool:
-    """Whether a sending without a clear answer got a 2xx, as far as its head."""
-    if isinstance(cause, DecodeError):
-        return True  # of no other answer is the body read
-    return isinstance(cause, TransportError) and _is_success(cause.status)
-
-
-def _is_success(status: int | None) -> bool:
-    return status is not None and 200 <= status < 300
-
-
-async def report_before_send(session: Session, before_send: Callable[[Unsettled], Awaitable[None]]) -> None:
-    """Tell of a sending before it leaves; once more, where that took so long that its time is not true.
-
-    Args:
-        session: Will send it.
-        before_send: Told of it. The time that this takes is allowed for in what the second telling says.
-    """
-    loop = asyncio.get_running_loop()
-    allowed = _TOLD_WITHIN
-    while True:
-        began = loop.time()
-        ours = our_lead(began)
-        await before_send(_about_to_leave(session, began, allowed))
-        ended = loop.time()
-        took = ended - began + max(0.0, our_lead(ended) - ours)  # the loop's clock stands still in a suspend
-        if took <= allowed:
-            return
-        allowed = 2 * took
-
-
-def _about_to_leave(session: Session, now: float, allowed: float) -> Unsettled:
-    timeouts, ours = session.settings.timeouts, our_lead(now)
-    sent_at = datetime.fromtimestamp(now + ours, UTC)
-    over_by = sent_at + timedelta(seconds=allowed + (timeouts.attempt or timeouts.total or _UNTIMED_ATTEMPT))
-    lead = lead_before(session.hearing.last_date, ours)
-    ahead = None if lead is None else (lead.lowest - ours, lead.highest - ours)
-    return Unsettled(sent_at, Evidence(over_by, ahead))
-
-
-@attrs.frozen
-class Lost:
-    """A sending without a clear answer."""
-
-    sent_at: datetime
-    cause: BackupifyError
-    fate: Fate
-    by_us: bool = True
-
-
-@attrs.frozen
-class Answer:
-    """A clear answer; `backup` is what a 2xx holds, and `fate` what would be open without one."""
 
     response: Response
     backup: Backup | None
-    fate: Fate
-    received: float
-
-    @property
-    def lead(self) -> ClockOffset | None:
-        """How far the server's clock is ahead of the loop's, by this answer's Date."""
-        return read_lead(self.response.headers.get("Date"), self.response.message.sent_time, self.received)
-
-    def was_there_before(self, backup: Backup, tolerance: float) -> bool:
-        """Whether the server named a backup that it surely did not start for this trigger."""
-        return judge(backup, self.fate, self.lead, tolerance) is Judgement.OLDER
+    window: ActionWindow
+    offset: ClockOffset | None
 
 
-class Sending:
-    """Sends one trigger, and says what is open after it.
+@attrs.frozen
+class LostResponse:
+    """A request without a clear response.
+
+    Attributes:
+        window: When the server can have acted.
+        cause: Why there is no clear response.
+    """
+
+    window: ActionWindow
+    cause: BackupifyError
+
+
+class TriggerCall:
+    """Sends one trigger, as often as that is safe.
 
     Args:
         session: Sends it.
-        call: What it has met so far.
         backup_instance_id: The instance.
-        baseline: The highest id from before.
-        learned: Told at once of what becomes known of a sending without a clear answer; None for nobody.
+        baseline: The highest backup id from before.
+        drain: Whether it may be sent.
+        before_send: Awaited before each request is sent; `Triggers.run` describes both hooks.
+        on_in_doubt: Called at once when something becomes known about a request in doubt.
+        recorded: A request of a previous run that is in doubt; None where there is none.
     """
 
     def __init__(
         self,
         session: Session,
-        call: CallState,
         backup_instance_id: int | str,
         baseline: Baseline,
-        learned: Callable[[Evidence], None] | None = None,
+        drain: Drain,
+        *,
+        before_send: BeforeSend | None = None,
+        on_in_doubt: OnInDoubt | None = None,
+        recorded: SentTrigger | None = None,
     ) -> None:
         self._session = session
+        self._settings = session.settings
         self._id = backup_instance_id
-        self._learned = learned
-        self._our_lead = 0.0
+        self._drain = drain
+        self._hook = before_send
+        self._on_in_doubt = on_in_doubt
+        self._our_offset = 0.0
         self._date: DateSeen | None = None
-        self.call = call
         self.baseline = baseline
+        """The highest backup id before the next request."""
+        self.sent = recorded
+        """The last request; None where there is none, or it was clearly refused."""
+        request = Request.post(BACKUPS, answers=frozenset({409, 422}), backup_instance_id=backup_instance_id)
+        self.call = CallState(request, before_send=self._before_send)
+        """What it has met so far."""
 
-    def note_clocks(self) -> None:
-        """Relate the clocks to each other, for it leaves now."""
-        self._our_lead = our_lead(asyncio.get_running_loop().time())
-        self._date = self._session.hearing.last_date
+    @property
+    def is_open(self) -> bool:
+        """Whether something was sent whose end must be waited for."""
+        return self.call.sent_at is not None or (self.sent is not None and not self.call.sendings)
 
-    async def send(self) -> Answer | Lost:
+    @property
+    def in_doubt(self) -> SentTrigger | None:
+        """What was sent and can have started a backup; None where surely nothing was started."""
+        return self.sent if self.is_open else None
+
+    async def send(self) -> ClearResponse | LostResponse:
         """Send it once more.
 
         Raises:
-            BackupifyError: It was surely not started.
+            BackupifyError: It surely started nothing.
         """
         call = self.call
         try:
             response = await self._session.carry(call)
         except DeliveryUnknown as unknown:
-            return self._lost(unknown.sent_at, unknown.cause)
+            return self._lost(unknown.cause)
         except asyncio.CancelledError:
             if _is_success(call.status):
-                self.learn(accepted=True)
+                self.note_response(accepted=True)
             raise
+        if response.status >= 300:
+            return self._clear(response, None)
         try:
-            if response.status < 300:
-                response.decode(self._read_backup)
+            response.decode(self._read_backup)
         except DecodeError as error:
-            return self._lost(response.message.sent_at, error)
+            return self._lost(error)
+        return self._clear(response, response.decoded)
+
+    def lost_by_previous_run(self, trigger: SentTrigger) -> LostResponse:
+        """What a previous run sent, and whose response it did not record."""
+        cause = TransportError("the process that sent it ended before the response came")
+        return LostResponse(window_of_previous_run(trigger, self._settings), cause)
+
+    def note_response(self, *, accepted: bool) -> None:
+        """Record that the response came or was given up, and call the hook at once."""
+        sent = self._last_sent
         now = asyncio.get_running_loop().time()
-        backup = response.decoded if response.status < 300 else None
-        return Answer(response, backup, self._fate(now), now)
+        self.sent = attrs.evolve(sent, response_by=utc(now), accepted=sent.accepted or accepted)
+        if self._on_in_doubt is not None:
+            self._on_in_doubt(self.sent)
+
+    @property
+    def _last_sent(self) -> SentTrigger:
+        assert self.sent is not None  # noqa: S101 - `_before_send` came first
+        return self.sent
+
+    async def _before_send(self) -> None:
+        """Check that it may be sent, call the hook, and relate the clocks to each other.
+
+        Raises:
+            ClientDraining: It may not be sent any more.
+        """
+        self._drain.require_not_begun(self._id)
+        if self._hook is not None:
+            await self._call_hook(self._hook)
+            self._drain.require_not_begun(self._id)  # it can have begun meanwhile
+        now = asyncio.get_running_loop().time()
+        self._our_offset = our_offset(now)
+        self._date = self._session.hearing.last_date
+        self.sent = self._about_to_send(now)
+
+    async def _call_hook(self, before_send: BeforeSend) -> None:
+        """Call the hook; again if it took so long that the recorded times are no longer true."""
+        loop = asyncio.get_running_loop()
+        allowed = _HOOK_WITHIN
+        while True:
+            began = loop.time()
+            ours = our_offset(began)
+            await before_send(self._about_to_send(began, allowed))
+            ended = loop.time()
+            took = ended - began + max(0.0, our_offset(ended) - ours)  # a suspend stops the loop's clock
+            if took <= allowed:
+                return
+            allowed = 2 * took
+
+    def _about_to_send(self, now: float, hook: float = 0.0) -> SentTrigger:
+        """What is known about a request that is sent within `hook` seconds."""
+        timeouts, ours = self._settings.timeouts, our_offset(now)
+        timeout = timeouts.attempt or timeouts.total or response_timeout(self._settings)
+        sent_at = utc(now)
+        offset = offset_before(self._session.hearing.last_date, ours)
+        ahead = None if offset is None else (offset.lowest - ours, offset.highest - ours)
+        response_by = sent_at + timedelta(seconds=hook + timeout)
+        return SentTrigger(self._id, sent_at, self.baseline, response_by, ahead)
 
     def _read_backup(self, response: Response) -> Backup | None:
         backup = decode_one(response, Backup)
@@ -183,53 +190,37 @@ class Sending:
             require_same(response, "instance", self._id, backup.backup_instance_id)
         return backup
 
-    def learn(self, *, accepted: bool) -> None:
-        """Tell at once that the answer of the last sending came, or was given up, and what it was."""
-        if self._learned is not None:
-            self._learned(Evidence(datetime.now(UTC), accepted=accepted))
-
-    def _lost(self, sent_at: datetime, cause: BackupifyError) -> Lost:
+    def _clear(self, response: Response, backup: Backup | None) -> ClearResponse:
         now = asyncio.get_running_loop().time()
-        accepted = was_accepted(cause) or _is_success(self.call.status)
-        self.learn(accepted=accepted)
-        fate = self._fate(now)
+        offset = read_offset(response.headers.get("Date"), response.message.sent_time, now)
+        clear = ClearResponse(response, backup, self._window(now), offset)
+        if response.status >= 300:
+            self.sent = None
+        return clear
+
+    def _lost(self, cause: BackupifyError) -> LostResponse:
+        self.note_response(accepted=_shows_acceptance(cause) or _is_success(self.call.status))
+        now = asyncio.get_running_loop().time()
+        window = self._window(now)
         asked = cause.retry_after if isinstance(cause, APIError) else None
-        if asked is not None and asked <= self._session.settings.retry.max_retry_after:
-            fate = attrs.evolve(fate, settled_at=max(fate.settled_at, now + asked))
-        lead = lead_before(self._date, self._our_lead)
-        return Lost(sent_at, cause, attrs.evolve(fate, accepted=accepted, lead=lead))
+        if asked is not None and asked <= self._settings.retry.max_retry_after:
+            window = attrs.evolve(window, settled=max(window.settled, now + asked))
+        offset = offset_before(self._date, self._our_offset)
+        return LostResponse(attrs.evolve(window, server_offset=offset), cause)
 
-    def _fate(self, now: float) -> Fate:
-        latest = now + self._session.settings.reconciliation.settling
-        fate = Fate(
-            self.call.sent_time, latest, latest, ClockOffset(self._our_lead, self._our_lead), self.baseline
-        )
-        return fate.our_clock_read(our_lead(now))
+    def _window(self, now: float) -> ActionWindow:
+        latest = now + self._settings.reconciliation.settling
+        ours = ClockOffset(self._our_offset, self._our_offset)
+        window = ActionWindow(self._last_sent, self.call.sent_time, latest, latest, ours)
+        return window.widened(our_offset(now))
 
-    def take_over(self, unsettled: Unsettled) -> Lost:
-        """What is open of an earlier process, by its notes: when it lost the answer is not known."""
-        evidence, settings = unsettled.evidence, self._session.settings
-        now, settling = asyncio.get_running_loop().time(), settings.reconciliation.settling
-        ours = our_lead(now)
-        left = unsettled.sent_at.timestamp() - ours
-        latest = left + (settings.timeouts.attempt or _UNTIMED_ATTEMPT)
-        if evidence.over_by is not None:
-            latest = evidence.over_by.timestamp() - ours
-        lead = None
-        if evidence.server_ahead is None:
-            left, latest = min(left, now), min(latest, now)
-        else:  # our clock may have been set back since: by what it shows now, then is yet to come
-            lead = ClockOffset(*(ours + ahead for ahead in evidence.server_ahead))
-        fate = Fate(
-            left,
-            latest + settling,
-            now + settling,
-            ClockOffset(ours, ours),
-            self.baseline,
-            evidence.accepted,
-            evidence.seen,
-            lead,
-            taken_over=True,
-        )
-        cause = TransportError("the process that sent it ended before the answer came")
-        return Lost(unsettled.sent_at, cause, fate, by_us=False)
+
+def _shows_acceptance(cause: BackupifyError) -> bool:
+    """Whether the head of a 2xx came, though no clear response."""
+    if isinstance(cause, DecodeError):
+        return True  # only the body of a 2xx is read
+    return isinstance(cause, TransportError) and _is_success(cause.status)
+
+
+def _is_success(status: int | None) -> bool:
+    return status is not None and 200 <= status < 300

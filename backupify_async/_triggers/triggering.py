@@ -1,49 +1,56 @@
-"""One trigger's walk: send it; where its answer was lost look for its backup, wait, perhaps send it again.
+"""Triggers one backup: send, and where the response is lost, reconcile: check, wait, perhaps send again.
 
-`reconciling` decides, this carries it out. Sending again is one more attempt of the same call: rounds of
-looking and of trying again do not multiply, and `total` holds over all of it.
+    Triggers.run -> TriggerCall.send -> ClearResponse -----------------> TriggerResult
+                                     -> LostResponse  -> _Reconciler --> TriggerResult, or send again
+
+`reconcile` decides, and this module carries it out. Sending again is one more attempt of the same call:
+rounds of checks and of retries do not multiply, and `total` limits all of it.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 import attrs
 
 from backupify_async._call_context import Operation
-from backupify_async._endpoints.backups import BACKUPS, active_request, read_active
-from backupify_async._endpoints.server_clock import our_lead
+from backupify_async._endpoints.backups import active_request, read_active
+from backupify_async._endpoints.server_clock import our_offset
 from backupify_async._transport.error_responses import api_error
-from backupify_async._transport.request import Request
-from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.retry_rules import GiveUp
 from backupify_async._transport.scopes import CallScope
 from backupify_async._transport.session import Session
-from backupify_async._triggers.baseline import Baseline, NotTold
 from backupify_async._triggers.drain import Drain, PendingTrigger
-from backupify_async._triggers.evidence import look, look_for_what_ran
-from backupify_async._triggers.matching import Fate
+from backupify_async._triggers.evidence import find_refusal_reason, take_snapshot
+from backupify_async._triggers.matching import Match, match_backup
 from backupify_async._triggers.reconcile import (
     Adopt,
     AlreadyActive,
-    FailedSnapshot,
-    LookAgain,
+    CheckAgain,
+    Outcome,
     SendAgain,
-    Snapshot,
     Undecided,
     candidates,
-    common_lead,
-    decide,
+    next_step,
 )
-from backupify_async._triggers.sending import Answer, Evidence, Lost, Sending, Unsettled, report_before_send
-from backupify_async.errors import AmbiguousTrigger, APIError, BackupifyError, TransportError
-from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async._triggers.sending import BeforeSend, ClearResponse, LostResponse, OnInDoubt, TriggerCall
+from backupify_async._triggers.snapshot import FailedSnapshot, Snapshot, common_offset
+from backupify_async.errors import (
+    AmbiguousTrigger,
+    APIError,
+    BackupifyError,
+    ClientClosed,
+    ClientDraining,
+    RequestTimeout,
+    TransportError,
+)
+from backupify_async.events import TriggerStopped, tell
+from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerKind, TriggerResult
 
 _LOGGER = logging.getLogger("backupify_async.backups")
 
 
-class Triggering:
+class Triggers:
     """Triggers backups through one session.
 
     Args:
@@ -53,156 +60,168 @@ class Triggering:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.drain = Drain()
-        """Whether any more may leave."""
+        """Whether any more triggers may be sent."""
         self.reconciling = 0
-        """How many are being found out, for their answers were lost."""
+        """How many triggers with a lost response are being reconciled."""
 
     async def run(
         self,
         backup_instance_id: int | str,
-        baseline: Baseline = NotTold.NOT_TOLD,
+        baseline: Baseline = UNKNOWN_BASELINE,
         *,
-        unsettled: Unsettled | None = None,
-        before_send: Callable[[Unsettled], Awaitable[None]] | None = None,
-        learned: Callable[[Evidence], None] | None = None,
+        recorded: SentTrigger | None = None,
+        before_send: BeforeSend | None = None,
+        on_in_doubt: OnInDoubt | None = None,
     ) -> TriggerResult:
-        """Start a backup, and never two.
+        """Start one backup, never two.
 
         Args:
             backup_instance_id: The instance.
-            baseline: The highest id from before.
-            unsettled: A sending of an earlier process, whose fate is found out before anything is sent.
-            before_send: Told of each sending before it leaves. By then nothing else is open. It may take its
-                time, as to write that down; where it takes long, it is told again, with the time by then.
-                What it raises keeps the request from leaving.
-            learned: Told at once where an answer is lost, or accepts the trigger and shows no backup.
+            baseline: The highest backup id from before.
+            recorded: A request of a previous run that is in doubt. It is reconciled before anything is sent.
+            before_send: Awaited before each request is sent, with what will be known about it. By then
+                nothing else is in doubt. It can take time, as to write to disk. Where it takes long, it is
+                called again with the new time. If it raises, the request is not sent.
+            on_in_doubt: Called at once when a response is lost, or accepts the trigger and shows no backup.
 
         Raises:
             TypeError, ValueError: The id cannot be one.
-            AmbiguousTrigger: A backup may have been started, and it could not be found out.
-            ClientDraining: It was not sent, or did surely nothing, and the client begins nothing any more.
-            BackupifyError: It was surely not started.
+            AmbiguousTrigger: A backup may have been started, and reconciling did not show it.
+            ClientDraining: The client sends no more triggers, and this one surely started nothing.
+            BackupifyError: No backup was started.
         """
-        request = Request.post(BACKUPS, answers=frozenset({409, 422}), backup_instance_id=backup_instance_id)
-
-        async def may_leave() -> None:
-            self.drain.require_not_begun(backup_instance_id)
-            if before_send is not None:
-                await report_before_send(self._session, before_send)
-                self.drain.require_not_begun(backup_instance_id)  # it may have begun meanwhile
-            sending.note_clocks()
-
-        call = CallState(request, before_send=may_leave)
-        sending = Sending(self._session, call, backup_instance_id, baseline, learned)
-
-        def is_open() -> bool:
-            return call.sent_at is not None or (unsettled is not None and not call.sendings)
-
-        with Operation(), PendingTrigger(self.drain, backup_instance_id, is_open):
-            return await self._run(backup_instance_id, sending, unsettled)
+        call = TriggerCall(
+            self._session,
+            backup_instance_id,
+            baseline,
+            self.drain,
+            before_send=before_send,
+            on_in_doubt=on_in_doubt,
+            recorded=recorded,
+        )
+        try:
+            with Operation(), PendingTrigger(self.drain, backup_instance_id, lambda: call.is_open):
+                return await self._run(backup_instance_id, call, recorded)
+        except (asyncio.CancelledError, ClientDraining):
+            tell(self._session.on_event, TriggerStopped(backup_instance_id, call.in_doubt))
+            raise
 
     async def _run(
-        self, backup_instance_id: int | str, sending: Sending, unsettled: Unsettled | None
+        self, backup_instance_id: int | str, call: TriggerCall, recorded: SentTrigger | None
     ) -> TriggerResult:
         began = asyncio.get_running_loop().time()
-        sent = await sending.send() if unsettled is None else sending.take_over(unsettled)
-        if isinstance(sent, Answer):
-            return await self._result(backup_instance_id, sending, sent)
+        sent = await call.send() if recorded is None else call.lost_by_previous_run(recorded)
+        if isinstance(sent, ClearResponse):
+            return await self._result(backup_instance_id, call, sent)
         total = self._session.settings.timeouts.total
         end = None if total is None else began + total
         self.reconciling += 1
         try:
-            told = await _Walk(self._session, backup_instance_id, sending).run_until(sent, end)
+            reconciled = await _Reconciler(self._session, backup_instance_id, call, sent).run_until(end)
         finally:
             self.reconciling -= 1
-        if isinstance(told, TriggerResult):
-            return told
-        return await self._result(backup_instance_id, sending, told)
+        if isinstance(reconciled, TriggerResult):
+            return reconciled
+        return await self._result(backup_instance_id, call, reconciled)
 
-    async def _result(self, backup_instance_id: int | str, sending: Sending, answer: Answer) -> TriggerResult:
-        if answer.response.status >= 300:
-            return await self._in_the_way(backup_instance_id, sending, answer)
-        backup = answer.backup
+    async def _result(
+        self, backup_instance_id: int | str, call: TriggerCall, clear: ClearResponse
+    ) -> TriggerResult:
+        if clear.response.status >= 300:
+            return await self._refused(backup_instance_id, call, clear)
+        backup = clear.backup
         if backup is None:
-            sending.learn(accepted=True)
-            backup = await self._running(backup_instance_id)
+            call.note_response(accepted=True)
+            backup = await self._active(backup_instance_id)
         tolerance = self._session.settings.reconciliation.clock_tolerance
-        before = backup is not None and answer.was_there_before(backup, tolerance)
-        return TriggerResult(TriggerKind.ALREADY_ACTIVE if before else TriggerKind.STARTED, backup)
+        older = (
+            backup is not None and match_backup(backup, clear.window, clear.offset, tolerance) is Match.OLDER
+        )
+        return TriggerResult(TriggerKind.ALREADY_ACTIVE if older else TriggerKind.STARTED, backup)
 
-    async def _running(self, backup_instance_id: int | str) -> Backup | None:
-        """The active backup after a trigger that was accepted, whatever the look at it tells."""
+    async def _active(self, backup_instance_id: int | str) -> Backup | None:
+        """The active backup after a trigger was accepted; None also where the check fails."""
         try:
             return read_active(await self._session.send(active_request(backup_instance_id)))
         except BackupifyError as error:
-            _LOGGER.warning("instance %s: the look after its trigger failed: %s", backup_instance_id, error)
+            _LOGGER.warning("instance %s: the check after its trigger failed: %s", backup_instance_id, error)
             return None
 
-    async def _in_the_way(
-        self, backup_instance_id: int | str, sending: Sending, answer: Answer
+    async def _refused(
+        self, backup_instance_id: int | str, call: TriggerCall, clear: ClearResponse
     ) -> TriggerResult:
-        """The backup for which a trigger was refused with a 409 or 422, which may have another reason.
+        """The backup for which a trigger was refused with a 409 or 422. These can have other reasons.
 
         Raises:
-            Conflict, UnprocessableEntity: No look shows such a backup.
+            Conflict, UnprocessableEntity: No check shows such a backup.
         """
-        settings, failed = self._session.settings.reconciliation, None
+        failed = None
         try:
-            backup = await look_for_what_ran(
+            backup = await find_refusal_reason(
                 self._session.send,
                 backup_instance_id,
-                answer.fate,
-                answer.lead,
-                settings.clock_tolerance,
-                patience=settings.patience,
+                clear.window,
+                clear.offset,
+                self._session.settings.reconciliation,
             )
         except BackupifyError as error:
-            failed = f"the look whether a backup is active failed: {error}"
+            failed = f"the check whether a backup is active failed: {error}"
         else:
             if backup is not None:
                 return TriggerResult(TriggerKind.ALREADY_ACTIVE, backup)
-        raise api_error(sending.call.request, answer.response, failed)
+        raise api_error(call.call.request, clear.response, failed)
 
 
-class _Walk:
-    """Finds out what became of a trigger, and sends it again where it surely did nothing."""
+class _Reconciler:
+    """Finds out what a trigger did whose response was lost, and sends it again where it surely did nothing.
 
-    def __init__(self, session: Session, backup_instance_id: int | str, sending: Sending) -> None:
+    Args:
+        session: Sends the requests.
+        backup_instance_id: The instance.
+        call: Sends the trigger.
+        lost: The request without a clear response.
+    """
+
+    def __init__(
+        self, session: Session, backup_instance_id: int | str, call: TriggerCall, lost: LostResponse
+    ) -> None:
         self._session = session
         self._settings = session.settings.reconciliation
         self._id = backup_instance_id
-        self._sending = sending
-        self._lost: Lost | None = None
-        self._looks: list[Snapshot | FailedSnapshot] = []
+        self._call = call
+        self._lost: LostResponse | None = lost
+        """None while nothing is in doubt, or the response is awaited."""
+        self._snapshots: list[Snapshot | FailedSnapshot] = []
 
-    async def run_until(self, lost: Lost, end: float | None) -> Answer | TriggerResult:
-        """Go on from a lost answer until it is settled, until `end`, or until the client is closed.
+    async def run_until(self, end: float | None) -> ClearResponse | TriggerResult:
+        """Reconcile until it is settled, until `end`, or until the client is closed.
 
         Args:
-            lost: The sending without a clear answer.
             end: By the loop's clock, in seconds; None for no end.
 
         Raises:
             AmbiguousTrigger: It could not be found out, or not in time.
             BackupifyError: No backup was started.
         """
-        self._lost = lost
-        left = None if end is None else max(0.0, end - asyncio.get_running_loop().time())
+        assert self._lost is not None  # noqa: S101 - it was given
+        remaining = None if end is None else max(0.0, end - asyncio.get_running_loop().time())
         try:
-            with CallScope(self._session.scopes, left):
-                return await self._run(lost)
+            with CallScope(self._session.scopes, remaining):
+                return await self._run(self._lost)
         except TimeoutError:
-            why, call = self._session.why_cut_short(self._sending.call), self._sending.call
+            why = self._session.why_cut_short(self._call.call)
         if self._lost is not None:
-            raise self._ambiguous(self._lost, "" if str(why) == str(self._lost.cause) else str(why), why)
-        if call.sent_at is not None:
-            raise AmbiguousTrigger(self._id, call.sent_at, why, interrupted_by=why) from why
+            reason = "" if _is_same_end(self._lost.cause, why) else str(why)
+            raise self._ambiguous(self._lost, reason, why)
+        sent = self._call.in_doubt
+        if sent is not None and self._call.call.sent_at is not None:
+            raise AmbiguousTrigger(sent, why, interrupted_by=why) from why
         raise why
 
-    async def _run(self, lost: Lost) -> Answer | TriggerResult:
+    async def _run(self, lost: LostResponse) -> ClearResponse | TriggerResult:
         while True:
-            verdict, lost = await self._find_out(lost)
-            match verdict:
+            outcome, lost = await self._find_out(lost)
+            match outcome:
                 case Adopt(backup):
                     return TriggerResult(TriggerKind.ADOPTED, backup)
                 case AlreadyActive(backup):
@@ -210,66 +229,74 @@ class _Walk:
                 case Undecided(reason):
                     raise self._ambiguous(lost, reason)
                 case SendAgain():
-                    told = await self._send_again(lost)
-                    if isinstance(told, Answer):
-                        return told
-                    lost = told
+                    sent = await self._send_again(lost)
+                    if isinstance(sent, ClearResponse):
+                        return sent
+                    self._lost = lost = sent
                 case _:
-                    assert_never(verdict)
+                    assert_never(outcome)
 
-    async def _find_out(self, lost: Lost) -> tuple[Adopt | AlreadyActive | SendAgain | Undecided, Lost]:
-        """What became of a sending; and the sending, with what was read of our own clock meanwhile."""
+    async def _find_out(self, lost: LostResponse) -> tuple[Outcome, LostResponse]:
+        """What became of a request; and the request, with its window as wide as our clock made it."""
         loop = asyncio.get_running_loop()
-        self._looks = []
+        self._snapshots = []
         while True:
             now = loop.time()
-            self._lost = lost = attrs.evolve(lost, fate=lost.fate.our_clock_read(our_lead(now)))
-            stood_still = self._session.outage.stood_still(now)
-            verdict = decide(lost.fate, self._looks, now, self._settings, stood_still)
-            if not isinstance(verdict, LookAgain):
-                _LOGGER.info("instance %s: after its trigger's answer was lost: %s", self._id, verdict)
-                return verdict, lost
-            await asyncio.sleep(verdict.at - now)
-            self._looks.append(await self._look(lost.fate, verdict.at))
+            self._lost = lost = attrs.evolve(lost, window=lost.window.widened(our_offset(now)))
+            downtime = self._session.outage.stood_still(now)
+            step = next_step(lost.window, self._snapshots, now, self._settings, downtime)
+            if not isinstance(step, CheckAgain):
+                _LOGGER.info("instance %s: after the response to its trigger was lost: %s", self._id, step)
+                return step, lost
+            await asyncio.sleep(step.at - now)
+            self._snapshots.append(await self._check(lost, step.at))
 
-    async def _look(self, fate: Fate, planned: float) -> Snapshot | FailedSnapshot:
-        began = max(planned, asyncio.get_running_loop().time())  # a timer may ring a tick too early
-        lead, tolerance = common_lead(self._looks), self._settings.clock_tolerance
+    async def _check(self, lost: LostResponse, planned: float) -> Snapshot | FailedSnapshot:
+        loop, outage = asyncio.get_running_loop(), self._session.outage
+        began = max(planned, loop.time())  # a timer can fire a tick too early
+        offset = common_offset(self._snapshots)
         try:
-            seen = await look(
-                self._session.send, self._id, fate, lead, tolerance, patience=self._settings.patience
-            )
+            taken = await take_snapshot(self._session.send, self._id, lost.window, offset, self._settings)
         except BackupifyError as error:
-            ended = asyncio.get_running_loop().time()
-            stood_still = self._session.outage.stood_still(ended)
-            return FailedSnapshot(began, f"the last look failed: {error}", ended, stood_still)
-        stood_still = self._session.outage.stood_still(seen.ended)
-        return attrs.evolve(seen, began=began, stood_still=stood_still)
+            ended = loop.time()
+            return FailedSnapshot(began, f"the last check failed: {error}", ended, outage.stood_still(ended))
+        return attrs.evolve(taken, began=began, downtime=outage.stood_still(taken.ended))
 
-    async def _send_again(self, lost: Lost) -> Answer | Lost:
-        """Send it again, for it surely did nothing: all that is there now was there before."""
+    async def _send_again(self, lost: LostResponse) -> ClearResponse | LostResponse:
+        """Send it again, since it surely did nothing: all that is there now was there before."""
         self._lost = None
-        seen = self._looks[-1]
-        if isinstance(seen, Snapshot):
-            self._sending.baseline = seen.tail[-1].id if seen.tail else None
-        if lost.by_us:
-            verdict = self._session.retrying.again(self._sending.call, lost.cause)
+        last = self._snapshots[-1]
+        if isinstance(last, Snapshot):
+            self._call.baseline = last.tail[-1].id if last.tail else None
+        if not lost.window.of_previous_run:
+            verdict = self._session.retrying.again(self._call.call, lost.cause)
             if isinstance(verdict, GiveUp):
                 raise _not_started(lost.cause, verdict.reason)
             await asyncio.sleep(verdict.delay)
-        return await self._sending.send()
+        return await self._call.send()
 
     def _ambiguous(
-        self, lost: Lost, reason: str, interrupted_by: BackupifyError | None = None
+        self, lost: LostResponse, reason: str, interrupted_by: BackupifyError | None = None
     ) -> AmbiguousTrigger:
-        seen = tuple(candidates(lost.fate, self._looks, self._settings))
-        error = AmbiguousTrigger(self._id, lost.sent_at, lost.cause, reason, seen, interrupted_by)
+        seen = tuple(candidates(lost.window, self._snapshots, self._settings))
+        ids = dict.fromkeys((*lost.window.trigger.seen, *(backup.id for backup in seen)))
+        trigger = attrs.evolve(lost.window.trigger, seen=tuple(ids))
+        error = AmbiguousTrigger(trigger, lost.cause, reason, seen, interrupted_by)
         error.__cause__ = lost.cause
         return error
 
 
+def _is_same_end(cause: BackupifyError, why: BackupifyError) -> bool:
+    """Whether the response was lost by what ended the reconciliation: the total time-out, or `close()`."""
+    match cause, why:
+        case RequestTimeout(limit="total"), RequestTimeout(limit="total"):
+            return True
+        case _:
+            return isinstance(cause, ClientClosed) and isinstance(why, ClientClosed)
+
+
 def _not_started(cause: BackupifyError, reason: str | None) -> BackupifyError:
-    """The error of a sending that surely started nothing, and is not repeated."""
+    """The error of a trigger that surely started nothing, and is not sent again."""
     if isinstance(cause, APIError | TransportError):
         cause.gave_up = f"{reason}, and no backup was started" if reason else "no backup was started"
     return cause

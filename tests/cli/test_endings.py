@@ -97,7 +97,7 @@ class TestSignals:
             result = finish(started)
         assert [row.split(",")[:2] for row in result.rows[1:]] == [["2", "started"]]
         assert result.err.splitlines()[:2] == [
-            "instance 2: started; the look at its backup was cut off",
+            "instance 2: started; the check of its backup was cut off",
             "not triggered: instance 1",  # a 409 without a look says only that nothing was done
         ]
         assert "trigger: 1 succeeded (1 started), 0 failed; " in result.err

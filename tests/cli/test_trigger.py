@@ -4,16 +4,16 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
 from backupify_async._cli import id_files
-from backupify_async._cli.triggers import SentTriggers
-from backupify_async.events import RequestSent, ResponseReceived, RetryScheduled
-from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async._cli.triggers import StoppedTriggers
+from backupify_async.events import TriggerStopped
+from backupify_async.models import SentTrigger, TriggerKind, TriggerResult
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
 
@@ -272,68 +272,48 @@ class TestDryRun:
         assert {record.operation for record in server.requests if record.method == "POST"} == {"token"}
 
 
-class TestSentTriggers:
-    PATH = "/v1/backup_instances/7/backups"
+class TestStoppedTriggers:
+    WHEN = datetime(2026, 1, 2, tzinfo=UTC)
     UNKNOWN = "instance 7: cut off, a backup may or may not have started"
 
-    def answered(self, status: int) -> SentTriggers:
-        sent = SentTriggers()
-        sent(RequestSent("POST", self.PATH, 1))
-        sent(ResponseReceived("POST", self.PATH, 1, status, 0.1))
-        return sent
+    def after(self, in_doubt: SentTrigger | None) -> StoppedTriggers:
+        stopped = StoppedTriggers()
+        stopped(TriggerStopped(7, in_doubt))
+        return stopped
 
-    def test_one_that_left_may_have_started(self) -> None:
-        sent = SentTriggers()
-        sent(RequestSent("POST", self.PATH, 1))
-        assert sent.cut_off([7, "a b", 9], "the 3 ids after 9 in x") == [
+    def test_one_in_doubt_may_have_started_and_the_others_were_not_triggered(self) -> None:
+        stopped = self.after(SentTrigger(7, self.WHEN))
+        assert stopped.known(7) is None
+        assert stopped.cut_off([7, "a b", 9], "the 3 ids after 9 in x") == [
             self.UNKNOWN,
             "not triggered: instances a b, 9, and the 3 ids after 9 in x",
         ]
 
-    @pytest.mark.parametrize("status", [401, 403, 404, 409, 422, 429])
-    def test_one_that_was_refused_has_not(self, status: int) -> None:
-        assert self.answered(status).cut_off([7], None) == ["not triggered: instance 7"]
+    def test_one_that_surely_did_nothing_was_not_triggered(self) -> None:
+        assert self.after(None).cut_off([7], None) == ["not triggered: instance 7"]
 
-    def test_one_that_is_to_be_sent_again_has_not(self) -> None:
-        sent = self.answered(503)
-        sent(RetryScheduled("POST", self.PATH, 1, 1.0, "answered 503"))
-        assert sent.cut_off([7], None) == ["not triggered: instance 7"]
+    def test_one_that_was_accepted_is_known(self) -> None:
+        stopped = self.after(SentTrigger(7, self.WHEN, accepted=True))
+        assert stopped.known(7) == TriggerResult(TriggerKind.STARTED, None)
+        assert stopped.cut_off([7], None) == ["instance 7: started; the check of its backup was cut off"]
 
-    def test_one_that_was_sent_again_may_have_after_all(self) -> None:
-        sent = self.answered(409)
-        sent(RequestSent("POST", self.PATH, 2))
-        assert (sent.known(7), sent.cut_off([7], None)) == (None, [self.UNKNOWN])
-
-    @pytest.mark.parametrize("status", [406, 408, 420, 425, 444, 460, 499, 503])
-    def test_an_answer_that_settles_nothing_leaves_it_open(self, status: int) -> None:
-        sent = self.answered(status)
-        assert (sent.known(7), sent.cut_off([7], None)) == (None, [self.UNKNOWN])
-
-    @pytest.mark.parametrize("status", [201, 204])
-    def test_one_that_was_accepted_is_known(self, status: int) -> None:
-        sent = self.answered(status)
-        assert sent.known(7) == TriggerResult(TriggerKind.STARTED, None)
-        assert sent.cut_off([7], None) == ["instance 7: started; the look at its backup was cut off"]
-
-    def test_one_whose_result_is_whole_is_not_remembered(self) -> None:
-        sent = self.answered(201)
-        sent.rows(
-            7, TriggerResult(TriggerKind.STARTED, None)
-        )  # that its look was cut off is still to be said
-        assert sent.known(7) is not None
-        sent.rows(7, TriggerResult(TriggerKind.STARTED, Backup(1007)))
-        assert sent.known(7) is None
-
-    def test_one_of_an_earlier_process_may_have_until_it_is_sent_again(self) -> None:
-        sent = SentTriggers()
-        sent.add_of_earlier([7])
+    @pytest.mark.parametrize("accepted", [False, True])
+    def test_one_of_a_previous_run_may_have_until_it_is_reconciled(self, accepted: bool) -> None:
+        recorded = SentTrigger(7, self.WHEN, accepted=accepted)
+        stopped = StoppedTriggers()
+        stopped.add_recorded([recorded])
         said = "instance 7: sent by an earlier process, a backup may or may not have started"
-        assert (sent.known(7), sent.cut_off([7, 8], None)) == (None, [said, "not triggered: instance 8"])
-        sent(RequestSent("POST", self.PATH, 1))
-        assert sent.cut_off([7], None) == [self.UNKNOWN]
-        sent(ResponseReceived("POST", self.PATH, 1, 429, 0.1))
-        assert sent.cut_off([7], None) == ["not triggered: instance 7"]
+        assert (stopped.known(7), stopped.cut_off([7, 8], None)) == (
+            None,
+            [said, "not triggered: instance 8"],
+        )
+        stopped(TriggerStopped(7, recorded))
+        assert (stopped.known(7), stopped.cut_off([7], None)) == (None, [said])
+        stopped(TriggerStopped(7, SentTrigger(7, self.WHEN + timedelta(seconds=30))))
+        assert stopped.cut_off([7], None) == [self.UNKNOWN]
+        stopped(TriggerStopped(7, None))
+        assert stopped.cut_off([7], None) == ["not triggered: instance 7"]
 
     def test_where_nothing_was_cut_off_the_rest_is_named_alone(self) -> None:
-        assert SentTriggers().cut_off([], "any ids in stdin") == ["not triggered: any ids in stdin"]
-        assert SentTriggers().cut_off([], None) == []
+        assert StoppedTriggers().cut_off([], "any ids in stdin") == ["not triggered: any ids in stdin"]
+        assert StoppedTriggers().cut_off([], None) == []

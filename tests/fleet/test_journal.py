@@ -101,7 +101,7 @@ async def test_the_baseline_from_before_the_crash_counts_and_no_later_one(path: 
             results = await client.fleet([1]).trigger(journal=journal, baseline=after)
         assert (results.values[1].kind, len(server.triggers[1])) == (TriggerKind.ADOPTED, 1)
     assert before[1] is not None
-    assert [entry.baseline for entry in await entries(path)] == [str(before[1].id)]
+    assert [entry.trigger and entry.trigger.baseline for entry in await entries(path)] == [before[1].id]
 
 
 async def test_what_cannot_be_written_down_is_not_sent_and_stops_the_sweep(path: Path) -> None:
@@ -270,6 +270,6 @@ async def test_it_may_go_on_in_the_background(path: Path) -> None:
     ):
         results = await client.fleet([1, 2, 3], background=True).trigger(journal=journal, ordered=True)
     assert list(results.values) == [1, 2, 3]
-    sent = [entry.sent_at for entry in await entries(path)]
-    assert all(when is not None and when < datetime.now(UTC) for when in sent)
+    sent = [entry.trigger for entry in await entries(path)]
+    assert all(one is not None and one.sent_at < datetime.now(UTC) for one in sent)
     assert asyncio.all_tasks() == {asyncio.current_task()}

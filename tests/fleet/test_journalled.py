@@ -16,29 +16,37 @@ from backupify_async._journal.entries import EntryState, JournalEntry, SweepAcco
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async._journal.transitions import ambiguous, failed, intended, settled
-from backupify_async._triggers.baseline import Baseline
-from backupify_async._triggers.sending import Evidence, Unsettled
 from backupify_async.errors import (
     AmbiguousTrigger,
-    BackupifyError,
     ClientClosed,
     ClientDraining,
-    DecodeError,
     DuplicateInstance,
     JournalError,
     NotFound,
     RequestTimeout,
 )
-from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerKind, TriggerResult
 from tests.journal.files import ACCOUNT, files_no_larger_than, run_sql
 
 WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
-SENDING = Unsettled(WHEN, Evidence(WHEN + timedelta(seconds=60), (-1.0, 0.5)))
-Leaving = Callable[[Unsettled], Awaitable[None]]
-Learned = Callable[[Evidence], None]
-LOST = AmbiguousTrigger(1, WHEN, RequestTimeout("slow"))
+BeforeSend = Callable[[SentTrigger], Awaitable[None]]
+OnInDoubt = Callable[[SentTrigger], None]
+
 MISSING = NotFound(404, "POST", "/x")
 TOLD = TriggerResult(TriggerKind.STARTED, Backup(900))
+
+
+def sending(instance_id: InstanceId, baseline: Baseline = UNKNOWN_BASELINE) -> SentTrigger:
+    """What is known about a request that is about to be sent."""
+    return SentTrigger(instance_id, WHEN, baseline, WHEN + timedelta(seconds=60), (-1.0, 0.5))
+
+
+def intent(number: int, instance_id: InstanceId, baseline: Baseline = UNKNOWN_BASELINE) -> JournalEntry:
+    """An entry of a previous run that only knows when it sent."""
+    return intended(JournalEntry(number, instance_id), SentTrigger(instance_id, WHEN, baseline))
+
+
+LOST = AmbiguousTrigger(sending(3), RequestTimeout("slow"))
 
 
 def started(instance_id: InstanceId) -> TriggerResult:
@@ -54,7 +62,7 @@ class Api:
     blind: bool = False
     """Whether looks fail: what is unsettled from before ends in an error before anything leaves."""
     sent: list[InstanceId] = attrs.field(factory=list)
-    reconciled: dict[InstanceId, Unsettled] = attrs.field(factory=dict)
+    reconciled: dict[InstanceId, SentTrigger] = attrs.field(factory=dict)
     baselines: dict[InstanceId, Baseline] = attrs.field(factory=dict)
 
     async def trigger(
@@ -62,16 +70,16 @@ class Api:
         backup_instance_id: InstanceId,
         baseline: Baseline,
         *,
-        unsettled: Unsettled | None,
-        before_send: Leaving,
-        learned: Learned,
+        recorded: SentTrigger | None,
+        before_send: BeforeSend,
+        on_in_doubt: OnInDoubt,
     ) -> TriggerResult:
         self.baselines[backup_instance_id] = baseline
-        if unsettled is not None:
-            self.reconciled[backup_instance_id] = unsettled
+        if recorded is not None:
+            self.reconciled[backup_instance_id] = recorded
             if self.blind:
                 raise self.errors[backup_instance_id]
-        await before_send(SENDING)
+        await before_send(sending(backup_instance_id, baseline))
         self.sent.append(backup_instance_id)
         if backup_instance_id in self.errors:
             raise self.errors[backup_instance_id]
@@ -135,16 +143,16 @@ class TestANewSweep:
             backup_instance_id: InstanceId,
             baseline: Baseline,
             *,
-            unsettled: Unsettled | None,
-            before_send: Leaving,
-            learned: Learned,
+            recorded: SentTrigger | None,
+            before_send: BeforeSend,
+            on_in_doubt: OnInDoubt,
         ) -> TriggerResult:
-            await before_send(SENDING)
+            await before_send(sending(backup_instance_id, baseline))
             async with open_snapshot(path) as storage:
                 (found,) = [
                     each async for each in storage.read_entries() if each.instance_id == backup_instance_id
                 ]
-            assert (found.state, found.sent_at) == (EntryState.INTENDED, WHEN)
+            assert (found.state, found.trigger) == (EntryState.INTENDED, sending(backup_instance_id))
             return started(backup_instance_id)
 
         async with Journal(path) as journal:
@@ -160,17 +168,18 @@ class TestANewSweep:
             backup_instance_id: InstanceId,
             baseline: Baseline,
             *,
-            unsettled: Unsettled | None,
-            before_send: Leaving,
-            learned: Learned,
+            recorded: SentTrigger | None,
+            before_send: BeforeSend,
+            on_in_doubt: OnInDoubt,
         ) -> TriggerResult:
-            await before_send(SENDING)
-            learned(Evidence(WHEN + timedelta(seconds=9), accepted=True))
+            await before_send(sending(backup_instance_id, baseline))
+            known = attrs.evolve(sending(1), response_by=WHEN + timedelta(seconds=9), accepted=True)
+            on_in_doubt(known)
             assert not await journal.is_done()
             async with open_snapshot(path) as storage:
                 (found,) = [each async for each in storage.read_entries()]
             assert found.state is EntryState.INTENDED
-            assert found.evidence == Evidence(WHEN + timedelta(seconds=9), (-1.0, 0.5), accepted=True)
+            assert found.trigger == known
             return started(backup_instance_id)
 
         async with Journal(path) as journal:
@@ -218,12 +227,12 @@ class TestANewSweep:
             backup_instance_id: InstanceId,
             baseline: Baseline,
             *,
-            unsettled: Unsettled | None,
-            before_send: Leaving,
-            learned: Learned,
+            recorded: SentTrigger | None,
+            before_send: BeforeSend,
+            on_in_doubt: OnInDoubt,
         ) -> TriggerResult:
             with files_no_larger_than(2_048):
-                await before_send(SENDING)
+                await before_send(sending(backup_instance_id, baseline))
             sent.append(backup_instance_id)
             return started(backup_instance_id)
 
@@ -243,15 +252,15 @@ class TestANewSweep:
             backup_instance_id: InstanceId,
             baseline: Baseline,
             *,
-            unsettled: Unsettled | None,
-            before_send: Leaving,
-            learned: Learned,
+            recorded: SentTrigger | None,
+            before_send: BeforeSend,
+            on_in_doubt: OnInDoubt,
         ) -> TriggerResult:
             if backup_instance_id == 3:
-                await before_send(SENDING)  # its request was refused, and not sent again
+                await before_send(sending(backup_instance_id, baseline))
             raise ClientDraining("the client is draining")
 
-        await put(path, failed(JournalEntry(1, 1), "403"), intended(JournalEntry(2, 2), WHEN, None))
+        await put(path, failed(JournalEntry(1, 1), "403"), intent(2, 2))
         async with Journal(path) as journal:
             sweep = JournalledSweep(journal, ACCOUNT, held, {})
             results = await FanOut(sweep.trigger, sweep.ids([1, 2, 3, 4]), concurrency=1)
@@ -270,11 +279,11 @@ class TestANewSweep:
             backup_instance_id: InstanceId,
             baseline: Baseline,
             *,
-            unsettled: Unsettled | None,
-            before_send: Leaving,
-            learned: Learned,
+            recorded: SentTrigger | None,
+            before_send: BeforeSend,
+            on_in_doubt: OnInDoubt,
         ) -> TriggerResult:
-            await before_send(SENDING)
+            await before_send(sending(backup_instance_id, baseline))
             in_flight.set()
             await asyncio.Event().wait()
             return started(backup_instance_id)
@@ -319,17 +328,16 @@ class TestASweepThatGoesOn:
         assert api.sent == []
 
     async def test_looks_at_what_may_have_left_and_triggers_the_rest(self, path: Path, api: Api) -> None:
-        sent = intended(JournalEntry(1, 1), WHEN, None)
-        lost = ambiguous(intended(JournalEntry(2, 2), WHEN, None), "lost")
+        sent, lost = intent(1, 1), ambiguous(intent(2, 2), SentTrigger(2, WHEN), "lost")
         await put(path, sent, lost, failed(JournalEntry(3, 3), "403"), JournalEntry(4, 4))
         results = await swept(path, api, [1, 2, 3, 4, 5])
         assert list(results.values) == api.sent == [1, 2, 3, 4, 5]
-        assert api.reconciled == dict.fromkeys((1, 2), Unsettled(WHEN))
+        assert api.reconciled == {1: SentTrigger(1, WHEN), 2: SentTrigger(2, WHEN)}
         assert set((await written(path)).values()) == {EntryState.STARTED}
 
     async def test_keeps_as_unknown_what_it_could_not_look_at(self, path: Path) -> None:
         errors: dict[InstanceId, BaseException] = {1: ClientClosed("closed"), 2: LOST, 3: MISSING}
-        await put(path, *(intended(JournalEntry(n, n), WHEN, None) for n in (1, 2, 3)))
+        await put(path, *(intent(n, n) for n in (1, 2, 3)))
         await swept(path, Api(errors, blind=True), [])
         assert await written(path) == {
             1: EntryState.INTENDED,
@@ -338,24 +346,23 @@ class TestASweepThatGoesOn:
         }
 
     async def test_knows_what_an_earlier_process_knew_of_its_sending(self, path: Path) -> None:
-        await put(path, intended(JournalEntry(1, 1), WHEN, None, SENDING.evidence))
+        await put(path, intended(JournalEntry(1, 1), sending(1)))
         api = Api()
         await swept(path, api, [])
-        assert api.reconciled == {1: SENDING}
+        assert api.reconciled == {1: sending(1)}
 
-    @pytest.mark.parametrize("cause", [DecodeError("no JSON", "/x"), RequestTimeout("slow")])
-    async def test_adds_to_what_is_known_where_it_stays_ambiguous(
-        self, path: Path, cause: BackupifyError
+    @pytest.mark.parametrize("accepted", [True, False])
+    async def test_gives_the_next_run_all_that_is_known_where_it_stays_ambiguous(
+        self, path: Path, accepted: bool
     ) -> None:
-        seen = AmbiguousTrigger(1, WHEN, cause, seen=(Backup(7), Backup("8")))
-        await swept(path, Api({1: seen}), [1])
-        again = AmbiguousTrigger(1, WHEN, RequestTimeout("slow"), seen=(Backup(7), Backup(9)))
-        await swept(path, Api({1: again}, blind=True), [])
+        once = attrs.evolve(sending(1), accepted=accepted, seen=(7, "8"))
+        await swept(path, Api({1: AmbiguousTrigger(once, RequestTimeout("slow"))}), [1])
+        again = attrs.evolve(once, seen=(7, "8", 9))
+        blind = Api({1: AmbiguousTrigger(again, RequestTimeout("slow"))}, blind=True)
+        await swept(path, blind, [])
         api = Api()
         await swept(path, api, [])
-        known = api.reconciled[1].evidence
-        assert (known.accepted, known.seen) == (isinstance(cause, DecodeError), (7, "8", 9))
-        assert known.over_by == SENDING.evidence.over_by
+        assert (blind.reconciled, api.reconciled) == ({1: once}, {1: again})
 
     async def test_goes_on_behind_what_it_knows_of_its_source(self, path: Path, api: Api) -> None:
         with pytest.raises(OSError, match="broke off"):
@@ -455,7 +462,7 @@ class TestADamagedJournal:
         ],
     )
     async def test_is_told_and_nothing_is_sent(self, path: Path, api: Api, cells: str) -> None:
-        await put(path, intended(JournalEntry(1, 1), WHEN, "7", SENDING.evidence))
+        await put(path, intended(JournalEntry(1, 1), sending(1, 7)))
         await asyncio.to_thread(run_sql, path, f"UPDATE lines SET {cells}")
         with pytest.raises(JournalError, match="is damaged: look at what runs before you begin a new sweep"):
             await swept(path, api, [1, 2])

@@ -14,6 +14,7 @@ from backupify_async._journal.journal import Journal
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async._journal.transitions import intended
 from backupify_async.errors import JournalError
+from backupify_async.models import SentTrigger
 from tests.journal.files import ACCOUNT, link, move, write
 from tests.journal.test_entries import WHEN
 
@@ -69,7 +70,7 @@ class TestOneThatAnotherProcessOpenedSince:
             forget_lock(path)
             assert await open_elsewhere(path) == 0
             with pytest.raises(JournalError, match=OVERTAKEN):
-                await journal.commit(intended(entry, WHEN, None))
+                await journal.commit(intended(entry, SentTrigger(entry.instance_id, WHEN)))
             with pytest.raises(JournalError, match="what became of 1 of its instances"):
                 await journal.close()
         assert await ids_of(path) == [1, "elsewhere"]
@@ -81,7 +82,7 @@ class TestOneThatAnotherProcessOpenedSince:
         forget_lock(path)
         assert await open_elsewhere(path) == 0
         for entry in entries:
-            journal.put(intended(entry, WHEN, None))
+            journal.put(intended(entry, SentTrigger(entry.instance_id, WHEN)))
         with pytest.raises(JournalError, match=f"{OVERTAKEN}.*; not written: what became of 2 of its"):
             await journal.close()
         assert await ids_of(path) == [1, 2, "elsewhere"]
@@ -164,7 +165,7 @@ class TestOneWhoseFiles:
         await journal.commit(entry)
         lose(path)
         with pytest.raises(JournalError, match=MOVED):
-            await journal.commit(intended(entry, WHEN, None))
+            await journal.commit(intended(entry, SentTrigger(entry.instance_id, WHEN)))
         with pytest.raises(JournalError, match=MOVED):
             await journal.mark_end()
         with pytest.raises(JournalError, match="what became of 1 of its instances"):

@@ -12,7 +12,7 @@ from backupify_async._journal.journal import Journal
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async._journal.transitions import ambiguous, failed, intended, settled
 from backupify_async.errors import ConfigurationError, JournalError
-from backupify_async.models import Backup, TriggerKind, TriggerResult
+from backupify_async.models import Backup, SentTrigger, TriggerKind, TriggerResult
 from tests.journal.files import (
     ACCOUNT,
     as_common_user,
@@ -22,7 +22,7 @@ from tests.journal.files import (
     run_sql,
     write,
 )
-from tests.journal.test_entries import WHEN
+from tests.journal.test_entries import SENT, WHEN
 
 STARTED = TriggerResult(TriggerKind.STARTED, Backup(1007))
 
@@ -58,9 +58,9 @@ class TestAJournal:
     async def test_has_its_lines_after_it_was_closed(self, path: Path) -> None:
         async with Journal(path) as journal:
             one, two = journal.add(42), journal.add("a/b")
-            await journal.commit(intended(one, WHEN, None))
-            journal.put(settled(intended(one, WHEN, None), STARTED))
-        assert await entries_of(path) == [settled(intended(one, WHEN, None), STARTED), two]
+            await journal.commit(intended(one, SENT))
+            journal.put(settled(intended(one, SENT), STARTED))
+        assert await entries_of(path) == [settled(intended(one, SENT), STARTED), two]
 
     async def test_stays_where_it_is_when_the_working_directory_changes(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -342,16 +342,18 @@ class TestALook:
 
     async def test_finds_what_may_have_left_and_is_not_settled(self, path: Path) -> None:
         async with Journal(path) as journal:
-            lost, doubtful, done = (intended(journal.add(number), WHEN, None) for number in (1, 2, 3))
+            lost, doubtful, done = (
+                intended(journal.add(number), SentTrigger(number, WHEN)) for number in (1, 2, 3)
+            )
             for entry in (
                 lost,
-                ambiguous(doubtful, "lost"),
+                ambiguous(doubtful, SentTrigger(2, WHEN), "lost"),
                 settled(done, STARTED),
                 failed(journal.add(4), ""),
             ):
                 journal.put(entry)
         async with open_snapshot(path) as storage:
-            assert [entry.instance_id for entry in await storage.unsettled()] == [1, 2]
+            assert [entry.instance_id for entry in await storage.in_doubt()] == [1, 2]
 
     async def test_makes_no_file(self, path: Path) -> None:
         with pytest.raises(JournalError, match=f"no journal {path}: `backupify trigger --journal` makes one"):

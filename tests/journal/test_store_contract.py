@@ -17,6 +17,7 @@ from backupify_async import (
     JournalEntry,
     JournalError,
     JournalStore,
+    SentTrigger,
     SweepAccount,
 )
 from backupify_async._journal.sqlite_store import SQLiteStore
@@ -30,16 +31,15 @@ WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
 ENTRIES = [
     JournalEntry(1, 42),
     JournalEntry(2, "042/ä", EntryState.FAILED, problem="403: no permission\n"),
-    JournalEntry(3, 2**80, EntryState.INTENDED, WHEN, '"7"'),
+    JournalEntry(3, 2**80, EntryState.INTENDED, SentTrigger(2**80, WHEN, "7")),
     JournalEntry(
         4,
         "a",
         EntryState.STARTED,
-        WHEN,
-        "null",
+        SentTrigger("a", WHEN, None),
         Backup(7, status="active", created_at=WHEN, extra={"a": [1]}),
     ),
-    JournalEntry(5, "b", EntryState.AMBIGUOUS, WHEN, problem="the connection was lost"),
+    JournalEntry(5, "b", EntryState.AMBIGUOUS, SentTrigger("b", WHEN), problem="the connection was lost"),
 ]
 
 
@@ -133,7 +133,10 @@ class TestEntries:
             assert await entries_of(store) == ENTRIES
 
     async def test_replace_those_with_the_same_number(self, make: Factory, path: Path) -> None:
-        newer = [attrs.evolve(ENTRIES[0], state=EntryState.INTENDED, sent_at=WHEN), JournalEntry(6, "c")]
+        newer = [
+            attrs.evolve(ENTRIES[0], state=EntryState.INTENDED, trigger=SentTrigger(42, WHEN)),
+            JournalEntry(6, "c"),
+        ]
         async with opened(make(path)) as store:
             await store.write_entries(ENTRIES)
             await store.write_entries(newer)

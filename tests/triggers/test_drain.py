@@ -11,7 +11,7 @@ import pytest
 from backupify_async import ClientDraining, FanOutAborted, RateLimit, TriggerKind
 from backupify_async._fleet.fleet import Fleet
 from backupify_async._resources.backups import Backups
-from backupify_async._triggers.sending import Unsettled
+from backupify_async.models import SentTrigger
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.triggers.test_matching import NOON
@@ -104,7 +104,7 @@ class TestATrigger:
         server = VirtualInstance()
         async with triggering(server) as (trigger, transport, _):
             sent_at = datetime.fromtimestamp(NOON + running_time() - 5, UTC)
-            under_way = asyncio.create_task(trigger.run(7, unsettled=Unsettled(sent_at)))
+            under_way = asyncio.create_task(trigger.run(7, recorded=SentTrigger(7, sent_at)))
             await asyncio.sleep(1)
             assert await trigger.drain.run(None) == 0
             with pytest.raises(ClientDraining):

@@ -136,7 +136,7 @@ class TestAmbiguous:
         assert (type(error.cause), error.instance_id) == (TransportError, 7)
         assert error.__cause__ is error.cause
         assert before <= error.sent_at <= datetime.now(UTC)
-        assert "not found out: the last look failed: GET" in str(error)
+        assert "not found out: the last check failed: GET" in str(error)
         assert (sent, started) == (1, 1)
 
     async def test_shows_what_was_seen(self) -> None:

@@ -10,22 +10,27 @@ from hypothesis import strategies as st
 
 from backupify_async._endpoints.server_clock import ClockOffset
 from backupify_async._triggers.matching import (
-    Fate,
-    Judgement,
-    is_dated_before,
-    is_dated_to_have_ended_after,
-    judge,
+    Match,
+    is_dated_before_sending,
+    is_dated_to_end_after_sending,
+    match_backup,
 )
-from backupify_async.models import Backup
+from backupify_async._triggers.window import ActionWindow
+from backupify_async.models import Backup, SentTrigger
 
-OURS, NEAR, UNSURE = Judgement.OURS, Judgement.NEAR, Judgement.UNSURE
-OLDER, LATER = Judgement.OLDER, Judgement.LATER
+OURS, NEAR, UNSURE = Match.OURS, Match.NEAR, Match.UNSURE
+OLDER, LATER = Match.OLDER, Match.LATER
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 TOLERANCE = 300.0
-# Left at noon and a bit by our clock; the answer was lost two seconds later, and it settles for thirty.
-FATE = Fate(left=0.7, latest=32.7, settled_at=32.7, our_lead=ClockOffset(NOON, NOON))
+# Sent just after noon by our clock. The response was lost two seconds later; it settles for thirty.
+TRIGGER = SentTrigger(1, datetime.fromtimestamp(NOON + 0.7, UTC))
+WINDOW = ActionWindow(TRIGGER, sent=0.7, latest=32.7, settled=32.7, our_offset=ClockOffset(NOON, NOON))
 SAME = ClockOffset(NOON - 0.1, NOON + 1)
 """A Date as our own clock shows it."""
+
+
+def window_with(**trigger: Any) -> ActionWindow:
+    return attrs.evolve(WINDOW, trigger=attrs.evolve(TRIGGER, **trigger))
 
 
 def at(seconds: float) -> datetime:
@@ -42,7 +47,7 @@ def ahead(seconds: float) -> ClockOffset:
 
 class TestByTheDate:
     @pytest.mark.parametrize(
-        ("seconds", "judgement"),
+        ("seconds", "match"),
         [
             (-300.1, OLDER),
             (-300.0, NEAR),  # who dates backups may have another clock than who adds the Date
@@ -56,85 +61,87 @@ class TestByTheDate:
             (86_400.0, LATER),
         ],
     )
-    def test_what_was_created_in_the_window_is_ours(self, seconds: float, judgement: Judgement) -> None:
-        assert judge(made(seconds), FATE, SAME, TOLERANCE) is judgement
+    def test_what_was_created_in_the_window_is_ours(self, seconds: float, match: Match) -> None:
+        assert match_backup(made(seconds), WINDOW, SAME, TOLERANCE) is match
 
     def test_the_start_stands_in_for_a_creation_that_is_not_told(self) -> None:
-        assert judge(Backup(7, started_at=at(1)), FATE, SAME, TOLERANCE) is OURS
-        assert judge(Backup(7, started_at=at(-309)), FATE, SAME, TOLERANCE) is OLDER
+        assert match_backup(Backup(7, started_at=at(1)), WINDOW, SAME, TOLERANCE) is OURS
+        assert match_backup(Backup(7, started_at=at(-309)), WINDOW, SAME, TOLERANCE) is OLDER
 
     @pytest.mark.parametrize("off", [-600.0, -120.0, 120.0, 600.0])
     def test_the_window_is_the_servers(self, off: float) -> None:
-        assert judge(made(off + 1), FATE, ahead(off), TOLERANCE) is OURS
-        assert judge(made(off - 1), FATE, ahead(off), TOLERANCE) is not OURS
+        assert match_backup(made(off + 1), WINDOW, ahead(off), TOLERANCE) is OURS
+        assert match_backup(made(off - 1), WINDOW, ahead(off), TOLERANCE) is not OURS
 
     @pytest.mark.parametrize(
-        ("off", "judgement"), [(-600.0, UNSURE), (-120.0, NEAR), (120.0, NEAR), (600.0, UNSURE)]
+        ("off", "match"), [(-600.0, UNSURE), (-120.0, NEAR), (120.0, NEAR), (600.0, UNSURE)]
     )
     def test_a_creation_that_follows_our_clock_and_not_the_date_may_be_ours(
-        self, off: float, judgement: Judgement
+        self, off: float, match: Match
     ) -> None:
-        assert judge(made(1), FATE, ahead(off), TOLERANCE) is judgement
+        assert match_backup(made(1), WINDOW, ahead(off), TOLERANCE) is match
 
-    @pytest.mark.parametrize(("off", "judgement"), [(-120, NEAR), (600, UNSURE), (86_400, UNSURE)])
-    def test_beside_any_date_our_clock_has_its_tolerance(self, off: float, judgement: Judgement) -> None:
-        assert judge(made(-200), FATE, ahead(off), TOLERANCE) is judgement
-        assert judge(made(-301), FATE, ahead(abs(off)), TOLERANCE) is OLDER
+    @pytest.mark.parametrize(("off", "match"), [(-120, NEAR), (600, UNSURE), (86_400, UNSURE)])
+    def test_beside_any_date_our_clock_has_its_tolerance(self, off: float, match: Match) -> None:
+        assert match_backup(made(-200), WINDOW, ahead(off), TOLERANCE) is match
+        assert match_backup(made(-301), WINDOW, ahead(abs(off)), TOLERANCE) is OLDER
 
 
 class TestWithoutADate:
     @pytest.mark.parametrize(
-        ("seconds", "judgement"),
+        ("seconds", "match"),
         [(-300.1, OLDER), (-300, NEAR), (-0.1, NEAR), (0, OURS), (32.7, OURS), (32.8, NEAR), (333, LATER)],
     )
-    def test_the_tolerance_lies_around_our_own_window(self, seconds: float, judgement: Judgement) -> None:
-        assert judge(made(seconds), FATE, None, TOLERANCE) is judgement
+    def test_the_tolerance_lies_around_our_own_window(self, seconds: float, match: Match) -> None:
+        assert match_backup(made(seconds), WINDOW, None, TOLERANCE) is match
 
 
 class TestWithoutACreation:
     def test_nothing_is_known(self) -> None:
-        assert judge(Backup(7), FATE, SAME, TOLERANCE) is UNSURE
+        assert match_backup(Backup(7), WINDOW, SAME, TOLERANCE) is UNSURE
 
     @pytest.mark.parametrize("field", ["completed_at", "updated_at"])
     def test_an_end_or_a_change_before_the_sending_shows_that_it_is_older(self, field: str) -> None:
         before: dict[str, Any] = {field: at(-310)}
         shortly_before: dict[str, Any] = {field: at(-10)}
         after: dict[str, Any] = {field: at(10)}
-        assert judge(Backup(7, **before), FATE, SAME, TOLERANCE) is OLDER
-        assert judge(Backup(7, **after), FATE, SAME, TOLERANCE) is UNSURE
-        assert judge(Backup(7, **before), FATE, None, TOLERANCE) is OLDER
-        assert judge(Backup(7, **shortly_before), FATE, SAME, TOLERANCE) is UNSURE
+        assert match_backup(Backup(7, **before), WINDOW, SAME, TOLERANCE) is OLDER
+        assert match_backup(Backup(7, **after), WINDOW, SAME, TOLERANCE) is UNSURE
+        assert match_backup(Backup(7, **before), WINDOW, None, TOLERANCE) is OLDER
+        assert match_backup(Backup(7, **shortly_before), WINDOW, SAME, TOLERANCE) is UNSURE
 
 
 class TestByTheBaseline:
     @pytest.mark.parametrize("baseline", [7, "7", 8, "08"])
     def test_what_is_not_above_it_is_older_whatever_its_times(self, baseline: int | str) -> None:
-        fate = attrs.evolve(FATE, baseline=baseline)
-        assert {judge(one, fate, SAME, TOLERANCE) for one in (made(1), Backup(7), made(99))} == {OLDER}
+        window = window_with(baseline=baseline)
+        assert {match_backup(one, window, SAME, TOLERANCE) for one in (made(1), Backup(7), made(99))} == {
+            OLDER
+        }
 
     @pytest.mark.parametrize("baseline", [6, "6", None])
     def test_above_it_what_the_times_do_not_tell_is_ours(self, baseline: int | str | None) -> None:
-        fate = attrs.evolve(FATE, baseline=baseline)
-        assert judge(Backup(7), fate, SAME, TOLERANCE) is OURS
-        assert judge(made(-200), fate, None, TOLERANCE) is OURS
-        assert judge(made(1), fate, ahead(600), TOLERANCE) is OURS
+        window = window_with(baseline=baseline)
+        assert match_backup(Backup(7), window, SAME, TOLERANCE) is OURS
+        assert match_backup(made(-200), window, None, TOLERANCE) is OURS
+        assert match_backup(made(1), window, ahead(600), TOLERANCE) is OURS
 
-    @pytest.mark.parametrize("lead", [SAME, None])
-    def test_above_it_what_is_near_is_ours_and_what_is_far_is_not(self, lead: ClockOffset | None) -> None:
-        fate = attrs.evolve(FATE, baseline=6)
-        assert {judge(made(when), fate, lead, TOLERANCE) for when in (-300, -9, 99, 332)} == {OURS}
-        assert judge(made(340), fate, lead, TOLERANCE) is LATER
+    @pytest.mark.parametrize("offset", [SAME, None])
+    def test_above_it_what_is_near_is_ours_and_what_is_far_is_not(self, offset: ClockOffset | None) -> None:
+        window = window_with(baseline=6)
+        assert {match_backup(made(when), window, offset, TOLERANCE) for when in (-300, -9, 99, 332)} == {OURS}
+        assert match_backup(made(340), window, offset, TOLERANCE) is LATER
 
-    @pytest.mark.parametrize("lead", [SAME, None])
-    def test_above_it_and_dated_before_contradict_each_other(self, lead: ClockOffset | None) -> None:
-        fate = attrs.evolve(FATE, baseline=6)
-        assert judge(made(-310), fate, lead, TOLERANCE) is UNSURE
+    @pytest.mark.parametrize("offset", [SAME, None])
+    def test_above_it_and_dated_before_contradict_each_other(self, offset: ClockOffset | None) -> None:
+        window = window_with(baseline=6)
+        assert match_backup(made(-310), window, offset, TOLERANCE) is UNSURE
 
     def test_ids_that_are_no_numbers_have_no_order(self) -> None:
-        fate = attrs.evolve(FATE, baseline="b")
-        assert judge(Backup("c"), fate, SAME, TOLERANCE) is UNSURE
-        assert judge(Backup("b"), fate, SAME, TOLERANCE) is OLDER
-        assert judge(Backup("c", created_at=at(1)), fate, SAME, TOLERANCE) is OURS
+        window = window_with(baseline="b")
+        assert match_backup(Backup("c"), window, SAME, TOLERANCE) is UNSURE
+        assert match_backup(Backup("b"), window, SAME, TOLERANCE) is OLDER
+        assert match_backup(Backup("c", created_at=at(1)), window, SAME, TOLERANCE) is OURS
 
 
 HOUR = 3600.0
@@ -149,9 +156,9 @@ def naive(seconds: float, name: str = "created_at") -> Backup:
 class TestADateWithoutAnOffset:
     """It is somewhere from 14 hours before to 12 hours after what it says in UTC."""
 
-    @pytest.mark.parametrize("lead", [SAME, None])
+    @pytest.mark.parametrize("offset", [SAME, None])
     @pytest.mark.parametrize(
-        ("seconds", "judgement"),
+        ("seconds", "match"),
         [
             (-12 * HOUR - 301, OLDER),
             (-12 * HOUR - 299, UNSURE),
@@ -162,27 +169,33 @@ class TestADateWithoutAnOffset:
         ],
     )
     def test_is_before_or_after_only_where_all_of_that_is(
-        self, seconds: float, judgement: Judgement, lead: ClockOffset | None
+        self, seconds: float, match: Match, offset: ClockOffset | None
     ) -> None:
-        assert judge(naive(seconds), FATE, lead, TOLERANCE) is judgement
+        assert match_backup(naive(seconds), WINDOW, offset, TOLERANCE) is match
 
     def test_above_the_baseline_is_ours_unless_all_of_it_is_before(self) -> None:
-        fate = attrs.evolve(FATE, baseline=6)
-        assert judge(naive(-5 * HOUR), fate, SAME, TOLERANCE) is OURS
-        assert judge(naive(-13 * HOUR), fate, SAME, TOLERANCE) is UNSURE
+        window = window_with(baseline=6)
+        assert match_backup(naive(-5 * HOUR), window, SAME, TOLERANCE) is OURS
+        assert match_backup(naive(-13 * HOUR), window, SAME, TOLERANCE) is UNSURE
 
     def test_of_an_end_tells_as_little(self) -> None:
-        assert judge(naive(-5 * HOUR, "completed_at"), FATE, SAME, TOLERANCE) is UNSURE
-        assert judge(naive(-13 * HOUR, "completed_at"), FATE, SAME, TOLERANCE) is OLDER
+        assert match_backup(naive(-5 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE) is UNSURE
+        assert match_backup(naive(-13 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE) is OLDER
 
     def test_that_is_a_mere_day_may_be_at_its_end(self) -> None:
         day = Backup(7, created_at=at(-12 * HOUR), extra={"created_at": "2026-01-01"})
-        assert judge(day, attrs.evolve(FATE, left=11 * HOUR, latest=12 * HOUR), SAME, TOLERANCE) is UNSURE
-        assert judge(day, attrs.evolve(FATE, left=25 * HOUR, latest=26 * HOUR), SAME, TOLERANCE) is OLDER
+        assert (
+            match_backup(day, attrs.evolve(WINDOW, sent=11 * HOUR, latest=12 * HOUR), SAME, TOLERANCE)
+            is UNSURE
+        )
+        assert (
+            match_backup(day, attrs.evolve(WINDOW, sent=25 * HOUR, latest=26 * HOUR), SAME, TOLERANCE)
+            is OLDER
+        )
 
     def test_proves_neither_that_it_was_there_nor_that_it_ended_since(self) -> None:
-        assert not is_dated_before(naive(-5 * HOUR), FATE, SAME, TOLERANCE)
-        assert not is_dated_to_have_ended_after(naive(5 * HOUR, "completed_at"), FATE, SAME, TOLERANCE)
+        assert not is_dated_before_sending(naive(-5 * HOUR), WINDOW, SAME, TOLERANCE)
+        assert not is_dated_to_end_after_sending(naive(5 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE)
 
 
 class TestADateThatNobodySet:
@@ -194,14 +207,16 @@ class TestADateThatNobodySet:
 
     @pytest.mark.parametrize("never", NEVER)
     def test_says_nothing_of_a_creation(self, never: datetime) -> None:
-        assert judge(Backup(7, created_at=never), FATE, SAME, TOLERANCE) is UNSURE
-        assert judge(Backup(7, created_at=never, started_at=at(1)), FATE, SAME, TOLERANCE) is OURS
-        assert judge(Backup(7, completed_at=never, updated_at=never), FATE, SAME, TOLERANCE) is UNSURE
-        assert not is_dated_before(Backup(7, created_at=never), FATE, SAME, TOLERANCE)
+        assert match_backup(Backup(7, created_at=never), WINDOW, SAME, TOLERANCE) is UNSURE
+        assert match_backup(Backup(7, created_at=never, started_at=at(1)), WINDOW, SAME, TOLERANCE) is OURS
+        assert (
+            match_backup(Backup(7, completed_at=never, updated_at=never), WINDOW, SAME, TOLERANCE) is UNSURE
+        )
+        assert not is_dated_before_sending(Backup(7, created_at=never), WINDOW, SAME, TOLERANCE)
 
     @pytest.mark.parametrize("never", [*NEVER, at(9000)])
     def test_is_no_end_after_the_sending(self, never: datetime) -> None:
-        assert not is_dated_to_have_ended_after(made(1, completed_at=never), FATE, SAME, TOLERANCE)
+        assert not is_dated_to_end_after_sending(made(1, completed_at=never), WINDOW, SAME, TOLERANCE)
 
 
 class TestDatedBeforeTheSending:
@@ -209,29 +224,29 @@ class TestDatedBeforeTheSending:
         ("seconds", "before"), [(-9000, True), (-8, True), (-0.2, True), (0, False), (5, False)]
     )
     def test_is_what_the_servers_date_says(self, seconds: float, before: bool) -> None:
-        assert is_dated_before(made(seconds), FATE, SAME, TOLERANCE) is before
+        assert is_dated_before_sending(made(seconds), WINDOW, SAME, TOLERANCE) is before
 
     def test_is_nothing_without_a_date(self) -> None:
-        assert not is_dated_before(made(-9000), FATE, None, TOLERANCE)
-        assert not is_dated_before(Backup(7), FATE, SAME, TOLERANCE)
+        assert not is_dated_before_sending(made(-9000), WINDOW, None, TOLERANCE)
+        assert not is_dated_before_sending(Backup(7), WINDOW, SAME, TOLERANCE)
 
     def test_is_nothing_that_our_clock_denies(self) -> None:
-        assert not is_dated_before(made(1), FATE, ahead(600), TOLERANCE)
+        assert not is_dated_before_sending(made(1), WINDOW, ahead(600), TOLERANCE)
 
 
 class TestEndedAfterTheSending:
     @pytest.mark.parametrize(
-        ("seconds", "lead", "after"),
+        ("seconds", "offset", "after"),
         [(-2, SAME, False), (1, SAME, True), (200, None, False), (301, None, True)],
     )
     def test_is_what_the_date_says_or_our_clock_and_more(
-        self, seconds: float, lead: ClockOffset | None, after: bool
+        self, seconds: float, offset: ClockOffset | None, after: bool
     ) -> None:
         ended = made(-9000, completed_at=at(seconds))
-        assert is_dated_to_have_ended_after(ended, FATE, lead, TOLERANCE) is after
+        assert is_dated_to_end_after_sending(ended, WINDOW, offset, TOLERANCE) is after
 
     def test_is_nothing_that_goes_on(self) -> None:
-        assert not is_dated_to_have_ended_after(made(1), FATE, SAME, TOLERANCE)
+        assert not is_dated_to_end_after_sending(made(1), WINDOW, SAME, TOLERANCE)
 
 
 class TestAMachineThatSlept:
@@ -244,21 +259,21 @@ class TestAMachineThatSlept:
     def test_takes_what_was_created_meanwhile_for_its_own(
         self, noted: ClockOffset | None, read: ClockOffset | None
     ) -> None:
-        fate = attrs.evolve(FATE, our_lead=self.OURS_SLEPT, lead=noted)
+        window = attrs.evolve(WINDOW, our_offset=self.OURS_SLEPT, server_offset=noted)
         for created in (1, HOUR / 2):
-            told = judge(made(created), fate, read, TOLERANCE)
-            assert told is OURS
-        assert judge(made(-HOUR - 400), fate, read, TOLERANCE) is OLDER
+            found = match_backup(made(created), window, read, TOLERANCE)
+            assert found is OURS
+        assert match_backup(made(-HOUR - 400), window, read, TOLERANCE) is OLDER
 
     def test_is_noticed_by_reading_our_clock_again(self) -> None:
-        slept = FATE.our_clock_read(NOON + HOUR)
-        assert slept.our_lead == self.OURS_SLEPT
-        assert slept.our_clock_read(NOON - 1).our_lead == ClockOffset(NOON - 1, NOON + HOUR)
+        slept = WINDOW.widened(NOON + HOUR)
+        assert slept.our_offset == self.OURS_SLEPT
+        assert slept.widened(NOON - 1).our_offset == ClockOffset(NOON - 1, NOON + HOUR)
 
     def test_of_an_earlier_process_is_judged_by_its_own_notes(self) -> None:
-        fate = attrs.evolve(FATE, lead=SAME, taken_over=True)
-        assert fate.server_lead(ahead(HOUR)) == SAME
-        assert attrs.evolve(fate, lead=None).server_lead(SAME) == SAME
+        window = attrs.evolve(WINDOW, server_offset=SAME, of_previous_run=True)
+        assert window.server_clock(ahead(HOUR)) == SAME
+        assert attrs.evolve(window, server_offset=None).server_clock(SAME) == SAME
 
 
 @given(
@@ -272,13 +287,12 @@ def test_whatever_the_clock_what_the_trigger_started_is_ours(
     truth: float, sent: float, took: float, acted: float, dated: float
 ) -> None:
     """The server's clock is off by any amount, its Date is cut off, and it acts anywhere in the window."""
-    fate = Fate(
-        left=sent, latest=sent + took + 30, settled_at=sent + took + 30, our_lead=ClockOffset(NOON, NOON)
-    )
-    read_at, answered = fate.latest, fate.latest + 2
+    latest = sent + took + 30
+    window = ActionWindow(TRIGGER, sent, latest, latest, ClockOffset(NOON, NOON))
+    read_at, answered = latest, latest + 2
     date = int(NOON + truth + read_at + dated * (answered - read_at))
-    lead = ClockOffset(date - answered, date + 1 - read_at)
+    offset = ClockOffset(date - answered, date + 1 - read_at)
     creation = NOON + truth + sent + acted * (took + 30)
     for written in (creation, int(creation)):
         backup = Backup(7, created_at=datetime.fromtimestamp(written, UTC))
-        assert judge(backup, fate, lead, TOLERANCE) is OURS
+        assert match_backup(backup, window, offset, TOLERANCE) is OURS

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from backupify_async import BackupifyError, Conflict, RetryPolicy, TriggerKind, TriggerResult
 from backupify_async._transport.request import PreparedRequest, Response
-from backupify_async._triggers.baseline import NOT_TOLD
 from backupify_async.errors import AmbiguousTrigger
+from backupify_async.models import UNKNOWN_BASELINE
 from tests.triggers.virtual_instance import FOREVER, Post, VirtualInstance, triggering
 
 SETTLING = 30.0
@@ -97,7 +97,7 @@ class NeverTwice(RuleBasedStateMachine):
     def begin(self, first: Post, more: list[Post], knows_baseline: bool) -> None:
         self.server.posts.extend([first, *more])
         self.first_post = self.server.sendings + 1
-        baseline = self.server.newest.id if knows_baseline else NOT_TOLD
+        baseline = self.server.newest.id if knows_baseline else UNKNOWN_BASELINE
         self.task = self.loop.create_task(self.trigger.run(7, baseline))
         self.task.add_done_callback(self._note_end)
 

@@ -9,25 +9,23 @@ from hypothesis import strategies as st
 
 from backupify_async import Reconciliation
 from backupify_async._endpoints.server_clock import ClockOffset
-from backupify_async._triggers.matching import Judgement, judge
+from backupify_async._triggers.matching import Match, match_backup
 from backupify_async._triggers.reconcile import (
     Adopt,
     AlreadyActive,
-    FailedSnapshot,
-    LookAgain,
+    CheckAgain,
+    Outcome,
     SendAgain,
-    Snapshot,
     Undecided,
-    Verdict,
     candidates,
-    common_lead,
-    decide,
+    next_step,
 )
+from backupify_async._triggers.snapshot import FailedSnapshot, Snapshot, common_offset
 from backupify_async.models import Backup
-from tests.triggers.test_matching import FATE, SAME, TOLERANCE, at
+from tests.triggers.test_matching import SAME, TOLERANCE, WINDOW, at, window_with
 
 SETTINGS = Reconciliation(settling=30, patience=120)
-SETTLED = FATE.settled_at
+SETTLED = WINDOW.settled
 OLD = Backup(3, created_at=at(-9000))
 NEW = Backup(7, created_at=at(1))
 OTHER = Backup(8, created_at=at(SETTLED + 305))
@@ -36,79 +34,84 @@ UNTOLD = Backup(6)
 
 
 def seen(*tail: Backup, active: Backup | None = None, began: float = SETTLED, **more: Any) -> Snapshot:
-    return Snapshot(began, active, tail, **{"asked": began, "ended": began, "lead": SAME, **more})
+    return Snapshot(began, active, tail, **{"list_requested": began, "ended": began, "offset": SAME, **more})
 
 
 def failed(began: float, problem: str) -> FailedSnapshot:
     return FailedSnapshot(began, problem, began)
 
 
-def verdict(*looks: Snapshot | FailedSnapshot, now: float = SETTLED + 1, **fate: Any) -> Verdict:
-    return decide(attrs.evolve(FATE, **fate), looks, now, SETTINGS)
+def step(
+    *snapshots: Snapshot | FailedSnapshot, now: float = SETTLED + 1, **trigger: Any
+) -> Outcome | CheckAgain:
+    return next_step(window_with(**trigger), snapshots, now, SETTINGS)
 
 
-def reason(*looks: Snapshot | FailedSnapshot, **fate: Any) -> str:
-    """Why patience ended in vain; looking went on before."""
-    assert isinstance(verdict(*looks, **fate), LookAgain)
-    ended = verdict(*looks, now=SETTLED + 120, **fate)
+def reason(*snapshots: Snapshot | FailedSnapshot, **trigger: Any) -> str:
+    """Why it is undecided at the end of patience; before that, checks went on."""
+    assert isinstance(step(*snapshots, **trigger), CheckAgain)
+    ended = step(*snapshots, now=SETTLED + 120, **trigger)
     assert isinstance(ended, Undecided)
     return ended.reason
 
 
 class TestWhatIsOurs:
     def test_is_adopted_at_the_first_look(self) -> None:
-        assert verdict(seen(OLD, NEW, began=2), now=2) == Adopt(NEW)
+        assert step(seen(OLD, NEW, began=2), now=2) == Adopt(NEW)
 
     def test_is_adopted_where_only_get_active_shows_it(self) -> None:
-        assert verdict(seen(OLD, active=NEW, began=2), now=2) == Adopt(NEW)
-        assert verdict(seen(active=NEW, began=2), now=2) == Adopt(NEW)
+        assert step(seen(OLD, active=NEW, began=2), now=2) == Adopt(NEW)
+        assert step(seen(active=NEW, began=2), now=2) == Adopt(NEW)
 
     @pytest.mark.parametrize("ids", [(7, 9), ("7", "9"), ("a", "b")])
     def test_is_the_lowest_of_several(self, ids: tuple[int | str, ...]) -> None:
         first, second = (attrs.evolve(NEW, id=one) for one in ids)
-        assert verdict(seen(OLD, first, second, active=second)) == Adopt(first)
+        assert step(seen(OLD, first, second, active=second)) == Adopt(first)
 
     def test_is_not_believed_by_a_baseline_where_the_ids_do_not_ascend(self) -> None:
-        assert verdict(seen(OLD, UNTOLD), baseline=5) == Adopt(UNTOLD)
+        assert step(seen(OLD, UNTOLD), baseline=5) == Adopt(UNTOLD)
         assert "does not ascend" in reason(seen(UNTOLD, OLD), baseline=5)
 
 
 class TestBeforeTheServerHasSettled:
     def test_the_first_look_is_at_once(self) -> None:
-        assert verdict(now=2.7) == LookAgain(2.7)
+        assert step(now=2.7) == CheckAgain(2.7)
 
     def test_looks_go_on_with_growing_gaps_and_one_at_the_end(self) -> None:
-        looks: list[Snapshot | FailedSnapshot] = []
+        snapshots: list[Snapshot | FailedSnapshot] = []
         times = [now := 2.7]
-        while isinstance(again := decide(FATE, looks, now, SETTINGS), LookAgain) and len(looks) < 9:
-            looks.append(seen(OLD, began=again.at))
+        while (
+            isinstance(again := next_step(WINDOW, snapshots, now, SETTINGS), CheckAgain)
+            and len(snapshots) < 9
+        ):
+            snapshots.append(seen(OLD, began=again.at))
             times.append(now := again.at)
         assert times[1:] == pytest.approx([2.7, 3.7, 6.7, 15.7, 32.7])
         assert again == SendAgain()
 
     @pytest.mark.parametrize("active", [OLD, None])
     def test_nothing_is_decided_by_what_is_not_ours(self, active: Backup | None) -> None:
-        assert isinstance(verdict(seen(OLD, active=active, began=SETTLED - 0.01)), LookAgain)
+        assert isinstance(step(seen(OLD, active=active, began=SETTLED - 0.01)), CheckAgain)
 
     def test_a_look_that_began_before_does_not_count_though_it_ended_after(self) -> None:
-        assert verdict(seen(OLD, began=20), now=50) == LookAgain(50)
+        assert step(seen(OLD, began=20), now=50) == CheckAgain(50)
 
 
 class TestAfterIt:
-    @pytest.mark.parametrize("lead", [SAME, None])
-    def test_what_did_nothing_is_sent_again(self, lead: ClockOffset | None) -> None:
-        assert verdict(seen(OLD, lead=lead)) == SendAgain()
-        assert verdict(seen(OLD, lead=lead), baseline=3) == SendAgain()
-        assert verdict(seen(lead=lead), baseline=None) == SendAgain()
+    @pytest.mark.parametrize("offset", [SAME, None])
+    def test_what_did_nothing_is_sent_again(self, offset: ClockOffset | None) -> None:
+        assert step(seen(OLD, offset=offset)) == SendAgain()
+        assert step(seen(OLD, offset=offset), baseline=3) == SendAgain()
+        assert step(seen(offset=offset), baseline=None) == SendAgain()
 
     @pytest.mark.parametrize("other", [OLD, OTHER])
     def test_another_that_runs_is_what_was_in_the_way(self, other: Backup) -> None:
-        assert verdict(seen(OLD, OTHER, active=other)) == AlreadyActive(other)
+        assert step(seen(OLD, OTHER, active=other)) == AlreadyActive(other)
 
     def test_one_that_is_near_is_adopted_while_it_runs_for_nothing_could_be_started(self) -> None:
-        assert verdict(seen(OLD, NEAR, active=NEAR, lead=None)) == Adopt(NEAR)
+        assert step(seen(OLD, NEAR, active=NEAR, offset=None)) == Adopt(NEAR)
         after = Backup(5, created_at=at(SETTLED + 60))
-        assert verdict(seen(OLD, after, active=after)) == Adopt(after)
+        assert step(seen(OLD, after, active=after)) == Adopt(after)
 
     @pytest.mark.parametrize("known", [{}, {"baseline": 3}, {"baseline": 5}])
     @pytest.mark.parametrize("seconds", [-8, -60, -9000])
@@ -116,37 +119,37 @@ class TestAfterIt:
         self, seconds: float, known: dict[str, Any]
     ) -> None:
         active = Backup(5, created_at=at(seconds))
-        assert verdict(seen(OLD, active, active=active), **known) == AlreadyActive(active)
+        assert step(seen(OLD, active, active=active), **known) == AlreadyActive(active)
 
     def test_an_empty_list_is_believed_after_ten_seconds(self) -> None:
-        assert verdict(seen(began=SETTLED - 10), seen()) == SendAgain()
-        assert isinstance(verdict(seen(began=SETTLED - 9), seen()), LookAgain)
-        assert isinstance(verdict(seen(active=OLD, began=SETTLED - 10), seen()), LookAgain)
-        assert isinstance(verdict(failed(SETTLED - 10, "no"), seen()), LookAgain)
+        assert step(seen(began=SETTLED - 10), seen()) == SendAgain()
+        assert isinstance(step(seen(began=SETTLED - 9), seen()), CheckAgain)
+        assert isinstance(step(seen(active=OLD, began=SETTLED - 10), seen()), CheckAgain)
+        assert isinstance(step(failed(SETTLED - 10, "no"), seen()), CheckAgain)
 
     def test_one_that_is_later_than_ours_and_over_is_no_reason_not_to_send(self) -> None:
-        assert verdict(seen(OLD, OTHER)) == SendAgain()
+        assert step(seen(OLD, OTHER)) == SendAgain()
 
 
 class TestLooksThatWaitForTheirTurn:
     """At a rate limit the look that was planned early may see the instance late."""
 
     def test_an_empty_list_is_believed_by_when_it_was_asked_for(self) -> None:
-        first = seen(began=3.0, asked=SETTLED + 59.8, ended=SETTLED + 60)
-        assert isinstance(verdict(first, seen(asked=SETTLED + 60.4)), LookAgain)
-        assert verdict(first, seen(asked=SETTLED + 70)) == SendAgain()
+        first = seen(began=3.0, list_requested=SETTLED + 59.8, ended=SETTLED + 60)
+        assert isinstance(step(first, seen(list_requested=SETTLED + 60.4)), CheckAgain)
+        assert step(first, seen(list_requested=SETTLED + 70)) == SendAgain()
 
     def test_patience_begins_behind_the_first_that_could_tell(self) -> None:
         late = FailedSnapshot(SETTLED, "no", SETTLED + 500)
-        assert isinstance(verdict(late, now=SETTLED + 600), LookAgain)
-        assert verdict(late, now=SETTLED + 620) == Undecided("no")
+        assert isinstance(step(late, now=SETTLED + 600), CheckAgain)
+        assert step(late, now=SETTLED + 620) == Undecided("no")
 
 
 class TestAServerThatWasDown:
     def test_patience_stands_still_meanwhile(self) -> None:
-        late = FailedSnapshot(SETTLED, "no", SETTLED, stood_still=10)
-        assert isinstance(decide(FATE, [late], SETTLED + 209, SETTINGS, stood_still=100), LookAgain)
-        assert decide(FATE, [late], SETTLED + 210, SETTINGS, stood_still=100) == Undecided("no")
+        late = FailedSnapshot(SETTLED, "no", SETTLED, downtime=10)
+        assert isinstance(next_step(WINDOW, [late], SETTLED + 209, SETTINGS, downtime=100), CheckAgain)
+        assert next_step(WINDOW, [late], SETTLED + 210, SETTINGS, downtime=100) == Undecided("no")
 
 
 class TestUndecided:
@@ -154,7 +157,7 @@ class TestUndecided:
         assert reason(failed(SETTLED, "the last look failed: 404")) == "the last look failed: 404"
 
     def test_where_a_look_failed_earlier_only_it_is_not(self) -> None:
-        assert verdict(failed(3, "no"), seen(OLD)) == SendAgain()
+        assert step(failed(3, "no"), seen(OLD)) == SendAgain()
 
     def test_where_the_list_is_empty_though_one_is_active(self) -> None:
         assert reason(seen(active=OLD), baseline=None) == "backup 3 is active, and the list does not have it"
@@ -180,19 +183,19 @@ class TestUndecided:
         )
 
     def test_where_neither_id_nor_times_tell(self) -> None:
-        assert reason(seen(OLD, UNTOLD)).startswith("backup 6 may be this trigger's")
-        assert reason(seen(OLD, UNTOLD, active=UNTOLD)).startswith("backup 6 may be this trigger's")
+        assert reason(seen(OLD, UNTOLD)).startswith("backup 6 can be this trigger's")
+        assert reason(seen(OLD, UNTOLD, active=UNTOLD)).startswith("backup 6 can be this trigger's")
 
     def test_where_ids_have_no_order_it_says_so(self) -> None:
         untold = attrs.evolve(UNTOLD, id="b")
-        assert "to the baseline, a, its id has no order" in reason(seen(untold), baseline="a")
+        assert "its id has no order to the baseline, a" in reason(seen(untold), baseline="a")
 
     def test_where_one_that_is_near_is_over(self) -> None:
-        assert "by a clock a little off" in reason(seen(OLD, NEAR, lead=None))
-        assert "by a clock a little off" in reason(seen(OLD, NEAR))
+        assert "if a clock is a little off" in reason(seen(OLD, NEAR, offset=None))
+        assert "if a clock is a little off" in reason(seen(OLD, NEAR))
 
     def test_where_the_end_of_the_list_does_not_reach_back_far_enough(self) -> None:
-        assert "no backup that is surely older" in reason(seen(OTHER, whole=False))
+        assert "no backup that is surely older" in reason(seen(OTHER, complete=False))
 
     def test_it_shows_no_raw_text_of_the_servers(self) -> None:
         forged = Backup("x\n2026 INFO \x1b[31m")
@@ -201,66 +204,68 @@ class TestUndecided:
 
     def test_where_the_id_is_above_the_baseline_and_the_date_is_from_before(self) -> None:
         above = Backup(5, created_at=at(-9000))
-        assert reason(seen(OLD, above), baseline=3).startswith("backup 5 may be this trigger's")
+        assert reason(seen(OLD, above), baseline=3).startswith("backup 5 can be this trigger's")
 
     def test_where_the_answer_was_a_2xx_and_nothing_is_there(self) -> None:
         assert "2xx" in reason(seen(OLD), accepted=True)
-        assert verdict(seen(OLD, active=OLD), accepted=True) == AlreadyActive(OLD)
+        assert step(seen(OLD, active=OLD), accepted=True) == AlreadyActive(OLD)
 
     def test_comes_after_a_last_look_at_the_end_of_patience(self) -> None:
-        assert verdict(failed(SETTLED, "no"), now=SETTLED + 119.5) == LookAgain(SETTLED + 120)
+        assert step(failed(SETTLED, "no"), now=SETTLED + 119.5) == CheckAgain(SETTLED + 120)
 
 
 class TestWhatWasSeen:
     def test_is_what_may_be_ours_or_runs(self) -> None:
         look = seen(OLD, UNTOLD, OTHER, active=OLD)
-        assert candidates(FATE, [look, failed(9, "no")], SETTINGS) == [OLD, UNTOLD, OTHER]
-        assert candidates(FATE, [failed(9, "no")], SETTINGS) == []
+        assert candidates(WINDOW, [look, failed(9, "no")], SETTINGS) == [OLD, UNTOLD, OTHER]
+        assert candidates(WINDOW, [failed(9, "no")], SETTINGS) == []
 
 
 def test_the_clocks_bounds_hold_for_all_looks() -> None:
-    looks: list[Snapshot | FailedSnapshot] = [
-        seen(lead=ClockOffset(1, 2)),
+    snapshots: list[Snapshot | FailedSnapshot] = [
+        seen(offset=ClockOffset(1, 2)),
         failed(1, "no"),
-        seen(lead=None),
-        seen(lead=ClockOffset(0, 1.5)),
+        seen(offset=None),
+        seen(offset=ClockOffset(0, 1.5)),
     ]
-    assert common_lead(looks) == ClockOffset(0, 2)
+    assert common_offset(snapshots) == ClockOffset(0, 2)
 
 
 times = st.none() | st.floats(-1000, 1000).map(at)
 backups = st.builds(Backup, id=st.integers(1, 9), created_at=times, completed_at=times)
 lists = st.lists(backups, max_size=4).map(tuple)
-looks_at = st.builds(
-    lambda began, active, tail, whole, lead: Snapshot(began, active, tail, began, began, whole, lead),
+taken = st.builds(
+    lambda began, active, tail, complete, offset: Snapshot(
+        began, active, tail, began, began, complete, offset
+    ),
     began=st.floats(2.7, 200),
     active=st.none() | backups,
     tail=lists,
-    whole=st.booleans(),
-    lead=st.sampled_from([None, SAME, ClockOffset(SAME.lowest + 600, SAME.highest + 600)]),
+    complete=st.booleans(),
+    offset=st.sampled_from([None, SAME, ClockOffset(SAME.lowest + 600, SAME.highest + 600)]),
 )
-failed_looks = st.builds(failed, began=st.floats(2.7, 200), problem=st.just("no"))
+failed_ones = st.builds(failed, began=st.floats(2.7, 200), problem=st.just("no"))
 
 
 @given(
-    looks=st.lists(looks_at | failed_looks, min_size=1, max_size=4),
+    snapshots=st.lists(taken | failed_ones, min_size=1, max_size=4),
     later=st.floats(0, 300),
-    baseline=st.sampled_from([FATE.baseline, None, 1, 5, "x"]),
+    baseline=st.sampled_from([WINDOW.trigger.baseline, None, 1, 5, "x"]),
 )
 def test_nothing_is_sent_again_without_a_settled_look_that_shows_only_what_is_not_ours(
-    looks: list[Snapshot | FailedSnapshot], later: float, baseline: Any
+    snapshots: list[Snapshot | FailedSnapshot], later: float, baseline: Any
 ) -> None:
-    fate = attrs.evolve(FATE, baseline=baseline)
-    looks.sort(key=lambda one: one.began)
-    now = looks[-1].began + later
-    decided = decide(fate, looks, now, SETTINGS)
-    last = looks[-1]
+    window = window_with(baseline=baseline)
+    snapshots.sort(key=lambda one: one.began)
+    now = snapshots[-1].began + later
+    decided = next_step(window, snapshots, now, SETTINGS)
+    last = snapshots[-1]
     if isinstance(decided, SendAgain):
         assert isinstance(last, Snapshot)
-        assert (last.active, last.whole, last.began >= SETTLED) == (None, True, True)
-        told = {judge(one, fate, common_lead(looks), TOLERANCE) for one in last.tail}
-        assert told <= {Judgement.OLDER, Judgement.LATER}
-    elif isinstance(decided, LookAgain):
+        assert (last.active, last.complete, last.began >= SETTLED) == (None, True, True)
+        found = {match_backup(one, window, common_offset(snapshots), TOLERANCE) for one in last.tail}
+        assert found <= {Match.OLDER, Match.LATER}
+    elif isinstance(decided, CheckAgain):
         assert now <= decided.at <= max(now, SETTLED) + 120
     elif isinstance(decided, Undecided):
         assert now >= SETTLED + 120

@@ -65,7 +65,7 @@ class TestStarted:
         silent = Fault.answer(204, body="", operation="trigger", after_acting=True)
         result, sent, started = await trigger(silent, Fault.answer(403, operation="get_active"))
         assert (result, sent, started) == (TriggerResult(TriggerKind.STARTED, None), 1, 1)
-        assert "instance 7: the look after its trigger failed" in caplog.text
+        assert "instance 7: the check after its trigger failed" in caplog.text
 
     async def test_stands_though_the_client_is_closed_during_the_look_after_it(self) -> None:
         silent = Fault.answer(204, body="", operation="trigger", after_acting=True)
@@ -112,7 +112,7 @@ class TestAlreadyActive:
         result, *_ = await trigger(Fault.answer(status, operation="trigger"), Fault.answer(500, method="GET"))
         assert isinstance(result, APIError)
         assert result.status == status
-        assert "the look whether a backup is active failed: " in str(result)
+        assert "the check whether a backup is active failed: " in str(result)
 
 
 class TestTheAgeOfTheBackupInA2xx:

@@ -26,7 +26,7 @@ from backupify_async import (
 )
 from backupify_async._endpoints.backups import active_request
 from backupify_async._transport.request import PreparedRequest, Response
-from backupify_async._triggers.sending import Evidence, Unsettled
+from backupify_async.models import SentTrigger
 from tests.stand_ins import FakeTransport
 from tests.triggers.test_matching import NOON, at
 from tests.triggers.virtual_instance import (
@@ -58,17 +58,17 @@ def backup_id(result: TriggerResult) -> int | str | None:
     return result.backup.id if result.backup is not None else None
 
 
-def sent_before(seconds: float) -> Unsettled:
+def sent_before(seconds: float) -> SentTrigger:
     """What an earlier process noted of its sending, so many seconds ago."""
     sent_at = datetime.fromtimestamp(NOON + running_time() - seconds, UTC)
-    return Unsettled(sent_at)
+    return SentTrigger(7, sent_at)
 
 
-async def crashed(server: VirtualInstance, post: Post, slow: float = 0.0, **options: Any) -> Unsettled:
+async def crashed(server: VirtualInstance, post: Post, slow: float = 0.0, **options: Any) -> SentTrigger:
     """What a process noted that died before its answer came; each note took it so many seconds."""
-    noted: list[Unsettled] = []
+    noted: list[SentTrigger] = []
 
-    async def before_send(sending: Unsettled) -> None:
+    async def before_send(sending: SentTrigger) -> None:
         noted.append(sending)
         await asyncio.sleep(slow)
 
@@ -207,7 +207,7 @@ class TestClocks:
 
     @pytest.mark.parametrize("offset", [-200.0, 200.0])
     async def test_without_a_date_one_that_is_over_and_near_is_ambiguous(self, offset: float) -> None:
-        with pytest.raises(AmbiguousTrigger, match="by a clock a little off"):
+        with pytest.raises(AmbiguousTrigger, match="if a clock is a little off"):
             await run(VirtualInstance(offset=offset, date=None, duration=1), LOST_AFTER)
 
     @pytest.mark.parametrize("apart", [-100.0, -10.0, 100.0])
@@ -215,7 +215,7 @@ class TestClocks:
         def server(duration: float = 0.05) -> VirtualInstance:
             return VirtualInstance(offset=apart, date=-apart, duration=duration)
 
-        with pytest.raises(AmbiguousTrigger, match="by a clock a little off"):
+        with pytest.raises(AmbiguousTrigger, match="if a clock is a little off"):
             await run(server(), LOST_AFTER)
         over, _ = await run(server(), LOST_AFTER, baseline=4)
         running, _ = await run(server(1e9), LOST_AFTER)
@@ -245,7 +245,7 @@ class TestClocks:
         ].kind is ADOPTED
 
     async def test_without_a_creation_and_a_baseline_it_is_ambiguous(self) -> None:
-        with pytest.raises(AmbiguousTrigger, match="neither its id nor its times tell"):
+        with pytest.raises(AmbiguousTrigger, match="neither its id nor its dates show it"):
             await run(VirtualInstance(tells_creation=False), LOST_BEFORE)
 
     async def test_ids_without_an_order_leave_the_times(self) -> None:
@@ -313,9 +313,9 @@ class TestAMachineThatSleeps:
 
     async def test_notes_no_date_from_before_for_a_journal(self) -> None:
         server = VirtualInstance()
-        told: list[Unsettled] = []
+        told: list[SentTrigger] = []
 
-        async def before_send(sending: Unsettled) -> None:
+        async def before_send(sending: SentTrigger) -> None:
             told.append(sending)
 
         async with triggering(server) as (trigger, _, session):
@@ -324,7 +324,7 @@ class TestAMachineThatSleeps:
                 server.sleeps.append((running_time(), self.HOUR))
                 await asyncio.sleep(1)
                 await trigger.run(7, before_send=before_send)
-        assert [one.evidence.server_ahead for one in told] == [None]
+        assert [one.clock_offset for one in told] == [None]
 
 
 class TestDatesWithoutAnOffset:
@@ -339,7 +339,7 @@ class TestDatesWithoutAnOffset:
         result, _ = await run(VirtualInstance(zone=zone, duration=0.05), LOST_AFTER, baseline=4)
         assert (result.kind, backup_id(result)) == (ADOPTED, 5)
         assert (await run(VirtualInstance(zone=zone), LOST_BEFORE, baseline=4))[0].kind is STARTED
-        with pytest.raises(AmbiguousTrigger, match="neither its id nor its times tell"):
+        with pytest.raises(AmbiguousTrigger, match="neither its id nor its dates show it"):
             await run(VirtualInstance(zone=zone, duration=0.05), LOST_AFTER)
 
 
@@ -361,14 +361,14 @@ class TestWhatAnAnswerProves:
 
     @pytest.mark.parametrize("answer", ["queued", "broken", "garbage"])
     async def test_the_head_of_a_2xx_is_acceptance(self, answer: str) -> None:
-        told: list[Evidence] = []
+        told: list[SentTrigger] = []
         with pytest.raises(AmbiguousTrigger, match="2xx"):
-            await run(VirtualInstance(), Post(None, answer), learned=told.append)
+            await run(VirtualInstance(), Post(None, answer), on_in_doubt=told.append)
         assert [one.accepted for one in told] == [True]
 
     async def test_which_closing_the_client_does_not_undo(self) -> None:
         server = VirtualInstance()
-        told: list[Evidence] = []
+        told: list[SentTrigger] = []
 
         async def break_off(message: PreparedRequest) -> Response:
             message.status = 201
@@ -377,7 +377,7 @@ class TestWhatAnAnswerProves:
 
         async with triggering(server) as (trigger, transport, session):
             transport.slow = break_off
-            task = asyncio.ensure_future(trigger.run(7, learned=told.append))
+            task = asyncio.ensure_future(trigger.run(7, on_in_doubt=told.append))
             await asyncio.sleep(1)
             await session.close()
             with pytest.raises(AmbiguousTrigger):
@@ -396,26 +396,25 @@ class TestWhatBecomesKnown:
 
     @pytest.mark.parametrize(("post", "accepted"), [(LOST_BEFORE, False), (Post(None, "queued"), True)])
     async def test_of_an_answer_that_was_lost(self, post: Post, accepted: bool) -> None:
-        told: list[tuple[float, Evidence]] = []
+        told: list[tuple[float, SentTrigger]] = []
         server = VirtualInstance()
         server.posts.append(post)
         async with triggering(server) as (trigger, _, _):
             task = asyncio.ensure_future(
-                trigger.run(7, learned=lambda evidence: told.append((running_time(), evidence)))
+                trigger.run(7, on_in_doubt=lambda sent: told.append((running_time(), sent)))
             )
             await asyncio.sleep(0.15)
             task.cancel()
             await asyncio.wait([task])
-        ((when, evidence),) = told
-        assert (round(when, 3), evidence.accepted) == (0.1, accepted)
-        assert evidence.over_by is not None
+        ((when, sent),) = told
+        assert (round(when, 3), sent.accepted, sent.response_by) == (0.1, accepted, at(when))
 
     async def test_of_an_acceptance_that_names_no_backup_before_it_is_looked_for(self) -> None:
         told: list[float] = []
         server = VirtualInstance()
         server.posts.append(Post(None, 204))
         async with triggering(server, round_trip=0.1) as (trigger, _, _):
-            result = await trigger.run(7, learned=lambda _: told.append(round(running_time(), 3)))
+            result = await trigger.run(7, on_in_doubt=lambda _: told.append(round(running_time(), 3)))
         assert (result.kind, told, round(running_time(), 3)) == (STARTED, [0.1], 0.2)
 
 
@@ -454,7 +453,7 @@ class TestUndecided:
     async def test_an_instance_that_is_gone_at_the_second_look(self) -> None:
         server = VirtualInstance()
         server.gets.extend([lambda message: None] * 3 + [fail(404)(server)] * 1000)
-        with pytest.raises(AmbiguousTrigger, match=r"the last look failed: .* answered 404"):
+        with pytest.raises(AmbiguousTrigger, match=r"the last check failed: .* answered 404"):
             await run(server, LOST_BEFORE)
 
     async def test_a_list_that_is_empty_though_one_runs_that_is_not_ours(self) -> None:
@@ -490,7 +489,7 @@ class TestUndecided:
         await asyncio.sleep(1000)
         server = VirtualInstance(per_page=1, old=tuple(float(begun) for begun in range(900, 910)))
         with pytest.raises(AmbiguousTrigger, match="no backup that is surely older") as raised:
-            await run(server, unsettled=sent_before(600))
+            await run(server, recorded=sent_before(600))
         assert [one.id for one in raised.value.seen] == [6, 7, 8, 9, 10]
 
     async def test_a_2xx_that_nobody_can_read_with_no_backup_to_be_seen(self) -> None:
@@ -603,7 +602,7 @@ class TestForAJournal:
     async def test_each_sending_is_told_of_before_it_leaves(self) -> None:
         told: list[float] = []
 
-        async def before_send(sending: Unsettled) -> None:
+        async def before_send(sending: SentTrigger) -> None:
             assert sending.sent_at == at(running_time())
             told.append(running_time())
             await asyncio.sleep(0.5)
@@ -612,7 +611,7 @@ class TestForAJournal:
         assert [when + 0.5 for when in told] == pytest.approx(posts(transport))
 
     async def test_what_it_raises_keeps_the_request_from_leaving(self) -> None:
-        async def before_send(_: Unsettled) -> None:
+        async def before_send(_: SentTrigger) -> None:
             raise OSError(28, "No space left on device")
 
         server = VirtualInstance()
@@ -624,28 +623,28 @@ class TestForAJournal:
     async def test_a_sending_of_an_earlier_process_is_found_before_anything_is_sent(self) -> None:
         await asyncio.sleep(1000)
         server = VirtualInstance(old=(*OLD_ONES, 401.0))
-        result, transport = await run(server, unsettled=sent_before(600))
+        result, transport = await run(server, recorded=sent_before(600))
         assert (result.kind, backup_id(result), posts(transport)) == (ADOPTED, 5, [])
 
     async def test_tonights_run_is_not_adopted_after_a_crash(self) -> None:
         await asyncio.sleep(1000)
         server = VirtualInstance(old=(*OLD_ONES, 900.0), date=0)
-        result, transport = await run(server, unsettled=sent_before(900))
+        result, transport = await run(server, recorded=sent_before(900))
         assert (result.kind, backup_id(result), posts(transport)) == (ACTIVE, 5, [])
 
     async def test_one_that_did_nothing_is_sent_whatever_the_attempts(self) -> None:
         once = {"retry": RetryPolicy(attempts=1)}
         await asyncio.sleep(1000)
-        result, transport = await run(VirtualInstance(), unsettled=sent_before(600), options=once)
+        result, transport = await run(VirtualInstance(), recorded=sent_before(600), options=once)
         assert (result.kind, len(posts(transport))) == (STARTED, 1)
         assert posts(transport)[0] >= 1030
 
     async def test_one_that_cannot_be_told_names_its_sending(self) -> None:
         server = VirtualInstance(tells_creation=False)
-        unsettled = sent_before(-60)  # a clock that was set back since
-        with pytest.raises(AmbiguousTrigger, match="ended before the answer came") as raised:
-            await run(server, unsettled=unsettled, options={"timeouts": Timeouts(attempt=None)})
-        assert raised.value.sent_at == unsettled.sent_at
+        recorded = sent_before(-60)  # a clock that was set back since
+        with pytest.raises(AmbiguousTrigger, match="ended before the response came") as raised:
+            await run(server, recorded=recorded, options={"timeouts": Timeouts(attempt=None)})
+        assert raised.value.sent_at == recorded.sent_at
         assert all(isinstance(one, Backup) for one in raised.value.seen)
 
 
@@ -653,9 +652,9 @@ class TestAfterACrash:
     """What a process notes before its POST leaves is all that the next one has to find its backup by."""
 
     async def test_a_commit_that_took_long_is_made_again_with_the_time_by_then(self) -> None:
-        told: list[Unsettled] = []
+        told: list[SentTrigger] = []
 
-        async def before_send(sending: Unsettled) -> None:
+        async def before_send(sending: SentTrigger) -> None:
             told.append(sending)
             await asyncio.sleep(200)
 
@@ -663,7 +662,7 @@ class TestAfterACrash:
             VirtualInstance(), before_send=before_send, options={"timeouts": Timeouts(attempt=50)}
         )
         assert (posts(transport), [one.sent_at for one in told]) == ([400], [at(0), at(200)])
-        assert told[-1].evidence.over_by == at(200 + 2 * 200 + 50)
+        assert told[-1].response_by == at(200 + 2 * 200 + 50)
 
     @pytest.mark.parametrize(("duration", "slow"), [(2.0, 200.0), (2.0, 0.0), (1e9, 200.0)])
     async def test_it_is_found_though_commit_and_attempt_took_long(
@@ -672,39 +671,40 @@ class TestAfterACrash:
         server = VirtualInstance(duration=duration)
         noted = await crashed(server, Post(250.0, "lost"), slow, timeouts=Timeouts(attempt=300, read=None))
         await asyncio.sleep(1300)
-        result, _ = await run(server, unsettled=noted)
+        result, _ = await run(server, recorded=noted)
         assert (result.kind, backup_id(result), server.sendings) == (ADOPTED, 5, 1)
 
     @pytest.mark.parametrize("attempt", [Timeouts(attempt=None, total=500), Timeouts(attempt=500)])
     async def test_the_first_process_says_how_long_it_may_have_waited(self, attempt: Timeouts) -> None:
         noted = await crashed(VirtualInstance(), LOST_BEFORE, timeouts=attempt)
-        assert noted.evidence.over_by == at(501.1)
+        assert noted.response_by == at(501.1)
 
     @pytest.mark.parametrize("moved", [-600.0, -120.0, 120.0, 600.0, 86_400.0])
     @pytest.mark.parametrize("offset", [0.0, -7200.0])
     async def test_it_is_found_though_our_clock_was_set_since(self, moved: float, offset: float) -> None:
         server = VirtualInstance(duration=2, offset=offset)
         noted = await crashed(server, LOST_AFTER)
-        assert noted.evidence.server_ahead is not None
+        assert noted.clock_offset is not None
         await asyncio.sleep(1000)
         async with triggering(server, clock_moved=moved) as (trigger, _, _):
-            result = await trigger.run(7, unsettled=noted)
+            result = await trigger.run(7, recorded=noted)
         assert (result.kind, backup_id(result), server.sendings) == (ADOPTED, 5, 1)
 
     async def test_a_2xx_that_nobody_could_read_is_never_sent_again(self) -> None:
         server = VirtualInstance()
-        accepted = attrs.evolve(sent_before(600), evidence=Evidence(accepted=True))
+        accepted = attrs.evolve(sent_before(600), accepted=True)
         with pytest.raises(AmbiguousTrigger, match="2xx"):
-            await run(server, unsettled=accepted)
+            await run(server, recorded=accepted)
         assert server.sendings == 0
 
     @pytest.mark.parametrize("seen", [(5,), (3, "5"), ("run-5",)])
     async def test_what_was_seen_and_is_missing_is_a_doubt(self, seen: tuple[int | str, ...]) -> None:
         server = VirtualInstance()
-        known = attrs.evolve(sent_before(600), evidence=Evidence(seen=seen))
-        with pytest.raises(AmbiguousTrigger, match="5 was there before"):
-            await run(server, unsettled=known)
+        known = attrs.evolve(sent_before(600), seen=seen)
+        with pytest.raises(AmbiguousTrigger, match="5 was there before") as raised:
+            await run(server, recorded=known)
+        assert raised.value.trigger == known
 
     async def test_what_was_seen_and_lies_before_the_end_of_the_list_is_none(self) -> None:
-        known = attrs.evolve(sent_before(600), evidence=Evidence(seen=(1, 4)))
-        assert (await run(VirtualInstance(), unsettled=known))[0].kind is STARTED
+        known = attrs.evolve(sent_before(600), seen=(1, 4))
+        assert (await run(VirtualInstance(), recorded=known))[0].kind is STARTED

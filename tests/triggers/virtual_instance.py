@@ -17,7 +17,7 @@ from backupify_async._endpoints import server_clock
 from backupify_async._transport import hearing
 from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
-from backupify_async._triggers.triggering import Triggering
+from backupify_async._triggers.triggering import Triggers
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.triggers.test_matching import NOON
 
@@ -224,10 +224,10 @@ def our_clock(jumps: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
 @contextlib.asynccontextmanager
 async def triggering(
     server: VirtualInstance, round_trip: float = 0.1, clock_moved: float = 0.0, **options: Any
-) -> AsyncIterator[tuple[Triggering, FakeTransport, Session]]:
+) -> AsyncIterator[tuple[Triggers, FakeTransport, Session]]:
     """What triggers over that server, without a rate limit and without back-off."""
     transport = FakeTransport(server, round_trip)
     options = {"rate_limit": RateLimit(None, adaptive=False), "retry": RetryPolicy(base=0), **options}
     with our_clock(lambda: clock_moved):
         async with session_over(transport, **options) as session:
-            yield Triggering(session), transport, session
+            yield Triggers(session), transport, session
