@@ -14,14 +14,13 @@ lose, where one waits.
 
 import asyncio
 import math
-import time
 from collections.abc import Mapping
 
 from backupify_async._call_context import BACKGROUND, begin_call
 from backupify_async._transport.outage import Outage
-from backupify_async._transport.rate import CallOutcome, Limiter, Observation, Ticket
+from backupify_async._transport.rate import CallOutcome, Limiter, Ticket
 from backupify_async._transport.rate.acquisition import Acquisition
-from backupify_async._transport.rate.headers import read_quota
+from backupify_async._transport.throttling import Refusal, observe
 from backupify_async._transport.wait_queue import WaitQueue
 
 _PATIENCE = 7  # grants to others, after which one goes to background work that waits
@@ -173,13 +172,26 @@ class Gate:
         self._wake()
 
     def on_response(
-        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Mapping[str, str]
+        self,
+        now: float,
+        ticket: Ticket,
+        status: int,
+        headers: Mapping[str, str],
+        refusal: Refusal | None = None,
     ) -> None:
-        """Pass an answer on to the limiter, as `Limiter.on_response`."""
-        refused = status == 429
+        """Report a response to the limiter.
+
+        Args:
+            now: The loop's time.
+            ticket: The call's.
+            status: The HTTP status.
+            headers: The headers.
+            refusal: The refusal that the response is, if any.
+        """
+        observation = observe(ticket.sent_time, now, status, headers, refusal)
+        refused = observation.status == 429
         ticket.outcome = CallOutcome.REFUSED if refused else CallOutcome.ACCEPTED
-        quota = read_quota(headers, time.time())
-        self._limiter.on_response(ticket, Observation(ticket.sent_time, now, status, retry_after, quota))
+        self._limiter.on_response(ticket, observation)
         if refused:
             self._others = self._others if self._refused.waiting else 0
             self._wake()  # nobody may go for that, but who waits may have to hear that the gate is closed

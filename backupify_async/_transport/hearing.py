@@ -90,7 +90,7 @@ class Hearing:
         if ticket is not None:
             if status < 500:
                 self._recent.accepted(call.sent_time)
-            self._gate.on_response(now, ticket, status, None, headers)
+            self._gate.on_response(now, ticket, status, headers)
 
     def _passed(self, call: CallState, now: float, *, of_api: bool) -> None:
         down = self._outage.passed(call.sent_time, now, of_api=of_api)
@@ -149,10 +149,10 @@ class Hearing:
                     self._report.throttled(call, asked, self._utc(now), self._limiter.estimate(now))
             case RefusalScope.UNCLEAR:
                 if ticket is not None:
-                    self._gate.on_response(now, ticket, status, asked, headers)
+                    self._gate.on_response(now, ticket, status, headers, refusal)
             case RefusalScope.ALL_CALLS:
                 if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
                     ticket = self._limiter.on_send(call.sent_time)
-                self._gate.on_response(now, ticket, 429, asked, headers)
+                self._gate.on_response(now, ticket, status, headers, refusal)
                 until = self._utc(max(now, self._limiter.paused_until))
                 self._report.throttled(call, asked, until, self._limiter.estimate(now))

@@ -8,6 +8,7 @@ default, GitHub 403 with Retry-After or with a spent quota, some APIs 420, AWS 4
 """
 
 import math
+import time
 from collections import deque
 from collections.abc import Mapping
 from enum import Enum
@@ -15,6 +16,7 @@ from enum import Enum
 import attrs
 import orjson
 
+from backupify_async._transport.rate import Observation
 from backupify_async._transport.rate.headers import read_quota
 
 _THROTTLED = frozenset({420, 429})
@@ -262,3 +264,22 @@ def concerns_all(signals: RateSignals, max_retry_after: float) -> bool:
     backend, or for one address.
     """
     return signals.status in _THROTTLED or (signals.retry_after or 0.0) <= max_retry_after
+
+
+def observe(
+    sent_time: float, now: float, status: int, headers: Mapping[str, str], refusal: Refusal | None
+) -> Observation:
+    """What the limiter learns of a response.
+
+    Args:
+        sent_time: When its request was sent, in seconds of the loop's clock.
+        now: When it came, by the same clock.
+        status: Its HTTP status.
+        headers: Its headers.
+        refusal: The refusal that it is, if any.
+    """
+    quota = read_quota(headers, time.time())
+    if refusal is None:
+        return Observation(sent_time, now, status, quota=quota)
+    seen = 429 if refusal.scope is RefusalScope.ALL_CALLS else status
+    return Observation(sent_time, now, seen, refusal.retry_after, quota, refusal.over_cap)

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from yarl import URL
 
+from backupify_async import RetryPolicy
 from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.throttling import Refusal
 from tests.stand_ins import respond
 
 PATH = "/v1/backup_instances/42/backups"
@@ -21,6 +23,11 @@ def answer(
 ) -> Response:
     """The answer to a message with these secrets."""
     return respond(message(*secrets), status, body, headers)
+
+
+def refused(retry_after: float) -> Refusal:
+    """A refusal of all calls by a 429."""
+    return Refusal(429, retry_after, over_cap=retry_after > RetryPolicy().max_retry_after)
 
 
 def upper(_low: float, high: float) -> float:

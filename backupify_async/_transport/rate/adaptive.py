@@ -164,7 +164,7 @@ class AdaptiveLimiter:
 
     def on_response(self, ticket: Ticket, observation: Observation) -> None:
         """As `Limiter.on_response`."""
-        _, now, status, retry_after, quota = observation
+        _, now, status, retry_after, quota, over_cap = observation
         if self._untroubled and (quota is not None or status == 429):
             self._untroubled = False
             if self._windows is not None:
@@ -172,7 +172,7 @@ class AdaptiveLimiter:
         if quota is not None and quota.reset > self._longest_wait:
             quota = None  # so far ahead that a refusal has to be asked for, which names it
         if status == 429:
-            if retry_after is not None and retry_after > self._longest_wait:
+            if retry_after is not None and over_cap:
                 self.blocked_until = max(self.blocked_until, now + retry_after)
             self._refused(now, ticket, retry_after, quota)
         else:

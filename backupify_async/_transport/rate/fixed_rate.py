@@ -52,7 +52,6 @@ class FixedRateLimiter:
 
     def __init__(self, limit: RateLimit, retry: RetryPolicy) -> None:
         self._rate = Gcra(limit)
-        self._longest_wait = retry.max_retry_after
         self._longest_pause = retry.cap
         self._waves = 0
         self._wave_began = -math.inf
@@ -77,14 +76,14 @@ class FixedRateLimiter:
 
     def on_response(self, ticket: Ticket, observation: Observation) -> None:  # noqa: ARG002 - as above
         """As `Limiter.on_response`."""
-        sent_time, now, status, retry_after, _ = observation
+        sent_time, now, status, retry_after, _, over_cap = observation
         news = sent_time > self._wave_began
         if status != 429:
             if news:
                 self._waves = 0
             return
         if retry_after:
-            if retry_after > self._longest_wait:
+            if over_cap:
                 self.blocked_until = max(self.blocked_until, now + retry_after)
             self._pause(now + retry_after)
         if news and (retry_after or 0.0) < _FIRST_PAUSE:

@@ -33,6 +33,7 @@ class Observation(NamedTuple):
         status: The HTTP status; 429 for every response that asks all calls to slow down, whatever its own.
         retry_after: Seconds that the response asks to wait, or None.
         quota: The quota that its headers announce, or None.
+        over_cap: Whether `retry_after` is over `RetryPolicy.max_retry_after`: calls then fail at once.
     """
 
     sent_time: float
@@ -40,6 +41,7 @@ class Observation(NamedTuple):
     status: int
     retry_after: float | None = None
     quota: Quota | None = None
+    over_cap: bool = False
 
 
 UNKNOWN = Estimate(LimitSource.NONE)

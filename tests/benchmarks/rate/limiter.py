@@ -7,10 +7,9 @@ import math
 import time
 from random import Random
 
-from backupify_async._transport.rate import Observation, Ticket, make_limiter
-from backupify_async._transport.rate.headers import read_quota
+from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.retry_rules import full_jitter
-from backupify_async._transport.throttling import RateSignals, RecentResponses, RefusalScope, Sending
+from backupify_async._transport.throttling import RateSignals, RecentResponses, RefusalScope, Sending, observe
 from backupify_async.config import RateLimit, RetryPolicy
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.servers import Headers, told_to_wait
@@ -52,22 +51,13 @@ class Ours:
             if status < 500:
                 self._recent.accepted(sent_time)
                 self._refused_since.pop(call, None)
-            self._report(now, ticket, status, None, headers)
+            self._limiter.on_response(ticket, observe(sent_time, now, status, headers, None))
             return
         self._refused_since.setdefault(call, now)
-        match refusal.scope:
-            case RefusalScope.OWN:
-                self._limiter.on_no_response(now, ticket)
-            case RefusalScope.UNCLEAR:
-                self._report(now, ticket, status, refusal.retry_after, headers)
-            case RefusalScope.ALL_CALLS:
-                self._report(now, ticket, 429, refusal.retry_after, headers)
-
-    def _report(
-        self, now: float, ticket: Ticket, status: int, retry_after: float | None, headers: Headers
-    ) -> None:
-        quota = read_quota(headers, time.time())
-        self._limiter.on_response(ticket, Observation(ticket.sent_time, now, status, retry_after, quota))
+        if refusal.scope is RefusalScope.OWN:
+            self._limiter.on_no_response(now, ticket)
+        else:
+            self._limiter.on_response(ticket, observe(sent_time, now, status, headers, refusal))
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
         """As `Limiter.on_no_response`."""

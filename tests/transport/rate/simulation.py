@@ -53,7 +53,9 @@ def respond(  # noqa: PLR0917 - as a response has them
 ) -> None:
     """Report a response that arrives now, as the gate does."""
     quota = read_quota(headers, time.time())
-    limiter.on_response(ticket, Observation(ticket.sent_time, now, status, retry_after, quota))
+    over_cap = (retry_after or 0.0) > RetryPolicy().max_retry_after
+    observation = Observation(ticket.sent_time, now, status, retry_after, quota, over_cap)
+    limiter.on_response(ticket, observation)
 
 
 def adaptive(per_second: float | None = None, burst: int = 10, max_concurrency: int = 64) -> AdaptiveLimiter:

@@ -188,20 +188,20 @@ class TestWaves:
 
 class TestClosing:
     def test_a_retry_after_above_the_limit_closes_it(self) -> None:
-        subject = limiter(max_retry_after=120.0)
+        subject = limiter()
         respond(subject, 5.0, Ticket(4.0), 429, 121.0, {})
         assert (subject.blocked_until, subject.paused_until) == (126.0, 126.0)
 
     def test_one_at_the_limit_does_not(self) -> None:
-        subject = limiter(max_retry_after=120.0)
+        subject = limiter()
         respond(subject, 5.0, Ticket(4.0), 429, 120.0, {})
         assert subject.blocked_until == -math.inf
 
     def test_closing_is_only_ever_lengthened(self) -> None:
-        subject = limiter(max_retry_after=1.0)
-        respond(subject, 0.0, Ticket(0.0), 429, 100.0, {})
-        respond(subject, 1.0, Ticket(0.0), 429, 5.0, {})
-        assert subject.blocked_until == 100.0
+        subject = limiter()
+        respond(subject, 0.0, Ticket(0.0), 429, 500.0, {})
+        respond(subject, 1.0, Ticket(0.0), 429, 130.0, {})
+        assert subject.blocked_until == 500.0
 
 
 waits = st.floats(0.0, 3.0)

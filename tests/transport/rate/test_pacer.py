@@ -16,7 +16,7 @@ class Alone(Pacer):
     """The pace with nothing beside it, as a run asks of it."""
 
     def on_response(self, ticket: Ticket, observation: Observation) -> None:
-        _, now, status, retry_after, _ = observation
+        _, now, status, retry_after, _, _ = observation
         if status == 429:
             self.on_refusal(now, ticket, retry_after)
         else:
