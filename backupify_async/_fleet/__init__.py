@@ -1,1 +1,1 @@
-"""Many instances at once."""
+"""Many instances at once: fan-outs, and the operations on backups over them."""

@@ -1,6 +1,6 @@
-"""One coroutine function over many keys, side by side: bounded, streaming, every key accounted for.
+"""`fan_out`: one coroutine function for many keys, concurrently, in bounded memory, each key accounted for.
 
-`streaming` holds the workers, and tells how they work. Nothing here knows of backups.
+`streaming` has the workers and their theory of operation. Nothing here is about backups.
 """
 
 import asyncio
@@ -25,32 +25,33 @@ def fan_out(
     ordered: bool = False,
     max_failures: int | None = None,
 ) -> "FanOut[K, T]":
-    """Call a coroutine function once for each key, many side by side, in bounded memory.
+    """Call a coroutine function once for each key, concurrently, in bounded memory.
 
     Await it for `Results`; or stream: `async with fan_out(...) as outcomes: async for outcome in outcomes`.
 
     Args:
-        function: What to call. What it raises is that key's outcome, and stops nobody else.
-        keys: A sync or async iterable of any length, read as the work goes on. An async one is read by one
-            task at a time, and closed at the end.
-        concurrency: How many calls at once.
+        function: What to call. An error is the outcome of its key, and stops no other call.
+        keys: An iterable or async iterable of any length, read as the work goes on. An async one is read by
+            one task at a time, and closed at the end.
+        concurrency: How many calls are in flight at once.
         ordered: Whether outcomes come in the order of the keys. At most 2 x `concurrency` keys are then
-            taken and not yet handed out, so a slow one holds up those behind it.
-        max_failures: How many failures to bear; at one more, no further key is begun. None for any number.
+            taken and not yet handed out, so a slow one delays those after it.
+        max_failures: How many failures to accept. After one more, no further key is begun. None for any
+            number.
 
     Raises:
-        ValueError: A number makes no sense; the message names it.
-        TypeError: `keys` is no iterable, or a str, whose letters are no keys.
+        ValueError: A number is out of range; the message names it.
+        TypeError: `keys` is not iterable, or is a str, whose letters are not meant as keys.
     """
     return FanOut(function, keys, concurrency=concurrency, ordered=ordered, max_failures=max_failures)
 
 
 class FanOut(Generic[K, T]):
-    """A fan-out, not begun yet. It serves one use: awaited for `Results`, or entered for `Outcomes`.
+    """A fan-out that is not begun yet. Use it once: await it for `Results`, or enter it for `Outcomes`.
 
-    Awaiting, or iterating the outcomes, raises:
-        FanOutAborted: It stopped early; awaited, the error holds what was done until then.
-        Exception: What the iterable of keys raised, after the outcomes of what was begun.
+    Awaiting it, or iterating over its outcomes, raises:
+        FanOutAborted: It stopped early. If it was awaited, the error has what was done until then.
+        Exception: What the iterable of keys raised, after the outcomes of the keys before.
     """
 
     def __init__(
@@ -83,14 +84,14 @@ class FanOut(Generic[K, T]):
 
     @property
     def results(self) -> Results[K, T]:
-        """What is done so far, where it is awaited.
+        """What is done so far, where the fan-out is awaited.
 
-        It stays when the source of the keys raises, and when the await is cancelled.
+        It remains when the source of the keys raises, and when the await is cancelled.
         """
         return self._results
 
     def stop(self, reason: str) -> None:
-        """Begin no more keys, as where a failure makes going on pointless; from a task of the same loop.
+        """Begin no more keys. Call it in the loop that runs the fan-out.
 
         Args:
             reason: What `FanOutAborted` says.
@@ -123,7 +124,7 @@ class FanOut(Generic[K, T]):
             aborted.values, aborted.errors = results.values, results.errors
             raise
         except asyncio.CancelledError:
-            for outcome in self._outcomes.leftover:  # else nobody could ask for them
+            for outcome in self._outcomes.leftover:  # else they would be lost
                 results.add(outcome)
             raise
         return results

@@ -1,4 +1,4 @@
-"""A fleet: the operations on backups, over many instances at once."""
+"""`Fleet`: the operations on backups, for many instances at once."""
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,13 @@ from backupify_async._call_context import BACKGROUND
 from backupify_async._checks import check_count
 from backupify_async._fleet.fan_out import FanOut
 from backupify_async._fleet.journalled import JournalledSweep
-from backupify_async._fleet.trigger_and_wait import MOST_AT_WORK, Slotted, TriggerAndWait, check_waiting
+from backupify_async._fleet.trigger_and_wait import (
+    MAX_IN_PROGRESS,
+    Waiting,
+    check_waiting,
+    read_with_slots,
+    trigger_and_wait,
+)
 from backupify_async._journal.entries import SweepAccount
 from backupify_async._journal.journal import Journal
 from backupify_async._resources.backups import Backups
@@ -23,15 +29,15 @@ Baseline = Backup | int | str | None
 
 
 class Fleet:
-    """Many instances: each method begins a fan-out over all of them, to be awaited or streamed.
+    """Many instances: each method returns a fan-out over all of them, to be awaited or streamed.
 
         results = await fleet.get_active()                # Results: .values, .errors
-        async with fleet.get_active() as outcomes:        # or one Outcome after the other, as they come
+        async with fleet.get_active() as outcomes:        # or one Outcome at a time, as they finish
             async for outcome in outcomes: ...
 
-    Each id gets exactly one `Outcome`. One that comes twice is called twice, but by `trigger`. No more than
-    `concurrency` ids are begun beyond the outcomes that were handed out; of `latest` and `get_active`, which
-    only look, twice as many, and of all with `ordered=True`.
+    Each id gets exactly one `Outcome`. An id that comes twice is called twice, except by `trigger`. At most
+    `concurrency` ids are begun beyond the outcomes that were handed out; twice as many by `latest` and
+    `get_active`, which only read, and by every method with `ordered=True`.
 
     A fan-out stops early, with `FanOutAborted`, where more than `max_failures` instances fail, or where the
     server asks for a longer wait than `max_retry_after`: every further call would fail unsent.
@@ -56,7 +62,7 @@ class Fleet:
         self._used = False
         self._concurrency = concurrency
         self._background = background
-        self._refuses_all = is_blocked
+        self._is_blocked = is_blocked
         self._account = account
 
     def newest(
@@ -67,10 +73,10 @@ class Fleet:
         Args:
             count: How many of each at most.
             ordered: Whether outcomes come in the order of the ids.
-            max_failures: How many failures to bear; None for any number.
+            max_failures: How many failures to accept; None for any number.
 
         Raises:
-            ValueError: A number makes no sense; the message names it.
+            ValueError: A number is out of range; the message names it.
         """
         check_count("count", count, minimum=0)
         return self._fan_out(partial(_newest, self._backups, count), ordered, max_failures)
@@ -88,12 +94,12 @@ class Fleet:
         Args:
             limit: How many of each at most; None for all.
             prefetch: How many pages of each to ask for ahead of the one in hand, as in `Backups.list`: it is
-                for few instances with long lists. No more than `concurrency` times so many are held.
+                for few instances with long lists. At most `concurrency` times that many pages are held.
             ordered: Whether outcomes come in the order of the ids.
-            max_failures: How many failures to bear; None for any number.
+            max_failures: How many failures to accept; None for any number.
 
         Raises:
-            ValueError: A number makes no sense; the message names it.
+            ValueError: A number is out of range; the message names it.
         """
         if limit is not None:
             check_count("limit", limit, minimum=0)
@@ -107,19 +113,19 @@ class Fleet:
 
         Args:
             ordered: Whether outcomes come in the order of the ids.
-            max_failures: How many failures to bear; None for any number.
+            max_failures: How many failures to accept; None for any number.
         """
         return self._fan_out(self._backups.latest, ordered, max_failures, ahead=True)
 
     def get_active(
         self, *, assume_exists: bool = False, ordered: bool = False, max_failures: int | None = None
     ) -> FanOut[InstanceId, Backup | None]:
-        """The backup that runs now, for each instance, or None where none does.
+        """The backup that is running, for each instance, or None where none is.
 
         Args:
-            assume_exists: Whether to take each 404 for "none", without a look at the instance.
+            assume_exists: Whether each 404 means None, without checking that the instance exists.
             ordered: Whether outcomes come in the order of the ids.
-            max_failures: How many failures to bear; None for any number.
+            max_failures: How many failures to accept; None for any number.
         """
         function = partial(self._backups.get_active, assume_exists=assume_exists)
         return self._fan_out(function, ordered, max_failures, ahead=True)
@@ -137,53 +143,56 @@ class Fleet:
     ) -> FanOut[InstanceId, TriggerResult]:
         """Start a backup of each instance now, and never two of one.
 
-        An id that comes a second time is answered unsent, with `DuplicateInstance`; for this the ids are
-        kept while the sweep runs, at about 100 bytes each. Each is sent as it is written, and of digits the
-        number counts: 42, "42" and "042" are one instance.
-
-        With a journal that has ids already, the sweep goes on: these come first, also those that the fleet's
-        ids no longer have. What is done is answered from the journal, with no attempts. An async iterable of
-        ids is not read again once it was read to its end.
+        An id that comes twice gets a `DuplicateInstance` the second time; of digits the number counts: 42,
+        "42" and "042" are one instance. The ids are kept while the sweep runs, at about 100 bytes each.
 
         Args:
-            baseline: For each instance, under its id as the fleet has it, the newest backup from before, as
-                `(await fleet.latest()).values` tells it: `Backups.trigger` says what it is for. One that is
-                missing is not told.
-            journal: Where the sweep is written down, open; one that cannot be used, or no longer be written,
-                ends the sweep with a `JournalError`, or `FanOutAborted` that names it. What could not be
-                written down was not sent.
-            wait: Whether an instance's outcome comes when its backup is over, told in `waited`, also where
-                the backup ran before. `concurrency` bounds those being triggered; up to 10,000 others wait
-                meanwhile. A wait that fails is the error `WaitFailed`, which says that a backup was
-                triggered; so it is, without a cause, in `Outcomes.leftover` where the sweep is left
-                meanwhile, and in `FanOut.results` where its await is cancelled. Where the server names no
-                backup, there is nothing to wait for: a warning is logged, and `waited` stays None.
-            wait_timeout: Seconds to wait for each backup, from the answer to its trigger; None for as long
-                as it takes.
-            poll: How often to look at each backup, by default every 10 seconds; and which statuses mean
-                what.
+            baseline: For each id, as the fleet has it, the newest backup from before, as
+                `(await fleet.latest()).values` has it: `Backups.trigger` says what it is for.
+            journal: Where the sweep is recorded, open. What is not recorded is not sent: a journal that
+                cannot be used ends the sweep with a `JournalError`, or a `FanOutAborted` that names it. Its
+                ids come first, also those that the fleet has no more; what is done has no attempts. An async
+                iterable that was read to its end is not read again.
+            wait: Whether an outcome comes when the backup is over, as its `waited`, also where it was
+                running before. `concurrency` bounds the triggers; up to 10,000 backups are waited for. A wait
+                that fails is a `WaitFailed` with the result of the trigger; one that is cancelled too, in
+                `Outcomes.leftover` or `FanOut.results`. Where the server names no backup, a warning is logged
+                and `waited` is None.
+            wait_timeout: Seconds to wait for each backup after its trigger; None for as long as it takes.
+            poll: How often to check each backup, every 10 seconds by default, and what its statuses mean.
             ordered: Whether outcomes come in the order of the ids.
-            max_failures: How many failures to bear; None for any number.
+            max_failures: How many failures to accept; None for any number.
 
         Raises:
-            ValueError: `wait_timeout` is no number above 0; or there is no `wait`, though how to is said.
-            TypeError: `baseline` is no mapping, or `journal` no Journal.
+            ValueError: `wait_timeout` is not above 0; or it, or `poll`, is given without `wait`.
+            TypeError: `baseline` is not a mapping, or `journal` not a Journal.
         """
         check_waiting(wait=wait, wait_timeout=wait_timeout, poll=poll)
         if not isinstance(baseline, Mapping | None) or not isinstance(journal, Journal | None):
             raise TypeError("baseline must be a mapping of ids to backups, and journal a Journal")
+        waiting = Waiting(self._backups.waits, wait_timeout, poll or PollPolicy()) if wait else None
+        return self._trigger(baseline or {}, journal, waiting, ordered, max_failures)
+
+    def _trigger(
+        self,
+        baseline: Mapping[InstanceId, Baseline],
+        journal: Journal | None,
+        waiting: Waiting | None,
+        ordered: bool,
+        max_failures: int | None,
+    ) -> FanOut[InstanceId, TriggerResult]:
         trigger: Callable[[InstanceId], Awaitable[TriggerResult]]
         ids: Iterable[InstanceId] | AsyncIterable[InstanceId]
         if journal is None:
-            trigger, ids = partial(_trigger_once, self._backups, set(), baseline or {}), self._ids
+            trigger, ids = partial(_trigger_once, self._backups, set(), baseline), self._ids
         else:
-            sweep = JournalledSweep(journal, self._account, self._backups.triggering.run, baseline or {})
+            sweep = JournalledSweep(journal, self._account, self._backups.triggering.run, baseline)
             trigger, ids = sweep.trigger, sweep.ids(self._ids)
         concurrency = self._concurrency
-        if wait:
+        if waiting is not None:
             slots = asyncio.Semaphore(concurrency)
-            trigger = TriggerAndWait(trigger, self._backups.waits, slots, wait_timeout, poll or PollPolicy())
-            ids, concurrency = Slotted(ids, slots), max(concurrency, MOST_AT_WORK)
+            trigger = partial(trigger_and_wait, trigger, slots, waiting)
+            ids, concurrency = read_with_slots(ids, slots), max(concurrency, MAX_IN_PROGRESS)
         fan_out = self._fan_out(trigger, ordered, max_failures, ids, concurrency)
         self._backups.triggering.drain.stops(fan_out)
         return fan_out
@@ -213,12 +222,12 @@ class Fleet:
         return fan_out
 
     def _reason_to_stop(self, error: BaseException) -> str | None:
-        pointless = isinstance(error, RateLimited | ConnectionFailed) and self._refuses_all()
+        pointless = isinstance(error, RateLimited | ConnectionFailed) and self._is_blocked()
         return str(error) if pointless or isinstance(error, JournalError) else None
 
 
 async def _in_background(function: Callable[[InstanceId], Awaitable[T]], instance_id: InstanceId) -> T:
-    BACKGROUND.set(True)  # in the context of a worker's task, which calls nothing else
+    BACKGROUND.set(True)  # in the context of the worker's task, which makes no other calls
     return await function(instance_id)
 
 

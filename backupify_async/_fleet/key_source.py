@@ -1,7 +1,16 @@
-"""The keys of a fan-out, as its workers read them."""
+"""The source of a fan-out's keys."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+)
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -82,9 +91,7 @@ class KeySource(Generic[K]):
 
     async def close(self) -> None:
         """Close an async iterable that can be closed."""
-        close = getattr(self._async_keys, "aclose", None)
-        if close is not None:
-            await close()
+        await close_async(self._async_keys)
 
     def _number(self, key: K) -> tuple[int, K]:
         if self._require_hashable and not isinstance(key, Hashable):
@@ -93,3 +100,24 @@ class KeySource(Generic[K]):
         number = self.taken
         self.taken += 1
         return number, key
+
+
+async def as_async(keys: Iterable[K] | AsyncIterable[K]) -> AsyncGenerator[K, None]:
+    """Read an iterable or an async iterable; an async one is closed at the end, where it can be."""
+    if not isinstance(keys, AsyncIterable):
+        for key in keys:
+            yield key
+        return
+    source = aiter(keys)
+    try:
+        async for key in source:
+            yield key
+    finally:
+        await close_async(source)
+
+
+async def close_async(source: object) -> None:
+    """Close an async iterator that can be closed."""
+    close = getattr(source, "aclose", None)
+    if close is not None:
+        await close()

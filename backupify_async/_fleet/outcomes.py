@@ -1,7 +1,7 @@
-"""What became of the keys of a fan-out: one `Outcome` each, or all of them as `Results`.
+"""The outcomes of a fan-out: an `Outcome` for each key, or `Results` for all of them.
 
-An outcome is a `Success` or a `Failure`: two classes, so that a type checker knows the value of the one and
-the error of the other. Both have the fields of both, so that whoever prints them need not ask.
+An outcome is a `Success` or a `Failure`: two classes, so that a type checker knows that there is a value or
+an error. Both have the fields of both, so that code that prints them need not distinguish them.
 """
 
 from collections.abc import Hashable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class _Either(Plain):
-    """What both have."""
+    """What `Success` and `Failure` have in common."""
 
     __slots__ = ()
 
@@ -27,15 +27,15 @@ class _Either(Plain):
 
 @attrs.frozen
 class Success(_Either, Generic[K, T]):
-    """What became of a key for which the function returned.
+    """The outcome of a key for which the function returned.
 
     Attributes:
         ok: True.
-        key: The key, as it came.
+        key: The key as it was read.
         value: What the function returned.
         error: None.
-        attempts: How many requests a `BackupifyClient` sent for it, pages and retries included.
-        elapsed: Seconds from taking the key to the outcome, waiting for the rate limit included.
+        attempts: How many requests a `BackupifyClient` sent for it, including pages and retries.
+        elapsed: Seconds from taking the key to the outcome, including waits for the rate limit.
     """
 
     ok: ClassVar[Literal[True]] = True
@@ -48,15 +48,15 @@ class Success(_Either, Generic[K, T]):
 
 @attrs.frozen
 class Failure(_Either, Generic[K]):
-    """What became of a key for which the function raised.
+    """The outcome of a key for which the function raised.
 
     Attributes:
         ok: False.
-        key: The key, as it came.
+        key: The key as it was read.
         value: None.
         error: What the function raised.
-        attempts: How many requests a `BackupifyClient` sent for it, pages and retries included.
-        elapsed: Seconds from taking the key to the outcome, waiting for the rate limit included.
+        attempts: How many requests a `BackupifyClient` sent for it, including pages and retries.
+        elapsed: Seconds from taking the key to the outcome, including waits for the rate limit.
     """
 
     ok: ClassVar[Literal[False]] = False
@@ -68,16 +68,16 @@ class Failure(_Either, Generic[K]):
 
 
 Outcome = Success[K, T] | Failure[K]
-"""What became of one key: `outcome.ok` tells which."""
+"""The outcome of one key: `outcome.ok` says whether it is a `Success`."""
 
 
 @attrs.frozen
 class Results(Plain, Generic[K, T]):
-    """What became of all keys. A key that came twice stands here with its later value and its later error.
+    """The outcomes of all keys. A key that came twice has its later value and its later error.
 
     Attributes:
-        values: What succeeded, by key.
-        errors: What failed, by key.
+        values: The values, by key.
+        errors: The errors, by key.
     """
 
     values: dict[K, T]
@@ -93,7 +93,7 @@ class Results(Plain, Generic[K, T]):
             raise BaseExceptionGroup(f"{len(self.errors)} keys failed", list(self.errors.values()))
 
     def add(self, outcome: Outcome[K, T]) -> None:
-        """Put an outcome where it belongs."""
+        """Add the value or the error of an outcome."""
         if outcome.ok:
             self.values[outcome.key] = outcome.value
         else:
