@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import attrs
 import pytest
 
 import backupify_async
@@ -97,18 +98,18 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
             "not found out: too late"
         ),
     ),
-    (DuplicateInstance("a/b"), (), "instance a/b came before in this sweep: no second backup was triggered"),
+    (DuplicateInstance("a/b"), (), "instance a/b is in this sweep twice: no second backup was triggered"),
     (JournalError("x.sqlite is in use"), (), "x.sqlite is in use"),
     (
         WaitTimeout(42, 7, 60.0, Backup(7, status="running"), ConnectionFailed("no route")),
         (),
-        "instance 42: backup 7 was not over after 60 s (last seen running); the last look failed: no route",
+        "instance 42: backup 7 was not over after 60 s (last seen running); the last check failed: no route",
     ),
     (WaitTimeout(42, 7, 0.5), (), "instance 42: backup 7 was not over after 0.5 s (never seen)"),
     (
         WaitFailed(42, TriggerResult(TriggerKind.ALREADY_ACTIVE, Backup(7)), NotFound(404, "GET", "/x")),
         (),
-        "instance 42: backup 7 (already active) is waited for no longer: GET /x answered 404",
+        "instance 42: backup 7 (already active) is no longer waited for: GET /x answered 404",
     ),
     (
         WaitFailed(
@@ -122,12 +123,12 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
     (
         WaitFailed(42, TriggerResult(TriggerKind.ADOPTED, Backup(7))),
         (),
-        "instance 42: backup 7 (adopted) is waited for no longer",
+        "instance 42: backup 7 (adopted) is no longer waited for",
     ),
     (
         FanOutAborted("too many failures", 3, 1, {1: [], 2: None, 3: "x"}, {4: NotFound(404, "GET", "/x")}),
         (),
-        "stopped early: too many failures (3 succeeded, 1 failed until then)",
+        "stopped early: too many failures (3 succeeded, 1 failed so far)",
     ),
 ]
 walk = pytest.mark.parametrize(
@@ -168,6 +169,16 @@ def test_it_belongs_to_its_family(error: BackupifyError, family: tuple[type, ...
 def test_it_is_readable(error: BackupifyError, family: tuple[type, ...], text: str) -> None:
     assert str(error) == text
     assert "None" not in str(error)
+
+
+@walk
+def test_its_fields_are_its_arguments(error: BackupifyError, family: tuple[type, ...], text: str) -> None:
+    twin = type(error)(*error.args)
+    assert (str(twin), fields(twin)) == (text, fields(error))
+    kind: type = type(error)
+    names = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
+    assert names == list(fields(error))
+    assert (len(names) or 1) == len(error.args)
 
 
 @walk

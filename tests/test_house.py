@@ -17,6 +17,7 @@ PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
     ["version", "ids", "_plain", "models", "_call_context", "_tasks", "_escaping"],
+    ["_errors"],
     ["errors"],
     ["credentials", "statistics"],
     ["events", "_checks", "_addresses"],

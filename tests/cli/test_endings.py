@@ -239,7 +239,7 @@ class TestClosedPipe:
         of_row, draining, of_wait = said.splitlines()
         assert of_row == "instance 2: failed, backup 5"
         assert draining.startswith("nobody reads stdout: nothing more is triggered; ")
-        assert of_wait == f"instance 1: backup {begun.id} (started) is waited for no longer"
+        assert of_wait == f"instance 1: backup {begun.id} (started) is no longer waited for"
 
     @pytest.mark.backupify(instances=40, latency=0.5)
     def test_triggers_that_have_left_are_followed_to_their_end(self, server: SimulatedBackupify) -> None:

@@ -455,7 +455,7 @@ class TestKill:
         assert {one: (row["state"], row["backup_id"]) for one, row in rows.items()} == {
             one: ("started", backup_id) for one, backup_id in ids.items()
         }
-        assert rows[1]["error"] == f"backup {ids[1]} (started) is waited for no longer"
+        assert rows[1]["error"] == f"backup {ids[1]} (started) is no longer waited for"
         assert "2 backups waited for no longer: they go on, and their rows name them" in result.err
         assert "trigger: 2 succeeded (2 waited for no longer), 0 failed" in result.err
         assert f"`backupify resume {path} --wait` goes on with what is not done" in result.err

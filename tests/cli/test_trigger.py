@@ -58,7 +58,7 @@ class TestTrigger:
     ) -> None:
         result = run("trigger", "2", "3", "2", "--yes", "-o", "csv")
         assert (result.code, len(result.rows), started(server)) == (0, 3, {2: 1, 3: 1})
-        assert "instance 2 came before in this sweep" in result.err
+        assert "instance 2 is in this sweep twice" in result.err
         assert "trigger: 2 succeeded (2 started), 0 failed, 1 duplicate; " in result.err
 
     @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, operation="trigger", instance=2)])

@@ -206,7 +206,7 @@ class TestTimeOut:
     async def test_it_says_why_the_last_look_failed(self) -> None:
         server = Server({7: 100}, trouble=lambda _: (503, b"") if now() > 5 else None)
         async with backups_of(server) as (backups, _, _):
-            with pytest.raises(WaitTimeout, match=r"last look failed: GET .* answered 503") as raised:
+            with pytest.raises(WaitTimeout, match=r"last check failed: GET .* answered 503") as raised:
                 await backups.wait(7, 7, timeout=30, poll=EVERY_10_S)
         assert isinstance(raised.value.cause, ServerError)
         assert raised.value.__cause__ is raised.value.cause

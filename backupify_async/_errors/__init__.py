@@ -1,0 +1,1 @@
+"""The classes of `backupify_async.errors`, by what they are about."""
