@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from backupify_async._journal.store import JournalStore
     from backupify_async._paging.page import Page
     from backupify_async._paging.paginator import Paginator
+    from backupify_async._transport.aiohttp_transport import AiohttpTransport
     from backupify_async._transport.rate import AsyncLimiter, Estimate, Limiter, Observation, Ticket
     from backupify_async._transport.rate.adaptive import AdaptiveLimiter
     from backupify_async._transport.rate.headers import Quota
+    from backupify_async._transport.transport import PreparedRequest, Response, Transport
     from backupify_async.client import BackupifyClient
     from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
     from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APIError",
     "AdaptiveLimiter",
+    "AiohttpTransport",
     "AmbiguousTrigger",
     "AsyncLimiter",
     "AuthenticationError",
@@ -129,12 +132,14 @@ __all__ = [
     "Paginator",
     "PermissionDenied",
     "PollPolicy",
+    "PreparedRequest",
     "Quota",
     "RateLimit",
     "RateLimited",
     "Reconciliation",
     "RequestSent",
     "RequestTimeout",
+    "Response",
     "ResponseReceived",
     "Results",
     "RetryPolicy",
@@ -154,6 +159,7 @@ __all__ = [
     "Token",
     "TokenRefreshed",
     "TokenSource",
+    "Transport",
     "TransportError",
     "TriggerKind",
     "TriggerResult",
@@ -172,6 +178,7 @@ __all__ = [
 _ROOMS = {
     "APIError": "errors",
     "AdaptiveLimiter": "_transport.rate.adaptive",
+    "AiohttpTransport": "_transport.aiohttp_transport",
     "AmbiguousTrigger": "errors",
     "AsyncLimiter": "_transport.rate.limiter",
     "AuthenticationError": "errors",
@@ -214,11 +221,13 @@ _ROOMS = {
     "PermissionDenied": "errors",
     "PollPolicy": "polling",
     "Quota": "_transport.rate.headers",
+    "PreparedRequest": "_transport.transport",
     "RateLimit": "config",
     "RateLimited": "errors",
     "Reconciliation": "config",
     "RequestSent": "events",
     "RequestTimeout": "errors",
+    "Response": "_transport.transport",
     "ResponseReceived": "events",
     "Results": "_fleet.outcomes",
     "RetryPolicy": "config",
@@ -238,6 +247,7 @@ _ROOMS = {
     "Token": "credentials",
     "TokenRefreshed": "events",
     "TokenSource": "credentials",
+    "Transport": "_transport.transport",
     "TransportError": "errors",
     "TriggerKind": "models",
     "TriggerResult": "models",

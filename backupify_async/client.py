@@ -13,6 +13,7 @@ from backupify_async._resources.instances import Instances
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.rate import Limiter
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import Transport
 from backupify_async.config import Settings, SettingsOptions, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
 from backupify_async.errors import ConfigurationError
@@ -39,6 +40,9 @@ class BackupifyClient:
         connector: An aiohttp connector of your own, which stays yours: the client does not close it. Triggers
             then share its kept connections, and one that the server is about to close makes a trigger
             ambiguous; without it, each trigger has a fresh connection.
+        transport: What sends requests, for this client alone: an `AiohttpTransport` over a
+            `aiohttp.ClientSession` of yours, or any object that does what `Transport` says. The client opens
+            and closes it. Not together with `connector`.
         limiter: Decides when requests are sent, instead of `rate_limit`: a `Limiter` of your own, or an
             `AdaptiveLimiter` that continues from a saved state. One limiter serves one client.
         on_event: Told of frozen events (`RequestSent`, `Throttled`, ...) as they happen.
@@ -61,6 +65,7 @@ class BackupifyClient:
         credentials: ClientCredentials | TokenSource,
         *,
         connector: aiohttp.BaseConnector | None = None,
+        transport: Transport | None = None,
         limiter: Limiter | None = None,
         on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
@@ -73,7 +78,11 @@ class BackupifyClient:
         if limiter is not None and "rate_limit" in options:
             raise ConfigurationError("both limiter and rate_limit are given: a limiter has its own limit")
         settings = Settings(credentials=credentials, **options)
-        self._session = Session(settings, AiohttpTransport(settings, connector), on_event, limiter)
+        if transport is None:
+            transport = AiohttpTransport(connector)
+        elif connector is not None:
+            raise ConfigurationError("connector: give it to the transport")
+        self._session = Session(settings, transport, on_event, limiter)
         self.backups = Backups(self._session)
         self.instances = Instances(self._session)
         self.customers = Customers(self._session)
@@ -84,6 +93,7 @@ class BackupifyClient:
         environ: Mapping[str, str] | None = None,
         *,
         connector: aiohttp.BaseConnector | None = None,
+        transport: Transport | None = None,
         limiter: Limiter | None = None,
         on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
@@ -95,7 +105,14 @@ class BackupifyClient:
                 variable.
         """
         credentials, options = read_environment(environ, options)
-        return cls(credentials, connector=connector, limiter=limiter, on_event=on_event, **options)
+        return cls(
+            credentials,
+            connector=connector,
+            transport=transport,
+            limiter=limiter,
+            on_event=on_event,
+            **options,
+        )
 
     async def open(self) -> Self:
         """Open the client in the running loop. Opening it again does nothing.

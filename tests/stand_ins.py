@@ -10,8 +10,8 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from backupify_async._transport import token_trust
-from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response, Transport
 from backupify_async.config import RateLimit, Settings, SettingsOptions
 from backupify_async.credentials import StaticToken
 
@@ -47,7 +47,7 @@ class FakeTransport:
         self.in_flight = 0
         self.most_in_flight = 0
 
-    async def open(self) -> None:
+    async def open(self, settings: Settings) -> None:
         """There is nothing to open."""
 
     async def close(self) -> None:
@@ -75,7 +75,7 @@ class FakeTransport:
 
 
 @contextlib.asynccontextmanager
-async def session_over(transport: FakeTransport, **options: Any) -> AsyncIterator[Session]:
+async def session_over(transport: Transport, **options: Any) -> AsyncIterator[Session]:
     """A session that sends through a stand-in, with a static token unless `credentials` says otherwise."""
     credentials = options.pop("credentials", StaticToken("static-token"))
     on_event = options.pop("on_event", None)

@@ -97,11 +97,11 @@ def test_only_the_command_line_knows_the_simulated_server_and_only_it_prints(mod
     assert [call for call in calls if isinstance(call, ast.Name) and call.id == "print"] == []
 
 
-def test_only_the_exchange_with_what_it_is_made_of_and_the_front_door_know_aiohttp() -> None:
+def test_only_the_aiohttp_transport_and_the_front_door_know_aiohttp() -> None:
     users = {module for module in MODULES if room(module) != "testing" and "aiohttp" in imports(module)}
     transport = {
-        f"backupify_async._transport.{name}"
-        for name in ("aiohttp_connections", "aiohttp_errors", "aiohttp_transport")
+        f"backupify_async._transport.aiohttp_{name}"
+        for name in ("body", "connections", "errors", "sessions", "transport")
     }
     assert users == {*transport, "backupify_async.client"}
 

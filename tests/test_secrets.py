@@ -27,7 +27,7 @@ from backupify_async import (
     Timeouts,
     Token,
 )
-from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.resources.clients import AT_ONCE, client_of
 from tests.stand_ins import raw_server, respond, shorten_token_troubles
 from tests.triggers.echoes import (

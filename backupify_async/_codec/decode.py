@@ -11,7 +11,7 @@ import orjson
 
 from backupify_async._codec.readers import ModelT, Unreadable, reader
 from backupify_async._codec.tolerant_json import parse_tolerantly
-from backupify_async._transport.request import Response
+from backupify_async._transport.transport import Response
 from backupify_async.errors import DecodeError
 from backupify_async.ids import whole_number
 from backupify_async.models import Backup
@@ -150,7 +150,7 @@ def _one(response: Response, model: type[ModelT], *, or_list: bool = False) -> M
 
 def _decode_error(response: Response, problem: str) -> DecodeError:
     return DecodeError(
-        problem, response.message.url.path, response.content_type, response.excerpt, response.status
+        problem, response.request.url.path, response.content_type, response.excerpt, response.status
     )
 
 

@@ -11,7 +11,8 @@ from backupify_async._codec.decode import decode_active, decode_present, require
 from backupify_async._endpoints.list_order import refuse_descending
 from backupify_async._paging.list_tail import OrderCheck
 from backupify_async._paging.paginator import Paginator, paginate
-from backupify_async._transport.request import Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import Response
 from backupify_async.ids import identifier
 from backupify_async.models import Backup
 

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from backupify_async._paging.page import FetchedPage, linked_request
 from backupify_async._paging.page_iterator import PageIterator
-from backupify_async._transport.request import Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import Response
 from backupify_async.errors import APIError, PaginationError
 
 T = TypeVar("T")

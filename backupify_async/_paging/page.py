@@ -11,7 +11,8 @@ from yarl import URL
 from backupify_async._escaping import printable
 from backupify_async._paging.links import KNOWN, PAGING, Links, parse_links
 from backupify_async._plain import Plain
-from backupify_async._transport.request import PreparedRequest, Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.errors import PaginationError, UnsafeLink
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ def read_page(
     links = parse_links(response.headers.getall("Link", ()))
     items = response.decoded
     items_so_far = None if items_before is None else items_before + len(items)
-    return FetchedPage(items, number, items_so_far, request, response.message, response.headers, links)
+    return FetchedPage(items, number, items_so_far, request, response.request, response.headers, links)
 
 
 def _absolute(reference: str, page: URL) -> str | None:

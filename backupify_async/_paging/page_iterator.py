@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, Self, TypeVar
 
 from backupify_async._paging.page import FetchedPage, item_key, linked_request, read_page
-from backupify_async._transport.request import Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import Response
 from backupify_async.errors import PaginationError
 
 T = TypeVar("T")

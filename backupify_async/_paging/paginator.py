@@ -14,7 +14,8 @@ from backupify_async._paging.list_tail import ListTail, OrderCheck
 from backupify_async._paging.page import FetchedPage, Page, item_key, linked_request
 from backupify_async._paging.page_iterator import PageIterator
 from backupify_async._paging.prefetch import Prefetcher, numbered_requests
-from backupify_async._transport.request import Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import Response
 from backupify_async.errors import PaginationError
 from backupify_async.ids import identifier
 

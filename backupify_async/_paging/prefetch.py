@@ -14,7 +14,8 @@ from typing import Self
 import attrs
 
 from backupify_async._tasks import cancel_and_wait
-from backupify_async._transport.request import Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import Response
 
 _MAX_DIGITS = 19  # of a page number
 

@@ -3,8 +3,9 @@
 from backupify_async._codec.decode import decode_present, require_same
 from backupify_async._endpoints.backups import INSTANCE
 from backupify_async._paging.paginator import Paginator, paginate
-from backupify_async._transport.request import Request, Response
+from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import Response
 from backupify_async.models import BackupInstance
 
 

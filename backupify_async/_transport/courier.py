@@ -1,7 +1,9 @@
 """Sends one message of a call, and lets its answer or its failure be heard."""
 
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from yarl import URL
 
@@ -9,9 +11,10 @@ from backupify_async._call_context import ATTEMPTS
 from backupify_async._transport.hearing import Hearing
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.request import PreparedRequest, Request, Response, Transport
+from backupify_async._transport.request import Request
 from backupify_async._transport.retry_loop import CallState
-from backupify_async.errors import BackupifyError
+from backupify_async._transport.transport import PreparedRequest, Response, Transport
+from backupify_async.errors import BackupifyError, TransportError
 
 
 class Courier:
@@ -62,13 +65,19 @@ class Courier:
         message = self._message(call, headers, secrets, body)
         try:
             response = await self._carrier(message)
-        except BaseException as error:  # a cancellation too: the head of an answer may have come
-            call.status = message.status
+        except BaseException as error:  # before a cancellation too, the head may have come
+            call.status = message.response_status
             if isinstance(error, BackupifyError):
-                self._hearing.failed(call, error, self._now())
-            raise
-        self._hearing.answered(call, response, self._now(), ticket)
-        return response
+                failure: BackupifyError = error
+            elif isinstance(error, Exception) and not call.request.repeatable:
+                failure = _in_doubt(error)
+            else:
+                raise
+        else:
+            self._hearing.answered(call, response, self._now(), ticket)
+            return response
+        self._hearing.failed(call, failure, self._now())
+        raise failure  # not in the handler: the context could hold the token
 
     def _message(
         self, call: CallState, headers: Mapping[str, str], secrets: tuple[str, ...], body: bytes | None
@@ -80,9 +89,9 @@ class Courier:
         call.sendings += 1
         self._report.sent(call)
         call.sent_at, call.sent_time = sent_at, sent_time = datetime.now(UTC), self._now()
-        fresh = call.distrusts
+        fresh = call.distrusts or not request.repeatable
         return PreparedRequest(
-            request.method, url, headers, body, sent_at, secrets, request.repeatable, sent_time, fresh=fresh
+            request.method, url, headers, body, sent_at, secrets, request.repeatable, sent_time, fresh
         )
 
     def _url(self, request: Request) -> URL:
@@ -90,3 +99,10 @@ class Courier:
         if not request.query:
             return self._origin.with_path(path, encoded=True)  # half the price of parsing it
         return URL(f"{self._origin}{path}?{request.query}", encoded=True)
+
+
+def _in_doubt(error: Exception) -> TransportError:
+    """The error for an exception that no transport should raise; its text could hold the token."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    file = Path(frame.f_code.co_filename).name
+    return TransportError(f"the transport raised {type(error).__name__} in {file}, line {line}")

@@ -6,7 +6,8 @@ from datetime import datetime
 from yarl import URL
 
 from backupify_async._escaping import printable
-from backupify_async._transport.request import Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import Response
 from backupify_async.errors import (
     APIError,
     BadRequest,
@@ -54,7 +55,7 @@ def api_error(
         response.status,
         request.method,
         request.path,
-        response.message.conceal(response.headers.get("X-Request-Id", "")) or None,
+        response.request.conceal(response.headers.get("X-Request-Id", "")) or None,
         excerpt,
         response.retry_after,
         gave_up,

@@ -12,9 +12,9 @@ from backupify_async._transport.gate import Gate
 from backupify_async._transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
 from backupify_async._transport.rate import Limiter, Ticket
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.request import Response
 from backupify_async._transport.retry_loop import CallState, Retrying
 from backupify_async._transport.throttling import RateSignals, RecentResponses, Refusal, RefusalScope, Sending
+from backupify_async._transport.transport import Response
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import BackupifyError
 

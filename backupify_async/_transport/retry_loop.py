@@ -9,7 +9,7 @@ from functools import partial
 
 import attrs
 
-from backupify_async._transport.request import DeliveryUnknown, Request, Response
+from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.retry_rules import (
     Failure,
     GiveUp,
@@ -20,6 +20,7 @@ from backupify_async._transport.retry_rules import (
     decide,
 )
 from backupify_async._transport.throttling import Refusal
+from backupify_async._transport.transport import Response
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
 

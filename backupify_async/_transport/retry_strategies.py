@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from tenacity import AsyncRetrying, RetryCallState
 
-from backupify_async._transport.request import Response
 from backupify_async._transport.retry_rules import GiveUp, Retry, Verdict
+from backupify_async._transport.transport import Response
 from backupify_async.errors import BackupifyError
 
 

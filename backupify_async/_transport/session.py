@@ -23,12 +23,13 @@ from backupify_async._transport.loops import running_loop
 from backupify_async._transport.outage import Outage
 from backupify_async._transport.rate import Limiter, Ticket, make_limiter
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.request import DeliveryUnknown, Request, Response, Transport
+from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.retry_loop import CallState, Retrying
 from backupify_async._transport.scopes import CallScope, CallScopes
 from backupify_async._transport.token_keeper import make_keeper
 from backupify_async._transport.token_request import bearer
 from backupify_async._transport.token_trust import PASSED, Complaint
+from backupify_async._transport.transport import Response, Transport
 from backupify_async.config import Settings
 from backupify_async.errors import (
     AuthenticationError,
@@ -61,10 +62,13 @@ class Session:
         self.outage = Outage(settings.retry.max_outage)
         """Whether the server is down for everybody."""
         self._report = Reporter(on_event, self.statistics)
+        max_concurrency = settings.max_concurrency
+        if transport.max_concurrency is not None:
+            max_concurrency = min(max_concurrency, transport.max_concurrency)
         if limiter is None:
-            limiter = make_limiter(settings.rate_limit, settings.retry, transport.max_concurrency)
+            limiter = make_limiter(settings.rate_limit, settings.retry, max_concurrency)
         self._limiter = limiter
-        self._gate = Gate(self._limiter, transport.max_concurrency, self.outage)
+        self._gate = Gate(self._limiter, max_concurrency, self.outage)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
         self._keeper = make_keeper(settings, self._post_for_token, self._now, self._report.token_renewed)
         self.hearing = Hearing(
@@ -92,7 +96,7 @@ class Session:
         """
         if self._loop is None and not self.scopes.closed:
             loop = running_loop()
-            await self._carrier.open()
+            await self._carrier.open(self.settings)
             self._loop = loop
         self.require_open()
 

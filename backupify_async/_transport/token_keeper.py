@@ -14,9 +14,9 @@ from functools import partial
 
 import attrs
 
-from backupify_async._transport.request import Response
 from backupify_async._transport.token_request import CredentialsObjectFailed, ask_for_token
 from backupify_async._transport.token_trust import SPREAD, Complaint, Step, Trust, Wait, judge
+from backupify_async._transport.transport import Response
 from backupify_async.config import Settings
 from backupify_async.credentials import StaticToken, Token
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError, RateLimited

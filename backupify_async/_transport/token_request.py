@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import orjson
 from multidict import CIMultiDict
 
-from backupify_async._transport.request import Response
+from backupify_async._transport.transport import Response
 from backupify_async.credentials import ASSUMED_LIFE, ClientCredentials, Token, TokenSource, visible_text
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
 
@@ -115,7 +115,7 @@ def read_token(response: Response) -> Token:
         AuthenticationError: There is none. Its message holds nothing of the body, which may hold the secret.
     """
     answer = _json_object(response.body)
-    said = f"the token endpoint {response.message.url.path} answered {response.status}"
+    said = f"the token endpoint {response.request.url.path} answered {response.status}"
     if not 200 <= response.status < 300:
         code = answer.get("error")
         named = f" ({code})" if isinstance(code, str) and code in _OAUTH_ERRORS else ""
@@ -123,7 +123,7 @@ def read_token(response: Response) -> Token:
     kind = answer.get("token_type")
     if isinstance(kind, str) and not kind.strip().lower().startswith("bearer"):  # Apigee says BearerToken
         # RFC 6749 §7.1: a token whose type is not understood must not be used.
-        named = response.message.conceal(kind)[:_LONGEST_TYPE]
+        named = response.request.conceal(kind)[:_LONGEST_TYPE]
         raise AuthenticationError(f"{said} with a token of type {named!r}: only bearer tokens can be used")
     value = answer.get("access_token")
     try:

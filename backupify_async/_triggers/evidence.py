@@ -8,7 +8,8 @@ from backupify_async._endpoints.backups import active_request, list_backups, rea
 from backupify_async._endpoints.list_order import require_ascending
 from backupify_async._endpoints.server_clock import ClockOffset, read_offset
 from backupify_async._paging.paginator import Paginator
-from backupify_async._transport.request import Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import Response
 from backupify_async._triggers.matching import Match, is_dated_to_end_after_sending, match_backup
 from backupify_async._triggers.snapshot import Snapshot
 from backupify_async._triggers.window import ActionWindow
@@ -52,7 +53,7 @@ async def take_snapshot(
     async def send_and_read_clock(request: Request) -> Response:
         nonlocal offset, requested
         response = await send_in_time(request)
-        requested = response.message.sent_time
+        requested = response.request.sent_time
         read = read_offset(response.headers.get("Date"), requested, loop.time())
         offset = offset if read is None else read.or_also(offset)
         return response
@@ -140,7 +141,7 @@ def _in_time(send: Send, patience: float) -> Send:
             )
         requests += 1
         response = await send(request)
-        taken += loop.time() - response.message.sent_time
+        taken += loop.time() - response.request.sent_time
         return response
 
     return send_in_time

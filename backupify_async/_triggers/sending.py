@@ -10,9 +10,10 @@ from backupify_async._codec.decode import decode_one, require_same
 from backupify_async._endpoints.backups import BACKUPS
 from backupify_async._endpoints.server_clock import ClockOffset, offset_before, our_offset, read_offset
 from backupify_async._transport.hearing import DateSeen
-from backupify_async._transport.request import DeliveryUnknown, Request, Response
+from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import Response
 from backupify_async._triggers.drain import Drain
 from backupify_async._triggers.window import ActionWindow, response_timeout, utc, window_of_previous_run
 from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
@@ -192,7 +193,7 @@ class TriggerCall:
 
     def _clear(self, response: Response, backup: Backup | None) -> ClearResponse:
         now = asyncio.get_running_loop().time()
-        offset = read_offset(response.headers.get("Date"), response.message.sent_time, now)
+        offset = read_offset(response.headers.get("Date"), response.request.sent_time, now)
         clear = ClearResponse(response, backup, self._window(now), offset)
         if response.status >= 300:
             self.sent = None

@@ -24,8 +24,8 @@ import attrs
 from backupify_async import Backup, Fleet, PollPolicy, RateLimit, __version__
 from backupify_async._call_context import BACKGROUND
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.benchmarks.rate.virtual_time import run
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeTransport, respond, session_over

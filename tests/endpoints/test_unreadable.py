@@ -10,7 +10,7 @@ import pytest
 from backupify_async import BackupifyError, DecodeError, RateLimit, RetryPolicy, TriggerKind
 from backupify_async._resources.backups import Backups
 from backupify_async._resources.instances import Instances
-from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.resources.clients import Script, client_of
 from tests.stand_ins import FakeTransport, http, raw_server, respond, session_over
 from tests.transport.making import upper
@@ -66,7 +66,7 @@ async def test_an_answer_that_cannot_be_read_is_not_trusted_with_its_connection(
 async def test_an_answer_that_is_too_large_is_not_asked_for_again() -> None:
     server = Script(http(200, WHOLE))
     async with raw_server(server) as url, client_of(url, max_body_bytes=100) as client:
-        with pytest.raises(DecodeError, match="it would be so again"):
+        with pytest.raises(DecodeError, match="it would be the same again"):
             await client.backups.list(42).collect()
     assert len(server.requests) == 1
 
@@ -163,4 +163,4 @@ class TestInVirtualTime:
             for _ in range(2):
                 with pytest.raises(BackupifyError):
                     await Instances(session).get(7)
-        assert [message.fresh for _, message in transport.sent] == [False, True, False, True]
+        assert [message.new_connection for _, message in transport.sent] == [False, True, False, True]

@@ -28,7 +28,7 @@ from backupify_async import (
     WaitTimeout,
 )
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.fleet.work import AsyncKeys, Keys, now, other_tasks
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeTransport, respond, session_over

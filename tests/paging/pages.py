@@ -8,7 +8,8 @@ from yarl import URL
 
 from backupify_async import Backup, NotFound, Paginator
 from backupify_async._paging.paginator import paginate
-from backupify_async._transport.request import PreparedRequest, Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.stand_ins import respond
 
 Page = tuple[object, str | Mapping[str, str] | None]

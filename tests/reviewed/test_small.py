@@ -20,7 +20,8 @@ from backupify_async import (
     RetryPolicy,
 )
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import PreparedRequest, Request, Response
+from backupify_async._transport.request import Request
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.resources.clients import client_of
 from tests.reviewed.servers import ONCE, by_method
 from tests.stand_ins import FakeTransport, http, respond, session_over

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from yarl import URL
 
 from backupify_async import RetryPolicy
-from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.throttling import Refusal
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.stand_ins import respond
 
 PATH = "/v1/backup_instances/42/backups"

@@ -11,8 +11,10 @@ from yarl import URL
 
 from backupify_async import Settings, StaticToken
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
-from backupify_async._transport.request import PreparedRequest
+from backupify_async._transport.transport import PreparedRequest
 from tests.stand_ins import raw_server
+
+TOKEN = "static-token"
 
 
 class Server:
@@ -56,14 +58,20 @@ async def serving(*answers: bytes | None) -> AsyncIterator[Server]:
 async def exchange_with(
     base_url: str, connector: aiohttp.BaseConnector | None = None, **options: Any
 ) -> AsyncIterator[AiohttpTransport]:
-    """An open exchange with a server."""
-    settings = Settings(credentials=StaticToken("static-token"), base_url=base_url, **options)
-    exchange = AiohttpTransport(settings, connector)
-    await exchange.open()
+    """An open transport to a server."""
+    transport = AiohttpTransport(connector)
+    async with open_transport(base_url, transport, **options):
+        yield transport
+
+
+@contextlib.asynccontextmanager
+async def open_transport(base_url: str, transport: AiohttpTransport, **options: Any) -> AsyncIterator[None]:
+    """A transport, open with these settings."""
     try:
-        yield exchange
+        await transport.open(Settings(credentials=StaticToken(TOKEN), base_url=base_url, **options))
+        yield
     finally:
-        await exchange.close()
+        await transport.close()
 
 
 def get(base_url: str, path: str = "/v1/ping") -> PreparedRequest:
@@ -79,8 +87,6 @@ def send(
     headers: dict[str, str] | None = None,
 ) -> PreparedRequest:
     """A message that carries the token."""
-    all_headers = {"Authorization": "Bearer static-token", **(headers or {})}
+    all_headers = {"Authorization": f"Bearer {TOKEN}", **(headers or {})}
     url, now = URL(base_url + path), asyncio.get_running_loop().time()
-    return PreparedRequest(
-        method, url, all_headers, body, datetime.now(UTC), ("static-token",), sent_time=now
-    )
+    return PreparedRequest(method, url, all_headers, body, datetime.now(UTC), (TOKEN,), sent_time=now)

@@ -11,6 +11,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import attrs
 import pytest
@@ -32,12 +33,17 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def proxy_for(base_url: str, *, trust_env: bool = True, proxy: str | None = None) -> str | None:
+async def proxy_for(base_url: str, *, trust_env: bool = True, proxy: str | None = None) -> str | None:
     """The proxy that an exchange uses."""
     settings = Settings(
         credentials=StaticToken("t"), base_url=base_url, trust_env=trust_env, proxy=proxy, allow_insecure=True
     )
-    return AiohttpTransport(settings, None)._proxy
+    transport = AiohttpTransport()
+    try:
+        await transport.open(settings)
+    finally:
+        await transport.close()
+    return cast("str | None", transport._request_options["proxy"])
 
 
 class TestAProxy:
@@ -101,44 +107,50 @@ class TestTheEnvironment:
             ("ALL_PROXY", "http://api.example"),
         ],
     )
-    def test_its_proxy_is_taken(self, monkeypatch: pytest.MonkeyPatch, variable: str, base_url: str) -> None:
+    async def test_its_proxy_is_taken(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, base_url: str
+    ) -> None:
         monkeypatch.setenv(variable, "http://proxy.example:3128")
-        assert proxy_for(base_url) == "http://proxy.example:3128"
+        assert await proxy_for(base_url) == "http://proxy.example:3128"
 
-    def test_it_is_left_alone_unless_trusted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_it_is_left_alone_unless_trusted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-        assert proxy_for("https://api.example", trust_env=False) is None
+        assert await proxy_for("https://api.example", trust_env=False) is None
 
-    def test_a_setting_stands_above_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_setting_stands_above_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-        assert proxy_for("https://api.example", proxy="http://mine.example") == "http://mine.example"
+        assert await proxy_for("https://api.example", proxy="http://mine.example") == "http://mine.example"
 
-    def test_the_proxy_of_another_scheme_is_not_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_proxy_of_another_scheme_is_not_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-        assert proxy_for("https://api.example") is None
+        assert await proxy_for("https://api.example") is None
 
     @pytest.mark.parametrize("exempt", ["api.example", ".example", "example", "*", "x.y, api.example"])
-    def test_no_proxy_exempts(self, monkeypatch: pytest.MonkeyPatch, exempt: str) -> None:
+    async def test_no_proxy_exempts(self, monkeypatch: pytest.MonkeyPatch, exempt: str) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
         monkeypatch.setenv("NO_PROXY", exempt)
-        assert proxy_for("https://api.example") is None
-        assert proxy_for("https://other.test") == (None if exempt == "*" else "http://proxy.example:3128")
+        assert await proxy_for("https://api.example") is None
+        assert await proxy_for("https://other.test") == (
+            None if exempt == "*" else "http://proxy.example:3128"
+        )
 
-    def test_no_proxy_may_name_a_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_no_proxy_may_name_a_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
         monkeypatch.setenv("NO_PROXY", "api.example:8443")
-        assert proxy_for("https://api.example:8443") is None
+        assert await proxy_for("https://api.example:8443") is None
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "api.localhost", "[::1]"])
-    def test_a_loopback_host_is_never_proxied(self, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    async def test_a_loopback_host_is_never_proxied(self, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-        assert proxy_for(f"http://{host}:8099") is None
+        assert await proxy_for(f"http://{host}:8099") is None
 
     @pytest.mark.parametrize("value", ["socks5://proxy.example:1080", "proxy.example:3128"])
-    def test_one_that_cannot_be_used_is_named(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    async def test_one_that_cannot_be_used_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", value)
         with pytest.raises(ConfigurationError, match=r"^HTTPS_PROXY: needs http://"):
-            proxy_for("https://api.example")
+            await proxy_for("https://api.example")
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ import pytest
 
 from backupify_async import ConnectionFailed, LimitChanged, LimitSource, SpeedReason, Statistics
 from backupify_async._transport.report import LimitWatch
-from backupify_async._transport.request import PreparedRequest, Request, Response
+from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.events import Event
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.rate.simulation import LEARNING, OK, Reply, Server, bucket, window

@@ -151,7 +151,7 @@ class TestWhatMayBeShown:
         shown = "x\\nCRITICAL root \\x1b[2J\\x7f\\x9b\\u2028\\u202e"
         response = answer(evil.encode(), 400, {"Content-Type": evil})
         assert (response.excerpt, response.content_type) == (shown, shown)
-        assert response.message.conceal(f"{evil}\ud800") == f"{shown}\\ud800"
+        assert response.request.conceal(f"{evil}\ud800") == f"{shown}\\ud800"
         assert answer(b"\x1b" * 999, 400).excerpt == "\\x1b" * 50
 
     def test_an_excerpt_of_a_large_body_costs_no_more_than_it_shows(self) -> None:

@@ -44,7 +44,7 @@ NEVER_SENT = [
     TransportError("the proxy said no", sent=False),
 ]
 LOST = [RequestTimeout("read"), TransportError("disconnected"), DecodeError("no JSON", "/v1/ping")]
-TOO_LARGE = DecodeError("too large", "/v1/ping", gave_up="it would be so again")
+TOO_LARGE = DecodeError("too large", "/v1/ping", gave_up="it would be the same again")
 
 
 def status(code: int, retry_after: float | None = None, gave_up: str | None = None) -> BackupifyError:
@@ -113,7 +113,7 @@ class TestTheTable:
         assert verdict(error, repeatable=False) == Indeterminate()
 
     def test_an_answer_that_is_too_large_is_not_asked_for_again(self) -> None:
-        assert verdict(TOO_LARGE) == GiveUp("it would be so again")
+        assert verdict(TOO_LARGE) == GiveUp("it would be the same again")
         assert verdict(TOO_LARGE, repeatable=False) == Indeterminate()
 
     @pytest.mark.parametrize("error", [*map(status, (501, 505, 507, 599))])

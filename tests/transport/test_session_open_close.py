@@ -80,7 +80,7 @@ class TestOpening:
 
     async def test_one_that_failed_to_open_is_not_open(self) -> None:
         class Broken(FakeTransport):
-            async def open(self) -> None:
+            async def open(self, settings: Settings) -> None:
                 raise RuntimeError("no sockets today")
 
         settings = Settings(credentials=StaticToken("static-token"), base_url="http://127.0.0.1")

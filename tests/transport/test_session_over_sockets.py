@@ -32,7 +32,7 @@ async def failure(*answers: bytes | None, **options: int) -> tuple[BackupifyErro
             retry=RetryPolicy(attempts=1),
             **options,  # type: ignore[arg-type]
         )
-        session = Session(settings, AiohttpTransport(settings, None))
+        session = Session(settings, AiohttpTransport())
         await session.open()
         try:
             with pytest.raises(BackupifyError) as caught:

@@ -17,8 +17,9 @@ from backupify_async import (
     TransportError,
 )
 from backupify_async._call_context import ATTEMPTS, AttemptCount
-from backupify_async._transport.request import DeliveryUnknown, PreparedRequest, Request, Response
+from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.making import upper
 from tests.transport.scripted import (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from backupify_async import PermissionDenied, RateLimited, RetryPolicy, ServerError
-from backupify_async._transport.request import DeliveryUnknown, PreparedRequest, Request, Response
+from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
 from backupify_async._transport.throttling import (
     RateSignals,
@@ -17,6 +17,7 @@ from backupify_async._transport.throttling import (
     asks_to_slow_down,
     concerns_all,
 )
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.scripted import PING, TRIGGER, UNLIMITED, Script, Step, after, now
 

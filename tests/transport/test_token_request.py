@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import AuthenticationError, ClientCredentials, ConfigurationError, Token
-from backupify_async._transport.request import Response
 from backupify_async._transport.token_request import ask_for_token, read_token
+from backupify_async._transport.transport import Response
 from backupify_async.credentials import read_life
 from tests.transport.making import answer
 

@@ -17,8 +17,9 @@ from backupify_async import (
     Token,
     Unauthorized,
 )
-from backupify_async._transport.request import PreparedRequest, Request, Response
+from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.scripted import (
     DEMO,

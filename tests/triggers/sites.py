@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.stand_ins import FakeTransport, respond
 
 _PATH = "/v1/backup_instances/42/backups"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backupify_async import AmbiguousTrigger, Conflict, Reconciliation, TriggerKind
-from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.triggers.virtual_instance import LOST_AFTER, LOST_BEFORE, Post, VirtualInstance, triggering
 
 pytestmark = pytest.mark.looptime

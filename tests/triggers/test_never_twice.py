@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from backupify_async import BackupifyError, Conflict, RetryPolicy, TriggerKind, TriggerResult
-from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.errors import AmbiguousTrigger
 from backupify_async.models import UNKNOWN_BASELINE
 from tests.triggers.virtual_instance import FOREVER, Post, VirtualInstance, triggering

@@ -25,7 +25,7 @@ from backupify_async import (
     TriggerResult,
 )
 from backupify_async._endpoints.backups import active_request
-from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.models import SentTrigger
 from tests.stand_ins import FakeTransport
 from tests.triggers.test_matching import NOON, at
@@ -371,7 +371,7 @@ class TestWhatAnAnswerProves:
         told: list[SentTrigger] = []
 
         async def break_off(message: PreparedRequest) -> Response:
-            message.status = 201
+            message.response_status = 201
             await asyncio.sleep(60)
             raise AssertionError
 

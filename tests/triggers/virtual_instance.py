@@ -15,8 +15,8 @@ import attrs
 from backupify_async import RateLimit, RetryPolicy, TransportError
 from backupify_async._endpoints import server_clock
 from backupify_async._transport import hearing
-from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._triggers.triggering import Triggers
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.triggers.test_matching import NOON

@@ -27,8 +27,8 @@ from backupify_async import (
     WaitTimeout,
 )
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._waits.queue import AT_ONCE
 from tests.fleet.work import now, other_tasks
 from tests.stand_ins import FakeTransport, respond, session_over

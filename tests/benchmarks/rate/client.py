@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 from random import Random
 
-from backupify_async._transport.request import PreparedRequest, Request, Response
+from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.config import Settings
 from backupify_async.credentials import StaticToken
 from backupify_async.errors import BackupifyError, ConnectionFailed
@@ -33,7 +34,7 @@ class ModelCarrier:
         self._answers = answers
         self._timing = timing
 
-    async def open(self) -> None:
+    async def open(self, settings: Settings) -> None:
         """There is nothing to open."""
 
     async def close(self) -> None:

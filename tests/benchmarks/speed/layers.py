@@ -16,8 +16,8 @@ from backupify_async import Settings, StaticToken
 from backupify_async._endpoints.backups import active_request
 from backupify_async._fleet.fleet import Fleet
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
-from backupify_async._transport.request import PreparedRequest
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest
 from tests.benchmarks.speed import peers
 from tests.benchmarks.speed.calls import new_uvloop
 from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio
@@ -50,21 +50,14 @@ async def _lean(base_url: str) -> AsyncIterator[Batch]:
 @contextlib.asynccontextmanager
 async def _carrier(base_url: str) -> AsyncIterator[Batch]:
     """aiohttp with our caps, time-outs and errors."""
-    exchange = AiohttpTransport(_settings(base_url), None)
-    await exchange.open()
+    exchange = AiohttpTransport()
+    await exchange.open(_settings(base_url))
     loop, origin = asyncio.get_running_loop(), URL(base_url)
 
     async def call(instance: int) -> None:
         url = _active(origin, instance)
         message = PreparedRequest(
-            "GET",
-            url,
-            peers.HEADERS,
-            None,
-            datetime.now(UTC),
-            ("token",),
-            repeatable=True,
-            sent_time=loop.time(),
+            "GET", url, peers.HEADERS, None, datetime.now(UTC), ("token",), sent_time=loop.time()
         )
         assert orjson.loads((await exchange(message)).body)["id"] == ACTIVE_ID
 
@@ -76,7 +69,7 @@ async def _carrier(base_url: str) -> AsyncIterator[Batch]:
 async def _session(base_url: str) -> AsyncIterator[Batch]:
     """Token, gate, limiter, retries and the total time-out besides."""
     settings = _settings(base_url)
-    session = Session(settings, AiohttpTransport(settings, None))
+    session = Session(settings, AiohttpTransport())
     await session.open()
 
     async def call(instance: int) -> None:

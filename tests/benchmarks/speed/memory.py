@@ -16,8 +16,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from backupify_async import RateLimit, StaticToken, fan_out
 from backupify_async._resources.backups import Backups
-from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.config import Settings
 from tests.benchmarks.speed.measuring import Figure
 from tests.benchmarks.speed.ours import CONCURRENCY
@@ -34,7 +34,7 @@ class _Echo:
 
     max_concurrency = CONCURRENCY
 
-    async def open(self) -> None:
+    async def open(self, settings: Settings) -> None:
         """There is nothing to open."""
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from backupify_async._codec.decode import decode_list
-from backupify_async._transport.request import PreparedRequest, Response
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.models import Backup
 from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio
 from tests.benchmarks.speed.server import PER_PAGE, Server, answer

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from backupify_async import ConnectionFailed, RetryPolicy, TransportError
-from backupify_async._transport.request import PreparedRequest, Response
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.statistics import LimitSource
 from tests.stand_ins import FakeTransport, respond, session_over
 from tests.transport.rate.simulation import LEARNING, Reply, Server, bucket, window

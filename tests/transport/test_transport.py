@@ -1,0 +1,166 @@
+"""A transport of the user's: what crosses the seam, and what holds whatever the transport does."""
+
+from collections.abc import Mapping
+
+import pytest
+from multidict import CIMultiDict
+
+from backupify_async import (
+    AiohttpTransport,
+    BackupifyClient,
+    ConfigurationError,
+    PreparedRequest,
+    RequestTimeout,
+    Response,
+    RetryPolicy,
+    Settings,
+    StaticToken,
+    Transport,
+)
+from backupify_async._transport.request import DeliveryUnknown
+from backupify_async._transport.session import Session
+from tests.stand_ins import http, session_over
+from tests.transport.making import message
+from tests.transport.scripted import PING, TRIGGER
+from tests.transport.sockets import serving
+
+ACTIVE = b'{"id": 7, "status": "running"}'
+
+
+class Recorder:
+    """Records what another transport sends and gets."""
+
+    max_concurrency = None
+
+    def __init__(self) -> None:
+        self.inner = AiohttpTransport()
+        self.exchanges: list[tuple[str, str, int, bytes]] = []
+
+    async def open(self, settings: Settings) -> None:
+        await self.inner.open(settings)
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    async def __call__(self, request: PreparedRequest) -> Response:
+        response = await self.inner(request)
+        self.exchanges.append((request.method, request.url.path, response.status, response.body))
+        return response
+
+
+class Replay:
+    """Answers from a recording, or with an error, without a network."""
+
+    def __init__(self, *steps: bytes | Exception, max_concurrency: int | None = None) -> None:
+        self.steps = list(steps)
+        self.max_concurrency = max_concurrency
+        self.requests: list[PreparedRequest] = []
+        self.settings: Settings | None = None
+        self.closed = False
+
+    async def open(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def __call__(self, request: PreparedRequest) -> Response:
+        self.requests.append(request)
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return Response(request, 200, {"content-type": "application/json"}, step)
+
+
+def client_over(transport: Transport) -> BackupifyClient:
+    return BackupifyClient(
+        StaticToken("s3cret"), base_url="http://127.0.0.1", transport=transport, max_body_bytes=1234
+    )
+
+
+class TestATransportOfTheUsers:
+    async def test_records_what_it_passes_on(self) -> None:
+        recorder = Recorder()
+        async with (
+            serving(http(200, ACTIVE)) as server,
+            BackupifyClient(StaticToken("s3cret"), base_url=server.base_url, transport=recorder) as client,
+        ):
+            await client.backups.get_active(42)
+        path = "/v1/backup_instances/42/backups/active"
+        assert recorder.exchanges == [("GET", path, 200, ACTIVE)]
+
+    async def test_answers_without_a_network(self) -> None:
+        async with client_over(Replay(ACTIVE)) as client:
+            backup = await client.backups.get_active(42)
+        assert backup is not None
+        assert backup.id == 7
+
+    async def test_gets_all_that_it_sends(self) -> None:
+        replay = Replay(ACTIVE)
+        async with client_over(replay) as client:
+            await client.backups.get_active(42)
+        (request,) = replay.requests
+        assert (request.method, request.body) == ("GET", None)
+        assert str(request.url) == "http://127.0.0.1/v1/backup_instances/42/backups/active"
+        assert request.headers["Authorization"] == "Bearer s3cret"
+        assert (request.repeatable, request.new_connection) == (True, False)
+        assert "s3cret" not in repr(request)
+
+    async def test_is_opened_with_the_settings_and_closed_with_the_client(self) -> None:
+        replay = Replay(ACTIVE)
+        async with client_over(replay):
+            assert replay.settings is not None
+            assert replay.settings.max_body_bytes == 1234
+            assert not replay.closed
+        assert replay.closed
+
+    async def test_is_asked_for_a_new_connection_where_a_kept_one_could_lose_the_request(self) -> None:
+        replay = Replay(b"{}")
+        async with session_over(replay) as session:
+            await session.send(TRIGGER)
+        (request,) = replay.requests
+        assert (request.repeatable, request.new_connection) == (False, True)
+
+    @pytest.mark.parametrize(("own", "together"), [(None, 64), (5, 5), (99, 64)])
+    def test_lowers_how_many_requests_are_sent_at_once(self, own: int | None, together: int) -> None:
+        settings = Settings(credentials=StaticToken("t"), max_concurrency=64)
+        session = Session(settings, Replay(max_concurrency=own))
+        assert session._gate._max_concurrency == together
+
+    def test_takes_the_place_of_a_connector(self) -> None:
+        with pytest.raises(ConfigurationError, match="connector: give it to the transport"):
+            BackupifyClient(StaticToken("t"), transport=Replay(), connector=object())  # type: ignore[arg-type]
+
+
+class TestAnExceptionOfATransport:
+    async def test_that_is_ours_is_retried_as_ours(self) -> None:
+        replay = Replay(RequestTimeout("slow"), b"{}")
+        async with session_over(replay, retry=RetryPolicy(base=0)) as session:
+            await session.send(PING)
+        assert len(replay.requests) == 2
+
+    async def test_that_is_foreign_reaches_the_caller_of_a_request_that_is_repeatable(self) -> None:
+        replay = Replay(ValueError("broken"))
+        async with session_over(replay) as session:
+            with pytest.raises(ValueError, match="broken"):
+                await session.send(PING)
+
+    async def test_that_is_foreign_leaves_the_outcome_of_a_trigger_in_doubt(self) -> None:
+        replay = Replay(ValueError("Bearer s3cret"))
+        async with session_over(replay) as session:
+            with pytest.raises(DeliveryUnknown) as caught:
+                await session.send(TRIGGER)
+        cause = caught.value.cause
+        assert "the transport raised ValueError in test_transport.py, line " in str(cause)
+        assert cause.__cause__ is cause.__context__ is None
+        assert len(replay.requests) == 1
+
+
+class TestAResponse:
+    @pytest.mark.parametrize("headers", [{"content-type": "a/b"}, CIMultiDict({"CONTENT-TYPE": "a/b"})])
+    def test_takes_any_mapping_of_headers_and_ignores_their_case(self, headers: Mapping[str, str]) -> None:
+        response = Response(message(), 200, headers, b"")
+        assert response.headers["Content-Type"] == response.content_type == "a/b"
+
+    def test_shows_no_header(self) -> None:
+        assert "s3cret" not in repr(Response(message(), 200, {"Set-Cookie": "s3cret"}, b""))
