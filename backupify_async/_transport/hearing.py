@@ -9,7 +9,7 @@ from typing import NamedTuple
 from multidict import istr
 
 from backupify_async._transport.gate import Gate
-from backupify_async._transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
+from backupify_async._transport.outage import Outage, failure_key, fails_as_down, shows_down, shows_up
 from backupify_async._transport.rate import Limiter, Ticket
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.retry_loop import CallState, Retrying
@@ -129,7 +129,7 @@ class Hearing:
             self._failed_as_down(call, now)
 
     def _failed_as_down(self, call: CallState, now: float) -> None:
-        if self._outage.failed(call.sent_time, now, whose(call.request, call.sendings)):
+        if self._outage.failed(call.sent_time, now, failure_key(call.request, call.sendings)):
             _LOGGER.info("the server is down: all calls wait")
             self._retrying.give_back()
         down = self._outage.down_since is not None
