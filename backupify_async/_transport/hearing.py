@@ -9,7 +9,7 @@ from typing import NamedTuple
 from multidict import istr
 
 from backupify_async._transport.gate import Gate
-from backupify_async._transport.outage import Outage, failure_key, fails_as_down, shows_down, shows_up
+from backupify_async._transport.outage import Outage, fails_as_down, failure_key, shows_down, shows_up
 from backupify_async._transport.rate import Limiter, Ticket
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.retry_loop import CallState, Retrying
@@ -93,8 +93,8 @@ class Hearing:
             self._gate.on_response(now, ticket, status, headers)
 
     def _passed(self, call: CallState, now: float, *, of_api: bool) -> None:
-        down = self._outage.passed(call.sent_time, now, of_api=of_api)
-        self._retrying.passed(call.sent_time)
+        down = self._outage.on_success(call.sent_time, now, of_api=of_api)
+        self._retrying.on_success(call.sent_time)
         if down:
             _LOGGER.info("the server answers again, after %.1f s", down)
 
@@ -129,9 +129,9 @@ class Hearing:
             self._failed_as_down(call, now)
 
     def _failed_as_down(self, call: CallState, now: float) -> None:
-        if self._outage.failed(call.sent_time, now, failure_key(call.request, call.sendings)):
+        if self._outage.on_failure(call.sent_time, now, failure_key(call.request, call.sendings)):
             _LOGGER.info("the server is down: all calls wait")
-            self._retrying.give_back()
+            self._retrying.refund_outage()
         down = self._outage.down_since is not None
         call.down = down and not self._outage.is_closed(now)
         call.suspect = not down

@@ -2,9 +2,9 @@
 
 A server that restarts fails all requests meanwhile. Without this module each call would use up its attempts
 and the common retry budget, and a sweep would lose thousands of instances in two seconds. An outage begins
-once calls of three instances have failed, and no call was accepted that was sent after the first of them. During
-an outage one call at a time is sent, the probe; all others wait. The first success ends it. If it lasts too
-long, calls fail unsent.
+once calls of three instances have failed, and no call has succeeded that was sent after the first of them.
+During an outage one call at a time is sent, the probe; all others wait. The first success ends it. If it
+lasts too long, calls fail unsent.
 
 Before the first success of all there is no outage: the settings are more likely to be wrong.
 
@@ -80,7 +80,7 @@ class Outage:
         self.down_since: float | None = None
         """When the first call was sent that met the outage; None while the server is up."""
 
-    def passed(self, sent_time: float, now: float, *, of_api: bool) -> float:
+    def on_success(self, sent_time: float, now: float, *, of_api: bool) -> float:
         """Record a response that shows that the server works.
 
         Args:
@@ -103,7 +103,7 @@ class Outage:
         self.down_since, self._probing = None, False
         return down
 
-    def failed(self, sent_time: float, now: float, key: str) -> bool:
+    def on_failure(self, sent_time: float, now: float, key: str) -> bool:
         """Record a call that failed as calls to a server that is down do.
 
         Args:
@@ -159,6 +159,6 @@ class Outage:
         else:
             self._gap = min(_LONGEST_GAP, self._gap * _GAP_GROWTH)
 
-    def stood_still(self, now: float) -> float:
+    def downtime(self, now: float) -> float:
         """How many seconds the server has been down in all, during which no other time limit runs."""
         return self._total_down + (0.0 if self.down_since is None else now - self.down_since)

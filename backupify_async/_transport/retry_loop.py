@@ -214,7 +214,7 @@ class Retrying:
         call.sent_at = None
         return GiveUp() if isinstance(verdict, Indeterminate) else verdict
 
-    def give_back(self) -> None:
+    def refund_outage(self) -> None:
         """Refund what the failures that revealed an outage have cost their calls."""
         for suspect in self._suspects:
             suspect.call.attempts -= 1
@@ -222,7 +222,7 @@ class Retrying:
             self.budget.refund(suspect.cost)
         self._suspects.clear()
 
-    def passed(self, sent_time: float) -> None:
+    def on_success(self, sent_time: float) -> None:
         """Record that the server responded to a call: those sent before it failed for another reason."""
         if self._suspects:
             kept = [suspect for suspect in self._suspects if suspect.sent_time > sent_time]

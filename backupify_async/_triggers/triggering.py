@@ -243,7 +243,7 @@ class _Reconciler:
         while True:
             now = loop.time()
             self._lost = lost = attrs.evolve(lost, window=lost.window.widened(our_offset(now)))
-            downtime = self._session.outage.stood_still(now)
+            downtime = self._session.outage.downtime(now)
             step = next_step(lost.window, self._snapshots, now, self._settings, downtime)
             if not isinstance(step, CheckAgain):
                 _LOGGER.info("instance %s: after the response to its trigger was lost: %s", self._id, step)
@@ -259,8 +259,8 @@ class _Reconciler:
             taken = await take_snapshot(self._session.send, self._id, lost.window, offset, self._settings)
         except BackupifyError as error:
             ended = loop.time()
-            return FailedSnapshot(began, f"the last check failed: {error}", ended, outage.stood_still(ended))
-        return attrs.evolve(taken, began=began, downtime=outage.stood_still(taken.ended))
+            return FailedSnapshot(began, f"the last check failed: {error}", ended, outage.downtime(ended))
+        return attrs.evolve(taken, began=began, downtime=outage.downtime(taken.ended))
 
     async def _send_again(self, lost: LostResponse) -> ClearResponse | LostResponse:
         """Send it again, since it surely did nothing: all that is there now was there before."""

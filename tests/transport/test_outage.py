@@ -5,15 +5,15 @@ import math
 import pytest
 
 from backupify_async import ConnectionFailed, DecodeError, RequestTimeout, TransportError
-from backupify_async._transport.outage import Outage, fails_as_down, shows_down, shows_up, whose
+from backupify_async._transport.outage import Outage, fails_as_down, failure_key, shows_down, shows_up
 from backupify_async._transport.request import Request
 from backupify_async.errors import BackupifyError
 
 
-def up(passed: float = 0.0, longest: float = 300.0) -> Outage:
+def up(passed: float = 0.0, max_outage: float = 300.0) -> Outage:
     """A server that answered a call which left then."""
-    outage = Outage(longest)
-    outage.passed(passed, passed, of_api=True)
+    outage = Outage(max_outage)
+    outage.on_success(passed, passed, of_api=True)
     return outage
 
 
@@ -21,50 +21,50 @@ def down(at: float = 10.0) -> Outage:
     """A server that went down."""
     outage = up()
     for who in "abc":
-        outage.failed(at, at, who)
+        outage.on_failure(at, at, who)
     return outage
 
 
 class TestItsBeginning:
     def test_three_instances_failed_and_nothing_passed_since(self) -> None:
         outage = up()
-        assert [outage.failed(10 + one, 20, who) for one, who in enumerate("abc")] == [False, False, True]
+        assert [outage.on_failure(10 + one, 20, who) for one, who in enumerate("abc")] == [False, False, True]
         assert outage.down_since == 10
 
     def test_one_instance_that_fails_again_and_again_is_none(self) -> None:
         outage = up()
-        assert not any(outage.failed(when, when, "a") for when in range(1, 99))
+        assert not any(outage.on_failure(when, when, "a") for when in range(1, 99))
 
     def test_before_the_first_success_there_is_none(self) -> None:
         outage = Outage(300)
-        assert not any(outage.failed(when, when, str(when)) for when in range(1, 99))
+        assert not any(outage.on_failure(when, when, str(when)) for when in range(1, 99))
 
     def test_a_token_is_no_first_success(self) -> None:
         outage = Outage(300)
-        outage.passed(0, 0, of_api=False)
-        assert not any(outage.failed(when, when, str(when)) for when in range(1, 99))
+        outage.on_success(0, 0, of_api=False)
+        assert not any(outage.on_failure(when, when, str(when)) for when in range(1, 99))
 
     def test_what_left_after_a_failure_and_passed_takes_it_back(self) -> None:
         outage = up()
-        outage.failed(10, 11, "a")
-        outage.failed(10, 11, "b")
-        outage.passed(10.5, 12, of_api=True)
-        assert not outage.failed(13, 13, "c")
+        outage.on_failure(10, 11, "a")
+        outage.on_failure(10, 11, "b")
+        outage.on_success(10.5, 12, of_api=True)
+        assert not outage.on_failure(13, 13, "c")
 
     def test_what_left_before_and_passed_does_not(self) -> None:
         outage = up()
-        outage.failed(10, 11, "a")
-        outage.failed(10, 11, "b")
-        outage.passed(9, 12, of_api=True)
-        assert outage.failed(13, 13, "c")
+        outage.on_failure(10, 11, "a")
+        outage.on_failure(10, 11, "b")
+        outage.on_success(9, 12, of_api=True)
+        assert outage.on_failure(13, 13, "c")
 
     def test_a_failure_that_comes_late_says_nothing(self) -> None:
         outage = up(passed=20)
-        assert not any(outage.failed(19, 60, who) for who in "abcd")
+        assert not any(outage.on_failure(19, 60, who) for who in "abcd")
 
     def test_it_can_be_switched_off(self) -> None:
-        outage = up(longest=0)
-        assert not any(outage.failed(10, 10, who) for who in "abcd")
+        outage = up(max_outage=0)
+        assert not any(outage.on_failure(10, 10, who) for who in "abcd")
 
 
 class TestProbes:
@@ -95,17 +95,17 @@ class TestProbes:
 class TestItsEnd:
     def test_what_left_since_and_passed_ends_it(self) -> None:
         outage = down(at=10)
-        outage.passed(15, 16, of_api=True)
+        outage.on_success(15, 16, of_api=True)
         assert (outage.down_since, outage.closes_at) == (None, math.inf)
 
     def test_what_left_before_does_not(self) -> None:
         outage = down(at=10)
-        outage.passed(9, 16, of_api=True)
+        outage.on_success(9, 16, of_api=True)
         assert outage.down_since == 10
 
     def test_a_token_ends_it_too(self) -> None:
         outage = down(at=10)
-        outage.passed(15, 16, of_api=False)
+        outage.on_success(15, 16, of_api=False)
         assert outage.down_since is None
 
     def test_it_is_given_up_after_a_while_and_probed_every_five_seconds(self) -> None:
@@ -118,9 +118,9 @@ class TestItsEnd:
 
     def test_its_time_counts_for_no_patience(self) -> None:
         outage = down(at=10)
-        assert outage.stood_still(12) == 2
-        outage.passed(15, 16, of_api=True)
-        assert outage.stood_still(99) == 6
+        assert outage.downtime(12) == 2
+        outage.on_success(15, 16, of_api=True)
+        assert outage.downtime(99) == 6
 
 
 class TestWhatCounts:
@@ -172,4 +172,4 @@ class TestWhatCounts:
     def test_failures_are_told_apart_by_instance_or_else_by_request(
         self, request_: Request, who: str
     ) -> None:
-        assert whose(request_, 3) == who
+        assert failure_key(request_, 3) == who
