@@ -1,4 +1,4 @@
-"""Whether a file is a journal: found out before anything is created beside it."""
+"""Whether a file is a journal. This is checked before anything is created beside it."""
 
 import contextlib
 import sqlite3
@@ -35,10 +35,10 @@ def require_ours(path: Path, application: int, version: int) -> None:
     """Refuse a database of another program, or of another version of this library.
 
     Raises:
-        JournalError: It is one.
+        JournalError: It is another format.
     """
     if application != APPLICATION:
-        raise JournalError(f"{path} is a database of another program: name another file")
+        raise JournalError(f"{path} is a database of another program: choose another file")
     if version != VERSION:
         raise JournalError(
             f"{path} was written by another version of this library (format {version}, "

@@ -1,4 +1,4 @@
-"""Where the files of an open journal are: whether its names still lead to what is written."""
+"""Which files an open journal has, and whether their names still lead to them."""
 
 from pathlib import Path
 
@@ -7,11 +7,12 @@ import attrs
 from backupify_async.errors import JournalError
 
 _Identity = tuple[int, int]
-_BESIDE = ("-wal", "-shm")  # SQLite makes them at the first write, and keeps them until the last one closes
+# SQLite creates them with the first write, and keeps them until the last connection is closed.
+_BESIDE = ("-wal", "-shm")
 
 
 def identity(path: Path) -> _Identity | None:
-    """Which file a name leads to, by device and inode; None where it leads to none."""
+    """The device and the inode of the file that a name leads to; None where there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -20,31 +21,31 @@ def identity(path: Path) -> _Identity | None:
 
 
 def is_open_here(path: Path) -> bool:
-    """Whether this process has it open as a journal, and must not open and close it by itself."""
+    """Whether this process has the file open as a journal, so that it must not open and close it again."""
     found = identity(path)
     return found is not None and any(opened.files[0][1] == found for opened in tuple(_OPEN))
 
 
 @attrs.frozen(eq=False)
 class OpenFiles:
-    """The files of a journal that is open to be written.
+    """The files of a journal that is open for writing.
 
     Attributes:
-        files: What each name led to when it was opened.
+        files: Each name, and the file that it led to when it was opened.
     """
 
     files: tuple[tuple[Path, _Identity | None], ...]
 
     @classmethod
     def of(cls, path: Path, before: _Identity | None) -> "OpenFiles":
-        """The place of a journal that was just opened and written to.
+        """The files of a journal that was just opened and written to.
 
         Args:
-            path: Its name.
-            before: What that led to before it was opened; None where there was nothing.
+            path: The name of the journal.
+            before: The identity of the file before it was opened; None where there was none.
 
         Raises:
-            JournalError: It was replaced meanwhile.
+            JournalError: The file was replaced meanwhile.
         """
         real = path.resolve()
         names = [path, *(Path(f"{real}{kind}") for kind in _BESIDE)]
@@ -54,18 +55,18 @@ class OpenFiles:
         return cls(files)
 
     def are_in_place(self) -> bool:
-        """Whether each name leads to what it led to."""
+        """Whether each name still leads to the same file."""
         return all(identity(name) == known for name, known in self.files)
 
     def register(self) -> None:
-        """Note that this process has it open."""
+        """Record that this process has them open."""
         _OPEN.add(self)
 
     def unregister(self) -> None:
-        """Note that it has not any more."""
+        """Record that this process has closed them."""
         _OPEN.discard(self)
 
 
-# Closing any descriptor of a file drops all locks that its process has on it, SQLite's too (POSIX.1, fcntl;
-# sqlite.org/howtocorrupt.html section 2.2): another process would then take the log for one left behind.
+# Closing any descriptor of a file drops all locks of the process on it, those of SQLite too (POSIX.1, fcntl;
+# sqlite.org/howtocorrupt.html section 2.2). Another process would then take the log for an abandoned one.
 _OPEN: set[OpenFiles] = set()

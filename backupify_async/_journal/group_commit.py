@@ -1,8 +1,8 @@
-"""Lines on their way to the disk: all that wait share one commit.
+"""Writes entries so that all that are pending share one commit.
 
-A commit takes a disk milliseconds, however many lines are in it. While one is under way, and for a moment
-before it, what comes next gathers: one commit for a line that comes alone, one for many that come at once.
-What nobody waits for stays for a moment, to leave with something that is waited for.
+A commit takes milliseconds on a disk, for one entry or for a thousand. Entries that arrive during a commit,
+and for a moment before the next, are written together. An entry that is not awaited lingers, to share the
+commit of one that is.
 """
 
 import asyncio
@@ -11,19 +11,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from backupify_async._journal.entries import JournalEntry
 from backupify_async.errors import JournalError
 
-_LINGER = 0.1  # seconds that a line may wait for company: what a crash then costs is a look at the instance
-_GATHERING = 0.003  # seconds before each commit: a third of the commits, and half of what a journal costs
+_LINGER = 0.1  # seconds that an entry lingers; losing it in a crash costs the next run a reconciliation
+_GATHERING = (
+    0.003  # seconds before each commit: it saves two thirds of the commits, half of the journal's cost
+)
 _CANCELLED = "the journal's writer was cancelled: close the journal, and resume"
 
 
 class GroupCommit:
-    """Writes lines, many at a time.
+    """Writes entries, many at a time.
 
-    After a commit that failed, or once somebody cancelled the task that writes, nothing more is written until
+    After a commit that failed, or after the writing task was cancelled, nothing more is written until
     `close`, which tries once more.
 
     Args:
-        write: Writes lines, and returns when they are on disk.
+        write: Writes entries; it returns when they are durable.
     """
 
     def __init__(self, write: Callable[[Sequence[JournalEntry]], Awaitable[None]]) -> None:
@@ -38,7 +40,7 @@ class GroupCommit:
         self._writer.add_done_callback(self._writer_ended)
 
     def put(self, entry: JournalEntry, *, at_once: bool = False) -> None:
-        """Write a line soon, in the place of an earlier one of its number; with `at_once`, do not linger."""
+        """Write an entry soon, in place of a pending one of its number. With `at_once` it does not linger."""
         self._pending[entry.number] = entry
         if at_once:
             self._wanted.set()
@@ -46,19 +48,19 @@ class GroupCommit:
             self._linger = asyncio.get_running_loop().call_later(_LINGER, self._wanted.set)
 
     async def commit(self, entry: JournalEntry) -> None:
-        """Write a line now, and wait until it is on disk.
+        """Write an entry now, and wait until it is durable.
 
         Raises:
-            JournalError: It is not.
+            JournalError: It could not be written.
         """
         self._pending[entry.number] = entry
         await self.flush()
 
     async def flush(self) -> None:
-        """Wait until all lines so far are on disk.
+        """Wait until all entries so far are durable.
 
         Raises:
-            JournalError: They are not.
+            JournalError: They could not be written.
         """
         if self._problem is not None:
             raise JournalError(self._problem)
@@ -68,10 +70,10 @@ class GroupCommit:
         await done
 
     async def close(self) -> None:
-        """Write what is left.
+        """Write what is pending.
 
         Raises:
-            JournalError: It cannot be written; the message says how much that is.
+            JournalError: It could not be written; the message says how many entries that are.
         """
         self._closing = True
         self._wanted.set()
@@ -81,8 +83,7 @@ class GroupCommit:
         self._problem = None
         await self._write_pending()
         if self._problem is not None:
-            lost = len(self._pending)
-            raise JournalError(f"{self._problem}; not written: what became of {lost:,} of its instances")
+            raise JournalError(f"{self._problem}; outcomes that were not written: {len(self._pending):,}")
 
     async def _write_all(self) -> None:
         while self._problem is None and not self._closing:
@@ -95,7 +96,7 @@ class GroupCommit:
             await self._write_pending()
 
     def _writer_ended(self, _writer: asyncio.Task[None]) -> None:
-        if not self._closing:  # whoever cancels all tasks of a loop cancels this one too
+        if not self._closing:  # all tasks of the loop were cancelled, and this one with them
             self._fail(_CANCELLED)
 
     async def _write_pending(self) -> None:
@@ -105,17 +106,17 @@ class GroupCommit:
             if entries:
                 await self._write(list(entries.values()))
         except BaseException as error:
-            self._pending = entries | self._pending  # what came meanwhile is newer
+            self._pending = entries | self._pending  # those that arrived meanwhile are newer
             self._waiting = waiting + self._waiting
-            self._fail(_in_words(error))
+            self._fail(_problem_of(error))
             if not isinstance(error, Exception):
                 raise
         for done in waiting:
-            if not done.done():  # else whoever waited was cancelled, or told of the failure
+            if not done.done():  # else its waiter was cancelled, or has the error already
                 done.set_result(None)
 
     def _fail(self, problem: str) -> None:
-        """Write nothing more, and let nobody wait for it."""
+        """Write nothing more, and raise the problem in all waiters."""
         self._problem = self._problem or problem
         waiting, self._waiting = self._waiting, []
         for done in waiting:
@@ -123,7 +124,7 @@ class GroupCommit:
                 done.set_exception(JournalError(self._problem))
 
 
-def _in_words(error: BaseException) -> str:
+def _problem_of(error: BaseException) -> str:
     match error:
         case JournalError():
             return str(error)

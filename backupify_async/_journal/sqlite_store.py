@@ -157,13 +157,13 @@ class SQLiteStore(SQLiteReader):
             return
         if await self._read_epoch() != self._epoch:
             raise JournalError(
-                f"another process has opened {self._path} since, and goes on with its sweep: nothing more is "
-                "begun here; wait for its end, or look at it with `backupify journal show`"
+                f"another process has opened {self._path} since, and continues its sweep: nothing more is "
+                "triggered here; wait until it ends, or inspect it with `backupify journal show`"
             )
         raise JournalError(
             f"{self._path}, or its -wal or -shm, was moved, removed or replaced while a sweep wrote to it: "
-            "nothing more is begun; put its files back together and resume, or look at what runs before you "
-            "begin a new sweep with a new file"
+            "nothing more is triggered; put its files back together and resume, or check which backups are "
+            "running before you begin a new sweep with a new file"
         )
 
 
@@ -175,5 +175,5 @@ def _is_without_lock(path: Path) -> bool:
         require_writable(path)
         return not lock_of(path).exists()
     if not path.resolve().parent.is_dir():
-        raise JournalError(f"{path} cannot be made: its directory does not exist: name a file")
+        raise JournalError(f"{path} cannot be created: its directory does not exist: choose a file")
     return False

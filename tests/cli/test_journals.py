@@ -126,7 +126,7 @@ class TestTriggerWithAJournal:
         with files_no_larger_than(2_048):
             result = run("trigger", "1", "--journal", path)
         assert (result.code, started(server)) == (2, {})
-        assert "look at the disk" in result.err
+        assert "check the disk" in result.err
 
     @pytest.mark.backupify(instances=200)
     def test_stops_where_the_disk_fills_up_and_goes_on_when_there_is_room(
@@ -278,7 +278,7 @@ class TestResume:
     def test_without_a_journal_makes_none(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         result = run("resume", path)
         assert (result.code, Path(path).exists(), server.requests) == (2, False, [])
-        assert f"there is no journal {path}: `backupify trigger --journal` makes one" in result.err
+        assert f"there is no journal {path}: `backupify trigger --journal` creates one" in result.err
 
 
 class TestJournalShow:
@@ -323,17 +323,14 @@ class TestJournalShow:
         empty = run(*command, "")
         assert (empty.code, "must be the name of a file" in empty.err) == (2, True)
         directory = run(*command, str(tmp_path))
-        assert directory.err.splitlines()[-1].endswith(f"{tmp_path} is a directory: name a file")
+        assert directory.err.splitlines()[-1].endswith(f"{tmp_path} is a directory: choose a file")
         assert (directory.code, list(tmp_path.iterdir()), started(server)) == (2, [], {})
 
     def test_of_what_is_none_says_so(self, run: Run, tmp_path: Path) -> None:
         file = tmp_path / "notes.txt"
         file.write_text("42\n" * 500)
         result = run("journal", "show", str(file))
-        assert (result.code, result.err) == (
-            2,
-            f"backupify: {file} is no journal but some other file: name another\n",
-        )
+        assert (result.code, result.err) == (2, f"backupify: {file} is not a journal: choose another file\n")
 
 
 def test_every_state_is_explained() -> None:
@@ -379,7 +376,7 @@ class TestKill:
     ) -> None:
         with process("trigger", "--all", "--yes", "--journal", path, "--rate", "100") as sweeping:
             wait_for_requests(server, 20)
-            assert "is in use: another process sweeps with it" in run("resume", path).err
+            assert "is in use: another process is sweeping with it" in run("resume", path).err
             assert "intended" in shown(run, path).values()
             sweeping.kill()
         monkeypatch.setattr(CallOptions, "settings", at_once)

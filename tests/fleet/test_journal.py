@@ -110,7 +110,7 @@ async def test_what_cannot_be_written_down_is_not_sent_and_stops_the_sweep(path:
         fleet = client.fleet(server.instance_ids, concurrency=1)
         async with fleet.trigger(journal=journal) as outcomes:
             await anext(outcomes)
-            with files_no_larger_than(2_048), pytest.raises(FanOutAborted, match="look at the disk"):
+            with files_no_larger_than(2_048), pytest.raises(FanOutAborted, match="check the disk"):
                 async for _ in outcomes:
                     pass
         await journal.close()
@@ -135,7 +135,7 @@ async def test_a_second_sweep_that_no_lock_refuses_ends_the_first_and_nothing_is
             done = await second.fleet(ids, concurrency=4).trigger(journal=two)
             with pytest.raises(FanOutAborted, match="another process has opened") as stopped:
                 await sweep
-        with pytest.raises(JournalError, match="not written: what became of"):
+        with pytest.raises(JournalError, match="outcomes that were not written:"):
             await one.close()
         assert {len(begun) for begun in server.triggers.values()} == {1}
     assert len(done.values) == 40

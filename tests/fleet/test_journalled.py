@@ -239,7 +239,7 @@ class TestANewSweep:
         async with Journal(path) as journal:
             sweep = JournalledSweep(journal, ACCOUNT, run, {})
             fan_out = FanOut(sweep.trigger, sweep.ids([1, 2]), concurrency=1)
-            with pytest.raises(JournalError, match="look at the disk"):
+            with pytest.raises(JournalError, match="check the disk"):
                 await fan_out
         assert {type(error) for error in fan_out.results.errors.values()} == {JournalError}
         assert sent == []
@@ -464,7 +464,9 @@ class TestADamagedJournal:
     async def test_is_told_and_nothing_is_sent(self, path: Path, api: Api, cells: str) -> None:
         await put(path, intended(JournalEntry(1, 1), sending(1, 7)))
         await asyncio.to_thread(run_sql, path, f"UPDATE lines SET {cells}")
-        with pytest.raises(JournalError, match="is damaged: look at what runs before you begin a new sweep"):
+        with pytest.raises(
+            JournalError, match="is damaged: check which backups are running before you begin a new sweep"
+        ):
             await swept(path, api, [1, 2])
         with pytest.raises(JournalError, match="is damaged"):
             await written(path)

@@ -85,7 +85,7 @@ class JsonLinesStore:
             self._append([self._sweep.to_record()])
             return
         if not content.startswith(_BEGIN):
-            raise JournalError(f"{self.name} is not a journal: name another file")
+            raise JournalError(f"{self.name} is not a journal: choose another file")
         try:
             for line in lines[1:]:
                 self._take(json.loads(line))

@@ -65,7 +65,7 @@ class TestALock:
                 said = await refusal(path)
         assert said == (
             f"{path} cannot be locked (Permission denied): its lock {path}.lock is another user's: "
-            "this user must be allowed to write it"
+            "this user needs permission to write it"
         )
 
     @pytest.mark.parametrize("make", [Path.mkdir, lambda lock: link(lock, lock.with_name("precious"))])
@@ -76,7 +76,7 @@ class TestALock:
         write(precious, "precious")
         assert callable(make)
         make(lock)
-        assert f"{lock} is in the place of its lock and no plain file: remove it" in await refusal(path)
+        assert f"{lock} is where its lock belongs, and not a regular file: remove it" in await refusal(path)
         assert content(precious) == b"precious"
         assert content(path) is None
 
@@ -87,7 +87,7 @@ class TestAName:
         self, path: Path, letters: int
     ) -> None:
         path = path.with_name("x" * letters)
-        assert "its name is too long, for files beside it have up to 9 letters more" in await refusal(path)
+        assert "its name is too long: files beside it have up to 9 letters more" in await refusal(path)
         assert list(path.parent.iterdir()) == []
 
     async def test_of_the_greatest_length_serves(self, path: Path) -> None:
@@ -104,7 +104,7 @@ class TestAName:
 
     async def test_with_a_nul_is_refused(self, tmp_path: Path) -> None:
         message = await refusal(tmp_path / "a\0b")
-        assert "cannot be used, for it holds a NUL: name another file" in message
+        assert "cannot be used: it contains a NUL: choose another file" in message
         assert message.isprintable()
 
 
@@ -145,7 +145,8 @@ class TestTooManyFiles:
 
 
 @pytest.mark.parametrize(
-    ("number", "advice"), [("ENOSPC", "make room"), ("EDQUOT", "make room"), ("EROFS", "on another disk")]
+    ("number", "advice"),
+    [("ENOSPC", "free some space"), ("EDQUOT", "free some space"), ("EROFS", "on another disk")],
 )
 def test_an_error_of_the_system_has_its_own_advice(number: str, advice: str) -> None:
     assert advice in remedy_for(OSError(getattr(errno, number), number), "otherwise")

@@ -18,8 +18,10 @@ from backupify_async.models import SentTrigger
 from tests.journal.files import ACCOUNT, link, move, write
 from tests.journal.test_entries import WHEN
 
-OVERTAKEN = "another process has opened .* since, and goes on with its sweep: nothing more is begun here"
-MOVED = "was moved, removed or replaced while a sweep wrote to it: nothing more is begun; put its files back"
+OVERTAKEN = "another process has opened .* since, and continues its sweep: nothing more is triggered here"
+MOVED = (
+    "was moved, removed or replaced while a sweep wrote to it: nothing more is triggered; put its files back"
+)
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ class TestOneThatAnotherProcessOpenedSince:
             assert await open_elsewhere(path) == 0
             with pytest.raises(JournalError, match=OVERTAKEN):
                 await journal.commit(intended(entry, SentTrigger(entry.instance_id, WHEN)))
-            with pytest.raises(JournalError, match="what became of 1 of its instances"):
+            with pytest.raises(JournalError, match="outcomes that were not written: 1"):
                 await journal.close()
         assert await ids_of(path) == [1, "elsewhere"]
 
@@ -83,7 +85,7 @@ class TestOneThatAnotherProcessOpenedSince:
         assert await open_elsewhere(path) == 0
         for entry in entries:
             journal.put(intended(entry, SentTrigger(entry.instance_id, WHEN)))
-        with pytest.raises(JournalError, match=f"{OVERTAKEN}.*; not written: what became of 2 of its"):
+        with pytest.raises(JournalError, match=f"{OVERTAKEN}.*; outcomes that were not written: 2"):
             await journal.close()
         assert await ids_of(path) == [1, 2, "elsewhere"]
 
@@ -168,7 +170,7 @@ class TestOneWhoseFiles:
             await journal.commit(intended(entry, SentTrigger(entry.instance_id, WHEN)))
         with pytest.raises(JournalError, match=MOVED):
             await journal.mark_end()
-        with pytest.raises(JournalError, match="what became of 1 of its instances"):
+        with pytest.raises(JournalError, match="outcomes that were not written: 1"):
             await journal.close()
 
     async def test_are_another_ones_by_now_touches_none_of_those(self, path: Path) -> None:

@@ -56,7 +56,7 @@ class TestNothingIsLeftBeside:
     async def test_a_file_that_is_no_journal(self, path: Path, content: str) -> None:
         write(path, content)
         for refused in (Journal(path).open(), ids_of(path)):
-            with pytest.raises(JournalError, match="is no journal but some other file: name another"):
+            with pytest.raises(JournalError, match="is not a journal: choose another file"):
                 await refused
         assert names(path) == [""]
 
@@ -103,7 +103,7 @@ class TestNothingIsLeftBeside:
     async def test_what_is_no_file(self, path: Path) -> None:
         os.mkfifo(path)
         for refused in (Journal(path).open(), ids_of(path)):
-            with pytest.raises(JournalError, match=f"{path} is no file: name a file"):
+            with pytest.raises(JournalError, match=f"{path} is not a regular file: choose a file"):
                 await refused
         assert names(path) == [""]
 
@@ -111,7 +111,7 @@ class TestNothingIsLeftBeside:
         os.mkfifo(path)
         write(Path(f"{path}-journal"), "left by somebody")
         for refused in (Journal(path).open(), ids_of(path)):
-            with pytest.raises(JournalError, match=f"{path} is no file: name a file"):
+            with pytest.raises(JournalError, match=f"{path} is not a regular file: choose a file"):
                 await refused
         assert names(path) == ["", "-journal"]
 
@@ -125,7 +125,7 @@ class TestNothingIsLeftBeside:
     async def test_a_name_that_no_file_can_have(self, path: Path) -> None:
         path = path.with_name(300 * "x")
         for refused in (Journal(path).open(), ids_of(path)):
-            with pytest.raises(JournalError, match=r"cannot be used \(File name too long\): name another"):
+            with pytest.raises(JournalError, match=r"cannot be used \(File name too long\): choose a sho"):
                 await refused
 
     async def test_a_journal_that_may_only_be_read(self) -> None:
@@ -135,7 +135,7 @@ class TestNothingIsLeftBeside:
             forget_lock(path)
             path.chmod(0o444)
             directory.chmod(0o777)
-            with as_common_user(), pytest.raises(JournalError, match="cannot be written: this user must be"):
+            with as_common_user(), pytest.raises(JournalError, match="cannot be written: this user needs"):
                 await Journal(path).open()
             assert names(path) == [""]
 
@@ -172,13 +172,13 @@ class TestALookWhereNothingMayBeWritten:
             directory.chmod(0o755)
             with (
                 as_common_user(),
-                pytest.raises(JournalError, match="cannot be read: this user must be allowed to read it"),
+                pytest.raises(JournalError, match="cannot be read: this user needs permission to read it"),
             ):
                 await ids_of(directory / "sweep.sqlite")
             (directory / "nobodys").mkdir(mode=0)
             with (
                 as_common_user(),
-                pytest.raises(JournalError, match=r"used \(Permission denied\): name anoth"),
+                pytest.raises(JournalError, match=r"used \(Permission denied\): choose an"),
             ):
                 await Journal(directory / "nobodys" / "below" / "sweep.sqlite").open()
 
@@ -195,7 +195,7 @@ async def test_a_journal_whose_making_was_cut_short_is_made_anew(path: Path) -> 
     )
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code, str(path)], check=False)
     assert names(path) == ["", "-journal"]
-    with pytest.raises(JournalError, match="was cut short while it was made: no sweep was begun with it"):
+    with pytest.raises(JournalError, match="was only half created: no sweep was begun with it"):
         await ids_of(path)
     await make_journal(path, 43)
     assert await ids_of(path) == [43]

@@ -231,7 +231,7 @@ class TestItsLoop:
 class TestTwoAtOnce:
     async def test_the_second_is_refused(self, path: Path) -> None:
         async with Journal(path):
-            assert f"{path} is in use: another process sweeps with it" in await refusal(path)
+            assert f"{path} is in use: another process is sweeping with it" in await refusal(path)
 
     async def test_the_second_is_refused_by_another_name_of_the_file_too(self, path: Path) -> None:
         other = path.with_name("link.sqlite")
@@ -290,13 +290,13 @@ class TestAFileThatIsNoJournal:
     async def test_a_text_is_refused_and_stays_as_it_is(self, path: Path) -> None:
         text = "42\n43\n" * 500
         write(path, text)
-        assert "is no journal but some other file: name another" in await refusal(path)
+        assert "is not a journal: choose another file" in await refusal(path)
         assert content(path) == text.encode()
 
     async def test_another_programs_database_is_refused_and_stays_as_it_is(self, path: Path) -> None:
         run_sql(path, "CREATE TABLE theirs (a)")
         before = content(path)
-        assert "is a database of another program: name another file" in await refusal(path)
+        assert "is a database of another program: choose another file" in await refusal(path)
         assert content(path) == before
 
     async def test_another_versions_journal_is_refused(self, path: Path) -> None:
@@ -314,7 +314,9 @@ class TestAFileThatIsNoJournal:
         async with Journal(path) as journal:
             journal.add(42)
         run_sql(path, "DELETE FROM sweep")
-        assert "is damaged: look at what runs before you begin a new sweep" in await refusal(path)
+        assert "is damaged: check which backups are running before you begin a new sweep" in await refusal(
+            path
+        )
 
     async def test_a_line_that_no_journal_has_is_told(self, path: Path) -> None:
         async with Journal(path) as journal:
@@ -324,7 +326,7 @@ class TestAFileThatIsNoJournal:
             await entries_of(path)
 
     async def test_a_directory_is_refused(self, tmp_path: Path) -> None:
-        assert f"{tmp_path} is a directory: name a file" in await refusal(tmp_path)
+        assert f"{tmp_path} is a directory: choose a file" in await refusal(tmp_path)
 
     async def test_a_directory_that_does_not_exist_is_not_made(self, tmp_path: Path) -> None:
         path = tmp_path / "missing" / "sweep.sqlite"
@@ -356,7 +358,9 @@ class TestALook:
             assert [entry.instance_id for entry in await storage.in_doubt()] == [1, 2]
 
     async def test_makes_no_file(self, path: Path) -> None:
-        with pytest.raises(JournalError, match=f"no journal {path}: `backupify trigger --journal` makes one"):
+        with pytest.raises(
+            JournalError, match=f"no journal {path}: `backupify trigger --journal` creates one"
+        ):
             await entries_of(path)
         assert content(path) is None
 
@@ -374,14 +378,14 @@ class TestALook:
 
     async def test_at_what_is_no_journal_says_so(self, path: Path) -> None:
         write(path, "42\n" * 500)
-        with pytest.raises(JournalError, match="is no journal"):
+        with pytest.raises(JournalError, match="is not a journal"):
             await entries_of(path)
 
 
 class TestNoRoom:
     async def test_shows_when_a_journal_is_made(self, path: Path) -> None:
         with files_no_larger_than(2_048):
-            assert "look at the disk, its quota and its limits" in await refusal(path)
+            assert "check the disk, its quota and its limits" in await refusal(path)
         async with Journal(path):
             pass
 
@@ -389,7 +393,7 @@ class TestNoRoom:
         async with Journal(path):
             pass
         with files_no_larger_than(2_048):
-            assert "look at the disk" in await refusal(path)
+            assert "check the disk" in await refusal(path)
 
     async def test_that_comes_later_refuses_commits_and_all_that_follow(self, path: Path) -> None:
         async with Journal(path) as journal:
@@ -399,7 +403,7 @@ class TestNoRoom:
                 waiting = [journal.commit(journal.add(number)) for number in (2, 3)]
                 for outcome in await asyncio.gather(*waiting, return_exceptions=True):
                     assert isinstance(outcome, JournalError)
-            with pytest.raises(JournalError, match="look at the disk"):
+            with pytest.raises(JournalError, match="check the disk"):
                 await journal.commit(journal.add(4))
             assert await entries_of(path) == [done]
         assert [entry.number for entry in await entries_of(path)] == [1, 2, 3, 4]
@@ -409,7 +413,7 @@ class TestNoRoom:
         journal.add(1)
         with (
             files_no_larger_than(2_048),
-            pytest.raises(JournalError, match="not written: what became of 1 of"),
+            pytest.raises(JournalError, match="outcomes that were not written: 1"),
         ):
             await journal.close()
         async with Journal(path) as journal:
@@ -419,7 +423,7 @@ class TestNoRoom:
         async with Journal(path) as journal:
             assert journal._file is not None
             await journal._file._database.execute("PRAGMA max_page_count = 1")
-            with pytest.raises(JournalError, match="the disk is full: make room, and resume"):
+            with pytest.raises(JournalError, match="the disk is full: free some space, and resume"):
                 await asyncio.gather(*(journal.commit(journal.add(f"{n:0500}")) for n in range(50)))
             await journal._file._database.execute("PRAGMA max_page_count = 1000")
 
@@ -429,7 +433,7 @@ class TestAReadOnly:
         with read_only_directory() as directory:
             directory.chmod(0o555)
             with as_common_user():
-                assert "must be allowed to write its directory" in await refusal(directory / "sweep.sqlite")
+                assert "needs permission to write its directory" in await refusal(directory / "sweep.sqlite")
 
     async def test_directory_is_refused_where_a_lock_is_there_already(self) -> None:
         with read_only_directory() as directory:
@@ -437,7 +441,7 @@ class TestAReadOnly:
             (directory / "sweep.sqlite.lock").chmod(0o666)
             directory.chmod(0o555)
             with as_common_user():
-                assert "cannot be opened: it must be a file in a directory that this user may use" in (
+                assert "cannot be opened: it must be a file in a directory that this user can use" in (
                     await refusal(directory / "sweep.sqlite")
                 )
 
@@ -450,7 +454,7 @@ class TestAReadOnly:
             path.with_name("sweep.sqlite.lock").chmod(0o666)
             directory.chmod(0o777)
             with as_common_user():
-                assert "must be allowed to write it and its directory" in await refusal(path)
+                assert "needs permission to write it and its directory" in await refusal(path)
 
 
 async def test_a_fault_of_ours_lets_nobody_wait_for_ever(path: Path) -> None:
