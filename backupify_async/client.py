@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 import aiohttp
 import attrs
 
-from backupify_async._resources.backups import Backups
+from backupify_async._resources.backups import Backups, internals
 from backupify_async._resources.customers import Customers
 from backupify_async._resources.instances import Instances
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
@@ -70,11 +70,6 @@ class BackupifyClient:
         on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
     ) -> None:
-        # What is done about a lost trigger must not be imported when it is lost: no file may be opened any
-        # more then, or others may stand where the package stood.
-        from backupify_async._triggers import triggering  # noqa: F401, PLC0415
-        from backupify_async._waits import waiting  # noqa: F401, PLC0415
-
         if limiter is not None and "rate_limit" in options:
             raise ConfigurationError("both limiter and rate_limit are given: a limiter has its own limit")
         settings = Settings(credentials=credentials, **options)
@@ -126,25 +121,24 @@ class BackupifyClient:
 
     async def close(self) -> None:
         """Close the client: calls and waits under way end with `ClientClosed`. Closing again does nothing."""
-        self.backups.close()
         await self._session.close()
 
     async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - it is no error to be late
-        """Begin no more triggers, and wait until those under way are finished, or their fate is found out.
+        """Send no more triggers, and wait until the outcome of each pending one is known.
 
-        Sweeps of triggers end with `FanOutAborted`, behind the outcomes of what was begun; triggers that have
-        not left yet raise `ClientDraining`. All else goes on. Close the client afterwards.
+        Fan-outs of triggers end with `FanOutAborted`, after the outcomes of what was begun. Triggers that
+        were not sent yet raise `ClientDraining`. All other calls go on. Close the client afterwards.
 
         Args:
-            timeout: Seconds to wait at most; 0 to wait for none, None for as long as it takes.
+            timeout: Seconds to wait at most; 0 to not wait, None for no limit.
 
         Returns:
-            How many triggers are still under way, whose fate is not known.
+            How many triggers are still pending, with an unknown outcome.
 
         Raises:
-            ValueError: `timeout` is no number from 0 up; nothing is drained.
+            ValueError: `timeout` is not a number from 0 up; nothing is drained.
         """
-        return await self.backups.triggering.drain.run(timeout)
+        return await internals(self.backups).triggers.drain.run(timeout)
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -204,11 +198,12 @@ class BackupifyClient:
 
     def statistics(self) -> Statistics:
         """What is going on now: requests in flight, calls waiting, refusals, the retry budget."""
+        shared = internals(self.backups)
         return attrs.evolve(
             self._session.statistics(),
-            reconciling=self.backups.triggering.reconciling,
-            waited_for=self.backups.waits.waited_for,
-            answered_from_memory=self.backups.idle.answered,
+            reconciling=shared.triggers.reconciling,
+            waited_for=shared.waits.waited_for,
+            answered_from_memory=shared.idle.answered,
         )
 
 

@@ -10,7 +10,7 @@ from backupify_async._cli.rows import Column, Row, Shape
 from backupify_async._escaping import printable
 from backupify_async._fleet.outcomes import Outcome
 from backupify_async._journal.entries import EntryState, JournalEntry
-from backupify_async._waits.progress import told_status
+from backupify_async._waits.progress import status_text
 from backupify_async.errors import AmbiguousTrigger, WaitFailed
 from backupify_async.ids import InstanceId
 from backupify_async.models import Backup, BackupInstance, TriggerResult, WaitKind, WaitResult
@@ -124,7 +124,7 @@ def _unknown_end(waited: WaitResult) -> str | None:
     """Names the word for an end that nobody knows; None where it is known how a backup ended."""
     if waited.kind is not WaitKind.UNKNOWN or waited.backup is None:
         return None
-    told = printable((told_status(waited.backup) or "")[:_LONGEST])
+    told = printable((status_text(waited.backup) or "")[:_LONGEST])
     return f"backup {waited.backup.id} ended as '{told}', which is no word for a success that is known"
 
 

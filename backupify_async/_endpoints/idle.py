@@ -1,8 +1,8 @@
-"""What a 404 to get-active means: that nothing runs, or that there is no such instance.
+"""What a 404 to get-active means: the instance is idle, or it does not exist.
 
-The API documents neither, and both are 404 with a body. A second look, at the instance itself, tells; but a
-sweep over idle instances must not pay two calls each. So the body is remembered: once it came with an
-instance that exists, it means *idle* the next time too, as long as it never came with a missing one.
+The API documents neither case, and both are a 404 with a body. A second request, for the instance, shows
+which. But a fleet of idle instances must not pay two requests each. So the body is remembered: once it came
+with an instance that exists, it means *idle* from then on, as long as it never came with a missing one.
 """
 
 import asyncio
@@ -12,59 +12,59 @@ from enum import Enum
 
 import attrs
 
-_REMEMBERED = 64  # bodies; a server that writes something new into each one only fills this once
+_MOST_BODIES = 64  # a server that writes something new into each body only fills this once
 
 
 class _Meaning(Enum):
-    UNKNOWN = "not looked at yet"
-    UNTOLD = "the look at it failed"
-    IDLE = "came with instances that exist, only"
+    UNKNOWN = "not checked yet"
+    CHECK_FAILED = "its check failed"
+    IDLE = "came only with instances that exist"
     EITHER = "came with a missing instance"
 
 
 @attrs.define
 class _Body:
     meaning: _Meaning = _Meaning.UNKNOWN
-    look: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    checking: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
 
 class IdleMemory:
-    """Remembers what 404 bodies of get-active meant, for one client."""
+    """Remembers what the bodies of 404s to get-active meant, for one client."""
 
     def __init__(self) -> None:
         self._bodies: OrderedDict[bytes, _Body] = OrderedDict()
         self.answered = 0
-        """How many 404s were taken for "idle" without a second look."""
+        """How many 404s were taken for "idle" without a second request."""
 
     async def is_idle(self, body: bytes, exists: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether a 404 with this body means that the instance exists and nothing runs.
+        """Whether a 404 with this body means that the instance exists and is idle.
 
-        Looks are one at a time per body, until its meaning is known: the others wait for the first.
+        Until a body's meaning is known, its checks run one at a time: other calls wait for the first.
 
         Args:
             body: The 404's body.
-            exists: Looks whether the instance exists; what it raises is passed on.
+            exists: Checks whether the instance exists. What it raises is passed on.
         """
         known = self._remember(body)
         if known.meaning is _Meaning.UNKNOWN:
-            async with known.look:
+            async with known.checking:
                 if known.meaning is _Meaning.UNKNOWN:
-                    return await self._look(known, exists)
+                    return await self._check(known, exists)
         if known.meaning is _Meaning.IDLE:
             self.answered += 1
             return True
-        return await self._look(known, exists)
+        return await self._check(known, exists)
 
     def came_with_missing(self, body: bytes) -> None:
-        """A 404 with this body came where an instance is missing: it is looked at each time from now on."""
+        """Note that this body came where an instance is missing: from now on it is checked each time."""
         self._remember(body).meaning = _Meaning.EITHER
 
-    async def _look(self, known: _Body, exists: Callable[[], Awaitable[bool]]) -> bool:
+    async def _check(self, known: _Body, exists: Callable[[], Awaitable[bool]]) -> bool:
         try:
             idle = await exists()
         except BaseException:
             if known.meaning is _Meaning.UNKNOWN:
-                known.meaning = _Meaning.UNTOLD  # nobody waits for the next look: it may fail as well
+                known.meaning = _Meaning.CHECK_FAILED  # no call waits for the next check: it can fail too
             raise
         if not idle:
             known.meaning = _Meaning.EITHER
@@ -75,6 +75,6 @@ class IdleMemory:
     def _remember(self, body: bytes) -> _Body:
         known = self._bodies.setdefault(body, _Body())
         self._bodies.move_to_end(body)
-        if len(self._bodies) > _REMEMBERED:
+        if len(self._bodies) > _MOST_BODIES:
             self._bodies.popitem(last=False)
         return known

@@ -18,7 +18,7 @@ from backupify_async._fleet.trigger_and_wait import (
 )
 from backupify_async._journal.entries import SweepAccount
 from backupify_async._journal.journal import Journal
-from backupify_async._resources.backups import Backups
+from backupify_async._resources.backups import Backups, internals
 from backupify_async.errors import ConnectionFailed, DuplicateInstance, JournalError, RateLimited
 from backupify_async.ids import InstanceId, instance_key
 from backupify_async.models import UNKNOWN_BASELINE, Backup, TriggerResult
@@ -170,7 +170,8 @@ class Fleet:
         check_waiting(wait=wait, wait_timeout=wait_timeout, poll=poll)
         if not isinstance(baseline, Mapping | None) or not isinstance(journal, Journal | None):
             raise TypeError("baseline must be a mapping of ids to backups, and journal a Journal")
-        waiting = Waiting(self._backups.waits, wait_timeout, poll or PollPolicy()) if wait else None
+        waits = internals(self._backups).waits
+        waiting = Waiting(waits, wait_timeout, poll or PollPolicy()) if wait else None
         return self._trigger(baseline or {}, journal, waiting, ordered, max_failures)
 
     def _trigger(
@@ -186,7 +187,7 @@ class Fleet:
         if journal is None:
             trigger, ids = partial(_trigger_once, self._backups, set(), baseline), self._ids
         else:
-            sweep = JournalledSweep(journal, self._account, self._backups.triggering.run, baseline)
+            sweep = JournalledSweep(journal, self._account, internals(self._backups).triggers.run, baseline)
             trigger, ids = sweep.trigger, sweep.ids(self._ids)
         concurrency = self._concurrency
         if waiting is not None:
@@ -194,7 +195,7 @@ class Fleet:
             trigger = partial(trigger_and_wait, trigger, slots, waiting)
             ids, concurrency = read_with_slots(ids, slots), max(concurrency, MAX_IN_PROGRESS)
         fan_out = self._fan_out(trigger, ordered, max_failures, ids, concurrency)
-        self._backups.triggering.drain.stops(fan_out)
+        internals(self._backups).triggers.drain.stops(fan_out)
         return fan_out
 
     def _fan_out(

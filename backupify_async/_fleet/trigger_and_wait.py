@@ -102,5 +102,5 @@ async def _wait(waiting: Waiting, instance_id: InstanceId, backup: Backup) -> Wa
     waits, timeout, poll = waiting.waits, waiting.timeout, waiting.poll
     count = ATTEMPTS.get()
     if count is not None and not count.sent:
-        return await waits.begin(instance_id, backup.id, timeout=timeout, poll=poll)
-    return await waits.go_on(instance_id, backup, timeout=timeout, poll=poll)
+        return await waits.wait(instance_id, backup.id, timeout=timeout, poll=poll)
+    return await waits.wait_from(instance_id, backup, timeout=timeout, poll=poll)

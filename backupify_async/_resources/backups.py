@@ -1,7 +1,9 @@
-"""Backups: list them, look at one, at the active one, at the newest one; start one."""
+"""Backups: list them; get one, the active one or the newest one; start one; wait for one."""
 
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
+
+import attrs
 
 from backupify_async._call_context import Operation
 from backupify_async._checks import check_positive
@@ -29,81 +31,81 @@ if TYPE_CHECKING:
     from backupify_async._waits.waiting import Waits
 
 
+@attrs.frozen
+class Internals:
+    """What the client and its fleets share with `client.backups`. It is not for users.
+
+    Attributes:
+        triggers: All triggers of the client.
+        waits: All waits of the client.
+        idle: What a 404 to get-active was found to mean.
+    """
+
+    triggers: "Triggers"
+    waits: "Waits"
+    idle: IdleMemory
+
+
 class Backups:
     """`client.backups`: the backups of an instance.
 
-    Wherever an id is taken, an int is sent as it stands and a str is percent-quoted whole; 42 and "42" are
-    the same. One that cannot be an id is a TypeError or a ValueError, before anything is sent.
+    An instance id is an int or a str. A str is percent-quoted as a whole; 42 and "42" are the same instance.
+    Anything that cannot be an id raises a TypeError or a ValueError before a request is sent.
     """
 
     def __init__(self, session: Session) -> None:
+        # Imported here, so that the import of the package stays quick; but not when a trigger's response is
+        # lost. By then no file may be open any more, or another version of the package may be installed.
+        from backupify_async._triggers.triggering import Triggers  # noqa: PLC0415
+        from backupify_async._waits.waiting import Waits  # noqa: PLC0415
+
         self._session = session
-        self.idle = IdleMemory()
-        """What 404 bodies of get-active meant."""
-
-    @cached_property
-    def triggering(self) -> "Triggers":
-        """Triggers, for whoever has to know when a request leaves."""
-        from backupify_async._triggers.triggering import Triggers  # noqa: PLC0415 - most only look
-
-        return Triggers(self._session)
-
-    @cached_property
-    def waits(self) -> "Waits":
-        """Who waits for a backup to be over."""
-        from backupify_async._waits.waiting import Waits  # noqa: PLC0415 - most only look
-
-        return Waits(self._session, self.get_active)
-
-    def close(self) -> None:
-        """End all waiting for backups with `ClientClosed`."""
-        if "waits" in vars(self):  # or nobody ever waited
-            self.waits.close()
+        self._internals = Internals(Triggers(session), Waits(session, self.get_active), IdleMemory())
 
     def list(
         self, backup_instance_id: int | str, *, per_page: int | None = None, prefetch: int = 0
     ) -> Paginator[Backup]:
-        """All backups of an instance, ascending by id; `newest(n)` of it reads the last ones, from the end.
+        """All backups of an instance, ascending by id. `newest(n)` of it reads the last ones, from the end.
 
         Args:
             backup_instance_id: The instance.
-            per_page: How many to ask for at once; the server may cap or ignore it.
-            prefetch: How many pages to ask for ahead of the one in hand, side by side, where the links number
-                them. Each holds its place and its slot like any other call.
+            per_page: Items per page. The server may cap or ignore it.
+            prefetch: How many pages to request ahead, concurrently, where the links number the pages. Each
+                request counts against `max_concurrency` and the rate limit.
 
         Raises:
-            TypeError, ValueError: An argument makes no sense; the message names it.
+            TypeError, ValueError: An argument is invalid; the message names it.
         """
         return list_backups(self._session.send, backup_instance_id, per_page=per_page, prefetch=prefetch)
 
     async def get(self, backup_instance_id: int | str, backup_id: int | str) -> Backup:
-        """One backup.
+        """Get one backup.
 
         Raises:
-            TypeError, ValueError: An id cannot be one.
-            NotFound: There is no such instance, or no such backup of it.
-            DecodeError: The answer is no backup, or another than was asked for.
-            BackupifyError: The answer cannot be had.
+            TypeError, ValueError: An id is invalid.
+            NotFound: There is no such instance, or it has no such backup.
+            DecodeError: The response is not a backup, or another backup than requested.
+            BackupifyError: The request failed.
         """
         return read_backup(await self._session.send(backup_request(backup_instance_id, backup_id)))
 
     async def get_active(
         self, backup_instance_id: int | str, *, assume_exists: bool = False
     ) -> Backup | None:
-        """The backup that runs now, or None where none does.
+        """Get the active backup, or None where the instance is idle.
 
-        A 404 can mean that none does, or that there is no such instance: a second look, at the instance,
-        tells. What a 404's body was found to mean is remembered, so that a sweep pays for few looks.
+        A 404 can mean that the instance is idle, or that it does not exist. A second request, for the
+        instance, shows which. The meaning of a 404's body is remembered, so a fleet needs few such requests.
 
         Args:
             backup_instance_id: The instance.
-            assume_exists: Whether to take each 404 for "none", without a look.
+            assume_exists: Whether to take each 404 for "idle", without a second request.
 
         Raises:
-            TypeError, ValueError: The id cannot be one.
+            TypeError, ValueError: The id is invalid.
             NotFound: There is no such instance.
-            DecodeError: The answer is no backup, or one of another instance, and does not say that none runs.
-            BackupifyError: The answer cannot be had.
+            DecodeError: The response is not a backup, or one of another instance.
+            BackupifyError: A request failed.
         """
         request = active_request(backup_instance_id)
         call = CallState(request)
@@ -112,19 +114,20 @@ class Backups:
             return read_active(response)
         with Operation(call.began):
             exists = partial(self._exists, backup_instance_id)
-            idle = await (self.idle.is_idle(response.body, exists) if response.whole else exists())
-        if idle:
+            idle = self._internals.idle
+            is_idle = await (idle.is_idle(response.body, exists) if response.whole else exists())
+        if is_idle:
             return None
         raise api_error(request, response)
 
     async def latest(self, backup_instance_id: int | str) -> Backup | None:
-        """The newest backup, or None where there is none: two calls, however long the list is.
+        """Get the newest backup, or None. It takes two requests, however long the list is.
 
         Raises:
-            TypeError, ValueError: The id cannot be one.
+            TypeError, ValueError: The id is invalid.
             NotFound: There is no such instance.
             PaginationError: The list's Link headers cannot be followed.
-            BackupifyError: An answer cannot be had.
+            BackupifyError: A request failed.
         """
         return await self.list(backup_instance_id).last()
 
@@ -134,32 +137,33 @@ class Backups:
         *,
         baseline: Backup | int | str | UnknownBaseline | None = UNKNOWN_BASELINE,
     ) -> TriggerResult:
-        """Start a backup now, and never two.
+        """Start one backup now, never two.
 
-        Where the answer is lost, its backup is looked for, by get-active and the end of the list, as
-        `Settings.reconciliation` says. Where there is surely none, and the server had time to act late, it is
-        sent again, within the same `RetryPolicy` and the same `total` time-out.
+        If the response is lost, the client looks for the trigger's backup with get-active and at the end of
+        the list, as `Settings.reconciliation` says. If there surely is none, and the server had time to act
+        late, it sends the trigger again, within the same `RetryPolicy` and the same `total` time-out.
 
         Args:
             backup_instance_id: The instance.
-            baseline: The newest backup from before, or its id, or None where there was none, as `latest` has
-                told. Only looks after trouble use it: what is above it, and whose creation does not tell
-                otherwise, is this trigger's. It needs ids that are numbers.
+            baseline: The newest backup from before, or its id, or None where there was none, as `latest`
+                returned it. It is used only if the response is lost: a backup above it is this trigger's,
+                unless its dates contradict that. Ids must be numbers.
 
         Returns:
-            STARTED with the new backup; ADOPTED with it, where it was found after the answer was lost; or
-            ALREADY_ACTIVE with the one that ran before: where the server answers 409 or 422 and one is
-            active, or has ended since; where it answers with one that was created well before we sent; or
-            where the answer was lost and such a one is found running.
+            STARTED with the new backup. ADOPTED with it, if it was found after the response was lost.
+            ALREADY_ACTIVE with the backup that was active before: if the server answers 409 or 422 and one is
+            active or has ended since; if it answers with one created well before the request; or if the
+            response was lost and such a backup is found active.
 
         Raises:
-            TypeError, ValueError: The id, or the baseline, cannot be one.
-            AmbiguousTrigger: A backup may have been started; the answer was lost, and looks did not tell.
+            TypeError, ValueError: The id or the baseline is invalid.
+            AmbiguousTrigger: A backup may have been started: the response was lost, and reconciling did not
+                show it.
             NotFound: There is no such instance.
-            Conflict, UnprocessableEntity: It is not accepted, and no look shows a backup in its way.
-            BackupifyError: It was surely not started.
+            Conflict, UnprocessableEntity: The server refuses, and no backup is found as the reason.
+            BackupifyError: No backup was started.
         """
-        return await self.triggering.run(backup_instance_id, highest_id(baseline))
+        return await self._internals.triggers.run(backup_instance_id, highest_id(baseline))
 
     async def wait(
         self,
@@ -169,31 +173,31 @@ class Backups:
         timeout: float | None = None,  # noqa: ASYNC109 - the error says more than TimeoutError does
         poll: PollPolicy | None = None,
     ) -> WaitResult:
-        """Wait until a backup is over; it is looked at from time to time, while other calls pass.
+        """Wait until a backup is over. It is checked at intervals, in the background of other calls.
 
         Args:
             backup_instance_id: The instance.
             backup_id: The backup.
-            timeout: Seconds to wait at most; None for as long as it takes.
-            poll: How often to look, by default every 10 seconds; and which statuses mean what.
+            timeout: Seconds to wait at most; None for no limit.
+            poll: How often to check, by default every 10 seconds, and what the statuses mean.
 
         Returns:
             How it ended: COMPLETED, FAILED, UNKNOWN, VANISHED or REPLACED, with the backup as it was last
-            seen.
+            read.
 
         Raises:
-            TypeError, ValueError: An argument makes no sense; the message names it.
+            TypeError, ValueError: An argument is invalid; the message names it.
             WaitTimeout: It was not over in time; it goes on.
             NotFound: There is no such instance.
-            PermissionDenied: The token may not look at it.
-            BackupifyError: A look failed in a way that does not pass. Server errors and lost connections
-                pass: the next look comes in its time.
+            PermissionDenied: The token has no permission to read it.
+            BackupifyError: A check failed permanently. Server errors and lost connections are transient: the
+                next check is made as planned.
         """
         for value, name in ((backup_instance_id, "backup_instance_id"), (backup_id, "backup_id")):
             identifier(value, name)
         if timeout is not None:
             check_positive("timeout", timeout)
-        return await self.waits.begin(
+        return await self._internals.waits.wait(
             backup_instance_id, backup_id, timeout=timeout, poll=poll or PollPolicy()
         )
 
@@ -203,5 +207,10 @@ class Backups:
         if response.status != 404:
             return True
         if response.whole:
-            self.idle.came_with_missing(response.body)
+            self._internals.idle.came_with_missing(response.body)
         return False
+
+
+def internals(backups: Backups) -> Internals:
+    """The parts of `client.backups` that the client and its fleets use. There is no other way to them."""
+    return backups._internals  # noqa: SLF001 - this is that way

@@ -1,4 +1,10 @@
-"""Waits for backups until they are over: looks at each from time to time, and lets other calls pass."""
+"""Waits until backups are over: checks each one from time to time, and lets other calls go first.
+
+Theory of operation. Each wait sleeps until its next check is due. Then it takes one of a few slots, in the
+order in which the checks became due. So few checks wait at the client's gate, however many waits there are,
+and the choice of the next one is made late. If there are more checks than the rate limit has room for, all
+become overdue alike, and go round in a ring.
+"""
 
 import asyncio
 import itertools
@@ -10,25 +16,27 @@ from backupify_async._call_context import BACKGROUND, Operation
 from backupify_async._endpoints.backups import backup_request, read_backup
 from backupify_async._endpoints.server_clock import server_time
 from backupify_async._tasks import forget_frames
+from backupify_async._transport.scopes import CallScope
 from backupify_async._transport.session import Session
-from backupify_async._waits.progress import Progress, asked_to_wait, passes
-from backupify_async._waits.queue import Turns
+from backupify_async._waits.progress import WaitProgress, is_transient, requested_delay
 from backupify_async._waits.status_words import Vocabulary
-from backupify_async.errors import BackupifyError, NotFound, WaitTimeout
+from backupify_async.errors import BackupifyError, ClientClosed, NotFound, WaitTimeout
+from backupify_async.ids import InstanceId
 from backupify_async.models import Backup, WaitResult
 from backupify_async.polling import PollPolicy
 
-InstanceId = int | str
-
-_LAST_LOOK = 1.0  # seconds
+MAX_CHECKS = 16
+"""Checks in flight at most: a quarter of a client's default `max_concurrency`."""
+_LAST_CHECK = 1.0  # seconds before the time-out
+_GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 class Waits:
-    """All who wait for a backup, for one client.
+    """All waits of one client.
 
     Args:
-        session: Sends the looks.
-        get_active: Shows the backup of an instance that runs now.
+        session: Sends the requests.
+        get_active: Returns the active backup of an instance.
     """
 
     def __init__(
@@ -36,12 +44,13 @@ class Waits:
     ) -> None:
         self._session = session
         self._get_active = get_active
-        self._longest_wait = session.settings.retry.max_retry_after
-        self._turns = Turns()
+        self._longest_delay = session.settings.retry.max_retry_after
+        self._slots = asyncio.Semaphore(MAX_CHECKS)
+        self._phases = 0
         self.waited_for = 0
-        """How many backups are waited for."""
+        """How many backups are being waited for."""
 
-    async def begin(
+    async def wait(
         self,
         backup_instance_id: InstanceId,
         backup_id: int | str,
@@ -49,61 +58,57 @@ class Waits:
         timeout: float | None,  # noqa: ASYNC109 - the error says more than TimeoutError does
         poll: PollPolicy,
     ) -> WaitResult:
-        """Wait until a backup is over; `Backups.wait` says how. The first look comes at once."""
-        return await self._until_over(backup_instance_id, self._begun(backup_id, poll), timeout, poll)
+        """Wait until a backup is over, as `Backups.wait` does. The first check is made at once."""
+        return await self._until_over(backup_instance_id, self._begin(backup_id, poll), timeout, poll)
 
-    async def go_on(
+    async def wait_from(
         self,
         backup_instance_id: InstanceId,
-        seen: Backup,
+        backup: Backup,
         *,
         timeout: float | None,  # noqa: ASYNC109 - as above
         poll: PollPolicy,
     ) -> WaitResult:
-        """Wait until a backup is over that was seen just now. The first look comes an interval later."""
-        progress = self._begun(seen.id, poll).looked(seen, datetime.now(UTC))
+        """Wait until a backup is over that was read just now. The first check is made an interval later."""
+        progress = self._begin(backup.id, poll).checked(backup, datetime.now(UTC))
         return await self._until_over(backup_instance_id, progress, timeout, poll)
 
-    def close(self) -> None:
-        """End all waiting with `ClientClosed`."""
-        self._turns.close()
-
-    def _begun(self, backup_id: int | str, poll: PollPolicy) -> Progress:
+    def _begin(self, backup_id: int | str, poll: PollPolicy) -> WaitProgress:
         tolerance = self._session.settings.reconciliation.clock_tolerance
-        return Progress(backup_id, Vocabulary(poll.success, poll.failure), tolerance)
+        return WaitProgress(backup_id, Vocabulary(poll.success, poll.failure), tolerance)
 
     async def _until_over(
         self,
         backup_instance_id: InstanceId,
-        progress: Progress,
+        progress: WaitProgress,
         timeout: float | None,  # noqa: ASYNC109 - as above
         poll: PollPolicy,
     ) -> WaitResult:
         self._session.require_open()
         loop = asyncio.get_running_loop()
-        gaps = itertools.chain([poll.interval * self._turns.phase()], itertools.repeat(poll.interval))
-        due = loop.time() + (next(gaps) if progress.looks else 0.0)
-        # A last look, shortly before the time is over: else one just in time would be told as too late.
-        last = math.inf if timeout is None else loop.time() + timeout - min(_LAST_LOOK, timeout / 10)
+        gaps = itertools.chain([poll.interval * self._phase()], itertools.repeat(poll.interval))
+        due = loop.time() + (next(gaps) if progress.checks else 0.0)
+        # A last check shortly before the time-out: otherwise a backup that ended just in time would be late.
+        last = math.inf if timeout is None else loop.time() + timeout - min(_LAST_CHECK, timeout / 10)
         failure: BackupifyError | None = None
         self.waited_for += 1
         try:
-            async with asyncio.timeout(timeout):
+            with CallScope(self._session.scopes, timeout):
                 while progress.result is None:
-                    await self._turns.take(min(due, last) if loop.time() < last else due)
-                    try:
-                        progress, failure = await self._look(backup_instance_id, progress), None
-                    except BackupifyError as error:
-                        self._turns.require_open()  # else it says that a look cannot begin any more
-                        if not passes(error):
-                            raise
-                        failure = error
-                        forget_frames(failure)
-                    finally:
-                        self._turns.give_back()
-                    due = loop.time() + max(next(gaps), asked_to_wait(failure, self._longest_wait))
+                    await _sleep_until(min(due, last) if loop.time() < last else due)
+                    async with self._slots:
+                        try:
+                            progress, failure = await self._check(backup_instance_id, progress), None
+                        except BackupifyError as error:
+                            if not is_transient(error):
+                                raise
+                            failure = error
+                            forget_frames(failure)
+                    due = loop.time() + max(next(gaps), requested_delay(failure, self._longest_delay))
                 return progress.result
-        except TimeoutError:
+        except (TimeoutError, ClientClosed):
+            if self._session.scopes.closed:
+                raise ClientClosed("the client was closed while a backup was waited for") from None
             assert timeout is not None  # noqa: S101 - it ran out
             raise WaitTimeout(
                 backup_instance_id, progress.backup_id, timeout, progress.backup, failure
@@ -111,23 +116,40 @@ class Waits:
         finally:
             self.waited_for -= 1
 
-    async def _look(self, backup_instance_id: InstanceId, progress: Progress) -> Progress:
-        others_pass = BACKGROUND.set(True)
+    def _phase(self) -> float:
+        """A part of an interval, 1 at first: waits that begin together must not be checked together forever.
+
+        Multiples of the golden ratio lie as far apart on the interval as that many points can.
+        """
+        if not self.waited_for:
+            self._phases = 0
+        self._phases += 1
+        return 1 - (self._phases - 1) * _GOLDEN_RATIO % 1
+
+    async def _check(self, backup_instance_id: InstanceId, progress: WaitProgress) -> WaitProgress:
+        token = BACKGROUND.set(True)
         try:
             with Operation():
-                progress = progress.looked(*await self._found(backup_instance_id, progress.backup_id))
-                if progress.doubtful:
-                    progress = progress.compared(await self._get_active(backup_instance_id))
+                progress = progress.checked(*await self._read(backup_instance_id, progress.backup_id))
+                if progress.needs_active:
+                    progress = progress.compared_with(await self._get_active(backup_instance_id))
             return progress
         finally:
-            BACKGROUND.reset(others_pass)
+            BACKGROUND.reset(token)
 
-    async def _found(
+    async def _read(
         self, backup_instance_id: InstanceId, backup_id: int | str
     ) -> tuple[Backup | None, datetime]:
-        """The backup, and what the server's clock showed then; None where it was not found."""
+        """The backup, or None where it is not found; and the time by the server's clock."""
         try:
             response = await self._session.send(backup_request(backup_instance_id, backup_id))
-        except NotFound:  # the backup, or the instance: get-active tells
+        except NotFound:  # the backup or the instance: get-active shows which
             return None, datetime.now(UTC)
         return read_backup(response), server_time(response.headers.get("Date")) or datetime.now(UTC)
+
+
+async def _sleep_until(when: float) -> None:
+    """Sleep until a time of the loop's clock; return at once if it is past."""
+    delay = when - asyncio.get_running_loop().time()
+    if delay > 0:
+        await asyncio.sleep(delay)

@@ -23,7 +23,7 @@ import attrs
 
 from backupify_async import Backup, Fleet, PollPolicy, RateLimit, __version__
 from backupify_async._call_context import BACKGROUND
-from backupify_async._resources.backups import Backups
+from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from tests.benchmarks.rate.virtual_time import run
@@ -101,7 +101,9 @@ Way = Callable[[Backups, World, int], Awaitable[object]]
 async def ours(backups: Backups, world: World, instance: int) -> None:
     """One scheduler for all."""
     running = Backup(instance, status="running")
-    await backups.waits.go_on(instance, running, timeout=None, poll=PollPolicy(interval=INTERVAL))
+    await internals(backups).waits.wait_from(
+        instance, running, timeout=None, poll=PollPolicy(interval=INTERVAL)
+    )
 
 
 async def a_timer_each(backups: Backups, world: World, instance: int) -> None:
@@ -117,12 +119,10 @@ async def knowing(backups: Backups, world: World, instance: int) -> None:
     for _ in range(2):
         await backups.list(instance).collect()
     for part in itertools.chain(LIKELY, itertools.count(2, 0.25)):
-        await backups.waits._turns.take(max(began + part * world.usual[instance], now()))
-        try:
+        await asyncio.sleep(max(0.0, began + part * world.usual[instance] - now()))
+        async with internals(backups).waits._slots:
             if (await backups.get(instance, instance)).completed_at is not None:
                 return
-        finally:
-            backups.waits._turns.give_back()
 
 
 async def omniscient(backups: Backups, world: World, instance: int) -> None:

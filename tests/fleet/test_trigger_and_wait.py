@@ -27,8 +27,9 @@ from backupify_async import (
     WaitResult,
     WaitTimeout,
 )
-from backupify_async._resources.backups import Backups
+from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.transport import PreparedRequest, Response
+from backupify_async._waits.waiting import MAX_CHECKS
 from tests.fleet.work import AsyncKeys, Keys, now, other_tasks
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -222,8 +223,8 @@ class TestEnds:
                 await asyncio.sleep(50.5)
             assert other_tasks() == before
             assert (transport.in_flight, outcomes.unfinished, len(outcomes.leftover)) == (0, [], 100)
-            turns = backups.waits._turns
-            assert (turns._queue, turns._timer, turns._taken) == ([], None, 0)
+            waits = internals(backups).waits
+            assert (waits.waited_for, waits._slots._value) == (0, MAX_CHECKS)
 
     async def test_leaving_early_tells_what_was_triggered_and_no_longer_waited_for(self) -> None:
         async with (
@@ -245,7 +246,7 @@ class TestEnds:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(2.5):  # two are triggered, and the third is under way
                     await sweep
-            assert (other_tasks(), backups.waits.waited_for) == (before, 0)
+            assert (other_tasks(), internals(backups).waits.waited_for) == (before, 0)
         assert {key: type(error) for key, error in sweep.results.errors.items()} == {
             1: WaitFailed,
             2: WaitFailed,
@@ -263,7 +264,7 @@ class TestEnds:
         async with fleet_of(Server(seconds=1e6), range(8), round_trip=0) as (fleet, _, backups):
             sweep = asyncio.ensure_future(fleet.trigger(wait=True))
             await asyncio.sleep(5)
-            backups.waits.close()
+            await backups._session.close()
             errors = (await sweep).errors
         assert len(errors) == 8
         assert all(isinstance(error, WaitFailed) for error in errors.values())

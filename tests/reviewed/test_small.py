@@ -19,7 +19,7 @@ from backupify_async import (
     RateLimited,
     RetryPolicy,
 )
-from backupify_async._resources.backups import Backups
+from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import PreparedRequest, Response
 from tests.resources.clients import client_of
@@ -121,7 +121,7 @@ class TestLooksThatFail:
                 await backups.get_active(1)
             instances.look = 200
             assert [await backups.get_active(number) for number in range(5)] == [None] * 5
-            assert (len(instances.looks), backups.idle.answered) == (2, 4)
+            assert (len(instances.looks), internals(backups).idle.answered) == (2, 4)
 
 
 class TestGetActive:

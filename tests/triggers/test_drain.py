@@ -10,7 +10,7 @@ import pytest
 
 from backupify_async import ClientDraining, FanOutAborted, RateLimit, TriggerKind
 from backupify_async._fleet.fleet import Fleet
-from backupify_async._resources.backups import Backups
+from backupify_async._resources.backups import Backups, internals
 from backupify_async.models import SentTrigger
 from tests.journal.files import ACCOUNT
 from tests.stand_ins import FakeTransport, respond, session_over
@@ -44,7 +44,7 @@ class TestATrigger:
         async with fleets(started()) as (_, backups):
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
-            assert await backups.triggering.drain.run(None) == 0
+            assert await internals(backups).triggers.drain.run(None) == 0
             assert running_time() == 10
             assert (await under_way).kind is TriggerKind.STARTED
 
@@ -52,7 +52,7 @@ class TestATrigger:
         async with fleets(started()) as (_, backups):
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
-            assert await backups.triggering.drain.run(4) == 1
+            assert await internals(backups).triggers.drain.run(4) == 1
             assert running_time() == 5
             await under_way
 
@@ -60,20 +60,20 @@ class TestATrigger:
         async with fleets(started()) as (_, backups):
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
-            assert (await backups.triggering.drain.run(0), running_time()) == (1, 1)
+            assert (await internals(backups).triggers.drain.run(0), running_time()) == (1, 1)
             await under_way
 
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, "5"])
     async def test_goes_on_where_the_time_makes_no_sense(self, seconds: Any) -> None:
         async with fleets(started()) as (_, backups):
             with pytest.raises(ValueError, match="timeout must be a finite number from 0 up, not "):
-                await backups.triggering.drain.run(seconds)
+                await internals(backups).triggers.drain.run(seconds)
             assert (await backups.trigger(1)).kind is TriggerKind.STARTED
 
     async def test_that_comes_later_is_refused_unsent(self) -> None:
         transport = started()
         async with fleets(transport) as (_, backups):
-            assert await backups.triggering.drain.run(None) == 0
+            assert await internals(backups).triggers.drain.run(None) == 0
             with pytest.raises(ClientDraining, match="no backup of instance 7 was triggered"):
                 await backups.trigger(7)
         assert transport.sent == []
@@ -83,7 +83,7 @@ class TestATrigger:
         async with fleets(transport, rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
             all_of_them = [asyncio.create_task(backups.trigger(instance)) for instance in range(50)]
             await asyncio.sleep(1)
-            assert await backups.triggering.drain.run(None) == 0
+            assert await internals(backups).triggers.drain.run(None) == 0
             assert (await all_of_them[0]).kind is TriggerKind.STARTED
             for other in all_of_them[1:]:
                 with pytest.raises(ClientDraining):
@@ -95,7 +95,7 @@ class TestATrigger:
             first, second = [asyncio.create_task(backups.trigger(instance)) for instance in (1, 2)]
             await asyncio.sleep(1)
             second.cancel()
-            assert await backups.triggering.drain.run(None) == 0
+            assert await internals(backups).triggers.drain.run(None) == 0
             with pytest.raises(asyncio.CancelledError):
                 await second
             await first
@@ -128,14 +128,14 @@ class TestATrigger:
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
             asyncio.get_running_loop().call_later(1, under_way.cancel)
-            assert await backups.triggering.drain.run(None) == 0
+            assert await internals(backups).triggers.drain.run(None) == 0
             assert running_time() == 2
 
     async def test_cancelling_the_drain_leaves_it_begun(self) -> None:
         async with fleets(started()) as (_, backups):
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
-            draining = asyncio.create_task(backups.triggering.drain.run(None))
+            draining = asyncio.create_task(internals(backups).triggers.drain.run(None))
             await asyncio.sleep(1)
             draining.cancel()
             await asyncio.wait([draining])
@@ -150,7 +150,7 @@ class TestASweep:
         async with fleets(transport) as (fleet, backups):
             sweep = asyncio.ensure_future(fleet(range(100)).trigger())
             await asyncio.sleep(11)
-            assert await backups.triggering.drain.run(None) == 0
+            assert await internals(backups).triggers.drain.run(None) == 0
             with pytest.raises(FanOutAborted, match="the client is draining") as aborted:
                 await sweep
         assert sorted(aborted.value.values) == [0, 1, 2, 3]
@@ -164,14 +164,14 @@ class TestASweep:
         async with fleets(started()) as (fleet, backups):
             sweep = asyncio.ensure_future(fleet(silent()).trigger())
             await asyncio.sleep(1)
-            await backups.triggering.drain.run(None)
+            await internals(backups).triggers.drain.run(None)
             with pytest.raises(FanOutAborted) as aborted:
                 await sweep
         assert (sorted(aborted.value.values), running_time()) == ([1], 10)
 
     async def test_that_begins_later_begins_nothing(self) -> None:
         async with fleets(started()) as (fleet, backups):
-            await backups.triggering.drain.run(None)
+            await internals(backups).triggers.drain.run(None)
             with pytest.raises(FanOutAborted, match="0 succeeded, 0 failed"):
                 await fleet(range(100)).trigger()
 
@@ -179,11 +179,11 @@ class TestASweep:
         async with fleets(started()) as (fleet, backups):
             sweep = asyncio.ensure_future(fleet([1, 2], concurrency=3).trigger())
             await asyncio.sleep(1)
-            await backups.triggering.drain.run(None)
+            await internals(backups).triggers.drain.run(None)
             assert len((await sweep).values) == 2
 
     async def test_of_reads_goes_on(self) -> None:
         transport = FakeTransport(lambda message: respond(message, body={"id": 1}), round_trip=1)
         async with fleets(transport) as (fleet, backups):
-            await backups.triggering.drain.run(None)
+            await internals(backups).triggers.drain.run(None)
             assert len((await fleet(range(4)).get_active()).values) == 4

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._waits.progress import Progress, asked_to_wait, passes
+from backupify_async._waits.progress import WaitProgress, is_transient, requested_delay
 from backupify_async._waits.status_words import Vocabulary
 from backupify_async.errors import (
     APIError,
@@ -34,10 +34,10 @@ def shown(status: str | None = None, *, ended: bool = False) -> Backup:
     return Backup(7, status=status, completed_at=ENDED if ended else None)
 
 
-def look(before: Progress, found: Backup | None, active: Backup | None) -> Progress:
-    """One look, as it is made: get-active is asked only where there is doubt."""
-    progress = before.looked(found, NOW)
-    return progress.compared(active) if progress.doubtful else progress
+def check(before: WaitProgress, found: Backup | None, active: Backup | None) -> WaitProgress:
+    """One check, as it is made: get-active is asked only where it is needed."""
+    progress = before.checked(found, NOW)
+    return progress.compared_with(active) if progress.needs_active else progress
 
 
 class TestWhatTheServerSays:
@@ -56,19 +56,19 @@ class TestWhatTheServerSays:
         ],
     )
     def test_an_end_is_believed_at_once(self, backup: Backup, kind: WaitKind) -> None:
-        progress = Progress(7).looked(backup, NOW)
-        assert (progress.result, progress.doubtful) == (WaitResult(kind, backup), False)
+        progress = WaitProgress(7).checked(backup, NOW)
+        assert (progress.result, progress.needs_active) == (WaitResult(kind, backup), False)
 
     @pytest.mark.parametrize("status", ["queued", "running", "NotStarted", "Paused", "ABORTING"])
     def test_what_goes_on_needs_no_second_question(self, status: str) -> None:
-        progress = Progress(7).looked(shown(status), NOW)
-        assert (progress.result, progress.doubtful, progress.backup) == (None, False, shown(status))
+        progress = WaitProgress(7).checked(shown(status), NOW)
+        assert (progress.result, progress.needs_active, progress.backup) == (None, False, shown(status))
 
 
 class TestWhatFollows:
     @pytest.mark.parametrize("status", [None, "frobnicating"])
     def test_a_status_that_says_nothing_leaves_it_to_get_active(self, status: str | None) -> None:
-        progress = look(Progress(7), shown(status), OURS)
+        progress = check(WaitProgress(7), shown(status), OURS)
         assert (progress.result, progress.suspected) == (None, None)
 
     @pytest.mark.parametrize(
@@ -85,38 +85,38 @@ class TestWhatFollows:
     def test_an_end_that_follows_has_to_follow_twice(
         self, found: Backup | None, active: Backup | None, expected: WaitResult
     ) -> None:
-        before = look(Progress(7), shown("queued"), None)
-        once = look(before, found, active)
+        before = check(WaitProgress(7), shown("queued"), None)
+        once = check(before, found, active)
         assert (once.result, once.suspected) == (None, expected.kind)
-        assert look(once, found, active).result == expected
+        assert check(once, found, active).result == expected
 
     def test_one_never_seen_can_vanish_too(self) -> None:
-        progress = look(look(Progress(7), None, None), None, None)
+        progress = check(check(WaitProgress(7), None, None), None, None)
         assert progress.result == WaitResult(WaitKind.VANISHED, None)
 
     def test_two_looks_that_disagree_end_nothing(self) -> None:
-        progress = look(look(Progress(7), None, None), None, OTHER)
+        progress = check(check(WaitProgress(7), None, None), None, OTHER)
         assert (progress.result, progress.suspected) == (None, WaitKind.REPLACED)
 
     @pytest.mark.parametrize("status", [3, True, 2.5, {"code": 7}, ["done"]])
     def test_a_status_that_is_no_text_is_no_success(self, status: object) -> None:
         backup = Backup(7, extra={"status": status})
-        assert look(look(Progress(7), backup, None), backup, None).result == WaitResult(
+        assert check(check(WaitProgress(7), backup, None), backup, None).result == WaitResult(
             WaitKind.UNKNOWN, backup
         )
 
     @pytest.mark.parametrize("between", [shown("queued"), shown("running"), shown()])
     def test_a_look_that_finds_it_alive_clears_the_suspicion(self, between: Backup) -> None:
-        progress = look(look(Progress(7), None, None), between, OURS)
+        progress = check(check(WaitProgress(7), None, None), between, OURS)
         assert (progress.result, progress.suspected) == (None, None)
-        assert look(progress, None, None).result is None
+        assert check(progress, None, None).result is None
 
     def test_one_not_found_that_get_active_shows_goes_on(self) -> None:
-        assert look(look(Progress(7), None, OURS), None, OURS).result is None
+        assert check(check(WaitProgress(7), None, OURS), None, OURS).result is None
 
     @pytest.mark.parametrize(("one", "other"), [(7, "7"), ("7", 7)])
     def test_an_id_is_the_same_as_text(self, one: int | str, other: int | str) -> None:
-        assert look(Progress(one), shown(), Backup(other)).suspected is None
+        assert check(WaitProgress(one), shown(), Backup(other)).suspected is None
 
 
 class TestACompletedAt:
@@ -134,8 +134,8 @@ class TestACompletedAt:
     @pytest.mark.parametrize("created_at", [ENDED, None])
     def test_that_stands_for_none_ends_nothing(self, never: datetime, created_at: datetime | None) -> None:
         backup = Backup(7, status="running", created_at=created_at, completed_at=never)
-        progress = Progress(7).looked(backup, NOW)
-        assert (progress.result, progress.doubtful) == (None, False)
+        progress = WaitProgress(7).checked(backup, NOW)
+        assert (progress.result, progress.needs_active) == (None, False)
 
     @pytest.mark.parametrize(("seconds", "kind"), [(-1, WaitKind.COMPLETED), (-1.001, None)])
     @pytest.mark.parametrize("name", ["created_at", "started_at"])
@@ -145,7 +145,7 @@ class TestACompletedAt:
         completed_at = ENDED + timedelta(seconds=seconds)
         dates: dict[str, Any] = {name: ENDED, "completed_at": completed_at}
         backup = Backup(7, status="running", **dates)
-        result = Progress(7).looked(backup, NOW).result
+        result = WaitProgress(7).checked(backup, NOW).result
         assert (result and result.kind) is kind
 
     @pytest.mark.parametrize(
@@ -162,17 +162,17 @@ class TestACompletedAt:
         self, ahead: float, tolerance: float, kind: WaitKind | None
     ) -> None:
         backup = Backup(7, created_at=ENDED, completed_at=NOW + timedelta(seconds=ahead))
-        result = Progress(7, tolerance=tolerance).looked(backup, NOW).result
+        result = WaitProgress(7, tolerance=tolerance).checked(backup, NOW).result
         assert (result and result.kind) is kind
 
     def test_that_says_nothing_leaves_it_to_get_active(self) -> None:
         backup = Backup(7, status="odd", created_at=ENDED, completed_at=datetime(1, 1, 1, tzinfo=UTC))
-        once = look(Progress(7), backup, None)
-        assert (once.result, look(once, backup, None).result) == (None, WaitResult(WaitKind.UNKNOWN, backup))
+        once = check(WaitProgress(7), backup, None)
+        assert (once.result, check(once, backup, None).result) == (None, WaitResult(WaitKind.UNKNOWN, backup))
 
     def test_a_word_for_an_end_needs_no_date(self) -> None:
         backup = Backup(7, status="failed", completed_at=datetime(1, 1, 1, tzinfo=UTC))
-        assert Progress(7).looked(backup, NOW).result == WaitResult(WaitKind.FAILED, backup)
+        assert WaitProgress(7).checked(backup, NOW).result == WaitResult(WaitKind.FAILED, backup)
 
 
 class TestADateWithoutAnOffset:
@@ -197,7 +197,7 @@ class TestADateWithoutAnOffset:
         completed_at = NOW + timedelta(hours=hours)
         backup = Backup(7, None, "running", NOW, None, completed_at, extra=dict.fromkeys(without, "raw"))
         assert backup.without_offset == without
-        result = Progress(7).looked(backup, NOW).result
+        result = WaitProgress(7).checked(backup, NOW).result
         assert (result and result.kind) is kind
 
 
@@ -208,18 +208,18 @@ class TestWordsOfOnesOwn:
     )
     def test_are_believed_at_once(self, status: str, kind: WaitKind) -> None:
         own = Vocabulary(success=frozenset({"allgood", "partial"}), failure=frozenset({"kaputt"}))
-        assert Progress(7, own).looked(shown(status), NOW).result == WaitResult(kind, shown(status))
+        assert WaitProgress(7, own).checked(shown(status), NOW).result == WaitResult(kind, shown(status))
 
 
 class TestARunningOne:
-    def run(self, looks: int, active: Backup | None) -> tuple[Progress, list[int]]:
+    def run(self, looks: int, active: Backup | None) -> tuple[WaitProgress, list[int]]:
         """Look so often at one that is said to run; and at which looks get-active was asked."""
-        progress, doubts = Progress(7), []
+        progress, doubts = WaitProgress(7), []
         for number in range(1, looks + 1):
-            progress = progress.looked(shown("running"), NOW)
-            if progress.doubtful:
+            progress = progress.checked(shown("running"), NOW)
+            if progress.needs_active:
                 doubts.append(number)
-                progress = progress.compared(active)
+                progress = progress.compared_with(active)
         return progress, doubts
 
     def test_is_doubted_each_time_the_looks_have_doubled(self) -> None:
@@ -231,9 +231,9 @@ class TestARunningOne:
         assert (progress.result, doubts) == (None, [8, 9, 10])
 
     def test_that_is_being_stopped_is_doubted_likewise(self) -> None:
-        progress = Progress(7)
+        progress = WaitProgress(7)
         for _ in range(11):
-            progress = look(progress, shown("Cancelling"), None)
+            progress = check(progress, shown("Cancelling"), None)
         assert progress.result == WaitResult(WaitKind.FAILED, shown("Cancelling"))
 
     def test_that_a_crash_left_behind_has_failed(self) -> None:
@@ -264,10 +264,10 @@ class TestARunningOne:
 def test_nothing_ends_without_a_word_unless_two_looks_in_a_row_agree(
     looks: list[tuple[Backup | None, Backup | None]],
 ) -> None:
-    progress = Progress(7)
+    progress = WaitProgress(7)
     ends: list[WaitKind | None] = [None]
     for found, active in looks:
-        progress = look(progress, found, active)
+        progress = check(progress, found, active)
         assert progress.result is None or progress.suspected is ends[-1] is progress.result.kind
         if progress.result is not None:
             assert active is not OURS
@@ -287,7 +287,7 @@ class TestFailedLooks:
         ],
     )
     def test_trouble_passes(self, error: BackupifyError) -> None:
-        assert passes(error)
+        assert is_transient(error)
 
     @pytest.mark.parametrize(
         "error",
@@ -302,7 +302,7 @@ class TestFailedLooks:
         ],
     )
     def test_a_refusal_does_not(self, error: BackupifyError) -> None:
-        assert not passes(error)
+        assert not is_transient(error)
 
     @pytest.mark.parametrize(
         ("error", "seconds"),
@@ -317,4 +317,4 @@ class TestFailedLooks:
     def test_the_next_look_keeps_to_what_the_server_asked(
         self, error: BackupifyError | None, seconds: float
     ) -> None:
-        assert asked_to_wait(error, longest=90) == seconds
+        assert requested_delay(error, longest=90) == seconds

@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async import PollPolicy
-from backupify_async._waits.status_words import Vocabulary, Word
+from backupify_async._waits.status_words import StatusMeaning, Vocabulary
 
-KNOWN: dict[Word, list[str | None]] = {
-    Word.COMPLETED: [
+KNOWN: dict[StatusMeaning, list[str | None]] = {
+    StatusMeaning.COMPLETED: [
         *("completed", "SUCCESS", " Done ", "finished", "succeeded", "Completed.", "ok"),
         *("Completed successfully", "Backup completed", "JobSucceeded", "COMPLETED_WITH_SUCCESS"),
     ],
-    Word.FAILED: [
+    StatusMeaning.FAILED: [
         *("failed", "Error", "cancelled", "canceled", "timed-out", "TimedOut", "TIMED OUT", "timedout"),
         *("PartiallyFailed", "Partial", "Unsuccessful", "un-successful", "EFailed", "HTTPError", "Stopped"),
         *("Completed with errors", "CompletedWithErrors", "succeeded (partial)", "finished: failed"),
@@ -24,34 +24,34 @@ KNOWN: dict[Word, list[str | None]] = {
             "completed, 3 failed, 0 skipped",
         ),
     ],
-    Word.WAITING: [
+    StatusMeaning.WAITING: [
         *("queued", "Pending", "scheduled", "NotStarted", "not_started", "NOT STARTED YET", "Paused"),
         *("OnHold", "QUEUED_FOR_RETRY", "Waiting for resources", "Suspended", "retrying"),
     ],
-    Word.RUNNING: [
+    StatusMeaning.RUNNING: [
         *("running", "In Progress", "in-progress", "IN_PROGRESS", "InProgress", "in process"),
         *("Running 45%", "processing (3/10)", "running, no errors", "Backing up", "Initializing"),
     ],
-    Word.STOPPING: ["ABORTING", "Cancelling", "canceling", "Stopping", "rolling back"],
-    Word.UNKNOWN: [
+    StatusMeaning.STOPPING: ["ABORTING", "Cancelling", "canceling", "Stopping", "rolling back"],
+    StatusMeaning.UNKNOWN: [
         *("frobnicating", "🙂", "-", "完了", "3", "unknown", "warning", "inactive", "not completed"),
         *("Not successful", "done: 5 of 10", "half done", "Completed with warnings", "no error"),
         *("InProgressWithFaults", "Retrying after error", "Processing failed", "not running"),
     ],
-    Word.NONE: [None, "", "  ", "\n"],
+    StatusMeaning.NONE: [None, "", "  ", "\n"],
 }
 
 
 @pytest.mark.parametrize(
     ("status", "word"), [(status, word) for word, statuses in KNOWN.items() for status in statuses]
 )
-def test_a_status_means_what_people_mean_by_it(status: str | None, word: Word) -> None:
+def test_a_status_means_what_people_mean_by_it(status: str | None, word: StatusMeaning) -> None:
     assert Vocabulary().meaning(status) is word
 
 
 @given(st.text())
 def test_any_text_can_be_a_status(status: str) -> None:
-    assert Vocabulary().meaning(status) in Word
+    assert Vocabulary().meaning(status) in StatusMeaning
 
 
 @given(st.sampled_from([word for words in KNOWN.values() for word in words if word]), st.text(" "))
@@ -62,24 +62,30 @@ def test_a_status_means_the_same_in_any_case(status: str, between: str) -> None:
 
 @given(st.text())
 def test_no_text_with_a_not_before_it_is_a_success(status: str) -> None:
-    assert Vocabulary().meaning(f"not {status}") is not Word.COMPLETED
+    assert Vocabulary().meaning(f"not {status}") is not StatusMeaning.COMPLETED
 
 
-class TestWordsOfOnesOwn:
+class TestTheUsersWords:
     def test_stand_above_the_known_ones(self) -> None:
         poll = PollPolicy(success=["Completed with warnings", "partial"], failure=("Completed", "NO-GO"))
         own = Vocabulary(poll.success, poll.failure)
         assert [
             own.meaning(status)
             for status in ("completed_with_warnings", "CompletedWithWarnings", "Partial", "completed", "NoGo")
-        ] == [Word.COMPLETED, Word.COMPLETED, Word.COMPLETED, Word.FAILED, Word.FAILED]
+        ] == [
+            StatusMeaning.COMPLETED,
+            StatusMeaning.COMPLETED,
+            StatusMeaning.COMPLETED,
+            StatusMeaning.FAILED,
+            StatusMeaning.FAILED,
+        ]
 
     def test_are_kept_as_they_are_compared(self) -> None:
         assert PollPolicy(success={"All-Good", "all good"}) == PollPolicy(success=["ALLGOOD"])
 
     @pytest.mark.parametrize("words", ["done", b"done", 3, None, [3], [None]])
     def test_must_be_texts(self, words: object) -> None:
-        with pytest.raises(TypeError, match="one's own must be"):
+        with pytest.raises(TypeError, match=r"status words? must be"):
             PollPolicy(success=words)  # type: ignore[arg-type] # that is the point
 
     @pytest.mark.parametrize("word", ["", " ", "🙂"])

@@ -26,10 +26,10 @@ from backupify_async import (
     WaitResult,
     WaitTimeout,
 )
-from backupify_async._resources.backups import Backups
+from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
-from backupify_async._waits.queue import AT_ONCE
+from backupify_async._waits.waiting import MAX_CHECKS
 from tests.fleet.work import now, other_tasks
 from tests.stand_ins import FakeTransport, respond, session_over
 
@@ -268,7 +268,7 @@ class TestMany:
             _,
         ):
             await asyncio.gather(*(backups.wait(one, one) for one in range(500)))
-        assert transport.most_in_flight == AT_ONCE
+        assert transport.most_in_flight == MAX_CHECKS
 
     async def test_a_slow_limit_stretches_everybodys_interval_alike(self) -> None:
         limit = RateLimit(per_second=2, burst=1, adaptive=False)
@@ -324,8 +324,8 @@ class TestEnds:
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-            turns = backups.waits._turns
-            assert (turns._queue, turns._timer, turns._taken) == ([], None, 0)
+            waits = internals(backups).waits
+            assert (waits.waited_for, waits._slots._value) == (0, MAX_CHECKS)
             assert (other_tasks(), transport.in_flight, session.statistics().in_flight) == (before, 0, 0)
             assert (await backups.wait(8, 8)).kind is WaitKind.COMPLETED
 
@@ -346,7 +346,6 @@ class TestEnds:
 
     async def test_closing_between_the_two_calls_of_a_look_is_told_as_such(self) -> None:
         def answer(message: PreparedRequest) -> Response:
-            backups.waits.close()
             session.scopes.close()  # as close() does at once, before it waits for the calls
             return respond(message, 404)
 
@@ -361,7 +360,6 @@ class TestEnds:
         async with backups_of(Server({7: 1e9}), round_trip=1) as (backups, transport, session):
             waiting = asyncio.create_task(backups.wait(7, 7))
             await asyncio.sleep(at)
-            backups.waits.close()
             await session.close()
             with pytest.raises(ClientClosed):
                 await waiting
