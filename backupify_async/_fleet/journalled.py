@@ -1,14 +1,15 @@
-"""A sweep of triggers with a journal: it goes on where an earlier process stopped.
+"""A sweep of triggers with a journal: it goes on where the previous run stopped.
 
-The ids that the journal knows come first, in the order in which they were read. What is done is answered
-from the journal, what may have left is reconciled, and the rest is triggered. Then the source is read, and
-what the journal knows of it is passed over.
+The ids in the journal come first, in the order of their numbers. What is done is answered from the journal,
+what is in doubt is reconciled, and the rest is triggered. Then the source is read, and the ids that the
+journal had are skipped.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Protocol
 
+from backupify_async._fleet.key_source import as_async
 from backupify_async._journal.entries import JournalEntry, SweepAccount
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.transitions import ambiguous, failed, held_back, in_doubt, intended, settled
@@ -44,13 +45,13 @@ class Trigger(Protocol):
 
 
 class JournalledSweep:
-    """One sweep of triggers, written down as it goes.
+    """One sweep of triggers, and its journal.
 
     Args:
-        journal: Where to.
+        journal: The journal, open.
         account: Whose sweep it is.
         trigger: Triggers one instance.
-        baselines: The newest backup of each instance from before, as far as that is told.
+        baselines: The newest backup of each instance from before, where it is known.
     """
 
     def __init__(
@@ -64,54 +65,55 @@ class JournalledSweep:
         self._account = account
         self._run = trigger
         self._baselines = baselines
-        # By `instance_key`, as the journal's table tells its lines apart.
-        self._handed_out: dict[str, JournalEntry] = {}
-        # What came; and how the journal writes what it knew from before, which may come from the source once.
-        self._came: dict[str, str | None] = {}
+        # By `instance_key`, like the index of the journal's table.
+        self._untriggered: dict[str, JournalEntry] = {}
+        # The ids so far. For an id of the previous run, the value is how the journal writes it until the
+        # source gives the same: that one is not a duplicate.
+        self._seen: dict[str, str | None] = {}
 
     async def ids(
         self, source: Iterable[InstanceId] | AsyncIterable[InstanceId]
     ) -> AsyncGenerator[InstanceId, None]:
-        """The ids of the sweep: those of the journal, then those of the source, which are written down.
+        """The ids of the sweep: those in the journal, then those of the source, which are recorded.
 
-        Where the journal has all ids of its source, an async source is not read again. Any other is: it
-        costs no calls, and an id that is new in it tells that this is another sweep.
+        Where the journal has all ids of its source, an async source is not read again. Any other is: that
+        costs no calls, and a new id in it shows that this is another sweep.
 
         Raises:
-            JournalError: The journal is not that of this sweep, or cannot be read or written.
+            JournalError: The journal is of another sweep, or cannot be read or written.
         """
         sweep = await self._journal.begin(self._account)
         async with aclosing(self._journal.read_entries()) as entries:
             async for entry in entries:
                 known = instance_key(entry.instance_id)
-                self._came[known], self._handed_out[known] = identifier(entry.instance_id), entry
+                self._seen[known], self._untriggered[known] = identifier(entry.instance_id), entry
                 yield entry.instance_id
         if sweep.read_to_end and isinstance(source, AsyncIterable):
             return
-        async with aclosing(_each(source)) as ids:
+        async with aclosing(as_async(source)) as ids:
             async for instance_id in ids:
                 key = _key(instance_id)
-                if key is not None and key not in self._came:
+                if key is not None and key not in self._seen:
                     if sweep.read_to_end:
                         raise JournalError(
                             f"{self._journal.name} has all ids of its sweep, and {instance_id!r} is none of "
                             "them: a new sweep needs a new file"
                         )
-                    self._came[key], self._handed_out[key] = None, self._journal.add(instance_id)
-                elif key is not None and self._came[key] == identifier(instance_id):
-                    self._came[key] = None
-                    continue  # the journal gave it
+                    self._seen[key], self._untriggered[key] = None, self._journal.add(instance_id)
+                elif key is not None and self._seen[key] == identifier(instance_id):
+                    self._seen[key] = None
+                    continue  # it came from the journal
                 yield instance_id
         await self._journal.mark_end()
 
     async def trigger(self, instance_id: InstanceId) -> TriggerResult:
-        """Start a backup of an instance that `ids` gave, unless the journal knows that it is done.
+        """Start a backup of an instance from `ids`, unless it is done.
 
         Raises:
-            JournalError: It cannot be written down, so it was not sent.
+            JournalError: The trigger could not be recorded, so it was not sent.
             BackupifyError: As `Backups.trigger` says.
         """
-        entry = self._handed_out.pop(instance_key(instance_id), None)
+        entry = self._untriggered.pop(instance_key(instance_id), None)
         if entry is None:
             raise DuplicateInstance(instance_id)
         return entry.result or await self._settle(entry)
@@ -121,7 +123,7 @@ class JournalledSweep:
 
         async def before_send(trigger: SentTrigger) -> None:
             nonlocal entry, recorded
-            recorded = None  # it surely did nothing, else nothing more would be sent
+            recorded = None  # that request certainly did nothing, or nothing more would be sent
             entry = intended(entry, trigger)
             await self._journal.commit(entry)
 
@@ -160,24 +162,8 @@ class JournalledSweep:
 
 
 def _key(instance_id: InstanceId) -> str | None:
-    """By what the journal knows an id; None for what cannot be one, as its trigger will say."""
+    """The key of an id; None for what cannot be an id, which its trigger will refuse."""
     try:
         return instance_key(instance_id)
     except (TypeError, ValueError):
         return None
-
-
-async def _each(source: Iterable[InstanceId] | AsyncIterable[InstanceId]) -> AsyncGenerator[InstanceId, None]:
-    """What a source gives; an async one is closed at the end."""
-    if not isinstance(source, AsyncIterable):
-        for instance_id in source:
-            yield instance_id
-        return
-    ids = aiter(source)
-    try:
-        async for instance_id in ids:
-            yield instance_id
-    finally:
-        close = getattr(ids, "aclose", None)
-        if close is not None:
-            await close()

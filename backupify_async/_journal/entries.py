@@ -148,7 +148,7 @@ class JournalEntry:
         state: How far the instance is.
         trigger: The last request that was sent, or was about to be sent; None where nothing was sent that
             can have started a backup.
-        backup: The backup that was started or found, where the state is DONE and the server named it.
+        backup: The backup of a finished trigger, where the server named it.
         problem: What went wrong, in words, where the state is FAILED or AMBIGUOUS.
     """
 
@@ -177,13 +177,12 @@ class JournalEntry:
         are JSON.
         """
         instance_id, trigger = self.instance_id, self.trigger
+        is_number = isinstance(instance_id, int)
         return {
             "number": self.number,
             # As it stands in the request's path: `str` of an Enum member can be another text.
-            "instance_id": str.__str__(instance_id)
-            if isinstance(instance_id, str)
-            else str(int(instance_id)),
-            "is_number": isinstance(instance_id, int),
+            "instance_id": str(int(instance_id)) if is_number else str.__str__(instance_id),
+            "is_number": is_number,
             "state": self.state.value,
             "sent_at": None if trigger is None else trigger.sent_at.astimezone(UTC).isoformat(),
             "baseline": None if trigger is None else baseline_to_json(trigger.baseline),
@@ -200,10 +199,8 @@ class JournalEntry:
             ValueError: A field is missing, or is not what `to_record` writes.
         """
         fields = record_fields.required(record, ENTRY_FIELDS)
-        sent_at, baseline, backup, evidence = (
-            record_fields.optional_text(fields[name])
-            for name in ("sent_at", "baseline", "backup", "evidence")
-        )
+        optional = ("sent_at", "baseline", "backup", "evidence")
+        sent_at, baseline, backup, evidence = (record_fields.optional_text(fields[name]) for name in optional)
         instance_id = record_fields.instance_id(
             fields["instance_id"], is_number=record_fields.flag(fields["is_number"])
         )
