@@ -1,6 +1,6 @@
-"""Who we are to the API: client credentials, a token, or an object of the caller's that gives tokens.
+"""Credentials for the API: client credentials, a token, or your own source of tokens.
 
-Nothing here shows a secret in its `repr`, and nothing here can be pickled or copied.
+None of them shows a secret in its `repr`, and none can be pickled or copied.
 """
 
 import math
@@ -16,7 +16,7 @@ import attrs
 from backupify_async.errors import ConfigurationError, MissingCredentials
 
 ASSUMED_LIFE = 60.0
-"""Seconds: what `expires_in` does not say. RFC 6749 §5.1 recommends it, and does not require it."""
+"""Seconds that a token without `expires_in` lives. RFC 6749 §5.1 recommends it, but does not require it."""
 
 
 class _Unpicklable:
@@ -30,7 +30,7 @@ def _usable_token(_instance: object, _attribute: object, value: str) -> None:
     if not isinstance(value, str) or not value:
         raise ConfigurationError("token: must be a non-empty string")
     if any(_is_unseen(character) for character in value):
-        raise ConfigurationError("token: holds white space, control or invisible characters")
+        raise ConfigurationError("token: contains white space, control or invisible characters")
 
 
 def _is_unseen(character: str) -> bool:
@@ -38,9 +38,9 @@ def _is_unseen(character: str) -> bool:
 
 
 def read_life(expires_in: object) -> float:
-    """Seconds that a token lives; a minute where `expires_in` is no number above 0."""
+    """Seconds that a token lives: `expires_in`, or a minute where that is not a number above 0."""
     try:
-        seconds = float(expires_in)  # type: ignore[arg-type] # whatever is no number is a TypeError
+        seconds = float(expires_in)  # type: ignore[arg-type] # anything but a number is a TypeError
     except (TypeError, ValueError, OverflowError):
         return ASSUMED_LIFE
     usable = math.isfinite(seconds) and seconds > 0 and not isinstance(expires_in, bool)
@@ -52,9 +52,9 @@ class Token(_Unpicklable):
     """A bearer token.
 
     Attributes:
-        value: What stands behind `Authorization: Bearer`.
-        expires_in: Seconds from now for which the server takes it; None where it has no known end. What is no
-            number above 0 is read as a minute.
+        value: The token, as sent in `Authorization: Bearer`.
+        expires_in: Seconds from now for which the server accepts it; None where its end is not known. A
+            minute is assumed where it is not a number above 0.
     """
 
     value: str = attrs.field(repr=False, validator=_usable_token)
@@ -63,27 +63,27 @@ class Token(_Unpicklable):
 
 @runtime_checkable
 class TokenSource(Protocol):
-    """Anything that gives tokens: a vault of your own, say.
+    """Your own source of tokens, such as a vault.
 
-    It is asked when there is no token, ahead of expiry, and after the server refused one, then every 5 s at
-    the most. It may take as long as `Timeouts.attempt`, and is cancelled then. After a failure it is asked
-    again 1 s later, then 2, 4, 8, 16 and 30.
+    The client asks it when there is no token, ahead of expiry, and after the server rejected a token, then at
+    most every 5 s. It is cancelled after `Timeouts.attempt`. After a failure the client asks again 1 s later,
+    then after 2, 4, 8, 16 and 30 s.
     """
 
     async def token(self) -> Token:
-        """A token to use from now on."""
+        """Return a token to use from now on."""
         ...
 
 
 @attrs.frozen
 class StaticToken(_Unpicklable):
-    """A token that you have already; it is not renewed.
+    """A token that you already have. It is not refreshed.
 
     Args:
         value: The token.
 
     Raises:
-        ConfigurationError: The token is empty, or holds white space, control or invisible characters.
+        ConfigurationError: The token is empty, or contains white space, control or invisible characters.
     """
 
     value: str = attrs.field(repr=False, validator=_usable_token)
@@ -94,32 +94,32 @@ class StaticToken(_Unpicklable):
 
 
 _LINE_ENDS_AND_BOM = "\r\n\ufeff"
-_VSCHARS = re.compile("[\x20-\x7e]*")  # RFC 6749 A.1, A.2: what a client id and a client secret are made of
+_VSCHARS = re.compile("[\x20-\x7e]*")  # RFC 6749 A.1, A.2: the characters of a client id and a client secret
 
 
 def without_line_end(text: str) -> str:
-    """A text from a file or a variable, without the line ends and the BOM that editors put around it."""
+    """A text from a file or a variable, without the line ends and the BOM that editors add."""
     return text.strip(_LINE_ENDS_AND_BOM)
 
 
 def visible_text(text: str, name: str) -> str:
-    """A client id or secret as OAuth has them, without line ends and BOM around it.
+    """Check a client id or secret, and remove line ends and a BOM around it.
 
     Args:
-        text: What was given.
-        name: What to call it in an error.
+        text: The client id or secret.
+        name: Its name in an error message.
 
     Raises:
-        ConfigurationError: It is empty, or holds what is outside %x20-7E (RFC 6749 A.1, A.2). The message
-            shows nothing of it.
+        ConfigurationError: It is empty, or contains a character outside %x20-7E (RFC 6749 A.1, A.2). The
+            message shows nothing of it.
     """
     text = without_line_end(text)
     if not text.strip():
         raise ConfigurationError(f"{name}: is empty")
     if _VSCHARS.fullmatch(text) is None:
         raise ConfigurationError(
-            f"{name}: holds a character outside of %x20-7E, such as a tab, a NUL or a letter with an accent, "
-            "which no client id or secret of OAuth can (RFC 6749 A.1, A.2)"
+            f"{name}: contains a character outside of %x20-7E, such as a tab, a NUL or an accented letter, "
+            "which OAuth does not allow (RFC 6749 A.1, A.2)"
         )
     return text
 
@@ -135,7 +135,7 @@ def _client_secret(value: str | os.PathLike[str]) -> str | os.PathLike[str]:
         return visible_text(value, "client secret")
     if isinstance(value, os.PathLike):
         return value
-    raise ConfigurationError("client secret: must be a string, or the path of a file that holds it")
+    raise ConfigurationError("client secret: must be a string, or the path of a file that contains it")
 
 
 @attrs.frozen
@@ -144,12 +144,12 @@ class ClientCredentials(_Unpicklable):
 
     Args:
         id: The client id.
-        secret: The client secret; or the path of a file that holds it, read anew for each token.
+        secret: The client secret; or the path of a file that contains it, read again for each token.
 
-    Line ends and a BOM around them are left out.
+    Line ends and a BOM around them are removed.
 
     Raises:
-        ConfigurationError: One of them is empty, or holds what is outside %x20-7E (RFC 6749 A.1, A.2).
+        ConfigurationError: One of them is empty, or contains a character outside %x20-7E (RFC 6749 A.1, A.2).
     """
 
     id: str = attrs.field(converter=_client_id)
@@ -163,11 +163,12 @@ _SECRET_FILE = "BACKUPIFY_CLIENT_SECRET_FILE"  # noqa: S105 - the variable's nam
 
 
 def read_credentials(environ: Mapping[str, str]) -> ClientCredentials | StaticToken:
-    """The credentials that the environment holds, without line ends and a BOM around them.
+    """Read the credentials from environment variables, without line ends and a BOM around them.
 
     Raises:
-        ConfigurationError: There are none, or two, or one is empty or cannot be one; the message names the
-            variable.
+        MissingCredentials: No variable is set.
+        ConfigurationError: Two kinds of credentials are set, or one is incomplete, empty or invalid. The
+            message names the variable.
     """
     found = [name for name in (_TOKEN, _ID, _SECRET, _SECRET_FILE) if name in environ]
     if not found:

@@ -90,7 +90,9 @@ class TestClientCredentials:
     )
     def test_what_no_client_id_or_secret_may_hold_is_named_unseen(self, text: str) -> None:
         for name, values in (("client id", (text, "abc")), ("client secret", ("demo", text))):
-            with pytest.raises(ConfigurationError, match=rf"^{name}: holds a character outside of") as caught:
+            with pytest.raises(
+                ConfigurationError, match=rf"^{name}: contains a character outside of"
+            ) as caught:
                 ClientCredentials(*values)
             assert "s3" not in str(caught.value)
             assert caught.value.__context__ is None

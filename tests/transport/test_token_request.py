@@ -169,7 +169,7 @@ class TestTheSecret:
     ) -> None:
         file = tmp_path / "secret"
         file.write_bytes(content)
-        with pytest.raises(ConfigurationError, match="holds a character outside of %x20-7E") as caught:
+        with pytest.raises(ConfigurationError, match="contains a character outside of %x20-7E") as caught:
             await self.sent(file)
         assert str(caught.value).startswith(f"client secret in {file}: ")
         assert "s3" not in str(caught.value).replace(str(file), "")
