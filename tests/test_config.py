@@ -352,7 +352,7 @@ class TestTheEnvironment:
     def test_an_id_or_secret_that_oauth_cannot_have_is_named_by_its_variable(
         self, text: str, bad: str, good: str
     ) -> None:
-        with pytest.raises(ConfigurationError, match=f"^{NAMES[bad]}: holds") as caught:
+        with pytest.raises(ConfigurationError, match=f"^{NAMES[bad]}: contains") as caught:
             from_env(**{bad: text, good: "abc"})
         assert "s3" not in str(caught.value)
 
