@@ -5,17 +5,18 @@
             async for outcome in outcomes:
                 print(outcome.key, outcome.value if outcome.ok else outcome.error)
 
-`BackupifyClient` is the front door; `errors` draws the tree of errors; `backupify_async.testing` is a
-simulated Backupify for your own tests.
+Start with `BackupifyClient`. `errors` shows the tree of errors, and `backupify_async.testing` has a simulated
+Backupify for your own tests.
 
-The names are looked up on first use: pytest loads the plugin of this package in every run of whoever has it
-installed, and must not pay for aiohttp; and `backupify` can say why an import failed. The front door comes
-with all that a call needs, also where it fails.
+Names are imported on first use. pytest loads the plugin of every installed package, and must not pay for
+aiohttp here; and `backupify` can report why an import failed. `BackupifyClient` imports all that a call
+needs, also when
+it fails: nothing is imported on a failure path.
 """
 
 from backupify_async.version import __version__
 
-TYPE_CHECKING = False  # type checkers know it by its name; typing itself takes ten times as long to import
+TYPE_CHECKING = False  # type checkers recognise the name; `typing` takes ten times as long to import
 
 if TYPE_CHECKING:
     from backupify_async._fleet.fan_out import FanOut, fan_out
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         TokenRefreshed,
         TriggerStopped,
     )
+    from backupify_async.ids import InstanceId
     from backupify_async.models import (
         Backup,
         BackupInstance,
@@ -115,6 +117,7 @@ __all__ = [
     "FanOut",
     "FanOutAborted",
     "Fleet",
+    "InstanceId",
     "Journal",
     "JournalEntry",
     "JournalError",
@@ -203,6 +206,7 @@ _ROOMS = {
     "FanOut": "_fleet.fan_out",
     "FanOutAborted": "errors",
     "Fleet": "_fleet.fleet",
+    "InstanceId": "ids",
     "Journal": "_journal.journal",
     "JournalEntry": "_journal.entries",
     "JournalError": "errors",
@@ -262,7 +266,7 @@ _ROOMS = {
     "fan_out": "_fleet.fan_out",
 }
 
-if not TYPE_CHECKING:  # or a type checker would believe any name to be there
+if not TYPE_CHECKING:  # otherwise type checkers would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _ROOMS:

@@ -1,21 +1,21 @@
-"""Makes text from outside safe to stand in a line of a log, of a message, and on a terminal."""
+"""Makes text from outside safe for a log line, an error message and a terminal."""
 
 import re
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
-def printable(told: object) -> str:
-    """A text or an id with what does not print escaped: control characters, line ends, marks that turn text.
+def printable(value: object) -> str:
+    """A text or an id with unprintable characters escaped: control characters, line ends, bidi marks.
 
-    Who sends it could otherwise forge a line of a log, or command the terminal of whoever reads it there.
+    Otherwise its sender could forge a log line, or send commands to the terminal that shows it.
     """
-    text = str(told)
-    return text if text.isprintable() else _UNPRINTABLE.sub(_escaped, text)
+    text = str(value)
+    return text if text.isprintable() else _UNPRINTABLE.sub(_escape, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in found[0]
+        for character in match[0]
     )

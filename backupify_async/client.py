@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from backupify_async._fleet.fleet import Fleet
     from backupify_async._journal.entries import SweepAccount
 
+__all__ = ["BackupifyClient"]
+
 
 class BackupifyClient:
     """A client of the Backupify API, for any number of tasks of one event loop.

@@ -1,4 +1,4 @@
-"""The settings: frozen, checked when they are made, and never more than was asked for."""
+"""The settings of a client: frozen, and validated on construction."""
 
 import os
 import ssl
@@ -13,23 +13,25 @@ from backupify_async._checks import count, count_or_zero, is_a, not_negative, po
 from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource, read_credentials
 from backupify_async.errors import ConfigurationError
 
+__all__ = ["RateLimit", "Reconciliation", "RetryPolicy", "Settings", "SettingsOptions", "Timeouts"]
+
 _BASE_URL = "BACKUPIFY_BASE_URL"
 
 
 @attrs.frozen
 class RateLimit:
-    """How fast the client may send, over all its calls.
+    """The send rate of the client, over all its calls.
 
     Attributes:
-        per_second: Calls a second at most, a ceiling that is never passed; None lets the server alone set
-            the limit.
-        burst: How many calls may leave at once after a time of rest, below that ceiling.
-        adaptive: Whether to find the server's own limit, from its headers, its Retry-After and its refusals,
-            and to stay just below it. Otherwise the client keeps to its ceiling, and pauses everybody after
-            a 429.
+        per_second: The maximum in calls per second, which is never exceeded; None for no limit but the
+            server's.
+        burst: The number of calls that can be sent at once after an idle time, within that maximum.
+        adaptive: Whether to find the server's limit from its headers, its Retry-After and its refusals, and
+            to stay just below it. Otherwise the client keeps to its maximum, and pauses all calls after a
+            429.
 
     Raises:
-        ValueError: One of them is 0, negative or no number.
+        ValueError: A value is 0, negative or not a number.
     """
 
     per_second: float | None = attrs.field(default=None, validator=positive_or_none)
@@ -39,23 +41,24 @@ class RateLimit:
 
 @attrs.frozen
 class RetryPolicy:
-    """What a failed call may cost before its error is raised.
+    """The limits on retries of a failed call before its error is raised.
 
     Attributes:
-        attempts: How often one call may be sent; refusals for now, as `Throttled` says, and the
-            replay after a renewed token do not count.
-        base: Seconds; the n-th back-off is drawn from 0 to base x 2^(n-1) ("full jitter").
-        cap: Seconds that no back-off, and no pause after a 429 without Retry-After, exceeds.
-        max_retry_after: Seconds; a Retry-After above it is raised at once instead of waited for.
-        max_throttled: Seconds for which one call may go on being refused for now.
-        budget: Tokens that all retries of the client share: a retry costs 5, one after a time-out
-            10; success earns some back. A server that fails everything gets no storm of retries.
-        max_outage: Seconds for which all calls wait while the server is down: while it answers nobody, or
-            only with 502, 503 or 504, and did answer before. One call at a time asks whether it is back. What
-            fails so costs neither attempts nor budget. Then calls fail unsent. 0 waits for no outage.
+        attempts: The maximum number of attempts of a call. Refusals by the rate limit (see `Throttled`), and
+            the repetition after a token refresh, do not count.
+        base: In seconds: the n-th back-off is drawn from 0 to base x 2^(n-1) ("full jitter").
+        cap: In seconds: the maximum of a back-off, and of a pause after a 429 without Retry-After.
+        max_retry_after: In seconds: a longer Retry-After is raised at once, and not waited for.
+        max_throttled: In seconds: how long one call can keep being refused by the rate limit.
+        budget: Tokens that all retries of the client share. A retry costs 5, one after a time-out 10; a
+            success returns some. It prevents a storm of retries to a server that fails every call.
+        max_outage: In seconds: how long all calls wait while the server is down, which means that it answered
+            before, and now answers no call, or only with 502, 503 or 504. One call at a time probes it. Its
+            failures cost neither attempts nor budget. After that time calls fail without being sent. With 0,
+            no call waits for an outage.
 
     Raises:
-        ValueError: A number makes no sense; the message names it.
+        ValueError: A number is invalid; the message names it.
     """
 
     attempts: int = attrs.field(default=4, validator=count)
@@ -69,18 +72,18 @@ class RetryPolicy:
 
 @attrs.frozen
 class Timeouts:
-    """How long a call may take, in seconds; None sets no limit.
+    """The time-outs of a call, in seconds; None for no limit.
 
     Attributes:
-        connect: To resolve the name, connect and shake hands.
-        read: Between two pieces of the answer.
-        attempt: One sending, from the moment it may leave to the answer's last byte; and of credentials that
-            are an object of yours, giving one token.
-        total: One call, over all its attempts and all the waits between and before them; of a trigger also
-            over the looks for one whose answer was lost.
+        connect: Name resolution, connection and TLS handshake.
+        read: Between two chunks of the response.
+        attempt: One attempt, from the moment when it can be sent to the last byte of the response. Also one
+            call of `token()` of your own credentials object.
+        total: One call, over all attempts and all waits before and between them. For a trigger,
+            reconciliation is included.
 
     Raises:
-        ValueError: A time-out is 0, negative or no number.
+        ValueError: A time-out is 0, negative or not a number.
     """
 
     connect: float | None = attrs.field(default=10.0, validator=positive_or_none)
@@ -91,20 +94,20 @@ class Timeouts:
 
 @attrs.frozen
 class Reconciliation:
-    """How a trigger whose answer was lost is looked for, before it is sent again or given up.
+    """How to reconcile a trigger whose response was lost, before it is retried or given up.
 
     Attributes:
-        settling: Seconds after the loss in which the server may still act, for which nothing is sent again.
-            A proxy holds a request for up to its own time-out before a server that hangs takes it, and 30 s
-            is the usual one; a list that shows new backups late must catch up within it too.
-        clock_tolerance: Seconds by which the clock that dates backups may be off from the server's `Date`,
-            which a proxy may have added, or without one from ours. A backup that was created no more than
-            that outside the time of sending may be the trigger's: above a baseline, or active, it is taken
-            for it, and else the trigger is ambiguous.
-        patience: Seconds after settling for which looks that fail, or contradict each other, are repeated.
+        settling: In seconds after the loss: how long the server can still act on the request. It is not sent
+            again before that. A proxy holds a request for up to its own time-out (usually 30 s) before a
+            server that hangs gets it. A list that shows new backups late must also catch up within this time.
+        clock_tolerance: In seconds: the maximum difference between the clock that dates backups and the
+            server's `Date`, which a proxy may have added; without a `Date`, this machine's clock. A backup
+            that was created at most that long outside of the time of sending may be the trigger's. Above a
+            baseline, or active, it is taken for it; otherwise the trigger is ambiguous.
+        patience: In seconds after settling: how long checks that fail or contradict each other are repeated.
 
     Raises:
-        ValueError: A number is negative or none.
+        ValueError: A number is negative or not a number.
     """
 
     settling: float = attrs.field(default=30.0, validator=not_negative)
@@ -117,7 +120,7 @@ def _proxy(_instance: object, _attribute: object, value: str) -> None:
 
 
 def _tls(_instance: object, _attribute: object, value: ssl.SSLContext | None) -> None:
-    # aiohttp takes False for "trust anybody", as others do with verify=False: a token would go to a stranger.
+    # aiohttp takes False for "no verification", as others take verify=False: a token could go to a stranger.
     if value is not None and not isinstance(value, ssl.SSLContext):
         raise ConfigurationError(
             "tls: must be an ssl.SSLContext, or None for the system's certificates; a context that trusts "
@@ -128,7 +131,7 @@ def _tls(_instance: object, _attribute: object, value: ssl.SSLContext | None) ->
 
 
 class SettingsOptions(TypedDict, total=False):
-    """The settings beside the credentials, as keyword arguments; `Settings` says what each does."""
+    """The settings except the credentials, as keyword arguments; see `Settings`."""
 
     base_url: str
     rate_limit: RateLimit
@@ -145,27 +148,27 @@ class SettingsOptions(TypedDict, total=False):
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """All that a client is told when it is made.
+    """The settings of a client.
 
     Attributes:
         credentials: `ClientCredentials`, `StaticToken`, or any object with `async def token() -> Token`.
-        base_url: The API's origin, perhaps with a path prefix.
-        rate_limit: How fast the client may send.
-        retry: What a failed call may cost before its error is raised.
-        timeouts: How long a call may take.
-        reconciliation: How a trigger whose answer was lost is looked for.
-        max_concurrency: How many requests may be in flight at once, over all fleets of the client.
-        max_body_bytes: The largest answer that is read, in bytes after decompression.
-        proxy: URL of an HTTP proxy for all requests; it may hold a user and a password.
-        trust_env: Whether to take a proxy from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
-            A loopback host is never reached through one, and netrc is never read.
-        tls: The TLS context, where the system's certificates are not what is wanted.
-        allow_insecure: Whether http:// is allowed to hosts other than a loopback one.
+        base_url: The origin of the API, with an optional path prefix.
+        rate_limit: The send rate.
+        retry: The limits on retries of a failed call.
+        timeouts: The time-outs of a call.
+        reconciliation: How to reconcile a trigger whose response was lost.
+        max_concurrency: The maximum number of requests in flight, over all fleets of the client.
+        max_body_bytes: The maximum size of a response body, in bytes after decompression.
+        proxy: The URL of an HTTP proxy for all requests, with an optional user and password.
+        trust_env: Whether to take a proxy from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. Requests to a
+            loopback host never use one, and netrc is never read.
+        tls: The TLS context; None for the system's certificates.
+        allow_insecure: Whether http:// is allowed for other hosts than a loopback one.
 
     Raises:
-        ConfigurationError: Credentials, base URL, proxy or TLS context cannot work; the message says which
-            and why.
-        ValueError: A number makes no sense; the message names it.
+        ConfigurationError: The credentials, base URL, proxy or TLS context cannot work; the message says
+            which and why.
+        ValueError: A number is invalid; the message names it.
     """
 
     credentials: ClientCredentials | TokenSource = attrs.field(repr=lambda value: type(value).__name__)
@@ -182,7 +185,7 @@ class Settings:
     allow_insecure: bool = False
 
     @credentials.validator
-    def _knows_tokens(self, _attribute: object, value: object) -> None:
+    def _gives_tokens(self, _attribute: object, value: object) -> None:
         if not isinstance(value, ClientCredentials | TokenSource):
             raise ConfigurationError(
                 "credentials: must be ClientCredentials, StaticToken, or an object with `async def token()`"
@@ -193,7 +196,7 @@ class Settings:
 
     @property
     def url(self) -> URL:
-        """The base URL, read."""
+        """The parsed base URL."""
         return parse_base_url(self.base_url, allow_insecure=self.allow_insecure)
 
     @classmethod
@@ -203,16 +206,16 @@ class Settings:
         """Read the settings from the environment.
 
         `BACKUPIFY_TOKEN`; or `BACKUPIFY_CLIENT_ID` with `BACKUPIFY_CLIENT_SECRET` or
-        `BACKUPIFY_CLIENT_SECRET_FILE` (read anew for each token); `BACKUPIFY_BASE_URL` where it is not
-        the default; and a proxy from the usual variables.
+        `BACKUPIFY_CLIENT_SECRET_FILE` (read again for each token); `BACKUPIFY_BASE_URL`, which is optional;
+        and a proxy from the usual variables.
 
         Args:
-            environ: Another mapping than the process environment.
-            **options: Settings that stand above the environment.
+            environ: A mapping to read instead of the process environment.
+            **options: Settings that take precedence over the environment.
 
         Raises:
-            ConfigurationError: Credentials are missing, doubled or empty, or the base URL cannot work;
-                the message names the variable.
+            ConfigurationError: Credentials are missing, ambiguous or empty, or the base URL cannot work; the
+                message names the variable.
         """
         credentials, options = read_environment(environ, options)
         return cls(credentials=credentials, **options)
@@ -221,12 +224,12 @@ class Settings:
 def read_environment(
     environ: Mapping[str, str] | None, options: SettingsOptions
 ) -> tuple[ClientCredentials | StaticToken, SettingsOptions]:
-    """Credentials from the environment, and the options with what it adds to them.
+    """The credentials in the environment, and the options with the settings from it.
 
     Raises:
-        ConfigurationError: As `Settings.from_env` says.
+        ConfigurationError: See `Settings.from_env`.
     """
-    # Not a default argument: help() and tooltips would show all that is in it.
+    # Not a default argument: help() and tooltips would show its contents.
     environ = os.environ if environ is None else environ
     found: SettingsOptions = {"trust_env": True}
     if "base_url" not in options and environ.get(_BASE_URL):

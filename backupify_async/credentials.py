@@ -15,6 +15,8 @@ import attrs
 
 from backupify_async.errors import ConfigurationError, MissingCredentials
 
+__all__ = ["ClientCredentials", "StaticToken", "Token", "TokenSource"]
+
 ASSUMED_LIFE = 60.0
 """Seconds that a token without `expires_in` lives. RFC 6749 §5.1 recommends it, but does not require it."""
 

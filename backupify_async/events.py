@@ -1,7 +1,6 @@
-"""What a client tells its `on_event` hook while it works: frozen, and without a token or a secret.
+"""The events that a client reports to its `on_event` hook: frozen, without tokens and secrets.
 
-Hooks are called in the event loop, between two steps of a request, or of none: let them be quick. One that
-raises is logged, and harms nobody.
+Hooks run in the event loop: keep them short. An exception in a hook is logged, and has no other effect.
 """
 
 import logging
@@ -13,17 +12,29 @@ import attrs
 from backupify_async.models import SentTrigger
 from backupify_async.statistics import LimitSource, SpeedReason
 
+__all__ = [
+    "Event",
+    "EventHook",
+    "LimitChanged",
+    "RequestSent",
+    "ResponseReceived",
+    "RetryScheduled",
+    "Throttled",
+    "TokenRefreshed",
+    "TriggerStopped",
+]
+
 _LOGGER = logging.getLogger("backupify_async.events")
 
 
 @attrs.frozen
 class RequestSent:
-    """A request is about to leave.
+    """A request is about to be sent.
 
     Attributes:
-        method: Its method.
-        path: Its path, without the query.
-        attempt: Which sending of this call it is, from 1.
+        method: The method.
+        path: The path, without the query.
+        attempt: The number of this attempt of the call, from 1.
     """
 
     method: str
@@ -33,14 +44,14 @@ class RequestSent:
 
 @attrs.frozen
 class ResponseReceived:
-    """An answer has come, whole or refused.
+    """A response was received, a refusal included.
 
     Attributes:
         method: The request's method.
         path: The request's path, without the query.
-        attempt: Which sending of this call it was, from 1.
-        status: The answer's HTTP status.
-        elapsed: Seconds from sending to the answer's last byte.
+        attempt: The number of this attempt of the call, from 1.
+        status: The HTTP status.
+        elapsed: Seconds from sending to the last byte of the response.
     """
 
     method: str
@@ -52,14 +63,14 @@ class ResponseReceived:
 
 @attrs.frozen
 class RetryScheduled:
-    """A call failed, and will be sent again.
+    """A call failed, and will be retried.
 
     Attributes:
         method: The request's method.
         path: The request's path, without the query.
-        attempt: Which sending of this call failed, from 1.
-        delay: Seconds until it joins the queue again.
-        reason: The failure in words.
+        attempt: The number of the failed attempt, from 1.
+        delay: Seconds until it enters the queue again.
+        reason: The message of the error.
     """
 
     method: str
@@ -71,19 +82,19 @@ class RetryScheduled:
 
 @attrs.frozen
 class Throttled:
-    """The server refused a call for now, and all calls wait.
+    """The server refused a call because of its rate limit, and all calls pause.
 
-    Refusals are 429 and 420; 503 with Retry-After, or while other calls pass; 403 with Retry-After or with
-    headers that tell of a spent quota; and a GET's 400 whose body names throttling. A call that is refused
-    again while others pass waits alone.
+    Refusals are 429 and 420; 503 with Retry-After, or while other calls succeed; 403 with Retry-After, or
+    with headers that show a used-up quota; and 400 to a GET if the body mentions throttling. A call that is
+    refused again while others succeed waits alone.
 
     Attributes:
         method: The request's method.
         path: The request's path, without the query.
-        retry_after: Seconds that the server asked to wait, or None where it did not say.
-        paused_until: Until when nobody sends, UTC.
-        limit_source: What the client's belief of the server's limit now rests on.
-        limit_per_second: Calls a second that the server is believed to take; None where that is not known.
+        retry_after: The seconds in the Retry-After header; None without one.
+        paused_until: The end of the pause, UTC.
+        limit_source: What the client's estimate of the server's limit is based on now.
+        limit_per_second: The estimate, in calls per second; None where there is none.
     """
 
     method: str
@@ -96,17 +107,17 @@ class Throttled:
 
 @attrs.frozen
 class LimitChanged:
-    """What the client believes of the server's limit has changed, or why calls leave as fast as they do.
+    """The client's estimate of the server's limit changed, or the reason for its current send rate.
 
-    Told at most once a second, while calls are sent and answered, where `limit_source` or `speed_reason` is
-    another than was told last, or `limit_per_second` another by more than a fifth. No such event comes while
-    no call was refused and no answer announced a quota.
+    Reported at most once a second, while calls are sent, if `limit_source` or `speed_reason` differs from the
+    last report, or `limit_per_second` differs by more than 20 %. Never reported before the first refusal or
+    the first response with a quota.
 
     Attributes:
-        limit_source: What the belief rests on.
-        limit_per_second: Calls a second that the server is believed to take; None where that is not known.
-        speed_reason: Why calls leave as fast as they do.
-        paused_until: Until when nobody sends, UTC; None where nothing is paused.
+        limit_source: What the estimate is based on.
+        limit_per_second: The estimate, in calls per second; None where there is none.
+        speed_reason: What determines the current send rate.
+        paused_until: The end of the current pause, UTC; None without one.
     """
 
     limit_source: LimitSource
@@ -117,10 +128,10 @@ class LimitChanged:
 
 @attrs.frozen
 class TokenRefreshed:
-    """There is a new token.
+    """A new token was obtained.
 
     Attributes:
-        expires_in: Seconds for which the server takes it, or None where it has no known end.
+        expires_in: Its lifetime in seconds; None where it is unknown.
     """
 
     expires_in: float | None
@@ -132,7 +143,7 @@ class TriggerStopped:
 
     Attributes:
         instance_id: The instance.
-        in_doubt: What was sent, and can have started a backup; None where no backup was started.
+        in_doubt: The trigger that was sent and may have started a backup; None where none was started.
     """
 
     instance_id: int | str
@@ -151,8 +162,8 @@ Event = (
 EventHook = Callable[[Event], object]
 
 
-def tell(hook: EventHook | None, event: Event) -> None:
-    """Tell a hook of an event; one that raises is logged, and harms nobody."""
+def emit(hook: EventHook | None, event: Event) -> None:
+    """Report an event to a hook. An exception in the hook is logged."""
     if hook is None:
         return
     try:

@@ -1,8 +1,8 @@
-"""What the API speaks of, as frozen values.
+"""The resources of the API, and the results of operations: frozen values.
 
-Only `id` is taken as given. Of any other field, what is missing or cannot be read as its type is None;
-what cannot be read, and all that a model does not know, stays as it came in `extra`. So does a date without
-an offset: it is shown as UTC, and may be off by up to 14 hours.
+Only `id` is required. Every other field is None where the value is missing or of another type. `extra` holds
+the raw values of such fields, and all fields that the model does not have. It also holds each date without an
+offset: the field shows it as UTC, which may be wrong by up to 14 hours.
 """
 
 from collections.abc import Mapping
@@ -12,25 +12,37 @@ from typing import Any, Final
 
 import attrs
 
-from backupify_async._plain import Plain
+from backupify_async._json_types import ToDict
+
+__all__ = [
+    "UNKNOWN_BASELINE",
+    "Backup",
+    "BackupInstance",
+    "Baseline",
+    "SentTrigger",
+    "TriggerKind",
+    "TriggerResult",
+    "UnknownBaseline",
+    "WaitKind",
+    "WaitResult",
+]
 
 _DATES = ("created_at", "started_at", "completed_at", "updated_at")
 
 
 @attrs.frozen
-class Backup(Plain):
+class Backup(ToDict):
     """One backup of one instance.
 
     Attributes:
-        id: Its id.
-        backup_instance_id: The instance that it is a backup of.
-        status: What the server calls its state; the API documents no set of values.
-        created_at: When it was made known, UTC.
-        started_at: When it began to run, UTC.
+        id: The id.
+        backup_instance_id: The id of the instance.
+        status: The server's word for its state; the API documents no set of values.
+        created_at: When it was created, UTC.
+        started_at: When it started to run, UTC.
         completed_at: When it ended, UTC.
         updated_at: When the server last changed it, UTC.
-        extra: The fields that are not above, and the raw values of those above that could not be read, or
-            are dates without an offset.
+        extra: All other fields, and the raw values of unreadable fields and of dates without an offset.
     """
 
     id: int | str
@@ -44,22 +56,22 @@ class Backup(Plain):
 
     @property
     def without_offset(self) -> frozenset[str]:
-        """The dates that the server wrote without an offset, by name: nobody knows their time zone."""
+        """The names of the dates that the server sent without an offset: their time zone is unknown."""
         return frozenset(name for name in _DATES if getattr(self, name) is not None and name in self.extra)
 
 
 @attrs.frozen
-class BackupInstance(Plain):
-    """One customer's use of one service, of which backups are made.
+class BackupInstance(ToDict):
+    """A backup instance: one service of one customer, which is backed up.
 
     Attributes:
-        id: Its id.
-        customer_id: The customer whose data it is.
-        backup_definition_id: The definition that says what is backed up.
-        backup_frequency: How often the server makes a backup by itself, in the server's words.
-        created_at: When it was set up, UTC.
+        id: The id.
+        customer_id: The id of the customer.
+        backup_definition_id: The id of the definition of what is backed up.
+        backup_frequency: The interval of automatic backups, in the server's words.
+        created_at: When it was created, UTC.
         updated_at: When the server last changed it, UTC.
-        extra: The fields that are not above, and the raw values of those above that could not be read.
+        extra: All other fields, and the raw values of unreadable fields and of dates without an offset.
     """
 
     id: int | str
@@ -72,39 +84,39 @@ class BackupInstance(Plain):
 
 
 class TriggerKind(Enum):
-    """What became of a trigger."""
+    """The outcome of a trigger."""
 
     STARTED = "started"
     """This call started a backup."""
     ALREADY_ACTIVE = "already_active"
-    """A backup was running before, and goes on or has ended since; none was started."""
+    """A backup was already active, and may have ended since; none was started."""
     ADOPTED = "adopted"
-    """The answer was lost, and the backup that this call had started was found afterwards."""
+    """The response was lost, and the backup that this call had started was found afterwards."""
 
 
 class WaitKind(Enum):
-    """How a backup that was waited for ended."""
+    """How a backup ended."""
 
     COMPLETED = "completed"
-    """It is over, and the server calls that a success, or does not say what to call it."""
+    """It is over, and its status means success, or is missing."""
     FAILED = "failed"
-    """The server calls it failed, cancelled, done in part or the like."""
+    """Its status means failed, cancelled, partly done or the like."""
     UNKNOWN = "unknown"
-    """It is over, and its status is a word that nobody knows: `PollPolicy` takes words of your own."""
+    """It is over, and its status is an unknown word. `PollPolicy` accepts additional words."""
     VANISHED = "vanished"
-    """The instance exists, and knows this backup no more."""
+    """The instance exists, but no longer has this backup."""
     REPLACED = "replaced"
-    """Another backup of the instance runs now, and nothing says that this one ever ended."""
+    """Another backup of the instance is active, and nothing shows that this one has ended."""
 
 
 @attrs.frozen
-class WaitResult(Plain):
-    """How a backup that was waited for ended.
+class WaitResult(ToDict):
+    """The result of waiting for a backup.
 
     Attributes:
-        kind: How.
-        backup: The backup as it was last seen; None where it never was.
-        replaced_by: The backup that runs now in its place, where it was replaced.
+        kind: How the backup ended.
+        backup: The backup at the last successful check; None where there was none.
+        replaced_by: The backup that is active instead, where it was replaced.
     """
 
     kind: WaitKind
@@ -113,7 +125,7 @@ class WaitResult(Plain):
 
 
 class UnknownBaseline(Enum):
-    """Stands where the newest backup before a trigger is not known; None means that there was no backup."""
+    """The type of `UNKNOWN_BASELINE`: the newest backup before a trigger is unknown."""
 
     UNKNOWN_BASELINE = "unknown"
 
@@ -125,20 +137,20 @@ Baseline = int | str | None | UnknownBaseline
 
 
 @attrs.frozen
-class SentTrigger(Plain):
+class SentTrigger(ToDict):
     """A trigger that was sent, with what is known about it.
 
-    While its outcome is in doubt, this is all by which its backup can be found, also by a later process.
+    While its outcome is in doubt, this is what its backup can be found by, even by a later process.
 
     Attributes:
         instance_id: The instance.
         sent_at: When the request was sent, UTC, by this machine's clock.
         baseline: The highest backup id before that; None where the instance had no backup, and
-            `models.UNKNOWN_BASELINE` where that is not known.
-        response_by: The latest time at which its response can have come or was given up, UTC, by this
-            machine's clock; None where that is unknown.
-        clock_offset: How far the server's clock was ahead of this machine's when it was sent, at least and at
-            most, in seconds; None where no Date header showed it.
+            `models.UNKNOWN_BASELINE` where that is unknown.
+        response_by: The latest time at which its response was received or given up, UTC, by this machine's
+            clock; None where that is unknown.
+        clock_offset: By how many seconds the server's clock was ahead of this machine's when it was sent, at
+            least and at most; None without a Date header.
         accepted: Whether the server answered with a 2xx.
         seen: The ids of the backups that may be this trigger's, or were active, at the last check.
     """
@@ -153,15 +165,15 @@ class SentTrigger(Plain):
 
 
 @attrs.frozen
-class TriggerResult(Plain):
-    """What became of a trigger, and the backup that now runs.
+class TriggerResult(ToDict):
+    """The result of a trigger.
 
     Attributes:
-        kind: Whether this call started it.
-        backup: The backup as it was then, or None where the server does not say.
-        waited: How the backup ended, where that was waited for; None also where the server named no backup
-            to wait for.
-        from_previous_run: Whether a previous run of the sweep did it, by its journal. Nothing was sent now.
+        kind: Whether this call started a backup.
+        backup: The backup as it was then; None where the server did not return it.
+        waited: How the backup ended; None without a wait, and where the server named no backup to wait for.
+        from_previous_run: Whether the result is from a previous run of the sweep, by its journal. Nothing was
+            sent in this run.
     """
 
     kind: TriggerKind

@@ -6,6 +6,8 @@ import attrs
 
 from backupify_async._checks import positive
 
+__all__ = ["PollPolicy"]
+
 
 def normalize_word(text: str) -> str:
     """A word as words are compared: its letters and digits in one case; "" where it has none."""

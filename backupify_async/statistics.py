@@ -5,7 +5,9 @@ from enum import Enum
 
 import attrs
 
-from backupify_async._plain import Plain
+from backupify_async._json_types import ToDict
+
+__all__ = ["LimitSource", "SpeedReason", "Statistics"]
 
 
 class LimitSource(Enum):
@@ -47,7 +49,7 @@ class SpeedReason(Enum):
 
 
 @attrs.frozen
-class Statistics(Plain):
+class Statistics(ToDict):
     """A snapshot; the counts are since the client was opened.
 
     Attributes:

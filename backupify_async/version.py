@@ -1,3 +1,3 @@
-"""The package's version, read by the build and by the User-Agent."""
+"""The version of the package, for the build and the User-Agent."""
 
 __version__ = "0.1.0"

@@ -88,7 +88,7 @@ class TestNumbers:
 
     def test_a_minimum_can_be_another(self) -> None:
         check_count("limit", 0, minimum=0)
-        with pytest.raises(ValueError, match=r"^limit must be a whole number from 2 up, not 1$"):
+        with pytest.raises(ValueError, match=r"^limit must be an integer of at least 2, not 1$"):
             check_count("limit", 1, minimum=2)
 
     def test_the_defaults_are_the_documented_ones(self) -> None:

@@ -15,7 +15,7 @@ from backupify_async import (
     Throttled,
     TokenRefreshed,
 )
-from backupify_async.events import Event, tell
+from backupify_async.events import Event, emit
 
 EVENTS: list[Event] = [
     RequestSent("GET", "/x", 1),
@@ -44,7 +44,7 @@ def test_an_event_is_a_value(event: Event) -> None:
 @each
 def test_a_hook_is_told(event: Event) -> None:
     told: list[Event] = []
-    tell(told.append, event)
+    emit(told.append, event)
     assert told == [event]
 
 
@@ -55,12 +55,12 @@ def test_a_hook_that_raises_is_logged_by_the_events_name(
     def hook(_: Event) -> None:
         raise RuntimeError("broken")
 
-    tell(hook, event)
+    emit(hook, event)
     (record,) = caplog.records
     assert record.getMessage() == f"the on_event hook raised at {type(event).__name__}"
     assert record.levelname == "ERROR"
 
 
 def test_there_need_be_no_hook(caplog: pytest.LogCaptureFixture) -> None:
-    tell(None, EVENTS[0])
+    emit(None, EVENTS[0])
     assert caplog.records == []

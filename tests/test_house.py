@@ -16,7 +16,7 @@ import backupify_async
 PACKAGE = Path(backupify_async.__file__).parent
 # From the bottom up: a room imports from those before it, and from itself.
 ROOMS = [
-    ["version", "ids", "_plain", "models", "_call_context", "_tasks", "_escaping"],
+    ["version", "ids", "_json_types", "models", "_call_context", "_tasks", "_escaping"],
     ["_errors"],
     ["errors"],
     ["credentials", "statistics"],
@@ -124,6 +124,40 @@ def test_only_the_command_line_chooses_an_event_loop() -> None:
         if any(word in source(module) for word in ("uvloop", "set_event_loop", "loop_factory"))
     ]
     assert choosers == ["backupify_async._cli.interrupts"]
+
+
+PUBLIC = [
+    module
+    for module in MODULES
+    if not any(part.startswith("_") for part in module.split(".")) and "pytest_plugin" not in module
+]
+
+
+def test_the_public_modules_are_these() -> None:
+    names = ["client", "config", "credentials", "errors", "events", "ids", "models", "polling", "statistics"]
+    expected = ["backupify_async", *(f"backupify_async.{name}" for name in names)]
+    assert [*expected, "backupify_async.testing", "backupify_async.version"] == PUBLIC
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_a_public_module_exports_only_names_of_its_own(module: str) -> None:
+    """What a type checker and completion offer is `__all__`."""
+    loaded = importlib.import_module(module)
+    exported = {name: getattr(loaded, name) for name in getattr(loaded, "__all__", ["__version__"])}
+    homes = {getattr(value, "__module__", module) for value in exported.values()}
+    own = homes - {"types", "typing", "builtins", "collections.abc"}  # what aliases and constants are made of
+    if module in ("backupify_async", "backupify_async.testing"):
+        assert all(home.split(".")[0] == "backupify_async" for home in own)
+    else:
+        assert own <= {module, "backupify_async"}
+
+
+def test_every_public_name_but_the_helpers_is_on_the_menu() -> None:
+    helpers = {"SettingsOptions", "identifier", "instance_key", "whole_number"}
+    baselines = {"UNKNOWN_BASELINE", "UnknownBaseline", "Baseline"}
+    modules = [module for module in PUBLIC if module not in ("backupify_async", "backupify_async.testing")]
+    public = {name for module in modules for name in getattr(importlib.import_module(module), "__all__", [])}
+    assert public - {*backupify_async.__all__} <= helpers | baselines
 
 
 def test_the_menu_is_sorted_and_complete() -> None:

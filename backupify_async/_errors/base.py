@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from backupify_async._plain import plain_error
+from backupify_async._json_types import error_to_dict
 
 
 class BackupifyError(Exception):
@@ -12,7 +12,7 @@ class BackupifyError(Exception):
 
     def to_dict(self) -> dict[str, Any]:
         """The error as plain JSON types: `type` (its class name), `message`, and its fields by name."""
-        return plain_error(self)
+        return error_to_dict(self)
 
 
 @attrs.define(slots=False, eq=False)

@@ -9,20 +9,20 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import attrs
 
-from backupify_async._plain import Plain, plain_fields
+from backupify_async._json_types import ToDict, fields_to_dict
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class _Either(Plain):
+class _Either(ToDict):
     """What `Success` and `Failure` have in common."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
         """`key`, `ok`, `value`, `error`, `attempts` and `elapsed`, as plain JSON types."""
-        return plain_fields(self, ("key", "ok", "value", "error", "attempts", "elapsed"))
+        return fields_to_dict(self, ("key", "ok", "value", "error", "attempts", "elapsed"))
 
 
 @attrs.frozen
@@ -72,7 +72,7 @@ Outcome = Success[K, T] | Failure[K]
 
 
 @attrs.frozen
-class Results(Plain, Generic[K, T]):
+class Results(ToDict, Generic[K, T]):
     """The outcomes of all keys. A key that came twice has its later value and its later error.
 
     Attributes:

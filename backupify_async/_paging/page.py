@@ -9,8 +9,8 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from backupify_async._escaping import printable
+from backupify_async._json_types import ToDict
 from backupify_async._paging.links import KNOWN, PAGING, Links, parse_links
-from backupify_async._plain import Plain
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.errors import PaginationError, UnsafeLink
@@ -25,7 +25,7 @@ _UNQUOTED = "/?:@!$&'()*+,;=~-._%[]"
 
 
 @attrs.frozen
-class Page(Plain, Generic[T]):
+class Page(ToDict, Generic[T]):
     """One page of a list.
 
     Attributes:

@@ -18,7 +18,7 @@ from backupify_async.events import (
     RetryScheduled,
     Throttled,
     TokenRefreshed,
-    tell,
+    emit,
 )
 from backupify_async.statistics import LimitSource, SpeedReason, Statistics
 
@@ -101,28 +101,28 @@ class Teller:
     def sent(self, call: CallState) -> None:
         """A request is about to leave."""
         self._limit.stir()
-        tell(self._hook, RequestSent(call.request.method, call.request.path, call.sendings))
+        emit(self._hook, RequestSent(call.request.method, call.request.path, call.sendings))
 
     def received(self, call: CallState, response: Response, elapsed: float) -> None:
         """An answer came, so many seconds after its request had left."""
         self._limit.stir()
         method, path = call.request.method, call.request.path
-        tell(self._hook, ResponseReceived(method, path, call.sendings, response.status, elapsed))
+        emit(self._hook, ResponseReceived(method, path, call.sendings, response.status, elapsed))
 
     def throttled(self, call: CallState, retry_after: float | None, until: datetime, limit: Estimate) -> None:
         """A request was refused for now; nobody sends until then."""
         method, path = call.request.method, call.request.path
-        tell(self._hook, Throttled(method, path, retry_after, until, limit.source, limit.per_second))
+        emit(self._hook, Throttled(method, path, retry_after, until, limit.source, limit.per_second))
         self._limit.refused()
 
     def retry_scheduled(self, call: CallState, delay: float, error: BackupifyError) -> None:
         """A failed request is sent again, so many seconds later."""
         method, path = call.request.method, call.request.path
-        tell(self._hook, RetryScheduled(method, path, call.sendings, delay, str(error)))
+        emit(self._hook, RetryScheduled(method, path, call.sendings, delay, str(error)))
 
     def token_renewed(self, expires_in: float | None) -> None:
         """There is a new token, with so many seconds to live."""
-        tell(self._hook, TokenRefreshed(expires_in))
+        emit(self._hook, TokenRefreshed(expires_in))
 
 
 class LimitWatch:
@@ -175,7 +175,7 @@ class LimitWatch:
         believed = LimitChanged(now.limit_source, now.limit_per_second, now.speed_reason, now.paused_until)
         if _matters(self._told, believed):
             self._told, self._told_at = believed, self._looked_at
-            tell(self._hook, believed)
+            emit(self._hook, believed)
 
 
 def _matters(told: LimitChanged, believed: LimitChanged) -> bool:

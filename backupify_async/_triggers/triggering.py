@@ -44,7 +44,7 @@ from backupify_async.errors import (
     RequestTimeout,
     TransportError,
 )
-from backupify_async.events import TriggerStopped, tell
+from backupify_async.events import TriggerStopped, emit
 from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerKind, TriggerResult
 
 _LOGGER = logging.getLogger("backupify_async.backups")
@@ -103,7 +103,7 @@ class Triggers:
             with Operation(), PendingTrigger(self.drain, backup_instance_id, lambda: call.is_open):
                 return await self._run(backup_instance_id, call, recorded)
         except (asyncio.CancelledError, ClientDraining):
-            tell(self._session.on_event, TriggerStopped(backup_instance_id, call.in_doubt))
+            emit(self._session.on_event, TriggerStopped(backup_instance_id, call.in_doubt))
             raise
 
     async def _run(

@@ -210,7 +210,7 @@ class TestSlots:
         async with fleet_of(Server(), [1]) as (fleet, transport, _):
             with pytest.raises(ValueError, match="wait=True"):
                 fleet.trigger(**options)
-            with pytest.raises(ValueError, match="wait_timeout must be a finite number above 0"):
+            with pytest.raises(ValueError, match="wait_timeout must be a finite number greater than 0"):
                 fleet.trigger(wait=True, wait_timeout=0)
         assert transport.sent == []
 

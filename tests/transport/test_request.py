@@ -59,7 +59,7 @@ class TestAnId:
 
     @pytest.mark.parametrize("value", ["\ud800", "a\udcffb"])
     def test_half_a_surrogate_pair_is_refused_by_name(self, value: str) -> None:
-        with pytest.raises(ValueError, match=r"^backup_id is not a whole Unicode string"):
+        with pytest.raises(ValueError, match=r"^backup_id is not valid Unicode"):
             identifier(value, "backup_id")
 
     @pytest.mark.parametrize("value", [None, True, False, 1.0, float("nan"), b"42", [42], (), object])

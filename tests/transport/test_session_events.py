@@ -17,7 +17,7 @@ from backupify_async import (
     Unauthorized,
 )
 from backupify_async._transport.session import Session
-from backupify_async.events import Event, EventHook, tell
+from backupify_async.events import Event, EventHook, emit
 from tests.stand_ins import FakeTransport
 from tests.transport.making import upper
 from tests.transport.scripted import DEMO, PING, Script, Step, after
@@ -124,10 +124,10 @@ class TestTheHook:
             raise asyncio.CancelledError
 
         with pytest.raises(asyncio.CancelledError):
-            tell(hook, TokenRefreshed(1.0))
+            emit(hook, TokenRefreshed(1.0))
 
     async def test_there_need_be_none(self) -> None:
-        tell(None, TokenRefreshed(1.0))
+        emit(None, TokenRefreshed(1.0))
 
 
 async def test_the_log_holds_no_secret(caplog: pytest.LogCaptureFixture) -> None:

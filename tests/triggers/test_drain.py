@@ -66,7 +66,7 @@ class TestATrigger:
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, "5"])
     async def test_goes_on_where_the_time_makes_no_sense(self, seconds: Any) -> None:
         async with fleets(started()) as (_, backups):
-            with pytest.raises(ValueError, match="timeout must be a finite number from 0 up, not "):
+            with pytest.raises(ValueError, match="timeout must be a finite number of at least 0, not "):
                 await internals(backups).triggers.drain.run(seconds)
             assert (await backups.trigger(1)).kind is TriggerKind.STARTED
 

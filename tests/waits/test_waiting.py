@@ -171,7 +171,7 @@ class TestOne:
     @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True])
     async def test_a_time_out_that_makes_no_sense_is_refused(self, seconds: float) -> None:
         async with backups_of(Server()) as (backups, _, _):
-            with pytest.raises(ValueError, match="timeout must be a finite number above 0"):
+            with pytest.raises(ValueError, match="timeout must be a finite number greater than 0"):
                 await backups.wait(7, 7, timeout=seconds)
 
 

@@ -32,7 +32,7 @@ from backupify_async import (
     WaitResult,
     WaitTimeout,
 )
-from backupify_async._plain import plain
+from backupify_async._json_types import to_json_types
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BACKUP = Backup(1007, 42, "running", started_at=WHEN, extra={"size": 3, "parts": [{"a": None}]})
@@ -223,5 +223,5 @@ class TestValuesOfAnyFunction:
         )
     )
     def test_whatever_they_are(self, value: object) -> None:
-        made = plain(value)
+        made = to_json_types(value)
         assert json.loads(json.dumps(made, allow_nan=False)) == made
