@@ -1,1 +1,1 @@
-"""What the API has: its paths, and how its answers are read. Nothing here sends anything."""
+"""The API's paths, and how its responses are read. Nothing here sends a request."""

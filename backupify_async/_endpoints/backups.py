@@ -1,7 +1,7 @@
-"""Where instances and their backups are, and how backups are asked for and read.
+"""The paths of instances and backups, and how backups are requested and read.
 
-An answer is read while its call may still be tried again, and must be about what was asked for: one that came
-late on a kept connection is given to the next request.
+A response is read while its call can still be retried. It must be about what was requested: a response that
+comes late on a kept connection is given to the next request.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,35 +18,35 @@ from backupify_async.models import Backup
 
 INSTANCE = "/v1/backup_instances/{backup_instance_id}"
 BACKUPS = INSTANCE + "/backups"
-_NONE_RUNS = frozenset({404})
+_NONE_ACTIVE = frozenset({404})
 
 
 def active_request(backup_instance_id: int | str) -> Request:
-    """Asks for the backup that runs; a 404 is left to whoever asks.
+    """The request for the active backup. A 404 is a response to it, for the caller to interpret.
 
     Raises:
-        TypeError, ValueError: The id cannot be one.
+        TypeError, ValueError: The id is invalid.
     """
     instance = identifier(backup_instance_id, "backup_instance_id")
     return Request(
         "GET",
         f"/v1/backup_instances/{instance}/backups/active",
-        answers=_NONE_RUNS,
+        answers=_NONE_ACTIVE,
         decode=partial(decode_active, backup_instance_id),
     )
 
 
 def read_active(response: Response) -> Backup | None:
-    """The backup that runs, in the answer to an `active_request`; a 404 is taken for none."""
+    """The active backup in the response to an `active_request`; None for a 404."""
     active: Backup | None = None if response.status == 404 else response.decoded
     return active
 
 
 def backup_request(backup_instance_id: int | str, backup_id: int | str) -> Request:
-    """Asks for one backup.
+    """The request for one backup.
 
     Raises:
-        TypeError, ValueError: An id cannot be one.
+        TypeError, ValueError: An id is invalid.
     """
     return Request.get(
         BACKUPS + "/{backup_id}",
@@ -57,7 +57,7 @@ def backup_request(backup_instance_id: int | str, backup_id: int | str) -> Reque
 
 
 def read_backup(response: Response) -> Backup:
-    """The backup in the answer to a `backup_request`."""
+    """The backup in the response to a `backup_request`."""
     backup: Backup = response.decoded
     return backup
 
@@ -70,10 +70,10 @@ def list_backups(
     prefetch: int = 0,
     check_order: OrderCheck[Backup] = refuse_descending,
 ) -> Paginator[Backup]:
-    """All backups of an instance; `paginate` says what the arguments are.
+    """All backups of an instance; `paginate` describes the arguments.
 
     Raises:
-        TypeError, ValueError: An argument makes no sense; the message names it.
+        TypeError, ValueError: An argument is invalid; the message names it.
     """
     return paginate(
         send,

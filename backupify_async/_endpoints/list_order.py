@@ -1,4 +1,4 @@
-"""Whether a list of backups ascends, as documented: by what its beginning and its end show. Pure."""
+"""Whether a list of backups ascends, as documented, by its first and its last page. Pure."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -14,48 +14,48 @@ class Order(Enum):
 
     ASCENDS = "the newest last"
     DESCENDS = "the newest first"
-    UNKNOWN = "it cannot be told"
+    UNKNOWN = "no order can be seen"
 
 
 def order(beginning: Sequence[Backup], end: Sequence[Backup]) -> Order:
-    """How a list goes, by the ids of its first and its last backup and by their dates.
+    """How a list is sorted, by the ids and the dates of its first and its last backup.
 
-    Ids that are no numbers have no order, and dates that are the same or missing have none. Ids and dates
-    that contradict each other tell nothing.
+    Ids that are no numbers have no order, and neither have dates that are equal or missing. If ids and dates
+    contradict each other, the order is unknown.
 
     Args:
-        beginning: What is on its first page.
-        end: What is on its last page that is not empty.
+        beginning: The backups on its first page.
+        end: The backups on its last page that is not empty.
     """
     first, last = beginning[0], end[-1]
-    told = {_order_of(whole_number(first.id), whole_number(last.id)), _order_of(_date(first), _date(last))}
-    told.discard(Order.UNKNOWN)
-    return told.pop() if len(told) == 1 else Order.UNKNOWN
+    orders = {_order_of(whole_number(first.id), whole_number(last.id)), _order_of(_date(first), _date(last))}
+    orders.discard(Order.UNKNOWN)
+    return orders.pop() if len(orders) == 1 else Order.UNKNOWN
 
 
 def refuse_descending(beginning: Sequence[Backup], end: Sequence[Backup]) -> None:
     """Refuse a list whose end is surely older than its beginning.
 
     Raises:
-        PaginationError: It is.
+        PaginationError: The list descends.
     """
     if order(beginning, end) is Order.DESCENDS:
         raise PaginationError(
-            f"the list descends from backup {beginning[0].id!r} to {end[-1].id!r}, where the API promises "
-            "ascending ids: what is at its end is not the newest"
+            f"the list descends from backup {beginning[0].id!r} to {end[-1].id!r}, but the API promises "
+            "ascending ids: its last backup is not the newest"
         )
 
 
 def require_ascending(beginning: Sequence[Backup], end: Sequence[Backup]) -> None:
-    """Refuse a list whose end is not surely newer than its beginning, but for one page, which shows all.
+    """Refuse a list whose end is not surely newer than its beginning. A single page shows all, and passes.
 
     Raises:
-        PaginationError: It is not.
+        PaginationError: The list descends, or its order is unknown.
     """
     if beginning is not end and order(beginning, end) is not Order.ASCENDS:
         raise PaginationError(
-            f"nothing tells that the list ascends from backup {beginning[0].id!r} to {end[-1].id!r}: "
-            "what is at its end need not be the newest"
+            f"nothing shows that the list ascends from backup {beginning[0].id!r} to {end[-1].id!r}: "
+            "its last backup may not be the newest"
         )
 
 

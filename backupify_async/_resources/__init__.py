@@ -1,1 +1,1 @@
-"""One module per noun of the API; a method says what to ask, never how to send it."""
+"""One module per noun of the API. A method says what to request, never how to send it."""

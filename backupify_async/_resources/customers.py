@@ -1,4 +1,4 @@
-"""Customers: which instances are theirs."""
+"""Customers: list their instances."""
 
 from backupify_async._paging.paginator import Paginator, paginate
 from backupify_async._transport.session import Session
@@ -6,7 +6,7 @@ from backupify_async.models import BackupInstance
 
 
 class Customers:
-    """`client.customers`: the customers that the credentials may see."""
+    """`client.customers`: the customers that the credentials can access."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -14,16 +14,16 @@ class Customers:
     def instances(
         self, customer_id: int | str, *, per_page: int | None = None, prefetch: int = 0
     ) -> Paginator[BackupInstance]:
-        """All instances of one customer.
+        """List the instances of one customer.
 
         Args:
             customer_id: The customer.
-            per_page: How many to ask for at once; the server may cap or ignore it.
-            prefetch: How many pages to ask for ahead of the one in hand, side by side, where the links number
-                them. Each holds its place and its slot like any other call.
+            per_page: Items per page. The server may cap or ignore it.
+            prefetch: How many pages to request ahead, concurrently, where the links number the pages. Each
+                request counts against `max_concurrency` and the rate limit.
 
         Raises:
-            TypeError, ValueError: An argument makes no sense; the message names it.
+            TypeError, ValueError: An argument is invalid; the message names it.
         """
         return paginate(
             self._session.send,

@@ -1,4 +1,4 @@
-"""Backup instances: which there are."""
+"""Backup instances: list them, get one."""
 
 from backupify_async._codec.decode import decode_present, require_same
 from backupify_async._endpoints.backups import INSTANCE
@@ -10,7 +10,7 @@ from backupify_async.models import BackupInstance
 
 
 class Instances:
-    """`client.instances`: the backup instances that the credentials may see."""
+    """`client.instances`: the backup instances that the credentials can access."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -18,16 +18,16 @@ class Instances:
     def list(
         self, backup_definition_id: int | str | None = None, *, per_page: int | None = None, prefetch: int = 0
     ) -> Paginator[BackupInstance]:
-        """All instances.
+        """List the instances.
 
         Args:
             backup_definition_id: Only those of this backup definition.
-            per_page: How many to ask for at once; the server may cap or ignore it.
-            prefetch: How many pages to ask for ahead of the one in hand, side by side, where the links number
-                them. Each holds its place and its slot like any other call.
+            per_page: Items per page. The server may cap or ignore it.
+            prefetch: How many pages to request ahead, concurrently, where the links number the pages. Each
+                request counts against `max_concurrency` and the rate limit.
 
         Raises:
-            TypeError, ValueError: An argument makes no sense; the message names it.
+            TypeError, ValueError: An argument is invalid; the message names it.
         """
         return paginate(
             self._session.send,
@@ -39,13 +39,13 @@ class Instances:
         )
 
     async def get(self, backup_instance_id: int | str) -> BackupInstance:
-        """One instance.
+        """Get one instance.
 
         Raises:
-            TypeError, ValueError: The id cannot be one.
+            TypeError, ValueError: The id is invalid.
             NotFound: There is no such instance.
-            DecodeError: The answer is no instance, or another than was asked for.
-            BackupifyError: The answer cannot be had.
+            DecodeError: The response is not an instance, or another instance than requested.
+            BackupifyError: The request failed.
         """
 
         def decode(response: Response) -> BackupInstance:

@@ -1,1 +1,1 @@
-"""One trigger's safe way: sent once, and looked for where its answer was lost."""
+"""Triggers a backup safely: send it once, and reconcile if the response is lost."""

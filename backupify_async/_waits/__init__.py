@@ -1,1 +1,1 @@
-"""Waiting until a backup is over."""
+"""Waits until a backup is over."""

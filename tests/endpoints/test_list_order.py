@@ -61,7 +61,7 @@ def test_only_what_surely_ascends_serves_to_find_a_trigger(
     if expected is Order.ASCENDS:
         require_ascending([first], [last])
     else:
-        with pytest.raises(PaginationError, match="nothing tells that the list ascends from backup"):
+        with pytest.raises(PaginationError, match="nothing shows that the list ascends from backup"):
             require_ascending([first], [last])
 
 

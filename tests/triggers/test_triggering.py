@@ -252,7 +252,7 @@ class TestClocks:
         name = "run-{}".format
         result, _ = await run(VirtualInstance(name=name), LOST_AFTER, baseline="run-4")
         assert (result.kind, backup_id(result)) == (ADOPTED, "run-5")
-        with pytest.raises(AmbiguousTrigger, match="nothing tells that the list ascends from backup 'run-1'"):
+        with pytest.raises(AmbiguousTrigger, match="nothing shows that the list ascends from backup 'run-1'"):
             await run(VirtualInstance(name=name, tells_creation=False), LOST_AFTER, baseline="run-9")
 
 
