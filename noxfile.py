@@ -31,6 +31,8 @@ FOUND = [version for version in SUPPORTED if _works(version)]
 
 
 def _install(session: nox.Session, *groups: str, extras: str = "cli,journal") -> None:
+    # Where .pyc files are forbidden, each process that a test starts would compile the package anew.
+    session.env["PYTHONDONTWRITEBYTECODE"] = None
     session.install("-e", f".[{extras}]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 

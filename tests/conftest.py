@@ -4,21 +4,29 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from blockbuster import blockbuster_ctx
+from blockbuster import BlockBuster, blockbuster_ctx
 
 # pytest-asyncio 1.5 asks for the main thread's event loop before its first test. Up to Python 3.13 that makes
 # one which nobody closes, and its ResourceWarning fails whichever test runs by then. None makes none.
 asyncio.set_event_loop(None)
 
 
-@pytest.fixture(autouse=True)
-def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def blockbuster() -> Iterator[BlockBuster]:
     """A call of ours that blocks the event loop raises BlockingError."""
-    if request.node.get_closest_marker("blocking") is not None:
-        yield
-        return
     with blockbuster_ctx("backupify_async") as blockbuster:
         # Where several threads run our code, coverage itself waits for its lock, within whatever is measured.
         lock = blockbuster.functions["threading.Lock.acquire"]
         lock.can_block_in("coverage/collector.py", {"lock_data"})
+        yield blockbuster
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls(request: pytest.FixtureRequest, blockbuster: BlockBuster) -> Iterator[None]:
+    """Blocking calls are caught, except in a test that is marked to make one."""
+    if request.node.get_closest_marker("blocking") is None:
         yield
+        return
+    blockbuster.deactivate()
+    yield
+    blockbuster.activate()

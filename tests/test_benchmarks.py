@@ -8,6 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_cost_of_everything_is_measured_beside_what_others_take_and_drawn(tmp_path: Path) -> None:
     picture = tmp_path / "speed.svg"
@@ -35,7 +37,6 @@ def test_triggers_are_exact_though_the_server_fails_at_every_turn() -> None:
     assert len(re.findall(row, done.stdout)) == 13, done.stdout
 
 
-@pytest.mark.slow
 def test_sweeps_that_are_killed_are_judged_by_the_servers_log() -> None:
     command = [
         sys.executable,

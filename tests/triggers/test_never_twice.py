@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import looptime
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,6 +20,8 @@ from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.errors import AmbiguousTrigger
 from backupify_async.models import UNKNOWN_BASELINE
 from tests.triggers.virtual_instance import FOREVER, Post, VirtualInstance, triggering
+
+pytestmark = pytest.mark.slow
 
 SETTLING = 30.0
 late = st.none() | st.sampled_from([0.0, 0.0, 0.3, 5.0, 20.0, 29.0])

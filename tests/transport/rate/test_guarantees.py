@@ -5,6 +5,7 @@ from collections import deque
 from enum import StrEnum
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from tests.benchmarks.rate.recovery import MUST, Kind, Moment, span
 from tests.benchmarks.rate.servers import FixedWindow, Gcra, Server, TokenBucket
 from tests.benchmarks.rate.table import OURS
 from tests.benchmarks.rate.timing import Timing
+
+pytestmark = pytest.mark.slow
 
 # Below a call a second an outage of a minute behind a fall takes up to half a minute: 8 calls are looked at.
 _SLOWEST, _FASTEST = 1.0, 300.0  # calls a second
