@@ -1,6 +1,6 @@
-"""Whatever fails once a client was made is met with what is there: nothing is imported for it.
+"""Once a client was created, no failure needs an import.
 
-A process that is out of file descriptors can import nothing, and one whose files were replaced must not.
+A process that is out of file descriptors cannot import, and one whose files were replaced must not.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import pytest
 
 from backupify_async.testing import Fault, SimulatedBackupify
 
-BEGIN = """
+PRELUDE = """
 import asyncio, json, os, sys
 from backupify_async import BackupifyClient, RateLimit, Reconciliation, RetryPolicy, StaticToken, Timeouts
 from backupify_async import BackupifyError, ClientCredentials, RetryScheduled
@@ -28,16 +28,16 @@ def client_of(base_url, credentials=StaticToken("token"), **more):
 
 async def outcome(call):
     try:
-        told = await call
+        result = await call
     except BackupifyError as error:
         return [type(error).__name__, getattr(error, "sent", None), getattr(error, "gave_up", None)]
-    return str(getattr(getattr(told, "kind", None), "name", getattr(told, "id", told)))
+    return str(getattr(getattr(result, "kind", None), "name", getattr(result, "id", result)))
 """
 
 WITHOUT_IMPORTS = """
 late = []
 
-class NoMore:
+class NoImports:
     def find_spec(self, name, path=None, target=None):
         late.append(name)
         raise ImportError(name)
@@ -45,24 +45,24 @@ class NoMore:
 async def main(base_url, closed_url):
     events = []
     here = client_of(base_url, ClientCredentials("demo", "demo"), on_event=events.append)
-    nobody = client_of(closed_url)
+    refusing = client_of(closed_url)
     nowhere = client_of("https://no-such-host.invalid")
     no_tls = client_of(base_url.replace("http:", "https:"))
     sweep = here.fleet([7, 8])
-    sys.meta_path.insert(0, NoMore())
-    told = {}
-    async with here, nobody, nowhere, no_tls:
-        told["lost"] = [await outcome(here.backups.trigger(number)) for number in (1, 2, 3, 4)]
-        told["looked"] = [await outcome(here.backups.get_active(number)) for number in (1, 2, 3, 4, 5, 6)]
-        told["listed"] = len(await here.backups.list(1).collect())
-        told["waited"] = await outcome(here.backups.wait(1, told["looked"][0], timeout=0.01))
-        told["nobody"] = await outcome(nobody.backups.trigger(1))
-        told["nowhere"] = await outcome(nowhere.backups.trigger(1))
-        told["no TLS"] = await outcome(no_tls.backups.trigger(1))
-        told["swept"] = len((await sweep.trigger()).values)
-        told["drained"] = await here.drain(1)
-    told["late"] = late
-    print(json.dumps(told))
+    sys.meta_path.insert(0, NoImports())
+    report = {}
+    async with here, refusing, nowhere, no_tls:
+        report["lost"] = [await outcome(here.backups.trigger(number)) for number in (1, 2, 3, 4)]
+        report["active"] = [await outcome(here.backups.get_active(number)) for number in (1, 2, 3, 4, 5, 6)]
+        report["listed"] = len(await here.backups.list(1).collect())
+        report["waited"] = await outcome(here.backups.wait(1, report["active"][0], timeout=0.01))
+        report["refused"] = await outcome(refusing.backups.trigger(1))
+        report["nowhere"] = await outcome(nowhere.backups.trigger(1))
+        report["no TLS"] = await outcome(no_tls.backups.trigger(1))
+        report["swept"] = len((await sweep.trigger()).values)
+        report["drained"] = await here.drain(1)
+    report["late"] = late
+    print(json.dumps(report))
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -86,21 +86,21 @@ def when_tried_again(event):
 
 async def main(base_url):
     global helped
-    told = {}
+    report = {}
     credentials = ClientCredentials("demo", "demo")
     keeps_none = aiohttp.TCPConnector(force_close=True)
-    looking = client_of(base_url, credentials, on_event=when_tried_again, connector=keeps_none)
+    reading = client_of(base_url, credentials, on_event=when_tried_again, connector=keeps_none)
     triggering = client_of(base_url, credentials, on_event=when_tried_again)
-    async with keeps_none, looking, triggering:
-        await asyncio.gather(looking.fetch_token(), triggering.fetch_token())
+    async with keeps_none, reading, triggering:
+        await asyncio.gather(reading.fetch_token(), triggering.fetch_token())
         for helped in (False, True):
-            told[str(helped)] = []
-            for call in (looking.backups.get_active, triggering.backups.trigger):
-                await asyncio.sleep(0.01)  # what was closed is closed
+            report[str(helped)] = []
+            for call in (reading.backups.get_active, triggering.backups.trigger):
+                await asyncio.sleep(0.01)  # until closed connections are closed
                 allow_none()
-                told[str(helped)].append(await outcome(call(1)))
+                report[str(helped)].append(await outcome(call(1)))
                 allow_many()
-    print(json.dumps(told))
+    print(json.dumps(report))
 
 helped = False
 asyncio.run(main(*sys.argv[1:]))
@@ -108,19 +108,19 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 async def run(code: str, *arguments: str) -> dict[str, Any]:
-    """What a process prints that runs some code."""
+    """Run code in a process; returns the JSON that it prints."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        BEGIN + code,
+        PRELUDE + code,
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    printed, complaints = await process.communicate()
-    assert process.returncode == 0, complaints.decode()
-    told: dict[str, Any] = json.loads(printed)
-    return told
+    printed, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    report: dict[str, Any] = json.loads(printed)
+    return report
 
 
 class TestWithoutImports:
@@ -142,24 +142,24 @@ class TestWithoutImports:
         with socket.create_server(("127.0.0.1", 0)) as free:
             closed_url = f"http://127.0.0.1:{free.getsockname()[1]}"
         async with SimulatedBackupify(faults=faults) as server:
-            told = await run(WITHOUT_IMPORTS, server.base_url, closed_url)
-        assert told["late"] == []
-        assert told["lost"] == ["ADOPTED", "STARTED", ["UnprocessableEntity", None, None], "STARTED"]
-        assert [isinstance(one, str) for one in told["looked"]] == [True, True, True, False, True, True]
-        assert told["looked"][3][0] == "DecodeError"
-        assert told["listed"] > 0
-        assert told["waited"][0] == "WaitTimeout"
-        assert told["nobody"] == told["nowhere"] == ["ConnectionFailed", False, "tried 4 times"]
-        assert told["no TLS"][:2] == ["ConnectionFailed", False]
-        assert (told["swept"], told["drained"]) == (2, 0)
+            report = await run(WITHOUT_IMPORTS, server.base_url, closed_url)
+        assert report["late"] == []
+        assert report["lost"] == ["ADOPTED", "STARTED", ["UnprocessableEntity", None, None], "STARTED"]
+        assert [isinstance(one, str) for one in report["active"]] == [True, True, True, False, True, True]
+        assert report["active"][3][0] == "DecodeError"
+        assert report["listed"] > 0
+        assert report["waited"][0] == "WaitTimeout"
+        assert report["refused"] == report["nowhere"] == ["ConnectionFailed", False, "tried 4 times"]
+        assert report["no TLS"][:2] == ["ConnectionFailed", False]
+        assert (report["swept"], report["drained"]) == (2, 0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit to set")
 class TestOutOfDescriptors:
-    async def test_nothing_is_sent_and_it_is_tried_again(self) -> None:
+    async def test_nothing_is_sent_and_the_call_is_tried_again(self) -> None:
         async with SimulatedBackupify() as server:
-            told = await run(OUT_OF_DESCRIPTORS, server.base_url)
+            report = await run(OUT_OF_DESCRIPTORS, server.base_url)
             started = len(server.triggers[1])
         nothing_sent = ["ConnectionFailed", False, "tried 4 times"]
-        assert told == {"False": [nothing_sent, nothing_sent], "True": ["None", "STARTED"]}
+        assert report == {"False": [nothing_sent, nothing_sent], "True": ["None", "STARTED"]}
         assert started == 1

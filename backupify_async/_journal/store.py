@@ -32,7 +32,7 @@ class JournalStore(Protocol):
     write that failed, nothing more is triggered, and the entries are written once more before `close`. Any
     other exception of a write is reported in the same way; of the other methods, it is raised unchanged.
 
-    `tests/journal/test_store_contract.py` checks an implementation: copy it, and put your store in `STORES`.
+    `tests/journal/test_store_contract.py` checks an implementation: copy it, and let `STORES` name yours.
     """
 
     @property

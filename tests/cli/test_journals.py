@@ -23,8 +23,8 @@ from tests.cli.conftest import Run
 from tests.cli.processes import COMMAND, Result, finish, process
 from tests.cli.test_endings import signal_twice, wait_for_requests
 from tests.cli.test_trigger import started
+from tests.journal.examples import WHEN
 from tests.journal.files import files_no_larger_than, run_sql
-from tests.journal.test_entries import WHEN
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""How much a fan-out begins, takes and holds at once."""
+"""How many keys and tasks a fan-out has at once."""
 
 import asyncio
 import itertools
@@ -21,11 +21,11 @@ class TestInFlight:
         assert work.most_in_flight == concurrency
 
     @pytest.mark.parametrize("ordered", [False, True])
-    async def test_all_places_are_used_while_there_are_keys(self, ordered: bool) -> None:
+    async def test_concurrency_is_used_up_while_there_are_keys(self, ordered: bool) -> None:
         await fan_out(Work(1), range(100), concurrency=10, ordered=ordered)
         assert now() == 10
 
-    async def test_three_keys_start_few_tasks_however_many_are_allowed(self) -> None:
+    async def test_three_keys_start_four_tasks_however_large_the_concurrency(self) -> None:
         tasks: list[int] = []
 
         async def count(_key: int) -> None:
@@ -35,7 +35,7 @@ class TestInFlight:
         await fan_out(count, range(3), concurrency=1000)
         assert max(tasks) <= 4
 
-    async def test_as_many_tasks_as_are_allowed_for_any_number_of_keys(self) -> None:
+    async def test_any_number_of_keys_starts_no_more_tasks_than_the_concurrency(self) -> None:
         tasks: list[int] = []
 
         async def count(_key: int) -> None:
@@ -49,19 +49,19 @@ class TestInFlight:
 @pytest.mark.looptime
 class TestTaken:
     @pytest.mark.parametrize(("ordered", "ahead"), [(False, 5), (True, 10)])
-    async def test_no_more_keys_than_the_window_beyond_what_was_handed_out(
+    async def test_at_most_a_window_of_keys_beyond_the_outcomes_handed_out(
         self, ordered: bool, ahead: int
     ) -> None:
         source = Keys(range(50))
         async with fan_out(Work(), source, concurrency=5, ordered=ordered) as outcomes:
             for handed_out in itertools.count():
-                await asyncio.sleep(10)  # a slow consumer: all that may be begun has ended
+                await asyncio.sleep(10)  # a slow consumer: all calls that can begin have ended
                 assert source.taken == min(50, handed_out + ahead)
                 if await anext(outcomes, None) is None:
                     break
         assert handed_out == 50
 
-    async def test_twice_as_many_where_calls_may_go_ahead(self) -> None:
+    async def test_twice_as_many_where_calls_go_ahead(self) -> None:
         source = Keys(range(50))
         async with FanOut(Work(), source, concurrency=5, ahead=True) as outcomes:
             await asyncio.sleep(10)
@@ -84,20 +84,20 @@ class TestTaken:
                 assert source.taken <= handed_out + 5
                 await anext(outcomes)
 
-    async def test_a_slow_head_holds_up_an_ordered_one_at_twice_its_concurrency(self) -> None:
+    async def test_a_slow_first_key_stops_an_ordered_fan_out_at_twice_its_concurrency(self) -> None:
         source, work = Keys(range(50)), Work(lambda key: 1000 if key == 0 else 1)
         async with fan_out(work, source, concurrency=5, ordered=True) as outcomes:
             await asyncio.sleep(500)
             assert (source.taken, len(outcomes.leftover), outcomes.unfinished) == (10, 9, [0])
             assert [outcome.key async for outcome in outcomes] == list(range(50))
 
-    async def test_nobody_waits_for_a_slow_head_where_order_does_not_count(self) -> None:
+    async def test_no_key_waits_for_a_slow_first_one_without_order(self) -> None:
         work = Work(lambda key: 1000 if key == 0 else 1)
         async with fan_out(work, range(50), concurrency=5) as outcomes:
             keys = [outcome.key async for outcome in outcomes]
         assert (keys[-1], now()) == (0, 1000)
 
-    async def test_an_idle_place_waits_for_a_source_that_pauses(self) -> None:
+    async def test_an_idle_worker_waits_for_a_source_that_pauses(self) -> None:
         results = await fan_out(Work(5), AsyncKeys(range(3), seconds=1), concurrency=3)
         assert (len(results.values), now()) == (3, 8)
 
@@ -135,6 +135,6 @@ class TestHeld:
             async for _ in outcomes:
                 handed_out += 1
             assert len(outcomes._workers) <= 32
-        # One more in the consumer's hand, and one that each worker has just delivered.
+        # One more that the consumer has, and one that each worker has just delivered.
         assert Key.most_alive <= window + 33
         assert handed_out == count

@@ -1,4 +1,4 @@
-"""How a fan-out ends before its keys do: its source fails, its consumer leaves, somebody cancels it."""
+"""How a fan-out ends before its keys do: its source fails, its consumer leaves, or it is cancelled."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,12 @@ class SourceFailed(Exception):
     """What a source of keys raises."""
 
 
-class NoException(BaseException):
-    """As pyo3's PanicException and pytest's Failed are: no `Exception`, and no end of the process either."""
+class BaseError(BaseException):
+    """Not an `Exception`, and not an end of the process, like pyo3's PanicException and pytest's Failed."""
 
 
-class Cut:
-    """An async generator of keys that notes its own end, and may fail."""
+class Source:
+    """Async generators of keys that record when they end, and fail there where asked to."""
 
     def __init__(self, fails_with: BaseException | None = None, pause: float = 0.0) -> None:
         self.fails_with = fails_with
@@ -43,7 +43,7 @@ class Cut:
 class TestASourceThatRaises:
     @pytest.mark.parametrize("ordered", [False, True])
     @pytest.mark.parametrize("concurrency", [1, 2, 3, 10])
-    async def test_ends_it_behind_the_outcomes_of_what_was_begun(
+    async def test_ends_the_iteration_after_the_outcomes_of_what_was_begun(
         self, concurrency: int, ordered: bool
     ) -> None:
         source = Keys([1, 2, 3], SourceFailed())
@@ -52,19 +52,19 @@ class TestASourceThatRaises:
         assert ([outcome.key for outcome in found], type(error)) == ([1, 2, 3], SourceFailed)
         assert other_tasks() == set()
 
-    async def test_raises_the_same_where_it_is_awaited(self) -> None:
+    async def test_raises_the_same_where_the_fan_out_is_awaited(self) -> None:
         with pytest.raises(SourceFailed):
-            await fan_out(Work(), Cut(SourceFailed()).keys(1, 2))
+            await fan_out(Work(), Source(SourceFailed()).keys(1, 2))
         assert other_tasks() == set()
 
-    async def test_raises_once_and_then_there_is_nothing_more(self) -> None:
+    async def test_raises_once_and_the_iteration_has_ended_then(self) -> None:
         async with fan_out(Work(), Keys([], SourceFailed())) as outcomes:
             with pytest.raises(SourceFailed):
                 await anext(outcomes)
             assert [outcome async for outcome in outcomes] == []
 
     @pytest.mark.parametrize("concurrency", [1, 5])
-    async def test_is_not_read_again_though_others_wait_to_read_it(self, concurrency: int) -> None:
+    async def test_is_not_read_again_by_the_workers_that_wait_for_it(self, concurrency: int) -> None:
         class Failing(AsyncKeys):
             reads = 0
 
@@ -86,34 +86,32 @@ class TestASourceThatRaises:
             assert type((await drain(outcomes))[1]) is SourceFailed
         assert (work.ended, now()) == ([1, 2], 200)
 
-    @pytest.mark.parametrize("error", [asyncio.CancelledError(), NoException()], ids=repr)
-    async def test_may_raise_what_is_no_exception_and_that_is_no_silent_end(
-        self, error: BaseException
-    ) -> None:
+    @pytest.mark.parametrize("error", [asyncio.CancelledError(), BaseError()], ids=repr)
+    async def test_can_raise_a_base_exception_which_is_raised_too(self, error: BaseException) -> None:
         with pytest.raises(type(error)):
-            await fan_out(Work(), Cut(error).keys(1, 2, 3), concurrency=2)
+            await fan_out(Work(), Source(error).keys(1, 2, 3), concurrency=2)
 
 
 class TestAnAsyncSource:
     async def test_is_closed_at_the_end(self) -> None:
-        source = Cut()
+        source = Source()
         await fan_out(Work(), source.keys(1, 2))
         assert source.ended_at is not None
 
     async def test_is_closed_when_the_consumer_leaves(self) -> None:
-        source = Cut()
+        source = Source()
         async with fan_out(Work(), source.keys(*range(100)), concurrency=2) as outcomes:
             await anext(outcomes)
         assert source.ended_at == 1
 
-    async def test_that_was_not_begun_is_closed(self) -> None:
+    async def test_that_was_not_read_is_closed(self) -> None:
         source = AsyncKeys([1])
         async with fan_out(Work(), source):
             pass
         assert source.closed
 
-    async def test_that_waits_for_a_key_does_not_hold_up_who_leaves(self) -> None:
-        source = Cut(pause=1000)
+    async def test_that_waits_for_a_key_does_not_delay_leaving(self) -> None:
+        source = Source(pause=1000)
         async with fan_out(Work(), source.keys(1)) as outcomes:
             await anext(outcomes)
         assert (source.ended_at, other_tasks()) == (1, set())
@@ -143,14 +141,14 @@ class TestLeavingEarly:
         assert [outcome.key for outcome in outcomes.leftover] == [2]
         assert sorted(outcomes.unfinished) == [30, 40, 50]
 
-    async def test_accounts_for_what_fails_as_it_is_left(self) -> None:
-        async def tells_why(_key: int) -> None:
+    async def test_accounts_for_a_call_that_fails_when_it_is_cancelled(self) -> None:
+        async def fails_on_cancel(_key: int) -> None:
             try:
                 await asyncio.sleep(1000)
             except asyncio.CancelledError:
                 raise LookupError("cut short") from None
 
-        async with fan_out(tells_why, [1, 2], concurrency=2) as outcomes:
+        async with fan_out(fails_on_cancel, [1, 2], concurrency=2) as outcomes:
             await asyncio.sleep(1)
         assert [(outcome.key, str(outcome.error)) for outcome in outcomes.leftover] == [
             (1, "cut short"),
@@ -158,12 +156,12 @@ class TestLeavingEarly:
         ]
         assert outcomes.unfinished == []
 
-    async def test_leaves_nothing_to_account_for_where_all_was_done(self) -> None:
+    async def test_has_nothing_to_account_for_where_all_was_done(self) -> None:
         async with fan_out(Work(), range(3)) as outcomes:
             _ = [outcome async for outcome in outcomes]
         assert (outcomes.leftover, outcomes.unfinished) == ([], [])
 
-    async def test_by_an_exception_of_the_consumers_is_the_same(self) -> None:
+    async def test_by_an_exception_of_the_consumer_is_the_same(self) -> None:
         work = Work(100)
 
         async def consume() -> None:
@@ -175,18 +173,18 @@ class TestLeavingEarly:
             await consume()
         assert (work.in_flight, other_tasks()) == (0, set())
 
-    async def test_before_anything_has_begun(self) -> None:
+    async def test_before_anything_has_begun_calls_nothing(self) -> None:
         work = Work()
         async with fan_out(work, range(10)):
             pass
         assert (work.begun, other_tasks()) == ([], set())
 
-    async def test_before_anything_has_begun_leaves_an_iteration_that_ends(self) -> None:
+    async def test_before_anything_has_begun_ends_the_iteration(self) -> None:
         async with fan_out(Work(), range(10)) as outcomes:
             pass
         await asyncio.wait_for(anext(outcomes, None), 10)
 
-    async def test_begins_nothing_more_where_a_call_shrugs_off_its_cancellation(self) -> None:
+    async def test_begins_nothing_more_where_a_call_ignores_its_cancellation(self) -> None:
         begun: list[int] = []
 
         async def stubborn(key: int) -> None:
@@ -201,7 +199,7 @@ class TestLeavingEarly:
         leaving = asyncio.create_task(leave_early())
         await asyncio.wait([leaving], timeout=100)
         ended, others = leaving.done(), other_tasks() - {leaving}
-        for task in others:  # whatever is found: this test leaves nothing behind
+        for task in others:  # also where the test fails: it leaves no task running
             while not task.done():
                 task.cancel()
                 await asyncio.wait([task], timeout=1)
@@ -212,7 +210,7 @@ class TestLeavingEarly:
 class TestBeingCancelled:
     @pytest.mark.parametrize("at", [0.0, 0.5, 1.0, 5.5])
     @pytest.mark.parametrize("ordered", [False, True])
-    async def test_from_outside_goes_through_and_leaves_no_task(self, at: float, ordered: bool) -> None:
+    async def test_from_outside_is_raised_and_leaves_no_task(self, at: float, ordered: bool) -> None:
         work, source = Work(), AsyncKeys(range(1000), seconds=0.1)
         sweep = asyncio.ensure_future(fan_out(work, source, concurrency=8, ordered=ordered))
         await asyncio.sleep(at)
@@ -240,7 +238,7 @@ class TestBeingCancelled:
             await sweep
         assert (sorted(cleaned), now(), source.closed) == ([0, 1], 11, True)
 
-    async def test_by_a_time_out_is_a_time_out(self) -> None:
+    async def test_by_a_time_out_raises_the_time_out(self) -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(fan_out(Work(1000), range(10)), 5)
         assert (other_tasks(), now()) == (set(), 5)
@@ -261,7 +259,7 @@ class TestBeingCancelled:
             await sweep
         assert (len(work.begun), other_tasks()) == (8, set())
 
-    async def test_of_one_worker_by_its_own_function_is_that_keys_outcome(self) -> None:
+    async def test_of_a_worker_by_its_own_function_is_the_outcome_of_its_key(self) -> None:
         async def cancels_itself(key: int) -> int:
             if key == 1:
                 task = asyncio.current_task()
@@ -277,7 +275,7 @@ class TestBeingCancelled:
 class TestAFunctionThatEndsTheProcess:
     @pytest.mark.looptime(enabled=False)
     @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
-    def test_ends_it_and_not_its_key(self, end: type[BaseException]) -> None:
+    def test_ends_the_process_and_not_just_its_key(self, end: type[BaseException]) -> None:
         async def work(_key: int) -> None:
             raise end
 
@@ -288,18 +286,18 @@ class TestAFunctionThatEndsTheProcess:
             asyncio.run(sweep())
 
 
-class TestAFunctionThatRaisesNoException:
+class TestAFunctionThatRaisesABaseException:
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     @pytest.mark.parametrize("ordered", [False, True])
     async def test_has_it_as_its_outcome(self, ordered: bool) -> None:
         async def work(key: int) -> int:
             await asyncio.sleep(1)
             if key == 1:
-                raise NoException
+                raise BaseError
             return key
 
         async with fan_out(work, range(4), ordered=ordered) as outcomes:
             found = {outcome.key: type(outcome.error) async for outcome in outcomes}
             for worker in outcomes._workers:
                 worker.done() and not worker.cancelled() and worker.exception()
-        assert found == {0: type(None), 1: NoException, 2: type(None), 3: type(None)}
+        assert found == {0: type(None), 1: BaseError, 2: type(None), 3: type(None)}

@@ -1,4 +1,4 @@
-"""The engine of a fan-out: what it does with keys, in virtual time."""
+"""What a fan-out does with its keys, in virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ class TestOutcomes:
         async with fan_out(work, [3, 1, 2]) as outcomes:
             assert [outcome.key async for outcome in outcomes] == [1, 2, 3]
 
-    async def test_keep_the_keys_order_where_asked_to(self) -> None:
+    async def test_keep_the_order_of_the_keys_where_asked_to(self) -> None:
         async with fan_out(Work(lambda key: key), [3, 1, 2], ordered=True) as outcomes:
             assert [outcome.key async for outcome in outcomes] == [3, 1, 2]
 
@@ -40,7 +40,7 @@ class TestOutcomes:
         assert isinstance(bad, Failure)
         assert (bad.key, bad.ok, bad.value, type(bad.error)) == ("b", False, None, LookupError)
 
-    async def test_of_a_key_that_comes_twice_are_two_and_the_later_stands_in_the_results(self) -> None:
+    async def test_of_a_key_that_comes_twice_are_two_and_results_have_the_later(self) -> None:
         values = iter(["first", "second"])
 
         async def take(_key: int) -> str:
@@ -74,11 +74,11 @@ class TestOutcomes:
 
 class TestKeys:
     @pytest.mark.parametrize("concurrency", [1, 2, 32])
-    async def test_may_be_none_at_all(self, concurrency: int) -> None:
+    async def test_can_be_none(self, concurrency: int) -> None:
         assert await fan_out(Work(), [], concurrency=concurrency) == Results({}, {})
         assert other_tasks() == set()
 
-    async def test_come_from_an_async_iterable_that_one_task_reads_at_a_time(self) -> None:
+    async def test_come_from_an_async_iterable_which_one_task_reads_at_a_time(self) -> None:
         source = AsyncKeys(range(50), seconds=0.1)
         results = await fan_out(Work(), source, concurrency=8)
         assert sorted(results.values) == list(range(50))
@@ -104,7 +104,7 @@ class TestKeys:
         async with fan_out(Work(1), AsyncKeys([1, 2], seconds=10)) as outcomes:
             assert [(outcome.key, now()) async for outcome in outcomes] == [(1, 11), (2, 21)]
 
-    async def test_may_be_anything_that_streams_and_must_be_hashable_for_results(self) -> None:
+    async def test_can_be_anything_for_a_stream_and_must_be_hashable_for_results(self) -> None:
         anything: list[Any] = [[1], "text", None]
         async with fan_out(Work(), anything, ordered=True) as outcomes:
             assert [outcome.key async for outcome in outcomes] == [[1], "text", None]
@@ -114,19 +114,19 @@ class TestKeys:
         assert other_tasks() == set()
 
     @pytest.mark.parametrize("keys", ["abc", b"abc", 42, None], ids=repr)
-    def test_are_an_iterable_and_no_text(self, keys: Any) -> None:
+    def test_must_be_iterable_and_not_a_text(self, keys: Any) -> None:
         with pytest.raises(TypeError, match="keys"):
             fan_out(Work(), keys)
 
 
 class TestArguments:
     @pytest.mark.parametrize("concurrency", [0, -1, 1.5, float("nan"), True, None, "8"], ids=repr)
-    def test_a_concurrency_that_makes_no_sense_is_named(self, concurrency: Any) -> None:
+    def test_a_concurrency_that_is_out_of_range_is_named(self, concurrency: Any) -> None:
         with pytest.raises(ValueError, match="concurrency"):
             fan_out(Work(), [1], concurrency=concurrency)
 
     @pytest.mark.parametrize("max_failures", [-1, 0.5, float("nan"), False], ids=repr)
-    def test_a_max_failures_that_makes_no_sense_is_named(self, max_failures: Any) -> None:
+    def test_a_max_failures_that_is_out_of_range_is_named(self, max_failures: Any) -> None:
         with pytest.raises(ValueError, match="max_failures"):
             fan_out(Work(), [1], max_failures=max_failures)
 
@@ -144,7 +144,7 @@ class TestOneUse:
         with pytest.raises(RuntimeError, match="used already"):
             await work.__aenter__()
 
-    async def test_entered_within_itself_is_refused_and_harms_nobody(self) -> None:
+    async def test_entered_within_itself_is_refused_and_the_outer_use_goes_on(self) -> None:
         work = fan_out(Work(), [1, 2])
         async with work as outcomes:
             with pytest.raises(RuntimeError, match="used already"):
@@ -156,7 +156,7 @@ class TestOneUse:
             assert [outcome.key async for outcome in outcomes] == [1]
             assert [outcome async for outcome in outcomes] == []
 
-    async def test_a_second_loop_goes_on_where_the_first_one_broke_off(self) -> None:
+    async def test_a_second_loop_goes_on_where_the_first_one_stopped(self) -> None:
         async with fan_out(Work(), range(3), ordered=True) as outcomes:
             async for outcome in outcomes:
                 assert outcome.key == 0
@@ -165,11 +165,11 @@ class TestOneUse:
 
 
 class TestAnErrorOfTheFunction:
-    async def test_cancels_nobody_else(self) -> None:
+    async def test_cancels_no_other_call(self) -> None:
         results = await fan_out(Work(lambda key: key, failing=[1]), [1, 2, 3])
         assert (set(results.values), set(results.errors)) == ({2, 3}, {1})
 
-    async def test_may_be_a_cancellation_that_nobody_asked_for(self) -> None:
+    async def test_can_be_a_cancellation_of_its_own(self) -> None:
         async def give_up(key: int) -> int:
             if key == 1:
                 raise asyncio.CancelledError("of my own")
@@ -178,7 +178,7 @@ class TestAnErrorOfTheFunction:
         results = await fan_out(give_up, [1, 2, 3], concurrency=1)
         assert (set(results.values), type(results.errors[1])) == ({2, 3}, asyncio.CancelledError)
 
-    async def test_may_come_before_there_is_anything_to_await(self) -> None:
+    async def test_can_come_before_there_is_anything_to_await(self) -> None:
         def no_coroutine(_key: int) -> Any:
             raise ValueError("at once")
 
@@ -189,24 +189,24 @@ class TestAnErrorOfTheFunction:
         assert type((await fan_out(no_awaitable, [1])).errors[1]) is TypeError
 
     @pytest.mark.parametrize("error", [StopIteration(), StopAsyncIteration(), TimeoutError()], ids=repr)
-    async def test_ends_no_loop_of_ours(self, error: Exception) -> None:
+    async def test_that_is_a_stop_iteration_ends_no_loop(self, error: Exception) -> None:
         def raising(_key: int) -> Any:
             raise error
 
         assert (await fan_out(raising, [1, 2])).errors == {1: error, 2: error}
 
-    async def test_together_raise_a_group(self) -> None:
+    async def test_is_raised_in_a_group_with_all_others(self) -> None:
         results = await fan_out(Work(failing=[1, 2]), [1, 2, 3])
         with pytest.raises(ExceptionGroup, match="2 keys failed") as raised:
             results.raise_errors()
         assert set(raised.value.exceptions) == set(results.errors.values())
 
-    async def test_none_raises_nothing(self) -> None:
+    async def test_that_never_came_raises_nothing(self) -> None:
         (await fan_out(Work(), [1])).raise_errors()
 
 
 class TestNested:
-    async def test_fan_outs_bound_themselves_each(self) -> None:
+    async def test_each_fan_out_has_its_own_bound(self) -> None:
         work = Work()
 
         async def inner(key: int) -> int:

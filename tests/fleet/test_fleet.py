@@ -32,7 +32,7 @@ class TestOperations:
             results = await client.fleet(ids).list()
         assert [len(results.values[instance_id]) for instance_id in ids] == [0, 1, 25]
 
-    async def test_list_with_a_limit_fetches_no_page_too_many(self, backupify: SimulatedBackupify) -> None:
+    async def test_list_with_a_limit_requests_no_page_too_many(self, backupify: SimulatedBackupify) -> None:
         ids = [backupify.add_instance(backups=45) for _ in range(2)]
         async with client_of(backupify) as client:
             results = await client.fleet(ids).list(limit=20)
@@ -46,7 +46,7 @@ class TestOperations:
             assert newest[ids[0]] is None
             assert newest[ids[1]] == (await client.backups.list(ids[1]).collect())[-1]
 
-    async def test_get_active_gives_what_runs_or_none(self, backupify: SimulatedBackupify) -> None:
+    async def test_get_active_gives_the_running_backup_or_none(self, backupify: SimulatedBackupify) -> None:
         running = backupify.start_backup(2)
         async with client_of(backupify) as client:
             active = (await client.fleet([1, 2]).get_active()).values
@@ -54,7 +54,9 @@ class TestOperations:
         assert active[2] is not None
         assert active[2].id == running.id
 
-    async def test_get_active_takes_it_that_all_exist(self, backupify: SimulatedBackupify) -> None:
+    async def test_get_active_can_assume_that_all_instances_exist(
+        self, backupify: SimulatedBackupify
+    ) -> None:
         async with client_of(backupify) as client:
             results = await client.fleet([1, 999]).get_active(assume_exists=True)
         assert (results.values, len(asked(backupify))) == ({1: None, 999: None}, 2)
@@ -66,7 +68,7 @@ class TestOperations:
         assert newest == {instance_id: found[:-8:-1] for instance_id, found in every.items()}
 
     @pytest.mark.parametrize("count", [-1, 1.5, True, "5"])
-    async def test_newest_names_a_count_that_makes_no_sense(self, count: Any) -> None:
+    async def test_newest_names_a_count_that_is_out_of_range(self, count: Any) -> None:
         async with client_of("http://127.0.0.1") as client:
             with pytest.raises(ValueError, match="count"):
                 client.fleet([1]).newest(count)
@@ -122,7 +124,7 @@ class TestIds:
         assert "instance 42 came before" in str(found[1][1])
         assert len(asked(backupify, "trigger")) == 2
 
-    async def test_of_digits_are_one_instance_however_many_noughts_lead_them(self) -> None:
+    async def test_of_digits_are_one_instance_whatever_their_leading_zeros(self) -> None:
         async with (
             SimulatedBackupify(instances=42, backup_duration=1e-6) as server,
             client_of(server) as client,
@@ -130,7 +132,7 @@ class TestIds:
             ids: list[int | str] = ["042", 42, "0042", 7, "-7", "+7"]
             async with client.fleet(ids, concurrency=1).trigger(ordered=True) as outcomes:
                 errors = {outcome.key: type(outcome.error) async for outcome in outcomes}
-            first = server.requests[1]  # behind that for the token
+            first = server.requests[1]  # after the one for the token
         assert {key for key, error in errors.items() if error is DuplicateInstance} == {42, "0042"}
         assert errors["042"] is errors[7] is type(None)
         assert first.path == "/v1/backup_instances/042/backups"
@@ -156,7 +158,7 @@ class TestIds:
         ],
         ids=repr,
     )
-    async def test_that_cannot_be_one_are_that_ids_outcome_and_nothing_is_sent(
+    async def test_that_are_invalid_have_the_error_as_their_outcome_and_are_not_sent(
         self, backupify: SimulatedBackupify, operation: str, bad: Any, error: type[Exception]
     ) -> None:
         async with client_of(backupify) as client:
@@ -173,7 +175,7 @@ class TestIds:
                 client.fleet(ids)
 
     @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, float("nan")], ids=repr)
-    async def test_side_by_side_are_a_number_that_makes_sense(
+    async def test_in_flight_at_once_are_a_number_within_range(
         self, backupify: SimulatedBackupify, concurrency: Any
     ) -> None:
         async with client_of(backupify) as client:
@@ -208,7 +210,7 @@ class TestIdsThatCanBeReadOnce:
             fleet = client.fleet(Anew())
             assert set((await fleet.get_active()).values) == set((await fleet.latest()).values) == {1, 2}
 
-    async def test_are_not_used_up_by_an_argument_that_makes_no_sense(
+    async def test_are_not_used_up_by_an_argument_that_is_refused(
         self, backupify: SimulatedBackupify
     ) -> None:
         async with client_of(backupify) as client:
@@ -232,7 +234,7 @@ class TestFailures:
         assert list(results.values) == [1]
 
     @pytest.mark.parametrize("operation", ["list", "latest", "get_active", "trigger"])
-    async def test_beyond_what_is_borne_stop_the_sweep(
+    async def test_beyond_the_accepted_number_stop_the_sweep(
         self, backupify: SimulatedBackupify, operation: str
     ) -> None:
         async with client_of(backupify) as client:
@@ -242,13 +244,15 @@ class TestFailures:
         assert {type(error) for error in raised.value.errors.values()} == {NotFound}
         assert len(raised.value.errors) == 3
 
-    async def test_of_the_credentials_are_asked_about_once(self, backupify: SimulatedBackupify) -> None:
+    async def test_of_the_credentials_cost_one_token_request(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify, credentials=ClientCredentials("demo", "wrong")) as client:
             results = await client.fleet(range(100)).get_active()
         assert {type(error) for error in results.errors.values()} == {AuthenticationError}
         assert (len(results.errors), len(backupify.requests)) == (100, 1)
 
-    async def test_that_are_the_callers_own_show_at_once(self, backupify: SimulatedBackupify) -> None:
+    async def test_that_are_bugs_of_the_caller_are_raised_at_once(
+        self, backupify: SimulatedBackupify
+    ) -> None:
         async with client_of(backupify) as client:
             with pytest.raises(ValueError, match="limit"):
                 client.fleet([1, 2]).list(limit=-1)
@@ -292,7 +296,7 @@ class TestARetryAfterThatIsTooLong:
 
 
 class TestConcurrency:
-    async def test_above_the_clients_waits(self) -> None:
+    async def test_above_that_of_the_client_waits(self) -> None:
         at_once = 0
         most = 0
 

@@ -54,7 +54,9 @@ async def entries(path: Path) -> list[JournalEntry]:
         return [entry async for entry in storage.read_entries()]
 
 
-async def test_a_crash_behind_the_sending_costs_a_look_and_no_second_backup(path: Path) -> None:
+async def test_a_crash_after_the_request_was_sent_is_reconciled_and_starts_no_second_backup(
+    path: Path,
+) -> None:
     hang = Fault.hang(operation="trigger", after_acting=True, first=1)
     async with (
         SimulatedBackupify(instances=3, faults=[hang], date_header=True) as server,
@@ -73,7 +75,7 @@ async def test_a_crash_behind_the_sending_costs_a_look_and_no_second_backup(path
     assert backup.id == begun.id
 
 
-async def test_a_crash_before_the_sending_is_found_out_and_sent(path: Path) -> None:
+async def test_a_crash_before_the_request_had_an_effect_is_reconciled_and_sent_again(path: Path) -> None:
     hang = Fault.hang(operation="trigger", after_acting=False, first=1)
     async with (
         SimulatedBackupify(instances=1, faults=[hang], date_header=True) as server,
@@ -86,7 +88,7 @@ async def test_a_crash_before_the_sending_is_found_out_and_sent(path: Path) -> N
         assert (results.values[1].kind, len(server.triggers[1])) == (TriggerKind.STARTED, 1)
 
 
-async def test_the_baseline_from_before_the_crash_counts_and_no_later_one(path: Path) -> None:
+async def test_the_baseline_from_before_the_crash_is_used_and_no_later_one(path: Path) -> None:
     hang = Fault.hang(operation="trigger", after_acting=True, first=1)
     async with (
         SimulatedBackupify(instances=1, faults=[hang], date_header=True) as server,
@@ -104,7 +106,7 @@ async def test_the_baseline_from_before_the_crash_counts_and_no_later_one(path: 
     assert [entry.trigger and entry.trigger.baseline for entry in await entries(path)] == [before[1].id]
 
 
-async def test_what_cannot_be_written_down_is_not_sent_and_stops_the_sweep(path: Path) -> None:
+async def test_a_trigger_that_cannot_be_recorded_is_not_sent_and_stops_the_sweep(path: Path) -> None:
     async with SimulatedBackupify(instances=50) as server, client_of(server) as client:
         journal = await Journal(path).open()
         fleet = client.fleet(server.instance_ids, concurrency=1)
@@ -121,9 +123,7 @@ async def test_what_cannot_be_written_down_is_not_sent_and_stops_the_sweep(path:
         assert (len(results.values), {len(begun) for begun in server.triggers.values()}) == (50, {1})
 
 
-async def test_a_second_sweep_that_no_lock_refuses_ends_the_first_and_nothing_is_begun_twice(
-    path: Path,
-) -> None:
+async def test_a_second_sweep_past_the_lock_ends_the_first_and_nothing_is_triggered_twice(path: Path) -> None:
     quick = SimulatedBackupify(instances=40, backups=1, backup_duration=1e-3, latency=0.02, date_header=True)
     async with quick as server, client_of(server) as first, client_of(server) as second:
         ids = server.instance_ids
@@ -139,12 +139,12 @@ async def test_a_second_sweep_that_no_lock_refuses_ends_the_first_and_nothing_is
             await one.close()
         assert {len(begun) for begun in server.triggers.values()} == {1}
     assert len(done.values) == 40
-    # What had left was followed to its end, and each that was begun is accounted for.
+    # Triggers in flight were finished, and each that was begun is accounted for.
     assert {type(error) for error in stopped.value.errors.values()} == {JournalError}
     assert 0 < len(stopped.value.values) < 40
 
 
-async def test_a_sweep_whose_file_is_gone_begins_nothing_more(path: Path) -> None:
+async def test_a_sweep_whose_file_is_gone_triggers_nothing_more(path: Path) -> None:
     async with SimulatedBackupify(instances=40, latency=0.02) as server, client_of(server) as client:
         journal = await Journal(path).open()
         sweep = asyncio.ensure_future(
@@ -185,7 +185,7 @@ async def test_a_journal_that_is_not_open_says_so(path: Path) -> None:
 class TestWithAWait:
     EVERY_MOMENT = PollPolicy(interval=0.01)
 
-    async def test_each_is_written_down_as_triggered_and_told_as_over(self, path: Path) -> None:
+    async def test_each_is_recorded_as_triggered_and_reported_when_it_is_over(self, path: Path) -> None:
         async with (
             SimulatedBackupify(instances=3, backup_duration=0.05) as server,
             client_of(server) as client,
@@ -203,7 +203,7 @@ class TestWithAWait:
             entry.instance_id: entry.backup and entry.backup.id for entry in await entries(path)
         } == started
 
-    async def test_what_was_left_while_it_waited_is_waited_for_by_the_next_run(self, path: Path) -> None:
+    async def test_a_wait_that_was_cancelled_is_continued_by_the_next_run(self, path: Path) -> None:
         async with (
             SimulatedBackupify(instances=3, backup_duration=math.inf) as server,
             client_of(server) as client,
@@ -211,7 +211,7 @@ class TestWithAWait:
             async with Journal(path) as journal:
                 fleet = client.fleet([1, 2, 3], concurrency=1)
                 async with fleet.trigger(journal=journal, wait=True, poll=self.EVERY_MOMENT) as outcomes:
-                    await server.wait_for_requests(8)  # the token, triggers, and looks
+                    await server.wait_for_requests(8)  # the token, triggers and checks
             left = {one.key: one.error for one in outcomes.leftover}
             assert {type(error) for error in left.values()} == {WaitFailed}
             server.inject(
@@ -255,14 +255,14 @@ class TestWithAWait:
 def over(
     results: Results[int | str, TriggerResult],
 ) -> dict[int | str, tuple[TriggerKind, WaitKind | None, bool]]:
-    """How each was triggered, how its backup ended, and whether an earlier run triggered it."""
+    """How each was triggered, how its backup ended, and whether a previous run triggered it."""
     return {
         one: (result.kind, result.waited.kind if result.waited else None, result.from_previous_run)
         for one, result in results.values.items()
     }
 
 
-async def test_it_may_go_on_in_the_background(path: Path) -> None:
+async def test_a_sweep_can_run_in_the_background(path: Path) -> None:
     async with (
         SimulatedBackupify(instances=3) as server,
         client_of(server) as client,

@@ -16,7 +16,7 @@ from backupify_async import (
     TriggerKind,
 )
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.journal.test_store_contract import STORES
+from tests.journal.stores import STORES
 
 _SWEEP = f"""
 import asyncio, sys

@@ -1,4 +1,4 @@
-"""A sweep of triggers with a journal, over a stand-in for the trigger itself."""
+"""A sweep of triggers with a journal; the trigger itself is a stand-in."""
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
@@ -55,10 +55,10 @@ def started(instance_id: InstanceId) -> TriggerResult:
 
 @attrs.define
 class Api:
-    """Stands in for what triggers one instance, and notes what it was asked."""
+    """Stands in for what triggers one instance, and records its calls."""
 
     errors: dict[InstanceId, BaseException] = attrs.field(factory=dict)
-    """Raised after the request left."""
+    """Raised after the request was sent."""
     blind: bool = False
     """Whether looks fail: what is unsettled from before ends in an error before anything leaves."""
     sent: list[InstanceId] = attrs.field(factory=list)
@@ -126,7 +126,7 @@ def api() -> Api:
 
 
 class TestANewSweep:
-    async def test_writes_down_what_became_of_each(self, path: Path, api: Api) -> None:
+    async def test_records_each_outcome(self, path: Path, api: Api) -> None:
         api.errors = {2: MISSING, 3: LOST}
         results = await swept(path, api, [1, 2, 3, "a/b"], at_once=3)
         assert results.values == {1: started(1), "a/b": started("a/b")}
@@ -138,7 +138,7 @@ class TestANewSweep:
             "a/b": EntryState.STARTED,
         }
 
-    async def test_has_each_intent_on_disk_before_the_request_leaves(self, path: Path) -> None:
+    async def test_has_each_intent_on_disk_before_the_request_is_sent(self, path: Path) -> None:
         async def run(
             backup_instance_id: InstanceId,
             baseline: Baseline,
@@ -161,9 +161,7 @@ class TestANewSweep:
         results.raise_errors()
         assert len(results.values) == 20
 
-    async def test_has_on_disk_what_became_known_of_a_request_that_is_still_looked_for(
-        self, path: Path
-    ) -> None:
+    async def test_has_on_disk_what_is_known_of_a_request_that_is_being_reconciled(self, path: Path) -> None:
         async def run(
             backup_instance_id: InstanceId,
             baseline: Baseline,
@@ -186,7 +184,7 @@ class TestANewSweep:
             sweep = JournalledSweep(journal, ACCOUNT, run, {})
             assert (await FanOut(sweep.trigger, sweep.ids([1]), concurrency=1)).values == {1: started(1)}
 
-    async def test_answers_an_id_that_comes_twice_unsent(self, path: Path, api: Api) -> None:
+    async def test_refuses_an_id_that_comes_twice_without_sending_it(self, path: Path, api: Api) -> None:
         async with Journal(path) as journal:
             sweep = JournalledSweep(journal, ACCOUNT, api.trigger, {})
             async with FanOut(sweep.trigger, sweep.ids([1, 2, "1", 1]), concurrency=1) as outcomes:
@@ -194,12 +192,12 @@ class TestANewSweep:
         assert errors == [type(None), type(None), DuplicateInstance, DuplicateInstance]
         assert api.sent == [1, 2]
 
-    async def test_answers_what_can_be_no_id_and_goes_on(self, path: Path, api: Api) -> None:
+    async def test_refuses_what_cannot_be_an_id_and_goes_on(self, path: Path, api: Api) -> None:
         results = await swept(path, api, [1, "..", 2])
         assert (list(results.values), type(results.errors[".."])) == ([1, 2], ValueError)
         assert await written(path) == {1: EntryState.STARTED, 2: EntryState.STARTED}
 
-    async def test_closes_an_async_source_that_is_no_generator(self, path: Path, api: Api) -> None:
+    async def test_closes_an_async_source_that_is_not_a_generator(self, path: Path, api: Api) -> None:
         class Source:
             left = 2
             closed = False
@@ -245,9 +243,7 @@ class TestANewSweep:
         assert sent == []
         assert await written(path) == {1: EntryState.FAILED, 2: EntryState.FAILED}
 
-    async def test_leaves_as_not_begun_what_a_drain_holds_back_and_as_it_was_what_had_failed(
-        self, path: Path
-    ) -> None:
+    async def test_a_drain_leaves_new_ids_as_read_and_earlier_entries_as_they_were(self, path: Path) -> None:
         async def held(
             backup_instance_id: InstanceId,
             baseline: Baseline,
@@ -272,7 +268,7 @@ class TestANewSweep:
             4: EntryState.READ,
         }
 
-    async def test_that_is_cancelled_leaves_what_is_in_flight_as_unknown(self, path: Path) -> None:
+    async def test_that_is_cancelled_records_what_is_in_flight_as_in_doubt(self, path: Path) -> None:
         in_flight = asyncio.Event()
 
         async def hang(
@@ -327,7 +323,7 @@ class TestASweepThatGoesOn:
         assert found == [(n, result, 0) for n, result in enumerate(results, 1)]
         assert api.sent == []
 
-    async def test_looks_at_what_may_have_left_and_triggers_the_rest(self, path: Path, api: Api) -> None:
+    async def test_reconciles_what_is_in_doubt_and_triggers_the_rest(self, path: Path, api: Api) -> None:
         sent, lost = intent(1, 1), ambiguous(intent(2, 2), SentTrigger(2, WHEN), "lost")
         await put(path, sent, lost, failed(JournalEntry(3, 3), "403"), JournalEntry(4, 4))
         results = await swept(path, api, [1, 2, 3, 4, 5])
@@ -335,7 +331,7 @@ class TestASweepThatGoesOn:
         assert api.reconciled == {1: SentTrigger(1, WHEN), 2: SentTrigger(2, WHEN)}
         assert set((await written(path)).values()) == {EntryState.STARTED}
 
-    async def test_keeps_as_unknown_what_it_could_not_look_at(self, path: Path) -> None:
+    async def test_leaves_in_doubt_what_it_could_not_reconcile(self, path: Path) -> None:
         errors: dict[InstanceId, BaseException] = {1: ClientClosed("closed"), 2: LOST, 3: MISSING}
         await put(path, *(intent(n, n) for n in (1, 2, 3)))
         await swept(path, Api(errors, blind=True), [])
@@ -345,7 +341,7 @@ class TestASweepThatGoesOn:
             3: EntryState.INTENDED,
         }
 
-    async def test_knows_what_an_earlier_process_knew_of_its_sending(self, path: Path) -> None:
+    async def test_knows_what_the_previous_run_knew_of_its_request(self, path: Path) -> None:
         await put(path, intended(JournalEntry(1, 1), sending(1)))
         api = Api()
         await swept(path, api, [])
@@ -364,13 +360,15 @@ class TestASweepThatGoesOn:
         await swept(path, api, [])
         assert (blind.reconciled, api.reconciled) == ({1: once}, {1: again})
 
-    async def test_goes_on_behind_what_it_knows_of_its_source(self, path: Path, api: Api) -> None:
+    async def test_goes_on_after_the_ids_that_the_journal_has(self, path: Path, api: Api) -> None:
         with pytest.raises(OSError, match="broke off"):
             await swept(path, api, broken_off(1, 2))
         results = await swept(path, api, [1, 2, 3])
         assert (list(results.values), api.sent) == ([1, 2, 3], [1, 2, 3])
 
-    async def test_finds_an_id_that_comes_twice_as_if_it_had_not_stopped(self, path: Path, api: Api) -> None:
+    async def test_refuses_an_id_that_comes_twice_as_if_it_had_not_stopped(
+        self, path: Path, api: Api
+    ) -> None:
         with pytest.raises(OSError, match="broke off"):
             await swept(path, api, broken_off(1, 2, 1))
         results = await swept(path, api, [1, 2, 1, 3, 3])
@@ -380,7 +378,7 @@ class TestASweepThatGoesOn:
         }
         assert api.sent == [1, 2, 3]
 
-    async def test_knows_an_id_again_whatever_its_class(self, path: Path, api: Api) -> None:
+    async def test_recognizes_an_id_whatever_its_class(self, path: Path, api: Api) -> None:
         class Named(str, Enum):  # noqa: UP042 - StrEnum has no words of its own
             ONE = "42"
 
@@ -388,7 +386,7 @@ class TestASweepThatGoesOn:
         await swept(path, api, [Named.ONE, "42"])
         assert api.sent == ["42"]
 
-    async def test_knows_digits_again_as_their_number_and_sends_them_as_they_were_written(
+    async def test_recognizes_digits_by_their_number_and_sends_them_as_they_were_written(
         self, path: Path, api: Api
     ) -> None:
         with pytest.raises(OSError, match="broke off"):
@@ -398,7 +396,7 @@ class TestASweepThatGoesOn:
         assert {key: type(error) for key, error in results.errors.items()} == {42: DuplicateInstance}
         assert await written(path) == {"042": EntryState.STARTED, "0043": EntryState.STARTED}
 
-    async def test_answers_an_id_that_the_journal_writes_otherwise_as_one_that_came_before(
+    async def test_refuses_an_id_that_the_journal_writes_otherwise_as_a_duplicate(
         self, path: Path, api: Api
     ) -> None:
         await swept(path, api, [42])
@@ -406,24 +404,26 @@ class TestASweepThatGoesOn:
         assert list(results.values) == api.sent == [42]
         assert isinstance(results.errors["042"], DuplicateInstance)
 
-    async def test_does_not_read_an_async_source_again_that_ended(self, path: Path, api: Api) -> None:
+    async def test_does_not_read_an_async_source_again_that_was_read_to_its_end(
+        self, path: Path, api: Api
+    ) -> None:
         await swept(path, api, [1, 2])
         results = await swept(path, api, broken_off())
         assert (list(results.values), api.sent) == ([1, 2], [1, 2])
 
-    async def test_is_another_one_where_a_list_has_what_is_new_to_it(self, path: Path, api: Api) -> None:
+    async def test_is_refused_as_another_sweep_where_a_list_has_a_new_id(self, path: Path, api: Api) -> None:
         await swept(path, api, [1, 2])
         with pytest.raises(JournalError, match="and 3 is none of them: a new sweep needs a new file"):
             await swept(path, api, [2, 3])
         assert api.sent == [1, 2]
 
-    async def test_bears_that_an_id_comes_twice_in_a_list(self, path: Path, api: Api) -> None:
+    async def test_accepts_a_list_in_which_an_id_comes_twice(self, path: Path, api: Api) -> None:
         await swept(path, api, [1, 2])
         results = await swept(path, api, [1, 2, 1])
         assert isinstance(results.errors[1], DuplicateInstance)
         assert api.sent == [1, 2]
 
-    async def test_triggers_what_a_crash_left_unread(self, path: Path, api: Api) -> None:
+    async def test_triggers_what_was_read_and_not_sent_before_a_crash(self, path: Path, api: Api) -> None:
         await put(path, JournalEntry(1, 1), read_to_end=True)
         await swept(path, api, broken_off())
         assert api.sent == [1]
@@ -461,7 +461,7 @@ class TestADamagedJournal:
             *("state = 'paused'", "state = x'00'", "problem = x'00'"),
         ],
     )
-    async def test_is_told_and_nothing_is_sent(self, path: Path, api: Api, cells: str) -> None:
+    async def test_is_reported_and_nothing_is_sent(self, path: Path, api: Api, cells: str) -> None:
         await put(path, intended(JournalEntry(1, 1), sending(1, 7)))
         await asyncio.to_thread(run_sql, path, f"UPDATE lines SET {cells}")
         with pytest.raises(
@@ -476,7 +476,9 @@ class TestADamagedJournal:
         "cells",
         ["begun_at = 'once'", "begun_at = 5", "base_url = x'00'", "client_id = x'00'", "read_to_end = 7"],
     )
-    async def test_is_told_by_what_it_says_of_its_sweep(self, path: Path, api: Api, cells: str) -> None:
+    async def test_is_reported_where_the_record_of_the_sweep_is_damaged(
+        self, path: Path, api: Api, cells: str
+    ) -> None:
         await put(path, JournalEntry(1, 1))
         await asyncio.to_thread(run_sql, path, f"UPDATE sweep SET {cells}")
         with pytest.raises(JournalError, match="is damaged"):

@@ -1,4 +1,4 @@
-"""Outcomes come steadily from the start at a slow rate: the oldest operation first. In virtual time."""
+"""At a slow rate outcomes come steadily from the start: the oldest operation goes first. In virtual time."""
 
 import asyncio
 import contextlib
@@ -24,9 +24,9 @@ Begin = Callable[..., Fleet]
 
 
 def answer(message: PreparedRequest) -> Response:
-    """Idle instances, each with a 404 of its own, and with lists of three pages.
+    """Idle instances, each with its own 404, and lists of three pages.
 
-    A trigger is accepted with no backup in the answer; instance 0 has a list without an end.
+    A trigger is accepted without a backup in the response; the list of instance 0 is endless.
     """
     path, page = message.url.path, int(message.url.query.get("page", "1"))
     instance = int(path.split("/")[3])
@@ -45,7 +45,7 @@ def answer(message: PreparedRequest) -> Response:
 async def backups_at(
     limit: RateLimit = TWO_A_SECOND, transport: FakeTransport | None = None
 ) -> AsyncIterator[tuple[Backups, Begin]]:
-    """The backups of a session, and what begins fleets of it."""
+    """The backups of a session, and a function that creates its fleets."""
     policy = RetryPolicy(max_throttled=7_200)
     transport = transport or FakeTransport(answer, round_trip=0.1)
     async with session_over(transport, rate_limit=limit, retry=policy) as session:
@@ -80,7 +80,7 @@ async def test_a_fleet_has_outcomes_from_the_start(name: str, background: bool) 
     assert came == [pytest.approx(0.5 * (calls * number - 1) + 0.1) for number in range(1, 41)]
 
 
-async def test_calls_that_are_gathered_end_in_their_order() -> None:
+async def test_gathered_calls_end_in_the_order_they_began() -> None:
     came: list[int] = []
 
     async def look(backups: Backups, instance: int) -> None:
@@ -102,7 +102,7 @@ READERS: dict[str, Callable[[Paginator[Backup]], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("prefetch", [0, 16])
 @pytest.mark.parametrize("name", READERS)
-async def test_a_list_without_an_end_keeps_nobody_waiting(name: str, prefetch: int) -> None:
+async def test_an_endless_list_does_not_delay_other_calls(name: str, prefetch: int) -> None:
     async with backups_at() as (backups, fleet):
         lists = [asyncio.ensure_future(READERS[name](backups.list(0, prefetch=prefetch))) for _ in range(8)]
         await asyncio.sleep(100)
@@ -114,7 +114,7 @@ async def test_a_list_without_an_end_keeps_nobody_waiting(name: str, prefetch: i
         await asyncio.gather(*lists, return_exceptions=True)
 
 
-async def test_a_fleet_without_an_end_keeps_no_later_call_waiting() -> None:
+async def test_an_endless_fleet_does_not_delay_later_calls() -> None:
     async with backups_at() as (backups, fleet), fleet(itertools.count(1)).get_active() as outcomes:
         reader = asyncio.ensure_future(anext(_all_of(outcomes)))
         await asyncio.sleep(20)
@@ -129,7 +129,7 @@ async def _all_of(outcomes: Any) -> AsyncIterator[None]:
     yield
 
 
-async def test_two_fleets_share_the_turns() -> None:
+async def test_two_fleets_take_turns() -> None:
     done = {"first": 0, "second": 0}
 
     async def read(name: str, fleet: Fleet) -> None:
@@ -149,7 +149,7 @@ async def test_two_fleets_share_the_turns() -> None:
     assert done["second"] == pytest.approx(done["first"] - before, abs=AT_ONCE + 1)
 
 
-async def test_a_refused_call_does_not_wait_behind_those_that_were_not_sent_yet() -> None:
+async def test_a_refused_call_goes_before_those_that_were_not_sent_yet() -> None:
     refused: list[str] = []
 
     def refusing(message: PreparedRequest) -> Response:
@@ -163,10 +163,12 @@ async def test_a_refused_call_does_not_wait_behind_those_that_were_not_sent_yet(
         await asyncio.gather(*(backups.get(instance, instance) for instance in range(1, 21)))
     paths = [message.url.path for _, message in transport.sent]
     at = paths.index(refused[0])
-    assert refused[0] in paths[at + 1 : at + 5]  # three others go first, for the refusal may be its own
+    assert (
+        refused[0] in paths[at + 1 : at + 5]
+    )  # three others go first: the refusal can be for this call alone
 
 
-async def test_looks_of_those_who_wait_do_not_keep_background_work_waiting() -> None:
+async def test_checks_of_waits_do_not_delay_background_work() -> None:
     async with backups_at() as (backups, fleet):
         waits = [
             asyncio.ensure_future(backups.wait(one, one, poll=PollPolicy(interval=1)))

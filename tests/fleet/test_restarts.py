@@ -1,4 +1,4 @@
-"""A sweep over sockets while the server is restarted loses nothing. One that stays away stops the sweep."""
+"""A server that restarts costs a sweep nothing; one that stays down stops it. Over sockets."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("operation", ["get_active", "trigger"])
-async def test_a_sweep_loses_nothing(operation: str) -> None:
+async def test_a_sweep_loses_nothing_while_the_server_restarts(operation: str) -> None:
     async with SimulatedBackupify(instances=300, latency=0.005, settling=0.5) as server:
         async with client_of(server) as client:
             fleet = client.fleet(server.instance_ids, concurrency=8)
@@ -32,7 +32,7 @@ async def test_a_sweep_loses_nothing(operation: str) -> None:
             assert kinds <= {TriggerKind.STARTED, TriggerKind.ADOPTED}
 
 
-async def test_a_server_that_stays_away_stops_the_fleet_before_all_ids_are_burnt() -> None:
+async def test_a_server_that_stays_down_stops_the_fleet_before_all_ids_have_failed() -> None:
     async with SimulatedBackupify(instances=300, latency=0.005) as server:
         async with client_of(server, retry=RetryPolicy(max_outage=0.5)) as client:
             sweep = asyncio.ensure_future(client.fleet(server.instance_ids, concurrency=8).get_active())

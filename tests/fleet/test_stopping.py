@@ -1,4 +1,4 @@
-"""A fan-out that stops because going on is pointless: `max_failures`, or an error that says so."""
+"""A fan-out that stops early: after `max_failures`, or at an error that makes going on pointless."""
 
 import asyncio
 import pickle
@@ -14,27 +14,27 @@ pytestmark = pytest.mark.looptime
 
 class TestMaxFailures:
     @pytest.mark.parametrize("bearable", [0, 1, 3])
-    async def test_stops_at_one_failure_more_than_is_borne(self, bearable: int) -> None:
+    async def test_stops_at_one_failure_more_than_accepted(self, bearable: int) -> None:
         work = Work(failing=range(100))
         with pytest.raises(FanOutAborted, match=f"max_failures={bearable}") as raised:
             await fan_out(work, range(100), concurrency=1, max_failures=bearable)
         assert (raised.value.failed, work.begun) == (bearable + 1, list(range(bearable + 1)))
 
-    async def test_that_are_borne_stop_nothing(self) -> None:
+    async def test_that_is_not_exceeded_stops_nothing(self) -> None:
         results = await fan_out(Work(failing=[1, 2]), range(10), max_failures=2)
         assert (len(results.values), len(results.errors)) == (8, 2)
 
-    async def test_of_none_bears_any_number(self) -> None:
+    async def test_of_none_accepts_any_number(self) -> None:
         assert len((await fan_out(Work(failing=range(100)), range(100))).errors) == 100
 
-    async def test_lets_what_is_in_flight_end_and_begins_no_more(self) -> None:
+    async def test_lets_calls_in_flight_finish_and_begins_no_more(self) -> None:
         work = Work(lambda key: 1 + 10 * key, failing=[0])
         source = Keys(range(100))
         with pytest.raises(FanOutAborted):
             await fan_out(work, source, concurrency=4, max_failures=0)
         assert (work.ended, source.taken, now()) == ([0, 1, 2, 3], 4, 31)
 
-    async def test_awaited_holds_what_was_done(self) -> None:
+    async def test_raises_an_error_with_what_was_done_where_it_is_awaited(self) -> None:
         with pytest.raises(FanOutAborted) as raised:
             await fan_out(Work(lambda key: key, failing=[2]), [1, 2, 3, 4], concurrency=2, max_failures=0)
         error = raised.value
@@ -43,7 +43,9 @@ class TestMaxFailures:
         assert "2 succeeded, 1 failed" in str(error)
 
     @pytest.mark.parametrize("ordered", [False, True])
-    async def test_streamed_holds_the_counts_and_comes_behind_the_outcomes(self, ordered: bool) -> None:
+    async def test_raises_an_error_with_the_counts_after_the_outcomes_of_a_stream(
+        self, ordered: bool
+    ) -> None:
         work = Work(lambda key: 1 + key / 10, failing=[1])
         async with fan_out(work, range(100), concurrency=3, max_failures=0, ordered=ordered) as outcomes:
             found, error = await drain(outcomes)
@@ -62,7 +64,7 @@ class TestMaxFailures:
                 await anext(outcomes)
             assert [outcome async for outcome in outcomes] == []
 
-    async def test_survives_pickle_with_what_was_done(self) -> None:
+    async def test_raises_an_error_that_pickles_with_what_was_done(self) -> None:
         with pytest.raises(FanOutAborted) as raised:
             await fan_out(Work(failing=[1]), [0, 1], max_failures=0)
         again = pickle.loads(pickle.dumps(raised.value))
@@ -71,7 +73,7 @@ class TestMaxFailures:
 
 class TestASlowSource:
     @pytest.mark.parametrize("ordered", [False, True])
-    async def test_does_not_hold_up_a_stop(self, ordered: bool) -> None:
+    async def test_does_not_delay_a_stop(self, ordered: bool) -> None:
         async def source() -> Any:
             yield 1
             await asyncio.sleep(1000)
@@ -87,13 +89,13 @@ class TestASlowSource:
             await fan_out(Work(1, failing=[0]), source, max_failures=0)
         assert (source.closed, now()) == (True, 11)
 
-    async def test_that_has_a_key_ready_as_the_stop_comes_begins_no_call(self) -> None:
+    async def test_that_has_a_key_ready_when_the_stop_comes_begins_no_call(self) -> None:
         work = Work(10, failing=[0])
         with pytest.raises(FanOutAborted):
             await fan_out(work, AsyncKeys(range(10), seconds=10), max_failures=0)
         assert len(work.begun) <= 2
 
-    async def test_that_shrugs_off_its_cancellation_begins_no_call(self) -> None:
+    async def test_that_ignores_its_cancellation_begins_no_call(self) -> None:
         class Stubborn(AsyncKeys):
             async def __anext__(self) -> Any:
                 try:
@@ -108,7 +110,7 @@ class TestASlowSource:
 
 
 class TestAReasonToStop:
-    async def test_stops_at_once_whatever_number_of_failures_is_borne(self) -> None:
+    async def test_stops_at_once_whatever_number_of_failures_is_accepted(self) -> None:
         def pointless(error: BaseException) -> str | None:
             return "closed for today" if isinstance(error, LookupError) else None
 
@@ -120,7 +122,7 @@ class TestAReasonToStop:
             await stopping
         assert (work.begun, raised.value.succeeded) == ([0, 1, 2, 3], 3)
 
-    async def test_that_is_none_stops_nothing(self) -> None:
+    async def test_of_none_stops_nothing(self) -> None:
         stopping: FanOut[int, str] = FanOut(
             Work(failing=[3]), range(10), concurrency=1, stop_at=lambda _error: None
         )

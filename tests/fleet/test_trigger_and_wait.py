@@ -1,4 +1,4 @@
-"""`fleet.trigger(wait=True)`, in virtual time: what waits takes no slot of what is triggered."""
+"""`fleet.trigger(wait=True)`, in virtual time: a wait takes no slot of a trigger."""
 
 import asyncio
 import contextlib
@@ -105,7 +105,7 @@ class TestOutcomes:
         }
         assert pickle.loads(pickle.dumps(results)) == results
 
-    async def test_the_answer_to_the_trigger_is_the_first_look(self) -> None:
+    async def test_the_response_to_the_trigger_is_the_first_check(self) -> None:
         async with (
             fleet_of(Server(seconds=5), [1], round_trip=0) as (fleet, transport, _),
             fleet.trigger(wait=True, poll=EVERY_10_S) as outcomes,
@@ -114,14 +114,14 @@ class TestOutcomes:
         assert transport.times == [0, 10]
         assert (outcome.attempts, outcome.elapsed) == (2, 10)
 
-    async def test_one_that_ran_before_is_waited_for_too(self) -> None:
+    async def test_a_backup_that_was_running_before_is_waited_for_too(self) -> None:
         async with fleet_of(Server(active=frozenset({1})), [1]) as (fleet, _, _):
             result = (await fleet.trigger(wait=True)).values[1]
         assert result.kind is TriggerKind.ALREADY_ACTIVE
         assert result.waited is not None
         assert result.waited.kind is WaitKind.COMPLETED
 
-    async def test_where_the_server_names_no_backup_there_is_none_to_wait_for(
+    async def test_without_a_named_backup_there_is_nothing_to_wait_for(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         async with fleet_of(Server(silent=True), [1], round_trip=0) as (fleet, _, _):
@@ -131,14 +131,14 @@ class TestOutcomes:
         assert results.values == {1: TriggerResult(TriggerKind.STARTED, None, None)}
         assert "instance 1: the server named no backup that could be waited for" in caplog.text
 
-    async def test_a_wait_that_fails_says_that_the_trigger_did_not(self) -> None:
+    async def test_a_wait_that_fails_has_the_result_of_the_trigger(self) -> None:
         async with fleet_of(Server(forbidden=frozenset({1})), [1]) as (fleet, _, _):
             error = (await fleet.trigger(wait=True)).errors[1]
         assert isinstance(error, WaitFailed)
         assert error.result == TriggerResult(TriggerKind.STARTED, Backup(1, status="running"))
         assert isinstance(error.cause, PermissionDenied)
 
-    async def test_a_time_out_is_such_a_failure(self) -> None:
+    async def test_a_wait_that_times_out_fails_like_any_other(self) -> None:
         async with fleet_of(Server(), [1], round_trip=0) as (fleet, _, _):
             error = (await fleet.trigger(wait=True, wait_timeout=25)).errors[1]
             assert now() == 25
@@ -151,7 +151,7 @@ class TestOutcomes:
         assert (len(posts(transport)), list(results.values)) == (1, [1])
         assert isinstance(results.errors["1"], DuplicateInstance)
 
-    async def test_a_trigger_that_fails_gives_its_slot_back(self) -> None:
+    async def test_a_trigger_that_fails_releases_its_slot(self) -> None:
         def answer(message: PreparedRequest) -> Response:
             return respond(message, 403)
 
@@ -160,7 +160,7 @@ class TestOutcomes:
             results = await fleet.trigger(wait=True)
         assert (len(results.errors), len(posts(transport))) == (5, 5)
 
-    async def test_in_order_they_come_in_the_order_of_the_ids(self) -> None:
+    async def test_come_in_the_order_of_the_ids_where_asked_to(self) -> None:
         async with (
             fleet_of(Server(), range(20, 0, -1)) as (fleet, _, _),
             fleet.trigger(wait=True, ordered=True) as outcomes,
@@ -169,12 +169,12 @@ class TestOutcomes:
 
 
 class TestSlots:
-    async def test_what_waits_takes_no_slot(self) -> None:
+    async def test_are_free_while_a_backup_is_waited_for(self) -> None:
         async with fleet_of(Server(seconds=100), range(40), concurrency=4) as (fleet, transport, _):
             await fleet.trigger(wait=True)
         assert posts(transport) == [float(at // 4) for at in range(40)]
 
-    async def test_no_id_is_read_before_there_is_a_slot_for_it(self) -> None:
+    async def test_are_taken_before_an_id_is_read(self) -> None:
         ids = Keys(range(1_000))
         async with (
             fleet_of(Server(seconds=1e6), ids, concurrency=4) as (fleet, transport, _),
@@ -189,7 +189,7 @@ class TestSlots:
             assert len((await fleet.trigger(wait=True)).values) == 10
         assert ids.closed
 
-    async def test_a_source_that_breaks_off_lets_what_was_begun_end(self) -> None:
+    async def test_a_source_that_fails_lets_calls_in_flight_finish(self) -> None:
         ids = Keys(range(10), fails_with=LookupError("broken off"))
         async with fleet_of(Server(), ids) as (fleet, _, _):
             sweep = fleet.trigger(wait=True)
@@ -197,7 +197,7 @@ class TestSlots:
                 await sweep
         assert len(sweep.results.values) == 10
 
-    async def test_too_many_failures_stop_it_and_what_waits_ends_well(self) -> None:
+    async def test_too_many_failures_stop_the_triggers_and_the_waits_finish(self) -> None:
         ids = [1, 2, 3, 1, 1, *range(4, 100)]
         async with fleet_of(Server(), ids, concurrency=1) as (fleet, transport, _):
             with pytest.raises(FanOutAborted) as raised:
@@ -206,7 +206,7 @@ class TestSlots:
         assert len(posts(transport)) < 10
 
     @pytest.mark.parametrize("options", [{"wait_timeout": 5}, {"poll": EVERY_10_S}])
-    async def test_how_to_wait_is_refused_where_nobody_waits(self, options: dict[str, Any]) -> None:
+    async def test_wait_options_are_refused_without_a_wait(self, options: dict[str, Any]) -> None:
         async with fleet_of(Server(), [1]) as (fleet, transport, _):
             with pytest.raises(ValueError, match="wait=True"):
                 fleet.trigger(**options)
@@ -216,7 +216,7 @@ class TestSlots:
 
 
 class TestEnds:
-    async def test_leaving_early_leaves_nothing(self) -> None:
+    async def test_leaving_early_leaves_no_task_running(self) -> None:
         async with fleet_of(Server(seconds=1e6), range(100)) as (fleet, transport, backups):
             before = other_tasks()
             async with fleet.trigger(wait=True) as outcomes:
@@ -226,7 +226,7 @@ class TestEnds:
             waits = internals(backups).waits
             assert (waits.waited_for, waits._slots._value) == (0, MAX_CHECKS)
 
-    async def test_leaving_early_tells_what_was_triggered_and_no_longer_waited_for(self) -> None:
+    async def test_leaving_early_reports_what_was_triggered_and_not_waited_for(self) -> None:
         async with (
             fleet_of(Server(seconds=1e6), [1, 2, 3], concurrency=1) as (fleet, _, _),
             fleet.trigger(wait=True) as outcomes,
@@ -239,7 +239,7 @@ class TestEnds:
         } == {one: Backup(one, status="running") for one in (1, 2)}
         assert outcomes.unfinished == [3]
 
-    async def test_what_is_awaited_and_cancelled_tells_so_in_its_results(self) -> None:
+    async def test_cancelling_the_await_reports_what_was_triggered_in_the_results(self) -> None:
         async with fleet_of(Server(seconds=1e6), [1, 2, 3], concurrency=1) as (fleet, _, backups):
             before = other_tasks()
             sweep = fleet.trigger(wait=True)
@@ -252,7 +252,7 @@ class TestEnds:
             2: WaitFailed,
         }
 
-    async def test_a_task_that_awaits_it_ends_cancelled(self) -> None:
+    async def test_cancelling_the_task_that_awaits_it_cancels_it(self) -> None:
         async with fleet_of(Server(seconds=1e6), [1, 2, 3]) as (fleet, _, _):
             task = asyncio.ensure_future(fleet.trigger(wait=True))
             await asyncio.sleep(20)
@@ -275,9 +275,7 @@ class TestEnds:
 
 class TestArguments:
     @pytest.mark.parametrize("wrong", [{"baseline": [1, 2]}, {"journal": "sweep.sqlite"}])
-    async def test_that_are_something_else_are_refused_before_anything_is_sent(
-        self, wrong: dict[str, Any]
-    ) -> None:
+    async def test_of_another_type_are_refused_before_anything_is_sent(self, wrong: dict[str, Any]) -> None:
         async with fleet_of(Server(), [1]) as (fleet, transport, _):
             with pytest.raises(TypeError, match="baseline must be a mapping"):
                 fleet.trigger(**wrong)

@@ -1,4 +1,4 @@
-"""What a fleet waits for, in virtual time: the client's places, its slots, and pauses for all."""
+"""What a fleet waits for, in virtual time: the client's concurrency, its rate, and pauses of all calls."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ def backup(message: PreparedRequest) -> Response:
 
 @contextlib.asynccontextmanager
 async def fleets(transport: FakeTransport, **options: Any) -> AsyncIterator[tuple[Begin, Any]]:
-    """Begins fleets of one session, and tells its statistics."""
+    """A function that creates fleets of one session, and the statistics of the session."""
     options.setdefault("rate_limit", RateLimit(None, adaptive=False))
     async with session_over(transport, **options) as session:
         backups = Backups(session)
@@ -38,7 +38,7 @@ async def fleets(transport: FakeTransport, **options: Any) -> AsyncIterator[tupl
         yield begin, session.statistics
 
 
-async def test_a_fleet_above_the_clients_places_waits_for_them() -> None:
+async def test_a_fleet_above_the_clients_concurrency_waits_for_it() -> None:
     transport = FakeTransport(backup, round_trip=1, max_concurrency=4)
     async with fleets(transport) as (fleet, statistics):
         sweep = asyncio.ensure_future(fleet(range(40), concurrency=20).get_active())
@@ -48,14 +48,14 @@ async def test_a_fleet_above_the_clients_places_waits_for_them() -> None:
     assert (transport.most_in_flight, transport.times[-1]) == (4, 9)
 
 
-async def test_two_fleets_share_the_clients_places() -> None:
+async def test_two_fleets_share_the_clients_concurrency() -> None:
     transport = FakeTransport(backup, round_trip=1, max_concurrency=4)
     async with fleets(transport) as (fleet, _):
         await asyncio.gather(fleet(range(20)).get_active(), fleet(range(20)).latest())
     assert (transport.most_in_flight, now()) == (4, 10)
 
 
-async def test_calls_leave_at_the_clients_rate() -> None:
+async def test_calls_are_sent_at_the_clients_rate() -> None:
     transport = FakeTransport(backup, round_trip=1)
     async with fleets(transport, rate_limit=RateLimit(per_second=2, burst=2, adaptive=False)) as (fleet, _):
         await fleet(range(6)).get_active()
@@ -81,7 +81,7 @@ async def test_elapsed_counts_the_waits() -> None:
 
 
 @pytest.mark.parametrize("at", [0.0, 0.5, 1.0, 2.5, 7.0])
-async def test_a_cancelled_sweep_leaves_no_task_no_place_and_no_slot(at: float) -> None:
+async def test_a_cancelled_sweep_leaves_no_task_and_releases_its_slots(at: float) -> None:
     transport = FakeTransport(backup, round_trip=5, max_concurrency=8)
     async with fleets(transport, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (
         fleet,
@@ -95,7 +95,7 @@ async def test_a_cancelled_sweep_leaves_no_task_no_place_and_no_slot(at: float) 
             await sweep
         assert other_tasks() == before
         assert (statistics().in_flight, statistics().waiting, transport.in_flight) == (0, 0, 0)
-        # No slot went to a waiter that is gone: the next call leaves one interval behind the last one sent.
+        # No slot went to a cancelled waiter: the next call is sent one interval after the last.
         sent = transport.times
         await asyncio.sleep(0)
         await fleet([1]).get_active()
@@ -120,7 +120,7 @@ async def test_leaving_a_stream_early_ends_its_calls() -> None:
         assert len(outcomes.leftover) + len(outcomes.unfinished) == 39
 
 
-async def test_of_triggers_no_more_are_begun_than_its_concurrency_beyond_what_was_seen() -> None:
+async def test_no_more_triggers_are_begun_than_the_concurrency_beyond_the_outcomes_handed_out() -> None:
     sent: list[str] = []
 
     def started(message: PreparedRequest) -> Response:

@@ -1,4 +1,4 @@
-"""Work for fan-outs that have no network: functions and sources of keys that a test can watch."""
+"""Functions and sources of keys for fan-outs without a network, which a test can observe."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
@@ -8,7 +8,7 @@ from backupify_async import Outcome, Outcomes
 
 
 class Work:
-    """A coroutine function that takes loop time, fails where it is told to, and counts who is in it.
+    """A coroutine function that takes loop time, fails for chosen keys, and counts its calls in flight.
 
     Args:
         seconds: How long a call takes; or a function of the key that says so.
@@ -40,7 +40,7 @@ class Work:
 
 
 class Keys:
-    """A lazy source of keys that counts what was taken, and may fail in the end."""
+    """A lazy source of keys that counts those it gave, and fails at its end where asked to."""
 
     def __init__(self, keys: Iterable[Any], fails_with: BaseException | None = None) -> None:
         self._keys = iter(keys)
@@ -84,23 +84,23 @@ class AsyncKeys:
             self._reading = False
 
     async def aclose(self) -> None:
-        """Note that there is nothing more to read."""
+        """Record that it was closed."""
         self.closed = True
 
 
 async def drain(outcomes: Outcomes[Any, Any]) -> tuple[list[Outcome[Any, Any]], BaseException | None]:
-    """All outcomes that are handed out, and the error that ended them, if one did."""
+    """All outcomes that are handed out, and the error that ended them; None where there was none."""
     found: list[Outcome[Any, Any]] = []
     try:
         async for outcome in outcomes:
             found += [outcome]
-    except Exception as error:  # noqa: BLE001 - whatever it is, a test looks at it
+    except Exception as error:  # noqa: BLE001 - a test checks it
         return found, error
     return found, None
 
 
 def now() -> float:
-    """Seconds of the loop, which runs on virtual time in these tests."""
+    """Seconds by the clock of the loop, which is virtual in these tests."""
     return round(asyncio.get_running_loop().time(), 6)
 
 

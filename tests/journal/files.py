@@ -1,4 +1,4 @@
-"""Disks and users that make a journal's life hard."""
+"""Disks and users that make a journal fail."""
 
 import contextlib
 import importlib
@@ -19,7 +19,7 @@ _OF_TO_THREAD = "concurrent.futures.thread"
 
 @contextlib.contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
-    """As on a disk with no room left: no file of this process grows beyond a number of bytes."""
+    """Simulate a full disk: no file of this process grows beyond a number of bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -30,7 +30,7 @@ def files_no_larger_than(size: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_only_directory() -> Iterator[Path]:
-    """A directory that a common user may read only; make what is to be in it before `as_common_user`."""
+    """A directory that a common user can only read. Create its files before `as_common_user`."""
     directory = Path(tempfile.mkdtemp())
     try:
         yield directory
@@ -41,9 +41,9 @@ def read_only_directory() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def as_common_user() -> Iterator[None]:
-    """Without the powers of root, to whom nothing is read-only.
+    """Run without the rights of root, to whom nothing is read-only.
 
-    What a journal needs is imported before: it may be installed for root alone.
+    What a journal needs is imported before: it can be installed for root only.
     """
     for name in ("backupify_async._journal.sqlite_store", _OF_TO_THREAD):
         importlib.import_module(name)
@@ -58,27 +58,27 @@ def as_common_user() -> Iterator[None]:
 
 
 def write(path: Path, text: str = "") -> None:
-    """Make a file of text."""
+    """Create a file with some text."""
     path.write_text(text)
 
 
 def link(path: Path, target: Path) -> None:
-    """Make a file a link."""
+    """Create a symbolic link."""
     path.symlink_to(target)
 
 
 def move(path: Path, name: str) -> None:
-    """Give a file another name."""
+    """Rename a file."""
     path.rename(name)
 
 
 def content(path: Path) -> bytes | None:
-    """What is in a file; None where there is none."""
+    """The content of a file; None where there is no file."""
     return path.read_bytes() if path.exists() else None
 
 
 def run_sql(path: Path, statement: str) -> None:
-    """Do something to a database behind everybody's back."""
+    """Run a statement on a database, past the journal."""
     connection = sqlite3.connect(path)
     connection.execute(statement)
     connection.commit()

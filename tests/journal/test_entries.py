@@ -1,6 +1,6 @@
-"""The lines of a journal, as values."""
+"""The entries of a journal, as values."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from enum import Enum
 
 import attrs
@@ -19,10 +19,9 @@ from backupify_async._journal.entries import (
 from backupify_async._journal.transitions import ambiguous, failed, held_back, intended, settled
 from backupify_async.ids import identifier
 from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerKind, TriggerResult
+from tests.journal.examples import SENT
 
-WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
 READ = JournalEntry(1, 42)
-SENT = SentTrigger(42, WHEN, 7)
 INTENDED = intended(READ, SENT)
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
@@ -94,10 +93,10 @@ class Numbered(int):
 
 class TestARecord:
     @given(entries)
-    def test_is_read_back_as_the_same_line(self, entry: JournalEntry) -> None:
+    def test_is_read_back_as_the_same_entry(self, entry: JournalEntry) -> None:
         assert JournalEntry.from_record(entry.to_record()) == entry
 
-    def test_keeps_what_could_not_be_read_of_a_backup(self) -> None:
+    def test_keeps_the_fields_of_a_backup_that_could_not_be_read(self) -> None:
         entry = settled(
             INTENDED, TriggerResult(TriggerKind.STARTED, Backup(7, extra={"created_at": "soon", "a": [1]}))
         )
@@ -121,16 +120,16 @@ class TestARecord:
         assert JournalEntry.from_record(entry.to_record()) == attrs.evolve(entry, backup=Backup(7))
 
     @pytest.mark.parametrize("instance_id", [42, "42", "007", "a b", 2**80])
-    def test_tells_a_number_from_a_text(self, instance_id: int | str) -> None:
+    def test_distinguishes_a_number_from_a_text(self, instance_id: int | str) -> None:
         read = JournalEntry.from_record(JournalEntry(1, instance_id).to_record()).instance_id
         assert (read, type(read)) == (instance_id, type(instance_id))
 
     @pytest.mark.parametrize("instance_id", [Named.ONE, Numbered(42)])
-    def test_holds_an_id_as_it_stands_in_a_path_whatever_its_class(self, instance_id: int | str) -> None:
+    def test_has_an_id_as_a_path_has_it_whatever_its_class(self, instance_id: int | str) -> None:
         read = JournalEntry.from_record(JournalEntry(1, instance_id).to_record()).instance_id
         assert (read, identifier(read)) == (instance_id, identifier(instance_id))
 
-    def test_that_is_none_of_ours_is_refused(self) -> None:
+    def test_with_an_unknown_state_is_refused(self) -> None:
         with pytest.raises(ValueError, match="paused"):
             JournalEntry.from_record({**READ.to_record(), "state": "paused"})
 
@@ -141,11 +140,11 @@ class TestABaseline:
         assert baseline_from_json(baseline_to_json(baseline)) == baseline
 
 
-class TestALine:
-    def test_that_was_read_is_open_and_nothing_has_left(self) -> None:
+class TestAnEntry:
+    def test_that_was_read_is_not_in_doubt_and_has_no_result(self) -> None:
         assert (READ.result, READ.is_in_doubt) == (None, False)
 
-    def test_that_is_intended_may_have_left(self) -> None:
+    def test_that_is_intended_is_in_doubt(self) -> None:
         assert JournalEntry(1, 42, EntryState.INTENDED, SENT) == INTENDED
         assert (INTENDED.result, INTENDED.is_in_doubt) == (None, True)
 
@@ -155,28 +154,28 @@ class TestALine:
         result = TriggerResult(kind, Backup(8), from_previous_run=True)
         assert (done.result, done.is_in_doubt, done.trigger) == (result, False, SENT)
 
-    def test_that_failed_is_as_if_nothing_had_left(self) -> None:
+    def test_that_failed_keeps_only_its_reason(self) -> None:
         entry = failed(INTENDED, "403")
         assert entry == JournalEntry(1, 42, EntryState.FAILED, problem="403")
         assert (entry.result, entry.is_in_doubt) == (None, False)
 
-    def test_that_is_held_back_is_as_it_was_when_it_was_read(self) -> None:
+    def test_that_is_held_back_is_as_it_was_read(self) -> None:
         assert held_back(INTENDED) == READ
 
-    def test_that_is_ambiguous_knows_when_it_left(self) -> None:
+    def test_that_is_ambiguous_knows_when_it_was_sent(self) -> None:
         entry = ambiguous(INTENDED, SENT, "contradictions")
         assert entry.trigger == SENT
         assert (entry.result, entry.is_in_doubt, entry.problem) == (None, True, "contradictions")
 
-    def test_that_is_tried_again_forgets_its_problem(self) -> None:
+    def test_that_is_sent_again_forgets_its_problem(self) -> None:
         assert intended(failed(INTENDED, "403"), SENT).problem == ""
 
-    def test_that_is_tried_again_forgets_what_was_known_of_its_last_request(self) -> None:
+    def test_that_is_sent_again_forgets_what_was_known_of_the_last_request(self) -> None:
         lost = ambiguous(INTENDED, attrs.evolve(SENT, accepted=True, seen=(7,)), "contradictions")
         assert intended(lost, SENT).trigger == SENT
         assert settled(lost, TriggerResult(TriggerKind.ADOPTED, Backup(7))).trigger == SENT
 
 
-def test_an_account_reads_as_people_say_it() -> None:
+def test_an_account_is_printed_in_words() -> None:
     assert str(SweepAccount("https://a.example", "ops")) == "client ops at https://a.example"
     assert str(SweepAccount("https://a.example", None)) == "a token at https://a.example"

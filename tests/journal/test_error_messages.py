@@ -1,4 +1,4 @@
-"""What a journal that cannot be used says to do must be what is the matter."""
+"""A journal that cannot be used says what the problem is and what to do."""
 
 import contextlib
 import errno
@@ -28,8 +28,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def so_many_files(more: int) -> Iterator[None]:
-    """This process may open so many files more, and not one beyond that."""
+def files_left_to_open(more: int) -> Iterator[None]:
+    """Let this process open a number of files more, and not one beyond that."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = [os.open(os.devnull, os.O_RDONLY)]
     highest = max(int(each.name) for each in Path("/dev/fd").iterdir())
@@ -69,9 +69,7 @@ class TestALock:
         )
 
     @pytest.mark.parametrize("make", [Path.mkdir, lambda lock: link(lock, lock.with_name("precious"))])
-    async def test_in_whose_place_is_something_else_is_named_and_left_alone(
-        self, path: Path, make: object
-    ) -> None:
+    async def test_that_is_something_else_is_named_and_left_alone(self, path: Path, make: object) -> None:
         lock, precious = Path(f"{path}.lock"), path.with_name("precious")
         write(precious, "precious")
         assert callable(make)
@@ -83,20 +81,18 @@ class TestALock:
 
 class TestAName:
     @pytest.mark.parametrize("letters", [LONGEST + 1, 249, 252, 255])
-    async def test_that_leaves_no_room_for_those_beside_it_is_refused_for_that(
+    async def test_that_leaves_no_room_for_the_names_beside_it_is_refused(
         self, path: Path, letters: int
     ) -> None:
         path = path.with_name("x" * letters)
         assert "its name is too long: files beside it have up to 9 letters more" in await refusal(path)
         assert list(path.parent.iterdir()) == []
 
-    async def test_of_the_greatest_length_serves(self, path: Path) -> None:
+    async def test_of_the_greatest_length_works(self, path: Path) -> None:
         async with Journal(path.with_name("x" * LONGEST)) as journal:
             await journal.commit(journal.add(1))
 
-    async def test_below_directories_that_make_it_too_long_for_sqlite_is_refused_for_that(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_with_a_path_that_is_too_long_for_sqlite_is_refused(self, tmp_path: Path) -> None:
         directory = tmp_path.joinpath(*(["d" * 60] * 8))
         directory.mkdir(parents=True)
         assert "its path is too long" in await refusal(directory / "sweep.sqlite")
@@ -108,7 +104,7 @@ class TestAName:
         assert message.isprintable()
 
 
-async def test_a_working_directory_that_is_gone_is_told(
+async def test_a_working_directory_that_is_gone_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "gone").mkdir()
@@ -120,11 +116,11 @@ async def test_a_working_directory_that_is_gone_is_told(
             pass
 
 
-class TestTooManyFiles:
-    def test_are_told_by_each_way_to_open_one(self, path: Path) -> None:
+class TestTooManyOpenFiles:
+    def test_are_reported_by_each_way_to_open_a_file(self, path: Path) -> None:
         raise_limit = "this process has too many files open: raise its limit"
         write(path, "x" * 100)
-        with so_many_files(0):
+        with files_left_to_open(0):
             with pytest.raises(JournalError, match=raise_limit):
                 is_journal(path)
             with pytest.raises(JournalError, match=raise_limit):
@@ -134,10 +130,10 @@ class TestTooManyFiles:
         assert is_file(path)
 
     @pytest.mark.parametrize("left", range(4))
-    async def test_are_what_a_journal_says_however_far_it_came(self, path: Path, left: int) -> None:
+    async def test_are_reported_at_each_step_of_opening_a_journal(self, path: Path, left: int) -> None:
         async with Journal(path):
             pass
-        with so_many_files(left):
+        with files_left_to_open(left):
             said = await refusal(path)
         assert "too many files open: raise its limit (ulimit -n), and try again" in said
         async with Journal(path) as journal:
@@ -148,6 +144,6 @@ class TestTooManyFiles:
     ("number", "advice"),
     [("ENOSPC", "free some space"), ("EDQUOT", "free some space"), ("EROFS", "on another disk")],
 )
-def test_an_error_of_the_system_has_its_own_advice(number: str, advice: str) -> None:
+def test_an_error_of_the_operating_system_has_its_own_remedy(number: str, advice: str) -> None:
     assert advice in remedy_for(OSError(getattr(errno, number), number), "otherwise")
     assert remedy_for(OSError(errno.EIO, "I/O"), "otherwise") == "otherwise"

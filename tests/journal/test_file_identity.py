@@ -1,4 +1,4 @@
-"""Who holds a journal, and whether its names still lead to what is written."""
+"""One process writes a journal, and only while its names lead to the files that it opened."""
 
 import asyncio
 import shutil
@@ -15,8 +15,8 @@ from backupify_async._journal.snapshot import open_snapshot
 from backupify_async._journal.transitions import intended
 from backupify_async.errors import JournalError
 from backupify_async.models import SentTrigger
+from tests.journal.examples import WHEN
 from tests.journal.files import ACCOUNT, link, move, write
-from tests.journal.test_entries import WHEN
 
 OVERTAKEN = "another process has opened .* since, and continues its sweep: nothing more is triggered here"
 MOVED = (
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def forget_lock(path: Path) -> None:
-    """As whoever tidies up empty files does."""
+    """Remove the lock file, like a clean-up of empty files."""
     Path(f"{path}.lock").unlink()
 
 
@@ -64,7 +64,7 @@ async def ids_of(path: Path) -> list[int | str]:
         return [entry.instance_id async for entry in storage.read_entries()]
 
 
-class TestOneThatAnotherProcessOpenedSince:
+class TestAJournalThatAnotherProcessOpenedSince:
     async def test_writes_no_intent(self, path: Path) -> None:
         async with Journal(path) as journal:
             entry = journal.add(1)
@@ -89,7 +89,7 @@ class TestOneThatAnotherProcessOpenedSince:
             await journal.close()
         assert await ids_of(path) == [1, 2, "elsewhere"]
 
-    async def test_notes_nothing_of_its_sweep(self, path: Path) -> None:
+    async def test_records_nothing_about_its_sweep(self, path: Path) -> None:
         async with Journal(path) as journal:
             forget_lock(path)
             assert await open_elsewhere(path) == 0
@@ -100,7 +100,7 @@ class TestOneThatAnotherProcessOpenedSince:
                 sweep = await storage.read_sweep()
         assert (sweep.account, sweep.read_to_end, sweep.source) == (None, False, None)
 
-    async def test_gives_way_though_its_own_process_looked_at_it(self, path: Path) -> None:
+    async def test_gives_way_though_its_own_process_read_it(self, path: Path) -> None:
         async with Journal(path) as journal:
             await journal.commit(journal.add(1))
             assert await ids_of(path) == [1]
@@ -109,12 +109,12 @@ class TestOneThatAnotherProcessOpenedSince:
             log = await asyncio.to_thread(identity, Path(f"{path}-wal"))
             forget_lock(path)
             assert await open_elsewhere(path) == 0
-            # Else SQLite's lock was dropped, and the other one took the log for one left behind.
+            # Otherwise SQLite's lock was dropped, and the other process took the log for an abandoned one.
             assert await asyncio.to_thread(identity, Path(f"{path}-wal")) == log
             with pytest.raises(JournalError, match=OVERTAKEN):
                 await journal.mark_end()
 
-    async def test_goes_on_where_the_other_was_refused(self, path: Path) -> None:
+    async def test_goes_on_where_the_other_process_was_refused(self, path: Path) -> None:
         async with Journal(path, sweep="nightly") as journal:
             assert await open_elsewhere(path) == 1
             forget_lock(path)
@@ -122,7 +122,7 @@ class TestOneThatAnotherProcessOpenedSince:
             await journal.commit(journal.add(1))
         assert await ids_of(path) == [1]
 
-    async def test_may_open_it_again(self, path: Path) -> None:
+    async def test_can_be_opened_again(self, path: Path) -> None:
         journal = await Journal(path).open()
         forget_lock(path)
         assert await open_elsewhere(path) == 0
@@ -142,7 +142,7 @@ def move_directory(path: Path) -> None:
     path.parent.mkdir()
 
 
-class TestOneWhoseFiles:
+class TestAJournalWhoseFiles:
     @pytest.mark.parametrize(
         "lose",
         [
@@ -157,7 +157,7 @@ class TestOneWhoseFiles:
         ],
         ids=["all", "removed", "moved", "replaced", "log", "index", "log replaced", "directory"],
     )
-    async def test_are_not_where_they_were_begins_nothing(
+    async def test_are_not_where_they_were_triggers_nothing(
         self, tmp_path: Path, lose: Callable[[Path], None]
     ) -> None:
         (tmp_path / "of").mkdir()
@@ -173,7 +173,7 @@ class TestOneWhoseFiles:
         with pytest.raises(JournalError, match="outcomes that were not written: 1"):
             await journal.close()
 
-    async def test_are_another_ones_by_now_touches_none_of_those(self, path: Path) -> None:
+    async def test_were_replaced_by_those_of_another_journal_leaves_them_alone(self, path: Path) -> None:
         journal = await Journal(path).open()
         await journal.commit(journal.add(1))
         remove(*path.parent.iterdir())
@@ -186,7 +186,7 @@ class TestOneWhoseFiles:
                 await journal.close()
         assert await ids_of(path) == ["other", "others"]
 
-    async def test_are_known_by_a_link_that_leads_elsewhere_begins_nothing(self, path: Path) -> None:
+    async def test_are_named_by_a_link_that_leads_elsewhere_triggers_nothing(self, path: Path) -> None:
         named = path.with_name("tonight")
         link(named, path)
         async with Journal(named) as journal:
@@ -200,7 +200,7 @@ class TestOneWhoseFiles:
             link(named, path)
         assert await ids_of(path) == [1, 2]
 
-    async def test_were_put_back_meanwhile_writes_what_is_left_when_it_is_closed(self, path: Path) -> None:
+    async def test_were_put_back_writes_what_is_pending_when_it_is_closed(self, path: Path) -> None:
         async with Journal(path) as journal:
             await journal.commit(journal.add(1))
             move(path, f"{path}.old")

@@ -1,4 +1,4 @@
-"""What is beside a journal's file, and stays beside it; what is no journal is left as it is, and alone."""
+"""Which files a journal creates beside its own; anything that is not a journal is left as it is."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ async def ids_of(path: Path) -> list[int | str]:
 
 
 def copy_in_use(path: Path, directory: Path, *kinds: str) -> Path:
-    """Files of a journal as a killed process leaves them: the first line is in the write-ahead log only."""
+    """Copy a journal as a killed process leaves it: its last entry is in the write-ahead log only."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("INSERT INTO lines SELECT 99, 'late', 0, 'read', NULL, NULL, NULL, '', NULL")
     for kind in ("", *kinds):
@@ -43,7 +43,7 @@ def copy_in_use(path: Path, directory: Path, *kinds: str) -> Path:
 
 
 def forget_lock(path: Path) -> None:
-    """As where the file alone was copied."""
+    """Remove the lock, as where the file alone was copied."""
     Path(f"{path}.lock").unlink()
 
 
@@ -51,9 +51,9 @@ def names(path: Path) -> list[str]:
     return sorted(each.name.removeprefix(path.name) for each in path.parent.iterdir())
 
 
-class TestNothingIsLeftBeside:
+class TestNothingIsCreatedBeside:
     @pytest.mark.parametrize("content", ["42\n43\n" * 500, "42\n"])
-    async def test_a_file_that_is_no_journal(self, path: Path, content: str) -> None:
+    async def test_a_file_that_is_not_a_journal(self, path: Path, content: str) -> None:
         write(path, content)
         for refused in (Journal(path).open(), ids_of(path)):
             with pytest.raises(JournalError, match="is not a journal: choose another file"):
@@ -95,19 +95,19 @@ class TestNothingIsLeftBeside:
             await Journal(path, sweep="weekly").open()
         assert names(path) == [""]
 
-    async def test_a_journal_that_was_looked_at(self, path: Path) -> None:
+    async def test_a_journal_that_was_read(self, path: Path) -> None:
         await make_journal(path, 42)
         assert await ids_of(path) == [42]
         assert names(path) == ["", ".lock"]
 
-    async def test_what_is_no_file(self, path: Path) -> None:
+    async def test_what_is_not_a_regular_file(self, path: Path) -> None:
         os.mkfifo(path)
         for refused in (Journal(path).open(), ids_of(path)):
             with pytest.raises(JournalError, match=f"{path} is not a regular file: choose a file"):
                 await refused
         assert names(path) == [""]
 
-    async def test_what_is_no_file_and_has_a_rollback_journal_beside_it(self, path: Path) -> None:
+    async def test_what_is_not_a_regular_file_and_has_a_rollback_journal(self, path: Path) -> None:
         os.mkfifo(path)
         write(Path(f"{path}-journal"), "left by somebody")
         for refused in (Journal(path).open(), ids_of(path)):
@@ -115,7 +115,7 @@ class TestNothingIsLeftBeside:
                 await refused
         assert names(path) == ["", "-journal"]
 
-    async def test_a_link_that_leads_nowhere_but_back(self, path: Path) -> None:
+    async def test_a_link_to_itself(self, path: Path) -> None:
         link(path, path)
         for refused in (Journal(path).open(), ids_of(path)):
             with pytest.raises(JournalError, match=r"cannot be used \(Too many levels of symbolic links\)"):
@@ -128,7 +128,7 @@ class TestNothingIsLeftBeside:
             with pytest.raises(JournalError, match=r"cannot be used \(File name too long\): choose a sho"):
                 await refused
 
-    async def test_a_journal_that_may_only_be_read(self) -> None:
+    async def test_a_journal_that_this_user_cannot_write(self) -> None:
         with read_only_directory() as directory:
             path = directory / "sweep.sqlite"
             await make_journal(path, 42)
@@ -140,7 +140,7 @@ class TestNothingIsLeftBeside:
             assert names(path) == [""]
 
 
-class TestALookWhereNothingMayBeWritten:
+class TestASnapshotWhereNothingCanBeWritten:
     async def test_shows_a_journal_that_was_closed(self) -> None:
         with read_only_directory() as directory:
             await make_journal(directory / "sweep.sqlite", 42, 43)
@@ -149,7 +149,7 @@ class TestALookWhereNothingMayBeWritten:
             with as_common_user():
                 assert await ids_of(directory / "sweep.sqlite") == [42, 43]
 
-    async def test_shows_one_whose_files_are_all_there(self, path: Path) -> None:
+    async def test_shows_a_journal_whose_files_are_all_there(self, path: Path) -> None:
         await make_journal(path, 42)
         with read_only_directory() as directory:
             copied = copy_in_use(path, directory, "-wal", "-shm")
@@ -165,7 +165,7 @@ class TestALookWhereNothingMayBeWritten:
             with as_common_user(), pytest.raises(JournalError, match="copy it with its -wal to a directory"):
                 await ids_of(copied)
 
-    async def test_says_so_where_the_file_may_not_be_read(self) -> None:
+    async def test_says_so_where_the_file_cannot_be_read(self) -> None:
         with read_only_directory() as directory:
             await make_journal(directory / "sweep.sqlite", 42)
             (directory / "sweep.sqlite").chmod(0)
@@ -183,7 +183,7 @@ class TestALookWhereNothingMayBeWritten:
                 await Journal(directory / "nobodys" / "below" / "sweep.sqlite").open()
 
 
-async def test_a_journal_whose_making_was_cut_short_is_made_anew(path: Path) -> None:
+async def test_a_journal_that_was_only_half_created_is_created_anew(path: Path) -> None:
     code = (
         "import os, sqlite3, sys\n"
         "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
@@ -201,7 +201,7 @@ async def test_a_journal_whose_making_was_cut_short_is_made_anew(path: Path) -> 
     assert await ids_of(path) == [43]
 
 
-async def test_a_look_into_which_a_sweep_falls_says_to_look_again(path: Path) -> None:
+async def test_a_snapshot_during_which_a_sweep_begins_says_to_read_it_again(path: Path) -> None:
     await make_journal(path, 42)
     with pytest.raises(JournalError, match=f"a sweep began with {path} while it was read"):
         async with open_snapshot(path):
@@ -209,25 +209,25 @@ async def test_a_look_into_which_a_sweep_falls_says_to_look_again(path: Path) ->
     assert await ids_of(path) == [42, 43]
 
 
-async def test_a_look_into_which_a_sweep_falls_is_not_taken_for_damage(path: Path) -> None:
-    async def look_at_damage() -> None:
+async def test_a_snapshot_during_which_a_sweep_begins_is_not_taken_for_damage(path: Path) -> None:
+    async def read_damage() -> None:
         async with open_snapshot(path):
             await make_journal(path, 43)
             raise JournalError("is damaged")
 
     await make_journal(path, 42)
     with pytest.raises(JournalError, match="while it was read, or the file was moved: read it again"):
-        await look_at_damage()
+        await read_damage()
 
 
-async def test_a_look_at_a_journal_that_is_moved_meanwhile_says_to_look_again(path: Path) -> None:
+async def test_a_snapshot_of_a_journal_that_is_moved_says_to_read_it_again(path: Path) -> None:
     await make_journal(path, 42)
     with pytest.raises(JournalError, match="or the file was moved: read it again"):
         async with open_snapshot(path):
             move(path, f"{path}.moved")
 
 
-async def test_a_journal_that_moved_with_its_log_alone_has_all_that_was_written(
+async def test_a_journal_that_was_moved_with_its_log_alone_has_all_entries(
     path: Path, tmp_path: Path
 ) -> None:
     await make_journal(path, 42)

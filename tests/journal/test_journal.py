@@ -1,4 +1,4 @@
-"""A journal as a file: opened, locked, written, and let go of."""
+"""A journal as a file: opened, locked, written and released."""
 
 import asyncio
 import subprocess
@@ -13,6 +13,7 @@ from backupify_async._journal.snapshot import open_snapshot
 from backupify_async._journal.transitions import ambiguous, failed, intended, settled
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.models import Backup, SentTrigger, TriggerKind, TriggerResult
+from tests.journal.examples import SENT, WHEN
 from tests.journal.files import (
     ACCOUNT,
     as_common_user,
@@ -22,7 +23,6 @@ from tests.journal.files import (
     run_sql,
     write,
 )
-from tests.journal.test_entries import SENT, WHEN
 
 STARTED = TriggerResult(TriggerKind.STARTED, Backup(1007))
 
@@ -38,7 +38,7 @@ async def entries_of(path: Path) -> list[JournalEntry]:
 
 
 async def refusal(path: Path, *, sweep: str = "") -> str:
-    """How a journal says that it cannot be opened."""
+    """The message with which a journal refuses to open."""
     journal = Journal(path, sweep=sweep)
     with pytest.raises(JournalError) as raised:
         await journal.open()
@@ -48,14 +48,14 @@ async def refusal(path: Path, *, sweep: str = "") -> str:
 
 
 async def cancel_the_writer() -> None:
-    """As whoever cancels all tasks of a loop does."""
+    """Cancel the writing task, like code that cancels all tasks of a loop."""
     (writer,) = (task for task in asyncio.all_tasks() if task.get_name() == "backupify_async journal")
     writer.cancel()
     await asyncio.wait([writer])
 
 
 class TestAJournal:
-    async def test_has_its_lines_after_it_was_closed(self, path: Path) -> None:
+    async def test_has_its_entries_after_it_was_closed(self, path: Path) -> None:
         async with Journal(path) as journal:
             one, two = journal.add(42), journal.add("a/b")
             await journal.commit(intended(one, SENT))
@@ -72,14 +72,14 @@ class TestAJournal:
             assert journal.path == path
         assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
-    async def test_numbers_its_lines_on_when_it_is_opened_again(self, path: Path) -> None:
+    async def test_continues_its_numbers_when_it_is_opened_again(self, path: Path) -> None:
         async with Journal(path) as journal:
             journal.add(42)
         async with journal:
             assert journal.add(43).number == 2
             assert [entry.instance_id async for entry in journal.read_entries()] == [42]
 
-    async def test_gives_its_lines_in_the_order_of_reading_however_many(self, path: Path) -> None:
+    async def test_has_any_number_of_entries_in_the_order_of_reading(self, path: Path) -> None:
         async with Journal(path) as journal:
             for number in range(2_500):
                 journal.add(5_000 - number)
@@ -87,19 +87,19 @@ class TestAJournal:
             numbers = [entry.instance_id async for entry in journal.read_entries()]
         assert numbers == list(range(5_000, 2_500, -1))
 
-    async def test_has_a_committed_line_on_disk_when_the_commit_returns(self, path: Path) -> None:
+    async def test_has_an_entry_on_disk_when_its_commit_returns(self, path: Path) -> None:
         async with Journal(path) as journal:
             await journal.commit(journal.add(42))
             assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
-    async def test_writes_what_nobody_waits_for_within_a_moment(self, path: Path) -> None:
+    async def test_writes_an_entry_that_is_not_awaited_within_a_moment(self, path: Path) -> None:
         async with Journal(path) as journal:
             journal.add(42)
             async with asyncio.timeout(10):
                 while not await entries_of(path):  # noqa: ASYNC110 - there is no event in a file
                     await asyncio.sleep(0)
 
-    async def test_counts_its_lines_by_state(self, path: Path) -> None:
+    async def test_counts_its_entries_by_state(self, path: Path) -> None:
         async with Journal(path) as journal:
             journal.put(failed(journal.add(1), "403"))
             journal.add(2)
@@ -116,7 +116,7 @@ class TestAJournal:
         assert (after.name, after.account, after.read_to_end) == ("nightly", ACCOUNT, True)
         assert after.begun_at == before.begun_at
 
-    async def test_has_a_rest_until_its_lines_are_taken_and_its_source_is_read(self, path: Path) -> None:
+    async def test_has_a_rest_until_its_entries_are_taken_and_its_source_is_read(self, path: Path) -> None:
         async with Journal(path) as journal:
             await journal.begin(ACCOUNT)
             assert (journal.has_rest(of_source=True), journal.has_rest(of_source=False)) == (True, False)
@@ -141,7 +141,7 @@ class TestAJournal:
             with pytest.raises(JournalError, match="one sweep at a time"):
                 await journal.begin(ACCOUNT)
 
-    async def test_that_is_cancelled_while_it_opens_lets_go_of_its_file(self, path: Path) -> None:
+    async def test_that_is_cancelled_while_it_opens_releases_its_file(self, path: Path) -> None:
         opening = asyncio.create_task(Journal(path).open())
         await asyncio.sleep(0)
         opening.cancel()
@@ -162,7 +162,7 @@ class TestAJournal:
         async with Journal(path):
             pass
 
-    async def test_costs_nobody_anything_where_one_who_waits_is_cancelled(self, path: Path) -> None:
+    async def test_completes_other_commits_where_one_is_cancelled(self, path: Path) -> None:
         async with Journal(path) as journal:
             first = asyncio.create_task(journal.commit(journal.add(1)))
             second = asyncio.create_task(journal.commit(journal.add(2)))
@@ -172,7 +172,7 @@ class TestAJournal:
             assert len(await entries_of(path)) == 2
 
 
-async def test_that_nobody_closes_does_not_keep_the_program_from_its_end(path: Path) -> None:
+async def test_a_journal_that_is_not_closed_does_not_keep_the_program_alive(path: Path) -> None:
     code = (
         "import asyncio, sys\n"
         "from backupify_async._journal.journal import Journal\n"
@@ -204,7 +204,7 @@ class TestItsLoop:
             await journal.commit(journal.add(42))
         assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
-    async def test_of_which_all_tasks_are_cancelled_fails_its_waits_and_still_writes_when_it_closes(
+    async def test_with_all_tasks_cancelled_fails_commits_and_still_writes_when_it_closes(
         self, path: Path
     ) -> None:
         async with Journal(path) as journal:
@@ -215,31 +215,29 @@ class TestItsLoop:
                 await journal.commit(journal.add(3))
         assert [entry.instance_id for entry in await entries_of(path)] == [1, 2, 3]
 
-    async def test_of_which_all_tasks_are_cancelled_amid_a_commit_loses_none_of_its_lines(
-        self, path: Path
-    ) -> None:
+    async def test_with_all_tasks_cancelled_amid_a_commit_loses_no_entry(self, path: Path) -> None:
         async with Journal(path) as journal:
             waiting = asyncio.ensure_future(journal.commit(journal.add(1)))
-            await asyncio.sleep(0)  # it waits
-            await asyncio.sleep(0)  # its line is on the way
+            await asyncio.sleep(0)  # the commit waits
+            await asyncio.sleep(0)  # its entry is being written
             await cancel_the_writer()
             with pytest.raises(JournalError, match="writer was cancelled"):
                 await waiting
         assert [entry.instance_id for entry in await entries_of(path)] == [1]
 
 
-class TestTwoAtOnce:
+class TestTwoWriters:
     async def test_the_second_is_refused(self, path: Path) -> None:
         async with Journal(path):
             assert f"{path} is in use: another process is sweeping with it" in await refusal(path)
 
-    async def test_the_second_is_refused_by_another_name_of_the_file_too(self, path: Path) -> None:
+    async def test_the_second_is_refused_under_another_name_of_the_file(self, path: Path) -> None:
         other = path.with_name("link.sqlite")
         other.symlink_to(path)
         async with Journal(path):
             assert "is in use" in await refusal(other)
 
-    async def test_one_whose_process_was_killed_is_free(self, path: Path) -> None:
+    async def test_a_killed_process_releases_the_journal(self, path: Path) -> None:
         code = (
             "import asyncio, os, sys\n"
             "from backupify_async._journal.journal import Journal\n"
@@ -286,7 +284,7 @@ class TestAnotherSweep:
         assert f"another account ({ACCOUNT}, and not {other})" in str(raised.value)
 
 
-class TestAFileThatIsNoJournal:
+class TestAFileThatIsNotAJournal:
     async def test_a_text_is_refused_and_stays_as_it_is(self, path: Path) -> None:
         text = "42\n43\n" * 500
         write(path, text)
@@ -305,12 +303,12 @@ class TestAFileThatIsNoJournal:
         run_sql(path, "PRAGMA user_version = 1")
         assert "another version of this library (format 1, not 3)" in await refusal(path)
 
-    async def test_an_empty_file_becomes_one(self, path: Path) -> None:
+    async def test_an_empty_file_becomes_a_journal(self, path: Path) -> None:
         write(path)
         async with Journal(path) as journal:
             await journal.commit(journal.add(42))
 
-    async def test_a_damaged_one_is_refused(self, path: Path) -> None:
+    async def test_a_damaged_journal_is_refused(self, path: Path) -> None:
         async with Journal(path) as journal:
             journal.add(42)
         run_sql(path, "DELETE FROM sweep")
@@ -318,7 +316,7 @@ class TestAFileThatIsNoJournal:
             path
         )
 
-    async def test_a_line_that_no_journal_has_is_told(self, path: Path) -> None:
+    async def test_an_entry_that_no_journal_has_is_reported(self, path: Path) -> None:
         async with Journal(path) as journal:
             journal.add(42)
         run_sql(path, "UPDATE lines SET state = 'paused'")
@@ -328,21 +326,21 @@ class TestAFileThatIsNoJournal:
     async def test_a_directory_is_refused(self, tmp_path: Path) -> None:
         assert f"{tmp_path} is a directory: choose a file" in await refusal(tmp_path)
 
-    async def test_a_directory_that_does_not_exist_is_not_made(self, tmp_path: Path) -> None:
+    async def test_a_missing_directory_is_not_created(self, tmp_path: Path) -> None:
         path = tmp_path / "missing" / "sweep.sqlite"
         assert "its directory does not exist" in await refusal(path)
         assert not path.parent.exists()
 
 
-class TestALook:
-    async def test_is_had_while_it_is_open(self, path: Path) -> None:
+class TestASnapshot:
+    async def test_can_be_read_while_the_journal_is_open(self, path: Path) -> None:
         async with Journal(path, sweep="nightly") as journal:
             await journal.commit(journal.add(42))
             async with open_snapshot(path) as storage:
                 assert (await storage.read_sweep()).name == "nightly"
                 assert await storage.counts() == {EntryState.READ: 1}
 
-    async def test_finds_what_may_have_left_and_is_not_settled(self, path: Path) -> None:
+    async def test_finds_the_entries_in_doubt(self, path: Path) -> None:
         async with Journal(path) as journal:
             lost, doubtful, done = (
                 intended(journal.add(number), SentTrigger(number, WHEN)) for number in (1, 2, 3)
@@ -357,45 +355,45 @@ class TestALook:
         async with open_snapshot(path) as storage:
             assert [entry.instance_id for entry in await storage.in_doubt()] == [1, 2]
 
-    async def test_makes_no_file(self, path: Path) -> None:
+    async def test_creates_no_file(self, path: Path) -> None:
         with pytest.raises(
             JournalError, match=f"no journal {path}: `backupify trigger --journal` creates one"
         ):
             await entries_of(path)
         assert content(path) is None
 
-    async def test_at_an_empty_file_says_so(self, path: Path) -> None:
+    async def test_of_an_empty_file_is_refused(self, path: Path) -> None:
         write(path)
         with pytest.raises(JournalError, match="is empty: no sweep was begun with it"):
             await entries_of(path)
 
-    async def test_at_a_damaged_one_says_so(self, path: Path) -> None:
+    async def test_of_a_damaged_file_is_refused(self, path: Path) -> None:
         async with Journal(path):
             pass
         run_sql(path, "DROP TABLE sweep")
         with pytest.raises(JournalError, match=r"cannot be used \(no such table: sweep\)$"):
             await entries_of(path)
 
-    async def test_at_what_is_no_journal_says_so(self, path: Path) -> None:
+    async def test_of_what_is_not_a_journal_is_refused(self, path: Path) -> None:
         write(path, "42\n" * 500)
         with pytest.raises(JournalError, match="is not a journal"):
             await entries_of(path)
 
 
-class TestNoRoom:
-    async def test_shows_when_a_journal_is_made(self, path: Path) -> None:
+class TestAFullDisk:
+    async def test_is_reported_when_a_journal_is_created(self, path: Path) -> None:
         with files_no_larger_than(2_048):
             assert "check the disk, its quota and its limits" in await refusal(path)
         async with Journal(path):
             pass
 
-    async def test_shows_when_a_journal_is_opened_again(self, path: Path) -> None:
+    async def test_is_reported_when_a_journal_is_opened_again(self, path: Path) -> None:
         async with Journal(path):
             pass
         with files_no_larger_than(2_048):
             assert "check the disk" in await refusal(path)
 
-    async def test_that_comes_later_refuses_commits_and_all_that_follow(self, path: Path) -> None:
+    async def test_fails_the_commits_that_meet_it_and_all_later_ones(self, path: Path) -> None:
         async with Journal(path) as journal:
             done = journal.add(1)
             await journal.commit(done)
@@ -408,7 +406,7 @@ class TestNoRoom:
             assert await entries_of(path) == [done]
         assert [entry.number for entry in await entries_of(path)] == [1, 2, 3, 4]
 
-    async def test_that_stays_is_told_when_it_is_closed_and_the_lock_is_free(self, path: Path) -> None:
+    async def test_is_reported_when_the_journal_is_closed_and_the_lock_is_released(self, path: Path) -> None:
         journal = await Journal(path).open()
         journal.add(1)
         with (
@@ -419,7 +417,7 @@ class TestNoRoom:
         async with Journal(path) as journal:
             assert await journal.counts() == {}
 
-    async def test_of_a_disk_says_to_make_some(self, path: Path) -> None:
+    async def test_is_reported_with_what_to_do(self, path: Path) -> None:
         async with Journal(path) as journal:
             assert journal._file is not None
             await journal._file._database.execute("PRAGMA max_page_count = 1")
@@ -435,7 +433,7 @@ class TestAReadOnly:
             with as_common_user():
                 assert "needs permission to write its directory" in await refusal(directory / "sweep.sqlite")
 
-    async def test_directory_is_refused_where_a_lock_is_there_already(self) -> None:
+    async def test_directory_is_refused_where_the_lock_exists(self) -> None:
         with read_only_directory() as directory:
             write(directory / "sweep.sqlite.lock")
             (directory / "sweep.sqlite.lock").chmod(0o666)
@@ -457,7 +455,7 @@ class TestAReadOnly:
                 assert "needs permission to write it and its directory" in await refusal(path)
 
 
-async def test_a_fault_of_ours_lets_nobody_wait_for_ever(path: Path) -> None:
+async def test_an_unexpected_error_of_a_write_fails_the_commit(path: Path) -> None:
     async with Journal(path) as journal:
         assert journal._group_commit is not None
 
@@ -471,7 +469,7 @@ async def test_a_fault_of_ours_lets_nobody_wait_for_ever(path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["aiosqlite", "filelock"])
-def test_without_the_extra_a_journal_says_how_to_get_it(
+def test_without_the_extra_a_journal_says_how_to_install_it(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

@@ -1,4 +1,4 @@
-"""The lock of a journal, and what may stand at its name."""
+"""The lock file of a journal, and what can be in its place."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from backupify_async._journal.locking import lock_of, take_lock
 
 @pytest.mark.skipif(os.name == "nt", reason="making a symbolic link needs a right there")
 def test_a_link_at_its_name_is_not_followed(tmp_path: Path) -> None:
-    """A lock in a directory that others may write to must not empty a file of this user's."""
+    """In a directory that other users can write to, a lock must not empty a file of this user."""
     precious, path = tmp_path / "precious", tmp_path / "sweep.journal"
     precious.write_text("keep me", "utf-8")
     lock_of(path).symlink_to(precious)

@@ -1,8 +1,8 @@
-"""What each `JournalStore` must do. To check your own: copy this file, and put your store in `STORES`."""
+"""What each `JournalStore` must do. To check your own: copy this file, and let `STORES` name your store."""
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,14 +20,9 @@ from backupify_async import (
     SentTrigger,
     SweepAccount,
 )
-from backupify_async._journal.sqlite_store import SQLiteStore
-from tests.journal.json_lines_store import JsonLinesStore
+from tests.journal.examples import WHEN
+from tests.journal.stores import STORES, Factory
 
-Factory = Callable[[Path], JournalStore]
-STORES: dict[str, Factory] = {"sqlite": SQLiteStore, "json_lines": JsonLinesStore}
-"""By name, what makes a store. The path is a name for a journal: nothing is there yet."""
-
-WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
 ENTRIES = [
     JournalEntry(1, 42),
     JournalEntry(2, "042/ä", EntryState.FAILED, problem="403: no permission\n"),
@@ -77,7 +72,8 @@ async def in_another_process(name: str, path: Path, then: str) -> int:
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
         "from backupify_async import JournalError\n"
-        f"from {__name__} import ENTRIES, STORES\n"
+        f"from {__name__} import ENTRIES\n"
+        "from tests.journal.stores import STORES\n"
         "async def main():\n"
         "    store = STORES[sys.argv[1]](Path(sys.argv[2]))\n"
         "    try:\n"

@@ -1,0 +1,8 @@
+"""Values that tests of journals share."""
+
+from datetime import UTC, datetime
+
+from backupify_async.models import SentTrigger
+
+WHEN = datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC)
+SENT = SentTrigger(42, WHEN, 7)

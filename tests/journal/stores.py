@@ -1,0 +1,12 @@
+"""The stores that the contract of `JournalStore` is tested on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from backupify_async import JournalStore
+from backupify_async._journal.sqlite_store import SQLiteStore
+from tests.journal.json_lines_store import JsonLinesStore
+
+Factory = Callable[[Path], JournalStore]
+STORES: dict[str, Factory] = {"sqlite": SQLiteStore, "json_lines": JsonLinesStore}
+"""By name, what creates a store. The path names a journal; nothing is there yet."""
