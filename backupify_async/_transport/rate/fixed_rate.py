@@ -5,10 +5,10 @@ client that had sent evenly would be due next. Each call moves it on by one inte
 long as that time is no more than `burst - 1` intervals ahead. No queue, no refill, nothing to round.
 
 A 429 pauses everybody. The server's Retry-After says how long; where it says nothing, the pause is 1 s,
-doubled for each such wave in a row; where it says less than 1 s, the pause is 0.1 s at the least, and that
-doubles too: who is refused again behind such a wait is not served by it. Calls that were under way when a
-wave began belong to it: their refusals are the same news again. A pause is only ever lengthened, and behind
-it the bucket is empty: a saved-up burst would meet the same refusal.
+doubled for each such wave in a row; where it says less than 1 s, the pause is 0.1 s at the least, and
+that doubles too: who is refused again behind such a wait is not served by it. Calls that were under way
+when a wave began belong to it: their refusals are the same news again. A pause is only ever lengthened,
+and behind it the bucket is empty: a saved-up burst would meet the same refusal.
 """
 
 import math

@@ -1,11 +1,10 @@
-"""What a server says of its quota in the headers of each answer.
+"""What response headers say about a limit: the quota, and when a wait ends.
 
-Three families are read: the IETF draft's `RateLimit` (its older form `limit=100, remaining=50, reset=5` and
-its newer one `"default";r=50;t=5`), its older `RateLimit-Remaining` with `RateLimit-Reset`, and the
-`X-RateLimit-*` that came before. A reset is seconds, or an epoch in seconds or milliseconds; its size tells
-which.
-
-What contradicts itself is not believed: no reset, one in the past, or one more than a week ahead.
+Three families of quota headers are read: the IETF draft's `RateLimit` (its older form `limit=100,
+remaining=50, reset=5` and its newer one `"default";r=50;t=5`), the draft's earlier `RateLimit-Remaining`
+and `RateLimit-Reset`, and the older `X-RateLimit-*`. A reset is in seconds, or an epoch in seconds or
+milliseconds; its magnitude shows which. A quota is ignored if its reset is missing, in the past, or more
+than a week ahead.
 """
 
 import contextlib
@@ -18,27 +17,27 @@ import attrs
 from multidict import MultiMapping, istr
 
 _WEEK = 7 * 86_400.0
-_EPOCH = 1e9  # seconds: any reset above is a date
+_EPOCH = 1e9  # seconds: any reset above it is a date
 _EPOCH_MILLISECONDS = 1e11
-_DATE_LATE = 2.0  # seconds of the clock beyond a Date: it is whole ones, and uvicorn keeps it for another
+_DATE_LATE = 2.0  # seconds by which a Date can lag: it has whole seconds, and uvicorn keeps it for another
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[;,].*)?", re.ASCII)
 _ITEM = re.compile(r"(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII | re.IGNORECASE)
 _FAMILIES = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
 
-# `istr` folds its case once: these are looked for in every answer.
+# An `istr` folds its case once: these are looked up in every response.
 _DRAFTS = istr("RateLimit")
 _DRAFTS_OLD, _GITHUBS, _OTHERS = (istr(f"{family}-Remaining") for family in _FAMILIES)
 
 
 @attrs.frozen
 class Quota:
-    """What is left of a quota.
+    """A quota, as the headers of one response announce it.
 
     Attributes:
-        remaining: How many calls are left.
-        reset: Seconds until there are more.
-        epoch: The time of that by the server's clock, in seconds, where the server told it so.
-        rounding: By how many seconds it may be too long; None where no more is known than the number.
+        remaining: How many more calls are allowed before the reset.
+        reset: Seconds until the reset.
+        epoch: The reset as an epoch in seconds, if the server sent it as a date.
+        rounding: Seconds by which `reset` can be too long; None to judge by the number itself.
     """
 
     remaining: float
@@ -48,30 +47,30 @@ class Quota:
 
 
 def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
-    """The quota that an answer tells; the tightest, where it tells several.
+    """The quota that a response announces; of several, the one with the fewest calls remaining.
 
     Args:
-        headers: The answer's headers; names are looked up as they are written here.
-        wall: Our time, as an epoch in seconds, where the answer has no Date of the server's own.
+        headers: The response's headers.
+        wall: Our time as an epoch in seconds, used if the response has no Date.
     """
     if not (_GITHUBS in headers or _DRAFTS in headers or _DRAFTS_OLD in headers or _OTHERS in headers):
-        return None  # most servers announce nothing
+        return None  # as with most servers
     quota = partial(_quota, wall=wall, late=0.0)
     with contextlib.suppress(ValueError, OverflowError):
         date = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()
         quota = partial(_quota, wall=date, late=_DATE_LATE)
     text = _whole(headers, "RateLimit")
-    told = [quota(*_structured(item)) for item in text.split(",")]  # the newer form lists policies
-    told.append(quota(*_structured(text)) if not any(told) else None)  # the older one, fields
+    announced = [quota(*_structured(item)) for item in text.split(",")]  # the newer form lists policies
+    announced.append(quota(*_structured(text)) if not any(announced) else None)  # the older one, fields
     for family in _FAMILIES:
         remaining, reset = (_number(headers.get(f"{family}-{name}")) for name in ("Remaining", "Reset"))
-        told.append(quota(remaining, reset))
-    known = [quota for quota in told if quota is not None]
+        announced.append(quota(remaining, reset))
+    known = [quota for quota in announced if quota is not None]
     return min(known, key=lambda quota: (quota.remaining, -quota.reset), default=None)
 
 
 def _whole(headers: Mapping[str, str], name: str) -> str:
-    """A header that is a list: its lines make one (RFC 9110 §5.3)."""
+    """A list header; several lines of it are one list (RFC 9110 §5.3)."""
     return ",".join(headers.getall(name, ())) if isinstance(headers, MultiMapping) else headers.get(name, "")
 
 
@@ -92,9 +91,44 @@ def _quota(remaining: float | None, reset: float | None, *, wall: float, late: f
         return None
     if reset <= _EPOCH:
         return Quota(remaining, reset) if reset <= _WEEK else None
-    exact = reset > _EPOCH_MILLISECONDS  # in seconds it is rounded up, or a second is added, as slowapi does
+    exact = reset > _EPOCH_MILLISECONDS  # seconds are rounded up, or have one added, as in slowapi
     epoch = reset / 1000 if exact else reset
     ahead = epoch - wall
     if not 0 <= ahead <= _WEEK:
         return None
     return Quota(remaining, ahead, epoch, rounding=late + (not exact))
+
+
+@attrs.frozen
+class TimeInterval:
+    """An interval in which something happens, in seconds of one clock."""
+
+    low: float
+    high: float
+
+    def intersect(self, other: "TimeInterval") -> "TimeInterval | None":
+        """What both have in common, or None."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return TimeInterval(low, high) if low <= high else None
+
+    def shifted(self, seconds: float) -> "TimeInterval":
+        """The interval, moved."""
+        return TimeInterval(self.low + seconds, self.high + seconds)
+
+
+def wait_end(
+    now: float, sent_time: float, seconds: float, *, rounded_down: bool, rounding: float | None = None
+) -> TimeInterval:
+    """When a wait ends that a response asks for.
+
+    Args:
+        now: When the response arrived.
+        sent_time: When its request was sent.
+        seconds: The wait; a fraction is taken to be exact.
+        rounded_down: Whether the server rounds whole seconds down, and not up.
+        rounding: Seconds by which the wait can be too long; None to judge by the number itself.
+    """
+    if rounding is None:
+        rounding = float(seconds == int(seconds))
+    shift = rounding > 0 and rounded_down
+    return TimeInterval(sent_time + seconds - rounding + shift, now + seconds + shift)

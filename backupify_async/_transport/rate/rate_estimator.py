@@ -1,8 +1,9 @@
-"""What the moments at which we were refused tell of the server's rate.
+"""Estimates the server's rate from the moments at which it refused.
 
-A refusal says that the server's store of calls is empty. **Between two moments at which it is empty, the
-calls accepted over the time elapsed are the rate**, whatever the store's size: two or three such moments give
-a token bucket's rate to half a percent. A few calls say only what the rate is not.
+A refusal shows that the server's bucket was empty at that moment, a *depletion*. **Between two
+depletions, the number of accepted calls over the time elapsed is the rate**, however large the bucket:
+two or three of them give the rate of a token bucket to half a percent. A few calls say only what the rate
+does not exceed.
 """
 
 import math
@@ -11,22 +12,27 @@ from collections.abc import Iterable
 
 import attrs
 
-ENOUGH = 8  # calls from which on a count over a time means something
-_STORED = 3.0  # calls by which a smaller count may be off: timers are late, and answers cross
-_FELL = 0.8  # of the speed: a bound below that says that the limit fell
-_AGREE = 0.12  # by which two counts of one rate differ
+ENOUGH = 8  # accepted calls from which on a count over a time is a measurement
+_ERROR = 3.0  # calls by which a smaller count can be off: timers are late, and responses overtake each other
+_FELL = 0.8  # of the speed: an upper bound below that shows that the limit fell
+_AGREE = 0.12  # relative difference of two counts of one rate
 _EXACT = 0.03
-_AHEAD = 3.0  # of what a count is above the belief: the store ran over, so it is too low itself
-_MORE = 1.5  # times what the store held: calls that were let pass beyond the rate say that the limit rose
-_IN_PLATEAU = 4  # refusals at a speed that was borne before, after which older counts are void
+_AHEAD = 3.0  # times its excess over the estimate is added to a higher count: the bucket ran over meanwhile
+_MORE = 1.5  # times the bucket's size: calls accepted beyond the rate that show that the limit rose
+_IN_PLATEAU = 4  # refusals at a speed that was accepted before, after which older counts are void
 _SLOWEST = 1 / 3600
-_MARKS = 32  # that are remembered
-_TICK = 1e-3  # seconds: no time between two answers is taken to be shorter
+_REMEMBERED = 32  # depletions
+_TICK = 1e-3  # seconds: no shorter time between two responses is assumed
 
 
 @attrs.frozen
 class Depletion:
-    """A moment at which the server's store was empty: when, and how many calls were accepted before."""
+    """A moment at which the server's bucket was empty.
+
+    Attributes:
+        at: When.
+        accepted: How many calls were accepted before.
+    """
 
     at: float
     accepted: int
@@ -34,138 +40,147 @@ class Depletion:
 
 @attrs.frozen
 class Overshoot:
-    """How the speed had grown above the rate that was believed.
+    """By how much the speed exceeded the estimated rate.
 
     Attributes:
         seconds: For how long.
-        over: How many more calls left than the rate allows.
+        calls: How many more calls were sent than the rate allows.
     """
 
     seconds: float
-    over: float
+    calls: float
 
 
 @attrs.frozen
 class SuspectedRise:
-    """A guess that the limit rose, until a count confirms or refutes it."""
+    """A guess that the limit rose, until a count confirms or refutes it.
 
-    growth: Overshoot
+    Attributes:
+        overshoot: The overshoot that was accepted.
+        before: The estimate before it, in calls a second.
+        guess: The estimate after it.
+    """
+
+    overshoot: Overshoot
     before: float
     guess: float
 
 
-def _latest(marks: Iterable[Depletion]) -> deque[Depletion]:
-    return deque(marks, maxlen=_MARKS)
+def _latest(depletions: Iterable[Depletion]) -> deque[Depletion]:
+    return deque(depletions, maxlen=_REMEMBERED)
 
 
 @attrs.define(eq=False)
 class RateEstimator:
-    """The rate that the marks tell. All times are seconds of one monotonic clock."""
+    """Estimates a rate. All times are seconds of one monotonic clock."""
 
-    _marks: deque[Depletion] = attrs.field(factory=deque, converter=_latest)
-    _in_plateau: list[Depletion] = attrs.field(factory=list)
     rate: float | None = None
-    """Calls a second that the server takes; None where nothing tells."""
-    _stored: float = 0.0  # calls that the server's store holds, at the least
-    _leap: SuspectedRise | None = None
+    """Calls a second that the server accepts; None if unknown."""
     confirmed: int = 0
-    """How often in a row a refusal, met while the speed grew, agreed with the belief."""
+    """How many refusals in a row, each met while the speed grew, agreed with the estimate."""
+    _depletions: deque[Depletion] = attrs.field(factory=deque, converter=_latest)
+    _in_plateau: list[Depletion] = attrs.field(factory=list)
+    _bucket: float = 0.0  # calls that the server's bucket holds, at least
+    _rise: SuspectedRise | None = None
 
     @property
     def last(self) -> Depletion | None:
-        """The latest mark."""
-        return self._marks[-1] if self._marks else None
+        """The latest depletion."""
+        return self._depletions[-1] if self._depletions else None
 
-    def late(self, sent_time: float) -> None:
-        """A call that left then was accepted, and is counted only now."""
-        self._marks = _latest(_counting_late(mark, sent_time) for mark in self._marks)
+    def on_late_success(self, sent_time: float) -> None:
+        """A call was accepted, and is counted only after calls that were sent later."""
+        self._depletions = _latest(
+            attrs.evolve(one, accepted=one.accepted + 1) if one.at >= sent_time else one
+            for one in self._depletions
+        )
 
-    def start(self, mark: Depletion) -> None:
-        """Count from here: what came before says nothing of what comes."""
-        self._marks.clear()
-        self._marks.append(mark)
-        self._in_plateau.clear()
+    def start(self, depletion: Depletion) -> None:
+        """Count from here: what happened before says nothing of what follows."""
+        self.forget()
+        self._depletions.append(depletion)
 
     def forget(self) -> None:
-        """Count from the next refusal on: the store may have filled, and run over."""
-        self._marks.clear()
+        """Count from the next refusal: the bucket can have filled and run over."""
+        self._depletions.clear()
         self._in_plateau.clear()
 
-    def resume(self, mark: Depletion) -> None:
+    def resume(self, depletion: Depletion) -> None:
         """Count from here, if anything was counted before."""
-        if self._marks:
-            self.start(mark)
+        if self._depletions:
+            self.start(depletion)
 
-    def believe(self, rate: float) -> None:
-        """Take a rate, in doubt."""
+    def assume(self, rate: float) -> None:
+        """Take a rate that is not confirmed."""
         self.rate = max(_SLOWEST, rate)
         self.confirmed = 0
 
-    def weigh(self, mark: Depletion, speed: float, growth: Overshoot | None = None) -> None:
+    def on_refusal(self, empty: Depletion, speed: float, overshoot: Overshoot | None = None) -> None:
         """Learn from a refusal.
 
         Args:
-            mark: When it was, and how many calls were accepted before.
-            speed: Calls a second at which we were refused.
-            growth: How that had grown above the rate that was believed, if it had.
+            empty: The depletion that it shows.
+            speed: Calls a second that were sent.
+            overshoot: By how much that exceeded the estimated rate, if it did.
         """
-        if not self._marks:
-            self.start(mark)
+        if not self._depletions:
+            self.start(empty)
             return
-        fell = self._fallen(mark, speed)
-        since = next((one for one in reversed(self._marks) if mark.accepted - one.accepted >= ENOUGH), None)
+        fell = self._fell_since(empty, speed)
+        since = next(
+            (one for one in reversed(self._depletions) if empty.accepted - one.accepted >= ENOUGH), None
+        )
         if fell is not None:
             self._forget_before(fell)
-            self.believe(_most(fell, mark))
-            self._judge_leap(self.rate or 0.0)
+            self.assume(_upper_bound(fell, empty))
+            self._judge_rise(self.rate or 0.0)
         elif since is not None:
-            self._count(mark, since, speed, growth)
+            self._measure(empty, since, speed, overshoot)
         elif self.rate is None:
-            self.believe(_most(self._marks[0], mark))
-        if self._marks[-1] is not mark:
-            self._marks.append(mark)
-        if growth is not None or self.rate is None:
+            self.assume(_upper_bound(self._depletions[0], empty))
+        if self._depletions[-1] is not empty:
+            self._depletions.append(empty)
+        if overshoot is not None or self.rate is None:
             self._in_plateau.clear()
             return
-        self._in_plateau.append(mark)
+        self._in_plateau.append(empty)
         if len(self._in_plateau) >= _IN_PLATEAU:
-            first = self._in_plateau[0]
-            self._forget_before(first)
+            self._forget_before(self._in_plateau[0])
             self._in_plateau.clear()
 
-    def _fallen(self, mark: Depletion, speed: float) -> Depletion | None:
-        """The mark since which so few calls were accepted that the limit must have fallen below the speed."""
+    def _fell_since(self, empty: Depletion, speed: float) -> Depletion | None:
+        """The depletion since which so few calls were accepted that the limit must have fallen."""
         if self.rate is None:
             return None
-        below = _FELL * min(speed, self.rate)
-        lowest = min(self._marks, key=lambda one: _most(one, mark))
-        return lowest if _most(lowest, mark) < below else None
+        lowest = min(self._depletions, key=lambda one: _upper_bound(one, empty))
+        return lowest if _upper_bound(lowest, empty) < _FELL * min(speed, self.rate) else None
 
     def _forget_before(self, first: Depletion) -> None:
-        self._marks = _latest(one for one in self._marks if one.at >= first.at)
+        self._depletions = _latest(one for one in self._depletions if one.at >= first.at)
 
-    def _judge_leap(self, counted: float) -> None:
-        leap, self._leap = self._leap, None
-        if leap is not None and counted < _FELL * leap.guess:
-            gained = max(0.0, counted - leap.before) * leap.growth.seconds
-            self._stored = max(self._stored, leap.growth.over - gained)
+    def _judge_rise(self, counted: float) -> None:
+        """If the limit did not rise after all, the bucket held what was accepted beyond the rate."""
+        rise, self._rise = self._rise, None
+        if rise is not None and counted < _FELL * rise.guess:
+            gained = max(0.0, counted - rise.before) * rise.overshoot.seconds
+            self._bucket = max(self._bucket, rise.overshoot.calls - gained)
 
-    def _count(self, mark: Depletion, since: Depletion, speed: float, growth: Overshoot | None) -> None:
-        lately, whole = _rate(since, mark), _rate(self._marks[0], mark)
-        before, agrees = self.rate, abs(whole / lately - 1) < _AGREE
+    def _measure(self, empty: Depletion, since: Depletion, speed: float, overshoot: Overshoot | None) -> None:
+        latest, whole = _rate(since, empty), _rate(self._depletions[0], empty)
+        before, agrees = self.rate, abs(whole / latest - 1) < _AGREE
         if not agrees:
             self._forget_before(since)
-        counted = min(whole if agrees else lately, speed)
+        counted = min(whole if agrees else latest, speed)
         if before is None:
-            self.believe(counted)
+            self.assume(counted)
             return
-        self._judge_leap(counted)
-        if growth is not None:
-            if growth.over > _MORE * self._stored + 2 * _STORED and counted < speed:
+        self._judge_rise(counted)
+        if overshoot is not None:
+            if overshoot.calls > _MORE * self._bucket + 2 * _ERROR and counted < speed:
                 guess = math.sqrt(max(counted, before) * speed)
-                self._leap = SuspectedRise(growth, before, guess)
-                self.believe(guess)
-                self.start(mark)
+                self._rise = SuspectedRise(overshoot, before, guess)
+                self.assume(guess)
+                self.start(empty)
                 return
             if counted > before:
                 counted += _AHEAD * (counted - before)
@@ -173,18 +188,14 @@ class RateEstimator:
         self.rate = max(_SLOWEST, counted)
         if abs(counted / before - 1) > _AGREE:
             self.confirmed = 0
-        elif growth is not None and abs(counted / before - 1) < _EXACT:
+        elif overshoot is not None and abs(counted / before - 1) < _EXACT:
             self.confirmed += 1
 
 
-def _rate(since: Depletion, mark: Depletion) -> float:
-    return (mark.accepted - since.accepted) / max(_TICK, mark.at - since.at)
+def _rate(since: Depletion, until: Depletion) -> float:
+    return (until.accepted - since.accepted) / max(_TICK, until.at - since.at)
 
 
-def _most(since: Depletion, mark: Depletion) -> float:
-    """Calls a second that the server takes at most, if so few were accepted between two marks."""
-    return (mark.accepted - since.accepted + _STORED) / max(_TICK, mark.at - since.at)
-
-
-def _counting_late(mark: Depletion, sent_time: float) -> Depletion:
-    return attrs.evolve(mark, accepted=mark.accepted + 1) if mark.at >= sent_time else mark
+def _upper_bound(since: Depletion, until: Depletion) -> float:
+    """Calls a second that the server accepts at most, by the count between two depletions."""
+    return (until.accepted - since.accepted + _ERROR) / max(_TICK, until.at - since.at)

@@ -1,7 +1,7 @@
-"""What a limiter learned, as plain JSON types and back: for the next run, or for another process.
+"""What an adaptive limiter has learned, to and from plain JSON types.
 
-Its times are those of the clock that the limiter was asked with: whoever reads a state must go on with the
-same one. Calls in flight are no part of it: for what is read they never were.
+Times in it are those of the limiter's clock. Calls in flight are not part of it: they never existed for
+the limiter that reads it.
 """
 
 import math
@@ -18,52 +18,52 @@ from backupify_async._transport.rate.quota_tracker import QuotaTracker
 from backupify_async._transport.rate.window_model import WindowModel
 
 _VERSION = 1
-_TORN = "this is no state of a limiter"
+_INVALID = "this is not a limiter's state"
 
 
 @attrs.define(eq=False)
 class LimiterState:
-    """All that an adaptive limiter learned.
+    """What an adaptive limiter has learned.
 
     Attributes:
-        cap: How many calls may be in flight.
-        announced: What the server announces.
-        windows: What Retry-After tells of windows; None where they are believed no more.
-        pace: What refusals tell of the rate.
-        refuted: How often in a row a Retry-After closed nothing.
-        untroubled: Whether no refusal and no announcement was met.
-        closed_until: Before this time calls fail at once.
+        concurrency: How many calls can be in flight.
+        quota: What the server announces.
+        windows: What Retry-After says of windows.
+        pacer: What refusals say of the rate.
+        unclosed: How many times in a row a Retry-After closed nothing.
+        unlimited: Whether there was neither a refusal nor an announcement yet.
+        blocked_until: Until when calls fail at once.
     """
 
-    cap: ConcurrencyLimit
-    announced: QuotaTracker
-    windows: WindowModel | None
-    pace: Pacer
-    refuted: int
-    untroubled: bool
-    blocked_until: float
+    concurrency: ConcurrencyLimit
+    quota: QuotaTracker = attrs.field(factory=QuotaTracker)
+    windows: WindowModel = attrs.field(factory=WindowModel)
+    pacer: Pacer = attrs.field(factory=Pacer)
+    unclosed: int = 0
+    unlimited: bool = True
+    blocked_until: float = -math.inf
 
 
 def write_state(state: LimiterState) -> dict[str, object]:
-    """A state as JSON has it: some kilobytes."""
+    """The state as JSON types: a few kilobytes."""
     return {"version": _VERSION, **_converter().unstructure(state)}
 
 
 def read_state(plain: Mapping[str, object]) -> LimiterState:
-    """The state that was written so.
+    """The inverse of `write_state`.
 
     Raises:
-        ValueError: It is of another version, or no state.
+        ValueError: It is of another version, or not a limiter's state.
     """
     version = plain.get("version")
     if version != _VERSION:
-        raise ValueError(f"a limiter's state of version {version!r}: version {_VERSION} is read here")
+        raise ValueError(f"a limiter's state of version {version!r}: only version {_VERSION} can be read")
     try:
         state = _converter().structure(dict(plain), LimiterState)
     except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError):
-        raise ValueError(_TORN) from None
+        raise ValueError(_INVALID) from None
     if write_state(state) != plain:  # cattrs fills in what is missing
-        raise ValueError(_TORN)
+        raise ValueError(_INVALID)
     return state
 
 

@@ -1,337 +1,302 @@
-"""Windows: so many calls until a time that the server tells, and none behind them.
+"""A model of servers that count calls in windows and say in Retry-After when the next window opens.
 
-A 429 whose request left at `sent_time`, seen at `now`, with a Retry-After of `r` whole seconds, puts the
-window's end between `sent_time + r - 1` and `now + r`: the header is rounded up, or, as a refusal with 0
-proves, down. Such intervals are intersected, and folded by the period: the one nice number of seconds by
-which the ends lie apart. So the next end is known without a refusal.
+**The end of a window.** A 429 sent at `s` and received at `now`, with a Retry-After of `r` whole seconds,
+puts the end between `s + r - 1` and `now + r`, because the header is rounded up, or, as a refusal with 0
+proves, down. Such intervals are intersected. Ends lie one period apart, and a period is a nice number of
+seconds; once it is found, the next end is known without a refusal.
 
-At an opening a scout goes, into the middle where the interval is wide, and the rest waits for its answer.
-Where windows begin with their first call, it is the scout that opens the next one. Then no more are in flight
-than twice what was accepted since, so that an opening that was none costs little, until the quota is spent;
-and none until the next opening. The quota is what the first window held that was seen from its opening; past
-what an earlier one held, few calls are in flight at first, for each may be a refusal.
+**The opening.** One call, the scout, is sent first, in the middle of the interval if that is wide; the
+others wait for its response. (Some windows begin with their first call: then the scout opens the window.)
+After that no more calls are in flight than twice the number accepted since, so that a wrong opening costs
+little.
 
-One call past the quota is asked every 12 seconds, in case there is more, and while there is, twice as many at
-once, in the same window and from window to window: a quota that rose is found in seconds. One window that
-held less is an accident, two are a smaller quota.
+**The quota** is what the first window held that was observed from its opening. When it is spent, nothing
+is sent until the next opening. Every 12 s one call more than the quota is sent, in case the quota rose;
+while such calls are accepted, their number doubles, within a window and from window to window.
 
-A Retry-After is meant for the refused call. Whether it closes the server for all is shown by a probe: where a
-closing was not predicted, one call goes well before its end. Accepted, it shows that nothing is closed.
+**One call or all.** Retry-After may concern only the refused call. So in a closing that was not predicted
+one call, the probe, is sent well before the end. If it is accepted, nothing is closed (`per_call`).
 
-A log that slides and a bucket of less than a call a second tell such ends too; but then some fit no period,
-scouts are refused behind them, or calls in the midst of a window. And where others draw on the same quota,
-windows hold less than they did. Where that shows, windows are believed no more (`misleads`).
+**Not a window.** A sliding log and a bucket of less than one call a second send Retry-After too. But then
+some ends fit no period, or scouts and calls in the middle of a window are refused. Where other clients
+share the quota, windows hold less than before. In these cases the model is given up (`no_window`).
 """
 
 import math
 
 import attrs
 
-from backupify_async._transport.rate.time_interval import TimeInterval, wait_end
+from backupify_async._transport.rate.headers import TimeInterval, wait_end
 
-_NICE = (2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
-_CAREFUL = 5  # in flight, past what is proven
-_GROWTH = 2  # calls in flight for each that was accepted since an opening, but
-_TRUST = 16  # where the quota came out as predicted
-_PROVEN = 0.6  # of what an earlier window held that was not seen from its opening
-_ASK_EVERY = 12.0  # seconds, after which one call past the quota is asked
-_MORE_THAN_ONE = 1.2  # period since an opening
-_NARROW = 0.12  # of a period: an opening known so well needs no scout
-_PROBE = 1.0  # seconds of a closing in doubt, after which one call shows whether it is true
+_PERIODS = (2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
+_UNPROVEN = 5  # calls in flight beyond what an earlier window is known to have held
+_GROWTH = 2  # calls in flight for each one accepted since the opening
+_GROWTH_PREDICTED = 16  # the same, after the quota came out as predicted
+_PROVEN = 0.6  # of the calls accepted in a window that was not observed from its opening
+_EXTRA_EVERY = 12.0  # seconds between two attempts to exceed the quota
+_SEVERAL = 1.2  # periods since an opening: from then on the count covers more than one window
+_NARROW = 0.12  # of a period: an opening known so precisely needs no early scout
+_PROBE = 1.0  # seconds after which the probe is sent, at most
+_SPENT = 0.98  # of a quota: a refusal after that is about the window
 _SURPRISE = 0.8  # of its quota: a window that holds less was not predicted
-_SURPRISES = 4  # such windows, less those that held it: there is none, or not for us alone
-_SCOUTS = 2  # that were refused in a row, after which one waits for the latest end
-_MISFITS = 2  # ends that fit no period: a log that slides, or a bucket of a call in seconds
-
+_SURPRISES = 4  # such windows, minus those as predicted, after which the model is given up
+_SCOUTS = 2  # refused in a row, after which the latest possible end is waited for
+_MISFITS = 2  # ends that fit no period, after which the model is given up
 _NEVER = TimeInterval(math.inf, math.inf)
 
 
 @attrs.define(eq=False)
 class WindowModel:
-    """What Retry-After tells of windows. All times are seconds of one monotonic clock."""
+    """Learns windows from Retry-After. All times are seconds of one monotonic clock."""
 
-    _end: TimeInterval | None = None
+    enabled: bool = True
+    """Whether the model is used; one that was given up is not."""
+    per_call: bool = False
+    """Whether a Retry-After was shown to concern only the refused call."""
+    opened_at: float = -math.inf
+    """When the present window was taken to be open."""
+    used: int = 0
+    """How many calls were sent in the present window."""
+    _end: TimeInterval = _NEVER
     _opening: TimeInterval | None = None
-    _opened_at: float = -math.inf
     _closed: bool = False
-    _counting: bool = False
-    _asking: int = 0
-    _step: int = 1
-    _borne: bool = False
-    _used: int = 0
+    _counting: bool = False  # the window is spent, and some of its calls are still in flight
+    _extra: int = 0  # calls beyond the quota that may be sent in this window
+    _extra_step: int = 1
+    _extra_at: float = -math.inf
+    _extra_accepted: bool = False
     _accepted: int = 0
     _misfits: int = 0
     _surprises: int = 0
-    _held: int = 0
-    _dip: int | None = None
-    _asked_at: float = -math.inf
-    _longest: float = 0.0
+    _held: int = 0  # by a window that was not observed from its opening
+    _dip: int | None = None  # what the last window held, if that was less than its quota
+    _longest: float = 0.0  # Retry-After
     _predicted: bool = False
     _rounded_down: bool = False
     _begins_with_call: bool = False
     _scouts_refused: int = 0  # in a row
-    _took: float = 0.0
+    _round_trip: float = 0.0
     _probe_at: float = math.inf
-    _doubted: TimeInterval = _NEVER  # the latest closing in which a probe might leave
-    refuted: bool = False
-    """Whether a call was accepted well inside a closing: then it was none."""
+    _probing: TimeInterval = _NEVER  # the latest closing in which a probe could be sent
     _period: int | None = None
     _quota: int | None = None
 
     @property
     def rate(self) -> float | None:
-        """Calls a second on average, where quota and period are known."""
+        """Calls a second on average, if quota and period are known."""
         return self._quota / self._period if self._quota is not None and self._period is not None else None
 
     @property
     def _scouting(self) -> bool:
-        """Whether the first call of a window is out, or about to go."""
-        return self._opened_at > -math.inf and not self._closed and not self._accepted
+        """Whether the first call of a window is in flight, or about to be sent."""
+        return self.opened_at > -math.inf and not self._closed and not self._accepted
 
     @property
-    def shown(self) -> bool:
-        """Whether any refusal told of a window."""
-        return self._end is not None
+    def _between(self) -> bool:
+        """Whether no window is known to be open now."""
+        return self._closed or self._scouting or self._counting
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any refusal was about a window."""
+        return self._end.high < math.inf
 
     @property
     def blocked_until(self) -> float:
-        """When the present closing ends; -inf while a window is open."""
-        return self._target() if self._closed else -math.inf
+        """When the present closing ends; -inf while a window is open. An uncertain end is scouted early."""
+        if not self._closed:
+            return -math.inf
+        width = self._end.high - self._end.low
+        scouted = self._scouts_refused < _SCOUTS and self._period is not None
+        if scouted and width > _NARROW * (self._period or 0):
+            return self._end.low + width / 2
+        return self._end.high
 
     @property
-    def opened_at(self) -> float:
-        """When the present window was taken to be open."""
-        return self._opened_at
+    def no_window(self) -> bool:
+        """Whether the server counts in another way, asked after a refusal that was not about a window."""
+        refused_inside = self.rate is not None and not self._between
+        return refused_inside or self._misfits >= _MISFITS or self._surprises >= _SURPRISES
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """When the next call may leave; infinity where an answer must come first."""
-        if self._end is None:
+        """When the next call may be sent; infinity if a response must arrive first."""
+        if not self.in_use:
             return -math.inf
         if self._counting:
             if in_flight:
                 return math.inf
-            self._settle(now)
+            self._count_window(now)
         if self._closed:
-            if now < self._target():
-                return min(self._target(), self._probe_at)
+            if now < self.blocked_until:
+                return min(self.blocked_until, self._probe_at)
             self._open(now)
-        if (
-            self._period is not None
-            and self._opening is not None
-            and now >= self._opening.high + self._period
-        ):
-            self._shut(now - self._period)  # it ended unspent: the next one is open by now
+        period, opening = self._period, self._opening
+        if period is not None and opening is not None and now >= opening.high + period:
+            self._close(now - period)  # the last window ended unspent: the next one is open already
             self._open(now)
-            self._accepted = in_flight + 1  # no closing lies between: nothing is to be scouted
+            self._accepted = in_flight + 1  # so no scout is needed
         return self._earliest_in_window(now, in_flight)
 
     def _earliest_in_window(self, now: float, in_flight: int) -> float:
-        if in_flight > (_TRUST if self._predicted else _GROWTH) * self._accepted:
+        if in_flight > (_GROWTH_PREDICTED if self._predicted else _GROWTH) * self._accepted:
             return math.inf
         if self._quota is None or self._period is None:
-            beyond = self._used - self._held * _PROVEN
-            careful = beyond >= 0 and in_flight >= _CAREFUL + beyond
-            return math.inf if careful else -math.inf
-        if self._used < self._quota + self._asking:
+            beyond = self.used - self._held * _PROVEN
+            return math.inf if beyond >= 0 and in_flight >= _UNPROVEN + beyond else -math.inf
+        if self.used < self._quota + self._extra:
             return -math.inf
-        if self._asking and in_flight:
+        if not self._extra:
+            self._close(now)
+            return self.blocked_until
+        if in_flight:
             return math.inf
-        if self._asking:
-            self._step *= 2  # there is more: twice as many at once
-            self._asking += self._step
-            return -math.inf
-        self._shut(now)
-        return self._target()
-
-    def begin(self, used: int) -> None:
-        """Count from here, with so many calls that left before."""
-        self._used = used
+        self._extra_step *= 2  # all of them were accepted
+        self._extra += self._extra_step
+        return -math.inf
 
     def on_send(self) -> None:
-        """Count a call that leaves now."""
-        self._used += 1
+        """Count a call that is sent now."""
+        self.used += 1
         if self._closed:
             self._probe_at = math.inf
 
     def on_cancel(self) -> None:
-        """Uncount a call that did not leave, or whose refusal tells nothing of windows."""
-        self._used -= 1
+        """Uncount a call that was not sent, or was refused for another reason than its window."""
+        self.used -= 1
 
     def on_success(self, now: float, sent_time: float) -> None:
-        """A call that left at `sent_time` was accepted."""
-        if self._end is None:
+        """A call was accepted."""
+        if not self.in_use:
             return
-        self.refuted = self.refuted or self._is_probe(sent_time)
-        if sent_time < self._opened_at:
+        self.per_call = self.per_call or self._is_probe(sent_time)
+        if sent_time < self.opened_at:
             return
         if self._scouting:
             self._scouts_refused = 0
-            high = now if self._begins_with_call else min(self._end.high, now)
-            self._end = self._opening = TimeInterval(min(self._end.low, now), high)
+            latest = now if self._begins_with_call else min(self._end.high, now)
+            self._end = self._opening = TimeInterval(min(self._end.low, now), latest)
         self._accepted += 1
 
     def concerns(self, now: float, sent_time: float, retry_after: float) -> bool:
-        """Whether a refusal is about a window, and not about the pace within one."""
-        if retry_after >= 2:
-            return True
-        if self._end is None:
+        """Whether a refusal is about the window, and not about the speed within it."""
+        if not self.enabled:
             return False
-        if self._closed or self._scouting or self._counting:
+        if retry_after >= 2 or self._between:
             return True
         if self._opening is None or (self._longest <= 2 and self._period is None):
-            return self._longest <= 2
+            return self.in_use and self._longest <= 2
+        end = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
         if self._period is None:
-            told = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
-            return any(told.intersect(self._opening.shifted(period)) for period in self._possible())
-        if self._quota is not None and self._used > 0.98 * self._quota:
+            ahead = [period for period in _PERIODS if period >= self._longest]
+        elif self._quota is not None and self.used > _SPENT * self._quota:
             return True
-        told = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
-        periods = max(1, math.ceil((told.low - self._opening.high) / self._period))
-        return told.intersect(self._opening.shifted(periods * self._period)) is not None
-
-    @property
-    def misleads(self) -> bool:
-        """Whether there is no window, though it looked like it, after a refusal that was not about one.
-
-        A log that slides looks like windows for as long as it is spent in bursts; then its oldest calls
-        leave it one by one. With two limits there is a window, but the other one rules.
-        """
-        in_the_midst = self._period is not None and self._quota is not None
-        busy = self._closed or self._scouting or self._counting
-        unforeseen = self._misfits >= _MISFITS or self._surprises >= _SURPRISES
-        return unforeseen or (in_the_midst and not busy)
+        else:
+            ahead = [max(1, math.ceil((end.low - self._opening.high) / self._period)) * self._period]
+        return any(end.intersect(self._opening.shifted(seconds)) for seconds in ahead)
 
     def on_refusal(self, now: float, sent_time: float, retry_after: float) -> None:
-        """A call that left at `sent_time` was refused until a window opens."""
-        self._used -= 1
-        self._took = now - sent_time
+        """A call was refused until a window opens."""
+        self.used -= 1
+        self._round_trip = now - sent_time
         self._longest = max(self._longest, retry_after)
         if retry_after == 0 and not self._rounded_down:
             self._rounded_down = True
-            self._end = None if self._end is None else self._end.shifted(1)  # what was read before, read anew
-        told = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
-        if self._end is None:
-            self._end = told
+            self._end = self._end.shifted(1)  # what was read before is corrected
+        end = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
+        if not self.in_use:
+            self._end = end
             self._closed = self._counting = True
         elif self._closed or self._counting:
-            self._end = self._end.intersect(told) or told
-            self._counting = self._counting or (
-                sent_time >= self._opened_at and not self._is_probe(sent_time)
-            )
+            self._end = self._end.intersect(end) or end
+            self._counting |= sent_time >= self.opened_at and not self._is_probe(sent_time)
         elif self._scouting:
-            self._closed = True
-            self._scouts_refused += 1
-            seen = TimeInterval(max(told.low, sent_time), max(told.high, sent_time))
-            both = self._end.intersect(seen)
-            if both is None and seen.low - self._end.high < _NARROW * (self._period or 1):
-                self._begins_with_call = True  # a moment later than the one before had ended
-            elif both is None:
-                self._misfits += 1
-            self._end = both or seen
+            self._on_scout_refused(TimeInterval(max(end.low, sent_time), max(end.high, sent_time)))
         else:
-            self._end = self._fold(told)
+            self._end = self._fold(end)
             self._closed = self._counting = True
             if self._period is None:
-                self._longest = retry_after  # a longer wait, asked for once, fits no window any more
+                self._longest = retry_after  # a longer one, met once, fits no window any more
 
-    def _possible(self) -> list[int]:
-        return [period for period in _NICE if period >= self._longest]
-
-    def _fold(self, told: TimeInterval) -> TimeInterval:
-        """The end that an answer tells, narrowed by the opening and the period; finds the period."""
-        if self._opening is None:
-            return told
-        between = (told.low + told.high - self._opening.low - self._opening.high) / 2
-        every = [(period, max(1, round(between / period))) for period in self._possible()]
-        known = [(period, periods) for period, periods in every if period == self._period]
-        # Above 1 s, it is most likely the window that opened then; a shorter one may have passed unspent.
-        first = [(period, 1) for period, _ in every] if self._longest >= 2 else []
-        for period, periods in (*known, *first, *every):
-            both = told.intersect(self._opening.shifted(periods * period))
-            if both is not None:
-                self._found(period)
-                return both
-        if self._period is not None:
+    def _on_scout_refused(self, end: TimeInterval) -> None:
+        self._closed = True
+        self._scouts_refused += 1
+        both = self._end.intersect(end)
+        if both is None and end.low - self._end.high < _NARROW * (self._period or 1):
+            self._begins_with_call = True  # it ends a moment later than the one before
+        elif both is None:
             self._misfits += 1
-        self._found(None)
-        return told
+        self._end = both or end
 
-    def _found(self, period: int | None) -> None:
-        """The period; what was learned of the quota of another is void."""
+    def _fold(self, end: TimeInterval) -> TimeInterval:
+        """Narrow an end by the opening and the period; find the period."""
+        opening = self._opening
+        if opening is None:
+            return end
+        elapsed = (end.low + end.high - opening.low - opening.high) / 2
+        possible = [(one, max(1, round(elapsed / one))) for one in _PERIODS if one >= self._longest]
+        known = [(period, count) for period, count in possible if period == self._period]
+        # From 2 s on it is most likely the next end; else whole windows can have passed unspent.
+        next_end = [(period, 1) for period, _ in possible] if self._longest >= 2 else []
+        for period, count in (*known, *next_end, *possible):
+            both = end.intersect(opening.shifted(count * period))
+            if both is not None:
+                self._set_period(period)
+                return both
+        self._misfits += self._period is not None
+        self._set_period(None)
+        return end
+
+    def _set_period(self, period: int | None) -> None:
         if period != self._period:
-            self._quota = self._dip = None
+            self._quota = self._dip = None  # they were learned for another period
         self._period = period
 
-    def _target(self) -> float:
-        """When to go: at the end, or, where it is known badly, in the middle, to scout."""
-        assert self._end is not None  # noqa: S101 - asked only behind a refusal
-        width = self._end.high - self._end.low
-        patient = self._scouts_refused < _SCOUTS
-        if patient and self._period is not None and width > _NARROW * self._period:
-            return self._end.low + width / 2
-        return self._end.high
-
     def _open(self, now: float) -> None:
-        assert self._end is not None  # noqa: S101 - opened only behind a refusal
-        self._opening = self._end
-        self._opened_at = now
-        self._closed = False
-        self._probe_at = math.inf
-        self._doubted = TimeInterval(self._doubted.low, min(self._doubted.high, now))
-        self._accepted = 0
-        self._used = 0
-        step, self._asking, self._step = self._step, 0, 1
+        self._opening, self.opened_at = self._end, now
+        self._closed, self._probe_at = False, math.inf
+        self._probing = TimeInterval(self._probing.low, min(self._probing.high, now))
+        self._accepted = self.used = 0
+        step, self._extra, self._extra_step = self._extra_step, 0, 1
         if self._quota is None:
-            self._asked_at = now
-        elif self._borne:  # all of the one before, as far as its time went: there is more
-            self._asking, self._step, self._asked_at, self._borne = 2 * step, 2 * step, now, False
-        elif now == self._asked_at or now - self._asked_at >= _ASK_EVERY:  # one opening may lead to the next
-            self._asking, self._asked_at = 1, now
+            self._extra_at = now
+        elif self._extra_accepted:  # all that the last window had time for: there is more
+            self._extra = self._extra_step = 2 * step
+            self._extra_at, self._extra_accepted = now, False
+        elif now == self._extra_at or now - self._extra_at >= _EXTRA_EVERY:
+            self._extra, self._extra_at = 1, now
 
-    def _shut(self, now: float) -> None:
-        """The quota is spent, unrefused: closed until the next end that is later than now."""
-        assert self._opening is not None  # noqa: S101 - shut only once it was open
-        assert self._period is not None  # noqa: S101 - else it is not known for how long
-        if self._asking and self._quota is not None and self._used > self._quota:
-            self._quota, self._borne = self._used, True
-        self._asking = 0
-        periods = max(0, math.floor((now - self._opening.high) / self._period) + 1)
-        self._end = self._opening.shifted(periods * self._period)
+    def _close(self, now: float) -> None:
+        """The quota is spent without a refusal: wait for the first end after `now`."""
+        if self._opening is None or self._period is None:
+            return
+        if self._extra and self._quota is not None and self.used > self._quota:
+            self._quota, self._extra_accepted = self.used, True
+        self._extra = 0
+        count = max(0, math.floor((now - self._opening.high) / self._period) + 1)
+        self._end = self._opening.shifted(count * self._period)
         self._closed = True
 
-    def _doubt(self, now: float) -> None:
-        """The closing was not predicted: let one call show, well before its end, whether it is one."""
-        assert self._end is not None  # noqa: S101 - closed only behind a refusal
-        half = (self._end.low - now) / 2
-        if half > self._took:
-            self._probe_at = now + min(_PROBE, half)
-            self._doubted = TimeInterval(now, math.inf)
-
     def _is_probe(self, sent_time: float) -> bool:
-        return self._doubted.low < sent_time < self._doubted.high
+        return self._probing.low < sent_time < self._probing.high
 
-    def _settle(self, now: float) -> None:
-        """All answers of a window that was exhausted are in: what did it hold?"""
+    def _count_window(self, now: float) -> None:
+        """All responses of a spent window have arrived: learn what it held."""
         self._counting = False
-        asked, self._asking, self._borne = self._asking, 0, False
-        held = max(1, self._used)
-        if self._quota is None or held < self._quota:
-            self._doubt(now)
-        several = self._period is not None and now - self._opened_at > _MORE_THAN_ONE * self._period
-        if self._quota is not None and held < _SURPRISE * self._quota:
-            self._surprises += 1
-        if self._opened_at == -math.inf or several:
-            self._held = max(self._held, self._used)
-        elif self._quota is None:
+        extra, self._extra, self._extra_accepted = self._extra, 0, False
+        held, quota = max(1, self.used), self._quota
+        half = (self._end.low - now) / 2
+        if half > self._round_trip and (quota is None or held < quota):
+            self._probe_at, self._probing = now + min(_PROBE, half), TimeInterval(now, math.inf)
+        several = self._period is not None and now - self.opened_at > _SEVERAL * self._period
+        self._surprises += quota is not None and held < _SURPRISE * quota
+        if self.opened_at == -math.inf or several:
+            self._held = max(self._held, self.used)
+        elif quota is None:
             self._quota = held
-        elif held >= self._quota or asked:
+        elif held >= quota or extra:
             self._surprises = max(0, self._surprises - 1)
-            self._quota = max(held, self._quota)
-            self._dip = None
-            self._predicted = True
-        elif self._dip is None:
-            self._dip = held
-            self._predicted = False
+            self._quota, self._dip, self._predicted = max(held, quota), None, True
+        elif self._dip is None:  # once is an accident
+            self._dip, self._predicted = held, False
         else:
-            self._quota = max(held, self._dip)
-            self._dip = None
+            self._quota, self._dip = max(held, self._dip), None

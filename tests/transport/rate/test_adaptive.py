@@ -12,6 +12,7 @@ from backupify_async._transport.rate import make_limiter
 from backupify_async._transport.rate.adaptive import AdaptiveLimiter
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 from backupify_async._transport.rate.limiter import UNKNOWN
+from backupify_async._transport.rate.window_model import WindowModel
 from backupify_async.statistics import LimitSource, SpeedReason
 from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, respond, sliding, window
 
@@ -292,8 +293,8 @@ class TestASlidingLog:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 0.1, ticket, 429, 1.0, {})
-        limiter._pace.know(0.1, 30.0)
-        limiter._windows = None  # as after a refusal in the midst of what looked like one
+        limiter._pacer.assume(0.1, 30.0)
+        limiter._replace_windows(WindowModel(enabled=False))
         for number in range(50):
             respond(limiter, 5.1 + number / 50, limiter.on_send(5 + number / 50), 200, None, {})
         respond(limiter, 6.1, limiter.on_send(6.05), 429, 30.0, {})

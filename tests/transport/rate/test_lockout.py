@@ -9,67 +9,67 @@ from backupify_async._transport.rate.rate_estimator import Depletion
 from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 
 
-def silent(*, since: float = 0.0, rate: float | None = 100.0) -> Lockout:
-    silence = Lockout()
-    silence.begin(since, Depletion(since, 0), rate)
-    return silence
+def locked_out(*, since: float = 0.0, rate: float | None = 100.0) -> Lockout:
+    lockout = Lockout()
+    lockout.begin(since, Depletion(since, 0), rate)
+    return lockout
 
 
 class TestProbes:
     def test_the_first_goes_a_tenth_of_a_second_later(self) -> None:
-        assert silent(since=5.0).probe_at == pytest.approx(5.1)
+        assert locked_out(since=5.0).probe_at == pytest.approx(5.1)
 
     @pytest.mark.parametrize(("lasted", "wait"), [(0.5, 0.1), (10, 1.5), (40, 6), (3_600, 6)])
     def test_the_others_at_intervals_that_grow_with_the_time_elapsed(
         self, lasted: float, wait: float
     ) -> None:
-        silence = silent()
-        silence.wait(lasted, 100.0)
-        assert silence.probe_at == pytest.approx(lasted + wait)
+        lockout = locked_out()
+        lockout.schedule(lasted, 100.0)
+        assert lockout.probe_at == pytest.approx(lasted + wait)
 
     def test_none_goes_before_half_a_calls_time(self) -> None:
-        assert silent(rate=0.5).probe_at == pytest.approx(1.0)
+        assert locked_out(rate=0.5).probe_at == pytest.approx(1.0)
 
     def test_one_at_a_time(self) -> None:
-        silence = silent()
-        silence.asked(Ticket(0.1))
-        assert silence.earliest(0.2, 1, patience=0.5) == math.inf
+        lockout = locked_out()
+        lockout.on_send(Ticket(0.1))
+        assert lockout.earliest(0.2, 1, patience=0.5) == math.inf
 
     def test_one_that_hangs_is_waited_for_no_longer_than_calls_take(self) -> None:
-        silence = silent()
-        silence.asked(Ticket(0.1))
-        assert silence.earliest(0.6, 1, patience=0.5) == silence.probe_at
+        lockout = locked_out()
+        lockout.on_send(Ticket(0.1))
+        assert lockout.earliest(0.6, 1, patience=0.5) == lockout.probe_at
 
     def test_one_that_is_lost_leaves_the_turn_to_the_next(self) -> None:
-        silence = silent()
-        silence.asked(Ticket(0.1, CallOutcome.UNKNOWN))
-        assert silence.earliest(0.2, 0, patience=0.5) == silence.probe_at
+        lockout = locked_out()
+        lockout.on_send(Ticket(0.1, CallOutcome.UNKNOWN))
+        assert lockout.earliest(0.2, 0, patience=0.5) == lockout.probe_at
 
 
 class TestTheEnd:
     def test_of_a_short_one_tells_nothing(self) -> None:
-        assert silent().end(0.9) == LockoutEnd()
+        assert locked_out().end(0.9) == LockoutEnd()
 
     def test_of_a_long_one_says_to_count_from_the_last_refusal(self) -> None:
-        silence = silent()
-        silence.go_on(Depletion(9.0, 0))
-        assert silence.end(10.0) == LockoutEnd(Depletion(9.0, 0))
+        lockout = locked_out()
+        lockout.on_refusal(Depletion(9.0, 0))
+        assert lockout.end(10.0) == LockoutEnd(Depletion(9.0, 0))
 
     def test_is_the_end_of_it(self) -> None:
-        silence = silent()
-        silence.go_on(Depletion(9.0, 0))
-        silence.end(10.0)
-        assert (silence.lasts, silence.refused) == (False, 0)
+        lockout = locked_out()
+        lockout.on_refusal(Depletion(9.0, 0))
+        lockout.end(10.0)
+        assert (lockout.active, lockout.refused) == (False, 0)
 
 
 class TestAPeriod:
     def ends(self, *begins: tuple[float, int]) -> list[RefillCycle | None]:
         """What the ends tell of silences of 5 s that begin then, with so many calls accepted before."""
-        silence = Lockout()
+        lockout = Lockout()
         periods = []
         for at, accepted in begins:
-            silence.begin(at, Depletion(at, accepted), 10.0)
-            periods.append(silence.end(at + 5).period)
+            lockout.begin(at, Depletion(at, accepted), 10.0)
+            periods.append(lockout.end(at + 5).cycle)
         return periods
 
     def test_is_found_where_two_in_a_row_hold_as_much_for_as_long(self) -> None:
@@ -82,14 +82,14 @@ class TestAPeriod:
         assert self.ends((5, 100), (15, 107), (25, 114)) == [None, None, None]
 
     def test_is_asked_for_less_often(self) -> None:
-        silence = Lockout()
+        lockout = Lockout()
         for at, accepted in ((5.0, 100), (15.0, 200), (25.0, 300)):
-            silence.begin(at, Depletion(at, accepted), 10.0)
-            silence.end(at + 5)
-        silence.begin(35.0, Depletion(35.0, 400), 10.0)
-        assert silence.probe_at == pytest.approx(35.5)
-        silence.wait(39.0, 10.0)
-        assert silence.probe_at == pytest.approx(39 + 0.3 * 4)
+            lockout.begin(at, Depletion(at, accepted), 10.0)
+            lockout.end(at + 5)
+        lockout.begin(35.0, Depletion(35.0, 400), 10.0)
+        assert lockout.probe_at == pytest.approx(35.5)
+        lockout.schedule(39.0, 10.0)
+        assert lockout.probe_at == pytest.approx(39 + 0.3 * 4)
 
     def test_is_told_by_what_all_cycles_since_the_first_held(self) -> None:
         assert self.ends((5, 100), (14, 200), (25, 300))[-1] == RefillCycle(10, 9)

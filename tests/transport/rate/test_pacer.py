@@ -13,7 +13,7 @@ from tests.transport.rate.simulation import LOST, OK, REFUSED, Reply, Run, Serve
 
 
 class Alone(Pacer):
-    """The pace with nothing beside it, as a run asks of it."""
+    """The pacer with nothing beside it, as a run asks of it."""
 
     def on_response(self, ticket: Ticket, observation: Observation) -> None:
         _, now, status, retry_after, _, _ = observation
@@ -24,27 +24,27 @@ class Alone(Pacer):
 
 
 def run(server: Server, accepted: int, at_most: float = 1e5) -> tuple[Alone, Run]:
-    pace = Alone()
-    return pace, Run(pace, server, max_concurrency=16).until_accepted(accepted, at_most)
+    pacer = Alone()
+    return pacer, Run(pacer, server, max_concurrency=16).until_accepted(accepted, at_most)
 
 
 def trusting(rate: float = 100.0) -> Alone:
-    pace = Alone()
-    pace.know(0.0, rate)
-    return pace
+    pacer = Alone()
+    pacer.assume(0.0, rate)
+    return pacer
 
 
-def answered(pace: Pacer, now: float, *, accepted: bool) -> None:
+def answered(pacer: Pacer, now: float, *, accepted: bool) -> None:
     """A call that left 100 ms ago is answered now."""
-    ticket = pace.on_send(now - 0.1)
-    (pace.on_success if accepted else pace.on_refusal)(now, ticket)
+    ticket = pacer.on_send(now - 0.1)
+    (pacer.on_success if accepted else pacer.on_refusal)(now, ticket)
 
 
 class TestTheRate:
     @pytest.mark.parametrize(("per_second", "burst"), [(83, 17), (50, 10), (100, 20), (5, 5)])
     def test_of_a_bucket_is_found_to_a_few_percent(self, per_second: float, burst: int) -> None:
-        pace, done = run(bucket(per_second, burst), 2_000)
-        assert pace.rate == pytest.approx(per_second, rel=0.04)
+        pacer, done = run(bucket(per_second, burst), 2_000)
+        assert pacer.rate == pytest.approx(per_second, rel=0.04)
         assert done.refused < 60 + 6 * done.now / 60
 
     @pytest.mark.parametrize("refused_after", [0.0, 0.001])
@@ -58,36 +58,36 @@ class TestTheRate:
             outcome = server(at)
             return Reply(outcome.status, takes=0.06 + (served_in if outcome.status == 200 else refused_after))
 
-        pace = Alone()
-        done = Run(pace, edge).until_accepted(2_500)
-        assert pace.rate == pytest.approx(50, rel=0.05)
+        pacer = Alone()
+        done = Run(pacer, edge).until_accepted(2_500)
+        assert pacer.rate == pytest.approx(50, rel=0.05)
         assert done.now < 1.05 * 2_500 / 50
 
     def test_that_fell_is_followed(self) -> None:
         fast, slow = bucket(100, 20), bucket(25, 20)
-        pace, _ = run(lambda at: fast(at) if at < 20 else slow(at), 4_000)
-        assert pace.rate == pytest.approx(25, rel=0.05)
+        pacer, _ = run(lambda at: fast(at) if at < 20 else slow(at), 4_000)
+        assert pacer.rate == pytest.approx(25, rel=0.05)
 
     def test_that_rose_is_followed(self) -> None:
         slow, fast = bucket(25, 20), bucket(200, 20)
-        pace, done = run(lambda at: slow(at) if at < 20 else fast(at), 8_000)
-        assert pace.rate == pytest.approx(200, rel=0.1)
+        pacer, done = run(lambda at: slow(at) if at < 20 else fast(at), 8_000)
+        assert pacer.rate == pytest.approx(200, rel=0.1)
         assert done.now < 20 + 7_500 / 200 + 20
 
     def test_is_not_guessed_at_the_first_refusal(self) -> None:
-        pace = Alone()
-        answered(pace, 0.1, accepted=False)
-        assert pace.rate is None
+        pacer = Alone()
+        answered(pacer, 0.1, accepted=False)
+        assert pacer.rate is None
 
     def test_a_server_that_refuses_nobody_is_not_paced(self) -> None:
-        pace, _ = run(lambda at: OK, 1_000)
-        assert (pace.rate, pace.earliest(0.0, 0)) == (None, -math.inf)
+        pacer, _ = run(lambda at: OK, 1_000)
+        assert (pacer.rate, pacer.earliest(0.0, 0)) == (None, -math.inf)
 
     def test_a_hanging_call_holds_nobody_up(self) -> None:
         server, answers = bucket(50, 10), itertools.count()
         hangs = Reply(200, takes=60.0)
-        pace, done = run(lambda at: hangs if next(answers) == 40 else server(at), 2_000)
-        assert pace.rate == pytest.approx(50, rel=0.05)
+        pacer, done = run(lambda at: hangs if next(answers) == 40 else server(at), 2_000)
+        assert pacer.rate == pytest.approx(50, rel=0.05)
         assert done.now < 1.1 * 2_000 / 50
 
     def test_calls_that_are_lost_do_not_stop_it(self) -> None:
@@ -122,63 +122,63 @@ class TestTheSpeed:
         assert met[:3] == [pytest.approx(at, abs=0.5) for at in (31, 36, 44)]
 
     def test_does_not_grow_while_nobody_wants_to_send(self) -> None:
-        pace = trusting(10.0)
+        pacer = trusting(10.0)
         answered_at = iter(range(1, 100))
         for at in map(float, answered_at):
-            assert pace.earliest(at, 0) <= at
-            pace.on_success(at + 0.06, pace.on_send(at))
-        gap = pace.earliest(99.1, 0) - 99.1
-        pace.on_send(99.1)
-        pace.on_send(99.1)
+            assert pacer.earliest(at, 0) <= at
+            pacer.on_success(at + 0.06, pacer.on_send(at))
+        gap = pacer.earliest(99.1, 0) - 99.1
+        pacer.on_send(99.1)
+        pacer.on_send(99.1)
         assert gap <= 0
-        assert pace.earliest(99.1, 2) - 99.1 == pytest.approx(0.1, abs=0.05)
+        assert pacer.earliest(99.1, 2) - 99.1 == pytest.approx(0.1, abs=0.05)
 
 
 class TestOrder:
     def test_a_refusal_is_weighed_once_all_that_left_before_it_are_answered(self) -> None:
-        pace = Alone()
-        answered(pace, 0.1, accepted=False)
-        earlier = [pace.on_send(1.0) for _ in range(20)]
-        pace.on_refusal(1.2, pace.on_send(1.1))
-        assert pace.rate is None
+        pacer = Alone()
+        answered(pacer, 0.1, accepted=False)
+        earlier = [pacer.on_send(1.0) for _ in range(20)]
+        pacer.on_refusal(1.2, pacer.on_send(1.1))
+        assert pacer.rate is None
         for ticket in earlier:
-            pace.on_success(1.3, ticket)
-        assert pace.rate == pytest.approx(20 / 1.1, rel=0.01)
+            pacer.on_success(1.3, ticket)
+        assert pacer.rate == pytest.approx(20 / 1.1, rel=0.01)
 
     @pytest.mark.parametrize("end", [Pacer.on_no_response, Pacer.on_cancel])
     def test_one_that_is_lost_or_never_left_is_not_waited_for(
         self, end: Callable[[Pacer, float, Ticket], None]
     ) -> None:
-        pace = Alone()
-        answered(pace, 0.1, accepted=False)
-        first, *earlier = [pace.on_send(1.0) for _ in range(20)]
+        pacer = Alone()
+        answered(pacer, 0.1, accepted=False)
+        first, *earlier = [pacer.on_send(1.0) for _ in range(20)]
         for ticket in earlier:
-            pace.on_success(1.1, ticket)
-        pace.on_refusal(1.2, pace.on_send(1.1))
-        assert pace.rate is None
-        end(pace, 1.2, first)
-        assert pace.rate is not None
+            pacer.on_success(1.1, ticket)
+        pacer.on_refusal(1.2, pacer.on_send(1.1))
+        assert pacer.rate is None
+        end(pacer, 1.2, first)
+        assert pacer.rate is not None
 
 
 class TestTheFirstRefusal:
     def test_is_followed_by_one_probe_a_tenth_of_a_second_later(self) -> None:
-        pace = Alone()
-        answered(pace, 0.1, accepted=False)
-        assert pace.earliest(0.1, 0) == pytest.approx(0.2)
-        pace.on_send(0.2)
-        assert pace.earliest(0.25, 1) == math.inf
+        pacer = Alone()
+        answered(pacer, 0.1, accepted=False)
+        assert pacer.earliest(0.1, 0) == pytest.approx(0.2)
+        pacer.on_send(0.2)
+        assert pacer.earliest(0.25, 1) == math.inf
 
     def test_a_stray_one_costs_no_more_than_that(self) -> None:
         numbers = itertools.count()
-        pace, done = run(lambda at: REFUSED if next(numbers) == 0 else OK, 5_000)
-        assert (pace.rate, done.refused) == (None, 1)
+        pacer, done = run(lambda at: REFUSED if next(numbers) == 0 else OK, 5_000)
+        assert (pacer.rate, done.refused) == (None, 1)
 
 
 class TestSilence:
     def silent(self) -> tuple[Alone, list[float]]:
         """One that knew a rate, and when it asks a server that refuses all."""
-        pace = trusting()
-        return pace, Run(pace, lambda at: REFUSED, max_concurrency=16).until_accepted(1, at_most=120).sent
+        pacer = trusting()
+        return pacer, Run(pacer, lambda at: REFUSED, max_concurrency=16).until_accepted(1, at_most=120).sent
 
     def test_is_probed_at_growing_intervals_of_six_seconds_at_most(self) -> None:
         _, times = self.silent()
@@ -187,39 +187,39 @@ class TestSilence:
         assert gaps[-1] == pytest.approx(6.06)
 
     def test_leaves_what_is_believed_as_it_was(self) -> None:
-        pace, _ = self.silent()
-        assert pace.rate == 100
+        pacer, _ = self.silent()
+        assert pacer.rate == 100
 
     def test_ends_with_the_first_success(self) -> None:
-        pace, _ = self.silent()
-        answered(pace, 130.0, accepted=True)
-        assert pace.silent_until == -math.inf
-        assert pace.earliest(130.0, 5) <= 130.02
+        pacer, _ = self.silent()
+        answered(pacer, 130.0, accepted=True)
+        assert pacer.paused_until == -math.inf
+        assert pacer.earliest(130.0, 5) <= 130.02
 
     def test_is_probed_again_where_a_probe_is_lost(self) -> None:
-        pace = Alone()
-        answered(pace, 0.1, accepted=False)
-        pace.on_no_response(0.3, pace.on_send(0.2))
-        assert pace.earliest(0.3, 0) <= 0.3
+        pacer = Alone()
+        answered(pacer, 0.1, accepted=False)
+        pacer.on_no_response(0.3, pacer.on_send(0.2))
+        assert pacer.earliest(0.3, 0) <= 0.3
 
     @pytest.mark.parametrize("lasts", [10.0, 60.0, 300.0])
     def test_behind_it_the_old_speed_is_back_in_seconds(self, lasts: float) -> None:
         server = bucket(50, 10)
-        pace = Alone()
-        done = Run(pace, lambda at: REFUSED if 20 <= at < 20 + lasts else server(at)).until_accepted(2_500)
+        pacer = Alone()
+        done = Run(pacer, lambda at: REFUSED if 20 <= at < 20 + lasts else server(at)).until_accepted(2_500)
         assert done.now < lasts + 2_500 / 50 + 10
 
 
 class TestRetryAfter:
     def test_may_be_rounded_up_by_nearly_a_second(self) -> None:
-        pace = Alone()
-        pace.on_refusal(0.1, pace.on_send(0.0), 3.0)
-        assert pace.earliest(0.1, 0) == pytest.approx(2.1)
+        pacer = Alone()
+        pacer.on_refusal(0.1, pacer.on_send(0.0), 3.0)
+        assert pacer.earliest(0.1, 0) == pytest.approx(2.1)
 
     def test_that_is_a_fraction_is_exact_and_waited_out(self) -> None:
-        pace = trusting()
-        pace.on_refusal(2.0, pace.on_send(1.9), 1.5)
-        assert pace.earliest(2.0, 0) == pytest.approx(3.5)
+        pacer = trusting()
+        pacer.on_refusal(2.0, pacer.on_send(1.9), 1.5)
+        assert pacer.earliest(2.0, 0) == pytest.approx(3.5)
 
 
 class TestWhatIsToldFromElsewhere:
@@ -227,10 +227,10 @@ class TestWhatIsToldFromElsewhere:
         assert trusting(7.0).rate == 7.0
 
     def test_a_call_that_did_not_leave_gives_its_slot_back(self) -> None:
-        pace = trusting()
-        before = pace.earliest(10.0, 0)
-        pace.on_cancel(10.0, pace.on_send(10.0))
-        assert pace.earliest(10.0, 0) == before
+        pacer = trusting()
+        before = pacer.earliest(10.0, 0)
+        pacer.on_cancel(10.0, pacer.on_send(10.0))
+        assert pacer.earliest(10.0, 0) == before
 
 
 class TestRefusalsByChance:
@@ -250,17 +250,17 @@ def test_a_silent_window_is_used_whole() -> None:
 
 
 def test_late_timers_do_not_wear_down_the_rate() -> None:
-    server, pace, random = bucket(83, 17), Alone(), Random(1)
-    done = Run(pace, server, max_concurrency=16)
+    server, pacer, random = bucket(83, 17), Alone(), Random(1)
+    done = Run(pacer, server, max_concurrency=16)
     while done.accepted < 6_000:
         if random.random() < 0.02:
             done.now += random.uniform(0, 0.1)  # nobody looks meanwhile
         done.step()
-    assert pace.rate == pytest.approx(83, rel=0.2)
+    assert pacer.rate == pytest.approx(83, rel=0.2)
     assert done.now < 1.15 * 6_000 / 83
 
 
 def test_a_belief_far_too_slow_costs_seconds() -> None:
-    pace = Alone()
-    pace.know(0.0, 0.01)
-    assert Run(pace, lambda at: OK).until_accepted(1_000).now < 15
+    pacer = Alone()
+    pacer.assume(0.0, 0.01)
+    assert Run(pacer, lambda at: OK).until_accepted(1_000).now < 15

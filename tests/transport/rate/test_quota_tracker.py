@@ -90,9 +90,9 @@ class TestLies:
     def test_three_refusals_with_some_left_are_enough(self) -> None:
         subject = announced(5, 5)
         for number in range(3):
-            assert subject.speaks, number
+            assert subject.in_use, number
             subject.on_refusal(10.2, 10.1, Quota(5, 5), None)
-        assert not subject.speaks
+        assert not subject.in_use
         assert subject.earliest(10.2, 64) == -math.inf
 
     def test_one_refusal_with_some_left_waits_for_the_reset(self) -> None:
@@ -137,7 +137,7 @@ class TestLies:
         subject.on_send()  # one more than announced, which never comes back
         assert leave(subject, now + 5, 1) == 1
         subject.on_success(now + 5.1, now + 5, Quota(0, 5), 0)
-        assert subject.speaks
+        assert subject.in_use
 
 
 def by_epoch(

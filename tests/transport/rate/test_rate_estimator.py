@@ -8,19 +8,19 @@ from backupify_async._transport.rate.rate_estimator import Depletion, Overshoot,
 
 
 def marked(*marks: tuple[float, int], speed: float = 1e9) -> RateEstimator:
-    """A belief that was told of refusals, each with its time and the calls accepted before."""
-    belief = RateEstimator()
+    """A estimator that was told of refusals, each with its time and the calls accepted before."""
+    estimator = RateEstimator()
     for at, accepted in marks:
-        belief.weigh(Depletion(at, accepted), speed)
-    return belief
+        estimator.on_refusal(Depletion(at, accepted), speed)
+    return estimator
 
 
 def sure(rate: float = 10.0) -> RateEstimator:
     """One that was confirmed twice at this rate, at 30 s."""
-    belief = marked((0, 0), (10, round(10 * rate)))
+    estimator = marked((0, 0), (10, round(10 * rate)))
     for at in (20, 30):
-        belief.weigh(Depletion(at, round(at * rate)), 2 * rate, Overshoot(1.0, 2.0))
-    return belief
+        estimator.on_refusal(Depletion(at, round(at * rate)), 2 * rate, Overshoot(1.0, 2.0))
+    return estimator
 
 
 class TestTheRate:
@@ -35,56 +35,56 @@ class TestTheRate:
         assert marked((0.0, 10), (10.0, 12)).rate == pytest.approx((2 + 3) / 10)
 
     def test_is_no_more_than_the_speed_at_which_we_were_refused(self) -> None:
-        belief = marked((0.0, 0), (10.0, 100), speed=8.0)
-        assert belief.rate == 8.0
+        estimator = marked((0.0, 0), (10.0, 100), speed=8.0)
+        assert estimator.rate == 8.0
 
     def test_is_counted_over_all_counts_that_agree(self) -> None:
-        belief = marked((0.0, 0), (10.0, 100), (11.0, 111), (20.0, 200))
-        assert belief.rate == pytest.approx(200 / 20)
+        estimator = marked((0.0, 0), (10.0, 100), (11.0, 111), (20.0, 200))
+        assert estimator.rate == pytest.approx(200 / 20)
 
     def test_a_late_answer_corrects(self) -> None:
-        belief = marked((0.0, 0), (10.0, 98))
-        belief.late(sent_time=5.0)
-        belief.late(sent_time=15.0)
-        belief.weigh(Depletion(20.0, 200), 1e9)
-        assert belief.last == Depletion(20.0, 200)
-        assert belief.rate == pytest.approx(10)
+        estimator = marked((0.0, 0), (10.0, 98))
+        estimator.on_late_success(sent_time=5.0)
+        estimator.on_late_success(sent_time=15.0)
+        estimator.on_refusal(Depletion(20.0, 200), 1e9)
+        assert estimator.last == Depletion(20.0, 200)
+        assert estimator.rate == pytest.approx(10)
 
 
 class TestAFall:
     def test_is_believed_at_once_and_from_few_calls(self) -> None:
-        belief = sure(100.0)
-        belief.weigh(Depletion(30.5, 3_005), 100.0)
-        assert belief.rate == pytest.approx((5 + 3) / 0.5)
-        assert belief.confirmed == 0
+        estimator = sure(100.0)
+        estimator.on_refusal(Depletion(30.5, 3_005), 100.0)
+        assert estimator.rate == pytest.approx((5 + 3) / 0.5)
+        assert estimator.confirmed == 0
 
     def test_is_not_seen_where_so_few_calls_can_be_chance(self) -> None:
-        belief = sure(10.0)
-        belief.weigh(Depletion(30.3, 301), 10.0)
-        assert belief.rate == pytest.approx(10, rel=0.01)
-        assert belief.confirmed == 2
+        estimator = sure(10.0)
+        estimator.on_refusal(Depletion(30.3, 301), 10.0)
+        assert estimator.rate == pytest.approx(10, rel=0.01)
+        assert estimator.confirmed == 2
 
 
 class TestARise:
     def test_beyond_what_the_store_can_hold_is_guessed_between_the_belief_and_the_speed(self) -> None:
-        belief = sure(10.0)
-        belief.weigh(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
-        assert belief.rate == pytest.approx((15 * 160) ** 0.5)
-        assert belief.confirmed == 0
+        estimator = sure(10.0)
+        estimator.on_refusal(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
+        assert estimator.rate == pytest.approx((15 * 160) ** 0.5)
+        assert estimator.confirmed == 0
 
     def test_that_a_count_refutes_tells_what_the_store_holds(self) -> None:
-        belief = sure(10.0)
-        belief.weigh(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
-        belief.weigh(Depletion(45.0, 500), 49.0)
-        assert belief.rate == pytest.approx((50 + 3) / 5)
-        belief.weigh(Depletion(55.0, 600), 20.0, Overshoot(4.0, 60.0))
-        assert belief.rate == pytest.approx(10, rel=0.2)
+        estimator = sure(10.0)
+        estimator.on_refusal(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
+        estimator.on_refusal(Depletion(45.0, 500), 49.0)
+        assert estimator.rate == pytest.approx((50 + 3) / 5)
+        estimator.on_refusal(Depletion(55.0, 600), 20.0, Overshoot(4.0, 60.0))
+        assert estimator.rate == pytest.approx(10, rel=0.2)
 
     def test_that_a_count_confirms_is_kept(self) -> None:
-        belief = sure(10.0)
-        belief.weigh(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
-        belief.weigh(Depletion(50.0, 930), 49.0)
-        assert belief.rate == pytest.approx(48)
+        estimator = sure(10.0)
+        estimator.on_refusal(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
+        estimator.on_refusal(Depletion(50.0, 930), 49.0)
+        assert estimator.rate == pytest.approx(48)
 
 
 class TestConfirmation:
@@ -92,36 +92,36 @@ class TestConfirmation:
         assert sure().confirmed == 2
 
     def test_does_not_come_from_those_within_a_plateau(self) -> None:
-        belief = marked((0.0, 0), (10.0, 100), (20.0, 200), (30.0, 300))
-        assert belief.confirmed == 0
+        estimator = marked((0.0, 0), (10.0, 100), (20.0, 200), (30.0, 300))
+        assert estimator.confirmed == 0
 
     def test_is_lost_by_a_count_that_differs(self) -> None:
-        belief = sure(10.0)
-        belief.weigh(Depletion(40.0, 450), 20.0, Overshoot(1.0, 2.0))
-        assert belief.confirmed == 0
+        estimator = sure(10.0)
+        estimator.on_refusal(Depletion(40.0, 450), 20.0, Overshoot(1.0, 2.0))
+        assert estimator.confirmed == 0
 
     def test_is_lost_by_what_is_believed_for_another_reason(self) -> None:
-        belief = sure()
-        belief.believe(7.0)
-        assert (belief.rate, belief.confirmed) == (7.0, 0)
+        estimator = sure()
+        estimator.assume(7.0)
+        assert (estimator.rate, estimator.confirmed) == (7.0, 0)
 
 
 class TestCounting:
     def test_anew_forgets_what_came_before(self) -> None:
-        belief = marked((0.0, 0), (10.0, 100))
-        belief.start(Depletion(100.0, 100))
-        belief.weigh(Depletion(110.0, 200), 1e9)
-        assert belief.rate == pytest.approx(10)
+        estimator = marked((0.0, 0), (10.0, 100))
+        estimator.start(Depletion(100.0, 100))
+        estimator.on_refusal(Depletion(110.0, 200), 1e9)
+        assert estimator.rate == pytest.approx(10)
 
     def test_is_not_begun_by_a_pause_before_any_refusal(self) -> None:
-        belief = RateEstimator()
-        belief.resume(Depletion(5.0, 50))
-        assert belief.last is None
+        estimator = RateEstimator()
+        estimator.resume(Depletion(5.0, 50))
+        assert estimator.last is None
 
     def test_four_refusals_within_plateaus_void_what_was_counted_before(self) -> None:
         """Another limit rules by then."""
-        belief = marked((0.0, 0), (10.0, 100))
+        estimator = marked((0.0, 0), (10.0, 100))
         for at, accepted in ((11, 109), (12, 118), (13, 127), (14, 136)):
-            belief.weigh(Depletion(at, accepted), 10.0)
-        belief.weigh(Depletion(15.0, 145), 10.0)
-        assert belief.rate == pytest.approx(9)
+            estimator.on_refusal(Depletion(at, accepted), 10.0)
+        estimator.on_refusal(Depletion(15.0, 145), 10.0)
+        assert estimator.rate == pytest.approx(9)

@@ -60,9 +60,9 @@ def test_another_version_is_refused_by_name(version: object) -> None:
         AdaptiveLimiter.from_state(state, RateLimit(), RetryPolicy(), 64)
 
 
-@pytest.mark.parametrize("part", ["cap", "announced", "windows", "pace", "blocked_until"])
-@pytest.mark.parametrize("value", ["?", [1], {"_belief": 3}])
+@pytest.mark.parametrize("part", ["concurrency", "quota", "windows", "pacer", "blocked_until"])
+@pytest.mark.parametrize("value", ["?", [1], {"_estimator": 3}])
 def test_a_torn_one_is_refused(part: str, value: object) -> None:
     state = {**adaptive().state(), part: value}
-    with pytest.raises(ValueError, match="no state"):
+    with pytest.raises(ValueError, match="not a limiter"):
         AdaptiveLimiter.from_state(state, RateLimit(), RetryPolicy(), 64)

@@ -5,7 +5,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backupify_async._transport.rate.time_interval import TimeInterval
+from backupify_async._transport.rate.headers import TimeInterval
 from tests.transport.rate.simulation import LOST, OK, UNUSED, Reply, Run, adaptive
 
 seconds = st.one_of(st.none(), st.integers(0, 200).map(float))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._transport.rate.time_interval import TimeInterval, wait_end
+from backupify_async._transport.rate.headers import TimeInterval, wait_end
 from backupify_async._transport.rate.window_model import WindowModel
 from tests.transport.rate.simulation import OK, Reply, Run, adaptive, bucket, window
 
@@ -153,11 +153,11 @@ class TestThePeriod:
     def test_scouts_refused_behind_its_end_show_that_there_is_none(self) -> None:
         subject = known(2)
         for at in (20.0, 23.0):
-            assert not subject.misleads
+            assert not subject.no_window
             assert subject.earliest(at, 0) <= at
             subject.on_send()
             subject.on_refusal(at + 0.1, at + 0.05, 2.3)
-        assert subject.misleads
+        assert subject.no_window
 
 
 class TestAWindowThatBeginsWithACall:
@@ -377,7 +377,7 @@ class TestProbes:
         subject.earliest(10.1, 0)
         subject.on_send()
         subject.on_refusal(11.3, 11.2, 4.0)
-        assert not subject.refuted
+        assert not subject.per_call
         assert subject.earliest(11.3, 0) == pytest.approx(15.1)
 
     @pytest.mark.parametrize("answered_at", [11.3, 15.3])
@@ -387,13 +387,13 @@ class TestProbes:
         subject.on_send()
         subject.earliest(15.1, 0)
         subject.on_success(answered_at, 11.2)
-        assert subject.refuted
+        assert subject.per_call
 
     def test_what_left_before_the_refusal_was_seen_refutes_nothing(self) -> None:
         subject = doubted()
         subject.earliest(10.1, 0)
         subject.on_success(10.3, 10.05)
-        assert not subject.refuted
+        assert not subject.per_call
 
     def test_none_goes_where_the_quota_came_out_as_predicted(self) -> None:
         subject = known(2)

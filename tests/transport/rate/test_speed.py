@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupify_async._transport.rate.credit_bucket import CreditBucket, growth, plateau
+from backupify_async._transport.rate.speed import CreditBucket, growth, plateau
 
 
 def test_the_plateau_doubles_with_each_agreement_up_to_twelve_seconds() -> None:
