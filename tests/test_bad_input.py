@@ -29,8 +29,8 @@ from backupify_async import (
 )
 from backupify_async._escaping import printable
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.resources.clients import TOKEN, Script, asked, client_of
-from tests.stand_ins import http, raw_server, shorten_token_troubles
+from tests.support.clients import TOKEN, Script, asked, client_of
+from tests.support.stand_ins import http, raw_server, shorten_token_troubles
 
 Call = Callable[[BackupifyClient, Any], Coroutine[Any, Any, Any]]
 

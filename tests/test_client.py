@@ -25,7 +25,7 @@ from backupify_async import (
     __version__,
 )
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.resources.clients import asked, client_of
+from tests.support.clients import asked, client_of
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ from blockbuster import blockbuster_ctx
 
 from backupify_async import Outcome, RateLimit, RequestSent, ResponseReceived, RetryPolicy, Statistics
 from backupify_async.testing import Fault, RequestRecord, SimulatedBackupify, TokenBucket
-from tests.resources.clients import client_of
-from tests.stand_ins import http
+from tests.support.clients import client_of
+from tests.support.stand_ins import http
 
 pytestmark = pytest.mark.slow
 INSTANCES = 2000

@@ -28,9 +28,8 @@ from backupify_async import (
     Token,
 )
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.resources.clients import AT_ONCE, client_of
-from tests.stand_ins import raw_server, respond, shorten_token_troubles
-from tests.triggers.echoes import (
+from tests.support.clients import AT_ONCE, client_of
+from tests.support.echoes import (
     ANSWERS,
     IN_A_NAME,
     SECRET,
@@ -41,6 +40,7 @@ from tests.triggers.echoes import (
     echoing_form,
     leaks,
 )
+from tests.support.stand_ins import raw_server, respond, shorten_token_troubles
 
 CALLS: list[Callable[[BackupifyClient], Awaitable[Any]]] = [
     lambda client: client.backups.get(1, 1),

@@ -7,7 +7,7 @@ import pytest
 
 from backupify_async._cli import main
 from backupify_async.testing import SimulatedBackupify
-from tests.cli.processes import Result
+from tests.support.processes import Result
 
 Run = Callable[..., Result]
 

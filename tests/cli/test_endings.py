@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.processes import COMMAND, PATIENCE, Terminal, finish, process
+from tests.support.processes import COMMAND, PATIENCE, Terminal, finish, process
 
 pytestmark = pytest.mark.slow
 

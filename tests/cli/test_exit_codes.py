@@ -13,7 +13,7 @@ from backupify_async._cli.exit_codes import ExitCode, most_severe
 from backupify_async._cli.rows import JsonLinesWriter, Row
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
-from tests.cli.processes import finish, process
+from tests.support.processes import finish, process
 
 
 class TestSomeFailed:

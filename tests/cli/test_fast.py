@@ -11,7 +11,7 @@ from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.interrupts import Stop, run_command
 from backupify_async.testing import SimulatedBackupify
 from tests.cli.conftest import Run
-from tests.cli.processes import PATIENCE, process
+from tests.support.processes import PATIENCE, process
 
 uvloop = pytest.importorskip("uvloop")
 

@@ -18,7 +18,7 @@ from backupify_async._cli import id_files
 from backupify_async._cli.exit_codes import Exit
 from backupify_async._cli.id_files import ChangedFile, Mark, Reader, is_plain, mark_of
 from backupify_async._cli.ids import FileIds
-from tests.journal.files import write
+from tests.support.files import write
 
 NO_CLIENT = cast("BackupifyClient", None)
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")

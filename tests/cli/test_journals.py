@@ -20,11 +20,11 @@ from backupify_async._journal.entries import EntryState, SweepInfo
 from backupify_async.config import RateLimit, Reconciliation, SettingsOptions
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
-from tests.cli.processes import COMMAND, Result, finish, process
 from tests.cli.test_endings import signal_twice, wait_for_requests
 from tests.cli.test_trigger import started
 from tests.journal.examples import WHEN
-from tests.journal.files import files_no_larger_than, run_sql
+from tests.support.files import files_no_larger_than, run_sql
+from tests.support.processes import COMMAND, Result, finish, process
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ import pytest
 
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.cli.conftest import Run
-from tests.cli.processes import COMMAND, Result, finish, process
 from tests.cli.test_endings import wait_for_requests
 from tests.cli.test_journals import forget, shown, states
 from tests.cli.test_trigger import started
+from tests.support.processes import COMMAND, Result, finish, process
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backupify_async import Backup, BackupInstance, DecodeError
 from backupify_async._codec.decode import decode_active, decode_list, decode_one, decode_present, require_same
 from backupify_async._codec.readers import ModelT
-from tests.transport.making import PATH, answer
+from tests.support.making import PATH, answer
 
 ONE = {"id": 7}
 

@@ -12,7 +12,7 @@ from backupify_async import Backup, BackupInstance, DecodeError
 from backupify_async._codec.decode import decode_list, decode_present
 from backupify_async._codec.model_json import from_json, to_json
 from backupify_async._codec.readers import ModelT
-from tests.transport.making import answer
+from tests.support.making import answer
 
 
 class Plan(Enum):

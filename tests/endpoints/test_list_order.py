@@ -7,8 +7,8 @@ import pytest
 
 from backupify_async import Backup, PaginationError
 from backupify_async._endpoints.list_order import Order, order, refuse_descending, require_ascending
-from tests.resources.clients import Script, client_of
-from tests.stand_ins import http, raw_server
+from tests.support.clients import Script, client_of
+from tests.support.stand_ins import http, raw_server
 
 
 def one(backup_id: int | str, day: int | None = None, **fields: Any) -> Backup:

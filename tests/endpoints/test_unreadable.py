@@ -11,9 +11,9 @@ from backupify_async import BackupifyError, DecodeError, RateLimit, RetryPolicy,
 from backupify_async._resources.backups import Backups
 from backupify_async._resources.instances import Instances
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.resources.clients import Script, client_of
-from tests.stand_ins import FakeTransport, http, raw_server, respond, session_over
-from tests.transport.making import upper
+from tests.support.clients import Script, client_of
+from tests.support.making import upper
+from tests.support.stand_ins import FakeTransport, http, raw_server, respond, session_over
 
 WHOLE = json.dumps([{"id": number, "status": "completed"} for number in range(40)]).encode()
 CUT = {

@@ -9,7 +9,7 @@ import pytest
 
 from backupify_async import fan_out
 from backupify_async._fleet.fan_out import FanOut
-from tests.fleet.work import AsyncKeys, Keys, Work, now, other_tasks
+from tests.support.work import AsyncKeys, Keys, Work, now, other_tasks
 
 
 @pytest.mark.looptime

@@ -8,7 +8,7 @@ import pytest
 
 from backupify_async import Failure, Results, Success, fan_out
 from backupify_async._call_context import ATTEMPTS
-from tests.fleet.work import AsyncKeys, Keys, Work, now, other_tasks
+from tests.support.work import AsyncKeys, Keys, Work, now, other_tasks
 
 pytestmark = pytest.mark.looptime
 

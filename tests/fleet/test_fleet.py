@@ -17,7 +17,7 @@ from backupify_async import (
     TriggerKind,
 )
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.resources.clients import asked, client_of
+from tests.support.clients import asked, client_of
 
 
 async def asynchronously(ids: Iterable[Any]) -> AsyncIterator[Any]:

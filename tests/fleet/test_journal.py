@@ -26,7 +26,7 @@ from backupify_async import (
 from backupify_async._journal.entries import EntryState, JournalEntry
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.journal.files import files_no_larger_than, run_sql
+from tests.support.files import files_no_larger_than, run_sql
 
 NOW = Reconciliation(settling=0.0, patience=0.0)
 

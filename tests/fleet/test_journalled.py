@@ -26,7 +26,7 @@ from backupify_async.errors import (
     RequestTimeout,
 )
 from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerKind, TriggerResult
-from tests.journal.files import ACCOUNT, files_no_larger_than, run_sql
+from tests.support.files import ACCOUNT, files_no_larger_than, run_sql
 
 WHEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 BeforeSend = Callable[[SentTrigger], Awaitable[None]]

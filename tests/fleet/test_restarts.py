@@ -6,7 +6,7 @@ import pytest
 
 from backupify_async import FanOutAborted, RetryPolicy, TriggerKind
 from backupify_async.testing import SimulatedBackupify
-from tests.resources.clients import client_of
+from tests.support.clients import client_of
 
 pytestmark = pytest.mark.slow
 

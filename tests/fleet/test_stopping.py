@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backupify_async import FanOut, FanOutAborted, fan_out
-from tests.fleet.work import AsyncKeys, Keys, Work, drain, now, other_tasks
+from tests.support.work import AsyncKeys, Keys, Work, drain, now, other_tasks
 
 pytestmark = pytest.mark.looptime
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backupify_async import JournalStore
 from backupify_async._journal.sqlite_store import SQLiteStore
-from tests.journal.json_lines_store import JsonLinesStore
+from tests.support.json_lines_store import JsonLinesStore
 
 Factory = Callable[[Path], JournalStore]
 STORES: dict[str, Factory] = {"sqlite": SQLiteStore, "json_lines": JsonLinesStore}

@@ -17,7 +17,7 @@ from backupify_async._journal.journal import Journal
 from backupify_async._journal.locking import take_lock
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import JournalError
-from tests.journal.files import as_common_user, content, link, read_only_directory, write
+from tests.support.files import as_common_user, content, link, read_only_directory, write
 
 LONGEST = 255 - len(".ids.part")
 

@@ -16,7 +16,7 @@ from backupify_async._journal.transitions import intended
 from backupify_async.errors import JournalError
 from backupify_async.models import SentTrigger
 from tests.journal.examples import WHEN
-from tests.journal.files import ACCOUNT, link, move, write
+from tests.support.files import ACCOUNT, link, move, write
 
 OVERTAKEN = "another process has opened .* since, and continues its sweep: nothing more is triggered here"
 MOVED = (

@@ -13,7 +13,7 @@ import pytest
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import JournalError
-from tests.journal.files import as_common_user, link, move, read_only_directory, run_sql, write
+from tests.support.files import as_common_user, link, move, read_only_directory, run_sql, write
 
 
 @pytest.fixture

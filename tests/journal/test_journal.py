@@ -14,7 +14,7 @@ from backupify_async._journal.transitions import ambiguous, failed, intended, se
 from backupify_async.errors import ConfigurationError, JournalError
 from backupify_async.models import Backup, SentTrigger, TriggerKind, TriggerResult
 from tests.journal.examples import SENT, WHEN
-from tests.journal.files import (
+from tests.support.files import (
     ACCOUNT,
     as_common_user,
     content,

@@ -21,10 +21,10 @@ from backupify_async import (
 from backupify_async._codec.decode import decode_items
 from backupify_async._transport.request import Request
 from backupify_async.testing import SimulatedBackupify
-from tests.paging.pages import Page as PageOf
-from tests.paging.pages import Pages, backups, numbers, three_pages
-from tests.resources.clients import TOKEN, Script, asked, client_of
-from tests.stand_ins import http, raw_server
+from tests.support.clients import TOKEN, Script, asked, client_of
+from tests.support.pages import Page as PageOf
+from tests.support.pages import Pages, backups, numbers, three_pages
+from tests.support.stand_ins import http, raw_server
 from tests.triggers.test_leaving import collected
 
 

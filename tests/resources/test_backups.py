@@ -7,8 +7,8 @@ import pytest
 
 from backupify_async import DecodeError, NotFound, PermissionDenied
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from tests.resources.clients import Script, asked, client_of
-from tests.stand_ins import http, raw_server
+from tests.support.clients import Script, asked, client_of
+from tests.support.stand_ins import http, raw_server
 
 IDLE_ANSWERS: list[Any] = [404, 204, "null", "{}", "[]"]
 

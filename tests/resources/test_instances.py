@@ -6,7 +6,7 @@ import pytest
 
 from backupify_async import BackupInstance, NotFound
 from backupify_async.testing import SimulatedBackupify
-from tests.resources.clients import asked, client_of
+from tests.support.clients import asked, client_of
 
 
 def ids(instances: list[BackupInstance]) -> list[int | str]:

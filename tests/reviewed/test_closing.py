@@ -8,8 +8,8 @@ import attrs
 import pytest
 
 from backupify_async import BackupifyClient, ClientClosed, ConfigurationError, Token
-from tests.resources.clients import client_of
-from tests.transport.scripted import settled
+from tests.support.clients import client_of
+from tests.support.scripted import settled
 
 NOWHERE = "http://127.0.0.1:1"
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from backupify_async import AmbiguousTrigger, DecodeError, NotFound, PermissionDenied, TransportError, fan_out
-from tests.fleet.work import AsyncKeys, Keys, Work, drain, other_tasks
-from tests.resources.clients import client_of
-from tests.reviewed.servers import ONCE, by_method
-from tests.stand_ins import http
+from tests.support.clients import client_of
+from tests.support.raw_servers import ONCE, by_method
+from tests.support.stand_ins import http
+from tests.support.work import AsyncKeys, Keys, Work, drain, other_tasks
 
 
 class TestASourceThatRaises:

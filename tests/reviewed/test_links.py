@@ -4,8 +4,8 @@ import pytest
 
 from backupify_async import APIError, BackupifyError, DecodeError, PaginationError
 from backupify_async._paging.links import parse_links
-from tests.resources.clients import client_of
-from tests.reviewed.servers import ANY_BYTE, ONCE, by_method, odd
+from tests.support.clients import client_of
+from tests.support.raw_servers import ANY_BYTE, ONCE, by_method, odd
 
 LINK = f'Link: </v1/{ANY_BYTE}?page=2>; rel="next"'
 

@@ -22,10 +22,10 @@ from backupify_async import (
 from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.resources.clients import client_of
-from tests.reviewed.servers import ONCE, by_method
-from tests.stand_ins import FakeTransport, http, respond, session_over
-from tests.transport.scripted import PING, UNLIMITED, Script, after, api_times, now
+from tests.support.clients import client_of
+from tests.support.raw_servers import ONCE, by_method
+from tests.support.scripted import PING, UNLIMITED, Script, after, api_times, now
+from tests.support.stand_ins import FakeTransport, http, respond, session_over
 
 HUNDRED_A_SECOND = attrs.evolve(UNLIMITED, per_second=100, burst=1)
 

@@ -13,8 +13,7 @@ import pytest
 from backupify_async.testing import Fault, FixedWindow, ManualClock, SimulatedBackupify
 from backupify_async.testing._answers import Asked, Operation
 from backupify_async.testing._faults import FaultBook
-
-from .caller import calling
+from tests.support.caller import calling
 
 _ACTIVE = "/v1/backup_instances/7/backups/active"
 _BACKUPS = "/v1/backup_instances/7/backups"

@@ -13,8 +13,7 @@ import pytest
 
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify, running_in_thread
 from backupify_async.testing._clock import wall_clock
-
-from .caller import calling
+from tests.support.caller import calling
 
 _ACTIVE = "/v1/backup_instances/7/backups/active"
 

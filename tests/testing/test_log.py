@@ -9,8 +9,7 @@ import pytest
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
 from backupify_async.testing._answers import Asked
 from backupify_async.testing._log import Log
-
-from .caller import CREDENTIALS, calling
+from tests.support.caller import CREDENTIALS, calling
 
 _ACTIVE = "/v1/backup_instances/7/backups/active"
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from backupify_async.testing import FixedWindow, ManualClock, SimulatedBackupify, TokenBucket
-
-from .caller import CREDENTIALS, calling
+from tests.support.caller import CREDENTIALS, calling
 
 _ACTIVE = "/v1/backup_instances/1/backups/active"
 _BACKUPS = "/v1/backup_instances/1/backups"

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from backupify_async._transport import aiohttp_connections
-from tests.stand_ins import http, raw_server
-from tests.transport.sockets import exchange_with, get, send, serving
+from tests.support.sockets import exchange_with, get, send, serving
+from tests.support.stand_ins import http, raw_server
 
 
 def answer(number: int) -> bytes:

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 
 from backupify_async import AiohttpTransport, BackupifyClient, ConfigurationError, StaticToken
-from tests.stand_ins import http
-from tests.transport.making import answer
-from tests.transport.sockets import Server, get, open_transport, serving
+from tests.support.making import answer
+from tests.support.sockets import Server, get, open_transport, serving
+from tests.support.stand_ins import http
 
 OK = http(200, b'{"id": 7, "status": "running"}')
 

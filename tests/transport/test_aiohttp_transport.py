@@ -24,8 +24,8 @@ from backupify_async import (
 from backupify_async._transport import aiohttp_connections
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async.version import __version__
-from tests.stand_ins import http
-from tests.transport.sockets import Server, exchange_with, get, send, serving
+from tests.support.sockets import Server, exchange_with, get, send, serving
+from tests.support.stand_ins import http
 
 OK = http(200, b'{"id": 1}', "Content-Type: application/json")
 

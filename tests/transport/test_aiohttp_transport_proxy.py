@@ -19,8 +19,8 @@ from yarl import URL
 
 from backupify_async import ConfigurationError, ConnectionFailed, Settings, StaticToken, TransportError
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
-from tests.stand_ins import http
-from tests.transport.sockets import exchange_with, get, send, serving
+from tests.support.sockets import exchange_with, get, send, serving
+from tests.support.stand_ins import http
 
 OK = http(200, b'{"id": 1}')
 API = "http://api.example"

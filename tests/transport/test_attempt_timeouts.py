@@ -7,7 +7,7 @@ import pytest
 from backupify_async import Timeouts
 from backupify_async._transport.attempt_timeouts import Watch
 from backupify_async._transport.scopes import CancelScope
-from tests.fleet.work import now
+from tests.support.work import now
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -17,8 +17,8 @@ from backupify_async._transport.content_coding import (
     most_packed,
     unpack,
 )
-from tests.stand_ins import http
-from tests.transport.sockets import exchange_with, get, serving
+from tests.support.sockets import exchange_with, get, serving
+from tests.support.stand_ins import http
 
 BODY = b'{"id": 1, "status": "running"}'
 

@@ -5,7 +5,7 @@ import pytest
 from backupify_async import NotFound, RateLimited, ServerError
 from backupify_async._transport.error_responses import api_error
 from backupify_async._transport.request import Request
-from tests.transport.making import answer
+from tests.support.making import answer
 
 REQUEST = Request("GET", "/v1/ping", "page=2")
 

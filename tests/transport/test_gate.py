@@ -10,7 +10,7 @@ from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.gate import Gate, GateBlocked
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
-from tests.transport.making import refused
+from tests.support.making import refused
 
 pytestmark = pytest.mark.looptime
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from backupify_async import BackupifyError, RequestTimeout, RetryPolicy, StaticToken, Timeouts, TransportError
 from backupify_async.client import BackupifyClient
-from tests.stand_ins import http, raw_server
-from tests.transport.sockets import Server, exchange_with, get, send, serving
+from tests.support.sockets import Server, exchange_with, get, send, serving
+from tests.support.stand_ins import http, raw_server
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

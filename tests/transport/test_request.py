@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backupify_async._transport.request import Request
 from backupify_async.ids import identifier, instance_key
-from tests.transport.making import answer, message
+from tests.support.making import answer, message
 
 TEMPLATE = "/v1/backup_instances/{instance_id}/backups/{backup_id}"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async._transport.retry_after import http_date, read_retry_after
-from tests.transport.making import answer
+from tests.support.making import answer
 
 NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
 IN_TEN = ["Sun, 06 Nov 1994 08:49:47 GMT", "Sunday, 06-Nov-94 08:49:47 GMT", "Sun Nov  6 08:49:47 1994"]

@@ -30,7 +30,7 @@ from backupify_async._transport.retry_rules import (
     full_jitter,
 )
 from backupify_async._transport.throttling import Refusal
-from tests.transport.making import lower, upper
+from tests.support.making import lower, upper
 
 POLICY = RetryPolicy(attempts=4, base=0.5, cap=8.0, max_retry_after=120.0, max_throttled=900.0)
 ERROR = BackupifyError()

@@ -15,9 +15,9 @@ import pytest
 from backupify_async import RateLimit, RetryPolicy, StaticToken
 from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeTransport, session_over
-from tests.transport.making import upper
-from tests.transport.scripted import DEMO, PING, TRIGGER, Script, after, api_times, now, settled, token_times
+from tests.support.making import upper
+from tests.support.scripted import DEMO, PING, TRIGGER, Script, after, api_times, now, settled, token_times
+from tests.support.stand_ins import FakeTransport, session_over
 
 pytestmark = pytest.mark.looptime
 

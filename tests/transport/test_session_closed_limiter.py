@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from backupify_async import RateLimited, RetryPolicy
-from tests.stand_ins import FakeTransport, session_over
-from tests.transport.making import upper
-from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now
+from tests.support.making import upper
+from tests.support.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now
+from tests.support.stand_ins import FakeTransport, session_over
 
 pytestmark = pytest.mark.looptime
 

@@ -18,9 +18,9 @@ from backupify_async import (
 )
 from backupify_async._transport.session import Session
 from backupify_async.events import Event, EventHook, emit
-from tests.stand_ins import FakeTransport
-from tests.transport.making import upper
-from tests.transport.scripted import DEMO, PING, Script, Step, after
+from tests.support.making import upper
+from tests.support.scripted import DEMO, PING, Script, Step, after
+from tests.support.stand_ins import FakeTransport
 
 pytestmark = pytest.mark.looptime
 

@@ -18,9 +18,9 @@ from backupify_async import (
 )
 from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeTransport, session_over
-from tests.transport.making import upper
-from tests.transport.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now, settled
+from tests.support.making import upper
+from tests.support.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now, settled
+from tests.support.stand_ins import FakeTransport, session_over
 
 pytestmark = pytest.mark.looptime
 

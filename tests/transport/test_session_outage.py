@@ -20,9 +20,9 @@ from backupify_async import (
 from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.stand_ins import FakeTransport, respond, session_over
-from tests.transport.making import upper
-from tests.transport.scripted import DEMO, UNLIMITED, Script, api_times, now, token_times
+from tests.support.making import upper
+from tests.support.scripted import DEMO, UNLIMITED, Script, api_times, now, token_times
+from tests.support.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 

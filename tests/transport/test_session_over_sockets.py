@@ -14,9 +14,9 @@ from backupify_async import (
 )
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.session import Session
-from tests.stand_ins import http
-from tests.transport.scripted import PING
-from tests.transport.sockets import Server, serving
+from tests.support.scripted import PING
+from tests.support.sockets import Server, serving
+from tests.support.stand_ins import http
 
 TOKEN = http(200, b'{"access_token": "t0ken-of-the-server", "expires_in": "899"}')
 OK = http(200, b"[]")

@@ -17,9 +17,8 @@ from backupify_async import (
     Unauthorized,
 )
 from backupify_async._transport.session import Session
-from tests.stand_ins import FakeTransport, respond, session_over
-from tests.transport.making import upper
-from tests.transport.scripted import (
+from tests.support.making import upper
+from tests.support.scripted import (
     DEMO,
     PING,
     TRIGGER,
@@ -32,6 +31,7 @@ from tests.transport.scripted import (
     now,
     token_times,
 )
+from tests.support.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 

@@ -6,9 +6,9 @@ import pytest
 
 from backupify_async import ConnectionFailed, RateLimit, RequestTimeout, ServerError, Timeouts
 from backupify_async._transport.request import DeliveryUnknown, Request
-from tests.stand_ins import FakeTransport, session_over
-from tests.transport.making import upper
-from tests.transport.scripted import DEMO, PING, TRIGGER, Script, Step, after, now
+from tests.support.making import upper
+from tests.support.scripted import DEMO, PING, TRIGGER, Script, Step, after, now
+from tests.support.stand_ins import FakeTransport, session_over
 
 pytestmark = pytest.mark.looptime
 

@@ -18,7 +18,7 @@ from backupify_async import (
 )
 from backupify_async._transport.token_keeper import TokenKeeper
 from backupify_async._transport.token_trust import Complaint
-from tests.transport.scripted import now, settled
+from tests.support.scripted import now, settled
 
 
 class Clock:

@@ -12,7 +12,7 @@ from backupify_async import AuthenticationError, ClientCredentials, Configuratio
 from backupify_async._transport.token_request import ask_for_token, read_token
 from backupify_async._transport.transport import Response
 from backupify_async.credentials import read_life
-from tests.transport.making import answer
+from tests.support.making import answer
 
 ENDPOINT = "the token endpoint /v1/backup_instances/42/backups"
 

@@ -19,10 +19,10 @@ from backupify_async import (
 )
 from backupify_async._transport.request import DeliveryUnknown
 from backupify_async._transport.session import Session
-from tests.stand_ins import http, session_over
-from tests.transport.making import message
-from tests.transport.scripted import PING, TRIGGER
-from tests.transport.sockets import serving
+from tests.support.making import message
+from tests.support.scripted import PING, TRIGGER
+from tests.support.sockets import serving
+from tests.support.stand_ins import http, session_over
 
 ACTIVE = b'{"id": 7, "status": "running"}'
 

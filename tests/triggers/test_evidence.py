@@ -7,7 +7,7 @@ import pytest
 
 from backupify_async import AmbiguousTrigger, Conflict, Reconciliation, TriggerKind
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.triggers.virtual_instance import LOST_AFTER, LOST_BEFORE, Post, VirtualInstance, triggering
+from tests.support.virtual_instance import LOST_AFTER, LOST_BEFORE, Post, VirtualInstance, triggering
 
 pytestmark = pytest.mark.looptime
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backupify_async import Backup, Page
-from tests.paging.pages import numbers, three_pages
+from tests.support.pages import numbers, three_pages
 
 
 @contextlib.contextmanager

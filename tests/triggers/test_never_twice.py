@@ -19,7 +19,7 @@ from backupify_async import BackupifyError, Conflict, RetryPolicy, TriggerKind, 
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.errors import AmbiguousTrigger
 from backupify_async.models import UNKNOWN_BASELINE
-from tests.triggers.virtual_instance import FOREVER, Post, VirtualInstance, triggering
+from tests.support.virtual_instance import FOREVER, Post, VirtualInstance, triggering
 
 pytestmark = pytest.mark.slow
 

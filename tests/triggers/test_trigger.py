@@ -24,8 +24,8 @@ from backupify_async import (
     UnprocessableEntity,
 )
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from tests.resources.clients import Script, asked, client_of
-from tests.stand_ins import http, raw_server
+from tests.support.clients import Script, asked, client_of
+from tests.support.stand_ins import http, raw_server
 
 
 async def trigger(*faults: Fault, **settings: Any) -> tuple[TriggerResult | BackupifyError, int, int]:

@@ -30,8 +30,8 @@ from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._waits.waiting import MAX_CHECKS
-from tests.fleet.work import now, other_tasks
-from tests.stand_ins import FakeTransport, respond, session_over
+from tests.support.stand_ins import FakeTransport, respond, session_over
+from tests.support.work import now, other_tasks
 
 pytestmark = pytest.mark.looptime
 

@@ -16,8 +16,8 @@ from backupify_async import (
     WaitTimeout,
 )
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from tests.fleet.work import other_tasks
-from tests.resources.clients import asked, client_of
+from tests.support.clients import asked, client_of
+from tests.support.work import other_tasks
 
 OFTEN = PollPolicy(interval=0.001)
 SELDOM = PollPolicy(interval=3_600)

@@ -14,7 +14,7 @@ from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 from backupify_async._transport.rate.limiter import UNKNOWN
 from backupify_async._transport.rate.window_model import WindowModel
 from backupify_async.statistics import LimitSource, SpeedReason
-from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, bucket, respond, sliding, window
+from tests.support.rate_simulation import OK, Reply, Run, Server, adaptive, bucket, respond, sliding, window
 
 ONE_LEFT = {"RateLimit": '"x";r=1;t=5'}
 

@@ -12,8 +12,8 @@ from backupify_async._transport.gate import Gate
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 from backupify_async._transport.wait_queue import WaitQueue
-from tests.transport.making import refused
-from tests.transport.scripted import now, settled
+from tests.support.making import refused
+from tests.support.scripted import now, settled
 
 pytestmark = pytest.mark.looptime
 

@@ -7,7 +7,7 @@ import pytest
 
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.rate.concurrency_limit import ConcurrencyLimit
-from tests.transport.rate.simulation import Reply, Run, Server, adaptive, bucket
+from tests.support.rate_simulation import Reply, Run, Server, adaptive, bucket
 
 
 def succeed(cap: ConcurrencyLimit, left: float, now: float, in_flight: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
-from tests.transport.rate.simulation import respond
+from tests.support.rate_simulation import respond
 
 
 def limiter(per_second: float | None = 1.0, burst: int = 1, **policy: float) -> FixedRateLimiter:

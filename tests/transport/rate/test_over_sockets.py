@@ -3,8 +3,8 @@
 from backupify_async import RetryPolicy
 from backupify_async.statistics import LimitSource
 from backupify_async.testing import SimulatedBackupify, TokenBucket
-from tests.resources.clients import client_of
-from tests.transport.rate.simulation import LEARNING
+from tests.support.clients import client_of
+from tests.support.rate_simulation import LEARNING
 
 
 async def test_a_fleet_finds_the_limit_and_gets_every_outcome() -> None:

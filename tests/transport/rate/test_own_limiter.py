@@ -22,8 +22,8 @@ from backupify_async._transport.gate import Gate
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.config import Settings
-from tests.stand_ins import FakeTransport, respond
-from tests.transport.scripted import PING, now, settled
+from tests.support.scripted import PING, now, settled
+from tests.support.stand_ins import FakeTransport, respond
 
 pytestmark = pytest.mark.looptime
 

@@ -9,7 +9,7 @@ import pytest
 
 from backupify_async._transport.rate import Observation, Ticket
 from backupify_async._transport.rate.pacer import Pacer
-from tests.transport.rate.simulation import LOST, OK, REFUSED, Reply, Run, Server, bucket, window
+from tests.support.rate_simulation import LOST, OK, REFUSED, Reply, Run, Server, bucket, window
 
 
 class Alone(Pacer):

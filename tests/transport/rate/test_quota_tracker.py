@@ -8,7 +8,7 @@ import pytest
 
 from backupify_async._transport.rate.headers import Quota
 from backupify_async._transport.rate.quota_tracker import QuotaTracker
-from tests.transport.rate.simulation import OK, Reply, Run, Server, adaptive, window
+from tests.support.rate_simulation import OK, Reply, Run, Server, adaptive, window
 
 
 def leave(subject: QuotaTracker, now: float, count: int) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.rate.adaptive import AdaptiveLimiter
-from tests.transport.rate.simulation import LEARNING, OK, Run, Server, adaptive, bucket, sliding, window
+from tests.support.rate_simulation import LEARNING, OK, Run, Server, adaptive, bucket, sliding, window
 
 SERVERS: dict[str, Callable[[], Server]] = {
     "none": lambda: lambda at: OK,

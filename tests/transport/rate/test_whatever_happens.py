@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backupify_async._transport.rate.headers import TimeInterval
-from tests.transport.rate.simulation import LOST, OK, UNUSED, Reply, Run, adaptive
+from tests.support.rate_simulation import LOST, OK, UNUSED, Reply, Run, adaptive
 
 seconds = st.one_of(st.none(), st.integers(0, 200).map(float))
 any_wait = st.one_of(seconds, st.floats(0, 150))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backupify_async._transport.rate.headers import TimeInterval, wait_end
 from backupify_async._transport.rate.window_model import WindowModel
-from tests.transport.rate.simulation import OK, Reply, Run, adaptive, bucket, window
+from tests.support.rate_simulation import OK, Reply, Run, adaptive, bucket, window
 
 times = st.floats(0, 1e4)
 

@@ -12,7 +12,7 @@ from yarl import URL
 from backupify_async import Settings, StaticToken
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.transport import PreparedRequest
-from tests.stand_ins import raw_server
+from tests.support.stand_ins import raw_server
 
 TOKEN = "static-token"
 

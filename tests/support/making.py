@@ -8,7 +8,7 @@ from yarl import URL
 from backupify_async import RetryPolicy
 from backupify_async._transport.throttling import Refusal
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.stand_ins import respond
+from tests.support.stand_ins import respond
 
 PATH = "/v1/backup_instances/42/backups"
 

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from backupify_async import RetryPolicy
-from tests.stand_ins import http, raw_server
+from tests.support.stand_ins import http, raw_server
 
 ONCE = RetryPolicy(attempts=1)
 """No second attempt, so that no test waits for a back-off."""
