@@ -33,7 +33,7 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def test_looks_are_one_at_a_time_per_body_until_it_is_known() -> None:
+async def test_checks_run_one_at_a_time_per_body_until_its_meaning_is_known() -> None:
     memory, look = IdleMemory(), Snapshot(True)
     waiting = [asyncio.create_task(memory.is_idle(b"idle", look)) for _ in range(10)]
     await turns()
@@ -42,7 +42,7 @@ async def test_looks_are_one_at_a_time_per_body_until_it_is_known() -> None:
     assert (look.count, look.most_under_way, memory.answered) == (1, 1, 9)
 
 
-async def test_another_body_does_not_wait_for_it() -> None:
+async def test_another_body_does_not_wait() -> None:
     memory, held, free = IdleMemory(), Snapshot(True), Snapshot(True)
     free.may_end.set()
     waiting = asyncio.create_task(memory.is_idle(b"one", held))
@@ -52,7 +52,7 @@ async def test_another_body_does_not_wait_for_it() -> None:
     assert await waiting
 
 
-async def test_a_body_found_to_mean_both_lets_all_who_waited_look_for_themselves() -> None:
+async def test_a_body_that_means_both_is_checked_by_each_waiting_call() -> None:
     memory, look = IdleMemory(), Snapshot(False, True)
     waiting = [asyncio.create_task(memory.is_idle(b"either", look)) for _ in range(5)]
     await turns()
@@ -61,7 +61,7 @@ async def test_a_body_found_to_mean_both_lets_all_who_waited_look_for_themselves
     assert (look.count, memory.answered) == (5, 0)
 
 
-async def test_one_that_meant_idle_means_both_once_it_came_with_a_missing_instance() -> None:
+async def test_a_body_that_meant_idle_means_both_once_it_came_with_a_missing_instance() -> None:
     memory, look = IdleMemory(), Snapshot(True)
     look.may_end.set()
     assert await memory.is_idle(b"404", look)
@@ -78,7 +78,7 @@ async def test_a_missing_instance_is_not_forgotten_for_one_that_exists() -> None
     assert look.count == 4
 
 
-async def test_a_look_that_found_a_missing_one_meanwhile_is_not_overruled() -> None:
+async def test_a_check_that_found_a_missing_instance_is_not_overruled() -> None:
     memory, look = IdleMemory(), Snapshot(True)
     waiting = asyncio.create_task(memory.is_idle(b"404", look))
     await turns()
@@ -89,7 +89,7 @@ async def test_a_look_that_found_a_missing_one_meanwhile_is_not_overruled() -> N
     assert look.count == 2
 
 
-async def test_a_look_that_is_cancelled_lets_the_next_one_look() -> None:
+async def test_a_cancelled_check_lets_the_next_call_check() -> None:
     memory, held, free = IdleMemory(), Snapshot(True), Snapshot(True)
     free.may_end.set()
     first = asyncio.create_task(memory.is_idle(b"404", held))
@@ -100,7 +100,7 @@ async def test_a_look_that_is_cancelled_lets_the_next_one_look() -> None:
     assert (first.cancelled(), free.count) == (True, 1)
 
 
-async def test_a_look_that_fails_lets_the_next_one_look() -> None:
+async def test_a_failed_check_lets_the_next_call_check() -> None:
     memory, free = IdleMemory(), Snapshot(True)
     free.may_end.set()
 
@@ -112,7 +112,7 @@ async def test_a_look_that_fails_lets_the_next_one_look() -> None:
     assert await memory.is_idle(b"404", free)
 
 
-async def test_a_server_that_writes_a_new_body_each_time_costs_a_look_each_and_no_memory() -> None:
+async def test_a_new_body_each_time_costs_a_check_each_and_no_memory() -> None:
     memory, look = IdleMemory(), Snapshot(True)
     look.may_end.set()
     for number in range(1000):

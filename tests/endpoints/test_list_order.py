@@ -34,17 +34,17 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("first", "last", "expected"), TABLE)
-def test_the_first_and_the_last_backup_tell(first: Backup, last: Backup, expected: Order) -> None:
+def test_the_first_and_the_last_backup_show_the_order(first: Backup, last: Backup, expected: Order) -> None:
     assert order([first, one(5)], [one(6), last]) is expected
 
 
-def test_a_backup_that_was_not_created_yet_has_begun() -> None:
+def test_the_start_stands_in_for_a_missing_creation_date() -> None:
     began = [one(name, started_at=datetime(2026, 1, day, tzinfo=UTC)) for name, day in (("a", 1), ("b", 2))]
     assert order(began[:1], began[1:]) is Order.ASCENDS
 
 
 @pytest.mark.parametrize(("first", "last", "expected"), TABLE)
-def test_only_what_surely_descends_is_refused_to_somebody_who_lists(
+def test_a_reader_of_the_list_is_refused_only_what_surely_descends(
     first: Backup, last: Backup, expected: Order
 ) -> None:
     if expected is Order.DESCENDS:
@@ -55,9 +55,7 @@ def test_only_what_surely_descends_is_refused_to_somebody_who_lists(
 
 
 @pytest.mark.parametrize(("first", "last", "expected"), TABLE)
-def test_only_what_surely_ascends_serves_to_find_a_trigger(
-    first: Backup, last: Backup, expected: Order
-) -> None:
+def test_reconciling_accepts_only_what_surely_ascends(first: Backup, last: Backup, expected: Order) -> None:
     if expected is Order.ASCENDS:
         require_ascending([first], [last])
     else:
@@ -71,7 +69,7 @@ def test_one_page_shows_all_whatever_its_order() -> None:
 
 
 @pytest.mark.parametrize("per_page", [2, 1])
-async def test_the_newest_of_a_list_that_has_it_first_is_an_error_and_not_the_oldest(per_page: int) -> None:
+async def test_the_newest_of_a_descending_list_is_an_error_and_not_the_oldest(per_page: int) -> None:
     last = http(200, b'[{"id":1}]', "Link: <?page=1>; rel=prev")
     first = http(200, b'[{"id":3},{"id":2}]', "Link: <?page=2>; rel=last, <?page=2>; rel=next")
     answers = (first, last) if per_page == 1 else (http(200, b'[{"id":2},{"id":1}]'),) * 2

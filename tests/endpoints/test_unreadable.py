@@ -44,7 +44,7 @@ class Connections:
 
 
 @pytest.mark.parametrize("cut", CUT.values(), ids=CUT)
-async def test_a_list_that_was_cut_is_asked_for_again(cut: bytes) -> None:
+async def test_a_list_that_was_cut_is_requested_again(cut: bytes) -> None:
     server = Connections(cut, http(200, WHOLE))
     async with raw_server(server) as url, client_of(url) as client:
         assert len(await client.backups.list(42).collect()) == 40
@@ -52,7 +52,7 @@ async def test_a_list_that_was_cut_is_asked_for_again(cut: bytes) -> None:
     assert len(server.used) == 2
 
 
-async def test_an_answer_that_cannot_be_read_is_not_trusted_with_its_connection() -> None:
+async def test_the_connection_of_an_unreadable_response_is_closed() -> None:
     server = Connections(http(200, b"[]"), http(200, b'{"id":'), http(200, b"[]"))
     async with raw_server(server) as url, client_of(url) as client:
         for _ in range(3):
@@ -63,7 +63,7 @@ async def test_an_answer_that_cannot_be_read_is_not_trusted_with_its_connection(
         await asyncio.wait_for(second.wait_closed(), 5)
 
 
-async def test_an_answer_that_is_too_large_is_not_asked_for_again() -> None:
+async def test_a_response_that_is_too_large_is_not_requested_again() -> None:
     server = Script(http(200, WHOLE))
     async with raw_server(server) as url, client_of(url, max_body_bytes=100) as client:
         with pytest.raises(DecodeError, match="it would be the same again"):
@@ -71,7 +71,7 @@ async def test_an_answer_that_is_too_large_is_not_asked_for_again() -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_trigger_whose_answer_cannot_be_read_is_not_sent_again() -> None:
+async def test_a_trigger_with_an_unreadable_response_is_not_sent_again() -> None:
     begun = http(200, b'{"id":1,"status":"running"}')
 
     async def answer(request: bytes, writer: asyncio.StreamWriter) -> None:
@@ -106,7 +106,7 @@ ANOTHERS: dict[str, tuple[bytes, bytes, Callable[[Backups], object]]] = {
 
 @pytest.mark.parametrize(("wrong", "right", "call"), ANOTHERS.values(), ids=ANOTHERS)
 class TestAnotherInstancesAnswer:
-    async def test_is_asked_for_again_over_another_connection(
+    async def test_a_response_about_another_instance_is_requested_again_over_a_new_connection(
         self, wrong: bytes, right: bytes, call: Callable[[Backups], object]
     ) -> None:
         server = Connections(http(200, wrong), http(200, right))
@@ -115,7 +115,7 @@ class TestAnotherInstancesAnswer:
         assert found.id == 2000
         assert len(set(server.used)) == 2
 
-    async def test_that_stays_so_is_an_error(
+    async def test_a_response_that_stays_about_another_instance_is_an_error(
         self, wrong: bytes, right: bytes, call: Callable[[Backups], object]
     ) -> None:
         async with raw_server(Script(http(200, wrong))) as url, client_of(url) as client:
@@ -123,13 +123,13 @@ class TestAnotherInstancesAnswer:
                 await call(client.backups)  # type: ignore[misc]  # as above
 
 
-async def test_another_instance_than_was_asked_for_is_an_error() -> None:
+async def test_another_instance_than_requested_is_an_error() -> None:
     async with raw_server(Script(http(200, b'{"id":8}'))) as url, client_of(url) as client:
         with pytest.raises(DecodeError, match="about instance 8, but instance 7 was requested"):
             await client.instances.get(7)
 
 
-async def test_a_page_asked_for_ahead_is_asked_for_again_too() -> None:
+async def test_a_prefetched_page_is_requested_again_too() -> None:
     link = "Link: <?page=2>; rel=next, <?page=3>; rel=last"
     pages = [http(200, b'[{"id":1}]', link), http(200), http(200), http(200, b'[{"id":2}]')]
     async with raw_server(Script(*pages)) as url, client_of(url) as client:
@@ -142,7 +142,7 @@ class TestInVirtualTime:
     def unreadable(message: PreparedRequest) -> Response:
         return respond(message, 200, b"<html>")
 
-    async def test_it_is_tried_as_often_as_any_lost_answer_and_paid_for_alike(
+    async def test_an_unreadable_response_costs_attempts_and_budget_like_a_lost_one(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("random.uniform", upper)
@@ -156,7 +156,7 @@ class TestInVirtualTime:
             assert session.statistics().budget_left == 90
         assert transport.times == [0, 1, 3]
 
-    async def test_its_repetition_goes_over_a_connection_of_its_own_and_no_other_call_does(self) -> None:
+    async def test_only_the_retry_of_an_unreadable_response_uses_a_new_connection(self) -> None:
         transport = FakeTransport(self.unreadable)
         policy = RetryPolicy(attempts=2, base=0)
         async with session_over(transport, retry=policy) as session:

@@ -27,7 +27,7 @@ class TestGet:
         async with client_of(backupify) as client:
             assert await client.backups.get("7", str(started.id)) == await client.backups.get(7, started.id)
 
-    async def test_a_missing_one_is_an_error_that_says_what_was_asked(
+    async def test_a_missing_backup_is_an_error_that_names_the_request(
         self, backupify: SimulatedBackupify
     ) -> None:
         async with client_of(backupify) as client:
@@ -38,13 +38,13 @@ class TestGet:
         assert error.request_id == backupify.requests[-1].request_id
 
     @pytest.mark.backupify(envelope="backups")
-    async def test_an_envelope_is_opened(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_backup_in_an_envelope_is_read(self, backupify: SimulatedBackupify) -> None:
         started = backupify.start_backup(7)
         async with client_of(backupify) as client:
             assert (await client.backups.get(7, started.id)).id == started.id
 
     @pytest.mark.parametrize("body", [b"", b"null", b"{}", b"[]"])
-    async def test_an_answer_without_a_backup_cannot_be_read(self, body: bytes) -> None:
+    async def test_a_response_without_a_backup_is_a_decode_error(self, body: bytes) -> None:
         async with raw_server(Script(http(200, body))) as url, client_of(url) as client:
             with pytest.raises(DecodeError, match="no Backup in it"):
                 await client.backups.get(7, 1)
@@ -52,7 +52,7 @@ class TestGet:
 
 class TestGetActive:
     @pytest.mark.parametrize("envelope", [None, "backups"])
-    async def test_is_the_backup_that_runs(self, envelope: str | None) -> None:
+    async def test_get_active_returns_the_active_backup(self, envelope: str | None) -> None:
         async with SimulatedBackupify(envelope=envelope) as server, client_of(server) as client:
             started = server.start_backup(7)
             active = await client.backups.get_active(7)
@@ -60,24 +60,26 @@ class TestGetActive:
         assert active.id == started.id
 
     @pytest.mark.parametrize("idle_answer", IDLE_ANSWERS)
-    async def test_is_none_in_all_ways_in_which_a_server_may_say_so(self, idle_answer: Any) -> None:
+    async def test_get_active_returns_none_for_each_way_of_saying_so(self, idle_answer: Any) -> None:
         async with SimulatedBackupify(idle_answer=idle_answer) as server, client_of(server) as client:
             assert await client.backups.get_active(7) is None
 
     @pytest.mark.parametrize("idle_answer", IDLE_ANSWERS)
-    async def test_of_a_missing_instance_is_an_error(self, idle_answer: Any) -> None:
+    async def test_get_active_of_a_missing_instance_is_an_error(self, idle_answer: Any) -> None:
         async with SimulatedBackupify(idle_answer=idle_answer) as server, client_of(server) as client:
             with pytest.raises(NotFound) as raised:
                 await client.backups.get_active(999)
         assert raised.value.path == "/v1/backup_instances/999/backups/active"
 
     @pytest.mark.backupify(forbidden=[7])
-    async def test_of_a_forbidden_instance_is_an_error(self, backupify: SimulatedBackupify) -> None:
+    async def test_get_active_of_a_forbidden_instance_is_an_error(
+        self, backupify: SimulatedBackupify
+    ) -> None:
         async with client_of(backupify) as client:
             with pytest.raises(PermissionDenied):
                 await client.backups.get_active(7)
 
-    async def test_assume_exists_spares_the_second_look(self, backupify: SimulatedBackupify) -> None:
+    async def test_assume_exists_saves_the_second_request(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             assert await client.backups.get_active(7, assume_exists=True) is None
             assert await client.backups.get_active(999, assume_exists=True) is None
@@ -85,14 +87,14 @@ class TestGetActive:
 
 
 class TestAnIdle404:
-    async def test_costs_one_look_for_200_instances(self) -> None:
+    async def test_200_idle_instances_cost_one_check(self) -> None:
         async with SimulatedBackupify(instances=200) as server, client_of(server) as client:
             results = await client.fleet(server.instance_ids).get_active()
             assert list(results.values.values()) == [None] * 200
             assert len(asked(server, "get_instance")) == 1
             assert client.statistics().answered_from_memory == 199
 
-    async def test_is_still_told_from_a_missing_instance_afterwards(
+    async def test_a_missing_instance_is_still_noticed_afterwards(
         self, backupify: SimulatedBackupify
     ) -> None:
         async with client_of(backupify) as client:
@@ -105,7 +107,7 @@ class TestAnIdle404:
         looks = [request.instance_id for request in asked(backupify, "get_instance")]
         assert looks == [7, 999, 998]
 
-    async def test_that_says_the_same_of_a_missing_instance_is_looked_at_each_time(self) -> None:
+    async def test_a_404_that_is_the_same_for_a_missing_instance_is_checked_each_time(self) -> None:
         same = Fault.answer(404, operation="get_active")
         async with SimulatedBackupify(faults=[same]) as server, client_of(server) as client:
             with pytest.raises(NotFound):
@@ -115,7 +117,7 @@ class TestAnIdle404:
             assert len(asked(server, "get_instance")) == 4
             assert client.statistics().answered_from_memory == 0
 
-    async def test_that_looks_like_the_missing_instances_own_404_is_looked_at_each_time(self) -> None:
+    async def test_a_404_like_that_of_the_missing_instance_itself_is_checked_each_time(self) -> None:
         # The look at 999 shows what a missing instance says; the idle ones say the same to get-active.
         says_so = Fault.answer(404, body="gone", path=r"/v1/backup_instances/999")
         same = Fault.answer(404, body="gone", operation="get_active", instance=7)
@@ -125,7 +127,7 @@ class TestAnIdle404:
             assert [await client.backups.get_active(7) for _ in range(2)] == [None, None]
             assert [look.instance_id for look in asked(server, "get_instance")] == [999, 7, 7]
 
-    async def test_whose_body_was_cut_off_is_looked_at_each_time(self) -> None:
+    async def test_a_404_with_a_truncated_body_is_checked_each_time(self) -> None:
         cut = Fault.truncate(operation="get_active")
         async with SimulatedBackupify(faults=[cut]) as server, client_of(server) as client:
             assert [await client.backups.get_active(7) for _ in range(3)] == [None, None, None]
@@ -139,7 +141,7 @@ class TestAnIdle404:
         ],
         ids=["by the network", "by us"],
     )
-    async def test_is_not_forgotten_because_a_look_was_cut_off(self, cut: Fault) -> None:
+    async def test_the_meaning_of_a_404_survives_a_cancelled_check(self, cut: Fault) -> None:
         empty = Fault.answer(404, body="", operation="get_active", instance=7)
         async with SimulatedBackupify(faults=[empty, cut]) as server, client_of(server) as client:
             assert await client.backups.get_active(7) is None
@@ -148,7 +150,7 @@ class TestAnIdle404:
             assert [await client.backups.get_active(7) for _ in range(3)] == [None] * 3
             assert [look.instance_id for look in asked(server, "get_instance")] == [7, 999]
 
-    async def test_whose_look_fails_is_that_calls_error_and_nothing_is_remembered(self) -> None:
+    async def test_a_failed_check_is_that_calls_error_and_nothing_is_remembered(self) -> None:
         failing = Fault.answer(403, operation="get_instance", first=1)
         async with SimulatedBackupify(faults=[failing]) as server, client_of(server) as client:
             with pytest.raises(PermissionDenied):

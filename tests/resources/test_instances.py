@@ -14,12 +14,12 @@ def ids(instances: list[BackupInstance]) -> list[int | str]:
 
 
 class TestInstances:
-    async def test_all_are_listed_over_pages(self, backupify: SimulatedBackupify) -> None:
+    async def test_all_instances_are_listed_over_pages(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             assert ids(await client.instances.list().collect()) == backupify.instance_ids
         assert [request.query for request in asked(backupify)] == [{}, {"page": "2"}, {"page": "3"}]
 
-    async def test_those_of_a_definition_are_asked_for_on_each_page(
+    async def test_the_definition_is_in_the_request_for_each_page(
         self, backupify: SimulatedBackupify
     ) -> None:
         async with client_of(backupify) as client:
@@ -27,7 +27,7 @@ class TestInstances:
         assert ids(found) == list(range(2, 51, 3))
         assert {request.query["backup_definition_id"] for request in asked(backupify)} == {"2"}
 
-    async def test_one_has_its_fields(self, backupify: SimulatedBackupify) -> None:
+    async def test_an_instance_has_its_fields(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             instance = await client.instances.get(5)
         assert (instance.id, instance.customer_id, instance.backup_definition_id) == (5, 2, 2)
@@ -39,7 +39,7 @@ class TestInstances:
                 await client.instances.get(999)
 
     @pytest.mark.parametrize("definition", [1.5, True, "", ".."])
-    async def test_a_definition_that_cannot_be_one_is_named(
+    async def test_an_invalid_definition_is_named_in_the_error(
         self, backupify: SimulatedBackupify, definition: Any
     ) -> None:
         async with client_of(backupify) as client:
@@ -56,7 +56,7 @@ class TestInstances:
 
 
 class TestCustomers:
-    async def test_the_instances_of_one_are_listed(self, backupify: SimulatedBackupify) -> None:
+    async def test_the_instances_of_a_customer_are_listed(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             instances = await client.customers.instances(2, per_page=2).collect()
         assert ids(instances) == [4, 5, 6]

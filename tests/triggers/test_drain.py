@@ -40,7 +40,7 @@ def started() -> FakeTransport:
 
 
 class TestATrigger:
-    async def test_that_has_left_is_waited_for(self) -> None:
+    async def test_a_trigger_in_flight_is_waited_for(self) -> None:
         async with fleets(started()) as (_, backups):
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
@@ -48,7 +48,7 @@ class TestATrigger:
             assert running_time() == 10
             assert (await under_way).kind is TriggerKind.STARTED
 
-    async def test_is_counted_where_time_runs_out(self) -> None:
+    async def test_a_trigger_that_is_pending_at_the_time_out_is_counted(self) -> None:
         async with fleets(started()) as (_, backups):
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
@@ -56,7 +56,7 @@ class TestATrigger:
             assert running_time() == 5
             await under_way
 
-    async def test_is_not_waited_for_in_no_time(self) -> None:
+    async def test_a_time_out_of_0_does_not_wait(self) -> None:
         async with fleets(started()) as (_, backups):
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
@@ -64,13 +64,13 @@ class TestATrigger:
             await under_way
 
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, "5"])
-    async def test_goes_on_where_the_time_makes_no_sense(self, seconds: Any) -> None:
+    async def test_an_invalid_time_out_drains_nothing(self, seconds: Any) -> None:
         async with fleets(started()) as (_, backups):
             with pytest.raises(ValueError, match="timeout must be a finite number of at least 0, not "):
                 await internals(backups).triggers.drain.run(seconds)
             assert (await backups.trigger(1)).kind is TriggerKind.STARTED
 
-    async def test_that_comes_later_is_refused_unsent(self) -> None:
+    async def test_a_trigger_after_the_drain_is_not_sent(self) -> None:
         transport = started()
         async with fleets(transport) as (_, backups):
             assert await internals(backups).triggers.drain.run(None) == 0
@@ -78,7 +78,7 @@ class TestATrigger:
                 await backups.trigger(7)
         assert transport.sent == []
 
-    async def test_that_waits_at_the_gate_does_not_leave_and_keeps_nobody(self) -> None:
+    async def test_a_trigger_that_waits_at_the_gate_is_not_sent_and_not_waited_for(self) -> None:
         transport = started()
         async with fleets(transport, rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
             all_of_them = [asyncio.create_task(backups.trigger(instance)) for instance in range(50)]
@@ -90,7 +90,7 @@ class TestATrigger:
                     await other
         assert (transport.times, running_time()) == ([0], 10)
 
-    async def test_that_is_cancelled_as_the_drain_begins_is_cancelled(self) -> None:
+    async def test_a_trigger_that_is_cancelled_as_the_drain_begins_ends_cancelled(self) -> None:
         async with fleets(started(), rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
             first, second = [asyncio.create_task(backups.trigger(instance)) for instance in (1, 2)]
             await asyncio.sleep(1)
@@ -100,7 +100,7 @@ class TestATrigger:
                 await second
             await first
 
-    async def test_of_an_earlier_process_is_still_found_out(self) -> None:
+    async def test_a_recorded_trigger_is_still_reconciled(self) -> None:
         server = VirtualInstance()
         async with triggering(server) as (trigger, transport, _):
             sent_at = datetime.fromtimestamp(NOON + running_time() - 5, UTC)
@@ -112,7 +112,7 @@ class TestATrigger:
             assert running_time() > 29  # it looked until the server had settled
         assert "POST" not in [message.method for _, message in transport.sent]
 
-    async def test_whose_answer_was_lost_is_found_out_but_not_sent_again(self) -> None:
+    async def test_a_trigger_with_a_lost_response_is_reconciled_but_not_sent_again(self) -> None:
         server = VirtualInstance()
         server.posts.append(LOST_BEFORE)
         async with triggering(server) as (trigger, transport, _):
@@ -123,7 +123,7 @@ class TestATrigger:
                 await under_way
         assert [message.method for _, message in transport.sent].count("POST") == 1
 
-    async def test_that_was_cancelled_is_waited_for_no_more(self) -> None:
+    async def test_a_cancelled_trigger_is_no_longer_waited_for(self) -> None:
         async with fleets(started()) as (_, backups):
             under_way = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
@@ -145,7 +145,7 @@ class TestATrigger:
 
 
 class TestASweep:
-    async def test_stops_behind_the_outcomes_of_what_was_begun(self) -> None:
+    async def test_a_fan_out_stops_after_the_outcomes_of_what_was_begun(self) -> None:
         transport = started()
         async with fleets(transport) as (fleet, backups):
             sweep = asyncio.ensure_future(fleet(range(100)).trigger())
@@ -156,7 +156,7 @@ class TestASweep:
         assert sorted(aborted.value.values) == [0, 1, 2, 3]
         assert len(transport.sent) == 4
 
-    async def test_that_waits_for_an_id_waits_no_longer(self) -> None:
+    async def test_a_fan_out_that_waits_for_an_id_stops_waiting(self) -> None:
         async def silent() -> AsyncIterator[int]:
             yield 1
             await asyncio.Event().wait()
@@ -169,20 +169,20 @@ class TestASweep:
                 await sweep
         assert (sorted(aborted.value.values), running_time()) == ([1], 10)
 
-    async def test_that_begins_later_begins_nothing(self) -> None:
+    async def test_a_fan_out_after_the_drain_begins_nothing(self) -> None:
         async with fleets(started()) as (fleet, backups):
             await internals(backups).triggers.drain.run(None)
             with pytest.raises(FanOutAborted, match="0 succeeded, 0 failed"):
                 await fleet(range(100)).trigger()
 
-    async def test_that_was_read_to_its_end_ends_as_ever(self) -> None:
+    async def test_a_fan_out_whose_ids_were_all_read_ends_as_usual(self) -> None:
         async with fleets(started()) as (fleet, backups):
             sweep = asyncio.ensure_future(fleet([1, 2], concurrency=3).trigger())
             await asyncio.sleep(1)
             await internals(backups).triggers.drain.run(None)
             assert len((await sweep).values) == 2
 
-    async def test_of_reads_goes_on(self) -> None:
+    async def test_a_fan_out_of_reads_goes_on(self) -> None:
         transport = FakeTransport(lambda message: respond(message, body={"id": 1}), round_trip=1)
         async with fleets(transport) as (fleet, backups):
             await internals(backups).triggers.drain.run(None)

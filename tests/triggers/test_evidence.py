@@ -46,7 +46,7 @@ class NewestFirst(VirtualInstance):
         return super().page(message, items[::-1])
 
 
-async def test_a_list_without_an_end_ends_the_look_in_time() -> None:
+async def test_a_list_without_an_end_ends_the_check_in_time() -> None:
     server = Endless()
     server.posts.append(LOST_BEFORE)
     error, requests = await run(server)
@@ -56,7 +56,7 @@ async def test_a_list_without_an_end_ends_the_look_in_time() -> None:
     assert requests < 120
 
 
-async def test_a_list_without_an_end_ends_the_look_for_what_stood_in_the_way() -> None:
+async def test_a_list_without_an_end_ends_the_check_for_the_refusals_reason() -> None:
     server = Endless()
     server.posts.append(Post(None, 409))
     async with triggering(server, reconciliation=IMPATIENT) as (trigger, _, _):
@@ -85,14 +85,16 @@ async def test_a_list_with_the_newest_first_never_makes_a_second_backup(old: int
 
 
 @pytest.mark.parametrize("kind", [Endless, WithoutLinks, NewestFirst])
-async def test_what_get_active_shows_to_be_the_triggers_own_stands(kind: type[VirtualInstance]) -> None:
+async def test_our_backup_in_get_active_counts_though_the_list_is_unusable(
+    kind: type[VirtualInstance],
+) -> None:
     server = kind()
     server.posts.append(LOST_AFTER)
     assert (await run(server))[0] is TriggerKind.ADOPTED
 
 
 @pytest.mark.parametrize("kind", [Endless, WithoutLinks, NewestFirst])
-async def test_what_get_active_shows_of_somebody_else_does_not_stand_alone(
+async def test_another_backup_in_get_active_does_not_count_without_the_list(
     kind: type[VirtualInstance],
 ) -> None:
     server = kind(old=(-400_000.0, -300_000.0, -200_000.0, -100_000.0, -5000.0))

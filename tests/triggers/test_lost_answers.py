@@ -41,7 +41,7 @@ class TestALostAnswer:
         ids=str,
     )
     @pytest.mark.parametrize("date_header", [False, True])
-    async def test_of_what_was_started_is_found(self, fault: Fault, date_header: bool) -> None:
+    async def test_the_backup_of_a_lost_response_is_found(self, fault: Fault, date_header: bool) -> None:
         async with SimulatedBackupify(faults=[fault], date_header=date_header) as server:
             async with client_of(server) as client:
                 result = await client.backups.trigger(7)
@@ -64,7 +64,7 @@ class TestALostAnswer:
         ],
         ids=str,
     )
-    async def test_of_what_did_nothing_is_no_more_than_its_cause(
+    async def test_a_lost_response_that_did_nothing_raises_its_cause(
         self, fault: Fault, cause: type[BackupifyError], sent_times: int
     ) -> None:
         error, sent, started = await trigger(fault)
@@ -74,7 +74,7 @@ class TestALostAnswer:
         assert started == 0
 
     @pytest.mark.parametrize("status", [None, 408, 500, 503])
-    async def test_of_what_did_nothing_is_sent_again(self, status: int | None) -> None:
+    async def test_a_trigger_that_did_nothing_is_sent_again(self, status: int | None) -> None:
         fault = Fault.lose_answer(after_acting=False, operation="trigger", first=1)
         if status is not None:
             fault = Fault.answer(status, operation="trigger", first=1)
@@ -82,7 +82,7 @@ class TestALostAnswer:
         assert isinstance(result, TriggerResult)
         assert (result.kind, sent, started) == (TriggerKind.STARTED, 2, 1)
 
-    async def test_of_a_server_that_runs_another_is_that_one(self) -> None:
+    async def test_another_active_backup_is_already_active(self) -> None:
         faults = [Fault.lose_answer(after_acting=True, operation="trigger")]
         clock = ManualClock()
         settings: Any = {"date_header": True, "clock": clock, "backup_duration": 600}
@@ -94,20 +94,20 @@ class TestALostAnswer:
             assert (result.kind, result.backup.id) == (TriggerKind.ALREADY_ACTIVE, running.id)
             assert server.triggers[7] == []
 
-    async def test_of_a_request_that_a_proxy_repeats_starts_one(self) -> None:
+    async def test_a_request_that_a_proxy_repeats_starts_one_backup(self) -> None:
         result, sent, started = await trigger(Fault.repeat(operation="trigger"))
         assert isinstance(result, TriggerResult)
         assert (result.kind, sent, started) == (TriggerKind.ALREADY_ACTIVE, 1, 1)
 
     @pytest.mark.parametrize("timeouts", [Timeouts(read=0.05), Timeouts(attempt=0.05)])
-    async def test_by_a_time_out_is_found(self, timeouts: Timeouts) -> None:
+    async def test_the_backup_of_a_request_that_timed_out_is_found(self, timeouts: Timeouts) -> None:
         hanging = Fault.hang(after_acting=True, operation="trigger")
         async with SimulatedBackupify(faults=[hanging]) as server:
             async with client_of(server, timeouts=timeouts) as client:
                 assert (await client.backups.trigger(7)).kind is TriggerKind.ADOPTED
             assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
 
-    async def test_is_found_by_the_baseline_that_a_sweep_has_told(self) -> None:
+    async def test_the_baseline_of_a_fleet_finds_the_backup(self) -> None:
         lost = Fault.lose_answer(after_acting=True, operation="trigger")
         # A Date of its own, which is neither ours nor that of the backups: only ids tell.
         settings: Any = {"faults": [lost], "date_header": True, "date_offset": 3600.0}
@@ -119,7 +119,7 @@ class TestALostAnswer:
             assert {result.kind for result in results.values()} == {TriggerKind.ADOPTED}
 
     @pytest.mark.parametrize(("baseline", "kind"), [(True, TypeError), (1.5, TypeError), ("", ValueError)])
-    async def test_takes_no_baseline_that_is_no_id(self, baseline: Any, kind: type[Exception]) -> None:
+    async def test_an_invalid_baseline_is_refused(self, baseline: Any, kind: type[Exception]) -> None:
         async with SimulatedBackupify() as server, client_of(server) as client:
             with pytest.raises(kind, match="baseline"):
                 await client.backups.trigger(7, baseline=baseline)
@@ -127,7 +127,7 @@ class TestALostAnswer:
 
 
 class TestAmbiguous:
-    async def test_is_what_no_look_tells(self) -> None:
+    async def test_failing_checks_are_ambiguous(self) -> None:
         before = datetime.now(UTC)
         blind = Fault.answer(403, operation="get_active")
         lost = Fault.lose_answer(after_acting=True, operation="trigger")
@@ -139,7 +139,7 @@ class TestAmbiguous:
         assert "not found out: the last check failed: GET" in str(error)
         assert (sent, started) == (1, 1)
 
-    async def test_shows_what_was_seen(self) -> None:
+    async def test_the_error_shows_the_backups_that_were_seen(self) -> None:
         lost = Fault.lose_answer(after_acting=True, operation="trigger")
         settings: Any = {"faults": [lost], "date_header": True, "date_offset": 3600.0}
         async with SimulatedBackupify(**settings) as server, client_of(server) as client:
@@ -147,7 +147,7 @@ class TestAmbiguous:
                 await client.backups.trigger(7)
             assert [one.id for one in raised.value.seen] == [one.id for one in server.triggers[7]]
 
-    async def test_is_a_total_time_out_while_it_is_read(self) -> None:
+    async def test_a_total_time_out_while_the_response_is_read_is_ambiguous(self) -> None:
         hanging = Fault.hang(after_acting=True, operation="trigger")
         async with SimulatedBackupify(faults=[hanging]) as server:
             async with client_of(server, timeouts=Timeouts(total=0.05)) as client:
@@ -158,7 +158,7 @@ class TestAmbiguous:
             assert str(raised.value).count("total=0.05 s") == 1
             assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
 
-    async def test_a_client_that_is_closed_meanwhile(self) -> None:
+    async def test_closing_the_client_while_the_response_is_awaited_is_ambiguous(self) -> None:
         async with SimulatedBackupify(faults=[Fault.hang(operation="trigger")]) as server:
             client = await client_of(server).open()
             call = asyncio.create_task(client.backups.trigger(7))
@@ -167,7 +167,7 @@ class TestAmbiguous:
             with pytest.raises(AmbiguousTrigger, match="closed"):
                 await call
 
-    async def test_a_body_over_the_cap(self) -> None:
+    async def test_a_body_over_the_cap_is_a_lost_response(self) -> None:
         async with SimulatedBackupify() as server, client_of(server, max_body_bytes=200) as client:
             for operation in ("trigger", "get_active"):
                 server.inject(Fault.garbage(b"[" * 201, operation=operation))

@@ -61,28 +61,28 @@ class TestByTheDate:
             (86_400.0, LATER),
         ],
     )
-    def test_what_was_created_in_the_window_is_ours(self, seconds: float, match: Match) -> None:
+    def test_a_backup_created_inside_the_window_is_ours(self, seconds: float, match: Match) -> None:
         assert match_backup(made(seconds), WINDOW, SAME, TOLERANCE) is match
 
-    def test_the_start_stands_in_for_a_creation_that_is_not_told(self) -> None:
+    def test_the_start_stands_in_for_a_missing_creation_date(self) -> None:
         assert match_backup(Backup(7, started_at=at(1)), WINDOW, SAME, TOLERANCE) is OURS
         assert match_backup(Backup(7, started_at=at(-309)), WINDOW, SAME, TOLERANCE) is OLDER
 
     @pytest.mark.parametrize("off", [-600.0, -120.0, 120.0, 600.0])
-    def test_the_window_is_the_servers(self, off: float) -> None:
+    def test_the_window_is_by_the_servers_clock(self, off: float) -> None:
         assert match_backup(made(off + 1), WINDOW, ahead(off), TOLERANCE) is OURS
         assert match_backup(made(off - 1), WINDOW, ahead(off), TOLERANCE) is not OURS
 
     @pytest.mark.parametrize(
         ("off", "match"), [(-600.0, UNSURE), (-120.0, NEAR), (120.0, NEAR), (600.0, UNSURE)]
     )
-    def test_a_creation_that_follows_our_clock_and_not_the_date_may_be_ours(
+    def test_a_creation_that_follows_our_clock_and_not_the_date_can_be_ours(
         self, off: float, match: Match
     ) -> None:
         assert match_backup(made(1), WINDOW, ahead(off), TOLERANCE) is match
 
     @pytest.mark.parametrize(("off", "match"), [(-120, NEAR), (600, UNSURE), (86_400, UNSURE)])
-    def test_beside_any_date_our_clock_has_its_tolerance(self, off: float, match: Match) -> None:
+    def test_our_clock_keeps_its_tolerance_beside_any_date(self, off: float, match: Match) -> None:
         assert match_backup(made(-200), WINDOW, ahead(off), TOLERANCE) is match
         assert match_backup(made(-301), WINDOW, ahead(abs(off)), TOLERANCE) is OLDER
 
@@ -92,12 +92,14 @@ class TestWithoutADate:
         ("seconds", "match"),
         [(-300.1, OLDER), (-300, NEAR), (-0.1, NEAR), (0, OURS), (32.7, OURS), (32.8, NEAR), (333, LATER)],
     )
-    def test_the_tolerance_lies_around_our_own_window(self, seconds: float, match: Match) -> None:
+    def test_without_a_date_the_tolerance_lies_around_our_own_window(
+        self, seconds: float, match: Match
+    ) -> None:
         assert match_backup(made(seconds), WINDOW, None, TOLERANCE) is match
 
 
 class TestWithoutACreation:
-    def test_nothing_is_known(self) -> None:
+    def test_a_backup_without_dates_is_unsure(self) -> None:
         assert match_backup(Backup(7), WINDOW, SAME, TOLERANCE) is UNSURE
 
     @pytest.mark.parametrize("field", ["completed_at", "updated_at"])
@@ -113,27 +115,33 @@ class TestWithoutACreation:
 
 class TestByTheBaseline:
     @pytest.mark.parametrize("baseline", [7, "7", 8, "08"])
-    def test_what_is_not_above_it_is_older_whatever_its_times(self, baseline: int | str) -> None:
+    def test_a_backup_at_or_below_the_baseline_is_older_whatever_its_dates(self, baseline: int | str) -> None:
         window = window_with(baseline=baseline)
         assert {match_backup(one, window, SAME, TOLERANCE) for one in (made(1), Backup(7), made(99))} == {
             OLDER
         }
 
     @pytest.mark.parametrize("baseline", [6, "6", None])
-    def test_above_it_what_the_times_do_not_tell_is_ours(self, baseline: int | str | None) -> None:
+    def test_a_backup_above_the_baseline_without_clear_dates_is_ours(
+        self, baseline: int | str | None
+    ) -> None:
         window = window_with(baseline=baseline)
         assert match_backup(Backup(7), window, SAME, TOLERANCE) is OURS
         assert match_backup(made(-200), window, None, TOLERANCE) is OURS
         assert match_backup(made(1), window, ahead(600), TOLERANCE) is OURS
 
     @pytest.mark.parametrize("offset", [SAME, None])
-    def test_above_it_what_is_near_is_ours_and_what_is_far_is_not(self, offset: ClockOffset | None) -> None:
+    def test_a_backup_above_the_baseline_is_ours_if_near_and_later_if_far(
+        self, offset: ClockOffset | None
+    ) -> None:
         window = window_with(baseline=6)
         assert {match_backup(made(when), window, offset, TOLERANCE) for when in (-300, -9, 99, 332)} == {OURS}
         assert match_backup(made(340), window, offset, TOLERANCE) is LATER
 
     @pytest.mark.parametrize("offset", [SAME, None])
-    def test_above_it_and_dated_before_contradict_each_other(self, offset: ClockOffset | None) -> None:
+    def test_an_id_above_the_baseline_and_a_date_before_contradict_each_other(
+        self, offset: ClockOffset | None
+    ) -> None:
         window = window_with(baseline=6)
         assert match_backup(made(-310), window, offset, TOLERANCE) is UNSURE
 
@@ -168,21 +176,21 @@ class TestADateWithoutAnOffset:
             (14 * HOUR + 335, LATER),
         ],
     )
-    def test_is_before_or_after_only_where_all_of_that_is(
+    def test_a_date_without_an_offset_is_outside_only_if_its_whole_range_is(
         self, seconds: float, match: Match, offset: ClockOffset | None
     ) -> None:
         assert match_backup(naive(seconds), WINDOW, offset, TOLERANCE) is match
 
-    def test_above_the_baseline_is_ours_unless_all_of_it_is_before(self) -> None:
+    def test_above_the_baseline_it_is_ours_unless_the_whole_range_is_before(self) -> None:
         window = window_with(baseline=6)
         assert match_backup(naive(-5 * HOUR), window, SAME, TOLERANCE) is OURS
         assert match_backup(naive(-13 * HOUR), window, SAME, TOLERANCE) is UNSURE
 
-    def test_of_an_end_tells_as_little(self) -> None:
+    def test_an_end_without_an_offset_shows_as_little(self) -> None:
         assert match_backup(naive(-5 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE) is UNSURE
         assert match_backup(naive(-13 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE) is OLDER
 
-    def test_that_is_a_mere_day_may_be_at_its_end(self) -> None:
+    def test_a_mere_day_includes_its_end(self) -> None:
         day = Backup(7, created_at=at(-12 * HOUR), extra={"created_at": "2026-01-01"})
         assert (
             match_backup(day, attrs.evolve(WINDOW, sent=11 * HOUR, latest=12 * HOUR), SAME, TOLERANCE)
@@ -193,7 +201,7 @@ class TestADateWithoutAnOffset:
             is OLDER
         )
 
-    def test_proves_neither_that_it_was_there_nor_that_it_ended_since(self) -> None:
+    def test_a_date_without_an_offset_proves_neither_a_beginning_nor_an_end(self) -> None:
         assert not is_dated_before_sending(naive(-5 * HOUR), WINDOW, SAME, TOLERANCE)
         assert not is_dated_to_end_after_sending(naive(5 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE)
 
@@ -206,7 +214,7 @@ class TestADateThatNobodySet:
     )
 
     @pytest.mark.parametrize("never", NEVER)
-    def test_says_nothing_of_a_creation(self, never: datetime) -> None:
+    def test_a_date_that_was_never_set_shows_no_creation(self, never: datetime) -> None:
         assert match_backup(Backup(7, created_at=never), WINDOW, SAME, TOLERANCE) is UNSURE
         assert match_backup(Backup(7, created_at=never, started_at=at(1)), WINDOW, SAME, TOLERANCE) is OURS
         assert (
@@ -215,7 +223,7 @@ class TestADateThatNobodySet:
         assert not is_dated_before_sending(Backup(7, created_at=never), WINDOW, SAME, TOLERANCE)
 
     @pytest.mark.parametrize("never", [*NEVER, at(9000)])
-    def test_is_no_end_after_the_sending(self, never: datetime) -> None:
+    def test_a_date_that_was_never_set_is_no_end(self, never: datetime) -> None:
         assert not is_dated_to_end_after_sending(made(1, completed_at=never), WINDOW, SAME, TOLERANCE)
 
 
@@ -223,14 +231,14 @@ class TestDatedBeforeTheSending:
     @pytest.mark.parametrize(
         ("seconds", "before"), [(-9000, True), (-8, True), (-0.2, True), (0, False), (5, False)]
     )
-    def test_is_what_the_servers_date_says(self, seconds: float, before: bool) -> None:
+    def test_the_servers_date_decides_what_is_before(self, seconds: float, before: bool) -> None:
         assert is_dated_before_sending(made(seconds), WINDOW, SAME, TOLERANCE) is before
 
-    def test_is_nothing_without_a_date(self) -> None:
+    def test_nothing_is_before_without_a_date(self) -> None:
         assert not is_dated_before_sending(made(-9000), WINDOW, None, TOLERANCE)
         assert not is_dated_before_sending(Backup(7), WINDOW, SAME, TOLERANCE)
 
-    def test_is_nothing_that_our_clock_denies(self) -> None:
+    def test_nothing_is_before_if_our_clock_objects(self) -> None:
         assert not is_dated_before_sending(made(1), WINDOW, ahead(600), TOLERANCE)
 
 
@@ -239,13 +247,13 @@ class TestEndedAfterTheSending:
         ("seconds", "offset", "after"),
         [(-2, SAME, False), (1, SAME, True), (200, None, False), (301, None, True)],
     )
-    def test_is_what_the_date_says_or_our_clock_and_more(
+    def test_the_date_or_our_clock_with_its_tolerance_decides_what_ended_after(
         self, seconds: float, offset: ClockOffset | None, after: bool
     ) -> None:
         ended = made(-9000, completed_at=at(seconds))
         assert is_dated_to_end_after_sending(ended, WINDOW, offset, TOLERANCE) is after
 
-    def test_is_nothing_that_goes_on(self) -> None:
+    def test_an_active_backup_has_not_ended(self) -> None:
         assert not is_dated_to_end_after_sending(made(1), WINDOW, SAME, TOLERANCE)
 
 
@@ -256,7 +264,7 @@ class TestAMachineThatSlept:
 
     @pytest.mark.parametrize("noted", [SAME, None])
     @pytest.mark.parametrize("read", [ahead(HOUR), None])
-    def test_takes_what_was_created_meanwhile_for_its_own(
+    def test_a_backup_created_during_the_suspend_is_ours(
         self, noted: ClockOffset | None, read: ClockOffset | None
     ) -> None:
         window = attrs.evolve(WINDOW, our_offset=self.OURS_SLEPT, server_offset=noted)
@@ -265,12 +273,12 @@ class TestAMachineThatSlept:
             assert found is OURS
         assert match_backup(made(-HOUR - 400), window, read, TOLERANCE) is OLDER
 
-    def test_is_noticed_by_reading_our_clock_again(self) -> None:
+    def test_a_suspend_is_noticed_by_reading_our_clock_again(self) -> None:
         slept = WINDOW.widened(NOON + HOUR)
         assert slept.our_offset == self.OURS_SLEPT
         assert slept.widened(NOON - 1).our_offset == ClockOffset(NOON - 1, NOON + HOUR)
 
-    def test_of_an_earlier_process_is_judged_by_its_own_notes(self) -> None:
+    def test_a_recorded_offset_is_not_widened(self) -> None:
         window = attrs.evolve(WINDOW, server_offset=SAME, of_previous_run=True)
         assert window.server_clock(ahead(HOUR)) == SAME
         assert attrs.evolve(window, server_offset=None).server_clock(SAME) == SAME
@@ -283,7 +291,7 @@ class TestAMachineThatSlept:
     acted=st.floats(0, 1),
     dated=st.floats(0, 1),
 )
-def test_whatever_the_clock_what_the_trigger_started_is_ours(
+def test_what_the_trigger_started_is_ours_whatever_the_clock(
     truth: float, sent: float, took: float, acted: float, dated: float
 ) -> None:
     """The server's clock is off by any amount, its Date is cut off, and it acts anywhere in the window."""

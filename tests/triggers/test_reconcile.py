@@ -56,28 +56,28 @@ def reason(*snapshots: Snapshot | FailedSnapshot, **trigger: Any) -> str:
 
 
 class TestWhatIsOurs:
-    def test_is_adopted_at_the_first_look(self) -> None:
+    def test_our_backup_is_adopted_at_the_first_check(self) -> None:
         assert step(seen(OLD, NEW, began=2), now=2) == Adopt(NEW)
 
-    def test_is_adopted_where_only_get_active_shows_it(self) -> None:
+    def test_our_backup_is_adopted_where_only_get_active_shows_it(self) -> None:
         assert step(seen(OLD, active=NEW, began=2), now=2) == Adopt(NEW)
         assert step(seen(active=NEW, began=2), now=2) == Adopt(NEW)
 
     @pytest.mark.parametrize("ids", [(7, 9), ("7", "9"), ("a", "b")])
-    def test_is_the_lowest_of_several(self, ids: tuple[int | str, ...]) -> None:
+    def test_the_lowest_of_several_is_adopted(self, ids: tuple[int | str, ...]) -> None:
         first, second = (attrs.evolve(NEW, id=one) for one in ids)
         assert step(seen(OLD, first, second, active=second)) == Adopt(first)
 
-    def test_is_not_believed_by_a_baseline_where_the_ids_do_not_ascend(self) -> None:
+    def test_a_baseline_is_not_believed_where_the_ids_do_not_ascend(self) -> None:
         assert step(seen(OLD, UNTOLD), baseline=5) == Adopt(UNTOLD)
         assert "does not ascend" in reason(seen(UNTOLD, OLD), baseline=5)
 
 
 class TestBeforeTheServerHasSettled:
-    def test_the_first_look_is_at_once(self) -> None:
+    def test_the_first_check_is_made_at_once(self) -> None:
         assert step(now=2.7) == CheckAgain(2.7)
 
-    def test_looks_go_on_with_growing_gaps_and_one_at_the_end(self) -> None:
+    def test_checks_go_on_with_growing_gaps_and_one_at_the_end(self) -> None:
         snapshots: list[Snapshot | FailedSnapshot] = []
         times = [now := 2.7]
         while (
@@ -93,29 +93,29 @@ class TestBeforeTheServerHasSettled:
     def test_nothing_is_decided_by_what_is_not_ours(self, active: Backup | None) -> None:
         assert isinstance(step(seen(OLD, active=active, began=SETTLED - 0.01)), CheckAgain)
 
-    def test_a_look_that_began_before_does_not_count_though_it_ended_after(self) -> None:
+    def test_a_check_that_began_before_settling_does_not_count_though_it_ended_after(self) -> None:
         assert step(seen(OLD, began=20), now=50) == CheckAgain(50)
 
 
 class TestAfterIt:
     @pytest.mark.parametrize("offset", [SAME, None])
-    def test_what_did_nothing_is_sent_again(self, offset: ClockOffset | None) -> None:
+    def test_a_trigger_that_did_nothing_is_sent_again(self, offset: ClockOffset | None) -> None:
         assert step(seen(OLD, offset=offset)) == SendAgain()
         assert step(seen(OLD, offset=offset), baseline=3) == SendAgain()
         assert step(seen(offset=offset), baseline=None) == SendAgain()
 
     @pytest.mark.parametrize("other", [OLD, OTHER])
-    def test_another_that_runs_is_what_was_in_the_way(self, other: Backup) -> None:
+    def test_another_active_backup_is_already_active(self, other: Backup) -> None:
         assert step(seen(OLD, OTHER, active=other)) == AlreadyActive(other)
 
-    def test_one_that_is_near_is_adopted_while_it_runs_for_nothing_could_be_started(self) -> None:
+    def test_an_active_backup_that_is_near_is_adopted(self) -> None:
         assert step(seen(OLD, NEAR, active=NEAR, offset=None)) == Adopt(NEAR)
         after = Backup(5, created_at=at(SETTLED + 60))
         assert step(seen(OLD, after, active=after)) == Adopt(after)
 
     @pytest.mark.parametrize("known", [{}, {"baseline": 3}, {"baseline": 5}])
     @pytest.mark.parametrize("seconds", [-8, -60, -9000])
-    def test_one_that_a_date_tells_to_be_from_before_is_what_was_in_the_way(
+    def test_an_active_backup_that_the_date_shows_to_be_older_is_already_active(
         self, seconds: float, known: dict[str, Any]
     ) -> None:
         active = Backup(5, created_at=at(seconds))
@@ -127,101 +127,101 @@ class TestAfterIt:
         assert isinstance(step(seen(active=OLD, began=SETTLED - 10), seen()), CheckAgain)
         assert isinstance(step(failed(SETTLED - 10, "no"), seen()), CheckAgain)
 
-    def test_one_that_is_later_than_ours_and_over_is_no_reason_not_to_send(self) -> None:
+    def test_a_later_backup_that_has_ended_does_not_prevent_sending_again(self) -> None:
         assert step(seen(OLD, OTHER)) == SendAgain()
 
 
 class TestLooksThatWaitForTheirTurn:
     """At a rate limit the look that was planned early may see the instance late."""
 
-    def test_an_empty_list_is_believed_by_when_it_was_asked_for(self) -> None:
+    def test_an_empty_list_is_dated_by_its_request(self) -> None:
         first = seen(began=3.0, list_requested=SETTLED + 59.8, ended=SETTLED + 60)
         assert isinstance(step(first, seen(list_requested=SETTLED + 60.4)), CheckAgain)
         assert step(first, seen(list_requested=SETTLED + 70)) == SendAgain()
 
-    def test_patience_begins_behind_the_first_that_could_tell(self) -> None:
+    def test_patience_begins_after_the_first_check_that_could_decide(self) -> None:
         late = FailedSnapshot(SETTLED, "no", SETTLED + 500)
         assert isinstance(step(late, now=SETTLED + 600), CheckAgain)
         assert step(late, now=SETTLED + 620) == Undecided("no")
 
 
 class TestAServerThatWasDown:
-    def test_patience_stands_still_meanwhile(self) -> None:
+    def test_patience_stands_still_while_the_server_is_down(self) -> None:
         late = FailedSnapshot(SETTLED, "no", SETTLED, downtime=10)
         assert isinstance(next_step(WINDOW, [late], SETTLED + 209, SETTINGS, downtime=100), CheckAgain)
         assert next_step(WINDOW, [late], SETTLED + 210, SETTINGS, downtime=100) == Undecided("no")
 
 
 class TestUndecided:
-    def test_where_looks_fail(self) -> None:
+    def test_failing_checks_are_undecided(self) -> None:
         assert reason(failed(SETTLED, "the last look failed: 404")) == "the last look failed: 404"
 
-    def test_where_a_look_failed_earlier_only_it_is_not(self) -> None:
+    def test_a_check_that_failed_earlier_does_not_matter(self) -> None:
         assert step(failed(3, "no"), seen(OLD)) == SendAgain()
 
-    def test_where_the_list_is_empty_though_one_is_active(self) -> None:
+    def test_an_empty_list_beside_an_active_backup_is_undecided(self) -> None:
         assert reason(seen(active=OLD), baseline=None) == "backup 3 is active, and the list does not have it"
 
-    def test_where_the_list_is_empty_and_nobody_said_that_it_was_before(self) -> None:
+    def test_an_empty_list_without_a_baseline_is_undecided(self) -> None:
         assert reason(seen()) == "the list is empty, which no baseline confirms"
 
     @pytest.mark.parametrize("baseline", [4, "4", "run-4"])
-    def test_where_the_list_is_empty_and_was_not(self, baseline: int | str) -> None:
+    def test_an_empty_list_with_a_baseline_is_undecided(self, baseline: int | str) -> None:
         assert reason(seen(), baseline=baseline) == f"the list is empty, and had backup {baseline}"
 
     @pytest.mark.parametrize("baseline", [4, "4"])
-    def test_where_the_list_ends_before_the_baseline(self, baseline: int | str) -> None:
+    def test_a_list_that_ends_before_the_baseline_is_undecided(self, baseline: int | str) -> None:
         assert reason(seen(OLD), baseline=baseline) == "the list ends before the baseline, 4"
 
     @pytest.mark.parametrize("before", [seen(OLD, NEAR, began=3), seen(OLD, active=NEAR, began=3)])
-    def test_where_the_list_shrank(self, before: Snapshot) -> None:
+    def test_a_list_that_shrank_is_undecided(self, before: Snapshot) -> None:
         assert "backup 5 was there before" in reason(before, seen(OLD))
 
-    def test_where_a_list_that_does_not_ascend(self) -> None:
+    def test_a_list_that_does_not_ascend_is_undecided(self) -> None:
         assert (
             reason(seen(attrs.evolve(OLD, id=9), attrs.evolve(OLD, id=4))) == "the list does not ascend by id"
         )
 
-    def test_where_neither_id_nor_times_tell(self) -> None:
+    def test_a_backup_without_clear_id_and_dates_is_undecided(self) -> None:
         assert reason(seen(OLD, UNTOLD)).startswith("backup 6 can be this trigger's")
         assert reason(seen(OLD, UNTOLD, active=UNTOLD)).startswith("backup 6 can be this trigger's")
 
-    def test_where_ids_have_no_order_it_says_so(self) -> None:
+    def test_the_reason_names_ids_without_an_order(self) -> None:
         untold = attrs.evolve(UNTOLD, id="b")
         assert "its id has no order to the baseline, a" in reason(seen(untold), baseline="a")
 
-    def test_where_one_that_is_near_is_over(self) -> None:
+    def test_an_ended_backup_that_is_near_is_undecided(self) -> None:
         assert "if a clock is a little off" in reason(seen(OLD, NEAR, offset=None))
         assert "if a clock is a little off" in reason(seen(OLD, NEAR))
 
-    def test_where_the_end_of_the_list_does_not_reach_back_far_enough(self) -> None:
+    def test_a_list_that_does_not_reach_back_far_enough_is_undecided(self) -> None:
         assert "no backup that is surely older" in reason(seen(OTHER, complete=False))
 
-    def test_it_shows_no_raw_text_of_the_servers(self) -> None:
+    def test_the_reason_shows_no_raw_text_of_the_server(self) -> None:
         forged = Backup("x\n2026 INFO \x1b[31m")
         told = reason(seen(OLD, forged), baseline="y\n")
         assert told.isprintable()
 
-    def test_where_the_id_is_above_the_baseline_and_the_date_is_from_before(self) -> None:
+    def test_an_id_above_the_baseline_with_a_date_from_before_is_undecided(self) -> None:
         above = Backup(5, created_at=at(-9000))
         assert reason(seen(OLD, above), baseline=3).startswith("backup 5 can be this trigger's")
 
-    def test_where_the_answer_was_a_2xx_and_nothing_is_there(self) -> None:
+    def test_an_acceptance_without_a_visible_backup_is_undecided(self) -> None:
         assert "2xx" in reason(seen(OLD), accepted=True)
         assert step(seen(OLD, active=OLD), accepted=True) == AlreadyActive(OLD)
 
-    def test_comes_after_a_last_look_at_the_end_of_patience(self) -> None:
+    def test_a_last_check_is_made_at_the_end_of_patience(self) -> None:
         assert step(failed(SETTLED, "no"), now=SETTLED + 119.5) == CheckAgain(SETTLED + 120)
 
 
 class TestWhatWasSeen:
-    def test_is_what_may_be_ours_or_runs(self) -> None:
+    def test_candidates_are_what_can_be_ours_or_is_active(self) -> None:
         look = seen(OLD, UNTOLD, OTHER, active=OLD)
         assert candidates(WINDOW, [look, failed(9, "no")], SETTINGS) == [OLD, UNTOLD, OTHER]
         assert candidates(WINDOW, [failed(9, "no")], SETTINGS) == []
 
 
-def test_the_clocks_bounds_hold_for_all_looks() -> None:
+def test_the_common_offset_holds_for_all_snapshots() -> None:
     snapshots: list[Snapshot | FailedSnapshot] = [
         seen(offset=ClockOffset(1, 2)),
         failed(1, "no"),
@@ -252,7 +252,7 @@ failed_ones = st.builds(failed, began=st.floats(2.7, 200), problem=st.just("no")
     later=st.floats(0, 300),
     baseline=st.sampled_from([WINDOW.trigger.baseline, None, 1, 5, "x"]),
 )
-def test_nothing_is_sent_again_without_a_settled_look_that_shows_only_what_is_not_ours(
+def test_nothing_is_sent_again_without_a_settled_snapshot_that_shows_only_other_backups(
     snapshots: list[Snapshot | FailedSnapshot], later: float, baseline: Any
 ) -> None:
     window = window_with(baseline=baseline)

@@ -41,7 +41,7 @@ async def trigger(*faults: Fault, **settings: Any) -> tuple[TriggerResult | Back
 
 class TestStarted:
     @pytest.mark.parametrize("envelope", [None, "backups"])
-    async def test_is_the_new_backup(self, envelope: str | None) -> None:
+    async def test_started_has_the_new_backup(self, envelope: str | None) -> None:
         async with SimulatedBackupify(envelope=envelope) as server, client_of(server) as client:
             result = await client.backups.trigger("7")
             assert result.kind is TriggerKind.STARTED
@@ -49,7 +49,7 @@ class TestStarted:
             assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
 
     @pytest.mark.parametrize("body", ["", " \n", "null", "{}", "[]", '{"backup": null}'])
-    async def test_without_a_body_is_what_get_active_then_answers(self, body: str) -> None:
+    async def test_a_2xx_without_a_body_gives_the_active_backup(self, body: str) -> None:
         silent = Fault.answer(201, body=body, operation="trigger", after_acting=True)
         async with SimulatedBackupify(faults=[silent]) as server, client_of(server) as client:
             result = await client.backups.trigger(7)
@@ -57,17 +57,19 @@ class TestStarted:
             assert result.backup is not None
             assert result.backup.id == server.triggers[7][0].id
 
-    async def test_without_a_body_and_over_already_has_no_backup(self) -> None:
+    async def test_a_2xx_without_a_body_and_without_an_active_backup_gives_none(self) -> None:
         result, sent, _ = await trigger(Fault.answer(204, body="", operation="trigger"))
         assert (result, sent) == (TriggerResult(TriggerKind.STARTED, None), 1)
 
-    async def test_stands_though_the_look_after_it_fails(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_started_stands_though_the_check_after_it_fails(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         silent = Fault.answer(204, body="", operation="trigger", after_acting=True)
         result, sent, started = await trigger(silent, Fault.answer(403, operation="get_active"))
         assert (result, sent, started) == (TriggerResult(TriggerKind.STARTED, None), 1, 1)
         assert "instance 7: the check after its trigger failed" in caplog.text
 
-    async def test_stands_though_the_client_is_closed_during_the_look_after_it(self) -> None:
+    async def test_started_stands_though_the_client_is_closed_during_the_check_after_it(self) -> None:
         silent = Fault.answer(204, body="", operation="trigger", after_acting=True)
         hanging = Fault.hang(operation="get_active")
         async with SimulatedBackupify(faults=[silent, hanging]) as server, client_of(server) as client:
@@ -79,7 +81,7 @@ class TestStarted:
 
 class TestAlreadyActive:
     @pytest.mark.parametrize("conflict", [409, 422])
-    async def test_is_the_backup_that_runs(self, conflict: Any) -> None:
+    async def test_already_active_has_the_active_backup(self, conflict: Any) -> None:
         async with SimulatedBackupify(active_conflict=conflict) as server, client_of(server) as client:
             running = server.start_backup(7)
             result = await client.backups.trigger(7)
@@ -88,7 +90,9 @@ class TestAlreadyActive:
             assert (result.backup.id, server.triggers[7]) == (running.id, [])
 
     @pytest.mark.parametrize(("status", "kind"), [(409, Conflict), (422, UnprocessableEntity)])
-    async def test_takes_a_backup_that_is_active(self, status: int, kind: type[APIError]) -> None:
+    async def test_a_refusal_beside_an_active_backup_is_already_active(
+        self, status: int, kind: type[APIError]
+    ) -> None:
         refused = Fault.answer(status, body='{"error":"in maintenance"}', operation="trigger")
         result, sent, _ = await trigger(refused)
         assert isinstance(result, kind)
@@ -96,7 +100,9 @@ class TestAlreadyActive:
 
     @pytest.mark.parametrize("status", [409, 422])
     @pytest.mark.parametrize("date_header", [True, False])
-    async def test_or_one_that_has_ended_since(self, status: int, date_header: bool) -> None:
+    async def test_a_refusal_with_a_backup_that_has_ended_since_is_already_active(
+        self, status: int, date_header: bool
+    ) -> None:
         ends_while_refused = Fault.answer(status, after_acting=True, operation="trigger")
         settings: Any = {"date_header": date_header, "backup_duration": 1e-6}
         result, sent, _ = await trigger(ends_while_refused, **settings)
@@ -108,7 +114,7 @@ class TestAlreadyActive:
             assert isinstance(result, APIError)
 
     @pytest.mark.parametrize("status", [409, 422])
-    async def test_is_not_believed_where_the_look_at_it_fails(self, status: int) -> None:
+    async def test_a_refusal_is_an_error_where_the_check_fails(self, status: int) -> None:
         result, *_ = await trigger(Fault.answer(status, operation="trigger"), Fault.answer(500, method="GET"))
         assert isinstance(result, APIError)
         assert result.status == status
@@ -134,7 +140,7 @@ class TestTheAgeOfTheBackupInA2xx:
             ("created_at", -310, 3600, TriggerKind.ALREADY_ACTIVE),
         ],
     )
-    async def test_tells_whether_it_was_started(
+    async def test_the_creation_date_shows_whether_it_was_started(
         self, field: str, seconds: int, date: int | None, kind: TriggerKind
     ) -> None:
         now = datetime.now(UTC)
@@ -146,12 +152,12 @@ class TestTheAgeOfTheBackupInA2xx:
             assert (await client.backups.trigger(7)).kind is kind
 
     @pytest.mark.parametrize("date", ["yesterday", "Thu, 01 Jan 1970 00:00:00 +9999999"])
-    async def test_is_by_our_own_clock_where_the_date_cannot_be_read(self, date: str) -> None:
+    async def test_our_own_clock_decides_where_the_date_cannot_be_read(self, date: str) -> None:
         body = f'{{"id":5,"created_at":"{datetime.now(UTC).isoformat()}"}}'.encode()
         async with raw_server(Script(http(200, body, f"Date: {date}"))) as url, client_of(url) as client:
             assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
 
-    async def test_is_by_the_servers_clock_where_it_tells_it(self) -> None:
+    async def test_the_servers_clock_decides_where_a_date_shows_it(self) -> None:
         clock = ManualClock()  # far behind ours
         settings: Any = {"clock": clock, "date_header": True, "active_conflict": 200, "backup_duration": 600}
         async with SimulatedBackupify(**settings) as server, client_of(server) as client:
@@ -161,11 +167,11 @@ class TestTheAgeOfTheBackupInA2xx:
             assert len(server.triggers[7]) == 1
 
     @pytest.mark.parametrize("baseline", [5, 6])
-    async def test_does_not_matter_at_or_below_the_baseline(self, baseline: int) -> None:
+    async def test_an_id_at_or_below_the_baseline_is_already_active(self, baseline: int) -> None:
         async with raw_server(Script(http(200, b'{"id":5}'))) as url, client_of(url) as client:
             assert (await client.backups.trigger(7, baseline=baseline)).kind is TriggerKind.ALREADY_ACTIVE
 
-    async def test_counts_for_one_that_was_looked_up_too(self) -> None:
+    async def test_the_creation_date_counts_for_a_backup_of_get_active_too(self) -> None:
         clock = ManualClock()
         silent = Fault.answer(204, body="", operation="trigger")
         settings: Any = {"clock": clock, "date_header": True, "backup_duration": 7200}
@@ -189,19 +195,19 @@ class TestSentAgain:
         ],
         ids=str,
     )
-    async def test_what_the_server_refused_for_now(self, fault: Fault) -> None:
+    async def test_a_429_is_sent_again(self, fault: Fault) -> None:
         result, sent, started = await trigger(fault)
         assert isinstance(result, TriggerResult)
         assert (result.kind, sent, started) == (TriggerKind.STARTED, 4, 1)
 
-    async def test_refusals_count_against_no_attempts_and_no_budget(self) -> None:
+    async def test_refusals_cost_no_attempts_and_no_budget(self) -> None:
         fault = Fault.answer(503, retry_after=0, operation="trigger", first=10)
         async with SimulatedBackupify(faults=[fault]) as server:
             policy = RetryPolicy(attempts=1, base=0, cap=0, budget=0)
             async with client_of(server, retry=policy) as client:
                 assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
 
-    async def test_what_met_a_refused_connection(self) -> None:
+    async def test_a_refused_connection_is_tried_again(self) -> None:
         server = SimulatedBackupify()
         await server.start()
         await server.stop()
@@ -219,7 +225,7 @@ class TestSentAgain:
         assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
         await server.stop()
 
-    async def test_after_a_token_that_was_over(self) -> None:
+    async def test_an_expired_token_is_refreshed_and_the_trigger_sent_again(self) -> None:
         result, sent, started = await trigger(Fault.expired_token(operation="trigger", first=1))
         assert isinstance(result, TriggerResult)
         assert (result.kind, sent, started) == (TriggerKind.STARTED, 2, 1)
@@ -240,14 +246,14 @@ class TestNotStarted:
         ],
         ids=str,
     )
-    async def test_a_clear_refusal_is_an_error_of_its_own(
+    async def test_a_clear_refusal_raises_its_own_error(
         self, fault: Fault, kind: type[BackupifyError], sent_times: int
     ) -> None:
         error, sent, started = await trigger(fault)
         assert isinstance(error, kind)
         assert (sent, started) == (sent_times, 0)
 
-    async def test_a_missing_instance(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_missing_instance_is_not_found(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             with pytest.raises(NotFound):
                 await client.backups.trigger(999)

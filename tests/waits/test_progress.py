@@ -60,14 +60,14 @@ class TestWhatTheServerSays:
         assert (progress.result, progress.needs_active) == (WaitResult(kind, backup), False)
 
     @pytest.mark.parametrize("status", ["queued", "running", "NotStarted", "Paused", "ABORTING"])
-    def test_what_goes_on_needs_no_second_question(self, status: str) -> None:
+    def test_a_backup_that_goes_on_needs_no_second_request(self, status: str) -> None:
         progress = WaitProgress(7).checked(shown(status), NOW)
         assert (progress.result, progress.needs_active, progress.backup) == (None, False, shown(status))
 
 
 class TestWhatFollows:
     @pytest.mark.parametrize("status", [None, "frobnicating"])
-    def test_a_status_that_says_nothing_leaves_it_to_get_active(self, status: str | None) -> None:
+    def test_an_unclear_status_leaves_the_decision_to_get_active(self, status: str | None) -> None:
         progress = check(WaitProgress(7), shown(status), OURS)
         assert (progress.result, progress.suspected) == (None, None)
 
@@ -82,7 +82,7 @@ class TestWhatFollows:
             (None, None, WaitResult(WaitKind.VANISHED, shown("queued"))),
         ],
     )
-    def test_an_end_that_follows_has_to_follow_twice(
+    def test_an_inferred_end_must_follow_twice(
         self, found: Backup | None, active: Backup | None, expected: WaitResult
     ) -> None:
         before = check(WaitProgress(7), shown("queued"), None)
@@ -90,11 +90,11 @@ class TestWhatFollows:
         assert (once.result, once.suspected) == (None, expected.kind)
         assert check(once, found, active).result == expected
 
-    def test_one_never_seen_can_vanish_too(self) -> None:
+    def test_a_backup_that_was_never_seen_can_vanish_too(self) -> None:
         progress = check(check(WaitProgress(7), None, None), None, None)
         assert progress.result == WaitResult(WaitKind.VANISHED, None)
 
-    def test_two_looks_that_disagree_end_nothing(self) -> None:
+    def test_two_checks_that_disagree_end_nothing(self) -> None:
         progress = check(check(WaitProgress(7), None, None), None, OTHER)
         assert (progress.result, progress.suspected) == (None, WaitKind.REPLACED)
 
@@ -106,12 +106,12 @@ class TestWhatFollows:
         )
 
     @pytest.mark.parametrize("between", [shown("queued"), shown("running"), shown()])
-    def test_a_look_that_finds_it_alive_clears_the_suspicion(self, between: Backup) -> None:
+    def test_a_check_that_finds_it_active_clears_the_suspicion(self, between: Backup) -> None:
         progress = check(check(WaitProgress(7), None, None), between, OURS)
         assert (progress.result, progress.suspected) == (None, None)
         assert check(progress, None, None).result is None
 
-    def test_one_not_found_that_get_active_shows_goes_on(self) -> None:
+    def test_a_backup_that_only_get_active_shows_goes_on(self) -> None:
         assert check(check(WaitProgress(7), None, OURS), None, OURS).result is None
 
     @pytest.mark.parametrize(("one", "other"), [(7, "7"), ("7", 7)])
@@ -132,14 +132,16 @@ class TestACompletedAt:
         ],
     )
     @pytest.mark.parametrize("created_at", [ENDED, None])
-    def test_that_stands_for_none_ends_nothing(self, never: datetime, created_at: datetime | None) -> None:
+    def test_an_end_date_that_was_never_set_ends_nothing(
+        self, never: datetime, created_at: datetime | None
+    ) -> None:
         backup = Backup(7, status="running", created_at=created_at, completed_at=never)
         progress = WaitProgress(7).checked(backup, NOW)
         assert (progress.result, progress.needs_active) == (None, False)
 
     @pytest.mark.parametrize(("seconds", "kind"), [(-1, WaitKind.COMPLETED), (-1.001, None)])
     @pytest.mark.parametrize("name", ["created_at", "started_at"])
-    def test_more_than_a_second_before_the_beginning_is_none(
+    def test_an_end_date_before_the_beginning_is_ignored(
         self, name: str, seconds: float, kind: WaitKind | None
     ) -> None:
         completed_at = ENDED + timedelta(seconds=seconds)
@@ -158,14 +160,14 @@ class TestACompletedAt:
             (1e6, 1e15, WaitKind.COMPLETED),
         ],
     )
-    def test_beyond_the_clocks_tolerance_in_the_future_is_none(
+    def test_an_end_date_beyond_the_tolerance_in_the_future_is_ignored(
         self, ahead: float, tolerance: float, kind: WaitKind | None
     ) -> None:
         backup = Backup(7, created_at=ENDED, completed_at=NOW + timedelta(seconds=ahead))
         result = WaitProgress(7, tolerance=tolerance).checked(backup, NOW).result
         assert (result and result.kind) is kind
 
-    def test_that_says_nothing_leaves_it_to_get_active(self) -> None:
+    def test_an_implausible_end_date_leaves_the_decision_to_get_active(self) -> None:
         backup = Backup(7, status="odd", created_at=ENDED, completed_at=datetime(1, 1, 1, tzinfo=UTC))
         once = check(WaitProgress(7), backup, None)
         assert (once.result, check(once, backup, None).result) == (None, WaitResult(WaitKind.UNKNOWN, backup))
@@ -191,7 +193,7 @@ class TestADateWithoutAnOffset:
             (0, {"created_at", "completed_at"}, WaitKind.COMPLETED),
         ],
     )
-    def test_is_an_end_where_it_may_be_one(
+    def test_a_plausible_end_date_is_an_end(
         self, hours: float, without: set[str], kind: WaitKind | None
     ) -> None:
         completed_at = NOW + timedelta(hours=hours)
@@ -206,7 +208,7 @@ class TestWordsOfOnesOwn:
         ("status", "kind"),
         [("All Good", WaitKind.COMPLETED), ("kaputt", WaitKind.FAILED), ("partial", WaitKind.COMPLETED)],
     )
-    def test_are_believed_at_once(self, status: str, kind: WaitKind) -> None:
+    def test_the_users_words_are_believed_at_once(self, status: str, kind: WaitKind) -> None:
         own = Vocabulary(success=frozenset({"allgood", "partial"}), failure=frozenset({"kaputt"}))
         assert WaitProgress(7, own).checked(shown(status), NOW).result == WaitResult(kind, shown(status))
 
@@ -222,26 +224,26 @@ class TestARunningOne:
                 progress = progress.compared_with(active)
         return progress, doubts
 
-    def test_is_doubted_each_time_the_looks_have_doubled(self) -> None:
+    def test_a_running_backup_is_doubted_each_time_the_checks_have_doubled(self) -> None:
         progress, doubts = self.run(100, OURS)
         assert (progress.result, doubts) == (None, [8, 16, 32, 64])
 
-    def test_goes_on_though_get_active_shows_none_three_times(self) -> None:
+    def test_a_running_backup_goes_on_though_get_active_shows_none_three_times(self) -> None:
         progress, doubts = self.run(10, None)
         assert (progress.result, doubts) == (None, [8, 9, 10])
 
-    def test_that_is_being_stopped_is_doubted_likewise(self) -> None:
+    def test_a_stopping_backup_is_doubted_likewise(self) -> None:
         progress = WaitProgress(7)
         for _ in range(11):
             progress = check(progress, shown("Cancelling"), None)
         assert progress.result == WaitResult(WaitKind.FAILED, shown("Cancelling"))
 
-    def test_that_a_crash_left_behind_has_failed(self) -> None:
+    def test_a_running_backup_after_a_crash_has_failed(self) -> None:
         progress, doubts = self.run(11, None)
         assert progress.result == WaitResult(WaitKind.FAILED, shown("running"))
         assert doubts == [8, 9, 10, 11]
 
-    def test_was_left_behind_where_another_runs(self) -> None:
+    def test_a_running_backup_is_replaced_where_another_is_active(self) -> None:
         progress, doubts = self.run(9, OTHER)
         assert progress.result == WaitResult(WaitKind.REPLACED, shown("running"), OTHER)
         assert doubts == [8, 9]
@@ -261,7 +263,7 @@ class TestARunningOne:
         max_size=30,
     )
 )
-def test_nothing_ends_without_a_word_unless_two_looks_in_a_row_agree(
+def test_nothing_ends_without_a_statement_unless_two_checks_in_a_row_agree(
     looks: list[tuple[Backup | None, Backup | None]],
 ) -> None:
     progress = WaitProgress(7)
@@ -286,7 +288,7 @@ class TestFailedLooks:
             APIError(408, "GET", "/x"),
         ],
     )
-    def test_trouble_passes(self, error: BackupifyError) -> None:
+    def test_server_trouble_is_transient(self, error: BackupifyError) -> None:
         assert is_transient(error)
 
     @pytest.mark.parametrize(
@@ -301,7 +303,7 @@ class TestFailedLooks:
             ClientClosed("closed"),
         ],
     )
-    def test_a_refusal_does_not(self, error: BackupifyError) -> None:
+    def test_a_refusal_is_permanent(self, error: BackupifyError) -> None:
         assert not is_transient(error)
 
     @pytest.mark.parametrize(
@@ -314,7 +316,5 @@ class TestFailedLooks:
             (ServerError(503, "GET", "/x", retry_after=604_800), 90),
         ],
     )
-    def test_the_next_look_keeps_to_what_the_server_asked(
-        self, error: BackupifyError | None, seconds: float
-    ) -> None:
+    def test_the_next_check_respects_retry_after(self, error: BackupifyError | None, seconds: float) -> None:
         assert requested_delay(error, longest=90) == seconds

@@ -66,7 +66,7 @@ def test_no_text_with_a_not_before_it_is_a_success(status: str) -> None:
 
 
 class TestTheUsersWords:
-    def test_stand_above_the_known_ones(self) -> None:
+    def test_the_users_words_take_precedence(self) -> None:
         poll = PollPolicy(success=["Completed with warnings", "partial"], failure=("Completed", "NO-GO"))
         own = Vocabulary(poll.success, poll.failure)
         assert [
@@ -80,19 +80,19 @@ class TestTheUsersWords:
             StatusMeaning.FAILED,
         ]
 
-    def test_are_kept_as_they_are_compared(self) -> None:
+    def test_the_users_words_are_kept_normalized(self) -> None:
         assert PollPolicy(success={"All-Good", "all good"}) == PollPolicy(success=["ALLGOOD"])
 
     @pytest.mark.parametrize("words", ["done", b"done", 3, None, [3], [None]])
-    def test_must_be_texts(self, words: object) -> None:
+    def test_status_words_must_be_str(self, words: object) -> None:
         with pytest.raises(TypeError, match=r"status words? must be"):
             PollPolicy(success=words)  # type: ignore[arg-type] # that is the point
 
     @pytest.mark.parametrize("word", ["", " ", "🙂"])
-    def test_need_something_to_compare(self, word: str) -> None:
+    def test_a_status_word_needs_a_letter_or_a_digit(self, word: str) -> None:
         with pytest.raises(ValueError, match="needs a letter or a digit"):
             PollPolicy(failure=[word])
 
-    def test_cannot_mean_both(self) -> None:
+    def test_a_status_word_cannot_mean_success_and_failure(self) -> None:
         with pytest.raises(ValueError, match="'done' cannot mean both"):
             PollPolicy(success={"done"}, failure={"DONE"})

@@ -44,7 +44,7 @@ async def test_a_wait_ends_with_its_backup(envelope: str | None) -> None:
     assert result.backup.completed_at is not None
 
 
-async def test_a_sweep_waits_for_all_of_its_backups() -> None:
+async def test_a_fleet_waits_for_all_of_its_backups() -> None:
     clock = ManualClock(time.time())
     async with SimulatedBackupify(clock=clock, instances=50) as server, client_of(server) as client:
         sweep = asyncio.ensure_future(
@@ -70,7 +70,7 @@ async def test_a_backup_that_the_server_does_not_know_has_vanished(idle: object)
         assert len(asked(server, "get_backup")) == 2
 
 
-async def test_one_that_the_server_does_not_know_while_another_runs_was_replaced() -> None:
+async def test_an_unknown_backup_beside_an_active_one_was_replaced() -> None:
     async with SimulatedBackupify(clock=ManualClock()) as server, client_of(server) as client:
         running = server.start_backup(7)
         result = await client.backups.wait(7, 10**9, poll=OFTEN)
@@ -89,7 +89,7 @@ async def test_a_forbidden_instance_is_an_error() -> None:
             await client.backups.wait(7, 1, poll=OFTEN)
 
 
-async def test_lost_answers_and_server_errors_are_waited_out() -> None:
+async def test_lost_responses_and_server_errors_are_waited_out() -> None:
     faults = [
         Fault.answer(500, operation="get_backup", first=10),
         Fault.lose_answer(after_acting=False, operation="get_backup", every=2),
@@ -102,7 +102,7 @@ async def test_lost_answers_and_server_errors_are_waited_out() -> None:
         assert (await client.backups.wait(7, started.id, poll=OFTEN)).kind is WaitKind.COMPLETED
 
 
-async def test_a_hanging_look_does_not_outlast_the_time_out() -> None:
+async def test_a_hanging_check_does_not_outlast_the_time_out() -> None:
     faults = [Fault.hang(operation="get_backup")]
     async with SimulatedBackupify(faults=faults) as server, client_of(server) as client:
         with pytest.raises(WaitTimeout):
@@ -120,7 +120,7 @@ class TestClosing:
             await asyncio.sleep(0)
         return waiting
 
-    async def test_the_client_ends_its_waits(self) -> None:
+    async def test_closing_the_client_ends_its_waits(self) -> None:
         async with SimulatedBackupify() as server:
             client = client_of(server)
             async with client:
@@ -130,7 +130,7 @@ class TestClosing:
                 await waiting
             assert other_tasks() <= before
 
-    async def test_a_look_under_way_ends_too(self) -> None:
+    async def test_closing_the_client_ends_a_check_in_flight(self) -> None:
         async with SimulatedBackupify(faults=[Fault.hang(operation="get_backup")]) as server:
             async with client_of(server) as client:
                 waiting = asyncio.create_task(client.backups.wait(7, 1))
