@@ -1,12 +1,11 @@
-"""What a journal is worth, and what it costs: `python -m tests.benchmarks.journal`.
+"""What a journal prevents, and what it costs: `python -m tests.benchmarks.journal`.
 
-Kills: a sweep of `--count` triggers is killed (SIGKILL) at a random instant and then gone on with, `--kills`
-times. Each time a new simulated server is the judge, by its log: a process of its own, whose backups last a
+Kills: `--kills` times, a sweep of `--count` triggers is killed (SIGKILL) at a random instant and resumed. The
+log of a new simulated server is the judge each time. It is another process, and its backups last a
 millisecond, so that a second trigger of an instance would start a second backup. It loses one request in
-twenty and as many answers, so that the kill also meets triggers that are being looked for, and its clock is
-ten minutes behind, or it has no Date, in two sweeps of three.
+twenty and one response in twenty, so that the kill also meets triggers that are being reconciled. In two
+sweeps of three its clock is ten minutes slow, or it sends no Date.
 
-Cost: the time of a sweep with a journal over that of one without, against a server without a limit.
 """
 
 import argparse
@@ -53,14 +52,14 @@ Triggers = Mapping[int, list[int]]
 
 @attrs.frozen
 class Verdict:
-    """What the server's log says of a sweep.
+    """How a sweep went by the server's log.
 
     Attributes:
         twice: Instances with more than one new backup.
         never: Instances with none.
-        wrong: Instances of which `journal show` says something else.
+        wrong: Instances for which `journal show` says something else.
         failed: Outcomes of the last run that were errors.
-        adopted: Instances whose backup was found by looking.
+        adopted: Instances whose backup was found by reconciling.
     """
 
     twice: int
@@ -71,12 +70,12 @@ class Verdict:
 
 
 def serve(pipe: Connection, count: int, conditions: Conditions | None) -> None:
-    """A server, in a process of its own: tells its base URL, and what it started when it is asked.
+    """Run a server: send its base URL, and on request the backups that it started.
 
     Args:
-        pipe: Where to tell it.
+        pipe: Where to send them.
         count: How many instances it has.
-        conditions: Its clock; None for a server without faults that answers at once.
+        conditions: Its clock; None for a server without faults and latency.
     """
     if conditions is None:
         server = SimulatedBackupify(instances=count, backups=1, backup_duration=0.001)
@@ -98,11 +97,11 @@ def serve(pipe: Connection, count: int, conditions: Conditions | None) -> None:
 
 @contextlib.contextmanager
 def serving(count: int, conditions: Conditions | None) -> Iterator[tuple[str, Connection]]:
-    """A server's base URL, and the pipe by which it tells its log."""
+    """Run a server in another process: its base URL, and the pipe to it."""
     ours, theirs = PROCESSES.Pipe()
     process = PROCESSES.Process(target=serve, args=(theirs, count, conditions))
     process.start()
-    theirs.close()  # else nobody would notice that the process has failed
+    theirs.close()  # otherwise a failure of the process would go unnoticed
     try:
         yield ours.recv(), ours
     finally:
@@ -116,7 +115,7 @@ def client_of(base_url: str) -> BackupifyClient:
         base_url=base_url,
         rate_limit=RateLimit(per_second=None, adaptive=False),
         reconciliation=Reconciliation(settling=SETTLING),
-        retry=RetryPolicy(attempts=8),  # of 2,000 one or the other is lost four times
+        retry=RetryPolicy(attempts=8),  # some of 2,000 are lost four times
     )
 
 
@@ -126,7 +125,7 @@ async def instances(client: BackupifyClient) -> AsyncIterator[int | str]:
 
 
 async def sweep(base_url: str, path: str, pipe: Connection) -> None:
-    """One run of a sweep: tells when it has begun, and at its end how many failed."""
+    """Run a sweep: report when it has begun, and at its end how many outcomes failed."""
     failed = 0
     async with (
         client_of(base_url) as client,
@@ -140,12 +139,12 @@ async def sweep(base_url: str, path: str, pipe: Connection) -> None:
 
 
 def run(base_url: str, path: str, pipe: Connection) -> None:
-    """The same, as a process."""
+    """The same, as the target of a process."""
     asyncio.run(sweep(base_url, path, pipe))
 
 
 def run_for(base_url: str, path: Path, seconds: float | None = None) -> int:
-    """Run a sweep to its end, or kill it so many seconds after it began; returns how many failed."""
+    """Run a sweep to its end, or kill it some seconds after it began; returns how many outcomes failed."""
     ours, theirs = PROCESSES.Pipe()
     process = PROCESSES.Process(target=run, args=(base_url, str(path), theirs))
     process.start()
@@ -167,27 +166,27 @@ def shown(path: Path) -> dict[int, dict[str, object]]:
     return {line["instance_id"]: line for line in map(json.loads, done.stdout.splitlines())}
 
 
-def judge(count: int, triggers: Triggers, lines: dict[int, dict[str, object]], failed: int) -> Verdict:
-    """Hold a sweep's journal against the server's log."""
+def judge(count: int, triggers: Triggers, entries: dict[int, dict[str, object]], failed: int) -> Verdict:
+    """Compare the journal of a sweep with the server's log."""
     everything = range(1, count + 1)
     begun = {instance: triggers.get(instance, []) for instance in everything}
-    told = {instance: lines.get(instance, {}) for instance in everything}
+    shown_as = {instance: entries.get(instance, {}) for instance in everything}
     right = [
-        told[instance].get("state") in ("started", "adopted")
-        and told[instance].get("backup_id") in begun[instance]
+        shown_as[instance].get("state") in ("started", "adopted")
+        and shown_as[instance].get("backup_id") in begun[instance]
         for instance in everything
     ]
     return Verdict(
         twice=sum(len(ids) > 1 for ids in begun.values()),
         never=sum(not ids for ids in begun.values()),
-        wrong=right.count(False) + len(lines.keys() - begun.keys()),
+        wrong=right.count(False) + len(entries.keys() - begun.keys()),
         failed=failed,
-        adopted=sum(line.get("state") == "adopted" for line in lines.values()),
+        adopted=sum(entry.get("state") == "adopted" for entry in entries.values()),
     )
 
 
 def killed_once(count: int, seconds: float, conditions: Conditions, directory: Path) -> Verdict:
-    """Kill a sweep after some seconds, go on with it, and judge."""
+    """Kill a sweep after some seconds, resume it, and judge."""
     path = directory / "sweep.sqlite"
     with serving(count, conditions) as (base_url, pipe):
         run_for(base_url, path, seconds)
@@ -197,13 +196,13 @@ def killed_once(count: int, seconds: float, conditions: Conditions, directory: P
 
 
 def uninterrupted(count: int) -> float:
-    """Seconds from the begin to the end of a sweep which nobody kills."""
+    """Seconds that a sweep takes that is not killed."""
     with serving(count, CONDITIONS[0]) as (base_url, _), tempfile.TemporaryDirectory() as directory:
         return asyncio.run(timed(base_url, count, Path(directory) / "sweep.sqlite"))
 
 
 def kill(kills: int, count: int, rng: random.Random) -> bool:
-    """Kill sweeps at random instants, and print what became of them; whether all is well."""
+    """Kill sweeps at random instants, and print how they went; returns whether all went well."""
     seconds = uninterrupted(count)
     verdicts = []
     for number in range(kills):
@@ -214,7 +213,7 @@ def kill(kills: int, count: int, rng: random.Random) -> bool:
     twice, never, wrong, failed, adopted = map(sum, zip(*map(attrs.astuple, verdicts), strict=True))
     print(
         f"{kills} kills of a sweep of {count:,}: {twice} started twice, {never} never started, "
-        f"{wrong} wrong in the journal, {failed} failed; {adopted} found by looking"
+        f"{wrong} wrong in the journal, {failed} failed; {adopted} found by reconciling"
     )
     return not (twice or never or wrong or failed)
 

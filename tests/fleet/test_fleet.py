@@ -121,7 +121,7 @@ class TestIds:
             (7, type(None), 1),
             (42, DuplicateInstance, 0),
         ]
-        assert "instance 42 came before" in str(found[1][1])
+        assert "instance 42 is in this sweep twice" in str(found[1][1])
         assert len(asked(backupify, "trigger")) == 2
 
     async def test_of_digits_are_one_instance_whatever_their_leading_zeros(self) -> None:
