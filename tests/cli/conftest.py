@@ -1,15 +1,13 @@
 """Runs commands in this process, against the simulated server."""
 
 import sys
-from collections.abc import Callable
 
 import pytest
 
 from backupify_async._cli import main
 from backupify_async.testing import SimulatedBackupify
+from tests.support.commands import Run
 from tests.support.processes import Result
-
-Run = Callable[..., Result]
 
 _VARIABLES = (
     "BACKUPIFY_TOKEN",

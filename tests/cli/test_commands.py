@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 
 BACKUP_COLUMNS = [
     "instance_id",

@@ -6,8 +6,7 @@ from backupify_async._cli.demo_report import in_words
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async.statistics import LimitSource
 from backupify_async.testing import Fault
-from tests.cli.conftest import Run
-from tests.cli.test_tally import QUIET
+from tests.support.commands import QUIET, Run
 from tests.support.processes import Terminal, finish, process
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,5 @@
 """How a process ends: by a signal, by a closed pipe, at a terminal's key."""
 
-import asyncio
 import math
 import os
 import re
@@ -11,24 +10,13 @@ from pathlib import Path
 import pytest
 
 from backupify_async.testing import Fault, SimulatedBackupify
+from tests.support.commands import signal_twice, wait_for_requests
 from tests.support.processes import COMMAND, PATIENCE, Terminal, finish, process
 
 pytestmark = pytest.mark.slow
 
 HANG = Fault.hang(operation="get_active", instance=3)
 SWEEP = ("active", "1", "2", "3", "-o", "csv", "--rate", "1000")
-
-
-def wait_for_requests(server: SimulatedBackupify, count: int) -> None:
-    asyncio.run(asyncio.wait_for(server.wait_for_requests(count), PATIENCE))
-
-
-def signal_twice(started: subprocess.Popen[str], number: int) -> None:
-    """The first lets what has left come to its end; once that was said, the second does not."""
-    started.send_signal(number)
-    assert started.stderr is not None
-    assert "nothing more is triggered" in started.stderr.readline()
-    started.send_signal(number)
 
 
 class TestSignals:

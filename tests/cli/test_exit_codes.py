@@ -12,7 +12,7 @@ from backupify_async._cli import main
 from backupify_async._cli.exit_codes import ExitCode, most_severe
 from backupify_async._cli.rows import JsonLinesWriter, Row
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 from tests.support.processes import finish, process
 
 

@@ -10,7 +10,7 @@ import pytest
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.interrupts import Stop, run_command
 from backupify_async.testing import SimulatedBackupify
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 from tests.support.processes import PATIENCE, process
 
 uvloop = pytest.importorskip("uvloop")

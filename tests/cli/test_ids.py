@@ -16,7 +16,7 @@ from backupify_async._cli.exit_codes import Exit
 from backupify_async._cli.ids import AllIds, FileIds, GivenIds, choose, read_id
 from backupify_async.ids import InstanceId
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 from tests.support.processes import COMMAND, finish, process
 from tests.support.stand_ins import http, raw_server
 

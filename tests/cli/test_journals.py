@@ -19,10 +19,8 @@ from backupify_async._cli.options import CallOptions
 from backupify_async._journal.entries import EntryState, SweepInfo
 from backupify_async.config import RateLimit, Reconciliation, SettingsOptions
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.conftest import Run
-from tests.cli.test_endings import signal_twice, wait_for_requests
-from tests.cli.test_trigger import started
 from tests.journal.examples import WHEN
+from tests.support.commands import Run, forget, shown, signal_twice, started, states, wait_for_requests
 from tests.support.files import files_no_larger_than, run_sql
 from tests.support.processes import COMMAND, Result, finish, process
 
@@ -34,26 +32,9 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "sweep.sqlite")
 
 
-def shown(run: Run, path: str) -> dict[object, str]:
-    result = run("journal", "show", path, "-o", "jsonl")
-    assert (result.code, result.err) == (0, "")
-    return {row["instance_id"]: row["state"] for row in map(json.loads, result.rows)}
-
-
-def states(result: Result) -> dict[object, str]:
-    return {row["instance_id"]: row["state"] for row in map(json.loads, result.rows)}
-
-
 def runs(result: Result) -> list[str]:
     """Which run of the sweep did what each row tells."""
     return [row["run"] for row in map(json.loads, result.rows)]
-
-
-def forget(path: str, *instance_ids: int) -> None:
-    """As if a crash had come before these were begun, and before the source's end."""
-    for instance_id in instance_ids:
-        run_sql(Path(path), f"DELETE FROM lines WHERE instance_id = '{instance_id}'")
-    run_sql(Path(path), "UPDATE sweep SET read_to_end = 0")
 
 
 class TestTriggerWithAJournal:

@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.conftest import Run
-from tests.cli.test_endings import wait_for_requests
-from tests.cli.test_journals import forget, shown, states
-from tests.cli.test_trigger import started
+from tests.support.commands import Run, forget, shown, started, states, wait_for_requests
 from tests.support.processes import COMMAND, Result, finish, process
 
 pytestmark = pytest.mark.slow

@@ -10,18 +10,8 @@ from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.tally import Tally
 from backupify_async._cli.text import in_number
 from backupify_async.statistics import LimitSource, SpeedReason
+from tests.support.commands import QUIET
 
-QUIET = Statistics(
-    in_flight=0,
-    waiting=0,
-    paused_until=None,
-    requests=0,
-    refused=0,
-    retried=0,
-    budget_left=500,
-    limit_source=LimitSource.NONE,
-    limit_per_second=None,
-)
 pytestmark = pytest.mark.looptime
 
 

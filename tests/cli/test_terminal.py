@@ -8,7 +8,7 @@ import pytest
 
 from backupify_async._cli.terminal import columns_of
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 from tests.support.processes import Terminal
 
 pytestmark = pytest.mark.slow

@@ -15,11 +15,7 @@ from backupify_async._cli.triggers import StoppedTriggers
 from backupify_async.events import TriggerStopped
 from backupify_async.models import SentTrigger, TriggerKind, TriggerResult
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.cli.conftest import Run
-
-
-def started(server: SimulatedBackupify) -> dict[int, int]:
-    return {instance_id: len(backups) for instance_id, backups in server.triggers.items()}
+from tests.support.commands import Run, started
 
 
 @contextlib.contextmanager

@@ -5,8 +5,7 @@ import pytest
 from backupify_async import NotFound, PaginationError, UnsafeLink
 from backupify_async.testing import SimulatedBackupify
 from tests.support.clients import asked, client_of
-from tests.support.pages import Page, Pages, backups
-from tests.triggers.test_leaving import collected
+from tests.support.pages import Page, Pages, backups, collected
 
 LAST = "</list?page=9>; rel=last, </list?page=2>; rel=next"
 

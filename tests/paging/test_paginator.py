@@ -23,9 +23,8 @@ from backupify_async._transport.request import Request
 from backupify_async.testing import SimulatedBackupify
 from tests.support.clients import TOKEN, Script, asked, client_of
 from tests.support.pages import Page as PageOf
-from tests.support.pages import Pages, backups, numbers, three_pages
+from tests.support.pages import Pages, backups, collected, numbers, three_pages
 from tests.support.stand_ins import http, raw_server
-from tests.triggers.test_leaving import collected
 
 
 async def read(pages: Pages) -> tuple[list[int | str], BaseException | None]:

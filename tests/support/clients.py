@@ -6,13 +6,15 @@ from typing import Any
 
 from backupify_async import (
     BackupifyClient,
+    BackupifyError,
     ClientCredentials,
     RateLimit,
     Reconciliation,
     RetryPolicy,
     StaticToken,
+    TriggerResult,
 )
-from backupify_async.testing import RequestRecord, SimulatedBackupify
+from backupify_async.testing import Fault, RequestRecord, SimulatedBackupify
 
 AT_ONCE = RetryPolicy(base=0, cap=0)
 """Retries and pauses of no length: the order of things is the same, and no test waits."""
@@ -58,3 +60,14 @@ class Script:
     def request_lines(self) -> list[str]:
         """The first line of each request, without the HTTP version."""
         return [request.split(b"\r\n", 1)[0].decode().rpartition(" ")[0] for request in self.requests]
+
+
+async def trigger(*faults: Fault, **settings: Any) -> tuple[TriggerResult | BackupifyError, int, int]:
+    """What a trigger of instance 7 gives, how often it was sent, and how many backups it started."""
+    async with SimulatedBackupify(faults=faults, **settings) as server, client_of(server) as client:
+        result: TriggerResult | BackupifyError
+        try:
+            result = await client.backups.trigger(7)
+        except BackupifyError as error:
+            result = error
+        return result, len(asked(server, "trigger")), len(server.triggers[7])

@@ -1,7 +1,9 @@
 """A list's pages without a network: for servers that are odder than the simulated one."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import sys
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from datetime import UTC, datetime
 
 from yarl import URL
@@ -76,3 +78,20 @@ def three_pages(base_url: str = "https://api.example", prefix: str = "") -> Page
         f"{prefix}/list?page=3": (backups(5), None),
     }
     return Pages(pages, base_url + prefix)
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[list[AsyncGenerator[object]]]:
+    """Async generators that were left to the garbage collector."""
+    hooks = sys.get_asyncgen_hooks()
+    found: list[AsyncGenerator[object]] = []
+
+    def finalizer(generator: AsyncGenerator[object]) -> None:
+        found.append(generator)
+        hooks.finalizer(generator) if hooks.finalizer is not None else None
+
+    sys.set_asyncgen_hooks(hooks.firstiter, finalizer)
+    try:
+        yield found
+    finally:
+        sys.set_asyncgen_hooks(*hooks)

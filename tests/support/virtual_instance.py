@@ -18,8 +18,8 @@ from backupify_async._transport import hearing
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._triggers.triggering import Triggers
+from tests.support.action_windows import NOON
 from tests.support.stand_ins import FakeTransport, respond, session_over
-from tests.triggers.test_matching import NOON
 
 OLD_ONES = (-400_000.0, -300_000.0, -200_000.0, -100_000.0)
 FOREVER = 1e9

@@ -1,32 +1,13 @@
 """Leaving a list before its end leaves nothing behind."""
 
 import asyncio
-import contextlib
-import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 
 from backupify_async import Backup, Page
-from tests.support.pages import numbers, three_pages
-
-
-@contextlib.contextmanager
-def collected() -> Any:
-    """Async generators that were left to the garbage collector."""
-    hooks = sys.get_asyncgen_hooks()
-    found: list[AsyncGenerator[Any]] = []
-
-    def finalizer(generator: AsyncGenerator[Any]) -> None:
-        found.append(generator)
-        hooks.finalizer(generator) if hooks.finalizer is not None else None
-
-    sys.set_asyncgen_hooks(hooks.firstiter, finalizer)
-    try:
-        yield found
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
+from tests.support.pages import collected, numbers, three_pages
 
 
 class TestLeaving:

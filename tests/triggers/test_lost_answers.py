@@ -18,8 +18,7 @@ from backupify_async import (
     TriggerResult,
 )
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from tests.support.clients import asked, client_of
-from tests.triggers.test_trigger import trigger
+from tests.support.clients import asked, client_of, trigger
 
 
 class TestALostAnswer:

@@ -22,7 +22,7 @@ from backupify_async._triggers.reconcile import (
 )
 from backupify_async._triggers.snapshot import FailedSnapshot, Snapshot, common_offset
 from backupify_async.models import Backup
-from tests.triggers.test_matching import SAME, TOLERANCE, WINDOW, at, window_with
+from tests.support.action_windows import SAME, TOLERANCE, WINDOW, at, window_with
 
 SETTINGS = Reconciliation(settling=30, patience=120)
 SETTLED = WINDOW.settled

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from backupify_async import ClientDraining, RetryPolicy, SentTrigger, TriggerStopped
+from tests.support.action_windows import at
 from tests.support.virtual_instance import LOST_AFTER, LOST_BEFORE, Post, VirtualInstance, triggering
-from tests.triggers.test_matching import at
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -24,19 +24,8 @@ from backupify_async import (
     UnprocessableEntity,
 )
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from tests.support.clients import Script, asked, client_of
+from tests.support.clients import Script, asked, client_of, trigger
 from tests.support.stand_ins import http, raw_server
-
-
-async def trigger(*faults: Fault, **settings: Any) -> tuple[TriggerResult | BackupifyError, int, int]:
-    """What a trigger of instance 7 gives, how often it was sent, and how many backups it started."""
-    async with SimulatedBackupify(faults=faults, **settings) as server, client_of(server) as client:
-        result: TriggerResult | BackupifyError
-        try:
-            result = await client.backups.trigger(7)
-        except BackupifyError as error:
-            result = error
-        return result, len(asked(server, "trigger")), len(server.triggers[7])
 
 
 class TestStarted:

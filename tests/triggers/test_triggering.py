@@ -27,6 +27,7 @@ from backupify_async import (
 from backupify_async._endpoints.backups import active_request
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.models import SentTrigger
+from tests.support.action_windows import NOON, at
 from tests.support.stand_ins import FakeTransport
 from tests.support.virtual_instance import (
     LOST_AFTER,
@@ -38,7 +39,6 @@ from tests.support.virtual_instance import (
     running_time,
     triggering,
 )
-from tests.triggers.test_matching import NOON, at
 
 pytestmark = pytest.mark.looptime(start=0)
 ADOPTED, STARTED, ACTIVE = TriggerKind.ADOPTED, TriggerKind.STARTED, TriggerKind.ALREADY_ACTIVE

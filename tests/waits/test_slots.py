@@ -9,8 +9,8 @@ import pytest
 from backupify_async import Backup, PollPolicy
 from backupify_async._resources.backups import Backups, internals
 from backupify_async._waits.waiting import MAX_CHECKS, Waits
+from tests.support.running_backups import Server, asked, backups_of
 from tests.support.work import now
-from tests.waits.test_waiting import Server, asked, backups_of
 
 pytestmark = pytest.mark.looptime
 

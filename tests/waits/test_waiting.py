@@ -1,14 +1,11 @@
 """Waiting for one backup, and for many: in virtual time, over a small model of the server."""
 
 import asyncio
-import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-import attrs
 import pytest
 
 from backupify_async import (
@@ -20,74 +17,25 @@ from backupify_async import (
     PermissionDenied,
     PollPolicy,
     RateLimit,
-    RetryPolicy,
     ServerError,
     WaitKind,
     WaitResult,
     WaitTimeout,
 )
 from backupify_async._resources.backups import Backups, internals
-from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._waits.waiting import MAX_CHECKS
+from tests.support.running_backups import UNLIMITED, Server, asked, backups_of
 from tests.support.stand_ins import FakeTransport, respond, session_over
 from tests.support.work import now, other_tasks
 
 pytestmark = pytest.mark.looptime
 
-UNLIMITED = RateLimit(None, adaptive=False)
-NO_RETRY = RetryPolicy(attempts=1)
 EVERY_10_S = PollPolicy(interval=10)
-
-
-@attrs.define
-class Server:
-    """Backups by their ids, each of the instance of the same id: until when they run, and how they look."""
-
-    ends: dict[int, float] = attrs.field(factory=dict)
-    running: str | None = "running"
-    ended: str | None = "completed"
-    says_when: bool = True
-    trouble: Callable[[str], tuple[int, Any] | None] = lambda _path: None
-    replaced: bool = False
-
-    def answer(self, message: PreparedRequest) -> Response:
-        path = message.url.path
-        trouble = self.trouble(path)
-        if trouble is not None:
-            status, body = trouble
-            return respond(message, status, body)
-        instance, last = int(path.split("/")[3]), path.rpartition("/")[2]
-        if last == "active":
-            runs = now() < self.ends.get(instance, 0)
-            other = {"id": 999, "status": "running"} if self.replaced else None
-            return respond(message, body=self.shown(instance) if runs and not self.replaced else other)
-        return respond(message, body=self.shown(instance)) if instance in self.ends else respond(message, 404)
-
-    def shown(self, instance: int) -> dict[str, Any]:
-        over = now() >= self.ends[instance]
-        completed_at = datetime(2026, 1, 1, tzinfo=UTC) if over and self.says_when else None
-        return {"id": instance, "status": self.ended if over else self.running, "completed_at": completed_at}
-
-
-@contextlib.asynccontextmanager
-async def backups_of(
-    server: Server, round_trip: float = 0.0, **options: Any
-) -> AsyncIterator[tuple[Backups, FakeTransport, Session]]:
-    transport = FakeTransport(server.answer, round_trip)
-    options.setdefault("rate_limit", UNLIMITED)
-    options.setdefault("retry", NO_RETRY)
-    async with session_over(transport, **options) as session:
-        yield Backups(session), transport, session
 
 
 def _in(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
-
-
-def asked(transport: FakeTransport) -> list[tuple[float, str]]:
-    """When was asked for what: the last part of the path."""
-    return [(round(when, 6), message.url.path.rpartition("/")[2]) for when, message in transport.sent]
 
 
 class TestOne:

@@ -1,0 +1,26 @@
+"""One lost trigger, and the window in which the server can have acted on it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from backupify_async._endpoints.server_clock import ClockOffset
+from backupify_async._triggers.window import ActionWindow
+from backupify_async.models import SentTrigger
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
+TOLERANCE = 300.0
+# Sent just after noon by our clock. The response was lost two seconds later; it settles for thirty.
+TRIGGER = SentTrigger(1, datetime.fromtimestamp(NOON + 0.7, UTC))
+WINDOW = ActionWindow(TRIGGER, sent=0.7, latest=32.7, settled=32.7, our_offset=ClockOffset(NOON, NOON))
+SAME = ClockOffset(NOON - 0.1, NOON + 1)
+"""A Date as our own clock shows it."""
+
+
+def window_with(**trigger: Any) -> ActionWindow:
+    return attrs.evolve(WINDOW, trigger=attrs.evolve(TRIGGER, **trigger))
+
+
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(NOON + seconds, UTC)

@@ -1,0 +1,64 @@
+"""Instances whose backups run until a set time, over a fake transport."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from backupify_async import RateLimit, RetryPolicy
+from backupify_async._resources.backups import Backups
+from backupify_async._transport.session import Session
+from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.stand_ins import FakeTransport, respond, session_over
+from tests.support.work import now
+
+UNLIMITED = RateLimit(None, adaptive=False)
+NO_RETRY = RetryPolicy(attempts=1)
+
+
+@attrs.define
+class Server:
+    """Backups by their ids, each of the instance of the same id: until when they run, and how they look."""
+
+    ends: dict[int, float] = attrs.field(factory=dict)
+    running: str | None = "running"
+    ended: str | None = "completed"
+    says_when: bool = True
+    trouble: Callable[[str], tuple[int, Any] | None] = lambda _path: None
+    replaced: bool = False
+
+    def answer(self, message: PreparedRequest) -> Response:
+        path = message.url.path
+        trouble = self.trouble(path)
+        if trouble is not None:
+            status, body = trouble
+            return respond(message, status, body)
+        instance, last = int(path.split("/")[3]), path.rpartition("/")[2]
+        if last == "active":
+            runs = now() < self.ends.get(instance, 0)
+            other = {"id": 999, "status": "running"} if self.replaced else None
+            return respond(message, body=self.shown(instance) if runs and not self.replaced else other)
+        return respond(message, body=self.shown(instance)) if instance in self.ends else respond(message, 404)
+
+    def shown(self, instance: int) -> dict[str, Any]:
+        over = now() >= self.ends[instance]
+        completed_at = datetime(2026, 1, 1, tzinfo=UTC) if over and self.says_when else None
+        return {"id": instance, "status": self.ended if over else self.running, "completed_at": completed_at}
+
+
+@contextlib.asynccontextmanager
+async def backups_of(
+    server: Server, round_trip: float = 0.0, **options: Any
+) -> AsyncIterator[tuple[Backups, FakeTransport, Session]]:
+    transport = FakeTransport(server.answer, round_trip)
+    options.setdefault("rate_limit", UNLIMITED)
+    options.setdefault("retry", NO_RETRY)
+    async with session_over(transport, **options) as session:
+        yield Backups(session), transport, session
+
+
+def asked(transport: FakeTransport) -> list[tuple[float, str]]:
+    """When was asked for what: the last part of the path."""
+    return [(round(when, 6), message.url.path.rpartition("/")[2]) for when, message in transport.sent]
