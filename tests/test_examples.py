@@ -68,7 +68,7 @@ def test_poll_fleet_exits_0_where_all_are_fresh(backupify: SimulatedBackupify) -
 
 
 @pytest.mark.backupify(
-    instances=3, backups=0, faults=[Fault.lose_answer(operation="trigger", instance=3, after_acting=True)]
+    instances=3, backups=0, faults=[Fault.lose_response(operation="trigger", instance=3, after_acting=True)]
 )
 def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_answer_was_lost(
     backupify: SimulatedBackupify, tmp_path: Path

@@ -126,18 +126,18 @@ async def run(code: str, *arguments: str) -> dict[str, Any]:
 class TestWithoutImports:
     async def test_every_failure_ends_as_it_would_with_them(self) -> None:
         faults = [
-            Fault.lose_answer(after_acting=True, operation="trigger", instance=1, first=1),
-            Fault.lose_answer(after_acting=False, operation="trigger", instance=2, first=1),
+            Fault.lose_response(after_acting=True, operation="trigger", instance=1, first=1),
+            Fault.lose_response(after_acting=False, operation="trigger", instance=2, first=1),
             Fault.answer(422, operation="trigger", instance=3),
             Fault.answer(429, operation="trigger", instance=4, first=1),
             Fault.answer(503, operation="get_active", instance=1, first=1),
-            Fault.lose_answer(after_acting=True, operation="get_active", instance=2, first=1),
+            Fault.lose_response(after_acting=True, operation="get_active", instance=2, first=1),
             Fault.truncate(operation="get_active", instance=3, first=1),
             Fault.garbage("<html>", operation="get_active", instance=4),
             Fault.answer(404, operation="get_active", instance=5),
             Fault.answer(429, operation="get_active", instance=6, first=1, retry_after="soon"),
             Fault.answer(500, operation="list_backups", instance=1, first=1),
-            Fault.lose_answer(after_acting=True, operation="trigger", instance=7, first=1),
+            Fault.lose_response(after_acting=True, operation="trigger", instance=7, first=1),
         ]
         with socket.create_server(("127.0.0.1", 0)) as free:
             closed_url = f"http://127.0.0.1:{free.getsockname()[1]}"

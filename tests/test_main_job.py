@@ -36,8 +36,8 @@ class Sweep:
 
 async def _sweep() -> Sweep:
     faults = [
-        Fault.lose_answer(after_acting=False, method="GET", probability=0.01),
-        Fault.lose_answer(after_acting=True, method="GET", probability=0.01),
+        Fault.lose_response(after_acting=False, method="GET", probability=0.01),
+        Fault.lose_response(after_acting=True, method="GET", probability=0.01),
         Fault.answer(503, method="GET", probability=0.02),
     ]
     in_flight = most = 0

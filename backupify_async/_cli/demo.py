@@ -23,10 +23,10 @@ _FORBIDDEN, _LOST = 13, 41
 _RUNNING_BEFORE = range(5, _INSTANCES, 17)
 _SERVER_RATE = 120  # calls a second, which the client is not told
 _FAULTS = (
-    Fault.lose_answer(after_acting=True, operation="trigger", instance=_LOST),
+    Fault.lose_response(after_acting=True, operation="trigger", instance=_LOST),
     Fault.answer(503, retry_after=1, operation="get_active", first=2),
     Fault.answer(503, operation="list_backups", every=60),
-    Fault.lose_answer(after_acting=False, method="GET", every=110),
+    Fault.lose_response(after_acting=False, method="GET", every=110),
 )
 _TEXT = (
     f"It has {_INSTANCES} instances and allows {_SERVER_RATE} calls a second, which it tells nobody: it "

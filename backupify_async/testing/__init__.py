@@ -1,11 +1,10 @@
-"""A simulated Backupify on a real socket, its faults and its log: for the tests of whoever uses the library.
+"""A simulated Backupify on a real socket, with faults and a request log, for your own tests.
 
-`async with SimulatedBackupify(instances=50, seed=1) as server:` starts it on a loopback port, the pytest
-fixture `backupify` hands one out that runs in a thread of its own. Nothing in here imports the client, so
-that a wrong belief cannot pass on both sides.
+`async with SimulatedBackupify(instances=50, seed=1) as server:` starts it on a loopback port. The pytest
+fixture `backupify` is one that runs in its own thread. The simulation shares no code with the client, so that
+a mistake cannot cancel itself out.
 
-The names are looked up on first use: pytest loads the plugin in every run, and must not pay for
-`aiohttp.web`.
+Names are imported on first use: pytest loads the plugin in every run, and must not pay for `aiohttp.web`.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The `aiohttp.web` application: reads requests off the socket and writes replies to it, decides nothing."""
+"""The `aiohttp.web` application: it reads requests and writes replies, and decides nothing."""
 
 import asyncio
 import random
@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 
-from backupify_async.testing._answers import Asked, Operation
 from backupify_async.testing._log import Log
+from backupify_async.testing._messages import Operation, Request
 from backupify_async.testing._service import Delivery, Reply, Service
 from backupify_async.testing._settings import Settings
 
@@ -31,14 +31,14 @@ _ROUTES: tuple[tuple[str, str, Operation | None], ...] = (
 _FORM = "application/x-www-form-urlencoded"
 
 
-class Porter:
-    """Carries requests in and replies out.
+class RequestHandler:
+    """Reads each request, and delivers the reply of the service.
 
     Args:
-        settings: the server's.
-        service: decides.
-        log: is told of each request before its answer leaves.
-        rng: of the latency and the request ids.
+        settings: The settings of the server.
+        service: Decides on the reply.
+        log: Records each request before its response is sent.
+        rng: For the latency and the request ids.
     """
 
     def __init__(self, settings: Settings, service: Service, log: Log, rng: random.Random) -> None:
@@ -48,29 +48,29 @@ class Porter:
         self._rng = rng
 
     def application(self) -> web.Application:
-        """An application with all routes."""
+        """The application with all routes."""
         application = web.Application()
         for method, path, operation in _ROUTES:
             application.router.add_route(method, path, partial(self._handle, operation))
-        application.on_response_prepare.append(self._undress)
+        application.on_response_prepare.append(self._set_headers)
         return application
 
     async def _handle(self, operation: Operation | None, request: web.Request) -> web.StreamResponse:
-        asked = await self._read(operation, request)
-        reply = self._service.reply(asked)
+        received = await self._read(operation, request)
+        reply = self._service.reply(received)
         request_id = f"{self._rng.getrandbits(128):032x}"
-        self._log.add(asked, status=reply.status, fault=reply.fault, request_id=request_id)
+        self._log.add(received, status=reply.status, fault=reply.fault, request_id=request_id)
         low, high = self._settings.latency
         if high:
             await asyncio.sleep(self._rng.uniform(low, high))
-        return await _deliver(request, reply, {**reply.answer.headers, "X-Request-Id": request_id})
+        return await _deliver(request, reply, {**reply.response.headers, "X-Request-Id": request_id})
 
-    async def _read(self, operation: Operation | None, request: web.Request) -> Asked:
+    async def _read(self, operation: Operation | None, request: web.Request) -> Request:
         form: Mapping[str, str] = {}
         if operation == "token" and request.content_type == _FORM:
             form = dict(parse_qsl((await request.read()).decode(errors="replace")))
         scheme, _, credentials = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        return Asked(
+        return Request(
             operation=operation,
             method=request.method,
             path=request.rel_url.raw_path,
@@ -83,8 +83,8 @@ class Porter:
             user_agent=request.headers.get(hdrs.USER_AGENT, ""),
         )
 
-    async def _undress(self, _request: web.Request, response: web.StreamResponse) -> None:
-        # puma names neither itself nor the date; a proxy in front of it may do the latter.
+    async def _set_headers(self, _request: web.Request, response: web.StreamResponse) -> None:
+        # puma sends neither Server nor Date; a proxy before it may add a Date.
         del response.headers[hdrs.SERVER]
         if self._settings.date_header:
             shown = self._settings.clock() + self._settings.date_offset
@@ -94,14 +94,14 @@ class Porter:
 
 
 async def _deliver(request: web.Request, reply: Reply, headers: Mapping[str, str]) -> web.StreamResponse:
-    answer = reply.answer
+    response = reply.response
     match reply.delivery:
         case Delivery.WHOLE:
-            return web.Response(status=answer.status, body=answer.body, headers=headers)
+            return web.Response(status=response.status, body=response.body, headers=headers)
         case Delivery.TRUNCATED:
             return await _truncated(request, reply, headers)
         case Delivery.HANGING:
-            # Ends when the connection does: the runner cancels the handlers of those that are lost.
+            # Ends with the connection: the runner cancels the handlers of closed ones.
             await asyncio.get_running_loop().create_future()
         case Delivery.LOST:
             pass
@@ -112,14 +112,14 @@ async def _deliver(request: web.Request, reply: Reply, headers: Mapping[str, str
 
 def _dropped(request: web.Request) -> web.StreamResponse:
     request.protocol.force_close()
-    return web.Response()  # meets a closed transport, and goes nowhere
+    return web.Response()  # the transport is closed: it is not sent
 
 
 async def _truncated(request: web.Request, reply: Reply, headers: Mapping[str, str]) -> web.StreamResponse:
-    body = reply.answer.body
-    response = web.StreamResponse(status=reply.answer.status, headers=headers)
+    body = reply.response.body
+    response = web.StreamResponse(status=reply.response.status, headers=headers)
     response.content_length = max(1, len(body))
     await response.prepare(request)
     await response.write(body[: len(body) // 2])
-    request.protocol.force_close()  # sends what was written, then closes
+    request.protocol.force_close()  # after what was written is sent
     return response

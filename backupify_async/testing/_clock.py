@@ -1,4 +1,4 @@
-"""Clocks: callables that answer with the seconds since the epoch, real or turned by a test."""
+"""Clocks: callables that return the seconds since the epoch, real or set by a test."""
 
 import time
 from collections.abc import Callable
@@ -9,41 +9,37 @@ _START = 1_767_225_600.0  # 2026-01-01T00:00:00Z, a multiple of every usual wind
 
 
 def wall_clock() -> Clock:
-    """A clock that is anchored to the wall once and then follows the monotonic one, so that it never jumps.
-
-    Returns:
-        A callable that answers with seconds since the epoch.
-    """
+    """A clock that starts at the wall-clock time and follows the monotonic clock: it never jumps."""
     anchor = time.time() - time.monotonic()
     return lambda: anchor + time.monotonic()
 
 
 class ManualClock:
-    """A clock that stands still until a test turns it: `SimulatedBackupify(clock=ManualClock())`.
+    """A clock that only a test advances: `SimulatedBackupify(clock=ManualClock())`.
 
     Args:
-        start: what it shows at first, in seconds since the epoch; by default 2026-01-01T00:00:00Z.
+        start: Its first time, in seconds since the epoch; by default 2026-01-01T00:00:00Z.
     """
 
     def __init__(self, start: float = _START) -> None:
         self._now = start
 
     def __call__(self) -> float:
-        """What it shows, in seconds since the epoch."""
+        """The current time, in seconds since the epoch."""
         return self._now
 
     def __repr__(self) -> str:
         return f"ManualClock({self._now!r})"
 
     def advance(self, seconds: float) -> None:
-        """Turn it forward.
+        """Move the clock forward.
 
         Args:
-            seconds: how far.
+            seconds: By how much.
 
         Raises:
-            ValueError: if that is backwards.
+            ValueError: It is negative.
         """
         if not seconds >= 0:
-            raise ValueError(f"a clock is only turned forward, not by {seconds!r} seconds")
+            raise ValueError(f"a clock only moves forward, not by {seconds!r} seconds")
         self._now += seconds

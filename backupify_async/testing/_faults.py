@@ -1,4 +1,4 @@
-"""Faults by rule: which requests go wrong, and how."""
+"""Faults by rule: which requests fail, and how."""
 
 import random
 import re
@@ -10,14 +10,14 @@ from typing import Any, Self, TypedDict, Unpack
 from attrs import Attribute, field, fields, frozen
 from attrs.validators import and_, ge, gt, in_, le, optional
 
-from backupify_async.testing._answers import JSON, OPERATIONS, Answer, Asked, Operation, error_answer
+from backupify_async.testing._messages import JSON, OPERATIONS, Operation, Request, Response, error_response
 
 
 class FaultKind(Enum):
-    """What a fault does to a request."""
+    """The effect of a fault."""
 
     ANSWER = "answer"
-    LOSE_ANSWER = "lose_answer"
+    LOSE_RESPONSE = "lose_response"
     HANG = "hang"
     REPEAT = "repeat"
     TRUNCATE = "truncate"
@@ -25,8 +25,8 @@ class FaultKind(Enum):
     WRONG_LINK = "wrong_link"
 
 
-class Where(TypedDict, total=False):
-    """Which requests a fault meets: the keywords that all of `Fault`'s class methods take."""
+class RequestFilter(TypedDict, total=False):
+    """Which requests a fault applies to: keywords of all class methods of `Fault`."""
 
     operation: Operation
     method: str
@@ -44,39 +44,39 @@ def _upper(method: str | None) -> str | None:
 def _sendable(_: object, attribute: "Attribute[Any]", value: Mapping[str, str]) -> None:
     for name, content in value.items():
         if set("\r\n\0") & set(name + content):
-            raise ValueError(f"{attribute.name}: {name!r} holds a line break or a NUL, which no header can")
+            raise ValueError(f"{attribute.name}: {name!r} must not contain a line break or a NUL")
 
 
 @frozen(kw_only=True, repr=False)
 class Fault:
-    """A rule by which requests go wrong. Made by its class methods, each of which is a way to go wrong.
+    """A rule by which requests fail. Its class methods are the kinds of failure.
 
-    All of them take the same keywords, which say what requests the fault meets: `operation`, `method`,
-    `path`, `instance`, and one of `first`, `every` and `probability`. A fault meets only requests that the
-    rate limit and the token check let pass; the first of the server's faults that wants a request gets it,
-    and those behind it do not see that request.
+    All of them take the same keywords for the requests that the fault applies to: `operation`, `method`,
+    `path`, `instance`, and one of `first`, `every` and `probability`. A fault applies only to requests that
+    the rate limit and the token check accept. If several faults match a request, the first one is applied,
+    and the others do not count the request.
 
         Fault.answer(503, retry_after=1, operation="trigger", first=2)
-        Fault.lose_answer(after_acting=True, method="GET", probability=0.02)
+        Fault.lose_response(after_acting=True, method="GET", probability=0.02)
 
     Attributes:
-        kind: what happens.
-        operation: the request's purpose: `token`, `ping`, `list_instances`, `get_instance`,
-            `list_customer_instances`, `list_backups`, `get_active`, `get_backup` or `trigger`.
+        kind: The effect.
+        operation: `token`, `ping`, `list_instances`, `get_instance`, `list_customer_instances`,
+            `list_backups`, `get_active`, `get_backup` or `trigger`.
         method: `GET` or `POST`.
-        path: a glob over the whole path (`/v1/*/active`), or a compiled pattern that is searched in it.
-        instance: the id of the backup instance in the path.
-        first: only so many of the requests that fit, the first ones.
-        every: only each so-manieth of the requests that fit (3: the third, the sixth ...).
-        probability: each request that fits, with this probability by the server's seed.
-        after_acting: whether the server does what it is asked before it goes wrong.
-        late: how long after that it does so, in seconds of its clock.
-        canned: what is answered instead of the truth, where that is known beforehand.
-        headers: what is put into the headers of the true answer.
+        path: A glob for the whole path (`/v1/*/active`), or a compiled pattern to search in it.
+        instance: The id of the backup instance in the path.
+        first: Only the first n matching requests.
+        every: Only every n-th matching request (3: the third, the sixth ...).
+        probability: Each matching request with this probability, by the seed of the server.
+        after_acting: Whether the server performs the operation nevertheless.
+        late: By how many seconds of its clock the server performs it after the failure.
+        canned: The response instead of the correct one, where it is fixed.
+        headers: Headers that replace those of the correct response.
 
     Raises:
-        ValueError: for an operation that is none, for two of `first`, `every` and `probability`, for one out
-            of its range, and for a header with a line break in it.
+        ValueError: The operation is unknown, two of `first`, `every` and `probability` are given, one is out
+            of range, or a header contains a line break.
     """
 
     kind: FaultKind
@@ -89,22 +89,22 @@ class Fault:
     probability: float | None = field(default=None, validator=optional(and_(gt(0), le(1))))
     after_acting: bool = False
     late: float = field(default=0.0, validator=ge(0))
-    canned: Answer | None = None
+    canned: Response | None = None
     headers: Mapping[str, str] = field(factory=dict, validator=_sendable, hash=False)
 
     def __attrs_post_init__(self) -> None:
         if sum(choice is not None for choice in (self.first, self.every, self.probability)) > 1:
             raise ValueError("a fault takes one of first, every and probability")
         if self.late and not self.after_acting:
-            raise ValueError("late: who acts late acts: say after_acting=True as well")
+            raise ValueError("late requires after_acting=True")
 
     def __repr__(self) -> str:
-        told = [
+        settings = [
             f"{each.name}={value!r}"
             for each in fields(type(self))
             if each.name != "kind" and (value := getattr(self, each.name)) not in (None, False, 0.0, {})
         ]
-        return f"<Fault {' '.join([self.kind.value, *told])}>"
+        return f"<Fault {' '.join([self.kind.value, *settings])}>"
 
     @classmethod
     def answer(
@@ -117,129 +117,130 @@ class Fault:
         retry_after: float | str | None = None,
         after_acting: bool = False,
         late: float = 0.0,
-        **where: Unpack[Where],
+        **where: Unpack[RequestFilter],
     ) -> Self:
-        """Another answer than the true one.
+        """Answer with another response than the correct one.
 
         Args:
-            status: the HTTP status.
-            body: the body; by default JSON that says what the status is called.
-            content_type: what the body is said to be.
-            headers: further headers.
-            retry_after: the Retry-After header as it stands, also one that makes no sense.
-            after_acting: whether the server does what it is asked all the same.
-            late: how long after it has answered so, in seconds of its clock: a proxy gave up waiting.
-            **where: which requests.
+            status: The HTTP status.
+            body: The body; by default JSON with the reason phrase.
+            content_type: The Content-Type header.
+            headers: Further headers.
+            retry_after: The Retry-After header, which can be invalid.
+            after_acting: Whether the server performs the operation nevertheless.
+            late: By how many seconds of its clock the server performs it after the response, as if a proxy
+                had timed out.
+            **where: Which requests.
 
         Returns:
             The fault.
 
         Raises:
-            ValueError: for a status that no final answer has.
+            ValueError: The status is not that of a final response.
         """
         if not 200 <= status <= 599:
-            raise ValueError(f"status is one of a final answer, 200 to 599, not {status!r}")
+            raise ValueError(f"status must be that of a final response, 200 to 599, not {status!r}")
         more = {**(headers or {})} | ({} if retry_after is None else {"Retry-After": str(retry_after)})
         _sendable(None, fields(cls).headers, more)
-        whole = error_answer(status).body if body is None else _encoded(body)
-        canned = Answer(status, whole, {"Content-Type": content_type, **more})
+        whole = error_response(status).body if body is None else _encoded(body)
+        canned = Response(status, whole, {"Content-Type": content_type, **more})
         return cls(kind=FaultKind.ANSWER, canned=canned, after_acting=after_acting, late=late, **where)
 
     @classmethod
-    def redirect(cls, location: str, *, status: int = 302, **where: Unpack[Where]) -> Self:
-        """A redirect.
+    def redirect(cls, location: str, *, status: int = 302, **where: Unpack[RequestFilter]) -> Self:
+        """Answer with a redirect.
 
         Args:
-            location: where to, as it stands in the Location header.
-            status: which kind of redirect.
-            **where: which requests.
+            location: The Location header.
+            status: The HTTP status.
+            **where: Which requests.
         """
         return cls.answer(status, headers={"Location": location}, **where)
 
     @classmethod
-    def expired_token(cls, **where: Unpack[Where]) -> Self:
-        """A 401, as if the token were over; it is not, the next request may use it again.
+    def expired_token(cls, **where: Unpack[RequestFilter]) -> Self:
+        """Answer with 401, as if the token had expired. It stays valid for the next request.
 
         Args:
-            **where: which requests.
+            **where: Which requests.
         """
         return cls.answer(401, body='{"error":"The access token expired"}', **where)
 
     @classmethod
-    def lose_answer(cls, *, after_acting: bool, late: float = 0.0, **where: Unpack[Where]) -> Self:
-        """The connection is closed without a byte of an answer.
+    def lose_response(cls, *, after_acting: bool, late: float = 0.0, **where: Unpack[RequestFilter]) -> Self:
+        """Close the connection without a response.
 
         Args:
-            after_acting: whether the server does what it is asked.
-            late: how long after it has closed the connection, in seconds of its clock.
-            **where: which requests.
+            after_acting: Whether the server performs the operation.
+            late: By how many seconds of its clock the server performs it after it closed the connection.
+            **where: Which requests.
         """
-        return cls(kind=FaultKind.LOSE_ANSWER, after_acting=after_acting, late=late, **where)
+        return cls(kind=FaultKind.LOSE_RESPONSE, after_acting=after_acting, late=late, **where)
 
     @classmethod
-    def hang(cls, *, after_acting: bool = False, late: float = 0.0, **where: Unpack[Where]) -> Self:
-        """No answer comes until the client leaves or the server stops.
+    def hang(cls, *, after_acting: bool = False, late: float = 0.0, **where: Unpack[RequestFilter]) -> Self:
+        """Send no response, until the client disconnects or the server stops.
 
         Args:
-            after_acting: whether the server does what it is asked.
-            late: how long after it has fallen silent, in seconds of its clock.
-            **where: which requests.
+            after_acting: Whether the server performs the operation.
+            late: By how many seconds of its clock the server performs it after the request.
+            **where: Which requests.
         """
         return cls(kind=FaultKind.HANG, after_acting=after_acting, late=late, **where)
 
     @classmethod
-    def repeat(cls, **where: Unpack[Where]) -> Self:
-        """A proxy sends the request on twice, and the second answer comes back.
+    def repeat(cls, **where: Unpack[RequestFilter]) -> Self:
+        """Perform the operation twice and return the second response, as if a proxy had repeated the request.
 
         Args:
-            **where: which requests.
+            **where: Which requests.
         """
         return cls(kind=FaultKind.REPEAT, after_acting=True, **where)
 
     @classmethod
-    def truncate(cls, **where: Unpack[Where]) -> Self:
-        """Half of the true answer's body, and then the end of the connection; the headers announce all of it.
+    def truncate(cls, **where: Unpack[RequestFilter]) -> Self:
+        """Send half of the correct body, and close the connection. The Content-Length is that of the whole.
 
         Args:
-            **where: which requests.
+            **where: Which requests.
         """
         return cls(kind=FaultKind.TRUNCATE, after_acting=True, **where)
 
     @classmethod
     def garbage(
-        cls, body: str | bytes | None = None, *, content_type: str = JSON, **where: Unpack[Where]
+        cls, body: str | bytes | None = None, *, content_type: str = JSON, **where: Unpack[RequestFilter]
     ) -> Self:
-        """The true answer's status with a body that nobody can read; the server has acted.
+        """Send the correct status with an unreadable body. The server performs the operation.
 
         Args:
-            body: the body; by default the first half of the true one, in an answer that is otherwise whole.
-            content_type: what the body is said to be.
-            **where: which requests.
+            body: The body; by default the first half of the correct one, with a matching Content-Length.
+            content_type: The Content-Type header.
+            **where: Which requests.
         """
-        canned = None if body is None else Answer(200, _encoded(body))
+        canned = None if body is None else Response(200, _encoded(body))
         headers = {"Content-Type": content_type}
         return cls(kind=FaultKind.GARBAGE, canned=canned, headers=headers, after_acting=True, **where)
 
     @classmethod
-    def wrong_link(cls, value: str, **where: Unpack[Where]) -> Self:
-        """The true answer with another Link header.
+    def wrong_link(cls, value: str, **where: Unpack[RequestFilter]) -> Self:
+        """Send the correct response with another Link header.
 
         Args:
-            value: the header as it stands.
-            **where: which requests.
+            value: The Link header.
+            **where: Which requests.
         """
         return cls(kind=FaultKind.WRONG_LINK, headers={"Link": value}, after_acting=True, **where)
 
-    def fits(self, asked: Asked) -> bool:
-        """Whether the fault is about this request at all, however often it strikes."""
+    def matches(self, request: Request) -> bool:
+        """Whether the request matches, regardless of `first`, `every` and `probability`."""
         return (
-            self.operation in (None, asked.operation)
-            and self.method in (None, asked.method)
-            and self.instance in (None, asked.instance_id)
-            and self._fits_path(asked.path)
+            self.operation in (None, request.operation)
+            and self.method in (None, request.method)
+            and self.instance in (None, request.instance_id)
+            and self._matches_path(request.path)
         )
 
-    def _fits_path(self, path: str) -> bool:
+    def _matches_path(self, path: str) -> bool:
         if isinstance(self.path, re.Pattern):
             return self.path.search(path) is not None
         return self.path is None or fnmatchcase(path, self.path)
@@ -249,12 +250,12 @@ def _encoded(body: str | bytes) -> bytes:
     return body.encode() if isinstance(body, str) else body
 
 
-class FaultBook:
-    """The faults of one server, and how often each has been looked at.
+class FaultInjector:
+    """The faults of one server, each with the number of its matching requests.
 
     Args:
-        faults: in the order in which they are asked.
-        rng: decides about those with a probability.
+        faults: The faults, in the order in which they are tried.
+        rng: For faults with a probability.
     """
 
     def __init__(self, faults: Sequence[Fault], rng: random.Random) -> None:
@@ -263,28 +264,28 @@ class FaultBook:
         self.add(*faults)
 
     def add(self, *faults: Fault) -> None:
-        """Put more faults behind those that are there."""
+        """Add faults after the existing ones."""
         self._entries += tuple((fault, [0]) for fault in faults)
 
     @property
     def latest(self) -> float:
-        """How late the latest of them acts, in seconds."""
+        """The maximum of `late`, in seconds."""
         return max((fault.late for fault, _ in self._entries), default=0.0)
 
     def clear(self) -> None:
-        """Drop all faults."""
+        """Remove all faults."""
         self._entries = ()
 
-    def meet(self, asked: Asked) -> Fault | None:
-        """The fault that a request meets, or None; each one that is looked at counts the request."""
+    def match(self, request: Request) -> Fault | None:
+        """The fault to apply to a request, or None. Each fault that is tried counts the request."""
         for fault, seen in self._entries:
-            if fault.fits(asked):
+            if fault.matches(request):
                 seen[0] += 1
-                if self._strikes(fault, seen[0]):
+                if self._applies(fault, seen[0]):
                     return fault
         return None
 
-    def _strikes(self, fault: Fault, nth: int) -> bool:
+    def _applies(self, fault: Fault, nth: int) -> bool:
         if fault.first is not None:
             return nth <= fault.first
         if fault.every is not None:

@@ -1,4 +1,4 @@
-"""The ways in which a server limits its callers, as models: settings, and a meter that is told the time."""
+"""Rate limits of servers: settings, and counters that get the time as an argument."""
 
 import math
 from typing import Any, Protocol
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from attrs import Attribute, define, field, frozen
 from attrs.validators import ge, in_, instance_of
 
-# Seconds since the epoch are floats 2.4e-7 apart: who comes exactly on time shall not be refused for that.
+# Floats of seconds since the epoch are 2.4e-7 apart: a request exactly on time must not be refused for that.
 _ROUNDING = 1e-4
 
 
@@ -15,61 +15,61 @@ class Refusal:
     """A request over the limit.
 
     Attributes:
-        retry_after: the header's whole seconds, or None where none is sent.
-        status: the HTTP status.
+        retry_after: The Retry-After header in seconds; None without one.
+        status: The HTTP status.
     """
 
     retry_after: int | None
     status: int = 429
 
 
-class Meter(Protocol):
-    """The running count of one limit."""
+class LimitCounter(Protocol):
+    """The state of one limit."""
 
     def take(self, now: float) -> Refusal | None:
-        """Count one request that arrives `now` (seconds since the epoch); None lets it pass."""
+        """Count a request at `now` (seconds since the epoch); None means that it is accepted."""
         ...
 
 
 class RateLimit(Protocol):
     """The settings of one limit."""
 
-    def meter(self) -> Meter:
-        """A count of its own, from the beginning."""
+    def counter(self) -> LimitCounter:
+        """A new counter."""
         ...
 
 
-def _flowing(_: object, attribute: "Attribute[Any]", value: float) -> None:
+def _positive(_: object, attribute: "Attribute[Any]", value: float) -> None:
     if not 0 < value < math.inf:
-        raise ValueError(f"{attribute.name} is a number of requests above 0, not {value!r}")
+        raise ValueError(f"{attribute.name} must be a number of requests above 0, not {value!r}")
 
 
 @frozen
 class TokenBucket:
-    """So many requests a second over any time, and a burst after a rest; a refused request takes nothing.
+    """A token bucket: a steady rate, with a burst after an idle time. A refused request takes no token.
 
     Args:
-        per_second: how fast the bucket fills.
-        burst: how much it holds; it is full at the start.
-        retry_after: whether a refusal says in whole seconds when to come again.
-        status: the HTTP status of a refusal: 429, or 503 as nginx has it.
+        per_second: The tokens that are added per second.
+        burst: The capacity. The bucket is full at the start.
+        retry_after: Whether a refusal has a Retry-After header, in whole seconds.
+        status: The HTTP status of a refusal: 429, or 503 as nginx sends it.
 
     Raises:
-        ValueError: for a rate or a burst that lets nothing pass.
+        ValueError: The rate or the burst accepts no request.
     """
 
-    per_second: float = field(validator=_flowing)
+    per_second: float = field(validator=_positive)
     burst: int = field(default=1, validator=[instance_of(int), ge(1)])
     retry_after: bool = field(default=True, kw_only=True)
     status: int = field(default=429, kw_only=True, validator=in_((429, 503)))
 
-    def meter(self) -> Meter:
+    def counter(self) -> LimitCounter:
         """A full bucket."""
-        return _BucketMeter(self, self.burst)
+        return _BucketCounter(self, self.burst)
 
 
 @define
-class _BucketMeter:
+class _BucketCounter:
     limit: TokenBucket
     level: float
     at: float = -math.inf
@@ -86,20 +86,20 @@ class _BucketMeter:
 
 @frozen
 class FixedWindow:
-    """So many requests in each window of the clock, as Rack::Attack's `throttle` counts them.
+    """A fixed window, as in the `throttle` of Rack::Attack.
 
-    The windows are aligned to the multiples of the period since the epoch, not to the first request; refused
-    requests count too, which changes nothing before the window's end; time is read in whole seconds.
+    Windows start at multiples of the period since the epoch, not at the first request. Refused requests count
+    too, which changes nothing before the end of the window. Time is read in whole seconds.
 
     Args:
-        limit: how many requests of one window pass.
-        period: the window's length in whole seconds.
-        retry_after: whether a refusal says how many seconds are left of the window.
-        status: the HTTP status of a refusal: 429, or 503 as nginx has it.
+        limit: The number of requests per window.
+        period: The length of a window, in whole seconds.
+        retry_after: Whether a refusal has a Retry-After header with the remaining seconds of the window.
+        status: The HTTP status of a refusal: 429, or 503 as nginx sends it.
 
     Raises:
-        ValueError: for a limit or a period below one.
-        TypeError: for one that is no integer.
+        ValueError: The limit or the period is less than 1.
+        TypeError: The limit or the period is not an integer.
     """
 
     limit: int = field(validator=[instance_of(int), ge(1)])
@@ -107,13 +107,13 @@ class FixedWindow:
     retry_after: bool = field(default=True, kw_only=True)
     status: int = field(default=429, kw_only=True, validator=in_((429, 503)))
 
-    def meter(self) -> Meter:
+    def counter(self) -> LimitCounter:
         """A count of zero."""
-        return _WindowMeter(self)
+        return _WindowCounter(self)
 
 
 @define
-class _WindowMeter:
+class _WindowCounter:
     limit: FixedWindow
     window: int = -1
     count: int = 0

@@ -1,4 +1,4 @@
-"""The log of what a server was asked, without a secret and without a token in it."""
+"""The request log of a server. It holds no secrets and no tokens."""
 
 import asyncio
 import re
@@ -7,29 +7,29 @@ from concurrent.futures import Future
 
 from attrs import field, frozen
 
-from backupify_async.testing._answers import Asked, Operation
 from backupify_async.testing._faults import Fault
+from backupify_async.testing._messages import Operation, Request
 from backupify_async.testing._state import SimulatedBackup
 
-_KEPT = 1_000_000  # a few hundred megabytes; a server that runs for days shall not eat the machine
+_MAX_RECORDS = 1_000_000  # a few hundred megabytes, for a server that runs for days
 _SECRET = re.compile("token|secret|password|key|auth", re.IGNORECASE)
 
 
 @frozen(kw_only=True)
 class RequestRecord:
-    """One request that a simulated server has decided about.
+    """One request to a simulated server.
 
     Attributes:
-        operation: what it asked for (`get_active`, `trigger` ...), or None where no route is known.
-        method: in capitals.
-        path: without the query, still percent-encoded.
-        query: the parameters after the question mark; values that look like secrets are left out.
-        instance_id: the backup instance in the path, or None.
-        status: the status of the answer, or None where a fault kept it back; noted before the answer leaves.
-        fault: what it met, or None.
-        at: when it arrived, in seconds since the epoch on the server's clock.
-        request_id: the X-Request-Id of the answer.
-        user_agent: as the client called itself.
+        operation: The operation (`get_active`, `trigger` ...); None for an unknown route.
+        method: The method, in capitals.
+        path: The path without the query, percent-encoded.
+        query: The query parameters; values that look like secrets are filtered.
+        instance_id: The backup instance in the path, or None.
+        status: The status of the response; None where a fault suppressed it. Recorded before it is sent.
+        fault: The fault that was applied, or None.
+        at: The time of arrival, in seconds since the epoch on the server's clock.
+        request_id: The X-Request-Id of the response.
+        user_agent: The User-Agent header.
     """
 
     operation: Operation | None
@@ -45,7 +45,7 @@ class RequestRecord:
 
 
 class Triggers(Mapping[int, list[SimulatedBackup]]):
-    """The backups that were started by POST, by instance id; an id without any has an empty list."""
+    """The backups that were started by POST, by instance id; an empty list for an id without any."""
 
     def __init__(self) -> None:
         self._started: dict[int, list[SimulatedBackup]] = {}
@@ -66,61 +66,61 @@ class Triggers(Mapping[int, list[SimulatedBackup]]):
         return f"Triggers({dict(self)!r})"
 
     def add(self, backup: SimulatedBackup) -> None:
-        """Note one more."""
+        """Record a backup."""
         self._started.setdefault(backup.backup_instance_id, []).append(backup)
 
 
 class Log:
-    """What was asked, in the order of arrival; read and waited for from any thread.
+    """The requests in the order of arrival. Any thread can read it and wait for it.
 
-    Plain list operations, each of them atomic, take the place of a lock: a lock would block the loop.
+    It needs no lock, which would block the loop: each list operation is atomic.
 
     Args:
-        kept: beyond so many records the older half is forgotten.
+        max_records: When there are more, the older half is dropped.
     """
 
-    def __init__(self, *, kept: int = _KEPT) -> None:
+    def __init__(self, *, max_records: int = _MAX_RECORDS) -> None:
         self.triggers = Triggers()
-        self._kept = kept
+        self._max_records = max_records
         self._count = 0
         self._records: list[RequestRecord] = []
         self._waiting: dict[Future[None], int] = {}
 
     @property
     def records(self) -> list[RequestRecord]:
-        """A copy of all that is kept."""
+        """A copy of the records."""
         return list(self._records)
 
-    def add(self, asked: Asked, *, status: int | None, fault: Fault | None, request_id: str) -> None:
-        """Note one request and how it was answered."""
+    def add(self, request: Request, *, status: int | None, fault: Fault | None, request_id: str) -> None:
+        """Record a request and the status of its response."""
         self._records.append(
             RequestRecord(
-                operation=asked.operation,
-                method=asked.method,
-                path=asked.path,
+                operation=request.operation,
+                method=request.method,
+                path=request.path,
                 query={
                     name: "[FILTERED]" if _SECRET.search(name) else value
-                    for name, value in asked.query.items()
+                    for name, value in request.query.items()
                 },
-                instance_id=asked.instance_id,
+                instance_id=request.instance_id,
                 status=status,
                 fault=fault,
-                at=asked.at,
+                at=request.at,
                 request_id=request_id,
-                user_agent=asked.user_agent,
+                user_agent=request.user_agent,
             )
         )
         self._count += 1
-        if len(self._records) > self._kept:
-            del self._records[: self._kept // 2]
+        if len(self._records) > self._max_records:
+            del self._records[: self._max_records // 2]
         if self._waiting:
             self._wake()
 
     async def reaches(self, count: int) -> None:
-        """Wait until so many requests in all have been noted."""
+        """Wait until `count` requests in all have been recorded."""
         waiter: Future[None] = Future()
         self._waiting[waiter] = count
-        self._wake()  # only after it has been put in, so that a record of just now is not missed
+        self._wake()  # after it was added: a record can have come in between
         try:
             await asyncio.wrap_future(waiter)
         finally:
@@ -128,8 +128,8 @@ class Log:
 
     def _wake(self) -> None:
         for waiter, count in list(self._waiting.items()):
-            # Two threads may come by here at once: whoever takes the waiter out wakes it.
-            # One that was cancelled meanwhile takes no result.
+            # Two threads can be here at once: the one that removes the waiter wakes it. A cancelled waiter
+            # takes no result.
             mine = count <= self._count and self._waiting.pop(waiter, None) is not None
             if mine and waiter.set_running_or_notify_cancel():
                 waiter.set_result(None)

@@ -1,4 +1,4 @@
-"""From a request to a reply, faults and all: the server's one decision, made at once and without I/O."""
+"""From a request to a reply, with its faults: all decisions of the server, without I/O."""
 
 import itertools
 import random
@@ -9,22 +9,22 @@ from typing import assert_never
 
 from attrs import evolve, frozen
 
-from backupify_async.testing._answers import Answer, Asked, error_answer
-from backupify_async.testing._faults import Fault, FaultBook, FaultKind
-from backupify_async.testing._handlers import ServerContext, act
-from backupify_async.testing._limits import Meter
+from backupify_async.testing._faults import Fault, FaultInjector, FaultKind
+from backupify_async.testing._limits import LimitCounter
+from backupify_async.testing._messages import Request, Response, error_response
+from backupify_async.testing._operations import ServerContext, perform
 
 _OPEN = frozenset({"token", "ping", None})
 _REFUSED = {
     "good": None,
-    "expired": error_answer(401, "The access token expired"),
-    "unknown": error_answer(401, "The access token is invalid"),
+    "expired": error_response(401, "The access token expired"),
+    "unknown": error_response(401, "The access token is invalid"),
 }
-_NOTHING = Answer(0)
+_NOTHING = Response(0)
 
 
 class Delivery(Enum):
-    """How a reply is to be brought to the client."""
+    """How a reply is delivered."""
 
     WHOLE = "whole"
     TRUNCATED = "truncated"
@@ -34,106 +34,110 @@ class Delivery(Enum):
 
 @frozen
 class Reply:
-    """What is to be sent, and how.
+    """A response, and how it is delivered.
 
     Attributes:
-        answer: what there would be to send, also where it is not to arrive.
-        delivery: how it is sent.
-        fault: what the request met, or None.
+        response: The response, also where none is delivered.
+        delivery: How it is delivered.
+        fault: The fault that was applied, or None.
     """
 
-    answer: Answer
+    response: Response
     delivery: Delivery = Delivery.WHOLE
     fault: Fault | None = None
 
     @property
     def status(self) -> int | None:
-        """The status that is sent, or None where no answer is."""
-        return None if self.delivery in (Delivery.LOST, Delivery.HANGING) else self.answer.status
+        """The status that is sent; None where no response is."""
+        return None if self.delivery in (Delivery.LOST, Delivery.HANGING) else self.response.status
 
 
 class Service:
-    """The order of things: first the rate limit, then the token, then the faults, then what was asked.
+    """Decides in this order: rate limit, token, faults, operation.
 
-    The rate limit is one count for all that comes in: Rack::Attack stands in front of the application and
-    usually counts by address, so that `/oauth/token`, `/v1/ping` and unknown paths count like everything
-    else.
+    The rate limit counts all requests together: Rack::Attack runs before the application and usually counts
+        by
+    address, so `/oauth/token`, `/v1/ping` and unknown paths count too.
 
     Args:
-        desk: the state and the settings.
-        rng: decides about faults with a probability.
+        context: The state and the settings.
+        rng: For faults with a probability.
     """
 
-    def __init__(self, desk: ServerContext, rng: random.Random) -> None:
-        limit = desk.settings.rate_limit
-        self.faults = FaultBook(desk.settings.faults, rng)
-        self._desk = desk
-        self._late: list[tuple[float, int, Asked]] = []
+    def __init__(self, context: ServerContext, rng: random.Random) -> None:
+        limit = context.settings.rate_limit
+        self.faults = FaultInjector(context.settings.faults, rng)
+        self._context = context
+        self._late: list[tuple[float, int, Request]] = []
         self._order = itertools.count()
-        self._catching_up = threading.Lock()
-        self._meter: Meter | None = None if limit is None else limit.meter()
+        self._late_lock = threading.Lock()
+        self._counter: LimitCounter | None = None if limit is None else limit.counter()
 
-    def reply(self, asked: Asked) -> Reply:
-        """Decide about one request, and do what it asks for.
+    def reply(self, request: Request) -> Reply:
+        """Decide on one request, and perform its operation.
 
         Args:
-            asked: the request.
+            request: The request.
 
         Returns:
-            What is to be sent.
+            The reply to deliver.
         """
-        refused = self._throttled(asked) or self._unauthorized(asked)
+        refused = self._throttled(request) or self._unauthorized(request)
         if refused is not None:
             return Reply(refused)
-        self.catch_up(asked.at)
-        fault = self.faults.meet(asked)
+        self.catch_up(request.at)
+        fault = self.faults.match(request)
         if fault is None:
-            return Reply(act(self._desk, asked))
+            return Reply(perform(self._context, request))
         if fault.late:
-            heappush(self._late, (asked.at + fault.late, next(self._order), asked))
+            heappush(self._late, (request.at + fault.late, next(self._order), request))
         elif fault.kind is FaultKind.REPEAT:
-            act(self._desk, asked)
-        return _spoilt(fault, act(self._desk, asked) if fault.after_acting and not fault.late else _NOTHING)
+            perform(self._context, request)
+        return _faulty(
+            fault, perform(self._context, request) if fault.after_acting and not fault.late else _NOTHING
+        )
 
     def catch_up(self, now: float) -> None:
-        """Do what a fault has put off until `now`, or before, in seconds since the epoch."""
+        """Perform the operations that faults delayed until `now` (seconds since the epoch) or before."""
         if not self._late:
             return
-        with self._catching_up:  # whoever asks the server for its triggers may do so from another thread
+        with self._late_lock:  # a test can read the triggers from another thread
             while self._late and self._late[0][0] <= now:
-                when, _, asked = heappop(self._late)
-                act(self._desk, evolve(asked, at=when))
+                when, _, request = heappop(self._late)
+                perform(self._context, evolve(request, at=when))
 
-    def _throttled(self, asked: Asked) -> Answer | None:
-        refusal = None if self._meter is None else self._meter.take(asked.at)
+    def _throttled(self, request: Request) -> Response | None:
+        refusal = None if self._counter is None else self._counter.take(request.at)
         if refusal is None:
             return None
         headers = {"Content-Type": "text/plain"}
         if refusal.retry_after is not None:
             headers["retry-after"] = str(refusal.retry_after)
-        return Answer(refusal.status, b"Retry later\n", headers)
+        return Response(refusal.status, b"Retry later\n", headers)
 
-    def _unauthorized(self, asked: Asked) -> Answer | None:
-        if asked.operation in _OPEN:
+    def _unauthorized(self, request: Request) -> Response | None:
+        if request.operation in _OPEN:
             return None
-        return _REFUSED[self._desk.tokens.verdict(asked.token, asked.at)]
+        return _REFUSED[self._context.tokens.check(request.token, request.at)]
 
 
-def _spoilt(fault: Fault, truth: Answer) -> Reply:
+def _faulty(fault: Fault, correct: Response) -> Reply:
     match fault.kind:
         case FaultKind.ANSWER:
-            return Reply(fault.canned or truth, fault=fault)
+            return Reply(fault.canned or correct, fault=fault)
         case FaultKind.REPEAT:
-            return Reply(truth, fault=fault)
-        case FaultKind.LOSE_ANSWER:
-            return Reply(truth, Delivery.LOST, fault)
+            return Reply(correct, fault=fault)
+        case FaultKind.LOSE_RESPONSE:
+            return Reply(correct, Delivery.LOST, fault)
         case FaultKind.HANG:
-            return Reply(truth, Delivery.HANGING, fault)
+            return Reply(correct, Delivery.HANGING, fault)
         case FaultKind.TRUNCATE:
-            return Reply(truth, Delivery.TRUNCATED, fault)
+            return Reply(correct, Delivery.TRUNCATED, fault)
         case FaultKind.GARBAGE:
-            body = truth.body[: len(truth.body) // 2] if fault.canned is None else fault.canned.body
-            return Reply(evolve(truth, body=body, headers={**truth.headers, **fault.headers}), fault=fault)
+            body = correct.body[: len(correct.body) // 2] if fault.canned is None else fault.canned.body
+            return Reply(
+                evolve(correct, body=body, headers={**correct.headers, **fault.headers}), fault=fault
+            )
         case FaultKind.WRONG_LINK:
-            return Reply(evolve(truth, headers={**truth.headers, **fault.headers}), fault=fault)
+            return Reply(evolve(correct, headers={**correct.headers, **fault.headers}), fault=fault)
     assert_never(fault.kind)

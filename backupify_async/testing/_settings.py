@@ -1,4 +1,4 @@
-"""The settings of a simulated server, checked."""
+"""The settings of a simulated server, validated."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from backupify_async.testing._clock import Clock
 from backupify_async.testing._faults import Fault
 from backupify_async.testing._limits import RateLimit
 
-IdleAnswer = Literal[404, 204, "null", "{}", "[]"]
+IdleResponse = Literal[404, 204, "null", "{}", "[]"]
 ActiveConflict = Literal[409, 422, 200]
 
 _count = and_(instance_of(int), ge(0))
@@ -22,17 +22,17 @@ def _range(latency: float | tuple[float, float]) -> tuple[float, float]:
     return latency if isinstance(latency, tuple) else (latency, latency)
 
 
-def _rising(_: object, attribute: "Attribute[Any]", value: tuple[float, float]) -> None:
+def _range_of_seconds(_: object, attribute: "Attribute[Any]", value: tuple[float, float]) -> None:
     low, high = value
     if not 0 <= low <= high < math.inf:
         raise ValueError(
-            f"{attribute.name} is a number of seconds or a (low, high) range of them, not {value!r}"
+            f"{attribute.name} must be a number of seconds, or a (low, high) range of them, not {value!r}"
         )
 
 
 def _finite(_: object, attribute: "Attribute[Any]", value: float) -> None:
     if not math.isfinite(value):
-        raise ValueError(f"{attribute.name} is a finite number of seconds, not {value!r}")
+        raise ValueError(f"{attribute.name} must be a finite number of seconds, not {value!r}")
 
 
 def _tuple(faults: Iterable[Fault]) -> tuple[Fault, ...]:
@@ -43,17 +43,17 @@ def _frozenset(ids: Iterable[int]) -> frozenset[int]:
     return frozenset(ids)
 
 
-def _slashless(link_base: str | None) -> str | None:
+def _without_slash(link_base: str | None) -> str | None:
     return None if link_base is None else link_base.rstrip("/")
 
 
 @frozen(kw_only=True)
 class Settings:
-    """All settings; `SimulatedBackupify` says what each of them means.
+    """All settings; see `SimulatedBackupify`.
 
     Raises:
-        ValueError: for a number out of its range or an answer that is none of those known.
-        TypeError: for a count that is no integer.
+        ValueError: A number is out of range, or a response is not one of those listed.
+        TypeError: A count is not an integer.
     """
 
     instances: int = field(validator=_count)
@@ -65,16 +65,16 @@ class Settings:
     token_lag: float = field(validator=ge(0))
     newest_token_only: bool
     rate_limit: RateLimit | None
-    latency: tuple[float, float] = field(converter=_range, validator=_rising)
+    latency: tuple[float, float] = field(converter=_range, validator=_range_of_seconds)
     faults: tuple[Fault, ...] = field(converter=_tuple)
     backup_duration: float = field(validator=gt(0))
-    idle_answer: IdleAnswer = field(validator=in_(get_args(IdleAnswer)))
+    idle_response: IdleResponse = field(validator=in_(get_args(IdleResponse)))
     active_conflict: ActiveConflict = field(validator=in_(get_args(ActiveConflict)))
     envelope: str | None
     per_page: int = field(validator=_at_least_one)
     max_per_page: int = field(validator=_at_least_one)
     forbidden: frozenset[int] = field(converter=_frozenset)
-    link_base: str | None = field(converter=_slashless)
+    link_base: str | None = field(converter=_without_slash)
     date_header: bool
     date_offset: float = field(validator=_finite)
     list_lag: float = field(validator=ge(0))

@@ -1,4 +1,4 @@
-"""What the server knows: instances, their backups, tokens. Pure: whoever asks says what time it is."""
+"""The state of the server: instances, backups and tokens. Pure: the time is an argument."""
 
 import base64
 import itertools
@@ -13,20 +13,20 @@ from attrs import define, field, frozen
 _DAY = 86_400.0
 _NIGHTLY_DURATION = 600.0
 _SERVICES = 3  # each customer has a backup instance of each service, one backup definition per service
-_MOST_BACKUPS = 65  # three pages of twenty, and a few more
+_MAX_BACKUPS = 65  # three pages of twenty, and a few more
 _STALE_ROUNDS = 7
 _STALE_SHARE = 0.05
 
 
 @frozen
 class Instance:
-    """A backup instance: one customer's data in one service.
+    """A backup instance: the data of one customer in one service.
 
     Attributes:
-        id: its number, from 1.
-        customer_id: whose data it is.
-        backup_definition_id: which service it is in.
-        created_at: in seconds since the epoch.
+        id: The id, from 1.
+        customer_id: The customer.
+        backup_definition_id: The service.
+        created_at: In seconds since the epoch.
     """
 
     id: int
@@ -37,13 +37,13 @@ class Instance:
 
 @frozen
 class SimulatedBackup:
-    """A backup as the server keeps it.
+    """A backup on the server.
 
     Attributes:
-        id: ids grow over all instances.
-        backup_instance_id: of which instance it is a backup.
-        started_at: in seconds since the epoch on the server's clock.
-        completes_at: when it is over, likewise.
+        id: The id; ids ascend over all instances.
+        backup_instance_id: The instance.
+        started_at: In seconds since the epoch on the server's clock.
+        completes_at: When it ends, likewise.
     """
 
     id: int
@@ -52,13 +52,13 @@ class SimulatedBackup:
     completes_at: float
 
     def is_active(self, now: float) -> bool:
-        """Whether it still runs at `now` (seconds since the epoch)."""
+        """Whether it is still active at `now` (seconds since the epoch)."""
         return now < self.completes_at
 
 
 @frozen
 class _History:
-    """The backups that an instance came with: made only when somebody looks, there may be millions."""
+    """The initial backups of an instance. They are made on first access: there may be millions."""
 
     ids: Sequence[int]
     newest_at: float
@@ -72,18 +72,18 @@ class _History:
         ]
 
 
-class World:
+class ServerState:
     """All instances and their backups.
 
-    A night's round backs up every instance once, so that ids grow over all of them. By seed one instance in
-    twenty has been left out of the last rounds: its newest backup is days old.
+    Each night every instance was backed up once, so ids ascend over all of them. By the seed, one instance in
+    twenty was skipped in the last nights: its newest backup is days old.
 
     Args:
-        instances: how many there are at the start.
-        backups: how many each of them has at the start; None lets the seed decide, from none to a few pages.
-        backup_duration: how long a backup runs that is started from now on, in seconds.
-        seed: of the randomness.
-        now: the time of the start, in seconds since the epoch.
+        instances: The initial number of instances.
+        backups: The initial number of backups of each; None for a number by the seed, up to a few pages.
+        backup_duration: The duration of a backup that is started from now on, in seconds.
+        seed: The seed.
+        now: The time of the start, in seconds since the epoch.
     """
 
     def __init__(
@@ -95,20 +95,20 @@ class World:
         self._histories: list[_History] = []
         self._backups: dict[int, list[SimulatedBackup]] = {}
         self._duration = backup_duration
-        rounds = _STALE_ROUNDS + (_MOST_BACKUPS if backups is None else backups)
+        rounds = _STALE_ROUNDS + (_MAX_BACKUPS if backups is None else backups)
         self._new_ids = itertools.count(1 + rounds * instances)
         rng = random.Random(seed)
         for position in range(instances):
-            count = rng.randint(0, _MOST_BACKUPS) if backups is None else backups
+            count = rng.randint(0, _MAX_BACKUPS) if backups is None else backups
             skipped = rng.randint(2, _STALE_ROUNDS) if rng.random() < _STALE_SHARE else 0
             end = rounds - skipped
             ids = range(1 + (end - count) * instances + position, 1 + end * instances + position, instances)
-            # Over at the start, and unless it was skipped less than a day old for ten minutes to come.
+            # It is over at the start. Unless skipped, it stays less than a day old for another ten minutes.
             newest = now - skipped * _DAY - rng.uniform(_NIGHTLY_DURATION, _DAY - _NIGHTLY_DURATION)
             self._add(_History(ids, newest))
 
     def add(self, *, backups: int, now: float) -> Instance:
-        """A new instance with so many backups, the newest just over at `now`."""
+        """Add an instance with backups, of which the newest ends at `now`."""
         ids = [next(self._new_ids) for _ in range(backups)]
         return self._add(_History(ids, now - _NIGHTLY_DURATION))
 
@@ -127,13 +127,13 @@ class World:
         return instance
 
     def instance(self, instance_id: int | None) -> Instance | None:
-        """The instance of that id, or None."""
+        """The instance with an id, or None."""
         if instance_id is None or not 1 <= instance_id <= len(self.instances):
             return None
         return self.instances[instance_id - 1]
 
     def of_customer(self, customer_id: int) -> Sequence[Instance] | None:
-        """A customer's instances, ascending by id; None where there is no such customer."""
+        """The instances of a customer, ascending by id; None for an unknown customer."""
         return self._of_customer.get(customer_id)
 
     def of_definition(self, backup_definition_id: int) -> Sequence[Instance]:
@@ -141,47 +141,47 @@ class World:
         return self._of_definition.get(backup_definition_id, ())
 
     def backups(self, instance: Instance) -> Sequence[SimulatedBackup]:
-        """An instance's backups, ascending by id."""
-        return self._shelf(instance)
+        """The backups of an instance, ascending by id."""
+        return self._backups_of(instance)
 
     def backup(self, instance: Instance, backup_id: int | None) -> SimulatedBackup | None:
-        """The instance's backup of that id, or None."""
+        """The backup of an instance with an id, or None."""
         if backup_id is None:
             return None
-        backups = self._shelf(instance)
+        backups = self._backups_of(instance)
         place = bisect_left(backups, backup_id, key=lambda backup: backup.id)
         found = backups[place : place + 1]
         return found[0] if found and found[0].id == backup_id else None
 
     def active(self, instance: Instance, now: float) -> SimulatedBackup | None:
-        """The instance's backup that runs at `now` (seconds since the epoch), or None."""
-        newest = self._shelf(instance)[-1:]
+        """The active backup of an instance at `now` (seconds since the epoch), or None."""
+        newest = self._backups_of(instance)[-1:]
         return newest[0] if newest and newest[0].is_active(now) else None
 
     def start(self, instance: Instance, now: float) -> SimulatedBackup:
         """Start a backup at `now` (seconds since the epoch)."""
         backup = SimulatedBackup(next(self._new_ids), instance.id, now, now + self._duration)
-        self._shelf(instance).append(backup)
+        self._backups_of(instance).append(backup)
         return backup
 
-    def _shelf(self, instance: Instance) -> list[SimulatedBackup]:
-        shelf = self._backups.get(instance.id)
-        if shelf is None:
+    def _backups_of(self, instance: Instance) -> list[SimulatedBackup]:
+        backups = self._backups.get(instance.id)
+        if backups is None:
             history = self._histories[instance.id - 1].backups(instance.id)
-            # Atomic, so that a test in another thread and the server find the same list.
-            shelf = self._backups.setdefault(instance.id, history)
-        return shelf
+            # Atomic: a test in another thread and the server get the same list.
+            backups = self._backups.setdefault(instance.id, history)
+        return backups
 
 
 @define
 class Tokens:
-    """The access tokens that have been handed out.
+    """The issued access tokens.
 
     Args:
-        lifetime: how long each is good for, in seconds.
-        seed: of the randomness.
-        lag: how long each is not known yet, in seconds.
-        newest_only: whether each ends all before it.
+        lifetime: The lifetime of a token, in seconds.
+        seed: The seed.
+        lag: How long a new token is not accepted yet, in seconds.
+        newest_only: Whether a new token invalidates all earlier ones.
     """
 
     lifetime: int
@@ -196,8 +196,8 @@ class Tokens:
         self._rng = random.Random(f"tokens {self.seed}")
 
     def issue(self, now: float) -> str:
-        """A new token, in base64 with `+`, `/` and `=` in it."""
-        # 0xfb 0xef 0xff is `++//`: whoever forgets to encode or to quote a token finds out at the first one.
+        """Issue a token, in base64 with `+`, `/` and `=`."""
+        # 0xfb 0xef 0xff is `++//`: code that does not encode or quote a token fails at the first one.
         token = base64.b64encode(b"\xfb\xef\xff" + self._rng.randbytes(29)).decode()
         if self.newest_only:
             self.expire_all()
@@ -205,14 +205,14 @@ class Tokens:
         self.issued += 1
         return token
 
-    def verdict(self, token: str | None, now: float) -> Literal["good", "expired", "unknown"]:
-        """What a token is worth at `now` (seconds since the epoch)."""
+    def check(self, token: str | None, now: float) -> Literal["good", "expired", "unknown"]:
+        """Whether a token is accepted at `now` (seconds since the epoch)."""
         expiry = None if token is None else self._expiries.get(token)
         if expiry is None or now < expiry - self.lifetime + self.lag:
             return "unknown"
         return "good" if now < expiry else "expired"
 
     def expire_all(self) -> None:
-        """Let every token be over."""
+        """Let all tokens expire."""
         for token in list(self._expiries):
             self._expiries[token] = float("-inf")

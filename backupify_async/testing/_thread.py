@@ -1,4 +1,4 @@
-"""A server in a thread of its own, for tests that have no event loop or another one."""
+"""A server in its own thread, for tests without an event loop or with another one."""
 
 import asyncio
 import threading
@@ -13,38 +13,38 @@ _Started = Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
 
 @contextmanager
 def running_in_thread(server: SimulatedBackupify) -> Iterator[SimulatedBackupify]:
-    """Run a server on an event loop of its own in a thread, for the length of a `with` block.
+    """Run a server on its own event loop in a thread, for the duration of a `with` block.
 
     Args:
-        server: not yet started.
+        server: A server that is not running.
 
     Yields:
-        The same server, started; it is stopped and the thread has ended when the block is left.
+        The same server, running. At the end of the block it is stopped, and the thread has ended.
 
     Raises:
-        OSError: if its port is taken.
-        RuntimeError: if it is running already.
+        OSError: The port is in use.
+        RuntimeError: The server is already running.
     """
     started: _Started = Future()
     thread = threading.Thread(target=lambda: asyncio.run(_serve(server, started)), name="simulated-backupify")
     thread.start()
     try:
-        loop, leaving = started.result()
+        loop, stopping = started.result()
         try:
             yield server
         finally:
-            loop.call_soon_threadsafe(leaving.set)
+            loop.call_soon_threadsafe(stopping.set)
     finally:
         thread.join()
 
 
 async def _serve(server: SimulatedBackupify, started: _Started) -> None:
-    leaving = asyncio.Event()
+    stopping = asyncio.Event()
     try:
         await server.start()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other thread waits for it
+    except Exception as error:  # noqa: BLE001 - the other thread waits for it
         started.set_exception(error)
         return
-    started.set_result((asyncio.get_running_loop(), leaving))
-    await leaving.wait()
+    started.set_result((asyncio.get_running_loop(), stopping))
+    await stopping.wait()
     await server.stop()

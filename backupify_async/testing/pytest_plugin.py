@@ -1,7 +1,7 @@
 """The pytest plugin: the fixture `backupify` and the marker of the same name.
 
-pytest loads this module in every run of whoever has the package installed: it imports nothing of weight at
-the top, and takes any pytest from 6 on, which has fewer public names.
+pytest loads this module in every run where the package is installed. So it imports nothing heavy at the top,
+and works with pytest 6 and later, which has fewer public names.
 """
 
 from collections.abc import Iterator
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: "pytest.Config") -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
-        "markers", "backupify(**settings): what the `backupify` fixture gives to SimulatedBackupify"
+        "markers", "backupify(**settings): the settings of the SimulatedBackupify in the `backupify` fixture"
     )
 
 
 @pytest.fixture
 def backupify(request: "pytest.FixtureRequest") -> "Iterator[SimulatedBackupify]":
-    """A fresh simulated Backupify that runs in a thread, for tests of any async plugin or of none.
+    """A new simulated Backupify in a thread, for tests with any async plugin or with none.
 
-    `@pytest.mark.backupify(instances=5)` on the test, its class or its module sets it up; the nearest mark
-    wins. A client of it that triggers is to be told how soon this server settles, else a test of a trigger
-    whose answer is lost, as by a 503, takes half a minute:
+    `@pytest.mark.backupify(instances=5)` on the test, its class or its module has its settings; the nearest
+    marker wins. Give `settling` to a client that triggers, or a test with a lost response (a 503 is one)
+    takes half a minute:
 
         BackupifyClient(ClientCredentials("demo", "demo"), base_url=backupify.base_url,
                         reconciliation=Reconciliation(settling=backupify.settling))
 
-    That follows from the faults; `@pytest.mark.backupify(settling=1)` sets it.
+    It depends on the faults; `@pytest.mark.backupify(settling=1)` sets it.
     """
-    # Here, not above: this is where aiohttp.web is loaded.
+    # Not at the top: this imports aiohttp.web.
     from backupify_async.testing import SimulatedBackupify, running_in_thread  # noqa: PLC0415
 
     with running_in_thread(SimulatedBackupify(**_settings(request.node))) as server:
@@ -42,7 +42,7 @@ def backupify(request: "pytest.FixtureRequest") -> "Iterator[SimulatedBackupify]
 
 def _settings(node: "pytest.Item") -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for mark in node.iter_markers("backupify"):  # the nearest comes first
+    for mark in node.iter_markers("backupify"):  # the nearest is first
         if mark.args:
             raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.backupify takes keywords only")
         settings = {**mark.kwargs, **settings}

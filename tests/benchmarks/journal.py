@@ -41,8 +41,8 @@ PROCESSES = multiprocessing.get_context("spawn")
 CREDENTIALS = ("demo", "demo")
 LATENCY = (0.002, 0.02)
 FAULTS = (
-    Fault.lose_answer(after_acting=True, operation="trigger", probability=0.05),
-    Fault.lose_answer(after_acting=False, operation="trigger", probability=0.05),
+    Fault.lose_response(after_acting=True, operation="trigger", probability=0.05),
+    Fault.lose_response(after_acting=False, operation="trigger", probability=0.05),
 )
 CONDITIONS = [one for one in TELLING if not one.baseline]
 SETTLING = 1.0  # seconds; this server acts on what it received within its latency, or never

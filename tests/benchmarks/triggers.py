@@ -43,9 +43,9 @@ _AT_ONCE = 64
 _CONDITIONS = (*TELLING, *WITHIN_TOLERANCE, *CONTRADICTING)
 _SLEEP = 3600.0  # seconds
 _FAULTS = (
-    Fault.lose_answer(after_acting=True, operation="trigger", probability=0.05),
-    Fault.lose_answer(after_acting=False, operation="trigger", probability=0.05),
-    Fault.lose_answer(after_acting=True, method="GET", probability=0.05),
+    Fault.lose_response(after_acting=True, operation="trigger", probability=0.05),
+    Fault.lose_response(after_acting=False, operation="trigger", probability=0.05),
+    Fault.lose_response(after_acting=True, method="GET", probability=0.05),
     Fault.answer(503, method="POST", path="/v1/*", probability=0.05),
     Fault.answer(503, method="GET", probability=0.05),
     Fault.answer(503, retry_after=1, after_acting=True, operation="trigger", probability=0.005),

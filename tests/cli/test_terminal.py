@@ -106,7 +106,7 @@ class TestProgress:
     @pytest.mark.backupify(
         instances=3,
         backup_duration=math.inf,
-        faults=[Fault.lose_answer(after_acting=False, operation="trigger", instance=3)],
+        faults=[Fault.lose_response(after_acting=False, operation="trigger", instance=3)],
     )
     def test_it_tells_what_is_looked_for_and_what_is_waited_for(self, server: SimulatedBackupify) -> None:
         with Terminal(("trigger", "1", "2", "3", "--yes", "--wait")) as terminal:

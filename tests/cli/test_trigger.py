@@ -57,14 +57,14 @@ class TestTrigger:
         assert "instance 2 is in this sweep twice" in result.err
         assert "trigger: 2 succeeded (2 started), 0 failed, 1 duplicate; " in result.err
 
-    @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, operation="trigger", instance=2)])
+    @pytest.mark.backupify(faults=[Fault.lose_response(after_acting=True, operation="trigger", instance=2)])
     def test_a_lost_answer_is_looked_for_and_found(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "2", "-o", "jsonl")
         assert (result.code, json.loads(result.out)["state"], started(server)) == (0, "adopted", {2: 1})
 
     @pytest.mark.backupify(
         faults=[
-            Fault.lose_answer(after_acting=True, operation="trigger"),
+            Fault.lose_response(after_acting=True, operation="trigger"),
             Fault.answer(403, operation="get_active"),
         ]
     )

@@ -222,7 +222,7 @@ class TestIdsThatCanBeReadOnce:
 
 class TestFailures:
     async def test_are_the_outcome_of_their_own_id(self, backupify: SimulatedBackupify) -> None:
-        backupify.inject(Fault.answer(400, instance=2), Fault.lose_answer(after_acting=True, instance=3))
+        backupify.inject(Fault.answer(400, instance=2), Fault.lose_response(after_acting=True, instance=3))
         async with client_of(backupify) as client:
             results = await client.fleet([1, 2, 3, 999]).trigger()
         assert [type(results.errors[key]).__name__ for key in (2, 3, 999)] == [

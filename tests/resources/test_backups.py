@@ -59,14 +59,14 @@ class TestGetActive:
         assert active is not None
         assert active.id == started.id
 
-    @pytest.mark.parametrize("idle_answer", IDLE_ANSWERS)
-    async def test_get_active_returns_none_for_each_way_of_saying_so(self, idle_answer: Any) -> None:
-        async with SimulatedBackupify(idle_answer=idle_answer) as server, client_of(server) as client:
+    @pytest.mark.parametrize("idle_response", IDLE_ANSWERS)
+    async def test_get_active_returns_none_for_each_way_of_saying_so(self, idle_response: Any) -> None:
+        async with SimulatedBackupify(idle_response=idle_response) as server, client_of(server) as client:
             assert await client.backups.get_active(7) is None
 
-    @pytest.mark.parametrize("idle_answer", IDLE_ANSWERS)
-    async def test_get_active_of_a_missing_instance_is_an_error(self, idle_answer: Any) -> None:
-        async with SimulatedBackupify(idle_answer=idle_answer) as server, client_of(server) as client:
+    @pytest.mark.parametrize("idle_response", IDLE_ANSWERS)
+    async def test_get_active_of_a_missing_instance_is_an_error(self, idle_response: Any) -> None:
+        async with SimulatedBackupify(idle_response=idle_response) as server, client_of(server) as client:
             with pytest.raises(NotFound) as raised:
                 await client.backups.get_active(999)
         assert raised.value.path == "/v1/backup_instances/999/backups/active"

@@ -11,27 +11,27 @@ import aiohttp
 import pytest
 
 from backupify_async.testing import Fault, FixedWindow, ManualClock, SimulatedBackupify
-from backupify_async.testing._answers import Asked, Operation
-from backupify_async.testing._faults import FaultBook
+from backupify_async.testing._faults import FaultInjector
+from backupify_async.testing._messages import Operation, Request
 from tests.support.caller import calling
 
 _ACTIVE = "/v1/backup_instances/7/backups/active"
 _BACKUPS = "/v1/backup_instances/7/backups"
 
 
-def _asked(operation: Operation = "get_active", instance: int = 7, *, method: str = "GET") -> Asked:
+def _request(operation: Operation = "get_active", instance: int = 7, *, method: str = "GET") -> Request:
     path = f"/v1/backup_instances/{instance}/backups/active"
     parts = {"instance_id": str(instance)}
-    return Asked(operation=operation, method=method, path=path, at=0.0, origin="http://host", parts=parts)
+    return Request(operation=operation, method=method, path=path, at=0.0, origin="http://host", parts=parts)
 
 
-def _book(*faults: Fault) -> FaultBook:
-    return FaultBook(faults, random.Random(1))
+def _book(*faults: Fault) -> FaultInjector:
+    return FaultInjector(faults, random.Random(1))
 
 
-def _hits(book: FaultBook, count: int) -> list[int]:
+def _hits(injector: FaultInjector, count: int) -> list[int]:
     """The places, from 1, of the requests that were met."""
-    return [place for place in range(1, count + 1) if book.meet(_asked()) is not None]
+    return [place for place in range(1, count + 1) if injector.match(_request()) is not None]
 
 
 class TestWhichRequests:
@@ -48,7 +48,7 @@ class TestWhichRequests:
         ],
     )
     def test_those_that_fit(self, where: Any) -> None:
-        assert Fault.answer(503, **where).fits(_asked())
+        assert Fault.answer(503, **where).matches(_request())
 
     @pytest.mark.parametrize(
         "where",
@@ -62,7 +62,7 @@ class TestWhichRequests:
         ],
     )
     def test_but_not_those_that_differ_in_one_thing(self, where: Any) -> None:
-        assert not Fault.answer(503, **where).fits(_asked())
+        assert not Fault.answer(503, **where).matches(_request())
 
     def test_without_a_number_all_of_them(self) -> None:
         assert _hits(_book(Fault.answer(503)), 3) == [1, 2, 3]
@@ -80,14 +80,14 @@ class TestWhichRequests:
         assert hits == _hits(_book(fault), 1000)
 
     def test_only_requests_that_fit_are_counted(self) -> None:
-        book = _book(Fault.answer(503, instance=7, first=1))
-        assert book.meet(_asked(instance=8)) is None
-        assert book.meet(_asked(instance=7)) is not None
+        injector = _book(Fault.answer(503, instance=7, first=1))
+        assert injector.match(_request(instance=8)) is None
+        assert injector.match(_request(instance=7)) is not None
 
     def test_the_first_fault_that_wants_a_request_gets_it_and_the_others_do_not_see_it(self) -> None:
         front, behind = Fault.answer(503, first=1), Fault.answer(500, first=1)
-        book = _book(front, behind)
-        assert [book.meet(_asked()) for _ in range(3)] == [front, behind, None]
+        injector = _book(front, behind)
+        assert [injector.match(_request()) for _ in range(3)] == [front, behind, None]
 
     def test_equal_faults_count_each_for_itself(self) -> None:
         assert _hits(_book(Fault.answer(503, first=1), Fault.answer(503, first=1)), 3) == [1, 2]
@@ -126,8 +126,8 @@ class TestMistakes:
 
 
 def test_a_repr_says_what_was_set_and_no_more() -> None:
-    assert repr(Fault.lose_answer(after_acting=True, operation="trigger", first=2)) == (
-        "<Fault lose_answer operation='trigger' first=2 after_acting=True>"
+    assert repr(Fault.lose_response(after_acting=True, operation="trigger", first=2)) == (
+        "<Fault lose_response operation='trigger' first=2 after_acting=True>"
     )
 
 
@@ -179,7 +179,7 @@ class TestLostAnswer:
     async def test_the_connection_is_dropped_before_or_after_acting(
         self, after_acting: bool, started: int
     ) -> None:
-        fault = Fault.lose_answer(after_acting=after_acting, first=1)
+        fault = Fault.lose_response(after_acting=after_acting, first=1)
         async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
             with pytest.raises(aiohttp.ServerDisconnectedError):
                 await call.post(_BACKUPS)
@@ -187,11 +187,11 @@ class TestLostAnswer:
             assert (server.requests[0].status, server.requests[0].fault) == (None, fault)
 
     async def test_not_a_byte_comes_before_the_connections_end(self) -> None:
-        async with SimulatedBackupify(faults=[Fault.lose_answer(after_acting=True)]) as server:
+        async with SimulatedBackupify(faults=[Fault.lose_response(after_acting=True)]) as server:
             assert await _raw(server, "GET /v1/ping HTTP/1.1") == b""
 
     async def test_it_is_kept_for_a_request_that_would_have_been_served(self) -> None:
-        clock, fault = ManualClock(), Fault.lose_answer(after_acting=True, operation="trigger", first=1)
+        clock, fault = ManualClock(), Fault.lose_response(after_acting=True, operation="trigger", first=1)
         server = SimulatedBackupify(faults=[fault], rate_limit=FixedWindow(1, 60), clock=clock)
         async with server, calling(server) as call:
             await call.get(_ACTIVE)
@@ -230,7 +230,7 @@ class TestLate:
     @pytest.mark.parametrize(
         "fault",
         [
-            Fault.lose_answer(after_acting=True, late=5, operation="trigger"),
+            Fault.lose_response(after_acting=True, late=5, operation="trigger"),
             Fault.answer(504, after_acting=True, late=5, operation="trigger"),
         ],
     )
@@ -306,7 +306,7 @@ class TestSpoiltAnswers:
             assert len(server.triggers[7]) == 1
 
     async def test_a_truncated_one_without_a_body_just_ends(self) -> None:
-        server = SimulatedBackupify(faults=[Fault.truncate(operation="get_active")], idle_answer=204)
+        server = SimulatedBackupify(faults=[Fault.truncate(operation="get_active")], idle_response=204)
         async with server, calling(server) as call:
             assert (await call.get(_ACTIVE)).status == 204
 

@@ -50,7 +50,7 @@ class TestStarting:
 
     async def test_it_is_started_once(self) -> None:
         async with SimulatedBackupify() as server:
-            with pytest.raises(RuntimeError, match="running already"):
+            with pytest.raises(RuntimeError, match="already running"):
                 await server.start()
 
     async def test_after_a_stop_it_is_back_at_its_port_with_its_state(self) -> None:
@@ -163,7 +163,7 @@ class TestSettings:
             ("latency", (2, 1)),
             ("latency", math.nan),
             ("backup_duration", 0),
-            ("idle_answer", 200),
+            ("idle_response", 200),
             ("active_conflict", 400),
             ("per_page", 0),
             ("max_per_page", 0),

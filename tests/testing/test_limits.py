@@ -12,32 +12,32 @@ _NOW = 1_767_225_600.0
 
 class TestTokenBucket:
     def test_a_full_bucket_lets_a_burst_pass_and_no_more(self) -> None:
-        meter = TokenBucket(10, 3).meter()
-        assert [meter.take(_NOW) for _ in range(4)] == [None, None, None, Refusal(1)]
+        counter = TokenBucket(10, 3).counter()
+        assert [counter.take(_NOW) for _ in range(4)] == [None, None, None, Refusal(1)]
 
     def test_it_fills_at_its_rate(self) -> None:
-        meter = TokenBucket(10, 1).meter()
-        assert [meter.take(_NOW + tenths / 10) for tenths in range(5)] == [None] * 5
+        counter = TokenBucket(10, 1).counter()
+        assert [counter.take(_NOW + tenths / 10) for tenths in range(5)] == [None] * 5
 
     def test_a_refused_request_takes_nothing(self) -> None:
-        meter = TokenBucket(1, 1).meter()
-        meter.take(_NOW)
-        assert [meter.take(_NOW + 0.5), meter.take(_NOW + 1)] == [Refusal(1), None]
+        counter = TokenBucket(1, 1).counter()
+        counter.take(_NOW)
+        assert [counter.take(_NOW + 0.5), counter.take(_NOW + 1)] == [Refusal(1), None]
 
     def test_a_rest_saves_up_one_burst_at_most(self) -> None:
-        meter = TokenBucket(1, 2).meter()
-        meter.take(_NOW)
-        assert [meter.take(_NOW + 1000) is None for _ in range(3)] == [True, True, False]
+        counter = TokenBucket(1, 2).counter()
+        counter.take(_NOW)
+        assert [counter.take(_NOW + 1000) is None for _ in range(3)] == [True, True, False]
 
     def test_retry_after_is_rounded_up_to_whole_seconds(self) -> None:
-        meter = TokenBucket(0.4, 1).meter()
-        meter.take(_NOW)
-        assert meter.take(_NOW) == Refusal(3)
+        counter = TokenBucket(0.4, 1).counter()
+        counter.take(_NOW)
+        assert counter.take(_NOW) == Refusal(3)
 
     def test_a_silent_one_does_not_say_when(self) -> None:
-        meter = TokenBucket(1, 1, retry_after=False).meter()
-        meter.take(_NOW)
-        assert meter.take(_NOW) == Refusal(None)
+        counter = TokenBucket(1, 1, retry_after=False).counter()
+        counter.take(_NOW)
+        assert counter.take(_NOW) == Refusal(None)
 
     @pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
     def test_a_rate_that_is_none_is_refused(self, rate: float) -> None:
@@ -51,22 +51,22 @@ class TestTokenBucket:
 
 class TestFixedWindow:
     def test_it_counts_up_to_its_limit(self) -> None:
-        meter = FixedWindow(2, 60).meter()
-        assert [meter.take(_NOW) for _ in range(3)] == [None, None, Refusal(60)]
+        counter = FixedWindow(2, 60).counter()
+        assert [counter.take(_NOW) for _ in range(3)] == [None, None, Refusal(60)]
 
     def test_windows_are_aligned_to_the_epoch_and_not_to_the_first_request(self) -> None:
-        meter = FixedWindow(1, 60).meter()
-        assert [meter.take(_NOW + 59), meter.take(_NOW + 60)] == [None, None]
+        counter = FixedWindow(1, 60).counter()
+        assert [counter.take(_NOW + 59), counter.take(_NOW + 60)] == [None, None]
 
     def test_retry_after_is_what_is_left_of_the_window_by_whole_seconds(self) -> None:
-        meter = FixedWindow(1, 60).meter()
-        meter.take(_NOW)
-        assert [meter.take(_NOW + 0.9), meter.take(_NOW + 59.9)] == [Refusal(60), Refusal(1)]
+        counter = FixedWindow(1, 60).counter()
+        counter.take(_NOW)
+        assert [counter.take(_NOW + 0.9), counter.take(_NOW + 59.9)] == [Refusal(60), Refusal(1)]
 
     def test_a_silent_one_does_not_say_when(self) -> None:
-        meter = FixedWindow(1, 60, retry_after=False).meter()
-        meter.take(_NOW)
-        assert meter.take(_NOW) == Refusal(None)
+        counter = FixedWindow(1, 60, retry_after=False).counter()
+        counter.take(_NOW)
+        assert counter.take(_NOW) == Refusal(None)
 
     @pytest.mark.parametrize(("limit", "period"), [(0, 1), (1, 0)])
     def test_a_limit_or_period_below_one_is_refused(self, limit: int, period: int) -> None:

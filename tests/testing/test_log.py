@@ -7,8 +7,8 @@ import pickle
 import pytest
 
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from backupify_async.testing._answers import Asked
 from backupify_async.testing._log import Log
+from backupify_async.testing._messages import Request
 from tests.support.caller import CREDENTIALS, calling
 
 _ACTIVE = "/v1/backup_instances/7/backups/active"
@@ -53,10 +53,10 @@ class TestRequests:
             assert {record, copy.deepcopy(record), pickle.loads(pickle.dumps(record))} == {record}
 
     def test_beyond_its_size_the_older_half_is_forgotten(self) -> None:
-        log = Log(kept=4)
+        log = Log(max_records=4)
         for number in range(5):
-            asked = Asked(operation=None, method="GET", path=f"/{number}", at=0.0, origin="http://host")
-            log.add(asked, status=404, fault=None, request_id="")
+            request = Request(operation=None, method="GET", path=f"/{number}", at=0.0, origin="http://host")
+            log.add(request, status=404, fault=None, request_id="")
         assert [record.path for record in log.records] == ["/2", "/3", "/4"]
 
 

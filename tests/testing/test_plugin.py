@@ -53,7 +53,7 @@ class TestSettling:
     def test_is_short(self, backupify: SimulatedBackupify) -> None:
         assert backupify.settling == 0.1
 
-    @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, late=3)], list_lag=2)
+    @pytest.mark.backupify(faults=[Fault.lose_response(after_acting=True, late=3)], list_lag=2)
     def test_follows_from_the_faults_and_the_lag_of_lists(self, backupify: SimulatedBackupify) -> None:
         assert backupify.settling == 3
         backupify.inject(Fault.hang(after_acting=True, late=5))
@@ -61,7 +61,7 @@ class TestSettling:
         backupify.clear_faults()
         assert backupify.settling == 2
 
-    @pytest.mark.backupify(faults=[Fault.lose_answer(after_acting=True, late=3)], settling=0.5)
+    @pytest.mark.backupify(faults=[Fault.lose_response(after_acting=True, late=3)], settling=0.5)
     def test_is_what_the_mark_says(self, backupify: SimulatedBackupify) -> None:
         assert backupify.settling == 0.5
 

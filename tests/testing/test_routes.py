@@ -220,7 +220,7 @@ class TestBackups:
 
 class TestActive:
     @pytest.mark.parametrize(
-        ("idle_answer", "status", "body"),
+        ("idle_response", "status", "body"),
         [
             (404, 404, b'{"error":"No active backup"}'),
             (204, 204, b""),
@@ -229,8 +229,8 @@ class TestActive:
             ("[]", 200, b"[]"),
         ],
     )
-    async def test_nothing_is_running(self, idle_answer: Any, status: int, body: bytes) -> None:
-        async with SimulatedBackupify(idle_answer=idle_answer) as server, calling(server) as call:
+    async def test_nothing_is_running(self, idle_response: Any, status: int, body: bytes) -> None:
+        async with SimulatedBackupify(idle_response=idle_response) as server, calling(server) as call:
             received = await call.get(_ACTIVE)
             assert (received.status, received.body) == (status, body)
 

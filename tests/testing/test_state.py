@@ -2,7 +2,7 @@
 
 import math
 
-from backupify_async.testing._state import Tokens, World
+from backupify_async.testing._state import ServerState, Tokens
 
 _NOW = 1_767_225_600.0
 _DAY = 86_400.0
@@ -10,8 +10,8 @@ _DAY = 86_400.0
 
 def _world(
     instances: int = 10, *, backups: int | None = None, seed: int = 1, duration: float = 60.0
-) -> World:
-    return World(instances=instances, backups=backups, backup_duration=duration, seed=seed, now=_NOW)
+) -> ServerState:
+    return ServerState(instances=instances, backups=backups, backup_duration=duration, seed=seed, now=_NOW)
 
 
 class TestInstances:
@@ -103,7 +103,7 @@ class TestTokens:
     def test_a_token_is_good_for_its_lifetime(self) -> None:
         tokens = Tokens(899, seed=1)
         token = tokens.issue(_NOW)
-        assert [tokens.verdict(token, _NOW + 898.9), tokens.verdict(token, _NOW + 899)] == ["good", "expired"]
+        assert [tokens.check(token, _NOW + 898.9), tokens.check(token, _NOW + 899)] == ["good", "expired"]
 
     def test_a_token_has_all_that_base64_can_have(self) -> None:
         assert set("+/=") < set(Tokens(899, seed=1).issue(_NOW))
@@ -114,13 +114,13 @@ class TestTokens:
 
     def test_one_that_was_never_issued_is_unknown(self) -> None:
         tokens = Tokens(899, seed=1)
-        assert [tokens.verdict("made up", _NOW), tokens.verdict(None, _NOW)] == ["unknown", "unknown"]
+        assert [tokens.check("made up", _NOW), tokens.check(None, _NOW)] == ["unknown", "unknown"]
 
     def test_all_can_be_let_expire_and_later_ones_are_good(self) -> None:
         tokens = Tokens(899, seed=1)
         before = tokens.issue(_NOW)
         tokens.expire_all()
-        assert [tokens.verdict(before, _NOW), tokens.verdict(tokens.issue(_NOW), _NOW)] == ["expired", "good"]
+        assert [tokens.check(before, _NOW), tokens.check(tokens.issue(_NOW), _NOW)] == ["expired", "good"]
 
     def test_its_repr_holds_no_token(self) -> None:
         tokens = Tokens(899, seed=1)

@@ -25,7 +25,7 @@ class TestALostAnswer:
     @pytest.mark.parametrize(
         "fault",
         [
-            Fault.lose_answer(after_acting=True, operation="trigger"),
+            Fault.lose_response(after_acting=True, operation="trigger"),
             Fault.truncate(operation="trigger"),
             Fault.garbage(operation="trigger"),
             Fault.garbage("<html>", content_type="text/html", operation="trigger"),
@@ -52,7 +52,7 @@ class TestALostAnswer:
     @pytest.mark.parametrize(
         ("fault", "cause", "sent_times"),
         [
-            (Fault.lose_answer(after_acting=False, operation="trigger"), TransportError, 4),
+            (Fault.lose_response(after_acting=False, operation="trigger"), TransportError, 4),
             (Fault.answer(408, operation="trigger"), APIError, 4),
             (Fault.answer(501, operation="trigger"), ServerError, 1),
             (Fault.answer(502, operation="trigger"), ServerError, 4),
@@ -74,7 +74,7 @@ class TestALostAnswer:
 
     @pytest.mark.parametrize("status", [None, 408, 500, 503])
     async def test_a_trigger_that_did_nothing_is_sent_again(self, status: int | None) -> None:
-        fault = Fault.lose_answer(after_acting=False, operation="trigger", first=1)
+        fault = Fault.lose_response(after_acting=False, operation="trigger", first=1)
         if status is not None:
             fault = Fault.answer(status, operation="trigger", first=1)
         result, sent, started = await trigger(fault)
@@ -82,7 +82,7 @@ class TestALostAnswer:
         assert (result.kind, sent, started) == (TriggerKind.STARTED, 2, 1)
 
     async def test_another_active_backup_is_already_active(self) -> None:
-        faults = [Fault.lose_answer(after_acting=True, operation="trigger")]
+        faults = [Fault.lose_response(after_acting=True, operation="trigger")]
         clock = ManualClock()
         settings: Any = {"date_header": True, "clock": clock, "backup_duration": 600}
         async with SimulatedBackupify(faults=faults, **settings) as server, client_of(server) as client:
@@ -107,7 +107,7 @@ class TestALostAnswer:
             assert len(asked(server, "trigger")) == len(server.triggers[7]) == 1
 
     async def test_the_baseline_of_a_fleet_finds_the_backup(self) -> None:
-        lost = Fault.lose_answer(after_acting=True, operation="trigger")
+        lost = Fault.lose_response(after_acting=True, operation="trigger")
         # A Date of its own, which is neither ours nor that of the backups: only ids tell.
         settings: Any = {"faults": [lost], "date_header": True, "date_offset": 3600.0}
         async with SimulatedBackupify(instances=5, **settings) as server, client_of(server) as client:
@@ -129,7 +129,7 @@ class TestAmbiguous:
     async def test_failing_checks_are_ambiguous(self) -> None:
         before = datetime.now(UTC)
         blind = Fault.answer(403, operation="get_active")
-        lost = Fault.lose_answer(after_acting=True, operation="trigger")
+        lost = Fault.lose_response(after_acting=True, operation="trigger")
         error, sent, started = await trigger(blind, lost)
         assert isinstance(error, AmbiguousTrigger)
         assert (type(error.cause), error.instance_id) == (TransportError, 7)
@@ -139,7 +139,7 @@ class TestAmbiguous:
         assert (sent, started) == (1, 1)
 
     async def test_the_error_shows_the_backups_that_were_seen(self) -> None:
-        lost = Fault.lose_answer(after_acting=True, operation="trigger")
+        lost = Fault.lose_response(after_acting=True, operation="trigger")
         settings: Any = {"faults": [lost], "date_header": True, "date_offset": 3600.0}
         async with SimulatedBackupify(**settings) as server, client_of(server) as client:
             with pytest.raises(AmbiguousTrigger) as raised:

@@ -64,7 +64,7 @@ async def test_a_fleet_waits_for_all_of_its_backups() -> None:
 
 @pytest.mark.parametrize("idle", [404, 204, "null", "{}", "[]"])
 async def test_a_backup_that_the_server_does_not_know_has_vanished(idle: object) -> None:
-    async with SimulatedBackupify(idle_answer=idle) as server, client_of(server) as client:  # type: ignore[arg-type]
+    async with SimulatedBackupify(idle_response=idle) as server, client_of(server) as client:  # type: ignore[arg-type]
         result = await client.backups.wait(7, 10**9, poll=OFTEN)
         assert (result.kind, result.backup) == (WaitKind.VANISHED, None)
         assert len(asked(server, "get_backup")) == 2
@@ -92,7 +92,7 @@ async def test_a_forbidden_instance_is_an_error() -> None:
 async def test_lost_responses_and_server_errors_are_waited_out() -> None:
     faults = [
         Fault.answer(500, operation="get_backup", first=10),
-        Fault.lose_answer(after_acting=False, operation="get_backup", every=2),
+        Fault.lose_response(after_acting=False, operation="get_backup", every=2),
     ]
     async with (
         SimulatedBackupify(faults=faults, backup_duration=0.001) as server,

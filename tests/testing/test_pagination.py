@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from backupify_async.testing._paging import Cut, cut, link_header
+from backupify_async.testing._pagination import PageSlice, link_header, paginate
 
 
 def _rels(header: str | None) -> dict[str, int]:
@@ -15,50 +15,52 @@ def _rels(header: str | None) -> dict[str, int]:
 
 class TestCut:
     def test_without_parameters_it_is_the_first_page(self) -> None:
-        assert cut({}, 45, per_page=20, max_per_page=100) == Cut(1, 20, 45)
+        assert paginate({}, 45, per_page=20, max_per_page=100) == PageSlice(1, 20, 45)
 
     def test_parameters_choose_page_and_size(self) -> None:
-        here = cut({"page": "3", "per_page": "5"}, 45, per_page=20, max_per_page=100)
+        here = paginate({"page": "3", "per_page": "5"}, 45, per_page=20, max_per_page=100)
         assert here is not None
         assert list(range(45))[here.items] == [10, 11, 12, 13, 14]
 
     def test_a_page_is_never_larger_than_the_cap(self) -> None:
-        assert cut({"per_page": "1000"}, 45, per_page=20, max_per_page=30) == Cut(1, 30, 45)
+        assert paginate({"per_page": "1000"}, 45, per_page=20, max_per_page=30) == PageSlice(1, 30, 45)
 
     def test_zero_is_read_as_one(self) -> None:
-        assert cut({"page": "0", "per_page": "0"}, 45, per_page=20, max_per_page=100) == Cut(1, 1, 45)
+        assert paginate({"page": "0", "per_page": "0"}, 45, per_page=20, max_per_page=100) == PageSlice(
+            1, 1, 45
+        )
 
     @pytest.mark.parametrize("name", ["page", "per_page"])
     @pytest.mark.parametrize("value", ["", "two", "-1", "1.5", "9" * 30, "\u0663"])
     def test_what_is_no_number_is_no_page(self, name: str, value: str) -> None:
-        assert cut({name: value}, 45, per_page=20, max_per_page=100) is None
+        assert paginate({name: value}, 45, per_page=20, max_per_page=100) is None
 
     @pytest.mark.parametrize(("total", "last"), [(0, 1), (20, 1), (21, 2), (40, 2)])
     def test_the_last_page_holds_something(self, total: int, last: int) -> None:
-        assert Cut(1, 20, total).last == last
+        assert PageSlice(1, 20, total).last == last
 
 
 class TestLinkHeader:
     def test_on_the_first_page_last_stands_before_next(self) -> None:
-        assert link_header("http://host/list", {}, Cut(1, 20, 45)) == (
+        assert link_header("http://host/list", {}, PageSlice(1, 20, 45)) == (
             '<http://host/list?page=3>; rel="last", <http://host/list?page=2>; rel="next"'
         )
 
     def test_a_middle_page_has_all_four(self) -> None:
-        rels = _rels(link_header("http://host/list", {}, Cut(3, 20, 90)))
+        rels = _rels(link_header("http://host/list", {}, PageSlice(3, 20, 90)))
         assert list(rels.items()) == [("first", 1), ("prev", 2), ("last", 5), ("next", 4)]
 
     def test_the_last_page_has_no_next(self) -> None:
-        assert _rels(link_header("http://host/list", {}, Cut(3, 20, 45))) == {"first": 1, "prev": 2}
+        assert _rels(link_header("http://host/list", {}, PageSlice(3, 20, 45))) == {"first": 1, "prev": 2}
 
     def test_past_the_end_it_leads_back(self) -> None:
-        assert _rels(link_header("http://host/list", {}, Cut(9, 20, 45))) == {"first": 1, "prev": 8}
+        assert _rels(link_header("http://host/list", {}, PageSlice(9, 20, 45))) == {"first": 1, "prev": 8}
 
     @pytest.mark.parametrize("page", [1, 2])
     def test_a_list_that_fits_one_page_has_none(self, page: int) -> None:
-        assert link_header("http://host/list", {}, Cut(page, 20, 20)) is None
+        assert link_header("http://host/list", {}, PageSlice(page, 20, 20)) is None
 
     def test_the_other_parameters_are_repeated_sorted_by_name(self) -> None:
-        header = link_header("http://host/list", {"per_page": "2", "a": "b c"}, Cut(1, 2, 4))
+        header = link_header("http://host/list", {"per_page": "2", "a": "b c"}, PageSlice(1, 2, 4))
         assert header is not None
         assert "<http://host/list?a=b+c&page=2&per_page=2>" in header
