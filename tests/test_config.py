@@ -380,3 +380,15 @@ class TestTheEnvironment:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("BACKUPIFY_TOKEN", "abc")
         assert Settings.from_env().credentials == StaticToken("abc")
+
+
+@pytest.mark.parametrize("rate", [10**400, -(10**400)])
+def test_a_rate_that_no_float_holds_is_named(rate: int) -> None:
+    with pytest.raises(ValueError, match="per_second"):
+        RateLimit(per_second=rate)
+
+
+@pytest.mark.parametrize("blank", ["  ", "\t", "\n"])
+def test_a_secret_of_white_space_is_none(blank: str) -> None:
+    with pytest.raises(ConfigurationError, match="client secret"):
+        ClientCredentials("a", blank)
