@@ -26,9 +26,9 @@ from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.retry_loop import CallState, Retrying
 from backupify_async._transport.scopes import CallScope, CallScopes
-from backupify_async._transport.token_keeper import make_keeper
+from backupify_async._transport.token_keeper import make_token_keeper
+from backupify_async._transport.token_rejections import ACCEPTED, Rejections
 from backupify_async._transport.token_request import bearer
-from backupify_async._transport.token_trust import PASSED, Complaint
 from backupify_async._transport.transport import Response, Transport
 from backupify_async.config import Settings
 from backupify_async.errors import (
@@ -70,7 +70,9 @@ class Session:
         self._limiter = limiter
         self._gate = Gate(self._limiter, max_concurrency, self.outage)
         self.retrying = Retrying(settings.retry, self._now, self._report.retry_scheduled)
-        self._keeper = make_keeper(settings, self._post_for_token, self._now, self._report.token_renewed)
+        self._keeper = make_token_keeper(
+            settings, self._post_for_token, self._now, self._report.token_renewed
+        )
         self.hearing = Hearing(
             gate=self._gate,
             limiter=self._limiter,
@@ -220,7 +222,7 @@ class Session:
             seconds=self._total,
         )
 
-    async def _attempt(self, call: CallState, complaint: Complaint | None = None) -> Response:
+    async def _attempt(self, call: CallState, rejections: Rejections | None = None) -> Response:
         """One attempt of an API call; with replays where the token was refused."""
         call.sent_at = call.status = None
         token = self._keeper.current()
@@ -237,21 +239,22 @@ class Session:
             self._gate.release(ticket, unused=unused)
         status = response.status
         if 200 <= status < 300:
-            self._keeper.passed(token, call.sent_time)
+            self._keeper.on_accepted(token, call.sent_time)
             if call.request.decode is not None:
                 response.decode(call.request.decode)
             return response
-        if status in PASSED:
-            self._keeper.passed(token, call.sent_time)
+        if status in ACCEPTED:
+            self._keeper.on_accepted(token, call.sent_time)
         if status in call.request.answers:
             return response
         if status != 401:
             raise api_error(call.request, response)
         call.sent_at, call.answered = None, True
-        gave_up = await self._keeper.refused(token, complaint := complaint or Complaint())
+        rejections = rejections or Rejections()
+        gave_up = await self._keeper.on_rejected(token, rejections)
         if gave_up is not None:
             raise api_error(call.request, response, gave_up)
-        return await self._attempt(call, complaint)
+        return await self._attempt(call, rejections)
 
     async def _wait_to_enter(self, call: CallState) -> tuple[str, Ticket]:
         """Get a token, which is still the current one, then a place and a slot."""

@@ -1,7 +1,7 @@
-"""Holds the current token: renewed ahead of its end, one renewal at a time for any number of calls.
+"""Holds the current token: refreshed ahead of its end, by one refresh at a time for all calls.
 
-What a 401 means is decided in `trust`; here it is carried out. Whoever waits, for a renewal or for the end of
-a trouble, waits with a future in a queue of all; there is one renewal and one timer for them.
+`token_rejections` decides what a 401 means, and this module carries it out. A call that waits, for a refresh
+or for the end of trouble with a token, waits by a future in a queue. One refresh and one timer serve all.
 """
 
 import asyncio
@@ -12,236 +12,233 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import attrs
-
-from backupify_async._transport.token_request import CredentialsObjectFailed, ask_for_token
-from backupify_async._transport.token_trust import SPREAD, Complaint, Step, Trust, Wait, judge
+from backupify_async._transport.held_token import HeldToken, hold
+from backupify_async._transport.token_rejections import (
+    REFRESH_JITTER,
+    Action,
+    Rejections,
+    TokenHistory,
+    Wait,
+    next_action,
+)
+from backupify_async._transport.token_request import TokenSourceFailed, request_token
 from backupify_async._transport.transport import Response
 from backupify_async.config import Settings
 from backupify_async.credentials import StaticToken, Token
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError, RateLimited
 
 _LOGGER = logging.getLogger("backupify_async.auth")
-_MARGIN = 60.0
-_REMEMBER_REFUSAL = 60.0  # seconds: 100,000 calls with a wrong secret are not 100,000 wrong logins
-_SHORTEST_LIFE = 1.0  # seconds: a token that is over when it comes must not make us ask in a loop
-_HOLD_OFF = 1.0  # seconds after a renewal that failed until the next; doubled with each in a row
+_REMEMBER_REFUSAL = 60.0  # seconds: 100,000 calls with a wrong secret are not 100,000 failed logins
+_HOLD_OFF = 1.0  # seconds from a failed refresh to the next; doubled with each failure in a row
 _LONGEST_HOLD_OFF = 30.0
-_TICK = 0.001  # seconds: timers may ring that early, and what is due then is due
-_WHY = {
-    Step.OWN: "others pass with the same token",
-    Step.GIVE_UP: "no call passes, and a renewed token was refused too",
+_TICK = 0.001  # seconds: timers can fire that early, and what is due then is due
+_REASONS = {
+    Action.RAISE: "other calls are accepted with the same token",
+    Action.GIVE_UP: "no call is accepted, and a refreshed token was rejected too",
 }
 _NO_OTHER = "there is no other token"
 
-_Queue = dict[asyncio.Future[BackupifyError | None], None]  # a set in order
-
-
-@attrs.frozen
-class _Held:
-    value: str = attrs.field(repr=False)
-    renew_at: float
-    ends_at: float
+_Queue = dict[asyncio.Future[BackupifyError | None], None]  # an ordered set
 
 
 class TokenKeeper:
     """Holds the current token.
 
     Args:
-        ask: Asks for a new token.
+        fetch: Fetches a new token.
         now: The loop's clock, seconds.
-        on_renewed: Told of each new token's life in seconds, None where it has no known end.
-        fixed: Whether there is never another token.
+        on_refresh: Called with the life of each new token in seconds, None where its end is not known.
+        static: Whether there is never another token.
     """
 
     def __init__(
         self,
-        ask: Callable[[], Awaitable[Token]],
+        fetch: Callable[[], Awaitable[Token]],
         now: Callable[[], float],
-        on_renewed: Callable[[float | None], None],
+        on_refresh: Callable[[float | None], None],
         *,
-        fixed: bool = False,
+        static: bool = False,
     ) -> None:
-        self._ask = ask
+        self._fetch = fetch
         self._now = now
-        self._on_renewed = on_renewed
-        self._trust = Trust(fixed=fixed)
-        self._held: _Held | None = None
-        self._doubted: _Held | None = None
-        self._renewal: asyncio.Task[BackupifyError | None] | None = None
-        self._waiters: _Queue = {}
+        self._on_refresh = on_refresh
+        self._history = TokenHistory(static=static)
+        self._held: HeldToken | None = None
+        self._doubted: HeldToken | None = None  # no call uses it while it is refreshed after a rejection
+        self._refresh: asyncio.Task[BackupifyError | None] | None = None
+        self._waiting_for_refresh: _Queue = {}
         self._not_before = -math.inf
         self._failures = 0
         self._refusal: BackupifyError | None = None
-        self._refused: _Queue = {}
-        self._wanted = math.inf  # these want to hear of a call that left later, and has passed
+        self._rejected: _Queue = {}
+        self._wake_after = math.inf  # rejected calls wake once a call is accepted that was sent later
         self._timer: asyncio.TimerHandle | None = None
 
     def current(self) -> str | None:
-        """The token, if there is one that holds; where it ends soon, a renewal begins beside it."""
+        """The token, unless there is none or it has ended. Where it ends soon, a refresh begins meanwhile."""
         held = self._held
         if held is None:
             return None
         now = self._now()
-        if now < held.renew_at:
+        if now < held.refresh_at:
             return held.value
         if now >= self._not_before:
-            self._renew()
+            self._begin_refresh()
         return held.value if now < held.ends_at else None
 
     async def get(self) -> str:
-        """A token that holds, waiting for a new one if need be. Being cancelled stops nobody else's wait.
+        """The token, after a refresh if there is none. Cancelling one call does not affect the others.
 
         Raises:
-            AuthenticationError: There is none to be had, or the API refused all; remembered for a minute.
+            AuthenticationError: No token can be obtained, or the API rejected all; remembered for a minute.
             BackupifyError: The token endpoint cannot be reached, or failed.
         """
         while True:
             value = self.current()
             if value is not None:
                 return value
-            await self._renewed()
+            await self._refreshed()
 
-    def passed(self, token: str, sent_time: float) -> None:
-        """A call passed with a token, which had left at a time of the loop's clock."""
-        trust = self._trust
-        if sent_time > trust.passed and token == trust.token:
-            trust.passed = sent_time
-            if sent_time > self._wanted:
-                self._wake_refused()
+    def on_accepted(self, token: str, sent_time: float) -> None:
+        """Record that the server accepted a token, in a request that was sent then by the loop's clock."""
+        history = self._history
+        if sent_time > history.accepted and token == history.token:
+            history.accepted = sent_time
+            if sent_time > self._wake_after:
+                self._wake_rejected()
 
-    async def refused(self, token: str, complaint: Complaint) -> str | None:
-        """Wait, after the server refused a token, until the call may be sent again.
+    async def on_rejected(self, token: str, rejections: Rejections) -> str | None:
+        """Wait, after the server rejected a token, until the call can be sent again.
 
         Args:
             token: The token.
-            complaint: What the call has met before; the same object for all its refusals.
+            rejections: What the call has met before; the same object for all its rejections.
 
         Returns:
-            None, or why the refusal is to be raised.
+            None, or why the 401 is to be raised.
 
         Raises:
-            AuthenticationError: There is no new token to be had.
+            AuthenticationError: No new token can be obtained.
             BackupifyError: The token endpoint cannot be reached, or failed.
         """
-        complaint.refused(token, self._now())
-        self._trust.complained(complaint)
+        history = self._history
+        rejections.add(token, self._now())
+        history.on_rejection(rejections)
         while True:
             now = self._now() + _TICK
-            match judge(self._trust, complaint, now):
-                case Step.REPLAY:
+            match next_action(history, rejections, now):
+                case Action.RESEND:
                     return None
-                case Step.TRY:
-                    self._trust.tried = now
+                case Action.PROBE:
+                    history.probed = now
                     return None
-                case Step.RENEW:
-                    await self._renewed_for_all()
-                case Wait(until, passed):
-                    await self._news(until, passed)
-                case Step.OWN as step:
-                    self._trust.owned = now
-                    return _WHY[step]
-                case Step.GIVE_UP as step:
+                case Action.REFRESH:
+                    await self._refreshed_after_rejection()
+                case Wait(until, accepted_after):
+                    await self._wait_for_news(until, accepted_after)
+                case Action.RAISE as action:
+                    history.raised = now
+                    return _REASONS[action]
+                case Action.GIVE_UP as action:
                     self._give_up(now)
-                    return _NO_OTHER if self._trust.fixed or self._trust.same_again else _WHY[step]
+                    return _NO_OTHER if history.static or history.unchanged else _REASONS[action]
 
     async def close(self) -> None:
-        """End a renewal under way, and forget the token."""
+        """End a refresh in flight, and forget the token."""
         self._held = self._doubted = None
         if self._timer is not None:
             self._timer.cancel()
-        if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.wait([self._renewal])
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.wait([self._refresh])
 
-    async def _news(self, until: float, passed: float) -> None:
-        """Wait until a time, or until something has changed before; all wake together."""
+    async def _wait_for_news(self, until: float, accepted_after: float) -> None:
+        """Wait until a time, or until the token's state has changed; all rejected calls wake together."""
         loop = asyncio.get_running_loop()
         when = loop.time() + until - self._now()
         if self._timer is None or when < self._timer.when():
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = loop.call_at(when, self._wake_refused)
-        self._wanted = min(self._wanted, passed)
-        await _wait_in(self._refused)
+            self._timer = loop.call_at(when, self._wake_rejected)
+        self._wake_after = min(self._wake_after, accepted_after)
+        await _wait_in(self._rejected)
 
-    def _wake_refused(self, error: BackupifyError | None = None) -> None:
-        """Let all whose token was refused look again, or end with an error."""
+    def _wake_rejected(self, error: BackupifyError | None = None) -> None:
+        """Let all rejected calls decide again, or end with an error."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._wanted = None, math.inf
-        for waiter in self._refused:
+        self._timer, self._wake_after = None, math.inf
+        for waiter in self._rejected:
             if not waiter.done():
                 waiter.set_result(error)
 
-    async def _renewed_for_all(self) -> None:
-        """Wait for a renewal, and let nobody else leave with the token meanwhile.
+    async def _refreshed_after_rejection(self) -> None:
+        """Wait for a refresh, during which no call is sent with the token.
 
-        Where it fails, it fails for all whose token was refused; others go on with the token.
+        If it fails, it fails for all rejected calls; other calls keep using the token.
         """
         if self._held is not None and self._now() >= self._not_before:
             self._doubted, self._held = self._held, None
         try:
-            await self._renewed()
+            await self._refreshed()
         except BackupifyError as error:
-            self._wake_refused(error)
+            self._wake_rejected(error)
             raise
 
     def _give_up(self, now: float) -> None:
-        """Nobody passes: tell all who wait, and remember it."""
-        trust = self._trust
-        if trust.remember(now):
-            _LOGGER.warning("no call passes any more, for the API refuses every token")
-            self._wake_refused()
-        hopeless = trust.hopeless(now)
-        if hopeless is not None:
+        """No call is accepted: wake all rejected calls, and remember it."""
+        if self._history.give_up(now):
+            _LOGGER.warning("the API rejects every token: no call is accepted")
+            self._wake_rejected()
+        until = self._history.hopeless_until(now)
+        if until is not None:
             self._held = None
-            self._not_before = hopeless
-            self._refusal = AuthenticationError("the API refused every token a moment ago; not sent")
+            self._not_before = until
+            self._refusal = AuthenticationError("the API rejected every token recently; not sent")
 
-    async def _renewed(self) -> None:
-        """Wait for a renewal, which all share; before its time, for as long as it has to be held off.
+    async def _refreshed(self) -> None:
+        """Wait for the refresh that all calls share, and before it for as long as it is held off.
 
         Raises:
-            BackupifyError: There is no new token. Where that will not pass by itself, it is remembered.
+            BackupifyError: There is no new token. It is remembered where waiting does not help.
         """
         if self._refusal is not None and self._now() < self._not_before:
             raise copy.copy(self._refusal)
-        self._renew()
-        await _wait_in(self._waiters)
+        self._begin_refresh()
+        await _wait_in(self._waiting_for_refresh)
 
-    def _renew(self) -> None:
-        if self._renewal is None or self._renewal.done():
-            self._renewal = asyncio.create_task(self._ask_in_time(), name="backupify_async token renewal")
-            self._renewal.add_done_callback(self._tell_waiters)
+    def _begin_refresh(self) -> None:
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.create_task(self._fetch_in_time(), name="backupify_async token refresh")
+            self._refresh.add_done_callback(self._on_refresh_done)
 
-    def _tell_waiters(self, renewal: asyncio.Task[BackupifyError | None]) -> None:
-        for waiter in self._waiters:
+    def _on_refresh_done(self, refresh: asyncio.Task[BackupifyError | None]) -> None:
+        for waiter in self._waiting_for_refresh:
             if waiter.done():
                 continue
-            if renewal.cancelled():
+            if refresh.cancelled():
                 waiter.cancel()
-            elif (fault := renewal.exception()) is not None:
+            elif (fault := refresh.exception()) is not None:
                 waiter.set_exception(fault)
             else:
-                waiter.set_result(renewal.result())
+                waiter.set_result(refresh.result())
 
-    async def _ask_in_time(self) -> BackupifyError | None:
-        """Ask for a token, and keep it. An error is returned, since there may be nobody to raise it to."""
+    async def _fetch_in_time(self) -> BackupifyError | None:
+        """Fetch a token and hold it. An error is returned, since no call may be waiting for it."""
         delay = self._not_before - self._now()
         if delay > 0:
             await asyncio.sleep(delay)
         error: BackupifyError
         try:
             began = self._now()
-            self._hold(await self._ask(), began)
-        except CredentialsObjectFailed as failure:
+            self._hold(await self._fetch(), began)
+        except TokenSourceFailed as failure:
             error = AuthenticationError(str(failure))
             self._hold_off(error, remember=False)
         except BackupifyError as failure:
             error = failure
-            passing = not isinstance(error, AuthenticationError | ConfigurationError | RateLimited)
-            self._hold_off(error, remember=not passing)
+            lasts = isinstance(error, AuthenticationError | ConfigurationError | RateLimited)
+            self._hold_off(error, remember=lasts)
         else:
             return None
         _LOGGER.warning("no new token: %s", error)
@@ -261,37 +258,31 @@ class TokenKeeper:
     def _hold(self, token: Token, began: float) -> None:
         now = self._now()
         self._refusal, self._doubted, self._failures = None, None, 0
-        self._trust.came(token.value, now, random.uniform(0.0, SPREAD), now - began)
-        self._wake_refused()
-        if token.expires_in is None:
-            self._held = _Held(token.value, math.inf, math.inf)
-        else:
-            life = max(token.expires_in, _SHORTEST_LIFE)
-            margin = min(_MARGIN, life / 5)
-            ends_at = now + life
-            self._held = _Held(token.value, ends_at - margin, ends_at)
-        _LOGGER.info("new token, good for %s s", token.expires_in)
-        self._on_renewed(token.expires_in)
+        self._history.on_token(token.value, now, random.uniform(0.0, REFRESH_JITTER), now - began)
+        self._wake_rejected()
+        self._held = hold(token, now)
+        _LOGGER.info("new token, valid for %s s", token.expires_in)
+        self._on_refresh(token.expires_in)
 
 
-def make_keeper(
+def make_token_keeper(
     settings: Settings,
-    post: Callable[[bytes, tuple[str, ...]], Awaitable[Response]],
+    send: Callable[[bytes, tuple[str, ...]], Awaitable[Response]],
     now: Callable[[], float],
-    on_renewed: Callable[[float | None], None],
+    on_refresh: Callable[[float | None], None],
 ) -> TokenKeeper:
-    """The keeper for the credentials of these settings; the other arguments as those of `ask_for_token`."""
-    ask = partial(ask_for_token, settings.credentials, post, settings.timeouts.attempt)
-    return TokenKeeper(ask, now, on_renewed, fixed=isinstance(settings.credentials, StaticToken))
+    """The keeper for the credentials of these settings; `send` as for `request_token`."""
+    fetch = partial(request_token, settings.credentials, send, settings.timeouts.attempt)
+    return TokenKeeper(fetch, now, on_refresh, static=isinstance(settings.credentials, StaticToken))
 
 
 async def _wait_in(queue: _Queue) -> None:
-    """Wait in a queue until it is told of something; raise the error that it is told."""
+    """Wait in a queue until its future gets a result; raise the error that is that result."""
     waiter: asyncio.Future[BackupifyError | None] = asyncio.get_running_loop().create_future()
     queue[waiter] = None
     try:
         error = await waiter
     finally:
         del queue[waiter]
-    if error is not None:  # a copy each: one exception raised in a thousand tasks is no help
+    if error is not None:  # a copy each: one exception in a thousand tasks has no useful traceback
         raise copy.copy(error) from error.__cause__

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from backupify_async._transport import token_trust
+from backupify_async._transport import token_rejections
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response, Transport
 from backupify_async.config import RateLimit, Settings, SettingsOptions
@@ -130,16 +130,18 @@ def http(status: int, body: bytes = b"", *headers: str) -> bytes:
 def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
     """Make all waits behind a 401 so many times shorter: over sockets no test waits for long."""
     for name in (
-        "_EVERY",
+        "_PROBE_INTERVAL",
         "_SETTLING",
-        "_APART",
-        "_WINDOW",
+        "_REFRESH_INTERVAL",
+        "_YIELD",
         "_PATIENCE",
-        "_PATIENCE_WHERE_ONE_PASSED",
-        "_CHANCE",
+        "_PATIENCE_ONCE_ACCEPTED",
+        "_LAST_CHANCE",
     ):
-        monkeypatch.setattr(token_trust, name, getattr(token_trust, name) / times)
-    monkeypatch.setattr("backupify_async._transport.token_keeper.SPREAD", token_trust.SPREAD / times)
+        monkeypatch.setattr(token_rejections, name, getattr(token_rejections, name) / times)
+    monkeypatch.setattr(
+        "backupify_async._transport.token_keeper.REFRESH_JITTER", token_rejections.REFRESH_JITTER / times
+    )
 
 
 __all__ = [

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.looptime
 async def test_what_it_raises_is_named_by_its_type_only() -> None:
     transport = FakeTransport(Script())
     async with session_over(transport, credentials=Vault(OSError("s3cret"))) as session:
-        with pytest.raises(AuthenticationError, match=r"^the credentials object raised OSError$"):
+        with pytest.raises(AuthenticationError, match=r"^the token source raised OSError$"):
             await session.send(PING)
     assert transport.sent == []
 
@@ -28,7 +28,7 @@ async def test_an_error_of_this_library_passes_through() -> None:
 @pytest.mark.parametrize("nonsense", [None, "token", StaticToken("x")])
 async def test_what_is_no_token_is_named_by_its_type(nonsense: object) -> None:
     async with session_over(FakeTransport(Script()), credentials=Vault(nonsense)) as session:
-        message = f"gave a {type(nonsense).__name__} instead of a Token"
+        message = f"returned a {type(nonsense).__name__} instead of a Token"
         with pytest.raises(AuthenticationError, match=message):
             await session.send(PING)
 
@@ -61,7 +61,7 @@ class TestOneThatHangs:
             calls = (session.send(PING) for _ in range(10))
             errors = await asyncio.gather(*calls, return_exceptions=True)
             assert now() == 5
-        assert {str(error) for error in errors} == {"the credentials object gave no token within attempt=5 s"}
+        assert {str(error) for error in errors} == {"the token source returned no token within attempt=5 s"}
         assert {type(error) for error in errors} == {AuthenticationError}
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -89,5 +89,5 @@ class TestOneThatHangs:
 
     async def test_a_time_out_of_its_own_is_told_as_such(self) -> None:
         async with session_over(FakeTransport(Script()), credentials=Vault(TimeoutError())) as session:
-            with pytest.raises(AuthenticationError, match=r"^the credentials object raised TimeoutError$"):
+            with pytest.raises(AuthenticationError, match=r"^the token source raised TimeoutError$"):
                 await session.send(PING)

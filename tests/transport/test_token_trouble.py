@@ -173,7 +173,7 @@ class TestTheWait:
             for call in calls[:-1]:
                 call.cancel()
             assert (await calls[-1]).status == 200
-            assert session._keeper._refused == {}
+            assert session._keeper._rejected == {}
             await settled()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -193,7 +193,7 @@ class TestARefusalThatStays:
         transport = FakeTransport(server, round_trip=0.1)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             with pytest.raises(
-                Unauthorized, match="gave up: no call passes, and a renewed token was refused too"
+                Unauthorized, match="gave up: no call is accepted, and a refreshed token was rejected too"
             ):
                 await session.send(request_)
         assert 15 <= now() <= 18.1
@@ -219,7 +219,7 @@ class TestARefusalThatStays:
             assert len(api_times(transport)) < 400
             assert len(server.issued) <= 4
             with pytest.raises(
-                AuthenticationError, match=r"^the API refused every token a moment ago; not sent$"
+                AuthenticationError, match=r"^the API rejected every token recently; not sent$"
             ):
                 await session.send(PING)
 
@@ -289,7 +289,7 @@ class TestARefusalOfOnesOwn:
         transport = FakeTransport(server, round_trip=0.05)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             first, *_ = await sweep(session, 3000)  # which finds out that there are such
-            assert "answered 401; gave up: others pass with the same token" in str(first)
+            assert "answered 401; gave up: other calls are accepted with the same token" in str(first)
             began, renewals = now(), len(server.issued)
             transport.sent.clear()
             errors = await sweep(session, 1000)
