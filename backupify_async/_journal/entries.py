@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from operator import itemgetter
 from typing import Self
 
 import attrs
@@ -35,6 +36,8 @@ ENTRY_FIELDS = (
     "problem",
     "evidence",
 )
+SWEEP_FIELDS = ("name", "begun_at", "base_url", "client_id", "read_to_end", "source")
+_ENTRY_FIELDS, _SWEEP_FIELDS = itemgetter(*ENTRY_FIELDS), itemgetter(*SWEEP_FIELDS)
 
 
 class EntryState(Enum):
@@ -124,16 +127,17 @@ class SweepInfo:
         Raises:
             ValueError: A field is missing, or is not what `to_record` writes.
         """
-        fields = record_fields.required(record, ("name", "begun_at", "read_to_end"))
-        base_url, client_id, source = (record.get(name) for name in ("base_url", "client_id", "source"))
+        name, begun_at, base_url, client_id, read_to_end, source = record_fields.required(
+            record, _SWEEP_FIELDS
+        )
         account = None
         if base_url is not None:
             account = SweepAccount(record_fields.text(base_url), record_fields.optional_text(client_id))
         return cls(
-            record_fields.text(fields["name"]),
-            record_fields.date(fields["begun_at"]),
+            record_fields.text(name),
+            record_fields.date(begun_at),
             account,
-            record_fields.flag(fields["read_to_end"]),
+            record_fields.flag(read_to_end),
             record_fields.optional_text(source),
         )
 
@@ -198,19 +202,17 @@ class JournalEntry:
         Raises:
             ValueError: A field is missing, or is not what `to_record` writes.
         """
-        fields = record_fields.required(record, ENTRY_FIELDS)
-        optional = ("sent_at", "baseline", "backup", "evidence")
-        sent_at, baseline, backup, evidence = (record_fields.optional_text(fields[name]) for name in optional)
-        instance_id = record_fields.instance_id(
-            fields["instance_id"], is_number=record_fields.flag(fields["is_number"])
+        number, instance_id, is_number, state, sent_at, baseline, backup, problem, evidence = (
+            record_fields.required(record, _ENTRY_FIELDS)
         )
+        instance = record_fields.instance_id(instance_id, is_number=record_fields.flag(is_number))
         entry = cls(
-            record_fields.number(fields["number"]),
-            instance_id,
-            EntryState(fields["state"]),
-            None if sent_at is None else _read_trigger(instance_id, sent_at, baseline, evidence),
-            None if backup is None else from_json(backup.encode(), Backup),
-            record_fields.text(fields["problem"]),
+            record_fields.number(number),
+            instance,
+            EntryState(state),
+            None if sent_at is None else _read_trigger(instance, sent_at, baseline, evidence),
+            None if backup is None else from_json(record_fields.text(backup).encode(), Backup),
+            record_fields.text(problem),
         )
         if entry.is_in_doubt and entry.trigger is None:  # it would be taken for one that was never sent
             raise ValueError(f"{entry.state.value} without a time of sending")
@@ -249,10 +251,9 @@ def _evidence_to_json(trigger: SentTrigger) -> str:
     return json.dumps([response_by, trigger.clock_offset, trigger.accepted, trigger.seen])
 
 
-def _read_trigger(
-    instance_id: int | str, sent_at: str, baseline: str | None, evidence: str | None
-) -> SentTrigger:
-    trigger = SentTrigger(instance_id, record_fields.date(sent_at), baseline_from_json(baseline))
+def _read_trigger(instance_id: int | str, sent_at: object, baseline: object, evidence: object) -> SentTrigger:
+    known = baseline_from_json(record_fields.optional_text(baseline))
+    trigger = SentTrigger(instance_id, record_fields.date(sent_at), known)
     if evidence is None:
         return trigger
     response_by, offset, accepted, seen = record_fields.items(record_fields.value(evidence))

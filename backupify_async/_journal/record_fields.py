@@ -6,18 +6,21 @@ without an offset, for example, would be compared with others much later.
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from backupify_async.ids import identifier
 
 
-def required(record: Mapping[str, object], names: Iterable[str]) -> Mapping[str, object]:
-    """The record, which has fields of these names."""
-    if missing := [name for name in names if name not in record]:
-        raise ValueError(f"a record without {', '.join(missing)}")
-    return record
+def required(record: Mapping[str, object], names: "itemgetter[Any]") -> tuple[Any, ...]:
+    """The fields of these names, all of which must be there."""
+    try:
+        fields: tuple[Any, ...] = names(record)
+    except KeyError as missing:
+        raise ValueError(f"a record without {missing}") from None
+    return fields
 
 
 def text(field: object) -> str:

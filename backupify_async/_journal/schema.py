@@ -1,6 +1,6 @@
 """The tables of a journal's database, and the statements that change them. No I/O."""
 
-from backupify_async._journal.entries import ENTRY_FIELDS
+from backupify_async._journal.entries import ENTRY_FIELDS, SWEEP_FIELDS
 
 APPLICATION = 0x424B4A4C  # "BKJL": distinguishes a journal from any other database
 VERSION = 3
@@ -36,7 +36,7 @@ SCHEMA = (
         ELSE coalesce(nullif(ltrim(instance_id, '0'), ''), '0') END
     )""",
 )
-SWEEP_FIELDS = ("name", "begun_at", "base_url", "client_id", "read_to_end", "source")
+
 
 # Opening a journal to write raises its epoch. A writer that finds another epoch than its own writes nothing.
 # `in_place()` is defined by `SQLiteStore`: whether the files are where they were when it opened them.

@@ -4,9 +4,15 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from backupify_async._journal.database import Database
-from backupify_async._journal.entries import ENTRY_FIELDS, IN_DOUBT, EntryState, JournalEntry, SweepInfo
+from backupify_async._journal.entries import (
+    ENTRY_FIELDS,
+    IN_DOUBT,
+    SWEEP_FIELDS,
+    EntryState,
+    JournalEntry,
+    SweepInfo,
+)
 from backupify_async._journal.error_messages import translate_errors
-from backupify_async._journal.schema import SWEEP_FIELDS
 
 _ROWS_PER_QUERY = 1_000  # some 100 kB
 

@@ -6,6 +6,7 @@ millisecond, so that a second trigger of an instance would start a second backup
 twenty and one response in twenty, so that the kill also meets triggers that are being reconciled. In two
 sweeps of three its clock is ten minutes slow, or it sends no Date.
 
+Cost: the time of a sweep with a journal over the time of one without, against a server without a limit.
 """
 
 import argparse
