@@ -80,9 +80,9 @@ class BackupifyClient:
         elif connector is not None:
             raise ConfigurationError("connector: give it to the transport")
         self._session = Session(settings, transport, on_event, limiter)
-        self.backups = Backups(self._session)
-        self.instances = Instances(self._session)
-        self.customers = Customers(self._session)
+        self.backups: Backups = Backups(self._session)
+        self.instances: Instances = Instances(self._session)
+        self.customers: Customers = Customers(self._session)
 
     @classmethod
     def from_env(
