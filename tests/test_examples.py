@@ -130,3 +130,10 @@ def test_own_limiter_shares_its_rate_through_a_file(backupify: SimulatedBackupif
     done = run(backupify, "own_limiter.py", str(tmp_path / "slots.db"), *ids)
     assert sorted(done.stdout.splitlines()) == sorted(f"instance {instance}: idle" for instance in ids)
     assert (done.returncode, done.stderr, time.monotonic() - began > 0.5) == (0, "", True)
+
+
+def test_the_test_with_aioresponses_passes_for_a_user_who_has_no_settings(tmp_path: Path) -> None:
+    example = EXAMPLES / "test_with_aioresponses.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(example)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "2 passed" in done.stdout) == (0, True), done.stdout

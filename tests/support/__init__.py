@@ -2,6 +2,7 @@
 
 action_windows: a lost trigger, and the window in which the server can have acted on it.
 caller: an HTTP client for the tests of the simulated server.
+canned: canned responses in place of aiohttp's requests, by aioresponses.
 clients: clients over sockets that never wait, and a server that answers from a script.
 commands: what a command printed and started; how to wait for it and to end it.
 echoes: servers that send a secret back wherever they can, and a search for it.

@@ -59,13 +59,13 @@ class TestTheClockOfTheServer:
 
 
 class TestA422:
-    async def test_says_that_the_look_behind_it_failed(self) -> None:
+    async def test_says_that_the_check_after_it_failed(self) -> None:
         async with by_method(http(403), http(422)) as url, client_of(url) as client:
             with pytest.raises(UnprocessableEntity) as caught:
                 await client.backups.trigger(1)
-        assert "look" in (caught.value.gave_up or "")
+        assert "check" in (caught.value.gave_up or "")
 
-    async def test_says_nothing_of_a_look_that_found_none_active(self) -> None:
+    async def test_says_nothing_of_a_check_that_found_none_active(self) -> None:
         async with by_method(http(200, b"[]"), http(422)) as url, client_of(url) as client:
             with pytest.raises(UnprocessableEntity) as caught:
                 await client.backups.trigger(1)

@@ -1,0 +1,24 @@
+"""Canned responses for the tests of what a resource asks for."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from aioresponses import aioresponses
+
+from backupify_async import BackupifyClient
+from tests.support.canned import canned, client_of_canned
+
+
+@pytest.fixture
+def api() -> Iterator[aioresponses]:
+    """Responds in place of the network."""
+    with canned() as responses:
+        yield responses
+
+
+@pytest_asyncio.fixture
+async def client(api: aioresponses) -> AsyncIterator[BackupifyClient]:
+    """A client that gets them."""
+    async with client_of_canned() as client:
+        yield client
