@@ -86,7 +86,7 @@ async def interrupt(scenario: Scenario, at: int, *, when_done: bool) -> bool:
     """Run a call that is cancelled at its n-th suspension, and look at what it left; whether it was cut."""
     options = {"credentials": StaticToken("static-token"), **scenario.options}
     script = Script(*scenario.steps, tokens=options.pop("tokens", ()))
-    transport = FakeTransport(script, round_trip=1, max_concurrency=options.pop("places", 64))
+    transport = FakeTransport(script, round_trip=1, max_concurrency=options.pop("max_concurrency", 64))
     limit = RateLimit(per_second=0.25, burst=1, adaptive=False)
     async with session_over(transport, rate_limit=limit, retry=RetryPolicy(base=2), **options) as session:
         if options["credentials"] is not DEMO:
@@ -112,7 +112,7 @@ async def _run(call: Interrupted) -> object:
 
 async def looks_untouched(session: Session, transport: FakeTransport) -> None:
     statistics = session.statistics()
-    renewals = [task for task in asyncio.all_tasks() if "renewal" in task.get_name()]
+    renewals = [task for task in asyncio.all_tasks() if "token refresh" in task.get_name()]
     assert (statistics.in_flight, statistics.waiting) == (0, 0)
     assert session.scopes.open == set()
     assert transport.in_flight == len(renewals)
