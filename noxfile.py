@@ -96,4 +96,4 @@ def benchmarks(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The API pages, from the docstrings, into `docs`."""
     _install(session, "docs")
-    session.run("pdoc", "--docformat", "google", "-o", "docs", "backupify_async")
+    session.run("python", "-m", "tests.support.api_pages", "docs")

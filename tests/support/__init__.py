@@ -1,6 +1,7 @@
 """What the tests of more than one room share. Test modules import from here, never from each other.
 
 action_windows: a lost trigger, and the window in which the server can have acted on it.
+api_pages: the API pages, for `nox -s docs`.
 caller: an HTTP client for the tests of the simulated server.
 canned: canned responses in place of aiohttp's requests, by aioresponses.
 clients: clients over sockets that never wait, and a server that answers from a script.
