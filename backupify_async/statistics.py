@@ -1,4 +1,4 @@
-"""What is going on in a client, at one moment."""
+"""A snapshot of what a client is doing."""
 
 from datetime import datetime
 from enum import Enum
@@ -11,63 +11,65 @@ __all__ = ["LimitSource", "SpeedReason", "Statistics"]
 
 
 class LimitSource(Enum):
-    """What a belief of the server's limit rests on; the best source wins."""
+    """What the estimate of the server's limit rests on; the best source wins."""
 
     HEADERS = "headers"
-    """What the server says of its quota in each answer."""
+    """The quota that the server announces in its responses."""
     WINDOW = "window"
-    """Retry-After: windows whose end is known, and the calls that they held."""
+    """Retry-After: windows whose end is known, and how many calls they held."""
+    IN_FLIGHT = "in flight"
+    """How many calls were in flight when others were refused: the server limits that, and no rate."""
     HISTORY = "history"
-    """Our own refusals, and how many calls were accepted between them."""
+    """When calls were refused, and how many were accepted in between."""
     NONE = "none"
-    """Nothing yet: the limit was not felt, or is not looked for."""
+    """Nothing yet: no limit was met, or none is looked for."""
 
 
 class SpeedReason(Enum):
-    """Why calls leave as fast as they do, and no faster."""
+    """What limits the present speed."""
 
     NOT_LIMITED = "not limited"
-    """Nothing holds them back but the client's own settings: the limit was not met, or a quota is left."""
+    """Only the client's own settings: no limit was met, or some of the announced quota remains."""
     FINDING = "finding the limit"
-    """Calls were refused, and what the server takes is not known for certain yet."""
+    """Calls were refused, and the server's limit is not known for certain yet."""
     AT_LIMIT = "at the limit"
-    """The server's limit is known, and kept."""
+    """The server's limit is known and kept."""
     ASKING = "asking for more"
-    """The limit is known, and was borne for a while: the speed grows above it, in case it rose."""
+    """The limit is known and was not exceeded for a while: the speed grows above it, in case it rose."""
     RETRY_AFTER = "Retry-After"
-    """The server asked everybody to wait."""
+    """The server asked all calls to wait."""
     QUOTA = "quota spent"
-    """The quota that the server announces is spent until its reset."""
+    """The announced quota is spent until its reset."""
     WINDOW = "window spent"
-    """As many calls as the server's window is known to hold have left: the next one is waited for."""
+    """As many calls were sent as the server's window is known to hold: the next window is waited for."""
     IN_FLIGHT = "as many in flight as it takes"
-    """The server limits how many calls are in flight, and no rate; more are asked for from time to time."""
+    """The server limits how many calls are in flight, and no rate; one more is tried from time to time."""
     REFUSED = "all refused"
-    """Nothing is accepted: one call at a time asks whether that is over."""
+    """No call is accepted: one at a time probes whether that is over."""
     DOWN = "server down"
-    """The server fails everybody: one call at a time asks whether it is back."""
+    """The server is down: one call at a time probes whether it is back."""
 
 
 @attrs.frozen
 class Statistics(ToDict):
-    """A snapshot; the counts are since the client was opened.
+    """A snapshot; counts are since the client was opened.
 
     Attributes:
-        in_flight: Requests that hold a place now.
-        waiting: Calls that wait for a place or a slot now.
-        paused_until: Until when nobody sends, UTC; None where nothing is paused.
-        down_since: Since when the server is down and all calls wait, UTC; None where it is not.
-        requests: Requests sent, those for tokens and those sent again included.
-        refused: Answers that refused a call for now, as `Throttled` says.
-        retried: Sendings that repeat a failed one; those after what `refused` counts are not counted.
-        budget_left: Tokens left for retries.
-        limit_source: What the client's belief of the server's limit rests on.
-        limit_per_second: Calls a second that the server is believed to take. None where none is looked for
-            or nothing was refused or announced; where it is not known yet, what was accepted on average.
-        reconciling: Triggers whose answer was lost, and that are being found out now.
+        in_flight: Requests in flight.
+        waiting: Calls that wait for their turn to send.
+        paused_until: Until when nothing is sent, UTC; None if nothing is paused.
+        down_since: Since when the server is down and all calls wait, UTC; None if it is not.
+        requests: Requests sent, including token requests and retries.
+        refused: Responses that refused a call for now, as `Throttled` says.
+        retried: Requests that repeat a failed one, without those that repeat a refused one.
+        budget_left: Tokens remaining for retries.
+        limit_source: What the estimate of the server's limit rests on.
+        limit_per_second: Calls a second that the server is estimated to accept. While that is not known, the
+            average of what was accepted; None if nothing was refused or announced, or no limit is looked for.
+        reconciling: Triggers whose response was lost, and whose outcome is being found out now.
         waited_for: Backups whose end is waited for now.
-        answered_from_memory: 404 answers to get-active taken for "idle" without a second look.
-        speed_reason: Why calls leave as fast as they do.
+        answered_from_memory: 404 responses to get-active taken for "idle" without a second request.
+        speed_reason: What limits the present speed.
     """
 
     in_flight: int

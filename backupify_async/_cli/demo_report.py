@@ -174,6 +174,8 @@ def in_words(now: Statistics) -> str:
             ground = "what was announced"
         case LimitSource.WINDOW:
             ground = "the waits it was told"
+        case LimitSource.IN_FLIGHT:
+            ground = "how many calls it takes at once"
         case LimitSource.HISTORY:
             ground = "its refusals"
         case _:

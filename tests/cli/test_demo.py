@@ -69,6 +69,7 @@ class TestLimit:
         [
             (LimitSource.HEADERS, "what was announced"),
             (LimitSource.WINDOW, "the waits it was told"),
+            (LimitSource.IN_FLIGHT, "how many calls it takes at once"),
             (LimitSource.HISTORY, "its refusals"),
         ],
     )

@@ -1,51 +1,52 @@
-"""When the next call may leave: pure decisions. `gate` does the waiting.
+"""When the next request can be sent: pure decisions. The gate (`_transport/gate.py`) does the waiting.
 
 Theory of operation
 ===================
 
-The API throttles, says not at what rate, and may say nothing but 429. There are two answers to that: a
-fixed rate that the user sets (`plain`), and one that finds the server's limit and stays just below it
-(`adaptive`).
+The API limits the rate of calls, does not document the limit, and may respond with nothing but 429. A
+user can set a fixed rate (`FixedRateLimiter`). By default the client finds the server's limit and stays
+just below it (`AdaptiveLimiter`). This page explains how.
 
-**What can be known.** Behind a 429 stands one of a few machines: a bucket that fills evenly, a window that
-counts and starts anew, a log of the last so many seconds. All let through what they have, and then refuse
-until they have more. A client sees only which of its calls were accepted, when they left, and when the
-answer came.
+**What a client can know.** A server counts in one of a few ways: a bucket that refills evenly, a window
+that starts anew, a log of the last seconds, or the number of calls in flight. A client knows when it sent
+each call, when the response arrived, and whether it was accepted.
 
-**Two promises stand above all models.** *No crawl*: while calls wait and nothing is refused, the speed
-stays at what is believed for a plateau of 1 to 15 s, and then grows in time, doubling faster and faster,
-without an upper bound (`speed`). So a belief that is wrong, whatever made it, costs seconds. *No storm*: a
-limit that was found is met again only at the end of such a plateau, with a few refusals.
+**Two guarantees hold whatever the server does.** *No crawl*: while calls wait and none is refused, the
+speed stays at the estimated rate for a plateau of 1 to 15 s and then grows, doubling faster and faster,
+without an upper bound. So a wrong estimate costs seconds, whatever caused it (`speed`). *No storm*: a
+limit that was found is exceeded only at the end of a plateau, by a few calls.
 
-**The best source wins.** A server that announces its quota in headers is believed (`headers`,
-`announced`), as long as that proves true. One that sends Retry-After tells when its window ends
-(`windows`), as long as windows hold what they held before. One that says nothing still tells its rate by
-when it refuses (`belief`): between two moments at which its store is empty, the calls accepted over the
-time elapsed are the rate, however large the store.
+**The best source of information wins**, and is used only while it predicts what happens:
 
-**The order is that of sending.** An edge refuses at once, and what it lets through takes its time. So
-answers are counted in the order in which their calls left (`ledger`), and a refusal is weighed once all
-calls that left before it are answered.
+1. Headers that announce a quota (`headers`, `quota_tracker`). 2. Retry-After, which says when a window
+ends (`window_model`). 3. The refusals alone (`rate_estimator`, `pacer`). A refusal shows that the
+server's bucket is empty. Between two such moments, the number of accepted calls over the time elapsed is
+the rate, however large the bucket.
 
-**A wave of refusals is one signal.** What was under way when the first refusal was seen says nothing new.
-Taking each for a signal of its own is what makes clients collapse.
+**Calls are counted in the order of sending** (`reorder_buffer`). An edge server refuses at once, while an
+accepted call takes its time. So a refusal is weighed when all calls sent before it have a response.
 
-**The first refusal tells no rate.** It may be a stray, or an outage. One probe goes a tenth of a second
-later; the second refusal makes the first count. Where nothing is accepted between two refusals it is
-silent (`silence`): one probe at a time goes, at growing intervals of 6 s at most, and the belief stays as
-it was.
+**A wave of refusals is one signal.** Calls that were in flight when the first refusal arrived say nothing
+new. A client that slows down for each of them collapses.
 
-**A limit on what is in flight is no rate.** Where wave after wave leaves as many calls in flight, that is
-the limit, and nothing is paced for as long as it explains the refusals (`cap`).
+**The first refusal gives no rate.** It can be a stray, or an outage. One probe is sent a tenth of a
+second later, and only the second refusal gives a first count. If nothing is accepted between two
+refusals, the client is locked out: it sends one probe at a time, at growing intervals of up to 6 s, and
+keeps its estimate (`lockout`).
 
-**The price.** Finding a limit costs about as many refusals as calls are in flight when it is met. So few
-go at first (`cap`), and a server that never refuses soon gets them all. A limit that rose shows only by
-asking: some refusals a minute are the price of staying near it.
+**A limit on what is in flight is not a rate.** If wave after wave leaves the same number of calls in
+flight, that number is the limit, and calls are not spaced while it explains the refusals
+(`concurrency_limit`).
 
-**The seam.** A limiter is told of every answer, and asked for nothing but the earliest time at which one
-more call may leave (`limiter`). It waits for nothing, holds no timer and knows no client; so it runs in a
-laboratory of simulated servers: `python -m tests.benchmarks.rate` prints what it reaches where nothing
-changes, and `python -m tests.benchmarks.rate.disturbances` where something does.
+**The price.** Finding a limit costs about as many refusals as there are calls in flight when it is met.
+So few calls are in flight at first, and more with each success. A limit that rose can be found only by
+exceeding the old one: a few refusals a minute are the price of staying close to it.
+
+**The seam.** A `Limiter` hears what was sent and what came back, and answers one question: when can the
+next request be sent? It does not wait, sets no timers, and knows nothing of the client. So it can be
+replaced (`BackupifyClient(limiter=...)`), and it runs against simulated servers in virtual time: `python
+-m tests.benchmarks.rate` shows what it reaches at constant limits, and `python -m
+tests.benchmarks.rate.disturbances` at changing ones.
 """
 
 from backupify_async._transport.rate.adaptive import AdaptiveLimiter
@@ -61,9 +62,9 @@ def make_limiter(limit: RateLimit, retry: RetryPolicy, max_concurrency: int) -> 
     """The limiter that the settings ask for.
 
     Args:
-        limit: The ceiling, and whether to learn what the server allows.
+        limit: The ceiling, and whether to find the server's limit.
         retry: How long refusals are waited out.
-        max_concurrency: How many calls may be in flight at once.
+        max_concurrency: How many requests can be in flight at once.
     """
     return (
         AdaptiveLimiter(limit, retry, max_concurrency) if limit.adaptive else FixedRateLimiter(limit, retry)

@@ -208,7 +208,7 @@ class AdaptiveLimiter:
                 self._slow_down(now, ticket, retry_after)
         if retry_after is not None and windows.no_window:
             # An even pace comes to the same, without a burst at each opening.
-            pacer.assume(now, windows.rate or max(_SLOWEST, pacer.average))
+            pacer.assume(now, windows.rate or max(_SLOWEST, pacer.average()))
             pacer.on_refusal(now, ticket, retry_after)
             self._replace_windows(WindowModel(enabled=False))
 
@@ -232,10 +232,11 @@ class AdaptiveLimiter:
         elif not (pacer.was_refused or quota.was_refused):
             return UNKNOWN
         elif self._concurrency.known:
-            rate, reason = self._concurrency.rate or rate, SpeedReason.IN_FLIGHT
+            source, rate = LimitSource.IN_FLIGHT, self._concurrency.rate or rate
+            reason = SpeedReason.IN_FLIGHT
         elif rate is None and self._concurrency.is_full and not pacer.probes_refused:
             reason = SpeedReason.NOT_LIMITED  # after a stray refusal
-        rate = rate or pacer.average_until(self.paused_until)
+        rate = rate or pacer.average(self.paused_until)
         return Estimate(source, rate, self._pause_reason(now) or reason)
 
     def _pause_reason(self, now: float) -> SpeedReason | None:

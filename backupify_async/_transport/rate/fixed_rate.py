@@ -1,14 +1,14 @@
-"""A fixed rate, with pauses after refusals.
+"""A fixed rate, with a pause after each refusal.
 
-The rate is kept by GCRA, the generic cell rate algorithm (ITU-T I.371): one number, the time at which a
-client that had sent evenly would be due next. Each call moves it on by one interval; a call may leave as
-long as that time is no more than `burst - 1` intervals ahead. No queue, no refill, nothing to round.
+The rate is kept by GCRA, the generic cell rate algorithm (ITU-T I.371). It holds one number, the time at
+which the next call is due if calls are spaced evenly. Each call advances it by one interval. A call can
+be sent while that time is at most `burst - 1` intervals ahead.
 
-A 429 pauses everybody. The server's Retry-After says how long; where it says nothing, the pause is 1 s,
-doubled for each such wave in a row; where it says less than 1 s, the pause is 0.1 s at the least, and
-that doubles too: who is refused again behind such a wait is not served by it. Calls that were under way
-when a wave began belong to it: their refusals are the same news again. A pause is only ever lengthened,
-and behind it the bucket is empty: a saved-up burst would meet the same refusal.
+A 429 pauses all calls for its Retry-After. Without one the pause is 1 s, doubled for each such wave of
+refusals in a row. If it is shorter than 1 s, the pause is at least 0.1 s, which doubles too: a call that
+is refused again after so short a wait needs a longer one. Calls in flight when a wave began belong to it,
+so their refusals do not count again. A later refusal only lengthens a pause. After a pause the bucket is
+empty: a burst would be refused again.
 """
 
 import math
@@ -19,11 +19,11 @@ from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource, SpeedReason
 
 _FIRST_PAUSE = 1.0
-_SHORTEST_PAUSE = 0.1  # whatever the policy says: a refusal must not bring the next request at once
+_SHORTEST_PAUSE = 0.1  # whatever the policy: a refused call must not be repeated at once
 
 
 class Gcra:
-    """So many calls a second, evenly, but for a burst after a time of rest. Times are seconds."""
+    """A number of calls a second, evenly spaced except for a burst after a rest. Times are seconds."""
 
     def __init__(self, limit: RateLimit) -> None:
         self._interval = 0.0 if limit.per_second is None else 1.0 / limit.per_second
@@ -31,24 +31,24 @@ class Gcra:
         self._due = -math.inf
 
     def earliest(self) -> float:
-        """The earliest time at which one more call may leave; it may have passed."""
+        """The earliest time at which one more call can be sent; it can be in the past."""
         return self._due - self._tolerance
 
     def on_send(self, now: float) -> None:
-        """Count a call that leaves now."""
+        """Count a call that is sent now."""
         self._due = max(self._due, now) + self._interval
 
     def on_cancel(self, not_before: float) -> None:
-        """Uncount a call that did not leave; what `empty` took until then stays taken."""
+        """Uncount a call that was not sent; what `empty` took until `not_before` stays taken."""
         self._due = max(self._due - self._interval, not_before + self._tolerance)
 
     def empty(self, until: float) -> None:
-        """Let nobody leave before then, and no burst behind it."""
+        """Send nothing before this time, and no burst after it."""
         self._due = max(self._due, until + self._tolerance)
 
 
 class FixedRateLimiter:
-    """Keeps a fixed rate, and pauses everybody after a refusal."""
+    """Keeps a fixed rate, and pauses all calls after a refusal."""
 
     def __init__(self, limit: RateLimit, retry: RetryPolicy) -> None:
         self._rate = Gcra(limit)
@@ -93,7 +93,7 @@ class FixedRateLimiter:
             self._wave_began = now
 
     def estimate(self, now: float) -> Estimate:
-        """As `Limiter.estimate`: nothing is believed, but a pause has its reason."""
+        """As `Limiter.estimate`: there is only a reason for a pause."""
         paused = self.paused_until - now > PAUSE
         return Estimate(LimitSource.NONE, reason=SpeedReason.RETRY_AFTER) if paused else UNKNOWN
 

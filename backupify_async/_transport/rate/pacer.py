@@ -70,14 +70,9 @@ class Pacer:
         """When the next probe is sent, or the wait ends that the server asked for; -inf if calls pass."""
         return max(self._lockout.probe_at if self._lockout.active else -math.inf, self.asked_until)
 
-    @property
-    def average(self) -> float:
-        """Calls a second that were accepted, from the first call to the latest response."""
-        return self.average_until(self._responded_at)
-
-    def average_until(self, when: float) -> float:
-        """The same until then, if no response arrived later."""
-        return self._accepted / max(_TICK, max(when, self._responded_at) - self._began)
+    def average(self, until: float = -math.inf) -> float:
+        """Calls a second that were accepted, from the first call to `until` or the latest response."""
+        return self._accepted / max(_TICK, max(until, self._responded_at) - self._began)
 
     @property
     def probes_refused(self) -> bool:

@@ -8,7 +8,8 @@ A reset that is sent as a date in whole seconds can be a second late. So the sco
 of the interval in which the window can end, until the end is known precisely. It stays known from one
 opening to the next, whether windows follow the clock or begin with their first call.
 
-An announcement is followed while it proves true. One that does not, counts as a lie; three outweigh it.
+An announcement is followed while it proves true. A refusal although calls remain is a lie; a window
+without one makes up for it. After three lies the announcements are ignored.
 """
 
 import math
@@ -40,6 +41,7 @@ class QuotaTracker:
     _period: float = math.inf
     _rounded_down: bool = False
     _lies: int = 0
+    _lied: bool = False  # in the present window
     _singles: int = 0  # windows of one call, in a row
     _exceeding: bool = False  # one call more than announced was sent
     _scouts_refused: int = 0  # in a row
@@ -104,7 +106,9 @@ class QuotaTracker:
         """A call was refused, with this announcement."""
         self._exceeding, self.was_refused = False, True
         self._scouts_refused += sent_time >= self._scouted_at
-        self._lies += quota.remaining >= 1
+        if quota.remaining >= 1:
+            self._lies += 1
+            self._lied = True
         self._rounded_down = self._rounded_down or quota.reset == 0
         end = announced = self._reset(now, sent_time, quota)
         if self._end is not None and sent_time < self._end.high:  # else it was not the end
@@ -131,6 +135,7 @@ class QuotaTracker:
             return
         if scout:
             self._scouts_refused = 0
+            self._lies, self._lied = max(0, self._lies - (not self._lied)), False
         if self.rate is None or scout:
             self.rate = (quota.remaining + 1) / (quota.reset or 1.0)
         self._end = self._new_end(now, epoch, end, scout=scout)

@@ -240,16 +240,13 @@ class WindowModel:
         for period, count in (*known, *next_end, *possible):
             both = end.intersect(opening.shifted(count * period))
             if both is not None:
-                self._set_period(period)
+                if period != self._period:  # the quota was learned for another one
+                    self._period, self._quota, self._dip = period, None, None
                 return both
-        self._misfits += self._period is not None
-        self._set_period(None)
+        if self._period is not None:
+            self._misfits += 1
+            self._period = self._quota = self._dip = None
         return end
-
-    def _set_period(self, period: int | None) -> None:
-        if period != self._period:
-            self._quota = self._dip = None  # they were learned for another period
-        self._period = period
 
     def _open(self, now: float) -> None:
         self._opening, self.opened_at = self._end, now

@@ -41,9 +41,7 @@ class TestSources:
         run = Run(adaptive(), server).until_accepted(300, at_most=2_000)
         assert run.limiter.estimate(run.now).source is source  # type: ignore[attr-defined]
 
-    def test_one_that_is_felt_and_not_known_yet_is_told_by_what_is_accepted_until_more_may_leave(
-        self,
-    ) -> None:
+    def test_an_unknown_limit_is_estimated_by_the_average_that_was_accepted(self) -> None:
         for retry_after, source, until in ((None, LimitSource.HISTORY, 0.6), (5.0, LimitSource.WINDOW, 5.5)):
             limiter = adaptive()
             for sent_time in (0.0, 0.1, 0.2, 0.3):
@@ -52,18 +50,18 @@ class TestSources:
             told = limiter.estimate(0.5)
             assert (told.source, told.per_second) == (source, 4 / until)
 
-    def test_a_rate_is_told_where_it_is_known(self) -> None:
+    def test_a_known_rate_is_reported(self) -> None:
         run = Run(adaptive(), bucket(50, 10)).until_accepted(1_000)
         assert run.limiter.estimate(run.now).per_second == pytest.approx(50, rel=0.02)  # type: ignore[attr-defined]
 
-    def test_headers_explain_a_refusal_so_that_no_window_is_looked_for(self) -> None:
+    def test_a_refusal_that_headers_explain_starts_no_search_for_a_window(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 0.1, ticket, 429, 30.0, {"RateLimit": '"x";r=0;t=30'})
         assert limiter.estimate(0.1).source is LimitSource.HEADERS
         assert limiter.paused_until == pytest.approx(30.1)
 
-    def test_headers_that_lied_three_times_leave_it_to_the_others(self) -> None:
+    def test_headers_that_lied_three_times_are_ignored(self) -> None:
         limiter = adaptive()
         for now in (0.0, 10.0, 20.0):
             ticket = limiter.on_send(now)
@@ -71,13 +69,13 @@ class TestSources:
         assert limiter.estimate(20.1).source is not LimitSource.HEADERS
         assert limiter.paused_until == pytest.approx(50.1)
 
-    def test_a_retry_after_of_two_is_about_a_window(self) -> None:
+    def test_a_retry_after_of_two_seconds_is_about_a_window(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 0.1, ticket, 429, 2.0, {})
         assert limiter.paused_until == pytest.approx(2.1)
 
-    def test_one_of_a_second_says_that_it_is_less_so_one_probe_goes(self) -> None:
+    def test_a_retry_after_of_one_second_means_less_so_a_probe_is_sent(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 0.1, ticket, 429, 1.0, {})
@@ -85,7 +83,7 @@ class TestSources:
         limiter.on_send(0.3)
         assert limiter.earliest(0.35, 1) == math.inf
 
-    def test_a_503_is_no_limit(self) -> None:
+    def test_a_503_is_not_a_limit(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 0.1, ticket, 503, 30.0, {})
@@ -111,13 +109,13 @@ def reason(limiter: AdaptiveLimiter, now: float) -> SpeedReason:
 class TestReasons:
     """Why calls leave as fast as they do."""
 
-    def test_nothing_holds_a_client_that_was_never_refused(self) -> None:
+    def test_a_client_that_was_never_refused_is_not_limited(self) -> None:
         limiter = adaptive()
         respond(limiter, 0.1, limiter.on_send(0.0), 200, None, {})
         assert limiter.estimate(0.1) == UNKNOWN
         assert UNKNOWN.reason is SpeedReason.NOT_LIMITED
 
-    def test_a_bucket_is_found_then_kept_then_asked_for_more(self) -> None:
+    def test_the_limit_of_a_bucket_is_found_then_kept_then_exceeded(self) -> None:
         limiter = adaptive()
         run = Run(limiter, bucket(50, 10))
         told = []
@@ -132,7 +130,7 @@ class TestReasons:
         ]
         assert told[-200:].count(SpeedReason.FINDING) == 0
 
-    def test_a_limit_that_is_gone_is_told_by_what_is_borne(self) -> None:
+    def test_a_limit_that_is_gone_is_reported_as_the_speed_that_is_accepted(self) -> None:
         limiter, taken = adaptive(), bucket(50, 10)
         run = Run(limiter, lambda at: taken(at) if at < 20 else OK)
         while run.now < 45:
@@ -142,7 +140,7 @@ class TestReasons:
         assert told.per_second is not None
         assert told.per_second > 200
 
-    def test_a_stray_refusal_holds_nobody_once_all_places_are_used_again(self) -> None:
+    def test_a_stray_refusal_limits_nothing_once_concurrency_is_full_again(self) -> None:
         limiter = adaptive()
         strays = iter([Reply(429)])
         run = Run(limiter, lambda at: next(strays, OK))
@@ -158,7 +156,7 @@ class TestReasons:
         assert reason(limiter, 0.1) is SpeedReason.RETRY_AFTER
         assert reason(limiter, 5.0) is SpeedReason.FINDING
 
-    def test_a_window_that_is_known_is_waited_for(self) -> None:
+    def test_a_known_window_is_waited_for(self) -> None:
         limiter = adaptive()
         run = Run(limiter, window(50, 5.0))
         told = set()
@@ -168,25 +166,25 @@ class TestReasons:
                 told.add(reason(limiter, run.now))
         assert told == {SpeedReason.AT_LIMIT, SpeedReason.WINDOW}
 
-    def test_a_quota_that_is_spent_is_waited_for_until_its_reset(self) -> None:
+    def test_a_spent_quota_is_waited_for_until_its_reset(self) -> None:
         limiter = adaptive()
         respond(limiter, 0.1, limiter.on_send(0.0), 200, None, {"RateLimit": '"x";r=0;t=5'})
         assert reason(limiter, 0.1) is SpeedReason.QUOTA
         assert reason(limiter, 5.2) is SpeedReason.NOT_LIMITED
 
-    def test_probes_that_are_refused_one_after_the_other_say_so(self) -> None:
+    def test_refused_probes_are_the_reason(self) -> None:
         limiter = adaptive()
         run = Run(limiter, lambda at: OK if at < 1 else Reply(429))
         while run.now < 20:
             run.step()
         assert reason(limiter, run.now) is SpeedReason.REFUSED
 
-    def test_a_wait_beyond_the_longest_is_that_which_was_asked(self) -> None:
+    def test_a_retry_after_over_the_maximum_is_the_reason(self) -> None:
         limiter = adaptive()
         respond(limiter, 0.1, limiter.on_send(0.0), 429, 500.0, {})
         assert reason(limiter, 400.0) is SpeedReason.RETRY_AFTER
 
-    def test_a_fixed_rate_tells_its_pauses(self) -> None:
+    def test_a_fixed_rate_reports_its_pauses(self) -> None:
         limiter = make_limiter(RateLimit(5, adaptive=False), RetryPolicy(), 64)
         respond(limiter, 0.1, limiter.on_send(0.0), 429, 5.0, {})
         assert [limiter.estimate(now).reason for now in (0.1, 5.2)] == [
@@ -196,11 +194,11 @@ class TestReasons:
 
 
 class TestTheAnnouncedRate:
-    def test_is_what_a_window_holds_that_a_call_of_ours_opened(self) -> None:
+    def test_is_what_a_window_holds_that_our_call_opened(self) -> None:
         run = Run(adaptive(), window(50, 5.0, headers=True)).until_accepted(300)
         assert run.limiter.estimate(run.now).per_second == pytest.approx(10)  # type: ignore[attr-defined]
 
-    def test_is_told_once_something_was_refused_though_the_headers_came_with_refusals_only(self) -> None:
+    def test_is_known_after_a_refusal_even_if_only_refusals_have_headers(self) -> None:
         limiter = adaptive()
         for number in range(4):
             respond(limiter, number / 10 + 0.1, limiter.on_send(number / 10), 200, None, {})
@@ -210,38 +208,38 @@ class TestTheAnnouncedRate:
         respond(limiter, 3.7, limiter.on_send(3.6), 200, None, {})
         assert limiter.estimate(3.7).per_second is not None
 
-    def test_is_none_where_a_quota_lies_too_far_ahead_and_nothing_was_refused(self) -> None:
+    def test_is_none_if_the_reset_is_too_far_ahead_and_nothing_was_refused(self) -> None:
         limiter = adaptive()
         respond(limiter, 0.1, limiter.on_send(0.0), 200, None, {"RateLimit": '"x";r=9;t=3600'})
         assert limiter.estimate(0.1) == UNKNOWN
 
 
 class TestFarAhead:
-    def test_a_retry_after_above_the_longest_wait_closes_it(self) -> None:
+    def test_a_retry_after_over_the_maximum_blocks_the_limiter(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 5.0, ticket, 429, 121.0, {})
         assert limiter.blocked_until == 126.0
 
-    def test_one_at_the_longest_wait_does_not(self) -> None:
+    def test_one_at_the_maximum_does_not(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 5.0, ticket, 429, 120.0, {})
         assert limiter.blocked_until == -math.inf
 
-    def test_closing_is_only_ever_lengthened(self) -> None:
+    def test_a_block_is_only_ever_lengthened(self) -> None:
         limiter = adaptive()
         for retry_after in (500.0, 200.0):
             respond(limiter, 5.0, limiter.on_send(4.0), 429, retry_after, {})
         assert limiter.blocked_until == 505.0
 
-    def test_a_reset_so_far_ahead_is_left_to_a_refusal_that_names_it(self) -> None:
+    def test_a_reset_so_far_ahead_is_ignored_until_a_refusal_names_it(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 0.1, ticket, 200, None, {"RateLimit": '"x";r=0;t=3600'})
         assert limiter.earliest(0.1, 0) <= 0.1
 
-    def test_an_epoch_is_by_the_servers_clock(self) -> None:
+    def test_an_epoch_is_read_by_the_servers_clock(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         said = {
@@ -252,7 +250,7 @@ class TestFarAhead:
         respond(limiter, 0.1, ticket, 200, None, said)
         assert limiter.earliest(0.1, 0) == pytest.approx(5.1)
 
-    def test_an_hourly_quota_with_thousands_left_is_not_asked_one_by_one(self) -> None:
+    def test_an_hourly_quota_with_thousands_remaining_is_not_spent_one_by_one(self) -> None:
         used = 0
 
         def hourly(at: float) -> Reply:
@@ -270,7 +268,7 @@ class TestFarAhead:
 
 class TestABucketOfLessThanACallASecond:
     @pytest.mark.parametrize("per_second", [0.55, 0.66, 0.9])
-    def test_is_paced_though_the_waits_that_it_asks_look_like_windows(self, per_second: float) -> None:
+    def test_is_paced_although_its_retry_after_looks_like_windows(self, per_second: float) -> None:
         run = Run(adaptive(), bucket(per_second, 5, whole_seconds=True)).until_accepted(1_500)
         assert run.limiter.estimate(run.now).source is LimitSource.HISTORY  # type: ignore[attr-defined]
         assert run.refused < 10 * run.now / 60
@@ -279,17 +277,17 @@ class TestABucketOfLessThanACallASecond:
 
 class TestASlidingLog:
     @pytest.mark.parametrize(("quota", "period"), [(5, 2.0), (8, 5.0)])
-    def test_of_few_calls_is_not_taken_for_windows_for_long(self, quota: int, period: float) -> None:
+    def test_of_a_few_calls_is_soon_not_taken_for_windows(self, quota: int, period: float) -> None:
         run = Run(adaptive(), sliding(quota, period)).until_accepted(1_500, at_most=1e5)
         assert run.refused < 10 * run.now / 60
         assert run.now < 1.35 * 1_500 / quota * period
 
-    def test_that_looked_like_windows_is_paced_evenly_once_it_shows(self) -> None:
+    def test_that_looked_like_windows_is_paced_evenly_once_it_is_recognized(self) -> None:
         run = Run(adaptive(), sliding(300, 10.0)).until_accepted(5_000)
         assert run.limiter.estimate(run.now).source is LimitSource.HISTORY  # type: ignore[attr-defined]
         assert run.refused < 0.12 * 5_000  # as windows, each would cost a wave
 
-    def test_that_asks_for_a_wait_is_not_asked_before(self) -> None:
+    def test_that_sends_retry_after_gets_no_call_before_its_end(self) -> None:
         limiter = adaptive()
         ticket = limiter.on_send(0.0)
         respond(limiter, 0.1, ticket, 429, 1.0, {})
@@ -301,9 +299,9 @@ class TestASlidingLog:
         assert limiter.earliest(6.1, 0) >= 35.05
 
 
-class TestAnswersWithoutHeaders:
+class TestResponsesWithoutHeaders:
     @pytest.mark.parametrize("status", [200, 502])
-    def test_one_among_those_that_announce_does_not_open_what_is_spent(self, status: int) -> None:
+    def test_do_not_reopen_a_spent_quota(self, status: int) -> None:
         limiter = adaptive()
         tickets = []
         for number in range(2):
@@ -315,7 +313,7 @@ class TestAnswersWithoutHeaders:
 
 
 class TestInFlight:
-    def test_what_came_back_is_no_longer_counted_against_the_announced(self) -> None:
+    def test_a_call_with_a_response_is_no_longer_counted_against_the_quota(self) -> None:
         limiter = adaptive()
         tickets = []
         for number in range(10):
@@ -334,7 +332,7 @@ class TestInFlight:
     ),
     st.integers(0, 10),
 )
-def test_the_ceiling_is_never_passed(per_second: float, burst: int, story: list[Reply], seed: int) -> None:
+def test_the_ceiling_is_never_exceeded(per_second: float, burst: int, story: list[Reply], seed: int) -> None:
     chance = random.Random(seed)
     run = Run(adaptive(per_second, burst), lambda at: chance.choice(story))
     while len(run.sent) < 120 and run.now < 200:
@@ -347,7 +345,7 @@ def test_the_ceiling_is_never_passed(per_second: float, burst: int, story: list[
 
 class TestRest:
     @pytest.mark.parametrize("seconds", [2.0, 8.0, 60.0])
-    def test_time_without_work_says_nothing_of_the_rate(self, seconds: float) -> None:
+    def test_idle_time_says_nothing_of_the_rate(self, seconds: float) -> None:
         limiter = adaptive()
         run = Run(limiter, bucket(60, 10)).until_accepted(1_500).rest(seconds).until_accepted(2_700)
         assert limiter.estimate(run.now).per_second == pytest.approx(60, rel=0.02)

@@ -60,11 +60,11 @@ async def queue() -> Queue:
 
 
 class TestTheOrder:
-    async def test_background_work_lets_others_pass(self, queue: Queue) -> None:
+    async def test_background_work_lets_other_calls_pass(self, queue: Queue) -> None:
         await queue.arrive("b1", "b2", "c1", "c2")
         assert await queue.drain() == ["c1", "c2", "b1", "b2"]
 
-    async def test_who_began_first_goes_first(self, queue: Queue) -> None:
+    async def test_the_call_that_began_first_is_sent_first(self, queue: Queue) -> None:
         await queue.arrive("c1", "b1", "a1", "c2", "a2")
         assert await queue.drain() == ["a1", "a2", "c1", "c2", "b1"]
 
@@ -73,15 +73,15 @@ class TestTheOrder:
         order = await queue.drain()
         assert [order.index(f"b{number}") for number in range(3)] == [7, 15, 23]
 
-    async def test_a_stream_of_others_does_not_starve_it(self, queue: Queue) -> None:
+    async def test_a_stream_of_other_calls_does_not_starve_it(self, queue: Queue) -> None:
         await queue.arrive("b1", *(f"c{number}" for number in range(100)))
         assert (await queue.drain()).index("b1") == 7
 
-    async def test_background_work_that_began_first_goes_first_of_its_kind(self, queue: Queue) -> None:
+    async def test_the_oldest_background_work_is_sent_first(self, queue: Queue) -> None:
         await queue.arrive("b1", "ab1", "c1")
         assert await queue.drain() == ["c1", "ab1", "b1"]
 
-    async def test_one_whose_task_has_not_run_since_it_was_cancelled_is_passed(self, queue: Queue) -> None:
+    async def test_a_cancelled_call_whose_task_has_not_run_since_is_skipped(self, queue: Queue) -> None:
         await queue.arrive("c1", "b1")
         queue.tasks[0].cancel()
         queue.free()
@@ -104,7 +104,7 @@ class TestTheOrder:
 
 
 class TestAHundredThousand:
-    async def test_turns_are_taken_the_oldest_first_and_those_given_up_leave_nothing(self) -> None:
+    async def test_the_oldest_are_taken_first_and_cancelled_ones_leave_nothing(self) -> None:
         line, loop, count = WaitQueue(), asyncio.get_running_loop(), 100_000
         turns = [loop.create_future() for _ in range(count)]
         for began in random.Random(1).sample(range(count), count):
@@ -133,7 +133,7 @@ class TestTenThousand:
         await subject.acquire()
         assert now() == pytest.approx(5.0)
 
-    async def test_those_granted_in_that_moment_give_their_slots_back(self) -> None:
+    async def test_waiters_cancelled_just_when_granted_give_their_slots_back(self) -> None:
         subject = Gate(make_limiter(RateLimit(1, burst=64, adaptive=True), RetryPolicy(), 64), 8)
         tickets = [await subject.acquire() for _ in range(8)]
         waiters = [asyncio.create_task(subject.acquire()) for _ in range(10_000)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from backupify_async import LimitSource
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.rate.concurrency_limit import ConcurrencyLimit
 from tests.support.rate_simulation import Reply, Run, Server, adaptive, bucket
@@ -23,26 +24,26 @@ def refuse(
 
 
 class TestTheStart:
-    def test_thirteen_begin(self) -> None:
+    def test_thirteen_calls_start(self) -> None:
         assert ConcurrencyLimit(64).cap == 13
 
-    def test_no_more_than_there_are_places(self) -> None:
+    def test_no_more_than_max_concurrency_start(self) -> None:
         assert ConcurrencyLimit(3).cap == 3
 
-    def test_a_success_gives_less_than_a_place(self) -> None:
+    def test_a_success_raises_the_cap_by_less_than_one(self) -> None:
         cap = ConcurrencyLimit(64)
         for _ in range(20):
             succeed(cap, 1.0, 1.1, cap.cap)
         assert 13 < cap.cap < 13 + 20
 
-    def test_four_round_trips_are_enough_for_all(self) -> None:
+    def test_full_concurrency_is_reached_in_four_round_trips(self) -> None:
         cap = ConcurrencyLimit(64)
         for _ in range(4):
             for _ in range(cap.cap):
                 succeed(cap, 1.0, 1.1, cap.cap)
         assert cap.cap == 64
 
-    def test_it_ends_at_the_places(self) -> None:
+    def test_growth_ends_at_max_concurrency(self) -> None:
         cap = ConcurrencyLimit(64)
         for _ in range(1_000):
             succeed(cap, 1.0, 1.1, 64)
@@ -54,17 +55,17 @@ class TestTheStart:
             succeed(cap, 1.0, 1.1, 6)
         assert cap.cap == 13
 
-    def test_one_place_is_enough_to_go(self) -> None:
+    def test_a_max_concurrency_of_one_works(self) -> None:
         cap = ConcurrencyLimit(1)
         succeed(cap, 1.0, 1.1, 1)
         assert cap.cap == 1
 
-    def test_behind_the_first_refusal_it_begins_anew_and_lower(self) -> None:
+    def test_after_the_first_refusal_the_cap_restarts_lower(self) -> None:
         cap = ConcurrencyLimit(64)
         refuse(cap, 1.0, 2.0)
         assert cap.cap == 6
 
-    def test_what_left_before_that_teaches_nothing(self) -> None:
+    def test_calls_sent_before_that_teach_nothing(self) -> None:
         cap = ConcurrencyLimit(64)
         refuse(cap, 1.0, 2.0)
         for _ in range(100):
@@ -74,20 +75,20 @@ class TestTheStart:
         succeed(cap, 2.2, 2.3, 6)
         assert cap.cap == 7
 
-    def test_where_calls_are_fast_it_grows_by_less(self) -> None:
+    def test_fast_calls_raise_the_cap_by_less(self) -> None:
         near, far = ConcurrencyLimit(64), ConcurrencyLimit(64)
         for _ in range(20):
             succeed(near, 1.0, 1.001, near.cap)
             succeed(far, 1.0, 1.06, far.cap)
         assert (near.cap, far.cap) == (13, 25)
 
-    def test_behind_the_second_wave_it_begins_with_two(self) -> None:
+    def test_after_the_second_wave_the_cap_restarts_at_two(self) -> None:
         cap = ConcurrencyLimit(64)
         refuse(cap, 1.0, 2.0)
         refuse(cap, 2.1, 3.0)
         assert cap.cap == 2
 
-    def test_a_rate_that_was_learned_needs_no_new_start(self) -> None:
+    def test_once_a_rate_is_learned_the_cap_does_not_restart(self) -> None:
         cap = ConcurrencyLimit(64)
         refuse(cap, 1.0, 2.0, paced=True)
         assert cap.cap == 13
@@ -137,11 +138,11 @@ class TestAServerThatLimitsWhatIsInFlight:
         assert refused(run, 0.0, 15.0) <= 15
         assert refused(run, 15.0, 75.0) <= 6
 
-    def test_a_cap_that_rose_is_used_within_25_seconds(self) -> None:
+    def test_a_limit_that_rose_is_used_within_25_seconds(self) -> None:
         run = met(in_flight(lambda at: 5 if at < 30 else 60), 60.0)
         assert accepted(run, 55.0, 60.0) > 0.95 * 60 * 20 * 5
 
-    def test_a_cap_that_fell_is_learned_anew(self) -> None:
+    def test_a_limit_that_fell_is_learned_again(self) -> None:
         run = met(in_flight(lambda at: 20 if at < 20 else 5), 50.0)
         assert accepted(run, 25.0, 50.0) > 0.95 * 5 * 20 * 25
         assert refused(run, 35.0, 50.0) <= 3
@@ -150,16 +151,17 @@ class TestAServerThatLimitsWhatIsInFlight:
         run = met(in_flight(lambda _: 10, stray=500), 60.0)
         assert accepted(run, 1.0, 60.0) > 0.8 * 10 * 20 * 59
 
-    def test_the_estimate_is_what_that_comes_to(self) -> None:
+    def test_the_estimate_is_its_capacity(self) -> None:
         limiter = adaptive()
         Run(limiter, in_flight(lambda _: 10)).until_accepted(10**9, 5.0)
         assert limiter.estimate(5.0).per_second == pytest.approx(200)
+        assert limiter.estimate(5.0).source is LimitSource.IN_FLIGHT
 
 
 class TestAServerThatLimitsTheRate:
     """Its answers take so long that a steady number is in flight."""
 
-    def test_it_is_paced_all_the_same(self) -> None:
+    def test_a_steady_number_in_flight_is_not_taken_for_a_limit(self) -> None:
         limit = bucket(50, 5)
 
         def answer(at: float) -> Reply:
@@ -170,7 +172,7 @@ class TestAServerThatLimitsTheRate:
         assert accepted(run, 10.0, 75.0) > 0.9 * 50 * 65
         assert refused(run, 15.0, 75.0) <= 0.01 * 50 * 60
 
-    def test_a_store_that_is_emptied_by_calls_that_leave_together_is_no_cap(self) -> None:
+    def test_a_bucket_emptied_by_calls_sent_together_is_not_taken_for_a_limit(self) -> None:
         limit = bucket(20, 1)
 
         def answer(at: float) -> Reply:

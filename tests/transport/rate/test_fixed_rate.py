@@ -29,10 +29,10 @@ def leave(subject: FixedRateLimiter, now: float, count: int) -> list[float]:
 
 
 class TestTheRate:
-    def test_calls_leave_evenly_behind_the_burst(self) -> None:
+    def test_calls_are_evenly_spaced_after_the_burst(self) -> None:
         assert leave(limiter(2, 3), 10.0, 6) == [10, 10, 10, 10.5, 11, 11.5]
 
-    def test_a_burst_of_one_is_no_burst(self) -> None:
+    def test_a_burst_of_one_is_none(self) -> None:
         assert leave(limiter(4, 1), 0.0, 4) == [0, 0.25, 0.5, 0.75]
 
     def test_rest_restores_the_burst_and_no_more(self) -> None:
@@ -45,10 +45,10 @@ class TestTheRate:
         leave(subject, 0.0, 3)
         assert leave(subject, 1.0, 3) == [1, 1, 1.5]
 
-    def test_none_sets_no_ceiling(self) -> None:
+    def test_a_rate_of_none_is_no_ceiling(self) -> None:
         assert leave(limiter(None, 1), 5.0, 1000) == [5.0] * 1000
 
-    def test_a_slot_given_back_is_free_again(self) -> None:
+    def test_the_slot_of_a_cancelled_call_is_free_again(self) -> None:
         subject = limiter(1, 2)
         leave(subject, 0.0, 2)
         subject.on_cancel(0.0, Ticket(0.0))
@@ -56,7 +56,7 @@ class TestTheRate:
 
 
 class TestThePause:
-    def test_a_retry_after_pauses_from_when_it_came(self) -> None:
+    def test_a_retry_after_pauses_from_its_arrival(self) -> None:
         subject = limiter(2)
         respond(subject, 3.0, Ticket(2.0), 429, 5.0, {})
         assert leave(subject, 3.0, 1) == [8.0]
@@ -86,18 +86,18 @@ class TestThePause:
         respond(subject, 0.0, Ticket(0.0), 429, 5.0, {})
         assert leave(subject, 100.0, 4) == [100, 100, 100, 101]
 
-    def test_none_means_that_only_the_pause_holds(self) -> None:
+    def test_without_a_rate_only_the_pause_applies(self) -> None:
         subject = limiter(None)
         respond(subject, 0.0, Ticket(0.0), 429, 5.0, {})
         assert leave(subject, 1.0, 3) == [5.0, 5.0, 5.0]
 
-    def test_other_statuses_pause_nobody(self) -> None:
+    def test_other_statuses_do_not_pause(self) -> None:
         subject = limiter()
         for status in (200, 401, 404, 500, 503):
             respond(subject, 0.0, Ticket(0.0), status, 30.0, {})
         assert subject.paused_until == -math.inf
 
-    def test_a_slot_given_back_during_it_makes_no_burst_behind_it(self) -> None:
+    def test_a_call_cancelled_during_it_makes_no_burst_after_it(self) -> None:
         subject = limiter(1, 3)
         leave(subject, 0.0, 2)
         respond(subject, 0.0, Ticket(0.0), 429, 5.0, {})
@@ -129,7 +129,7 @@ class TestWaves:
             respond(subject, now + 0.5, Ticket(now), 429, None, {})
         assert subject.paused_until == 9990.5 + 8
 
-    def test_refusals_of_what_was_under_way_belong_to_the_wave(self) -> None:
+    def test_refusals_of_calls_in_flight_belong_to_the_wave(self) -> None:
         subject = limiter()
         for now in (1.0, 1.1, 1.2, 1.3):
             respond(subject, now, Ticket(0.5), 429, None, {})
@@ -142,19 +142,19 @@ class TestWaves:
         respond(subject, 3.5, Ticket(3.0), 429, None, {})
         assert subject.paused_until == 4.5
 
-    def test_a_success_of_what_was_under_way_does_not(self) -> None:
+    def test_a_success_of_a_call_in_flight_does_not(self) -> None:
         subject = limiter()
         respond(subject, 0.5, Ticket(0.0), 429, None, {})
         respond(subject, 0.6, Ticket(0.0), 200, None, {})
         respond(subject, 2.0, Ticket(1.5), 429, None, {})
         assert subject.paused_until == 4.0
 
-    def test_a_retry_after_of_zero_says_nothing(self) -> None:
+    def test_a_retry_after_of_zero_counts_as_none(self) -> None:
         subject = limiter()
         respond(subject, 0.5, Ticket(0.0), 429, 0.0, {})
         assert subject.paused_until == 1.5
 
-    def test_a_tiny_retry_after_is_no_leave_to_ask_in_a_loop(self) -> None:
+    def test_a_tiny_retry_after_does_not_allow_a_busy_loop(self) -> None:
         subject = limiter(cap=8.0)
         now, pauses = 0.0, []
         for _ in range(9):
@@ -163,7 +163,7 @@ class TestWaves:
             now = subject.paused_until
         assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0, 8.0]
 
-    def test_a_retry_after_above_that_is_waited_out_as_it_stands(self) -> None:
+    def test_a_longer_retry_after_is_waited_out_exactly(self) -> None:
         subject = limiter()
         now = 0.0
         for _ in range(4):
@@ -186,18 +186,18 @@ class TestWaves:
         assert subject.paused_until == 3.6
 
 
-class TestClosing:
-    def test_a_retry_after_above_the_limit_closes_it(self) -> None:
+class TestBlocking:
+    def test_a_retry_after_over_the_maximum_blocks_the_limiter(self) -> None:
         subject = limiter()
         respond(subject, 5.0, Ticket(4.0), 429, 121.0, {})
         assert (subject.blocked_until, subject.paused_until) == (126.0, 126.0)
 
-    def test_one_at_the_limit_does_not(self) -> None:
+    def test_one_at_the_maximum_does_not(self) -> None:
         subject = limiter()
         respond(subject, 5.0, Ticket(4.0), 429, 120.0, {})
         assert subject.blocked_until == -math.inf
 
-    def test_closing_is_only_ever_lengthened(self) -> None:
+    def test_a_block_is_only_ever_lengthened(self) -> None:
         subject = limiter()
         respond(subject, 0.0, Ticket(0.0), 429, 500.0, {})
         respond(subject, 1.0, Ticket(0.0), 429, 130.0, {})
@@ -213,7 +213,7 @@ steps = st.one_of(
 
 
 @given(st.floats(0.1, 50.0), st.integers(1, 8), st.lists(steps, max_size=60))
-def test_no_window_holds_more_than_burst_and_rate_and_no_pause_is_broken(
+def test_no_time_span_holds_more_than_burst_and_rate_and_no_pause_is_broken(
     rate: float, burst: int, story: list[tuple[str, float]]
 ) -> None:
     subject = limiter(rate, burst)
@@ -236,7 +236,9 @@ def test_no_window_holds_more_than_burst_and_rate_and_no_pause_is_broken(
 
 
 @given(st.floats(0.1, 50.0), st.integers(1, 8), st.floats(0.5, 100.0), st.integers(0, 8))
-def test_behind_any_pause_calls_leave_one_by_one(rate: float, burst: int, pause: float, before: int) -> None:
+def test_after_any_pause_calls_are_sent_one_by_one(
+    rate: float, burst: int, pause: float, before: int
+) -> None:
     subject = limiter(rate, burst)
     leave(subject, 0.0, before)
     now = max(0.0, subject.earliest(0.0, 0))

@@ -193,33 +193,35 @@ class TestNoCrawl:
 
     @few
     @given(story(silent | windows))
-    def test_ten_behind_a_start(self, story: DemoReport) -> None:
+    def test_ten_seconds_after_a_start_the_limit_is_used(self, story: DemoReport) -> None:
         assert not story.late()
 
     @few
     @given(st.builds(DemoReport, silent, st.just(math.inf), stray=strays, timing=busy, seed=seeds))
-    def test_ten_where_there_is_no_limit_and_a_stray(self, story: DemoReport) -> None:
+    def test_ten_seconds_after_a_stray_refusal_without_a_limit_speed_is_full(self, story: DemoReport) -> None:
         assert not story.late()
 
     @few
     @given(story(silent | windows, outages))
-    def test_fifteen_behind_an_outage_or_a_blip(self, story: DemoReport) -> None:
+    def test_fifteen_seconds_after_an_outage_the_limit_is_used(self, story: DemoReport) -> None:
         assert not story.late()
 
     @few
     @given(story(silent, rises, timing=busy))
-    def test_twenty_five_behind_a_rise(self, story: DemoReport) -> None:
+    def test_twenty_five_seconds_after_a_rise_the_limit_is_used(self, story: DemoReport) -> None:
         assert not story.late()
 
     # Calls of at most 110 ms: a window has time for few questions where they take long beside its period.
     @few
     @given(story(windows, event(Kind.RISE, between(1.5, 30), soon), rate=between(1, 10), timing=short))
-    def test_twenty_five_behind_the_rise_of_a_window(self, story: DemoReport) -> None:
+    def test_twenty_five_seconds_after_the_rise_of_a_window_the_limit_is_used(
+        self, story: DemoReport
+    ) -> None:
         assert not story.late()
 
     @few
     @given(story(silent, falls, rises, timing=busy))
-    def test_behind_a_fall_and_a_rise(self, story: DemoReport) -> None:
+    def test_after_a_fall_and_a_rise_the_limit_is_used(self, story: DemoReport) -> None:
         assert not story.late()
 
 
@@ -237,5 +239,5 @@ class TestNoStorm:
             rest=st.just(75.0),
         )
     )
-    def test_behind_a_start_refusals_are_1_percent_or_10_a_minute(self, story: DemoReport) -> None:
+    def test_after_a_start_refusals_are_1_percent_or_10_a_minute(self, story: DemoReport) -> None:
         assert not story.told().refusals.too_many

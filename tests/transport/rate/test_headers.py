@@ -36,24 +36,24 @@ class TestTheDraft:
     def test_the_newer_form_names_a_policy(self, text: str) -> None:
         assert read(RateLimit=text) == Quota(50, 5)
 
-    def test_of_several_policies_the_tightest_holds(self) -> None:
+    def test_of_several_policies_the_tightest_applies(self) -> None:
         assert read(RateLimit='"minute";r=50;t=30, "second";r=2;t=1, "day";r=900;t=9000') == Quota(2, 1)
 
     def test_several_lines_are_one_list(self) -> None:
         headers = CIMultiDict([("RateLimit", '"minute";r=50;t=30'), ("RateLimit", '"second";r=2;t=1')])
         assert read_quota(headers, WALL) == Quota(2, 1)
 
-    def test_of_two_that_are_as_tight_the_longer_holds(self) -> None:
+    def test_of_two_equally_tight_the_longer_applies(self) -> None:
         assert read(RateLimit='"second";r=0;t=1, "minute";r=0;t=30') == Quota(0, 30)
 
-    def test_a_policy_alone_tells_nothing_of_what_is_left(self) -> None:
+    def test_a_policy_alone_does_not_say_what_remains(self) -> None:
         assert read(RateLimit_Policy='"default";q=100;w=60') is None
 
-    def test_half_of_it_is_nothing(self) -> None:
+    def test_a_remaining_without_a_reset_is_ignored(self) -> None:
         assert [read(RateLimit=text) for text in ('"x";r=5', '"x";t=5', "remaining=5", "")] == [None] * 4
 
 
-class TestThoseBefore:
+class TestTheOlderHeaders:
     @pytest.mark.parametrize("family", ["RateLimit", "X_RateLimit", "X_Rate_Limit"])
     def test_each_family_is_read(self, family: str) -> None:
         assert read(**{f"{family}_Limit": "9", f"{family}_Remaining": "7", f"{family}_Reset": "3"}) == Quota(
@@ -85,13 +85,13 @@ class TestThoseBefore:
         assert quota is not None
         assert quota.rounding == seconds
 
-    def test_a_fraction_of_a_second_is_one(self) -> None:
+    def test_fractions_of_a_second_are_read(self) -> None:
         assert read(X_RateLimit_Remaining="7", X_RateLimit_Reset="0.25") == Quota(7, 0.25)
 
-    def test_what_follows_the_number_is_left_aside(self) -> None:
+    def test_what_follows_the_number_is_ignored(self) -> None:
         assert read(RateLimit_Remaining="7;w=60", RateLimit_Reset="3, 60") == Quota(7, 3)
 
-    def test_the_names_case_does_not_matter_in_an_answers_headers(self) -> None:
+    def test_header_names_are_case_insensitive(self) -> None:
         headers = CIMultiDict({"x-ratelimit-remaining": "7", "x-ratelimit-reset": "3"})
         assert read_quota(headers, WALL) == Quota(7, 3)
 
@@ -102,7 +102,7 @@ class TestContradictions:
             RateLimit="remaining=50, reset=5", X_RateLimit_Remaining="3", X_RateLimit_Reset="9"
         ) == Quota(3, 9)
 
-    def test_one_that_makes_no_sense_does_not_spoil_the_other(self) -> None:
+    def test_an_invalid_one_does_not_affect_the_other(self) -> None:
         assert read(RateLimit="remaining=5, reset=3", RateLimit_Remaining="-1", RateLimit_Reset="x") == Quota(
             5, 3
         )
@@ -111,11 +111,11 @@ class TestContradictions:
         "reset",
         ["-1", "nan", "NaN", "inf", "1e10", "10000000000", "1799999999", "604801", "", " ", "soon", "٣"],
     )
-    def test_a_reset_in_the_past_far_ahead_or_no_number_is_not_believed(self, reset: str) -> None:
+    def test_an_invalid_reset_is_ignored(self, reset: str) -> None:
         assert read(X_RateLimit_Remaining="0", X_RateLimit_Reset=reset) is None
 
     @pytest.mark.parametrize("remaining", ["-1", "nan", "", "many"])
-    def test_nor_is_a_remaining_that_is_no_number(self, remaining: str) -> None:
+    def test_an_invalid_remaining_is_ignored(self, remaining: str) -> None:
         assert read(X_RateLimit_Remaining=remaining, X_RateLimit_Reset="5") is None
 
 
@@ -139,7 +139,7 @@ structured = st.lists(
     st.one_of(structured, st.text()),
     st.floats(0, 1e11),
 )
-def test_whatever_stands_there_it_never_raises_and_is_never_absurd(
+def test_any_text_is_read_without_an_error_and_gives_a_possible_quota(
     headers: dict[str, str], text: str, wall: float
 ) -> None:
     quota = read_quota({"RateLimit": text, **headers}, wall)

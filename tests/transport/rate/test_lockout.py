@@ -16,21 +16,21 @@ def locked_out(*, since: float = 0.0, rate: float | None = 100.0) -> Lockout:
 
 
 class TestProbes:
-    def test_the_first_goes_a_tenth_of_a_second_later(self) -> None:
+    def test_the_first_is_sent_a_tenth_of_a_second_later(self) -> None:
         assert locked_out(since=5.0).probe_at == pytest.approx(5.1)
 
     @pytest.mark.parametrize(("lasted", "wait"), [(0.5, 0.1), (10, 1.5), (40, 6), (3_600, 6)])
-    def test_the_others_at_intervals_that_grow_with_the_time_elapsed(
+    def test_the_others_are_sent_at_intervals_that_grow_with_the_time_elapsed(
         self, lasted: float, wait: float
     ) -> None:
         lockout = locked_out()
         lockout.schedule(lasted, 100.0)
         assert lockout.probe_at == pytest.approx(lasted + wait)
 
-    def test_none_goes_before_half_a_calls_time(self) -> None:
+    def test_none_is_sent_before_half_a_calls_time(self) -> None:
         assert locked_out(rate=0.5).probe_at == pytest.approx(1.0)
 
-    def test_one_at_a_time(self) -> None:
+    def test_one_is_sent_at_a_time(self) -> None:
         lockout = locked_out()
         lockout.on_send(Ticket(0.1))
         assert lockout.earliest(0.2, 1, patience=0.5) == math.inf
@@ -40,14 +40,14 @@ class TestProbes:
         lockout.on_send(Ticket(0.1))
         assert lockout.earliest(0.6, 1, patience=0.5) == lockout.probe_at
 
-    def test_one_that_is_lost_leaves_the_turn_to_the_next(self) -> None:
+    def test_one_without_a_response_is_followed_by_the_next(self) -> None:
         lockout = locked_out()
         lockout.on_send(Ticket(0.1, CallOutcome.UNKNOWN))
         assert lockout.earliest(0.2, 0, patience=0.5) == lockout.probe_at
 
 
 class TestTheEnd:
-    def test_of_a_short_one_tells_nothing(self) -> None:
+    def test_of_a_short_one_says_nothing(self) -> None:
         assert locked_out().end(0.9) == LockoutEnd()
 
     def test_of_a_long_one_says_to_count_from_the_last_refusal(self) -> None:
@@ -62,7 +62,7 @@ class TestTheEnd:
         assert (lockout.active, lockout.refused) == (False, 0)
 
 
-class TestAPeriod:
+class TestACycle:
     def ends(self, *begins: tuple[float, int]) -> list[RefillCycle | None]:
         """What the ends tell of silences of 5 s that begin then, with so many calls accepted before."""
         lockout = Lockout()
@@ -72,16 +72,16 @@ class TestAPeriod:
             periods.append(lockout.end(at + 5).cycle)
         return periods
 
-    def test_is_found_where_two_in_a_row_hold_as_much_for_as_long(self) -> None:
+    def test_is_found_if_two_in_a_row_agree(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 300)) == [None, None, RefillCycle(10, 10)]
 
-    def test_is_none_where_they_hold_other_rates(self) -> None:
+    def test_is_none_if_their_rates_differ(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 500)) == [None, None, None]
 
-    def test_is_none_where_too_few_calls_fit(self) -> None:
+    def test_is_none_if_too_few_calls_fit(self) -> None:
         assert self.ends((5, 100), (15, 107), (25, 114)) == [None, None, None]
 
-    def test_is_asked_for_less_often(self) -> None:
+    def test_is_probed_less_often(self) -> None:
         lockout = Lockout()
         for at, accepted in ((5.0, 100), (15.0, 200), (25.0, 300)):
             lockout.begin(at, Depletion(at, accepted), 10.0)
@@ -91,13 +91,13 @@ class TestAPeriod:
         lockout.schedule(39.0, 10.0)
         assert lockout.probe_at == pytest.approx(39 + 0.3 * 4)
 
-    def test_is_told_by_what_all_cycles_since_the_first_held(self) -> None:
+    def test_is_averaged_over_all_cycles_that_agree(self) -> None:
         assert self.ends((5, 100), (14, 200), (25, 300))[-1] == RefillCycle(10, 9)
 
-    def test_stays_as_it_was_where_several_passed_unspent_in_between(self) -> None:
+    def test_stays_the_same_if_several_passed_unspent_in_between(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 300), (55, 500))[-1] == RefillCycle(10, 10, agreed=2)
 
-    def test_is_a_new_one_where_more_is_held(self) -> None:
+    def test_is_a_new_one_if_more_is_accepted(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 300), (55, 900), (85, 1500))[-2:] == [
             None,
             RefillCycle(20, 30),

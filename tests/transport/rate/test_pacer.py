@@ -49,7 +49,7 @@ class TestTheRate:
 
     @pytest.mark.parametrize("refused_after", [0.0, 0.001])
     @pytest.mark.parametrize("served_in", [0.05, 0.3])
-    def test_is_found_where_refusals_overtake_what_is_served(
+    def test_is_found_even_if_refusals_overtake_successes(
         self, served_in: float, refused_after: float
     ) -> None:
         server = bucket(50, 10)
@@ -79,18 +79,18 @@ class TestTheRate:
         answered(pacer, 0.1, accepted=False)
         assert pacer.rate is None
 
-    def test_a_server_that_refuses_nobody_is_not_paced(self) -> None:
+    def test_a_server_that_refuses_nothing_is_not_paced(self) -> None:
         pacer, _ = run(lambda at: OK, 1_000)
         assert (pacer.rate, pacer.earliest(0.0, 0)) == (None, -math.inf)
 
-    def test_a_hanging_call_holds_nobody_up(self) -> None:
+    def test_a_hanging_call_does_not_delay_others(self) -> None:
         server, answers = bucket(50, 10), itertools.count()
         hangs = Reply(200, takes=60.0)
         pacer, done = run(lambda at: hangs if next(answers) == 40 else server(at), 2_000)
         assert pacer.rate == pytest.approx(50, rel=0.05)
         assert done.now < 1.1 * 2_000 / 50
 
-    def test_calls_that_are_lost_do_not_stop_it(self) -> None:
+    def test_calls_without_a_response_do_not_stop_it(self) -> None:
         server, chance = bucket(50, 10), Random(1)
         _, done = run(lambda at: LOST if chance.random() < 0.05 else server(at), 1_000)
         assert done.now < 1.3 * 1_000 / 50
@@ -107,7 +107,7 @@ class TestTheSpeed:
         in_second = [sum(begin <= at < begin + 0.5 for at in left) for begin in (0.5, 2.5, 3.5, 4.5)]
         assert in_second == [5, pytest.approx(9, abs=1), pytest.approx(20, abs=2), pytest.approx(59, abs=3)]
 
-    def test_is_borne_for_longer_each_time_that_the_limit_is_found_again(self) -> None:
+    def test_stays_longer_each_time_that_the_limit_is_confirmed(self) -> None:
         _, done = run(bucket(100, 20), 8_000)
         met = [at for at, _, reply in done.answers if reply is REFUSED and at > 1]
         gaps = [b - a for a, b in itertools.pairwise(met)]
@@ -115,13 +115,13 @@ class TestTheSpeed:
             pytest.approx(plateau + 0.8, abs=0.3) for plateau in (2, 4, 8, *[12] * (len(gaps) - 3))
         ]
 
-    def test_that_was_confirmed_grows_in_spite_of_a_refusal_within_the_plateau(self) -> None:
+    def test_that_was_confirmed_grows_despite_a_refusal_within_the_plateau(self) -> None:
         server, strays = bucket(100, 20), itertools.count()
         _, done = run(lambda at: REFUSED if at > 36 and next(strays) == 0 else server(at), 5_000)
         met = [at for at, _, reply in done.answers if reply is REFUSED and at > 20]
         assert met[:3] == [pytest.approx(at, abs=0.5) for at in (31, 36, 44)]
 
-    def test_does_not_grow_while_nobody_wants_to_send(self) -> None:
+    def test_does_not_grow_while_no_call_waits(self) -> None:
         pacer = trusting(10.0)
         answered_at = iter(range(1, 100))
         for at in map(float, answered_at):
@@ -135,7 +135,7 @@ class TestTheSpeed:
 
 
 class TestOrder:
-    def test_a_refusal_is_weighed_once_all_that_left_before_it_are_answered(self) -> None:
+    def test_a_refusal_is_weighed_when_all_calls_sent_before_have_a_response(self) -> None:
         pacer = Alone()
         answered(pacer, 0.1, accepted=False)
         earlier = [pacer.on_send(1.0) for _ in range(20)]
@@ -146,7 +146,7 @@ class TestOrder:
         assert pacer.rate == pytest.approx(20 / 1.1, rel=0.01)
 
     @pytest.mark.parametrize("end", [Pacer.on_no_response, Pacer.on_cancel])
-    def test_one_that_is_lost_or_never_left_is_not_waited_for(
+    def test_a_call_without_a_response_or_cancelled_is_not_waited_for(
         self, end: Callable[[Pacer, float, Ticket], None]
     ) -> None:
         pacer = Alone()
@@ -168,25 +168,25 @@ class TestTheFirstRefusal:
         pacer.on_send(0.2)
         assert pacer.earliest(0.25, 1) == math.inf
 
-    def test_a_stray_one_costs_no_more_than_that(self) -> None:
+    def test_costs_no_more_than_that_if_it_is_a_stray(self) -> None:
         numbers = itertools.count()
         pacer, done = run(lambda at: REFUSED if next(numbers) == 0 else OK, 5_000)
         assert (pacer.rate, done.refused) == (None, 1)
 
 
-class TestSilence:
+class TestLockout:
     def silent(self) -> tuple[Alone, list[float]]:
         """One that knew a rate, and when it asks a server that refuses all."""
         pacer = trusting()
         return pacer, Run(pacer, lambda at: REFUSED, max_concurrency=16).until_accepted(1, at_most=120).sent
 
-    def test_is_probed_at_growing_intervals_of_six_seconds_at_most(self) -> None:
+    def test_is_probed_at_intervals_that_grow_to_six_seconds(self) -> None:
         _, times = self.silent()
         gaps = [b - a for a, b in itertools.pairwise(times)][-25:]
         assert gaps == pytest.approx(sorted(gaps))
         assert gaps[-1] == pytest.approx(6.06)
 
-    def test_leaves_what_is_believed_as_it_was(self) -> None:
+    def test_keeps_the_estimate(self) -> None:
         pacer, _ = self.silent()
         assert pacer.rate == 100
 
@@ -196,14 +196,14 @@ class TestSilence:
         assert pacer.paused_until == -math.inf
         assert pacer.earliest(130.0, 5) <= 130.02
 
-    def test_is_probed_again_where_a_probe_is_lost(self) -> None:
+    def test_is_probed_again_if_a_probe_gets_no_response(self) -> None:
         pacer = Alone()
         answered(pacer, 0.1, accepted=False)
         pacer.on_no_response(0.3, pacer.on_send(0.2))
         assert pacer.earliest(0.3, 0) <= 0.3
 
     @pytest.mark.parametrize("lasts", [10.0, 60.0, 300.0])
-    def test_behind_it_the_old_speed_is_back_in_seconds(self, lasts: float) -> None:
+    def test_is_followed_by_the_old_speed_within_seconds(self, lasts: float) -> None:
         server = bucket(50, 10)
         pacer = Alone()
         done = Run(pacer, lambda at: REFUSED if 20 <= at < 20 + lasts else server(at)).until_accepted(2_500)
@@ -211,22 +211,22 @@ class TestSilence:
 
 
 class TestRetryAfter:
-    def test_may_be_rounded_up_by_nearly_a_second(self) -> None:
+    def test_can_be_rounded_up_by_nearly_a_second(self) -> None:
         pacer = Alone()
         pacer.on_refusal(0.1, pacer.on_send(0.0), 3.0)
         assert pacer.earliest(0.1, 0) == pytest.approx(2.1)
 
-    def test_that_is_a_fraction_is_exact_and_waited_out(self) -> None:
+    def test_with_a_fraction_is_exact_and_waited_out(self) -> None:
         pacer = trusting()
         pacer.on_refusal(2.0, pacer.on_send(1.9), 1.5)
         assert pacer.earliest(2.0, 0) == pytest.approx(3.5)
 
 
-class TestWhatIsToldFromElsewhere:
-    def test_a_known_rate_is_taken(self) -> None:
+class TestARateFromAnotherSource:
+    def test_a_rate_is_used(self) -> None:
         assert trusting(7.0).rate == 7.0
 
-    def test_a_call_that_did_not_leave_gives_its_slot_back(self) -> None:
+    def test_a_cancelled_call_gives_its_slot_back(self) -> None:
         pacer = trusting()
         before = pacer.earliest(10.0, 0)
         pacer.on_cancel(10.0, pacer.on_send(10.0))
@@ -244,12 +244,12 @@ class TestRefusalsByChance:
         assert done.accepted == 400
 
 
-def test_a_silent_window_is_used_whole() -> None:
+def test_a_silent_window_is_used_fully() -> None:
     _, done = run(window(100, 10, silent=True), 600)
     assert done.now < 1.15 * 60
 
 
-def test_late_timers_do_not_wear_down_the_rate() -> None:
+def test_late_timers_do_not_lower_the_rate() -> None:
     server, pacer, random = bucket(83, 17), Alone(), Random(1)
     done = Run(pacer, server, max_concurrency=16)
     while done.accepted < 6_000:
@@ -260,7 +260,7 @@ def test_late_timers_do_not_wear_down_the_rate() -> None:
     assert done.now < 1.15 * 6_000 / 83
 
 
-def test_a_belief_far_too_slow_costs_seconds() -> None:
+def test_an_estimate_far_too_low_costs_seconds() -> None:
     pacer = Alone()
     pacer.assume(0.0, 0.01)
     assert Run(pacer, lambda at: OK).until_accepted(1_000).now < 15

@@ -28,28 +28,28 @@ def announced(remaining: float, reset: float, others: int = 0) -> QuotaTracker:
     return subject
 
 
-class TestWhatIsLeft:
-    def test_before_the_first_announcement_everybody_goes(self) -> None:
+class TestWhatRemains:
+    def test_before_the_first_announcement_all_calls_are_sent(self) -> None:
         assert leave(QuotaTracker(), 0.0, 100) == 100
 
-    def test_as_many_go_as_are_left(self) -> None:
+    def test_as_many_are_sent_as_remain(self) -> None:
         assert leave(announced(7, 5), 10.1, 100) == 7
 
-    def test_at_none_nobody_goes_until_the_reset(self) -> None:
+    def test_with_none_remaining_nothing_is_sent_until_the_reset(self) -> None:
         assert announced(0, 5).earliest(10.1, 0) == pytest.approx(15.1)
 
-    def test_while_answers_are_out_they_are_waited_for(self) -> None:
+    def test_responses_in_flight_are_waited_for(self) -> None:
         assert announced(0, 5).earliest(10.1, 1) == math.inf
 
-    def test_calls_in_flight_are_taken_not_to_be_counted_in_it(self) -> None:
+    def test_calls_in_flight_are_assumed_not_to_be_counted(self) -> None:
         assert leave(announced(7, 5, others=3), 10.1, 100) == 4
 
-    def test_an_answer_that_comes_late_does_not_give_back_what_was_used(self) -> None:
+    def test_a_late_response_does_not_restore_what_was_used(self) -> None:
         subject = announced(2, 5)
         subject.on_success(10.2, 9.9, Quota(6, 5), 0)
         assert leave(subject, 10.2, 100) == 2
 
-    def test_one_that_did_not_leave_leaves_its_place(self) -> None:
+    def test_a_cancelled_call_is_not_counted(self) -> None:
         subject = announced(1, 5)
         subject.on_send()
         subject.on_cancel()
@@ -57,37 +57,37 @@ class TestWhatIsLeft:
 
 
 class TestTheReset:
-    def test_one_call_goes_first_and_its_answer_tells_what_there_is(self) -> None:
+    def test_one_call_is_sent_first_and_its_response_says_what_there_is(self) -> None:
         subject = announced(0, 5)
         assert leave(subject, 15.1, 100) == 1
         subject.on_success(15.2, 15.1, Quota(49, 5), 0)
         assert leave(subject, 15.2, 100) == 49
 
-    def test_a_first_one_that_is_lost_blocks_nobody(self) -> None:
+    def test_a_first_call_without_a_response_does_not_block(self) -> None:
         subject = announced(0, 5)
         assert leave(subject, 15.1, 1) == 1
         assert subject.earliest(16.0, 1) == math.inf
         assert subject.earliest(16.0, 0) <= 16.0
 
-    def test_answers_narrow_it(self) -> None:
+    def test_responses_narrow_it(self) -> None:
         subject = announced(5, 5)
         subject.on_success(10.6, 10.3, Quota(0, 5), 0)
         assert subject.earliest(10.6, 0) == pytest.approx(15.1)
 
-    def test_a_refusal_with_zero_shows_that_it_is_rounded_down(self) -> None:
+    def test_a_refusal_with_zero_proves_that_it_is_rounded_down(self) -> None:
         subject = announced(0, 5)
         assert leave(subject, 15.1, 1) == 1
         subject.on_refusal(15.2, 15.1, Quota(0, 0), None)
         assert subject.earliest(15.2, 0) == pytest.approx(16.2)
 
-    def test_a_retry_after_beside_it_that_is_longer_holds(self) -> None:
+    def test_a_longer_retry_after_wins(self) -> None:
         subject = announced(0, 5)
         subject.on_refusal(10.3, 10.2, Quota(0, 5), 30.0)
         assert subject.earliest(10.3, 0) >= 39.2
 
 
 class TestLies:
-    def test_three_refusals_with_some_left_are_enough(self) -> None:
+    def test_three_refusals_although_calls_remain_are_enough(self) -> None:
         subject = announced(5, 5)
         for number in range(3):
             assert subject.in_use, number
@@ -95,28 +95,40 @@ class TestLies:
         assert not subject.in_use
         assert subject.earliest(10.2, 64) == -math.inf
 
-    def test_one_refusal_with_some_left_waits_for_the_reset(self) -> None:
+    def test_one_refusal_although_calls_remain_waits_for_the_reset(self) -> None:
         subject = announced(5, 5)
         subject.on_refusal(10.2, 10.1, Quota(5, 5), None)
         assert subject.earliest(10.2, 0) == pytest.approx(15.1)
 
-    def test_none_left_for_ever_is_found_out_by_one_call_more(self) -> None:
+    def test_a_window_without_a_lie_makes_up_for_one(self) -> None:
+        subject, at = announced(5, 5), 10.0
+        for lies in (True, True, False, True, False):
+            if lies:
+                subject.on_refusal(at + 0.2, at + 0.1, Quota(5, 5), None)
+            else:
+                leave(subject, at + 0.2, 5)
+            at = subject.earliest(at + 0.2, 0)
+            assert leave(subject, at, 1) == 1
+            subject.on_success(at + 0.1, at, Quota(4, 5), 0)
+        assert subject.in_use
+
+    def test_a_remaining_that_is_always_zero_is_found_out_by_one_more_call(self) -> None:
         run = Run(adaptive(), lambda at: Reply(200, None, {"RateLimit": '"x";r=0;t=20'}))
         run.until_accepted(2_000, at_most=600)
         assert run.accepted == 2_000
 
-    def test_a_quota_of_one_a_window_that_is_true_stays_believed(self) -> None:
+    def test_a_true_quota_of_one_call_is_still_followed(self) -> None:
         run = Run(adaptive(), window(1, 5.0, headers=True))
         run.until_accepted(100, at_most=700)
         assert (run.accepted, run.refused < 20) == (100, True)
 
     @pytest.mark.parametrize("reset", ["-5", "nan", "1e10", "10000000000", "1000000000", "0", "30000"])
-    def test_a_reset_that_makes_no_sense_stops_nobody(self, reset: str) -> None:
+    def test_an_invalid_reset_stops_nothing(self, reset: str) -> None:
         said = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
         run = Run(adaptive(), lambda at: Reply(200, None, said)).until_accepted(2_000, at_most=60)
         assert run.accepted == 2_000
 
-    def test_a_server_that_announces_no_more_is_not_slowed(self) -> None:
+    def test_a_server_that_stops_announcing_is_not_slowed(self) -> None:
         count = 0
 
         def falls_silent(at: float) -> Reply:
@@ -127,7 +139,7 @@ class TestLies:
         run = Run(adaptive(), falls_silent).until_accepted(3_000, at_most=30)
         assert run.accepted == 3_000
 
-    def test_one_more_that_is_lost_is_no_proof_of_a_lie(self) -> None:
+    def test_one_more_call_without_a_response_proves_no_lie(self) -> None:
         subject = announced(0, 5)
         now = 15.1
         for _ in range(2):
@@ -186,11 +198,11 @@ class TestAResetByTheClock:
         assert run.now - began < 1.05 * 20 * period
         assert run.refused - refused <= 10
 
-    def test_the_first_call_goes_into_the_middle_of_the_second_in_which_a_window_may_end(self) -> None:
+    def test_the_scout_is_sent_in_the_middle_of_the_second_in_which_a_window_can_end(self) -> None:
         subject = known_by_the_clock()
         assert subject.earliest(15.0, 0) == pytest.approx(19.5)
 
-    def test_where_that_is_refused_it_tries_the_middle_of_the_rest(self) -> None:
+    def test_a_refused_scout_is_followed_by_one_in_the_middle_of_the_rest(self) -> None:
         subject = known_by_the_clock()
         assert leave(subject, 19.5, 1) == 1
         subject.on_refusal(19.5, 19.5, Quota(0, 0.5, 1010.0, rounding=1.0), None)

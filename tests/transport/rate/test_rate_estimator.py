@@ -24,17 +24,19 @@ def sure(rate: float = 10.0) -> RateEstimator:
 
 
 class TestTheRate:
-    def test_is_not_told_by_one_refusal(self) -> None:
+    def test_is_unknown_after_one_refusal(self) -> None:
         assert marked((5.0, 1_000)).rate is None
 
     @given(st.floats(0.5, 1_000), st.integers(8, 10_000), st.integers(0, 10**6))
-    def test_is_what_was_accepted_between_two_of_them(self, rate: float, count: int, burst: int) -> None:
+    def test_is_the_count_between_two_refusals_over_the_time(
+        self, rate: float, count: int, burst: int
+    ) -> None:
         assert marked((1.0, burst), (1.0 + count / rate, burst + count)).rate == pytest.approx(rate)
 
     def test_is_bounded_by_a_count_of_few_calls(self) -> None:
         assert marked((0.0, 10), (10.0, 12)).rate == pytest.approx((2 + 3) / 10)
 
-    def test_is_no_more_than_the_speed_at_which_we_were_refused(self) -> None:
+    def test_is_no_more_than_the_speed_that_was_refused(self) -> None:
         estimator = marked((0.0, 0), (10.0, 100), speed=8.0)
         assert estimator.rate == 8.0
 
@@ -42,7 +44,7 @@ class TestTheRate:
         estimator = marked((0.0, 0), (10.0, 100), (11.0, 111), (20.0, 200))
         assert estimator.rate == pytest.approx(200 / 20)
 
-    def test_a_late_answer_corrects(self) -> None:
+    def test_is_corrected_by_a_late_response(self) -> None:
         estimator = marked((0.0, 0), (10.0, 98))
         estimator.on_late_success(sent_time=5.0)
         estimator.on_late_success(sent_time=15.0)
@@ -52,13 +54,13 @@ class TestTheRate:
 
 
 class TestAFall:
-    def test_is_believed_at_once_and_from_few_calls(self) -> None:
+    def test_is_followed_at_once_and_after_few_calls(self) -> None:
         estimator = sure(100.0)
         estimator.on_refusal(Depletion(30.5, 3_005), 100.0)
         assert estimator.rate == pytest.approx((5 + 3) / 0.5)
         assert estimator.confirmed == 0
 
-    def test_is_not_seen_where_so_few_calls_can_be_chance(self) -> None:
+    def test_is_not_assumed_if_so_few_calls_can_be_chance(self) -> None:
         estimator = sure(10.0)
         estimator.on_refusal(Depletion(30.3, 301), 10.0)
         assert estimator.rate == pytest.approx(10, rel=0.01)
@@ -66,13 +68,13 @@ class TestAFall:
 
 
 class TestARise:
-    def test_beyond_what_the_store_can_hold_is_guessed_between_the_belief_and_the_speed(self) -> None:
+    def test_beyond_what_the_bucket_can_hold_is_guessed_between_estimate_and_speed(self) -> None:
         estimator = sure(10.0)
         estimator.on_refusal(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
         assert estimator.rate == pytest.approx((15 * 160) ** 0.5)
         assert estimator.confirmed == 0
 
-    def test_that_a_count_refutes_tells_what_the_store_holds(self) -> None:
+    def test_that_a_count_refutes_shows_the_size_of_the_bucket(self) -> None:
         estimator = sure(10.0)
         estimator.on_refusal(Depletion(40.0, 450), 160.0, Overshoot(4.0, 60.0))
         estimator.on_refusal(Depletion(45.0, 500), 49.0)
@@ -100,25 +102,25 @@ class TestConfirmation:
         estimator.on_refusal(Depletion(40.0, 450), 20.0, Overshoot(1.0, 2.0))
         assert estimator.confirmed == 0
 
-    def test_is_lost_by_what_is_believed_for_another_reason(self) -> None:
+    def test_is_lost_if_another_rate_is_assumed(self) -> None:
         estimator = sure()
         estimator.assume(7.0)
         assert (estimator.rate, estimator.confirmed) == (7.0, 0)
 
 
 class TestCounting:
-    def test_anew_forgets_what_came_before(self) -> None:
+    def test_again_forgets_what_was_counted_before(self) -> None:
         estimator = marked((0.0, 0), (10.0, 100))
         estimator.start(Depletion(100.0, 100))
         estimator.on_refusal(Depletion(110.0, 200), 1e9)
         assert estimator.rate == pytest.approx(10)
 
-    def test_is_not_begun_by_a_pause_before_any_refusal(self) -> None:
+    def test_does_not_begin_with_a_pause_before_any_refusal(self) -> None:
         estimator = RateEstimator()
         estimator.resume(Depletion(5.0, 50))
         assert estimator.last is None
 
-    def test_four_refusals_within_plateaus_void_what_was_counted_before(self) -> None:
+    def test_restarts_after_four_refusals_within_plateaus(self) -> None:
         """Another limit rules by then."""
         estimator = marked((0.0, 0), (10.0, 100))
         for at, accepted in ((11, 109), (12, 118), (13, 127), (14, 136)):

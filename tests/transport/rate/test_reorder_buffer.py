@@ -8,13 +8,13 @@ from backupify_async._transport.rate.reorder_buffer import ReorderBuffer
 
 
 class TestOrder:
-    def test_a_refusal_that_overtakes_a_success_is_handed_on_behind_it(self) -> None:
+    def test_a_refusal_that_overtakes_a_success_is_passed_on_after_it(self) -> None:
         buffer = ReorderBuffer()
         first, second = buffer.on_send(0.0), buffer.on_send(0.01)
         assert list(buffer.settle(0.02, second, CallOutcome.REFUSED)) == []
         assert list(buffer.settle(0.06, first, CallOutcome.ACCEPTED)) == [first, second]
 
-    def test_a_call_that_hangs_holds_the_others_up_for_half_a_second_only(self) -> None:
+    def test_a_hanging_call_delays_the_others_by_half_a_second_only(self) -> None:
         buffer = ReorderBuffer()
         hanging, other = buffer.on_send(0.0), buffer.on_send(0.01)
         assert list(buffer.settle(0.06, other, CallOutcome.REFUSED)) == []
@@ -22,12 +22,12 @@ class TestOrder:
         assert list(buffer.due(0.51)) == [other]
         assert hanging.overdue
 
-    def test_where_calls_take_long_it_is_waited_for_longer(self) -> None:
+    def test_the_delay_is_longer_if_calls_take_long(self) -> None:
         buffer = ReorderBuffer()
         list(buffer.settle(1.0, buffer.on_send(0.0), CallOutcome.ACCEPTED))
         assert (buffer.latency, buffer.patience) == (1.0, 4.0)
 
-    def test_a_late_answer_is_handed_on_as_overdue(self) -> None:
+    def test_a_late_response_is_passed_on_as_overdue(self) -> None:
         buffer = ReorderBuffer()
         hanging, other = buffer.on_send(0.0), buffer.on_send(0.01)
         list(buffer.settle(0.06, other, CallOutcome.REFUSED))
@@ -35,7 +35,7 @@ class TestOrder:
         assert list(buffer.settle(2.0, hanging, CallOutcome.ACCEPTED)) == [hanging]
 
     @given(st.permutations(range(12)))
-    def test_each_call_is_handed_on_once_and_in_order(self, order: list[int]) -> None:
+    def test_each_call_is_passed_on_once_and_in_order(self, order: list[int]) -> None:
         buffer = ReorderBuffer()
         tickets = [buffer.on_send(number / 1000) for number in range(12)]
         handed = [one for at in order for one in buffer.settle(0.1, tickets[at], CallOutcome.ACCEPTED)]

@@ -47,7 +47,7 @@ def failures(results: list[Response | BaseException]) -> list[BaseException]:
 
 class TestAServerThatRefusesEverythingForTenMinutes:
     @pytest.mark.parametrize("retry_after", [None, 0.0, 1.0, 2.0, 30.0])
-    async def test_fails_nobody_and_meets_no_storm_when_it_recovers(self, retry_after: float | None) -> None:
+    async def test_fails_no_call_and_meets_no_storm_when_it_recovers(self, retry_after: float | None) -> None:
         recovered = bucket(50, 20)
         transport = carrier_of(lambda at: Reply(429, retry_after) if 5 <= at < 605 else recovered(at))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
@@ -56,14 +56,14 @@ class TestAServerThatRefusesEverythingForTenMinutes:
         back = min(when for when in transport.times if when >= 605 - ROUND_TRIP)
         assert len([when for when in transport.times if back <= when < back + 1]) <= 120
 
-    async def test_is_asked_seldom_meanwhile(self) -> None:
+    async def test_is_probed_rarely_meanwhile(self) -> None:
         transport = carrier_of(lambda at: Reply(429 if at < 600 else 200))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             assert failures(await pings(session, 200)) == []
         assert len([when for when in transport.times if 10 <= when < 600]) < 600
 
 
-class TestFaultsWhileOneIsOut:
+class TestFaultsWhileAProbeIsInFlight:
     """A probe, or a scout: whoever is asked first while all others wait for its answer."""
 
     KINDS = ("silent", "window", "headers")
@@ -74,7 +74,7 @@ class TestFaultsWhileOneIsOut:
         ]
 
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_network_errors_leave_nobody_waiting(self, kind: str) -> None:
+    async def test_network_errors_leave_no_call_waiting(self, kind: str) -> None:
         count, answer = 0, answering(self.server(kind))
 
         def failing(message: PreparedRequest) -> Response:
@@ -93,7 +93,7 @@ class TestFaultsWhileOneIsOut:
             assert (session.statistics().in_flight, session.statistics().waiting) == (0, 0)
 
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_cancellations_leave_nobody_waiting(self, kind: str) -> None:
+    async def test_cancellations_leave_no_call_waiting(self, kind: str) -> None:
         transport = carrier_of(self.server(kind))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             tasks = [asyncio.create_task(session.send(PING)) for _ in range(200)]
@@ -106,7 +106,7 @@ class TestFaultsWhileOneIsOut:
             assert (session.statistics().in_flight, session.statistics().waiting) == (0, 0)
 
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_all_that_are_out_cancelled_at_once_leave_nobody_waiting(self, kind: str) -> None:
+    async def test_cancelling_all_calls_in_flight_leaves_no_call_waiting(self, kind: str) -> None:
         transport = carrier_of(self.server(kind))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             for _ in range(5):
@@ -158,7 +158,7 @@ class TestSlowLimits:
 
 
 class TestTheClock:
-    async def test_an_epoch_by_a_wall_clock_that_steps_stops_nobody(
+    async def test_an_epoch_by_a_wall_clock_that_steps_stops_nothing(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         plain = window(20, 5.0)
@@ -185,7 +185,7 @@ class TestTheClock:
         assert now() < 25 + 4 * 90
 
 
-class TestWhatItTells:
+class TestWhatItReports:
     async def test_the_source_and_the_rate(self) -> None:
         async with session_over(carrier_of(bucket(50, 10)), rate_limit=LEARNING, retry=PATIENT) as session:
             with contextlib.suppress(TransportError):

@@ -23,7 +23,7 @@ def test_from_any_rate_a_thousand_times_as_much_is_reached_in_seven_seconds(rate
 
 
 class TestSlots:
-    def test_come_at_the_speed(self) -> None:
+    def test_are_spaced_by_the_speed(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 10.0)
         slots.on_send()
@@ -45,19 +45,19 @@ class TestSlots:
             slots.on_send()
         assert slots.earliest(60.0, 100.0, steady_until=math.inf) > 60.0
 
-    def test_rest_keeps_all_back_for_as_long_as_some_calls_take(self) -> None:
+    def test_a_rest_lasts_as_long_as_a_number_of_calls(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 10.0)
         slots.rest(0.0, 2.0)
         assert slots.earliest(0.0, 10.0, steady_until=math.inf) == pytest.approx(0.2)
 
-    def test_while_the_speed_grows_it_is_looked_at_again_soon(self) -> None:
+    def test_a_growing_speed_is_computed_anew_soon(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 0.01)
         slots.on_send()
         assert slots.earliest(0.0, 0.01, steady_until=0.0) == pytest.approx(0.25)
 
-    def test_one_given_back_is_free_again(self) -> None:
+    def test_that_are_given_back_are_free_again(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 1.0)
         slots.on_send()

@@ -28,8 +28,8 @@ def handed_on(limiter: AdaptiveLimiter, max_concurrency: int = 64) -> AdaptiveLi
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-class TestTheNextOne:
-    def test_says_the_same(self, kind: str) -> None:
+class TestALimiterThatContinues:
+    def test_answers_the_same(self, kind: str) -> None:
         limiter = adaptive()
         run = Run(limiter, SERVERS[kind]()).until_accepted(1_000).rest(0.0)
         other = handed_on(limiter)
@@ -37,7 +37,7 @@ class TestTheNextOne:
         assert other.estimate(run.now) == limiter.estimate(run.now)
         assert max(run.now, other.earliest(run.now, 0)) == max(run.now, limiter.earliest(run.now, 0))
 
-    def test_meets_hardly_a_refusal(self, kind: str) -> None:
+    def test_is_hardly_ever_refused(self, kind: str) -> None:
         limiter = adaptive()
         run = Run(limiter, SERVERS[kind]()).until_accepted(3_000).rest(0.0)
         before = run.refused
@@ -46,7 +46,7 @@ class TestTheNextOne:
         assert run.refused - before <= 12
 
 
-def test_the_places_are_those_of_the_next_one() -> None:
+def test_has_its_own_max_concurrency() -> None:
     limiter = adaptive(max_concurrency=64)
     Run(limiter, lambda at: OK).until_accepted(1_000)
     other = handed_on(limiter, max_concurrency=8)
@@ -62,7 +62,7 @@ def test_another_version_is_refused_by_name(version: object) -> None:
 
 @pytest.mark.parametrize("part", ["concurrency", "quota", "windows", "pacer", "blocked_until"])
 @pytest.mark.parametrize("value", ["?", [1], {"_estimator": 3}])
-def test_a_torn_one_is_refused(part: str, value: object) -> None:
+def test_an_incomplete_state_is_refused(part: str, value: object) -> None:
     state = {**adaptive().state(), part: value}
     with pytest.raises(ValueError, match="not a limiter"):
         AdaptiveLimiter.from_state(state, RateLimit(), RetryPolicy(), 64)

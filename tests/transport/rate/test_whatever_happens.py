@@ -41,13 +41,13 @@ def play(story: list[Reply], max_concurrency: int = 64) -> Run:
 
 @given(st.lists(replies(any_wait, headers), max_size=80))
 @settings(max_examples=150, deadline=None)
-def test_nobody_waits_for_ever(story: list[Reply]) -> None:
+def test_no_call_waits_for_ever(story: list[Reply]) -> None:
     assert len(play(story).sent) >= len(story) + 20
 
 
 @given(st.lists(replies(any_wait, headers), max_size=60), st.integers(1, 20))
 @settings(deadline=None)
-def test_no_more_are_in_flight_than_there_are_places(story: list[Reply], max_concurrency: int) -> None:
+def test_no_more_are_in_flight_than_max_concurrency(story: list[Reply], max_concurrency: int) -> None:
     limiter = adaptive(max_concurrency=max_concurrency)
     answers = iter(story)
     run = Run(limiter, lambda at: next(answers, OK), max_concurrency=10**6)
@@ -58,9 +58,7 @@ def test_no_more_are_in_flight_than_there_are_places(story: list[Reply], max_con
 
 @given(st.lists(replies(seconds, st.just({})), max_size=80))
 @settings(max_examples=150, deadline=None)
-def test_behind_a_refusal_one_probe_at_the_most_goes_before_the_earliest_end_that_it_allows(
-    story: list[Reply],
-) -> None:
+def test_after_a_refusal_at_most_one_probe_is_sent_before_its_earliest_end(story: list[Reply]) -> None:
     run = play(story)
     told: TimeInterval | None = None
     seen = iter(run.answers)
@@ -100,7 +98,7 @@ def test_a_retry_after_that_grows_is_followed(count: int, round_trip: float, fac
 
 
 @given(st.integers(0, 3), st.floats(1e-3, 1e9))
-def test_when_the_clock_began_does_not_matter(kind: int, begin: float) -> None:
+def test_the_clocks_origin_does_not_matter(kind: int, begin: float) -> None:
     begin = float(int(begin))
     times = []
     for start in (0.0, begin):

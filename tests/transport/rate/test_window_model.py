@@ -66,14 +66,14 @@ class TestIntervals:
     def test_a_fraction_is_exact(self) -> None:
         assert wait_end(10.5, 10.0, 2.5, rounded_down=False) == TimeInterval(12.5, 13.0)
 
-    def test_what_two_have_in_common(self) -> None:
+    def test_two_have_an_intersection(self) -> None:
         assert TimeInterval(1, 5).intersect(TimeInterval(3, 9)) == TimeInterval(3, 5)
 
-    def test_two_that_have_nothing_in_common(self) -> None:
+    def test_two_disjoint_ones_have_none(self) -> None:
         assert TimeInterval(1, 2).intersect(TimeInterval(3, 9)) is None
 
     @given(times, st.floats(0, 2), st.integers(0, 100), st.floats(0, 1), st.booleans())
-    def test_the_true_end_lies_inside(
+    def test_the_true_end_is_inside(
         self, sent_time: float, taken: float, whole: int, at: float, rounded_down: bool
     ) -> None:
         end = sent_time + at * taken + whole + (0.5 if rounded_down else -0.5)
@@ -82,7 +82,7 @@ class TestIntervals:
 
 
 class TestTheFirstRefusal:
-    def test_before_it_everybody_goes(self) -> None:
+    def test_before_it_all_calls_are_sent(self) -> None:
         assert take(WindowModel(), 0.0, 1_000) == 1_000
 
     def test_closes_until_the_latest_end(self) -> None:
@@ -91,7 +91,7 @@ class TestTheFirstRefusal:
         subject.on_refusal(10.1, 10.0, 5.0)
         assert opening(subject, 10.1) == pytest.approx(15.1)
 
-    def test_waits_for_what_is_under_way(self) -> None:
+    def test_waits_for_calls_in_flight(self) -> None:
         subject = WindowModel()
         subject.on_send()
         subject.on_refusal(10.1, 10.0, 5.0)
@@ -104,7 +104,7 @@ class TestTheFirstRefusal:
             subject.on_refusal(now, sent_time, 5.0)
         assert opening(subject, 10.5) == pytest.approx(15.3)
 
-    def test_one_that_contradicts_holds(self) -> None:
+    def test_one_that_contradicts_wins(self) -> None:
         subject = WindowModel()
         for retry_after in (5.0, 50.0):
             subject.on_send()
@@ -123,7 +123,7 @@ class TestThePeriod:
     def test_is_the_nice_number_between_two_ends(self) -> None:
         assert known(2).rate == 2 / 5
 
-    def test_is_never_shorter_than_a_wait_that_was_asked(self) -> None:
+    def test_is_never_shorter_than_a_retry_after(self) -> None:
         subject = opened(25.0, 4)
         subject.on_refusal(36.1, 36.0, 29.0)
         subject.earliest(36.1, 0)
@@ -134,23 +134,23 @@ class TestThePeriod:
         run = Run(adaptive(), window(quota, period)).until_accepted(6 * quota)
         assert run.limiter.estimate(run.now).per_second == pytest.approx(quota / period)  # type: ignore[attr-defined]
 
-    def test_the_first_whole_window_ends_where_it_was_refused(self) -> None:
+    def test_the_first_observed_window_ends_at_its_refusal(self) -> None:
         subject = opened(3.0, 50)
         assert subject.concerns(17.6, 17.5, 1.0)  # 5 s behind an opening between 12 and 13.1
         assert not subject.concerns(15.6, 15.5, 1.0)  # nothing ends there
 
-    def test_of_another_length_voids_what_was_learned_of_the_quota(self) -> None:
+    def test_of_another_length_voids_the_quota(self) -> None:
         subject = known(2)
         assert take(subject, 20.0, 1) == 1
         subject.on_send()
         subject.on_refusal(20.2, 20.1, 57.0)
         assert subject.rate is None
 
-    def test_a_stretch_of_several_is_no_quota(self) -> None:
+    def test_the_count_of_several_windows_is_not_a_quota(self) -> None:
         run = Run(adaptive(), window(140, 2)).until_accepted(3_000)
         assert run.limiter.estimate(run.now).per_second == pytest.approx(70)  # type: ignore[attr-defined]
 
-    def test_scouts_refused_behind_its_end_show_that_there_is_none(self) -> None:
+    def test_scouts_refused_after_its_end_show_that_there_is_none(self) -> None:
         subject = known(2)
         for at in (20.0, 23.0):
             assert not subject.no_window
@@ -162,7 +162,7 @@ class TestThePeriod:
 
 class TestAWindowThatBeginsWithACall:
     @pytest.mark.parametrize("rounding", [math.ceil, math.floor])
-    def test_is_used_whole_with_hardly_a_refusal(self, rounding: Callable[[float], int]) -> None:
+    def test_is_used_fully_with_hardly_a_refusal(self, rounding: Callable[[float], int]) -> None:
         end, count = -math.inf, 0
 
         def answer(at: float) -> Reply:
@@ -180,12 +180,12 @@ class TestAWindowThatBeginsWithACall:
 
 
 class TestTheQuota:
-    def test_when_it_is_spent_nobody_is_refused_for_it(self) -> None:
+    def test_when_it_is_spent_nothing_is_sent(self) -> None:
         subject = known(2)
         assert take(subject, 20.0, 10) == 2
         assert subject.earliest(20.0, 2) == 25.0
 
-    def test_one_that_did_not_leave_leaves_its_place(self) -> None:
+    def test_a_cancelled_call_is_not_counted(self) -> None:
         subject = known(2)
         assert take(subject, 20.0, 2) == 2
         subject.on_cancel()
@@ -203,7 +203,7 @@ class TestTheQuota:
         subject.on_refusal(7_203.1, 7_203.0, 2.0)
         assert subject.earliest(7_203.1, 0) == pytest.approx(7_205.0)
 
-    def test_past_it_one_call_is_asked_every_twelve_seconds(self) -> None:
+    def test_every_twelve_seconds_one_more_call_is_sent(self) -> None:
         subject = known(2)
         asked = []
         for at in (20.0, 25.0, 30.0, 35.0):
@@ -212,7 +212,7 @@ class TestTheQuota:
                 subject.on_refusal(at + 0.1, at, 4.9)
         assert asked == [0, 0, 1, 0]
 
-    def test_while_there_is_more_twice_as_many_are_asked_in_the_same_window(self) -> None:
+    def test_while_more_are_accepted_their_number_doubles_in_the_same_window(self) -> None:
         subject = known(2)
         assert take(subject, 42.0, 3) == 3
         assert subject.earliest(42.1, 1) == math.inf
@@ -220,7 +220,7 @@ class TestTheQuota:
             assert take(subject, 42.2 + step / 10, more) == more
             assert subject.earliest(42.2 + step / 10, 1) == math.inf
 
-    def test_what_was_borne_until_its_end_is_asked_twice_over_in_the_next(self) -> None:
+    def test_what_was_accepted_until_its_end_is_doubled_in_the_next(self) -> None:
         subject = known(2)
         assert take(subject, 42.0, 3) == 3  # one is asked
         assert take(subject, 44.9, 2) == 2  # and two more
@@ -235,7 +235,7 @@ class TestTheQuota:
         assert subject.earliest(42.4, 0) == pytest.approx(45.0)
         assert subject.rate == 4 / 5
 
-    def test_one_more_refused_leaves_it(self) -> None:
+    def test_one_more_call_refused_keeps_it(self) -> None:
         subject = known(2)
         take(subject, 40.0, 3)
         subject.on_refusal(40.2, 40.0, 4.9)
@@ -262,7 +262,7 @@ class TestDips:
         dip(subject, 20.0)
         assert subject.rate == 2 / 5
 
-    def test_two_are_believed(self) -> None:
+    def test_two_are_a_smaller_quota(self) -> None:
         subject = known(2)
         dip(subject, 20.0)
         dip(subject, 25.0)
@@ -311,17 +311,17 @@ def wide() -> WindowModel:
 
 
 class TestScouts:
-    def test_go_into_the_middle_of_a_wide_opening(self) -> None:
+    def test_are_sent_in_the_middle_of_a_wide_opening(self) -> None:
         assert opening(wide(), 16.0) == pytest.approx(19.5)
 
-    def test_the_rest_waits_for_its_answer(self) -> None:
+    def test_the_other_calls_wait_for_its_response(self) -> None:
         subject = wide()
         subject.earliest(16.0, 0)
         subject.earliest(19.5, 0)
         subject.on_send()
         assert subject.earliest(19.5, 1) == math.inf
 
-    def test_behind_it_no_more_are_in_flight_than_twice_what_was_accepted(self) -> None:
+    def test_after_it_no_more_are_in_flight_than_twice_what_was_accepted(self) -> None:
         subject = known(100)
         subject.earliest(20.0, 0)
         for _ in range(3):
@@ -346,7 +346,7 @@ class TestScouts:
         assert subject.earliest(19.6, 0) == pytest.approx(20.0)
         assert subject.rate == 3 / 5
 
-    def test_one_lost_is_followed_by_another(self) -> None:
+    def test_one_without_a_response_is_followed_by_another(self) -> None:
         subject = wide()
         subject.earliest(16.0, 0)
         subject.earliest(19.5, 0)
@@ -366,7 +366,7 @@ def doubted() -> WindowModel:
 class TestProbes:
     """Whether a pause that was not predicted is one for all."""
 
-    def test_one_call_goes_a_second_later_and_the_others_wait_for_the_end(self) -> None:
+    def test_one_call_is_sent_a_second_later_and_the_others_wait_for_the_end(self) -> None:
         subject = doubted()
         assert subject.earliest(10.1, 0) == pytest.approx(11.1)
         subject.on_send()
@@ -381,7 +381,7 @@ class TestProbes:
         assert subject.earliest(11.3, 0) == pytest.approx(15.1)
 
     @pytest.mark.parametrize("answered_at", [11.3, 15.3])
-    def test_one_accepted_refutes_it_even_if_its_answer_comes_late(self, answered_at: float) -> None:
+    def test_one_accepted_refutes_it_even_if_its_response_is_late(self, answered_at: float) -> None:
         subject = doubted()
         subject.earliest(10.1, 0)
         subject.on_send()
@@ -389,19 +389,19 @@ class TestProbes:
         subject.on_success(answered_at, 11.2)
         assert subject.per_call
 
-    def test_what_left_before_the_refusal_was_seen_refutes_nothing(self) -> None:
+    def test_a_call_sent_before_the_refusal_arrived_refutes_nothing(self) -> None:
         subject = doubted()
         subject.earliest(10.1, 0)
         subject.on_success(10.3, 10.05)
         assert not subject.per_call
 
-    def test_none_goes_where_the_quota_came_out_as_predicted(self) -> None:
+    def test_none_is_sent_if_the_quota_came_out_as_predicted(self) -> None:
         subject = known(2)
         take(subject, 40.0, 3)
         subject.on_refusal(40.2, 40.0, 4.9)
         assert subject.earliest(40.2, 0) == pytest.approx(45.0)
 
-    def test_none_goes_where_the_end_is_too_near_to_tell(self) -> None:
+    def test_none_is_sent_if_the_end_is_too_near(self) -> None:
         subject = WindowModel()
         subject.on_send()
         subject.on_refusal(10.1, 10.0, 1.0)
