@@ -1,0 +1,39 @@
+"""For contributors: how a request travels, where to put what, and how to run one test.
+
+**A request.** `client.backups.get_active(42)` goes through these files of `backupify_async`, and back:
+
+    _resources/backups.py             what to ask
+    _endpoints/backups.py             the path; what a 404 means
+    _transport/session.py             gets a token, and sends, and sends again
+    _transport/gate.py                a place in flight and the limiter's slot, the oldest call first
+    _transport/rate/                  when the next request can be sent, learnt from each response
+    _transport/aiohttp_transport.py   one request over the wire, and the whole response back
+    _transport/retry_rules.py         what next: return the response, raise, or send again (pure)
+    _codec/decode.py                  bytes to a model of models.py
+
+A trigger goes through _triggers/triggering.py, which sends once and then finds out what happened; a wait
+through _waits/waiting.py; a list through _paging/paginator.py; many instances through _fleet/fleet.py, each
+of them one entry of _journal/journal.py. Imports run one way: `ROOMS` in tests/test_house.py. Decisions are
+pure functions over values, one module of a room does I/O, and no code reads an error's message.
+
+**Where to put what.** Its test is in the room of the same name under tests/.
+
+    an operation      _resources/: a method says what to ask, and as what to read it; models.py
+    a resource        a file in _resources/, client.py, tests/support/api_pages.py; and for the simulated
+                      server testing/_application.py and testing/_operations.py
+    a request header  _transport/session.py; one that every request has alike: _transport/aiohttp_sessions.py
+    a rate header     _transport/rate/headers.py reads it, _transport/rate/quota_tracker.py uses it
+    the jitter        `full_jitter` in _transport/retry_rules.py
+    a limiter         does what `Limiter` in _transport/rate/limiter.py says
+    a journal store   does what _journal/store.py says; add it to tests/journal/test_store_contract.py
+    a command         _cli/app.py has its options, _cli/operations.py what it does to each instance
+    an error          _errors/ and errors.py; tests/test_errors.py walks the tree
+
+**Tests.** `nox -s tests` runs all, `nox -s tests -- tests/paging -k prefetch` some. With the `dev` group,
+`python -m pytest tests/paging/test_links.py` runs one file; `-m "not slow"` leaves out what takes seconds.
+Class and test together are a sentence that says one behaviour. Waits run in virtual time
+(`pytest.mark.looptime`), never by sleeping. Without a network, use `FakeTransport` of
+tests/support/stand_ins.py; for a response through aiohttp tests/support/canned.py; for a server on a socket
+the fixture `backupify`. What rooms share is in tests/support/, which lists its modules. `nox -s lint types`
+is the rest of CI, `nox -s docs` the API pages.
+"""
