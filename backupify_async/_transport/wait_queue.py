@@ -1,4 +1,14 @@
-"""The calls that wait at the gate: the oldest operation first, and within one age in the order of arrival."""
+"""The calls that wait at the gate.
+
+Within a queue the oldest operation comes first, and calls of one age come in the order of arrival. There are
+three queues:
+
+- A call that was sent and refused for now waits apart from the others, and comes before them: behind a long
+  queue it would seem to be refused for long. But three others go first, because the refusal may be the call's
+  own, and then no other call must wait for it.
+- Background work comes last. One grant in eight goes to it even while other calls wait.
+- All other calls are in the foreground.
+"""
 
 import asyncio
 import heapq
@@ -7,6 +17,8 @@ import itertools
 from backupify_async._transport.rate import Ticket
 
 _FEW = 64  # cancelled entries that are not worth a clean-up
+_UNTIL_BACKGROUND = 7  # grants to others, after which one goes to background work
+_UNTIL_REFUSED = 3  # grants to others, after which one goes to a call that was refused for now
 
 _Entry = tuple[int, int, asyncio.Future[Ticket]]  # when the call began, its arrival, what it awaits
 
@@ -73,3 +85,46 @@ def _skip_cancelled(heap: list[_Entry]) -> bool:
     while heap and heap[0][2].done():
         heapq.heappop(heap)
     return bool(heap)
+
+
+class WaitQueues:
+    """The three queues at the gate, and which of them comes next."""
+
+    def __init__(self) -> None:
+        self.foreground = WaitQueue()
+        self.background = WaitQueue()
+        self.refused = WaitQueue()
+        self._since_background = 0  # grants to others in a row
+        self._since_refused = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return self.foreground.waiting + self.background.waiting + self.refused.waiting
+
+    def next_queue(self) -> WaitQueue | None:
+        """The queue whose turn it is; None where no call waits that was not cancelled."""
+        foreground, background = self.foreground.has_next(), self.background.has_next()
+        if background and self._since_background >= _UNTIL_BACKGROUND:
+            return self.background
+        refused_is_due = self._since_refused >= _UNTIL_REFUSED or not (foreground or background)
+        if self.refused.has_next() and refused_is_due:
+            return self.refused
+        return self.foreground if foreground else self.background if background else None
+
+    def on_grant(self, queue: WaitQueue) -> None:
+        """Count a grant to a call of a queue."""
+        self._since_background = 0 if queue is self.background else self._since_background + 1
+        self._since_refused = 0 if queue is self.refused else self._since_refused + 1
+
+    def on_refusal(self) -> None:
+        """Start to count anew what goes before a call that was refused just now."""
+        if not self.refused.waiting:
+            self._since_refused = 0
+
+    def take_repeatable(self) -> asyncio.Future[Ticket] | None:
+        """Remove the next repeatable call, and return what it awaits; None where there is none."""
+        for queue in (self.foreground, self.refused, self.background):
+            if (turn := queue.take_repeatable()) is not None:
+                return turn
+        return None
