@@ -155,7 +155,7 @@ def all_errors() -> Iterator[type[BackupifyError]]:
             yield kind
 
 
-def test_every_leaf_is_walked() -> None:
+def test_every_error_is_in_the_tree() -> None:
     assert {type(error) for error, _, _ in TREE} | {BackupifyError} == set(all_errors())
 
 
@@ -207,13 +207,13 @@ def test_it_survives_copy(
     assert (str(twin), fields(twin)) == (text, fields(error))
 
 
-def test_what_was_added_later_survives_too() -> None:
+def test_a_later_change_survives_pickle_and_copy() -> None:
     error = NotFound(404, "GET", "/v1/ping")
     error.gave_up = "enough"
     assert pickle.loads(pickle.dumps(error)).gave_up == copy.copy(error).gave_up == "enough"
 
 
-def test_one_can_be_raised_kept_in_a_set_and_told_from_its_twin() -> None:
+def test_errors_are_compared_by_identity() -> None:
     one, other = NotFound(404, "GET", "/x"), NotFound(404, "GET", "/x")
     assert len({one, other}) == 2
     with pytest.raises(NotFound) as caught:
@@ -236,7 +236,7 @@ def test_one_can_be_raised_kept_in_a_set_and_told_from_its_twin() -> None:
         ),
     ],
 )
-def test_a_status_has_its_class(status: int, kind: type[APIError]) -> None:
+def test_each_status_has_its_class(status: int, kind: type[APIError]) -> None:
     assert api_error_type(status) is kind
 
 
@@ -262,6 +262,6 @@ EVIL = "x\r\nCRITICAL root \x1b[2J\x7f\x9b\u2028\u202e\ud800"
         WaitFailed(EVIL, TriggerResult(TriggerKind.STARTED, Backup(EVIL))),
     ],
 )
-def test_an_id_or_a_word_of_the_servers_stands_in_no_message_as_it_came(error: BackupifyError) -> None:
+def test_ids_and_texts_of_the_server_are_escaped_in_messages(error: BackupifyError) -> None:
     assert str(error).isprintable()
     assert "x\\r\\nCRITICAL root \\x1b[2J\\x7f\\x9b\\u2028\\u202e\\ud800" in str(error)

@@ -42,7 +42,7 @@ def test_an_event_is_a_value(event: Event) -> None:
 
 
 @each
-def test_a_hook_is_told(event: Event) -> None:
+def test_a_hook_gets_the_event(event: Event) -> None:
     told: list[Event] = []
     emit(told.append, event)
     assert told == [event]
@@ -61,6 +61,6 @@ def test_a_hook_that_raises_is_logged_by_the_events_name(
     assert record.levelname == "ERROR"
 
 
-def test_there_need_be_no_hook(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_hook_is_optional(caplog: pytest.LogCaptureFixture) -> None:
     emit(None, EVENTS[0])
     assert caplog.records == []

@@ -186,7 +186,7 @@ def test_the_menu_is_sorted_and_complete() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_whatever_is_public_says_what_it_is_for(module: str) -> None:
+def test_everything_public_has_a_docstring(module: str) -> None:
     bare = [] if ast.get_docstring(tree(module)) else [module]
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -225,7 +225,7 @@ def test_importing_the_package_leaves_out_what_a_first_call_does_not_need() -> N
 
 
 @pytest.mark.parametrize("module", ["backupify_async", "backupify_async._cli", "backupify_async.testing"])
-def test_what_others_load_without_asking_has_no_weight(module: str) -> None:
+def test_modules_that_others_load_import_nothing_heavy(module: str) -> None:
     unwanted = ("aiohttp", "asyncio", "attrs", "cattrs", "orjson", "yarl")
     code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -233,13 +233,13 @@ def test_what_others_load_without_asking_has_no_weight(module: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["BackupifyError", "RateLimited", "BackupifyClient"])
-def test_errors_and_client_show_themselves_as_users_import_them(name: str) -> None:
+def test_errors_and_client_have_the_module_that_users_import(name: str) -> None:
     code = f"import backupify_async; print(backupify_async.{name}.__module__)"  # with nothing else loaded
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "backupify_async\n"
 
 
-def test_the_package_has_no_name_but_those_of_its_menu() -> None:
+def test_the_package_has_only_the_names_in_all() -> None:
     with pytest.raises(AttributeError, match="no attribute 'fan_in'"):
         getattr(backupify_async, "fan_in")  # noqa: B009 - mypy knows it too
     assert set(backupify_async.__all__) <= {*dir(backupify_async)}

@@ -154,13 +154,13 @@ EXPECTED: list[tuple[Any, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("value", "expected"), EXPECTED, ids=lambda value: type(value).__name__)
-def test_to_dict_is_plain_json(value: Any, expected: dict[str, Any]) -> None:
+def test_to_dict_returns_json_types(value: Any, expected: dict[str, Any]) -> None:
     made = value.to_dict()
     assert made == expected
     assert json.loads(json.dumps(made, allow_nan=False)) == made
 
 
-def test_what_failed_late_tells_what_was_done() -> None:
+def test_a_late_failure_contains_what_was_done() -> None:
     late = WaitFailed(42, STARTED, WaitTimeout(42, 1007, 60, BACKUP))
     assert late.to_dict()["result"] == PLAIN_STARTED
     assert late.to_dict()["cause"]["backup"] == PLAIN_BACKUP
@@ -171,24 +171,24 @@ def test_what_failed_late_tells_what_was_done() -> None:
     )
 
 
-def test_two_keys_that_look_alike_are_both_there() -> None:
+def test_keys_with_the_same_text_are_both_kept() -> None:
     assert Results({42: "int", "42": "str"}, {}).to_dict()["values"] == {"42": "int", "'42'": "str"}
 
 
-def test_extra_is_taken_as_it_came_however_deep() -> None:
+def test_extra_is_not_converted_at_any_depth() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
     assert Backup(1, extra={"deep": deep}).to_dict()["extra"]["deep"] is deep
 
 
-def test_what_is_made_of_a_model_is_the_callers_own() -> None:
+def test_changing_the_dict_does_not_change_the_model() -> None:
     backup = Backup(1, extra={"size": 3})
     backup.to_dict()["extra"]["size"] = 4
     assert backup.extra["size"] == 3
 
 
-class TestValuesOfAnyFunction:
+class TestAnyValues:
     @pytest.mark.parametrize(
         ("value", "expected"),
         [
@@ -202,7 +202,7 @@ class TestValuesOfAnyFunction:
             (TriggerKind.ADOPTED, "adopted"),
         ],
     )
-    def test_are_made_plain(self, value: object, expected: object) -> None:
+    def test_values_are_converted_to_json_types(self, value: object, expected: object) -> None:
         assert Success("key", value, 0, 0.0).to_dict()["value"] == expected
 
     @given(
@@ -222,6 +222,6 @@ class TestValuesOfAnyFunction:
             max_leaves=10,
         )
     )
-    def test_whatever_they_are(self, value: object) -> None:
+    def test_any_value_is_converted_to_json_types(self, value: object) -> None:
         made = to_json_types(value)
         assert json.loads(json.dumps(made, allow_nan=False)) == made

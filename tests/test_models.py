@@ -18,27 +18,27 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-class TestEachModel:
-    def test_survives_pickle_and_copy(self, value: Any) -> None:
+class TestAllModels:
+    def test_a_model_survives_pickle_and_copy(self, value: Any) -> None:
         assert pickle.loads(pickle.dumps(value)) == copy.copy(value) == copy.deepcopy(value) == value
 
-    def test_is_frozen(self, value: Any) -> None:
+    def test_a_model_is_frozen(self, value: Any) -> None:
         name = attrs.fields(type(value))[0].name
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(value, name, None)
 
-    def test_can_be_put_into_a_set(self, value: Any) -> None:
+    def test_a_model_is_hashable(self, value: Any) -> None:
         assert {value, copy.deepcopy(value)} == {value}
 
 
 class TestBackup:
-    def test_only_its_id_must_be_known(self) -> None:
+    def test_only_the_id_is_required(self) -> None:
         assert Backup(1) == Backup(1, None, None, None, None, None, None, {})
 
-    def test_what_the_model_does_not_know_counts_when_it_is_compared(self) -> None:
+    def test_extra_counts_in_a_comparison(self) -> None:
         assert Backup(1, extra={"size": 1}) != Backup(1, extra={"size": 2})
 
-    def test_extra_is_its_own(self) -> None:
+    def test_extra_is_not_shared(self) -> None:
         assert Backup(1).extra is not Backup(1).extra
 
 

@@ -86,9 +86,9 @@ def assert_tight(errors: list[BaseException], events: list[object], logged: list
     assert [line for line in logged if leaks(line)] == []
 
 
-class TestNoErrorEventOrLogLineHoldsOne:
+class TestErrorsEventsAndLogs:
     @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-    async def test_however_a_server_echoes_the_token(
+    async def test_an_echoed_token_is_not_shown(
         self, answer: Callable[[bytes], bytes], logged: Callable[[], list[str]]
     ) -> None:
         events: list[object] = []
@@ -98,7 +98,7 @@ class TestNoErrorEventOrLogLineHoldsOne:
         assert_tight(errors, events, logged())
 
     @pytest.mark.parametrize("answer", IN_A_NAME.values(), ids=IN_A_NAME)
-    async def test_even_in_a_link_or_a_header_that_an_error_names(
+    async def test_a_token_in_a_quoted_link_or_header_is_not_shown(
         self, answer: Callable[[bytes], bytes], logged: Callable[[], list[str]]
     ) -> None:
         events: list[object] = []
@@ -109,7 +109,7 @@ class TestNoErrorEventOrLogLineHoldsOne:
 
     @pytest.mark.parametrize("header", ["X-Other", "X-Request-Id"])
     @pytest.mark.parametrize("status", [408, 429, 500, 503])
-    async def test_however_the_token_endpoint_fails_and_echoes_the_secret(
+    async def test_a_failing_token_endpoint_does_not_reveal_the_secret(
         self, status: int, header: str, logged: Callable[[], list[str]]
     ) -> None:
         events: list[object] = []
@@ -119,7 +119,7 @@ class TestNoErrorEventOrLogLineHoldsOne:
         assert_tight(errors, events, logged())
 
     @pytest.mark.parametrize("status", [200, 302, 400, 401])
-    async def test_however_the_token_endpoint_refuses_and_echoes_the_secret(
+    async def test_a_refusing_token_endpoint_does_not_reveal_the_secret(
         self, status: int, logged: Callable[[], list[str]]
     ) -> None:
         events: list[object] = []
@@ -128,7 +128,7 @@ class TestNoErrorEventOrLogLineHoldsOne:
         assert len(errors) == len(CALLS)
         assert_tight(errors, events, logged())
 
-    async def test_where_nothing_comes_back(self, logged: Callable[[], list[str]]) -> None:
+    async def test_a_missing_response_reveals_no_secret(self, logged: Callable[[], list[str]]) -> None:
         async def hang(_request: bytes, _writer: asyncio.StreamWriter) -> None: ...
 
         async def drop(_request: bytes, writer: asyncio.StreamWriter) -> None:
@@ -147,7 +147,9 @@ class TestNoErrorEventOrLogLineHoldsOne:
         assert len(errors) == 6 * len(CALLS)
         assert_tight(errors, events, logged())
 
-    async def test_where_a_callers_own_vault_gives_it(self, logged: Callable[[], list[str]]) -> None:
+    async def test_a_token_from_custom_credentials_is_not_shown(
+        self, logged: Callable[[], list[str]]
+    ) -> None:
         class Vault:
             async def token(self) -> Token:
                 return Token(TOKEN, 60.0)
@@ -158,7 +160,7 @@ class TestNoErrorEventOrLogLineHoldsOne:
         assert len(errors) == len(CALLS)
         assert_tight(errors, events, logged())
 
-    async def test_where_a_fleet_stops(self, logged: Callable[[], list[str]]) -> None:
+    async def test_an_aborted_fleet_reveals_no_secret(self, logged: Callable[[], list[str]]) -> None:
         credentials = ClientCredentials("demo", SECRET)
         async with (
             answering(ANSWERS["429, too long"]) as url,
@@ -179,7 +181,7 @@ MESSAGE = PreparedRequest(
 )
 
 
-class TestNoReprHoldsOne:
+class TestReprs:
     @pytest.mark.parametrize(
         "value",
         [
@@ -194,17 +196,17 @@ class TestNoReprHoldsOne:
         ],
         ids=lambda value: type(value).__name__,
     )
-    def test_of(self, value: object) -> None:
+    def test_a_repr_shows_no_secret(self, value: object) -> None:
         assert leaks(repr(value)) == leaks(str(value)) == leaks(f"{value}") == []
         assert "hush" not in repr(value)
 
-    def test_of_a_response(self) -> None:
+    def test_the_repr_of_a_response_shows_no_secret(self) -> None:
         response: Response = respond(MESSAGE, 200, TOKEN.encode())
         assert leaks(repr(response)) == []
 
 
 class TestAnExcerpt:
-    def test_costs_no_more_than_the_bodys_beginning(self) -> None:
+    def test_an_excerpt_reads_only_the_beginning_of_the_body(self) -> None:
         response = respond(MESSAGE, 200, b"\xff" * 2**20)
         tracemalloc.start()
         try:
@@ -215,12 +217,12 @@ class TestAnExcerpt:
         assert peak < 2**21
 
     @pytest.mark.parametrize("before", [0, 150, 180, 195, 199, 200])
-    def test_holds_no_part_of_a_secret_that_stands_across_its_end(self, before: int) -> None:
+    def test_a_secret_across_the_end_of_an_excerpt_is_removed(self, before: int) -> None:
         response = respond(MESSAGE, 200, b"x" * before + SECRET.encode() + b"y" * 300)
         assert SECRET[:4] not in response.excerpt
         assert len(response.excerpt) == 200
 
-    def test_that_is_full_of_secrets_holds_none(self) -> None:
+    def test_an_excerpt_full_of_secrets_shows_none(self) -> None:
         response = respond(MESSAGE, 200, TOKEN.encode() * 100_000)
         assert set(response.excerpt.split("[secret]")) <= {
             "",
@@ -234,7 +236,7 @@ class TestAnExcerpt:
         }
 
 
-class TestWhatHoldsOneRefusesToBeCarriedAway:
+class TestValuesWithSecretsCannotBePickled:
     HOLDERS: Mapping[str, object] = {
         "credentials": ClientCredentials("demo", SECRET),
         "static token": StaticToken(TOKEN),
@@ -244,12 +246,14 @@ class TestWhatHoldsOneRefusesToBeCarriedAway:
 
     @pytest.mark.parametrize("value", HOLDERS.values(), ids=HOLDERS)
     @pytest.mark.parametrize("carry", [pickle.dumps, copy.deepcopy], ids=["pickle", "deepcopy"])
-    def test_by(self, value: object, carry: Callable[[object], object]) -> None:
+    def test_a_value_with_a_secret_cannot_be_copied_out(
+        self, value: object, carry: Callable[[object], object]
+    ) -> None:
         with pytest.raises(TypeError, match="secret") as raised:
             carry(value)
         assert leaks(str(raised.value)) == []
 
-    async def test_a_whole_client(self) -> None:
+    async def test_a_client_cannot_be_pickled(self) -> None:
         async with client_of("http://127.0.0.1:1", credentials=StaticToken(TOKEN)) as client:
             with pytest.raises((TypeError, AttributeError)):
                 pickle.dumps(client)

@@ -60,30 +60,30 @@ NO_THING = [
 NO_ID = [None, True, False, 7.5, 2**70, "", [7], {"id": 7}]
 
 
-class TestOneThing:
+class TestOneObject:
     @pytest.mark.parametrize(
         "body",
         [ONE, {"backup": ONE}, {"backup_run": ONE}, {"backup": ONE, "meta": {"page": 1}}, {"a": 1, "b": ONE}],
     )
-    def test_it_may_be_bare_or_wrapped(self, body: object) -> None:
+    def test_an_object_can_be_bare_or_wrapped(self, body: object) -> None:
         assert one(body) == present(body) == Backup(7)
 
     @pytest.mark.parametrize("body", NOTHING)
-    def test_there_may_be_none(self, body: bytes) -> None:
+    def test_an_empty_body_is_none(self, body: bytes) -> None:
         assert one(body) is None
 
     @pytest.mark.parametrize("body", NOTHING)
-    def test_where_there_must_be_one_none_is_an_error(self, body: bytes) -> None:
+    def test_none_is_an_error_where_an_object_is_required(self, body: bytes) -> None:
         with pytest.raises(DecodeError, match="no Backup in it"):
             present(body)
 
     @pytest.mark.parametrize("body", [*NO_JSON, *NO_THING])
-    def test_anything_else_is_an_error(self, body: bytes) -> None:
+    def test_any_other_body_is_an_error(self, body: bytes) -> None:
         with pytest.raises(DecodeError):
             one(body)
 
     @pytest.mark.parametrize("body", [{"a": ONE, "b": ONE}, {"a": {"b": ONE}}])
-    def test_what_could_be_either_of_two_is_an_error(self, body: object) -> None:
+    def test_an_ambiguous_body_is_an_error(self, body: object) -> None:
         with pytest.raises(DecodeError, match="an object with an id was expected"):
             one(body)
 
@@ -92,14 +92,14 @@ class TestAList:
     @pytest.mark.parametrize(
         "body", [[ONE], {"backups": [ONE]}, {"backup_runs": [ONE]}, {"total": 1, "backups": [ONE]}]
     )
-    def test_it_may_be_bare_or_inside_an_object(self, body: object) -> None:
+    def test_a_list_can_be_bare_or_wrapped(self, body: object) -> None:
         assert listed(body) == [Backup(7)]
 
-    def test_its_items_may_be_wrapped_each(self) -> None:
+    def test_each_item_can_be_wrapped(self) -> None:
         assert listed([{"backup": {"id": 1}}, {"id": 2}]) == [Backup(1), Backup(2)]
 
     @pytest.mark.parametrize("body", [b"null", b"[]", b'{"backups": []}', b'{"backups": null}'])
-    def test_there_may_be_no_items(self, body: bytes) -> None:
+    def test_a_list_can_be_empty(self, body: bytes) -> None:
         assert listed(body) == []
 
     @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ class TestAList:
             b'{"a": 1, "b": 2}',
         ],
     )
-    def test_what_is_no_list_is_an_error(self, body: bytes) -> None:
+    def test_any_other_body_is_an_error(self, body: bytes) -> None:
         with pytest.raises(DecodeError):
             listed(body)
 
     @pytest.mark.parametrize("item", [None, 7, "7", [], {}, {"status": "done"}, {"id": None}])
-    def test_one_bad_item_is_an_error_and_not_one_item_less(self, item: object) -> None:
+    def test_an_unreadable_item_is_an_error_and_is_not_dropped(self, item: object) -> None:
         with pytest.raises(DecodeError):
             listed([ONE, item])
 
@@ -131,7 +131,7 @@ class TestAList:
 class TestAnActiveBackup:
     @pytest.mark.parametrize("body", [b"null", b"{}", b"[]", b'{"backup": null}', b'{"backups": []}'])
     @pytest.mark.parametrize("status", [200, 201, 203])
-    def test_there_is_none_where_json_says_so(self, body: bytes, status: int) -> None:
+    def test_json_can_state_that_there_is_none(self, body: bytes, status: int) -> None:
         assert decode_active(42, answer(body, status)) is None
 
     @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ class TestAnActiveBackup:
             (200, {"Content-Length": "0", "Content-Encoding": "identity"}),
         ],
     )
-    def test_there_is_none_where_the_head_says_so(self, status: int, headers: dict[str, str]) -> None:
+    def test_the_headers_can_state_that_there_is_none(self, status: int, headers: dict[str, str]) -> None:
         assert decode_active(42, answer(b"", status, headers)) is None
 
     @pytest.mark.parametrize(
@@ -155,17 +155,17 @@ class TestAnActiveBackup:
             (202, {"Content-Length": "0"}),
         ],
     )
-    def test_a_body_that_did_not_come_says_nothing(self, status: int, headers: dict[str, str]) -> None:
+    def test_an_unannounced_empty_body_is_an_error(self, status: int, headers: dict[str, str]) -> None:
         with pytest.raises(DecodeError, match="the body is empty, and the headers do not announce that"):
             decode_active(42, answer(b"", status, headers))
 
-    def test_one_in_a_list_of_one_is_it(self) -> None:
+    def test_a_list_of_one_is_read(self) -> None:
         assert decode_active(42, answer([ONE])) == Backup(7)
 
 
-class TestOfAnotherThing:
+class TestAnotherObject:
     @pytest.mark.parametrize(("asked", "told"), [(7, 8), ("7", 8), (7, "8"), ("07", 8), (7, -7), (0, 1)])
-    def test_an_answer_is_an_error(self, asked: int | str, told: int | str) -> None:
+    def test_a_response_about_another_id_is_an_error(self, asked: int | str, told: int | str) -> None:
         with pytest.raises(DecodeError, match=f"about instance {told}, but instance {int(asked)} was"):
             require_same(answer([]), "instance", asked, told)
 
@@ -173,13 +173,13 @@ class TestOfAnotherThing:
         ("asked", "told"),
         [(7, 7), ("7", 7), (7, "7"), ("007", 7), (7, None), ("a", "b"), (7, "b"), ("a", 7), ("\u0667", 8)],
     )
-    def test_is_none_where_both_are_the_same_or_one_is_no_number(
+    def test_equal_ids_and_ids_that_are_not_numbers_are_accepted(
         self, asked: int | str, told: int | str | None
     ) -> None:
         require_same(answer([]), "instance", asked, told)
 
 
-class TestASpoiledText:
+class TestInvalidUnicode:
     def test_a_byte_order_mark_is_ignored(self) -> None:
         assert present(b"\xef\xbb\xbf" + orjson.dumps(ONE)) == Backup(7)
         assert listed(b"\xef\xbb\xbf" + orjson.dumps([ONE])) == [Backup(7)]
@@ -194,44 +194,44 @@ class TestASpoiledText:
             (b"caf\xe9", "caf\ufffd"),
         ],
     )
-    def test_spoils_one_field(self, written: bytes, read: str) -> None:
+    def test_invalid_text_affects_one_field_only(self, written: bytes, read: str) -> None:
         body = b'[{"id": 1, "name": "%s", "in": ["%s", {"%s": 1}]}, {"id": 2}]' % ((written,) * 3)
         assert listed(body) == [Backup(1, extra={"name": read, "in": [read, {read: 1}]}), Backup(2)]
 
-    def test_that_is_a_second_id_is_none(self) -> None:
+    def test_a_second_id_with_invalid_text_is_none(self) -> None:
         assert present(rb'{"id": 1, "backup_instance_id": "\ud83d"}') == Backup(1)
 
-    def test_leaves_numbers_as_they_are_everywhere_else(self) -> None:
+    def test_numbers_are_read_as_in_valid_json(self) -> None:
         numbers = b'"a": 18446744073709551615, "b": 99999999999999999999999, "c": 1.5, "d": -7'
         clean, spoiled = (b'{"id": 1, "name": "%s", %s}' % (name, numbers) for name in (b"x", rb"\ud83d"))
         assert {**present(spoiled).extra, "name": "x"} == present(clean).extra
 
-    def test_nested_too_deeply_is_an_error(self) -> None:
+    def test_json_that_is_nested_too_deeply_is_an_error(self) -> None:
         with pytest.raises(DecodeError, match="not JSON"):
             listed(rb'[{"id": 1, "name": "\ud83d", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]")
 
 
 class TestIds:
     @pytest.mark.parametrize("value", [7, 0, -1, 2**53 + 1, 2**64 - 1, "7", "a/b", "ü", " "])
-    def test_an_int_and_a_text_survive(self, value: int | str) -> None:
+    def test_an_int_and_a_string_keep_their_type(self, value: int | str) -> None:
         found = present({"id": value})
         assert (found.id, type(found.id)) == (value, type(value))
 
     @pytest.mark.parametrize("value", NO_ID)
-    def test_anything_else_is_an_error(self, value: object) -> None:
+    def test_any_other_id_is_an_error(self, value: object) -> None:
         with pytest.raises(DecodeError, match="an id must be an integer or a non-empty string, not "):
             one(orjson.dumps({"id": value}) if value != 2**70 else b'{"id": %d}' % 2**70)
 
     @pytest.mark.parametrize("value", ["7", 7])
-    def test_a_second_id_may_be_either(self, value: int | str) -> None:
+    def test_a_second_id_can_be_an_int_or_a_string(self, value: int | str) -> None:
         assert present({"id": 1, "backup_instance_id": value}).backup_instance_id == value
 
     @pytest.mark.parametrize("value", [True, 7.5, [7]])
-    def test_a_second_id_that_is_none_is_kept_raw(self, value: object) -> None:
+    def test_an_invalid_second_id_stays_in_extra(self, value: object) -> None:
         found = present({"id": 1, "backup_instance_id": value})
         assert (found.backup_instance_id, found.extra) == (None, {"backup_instance_id": value})
 
-    def test_a_bad_one_is_not_quoted_at_length(self) -> None:
+    def test_the_error_does_not_quote_a_long_id(self) -> None:
         body = {"id": ["static-token"] + ["x"] * 10_000}
         with pytest.raises(DecodeError) as caught:
             decode_one(answer(body, 200, None, "static-token"), Backup)
@@ -240,7 +240,7 @@ class TestIds:
 
 
 class TestFields:
-    def test_all_that_is_known_is_read(self) -> None:
+    def test_all_known_fields_are_read(self) -> None:
         raw = {
             "id": 1,
             "backup_instance_id": 42,
@@ -260,20 +260,20 @@ class TestFields:
             extra={"colour": "blue", "extra": 1},
         )
 
-    def test_an_instance_is_read_alike(self) -> None:
+    def test_an_instance_is_read_by_the_same_rule(self) -> None:
         raw = {"id": "i", "customer_id": 7, "backup_definition_id": "d", "backup_frequency": 3, "x": [1]}
         assert decode_present(answer(raw), BackupInstance) == BackupInstance("i", 7, "d", 3, extra={"x": [1]})
 
     @pytest.mark.parametrize("status", ["", "no such status", "ÜBER"])
-    def test_a_new_status_is_a_text(self, status: str) -> None:
+    def test_a_status_can_be_any_string(self, status: str) -> None:
         assert present({"id": 1, "status": status}).status == status
 
     @pytest.mark.parametrize("status", [3, True, ["done"], {"name": "done"}])
-    def test_a_status_that_is_no_text_is_kept_raw(self, status: object) -> None:
+    def test_a_status_that_is_not_a_string_stays_in_extra(self, status: object) -> None:
         found = present({"id": 1, "status": status})
         assert (found.status, found.extra) == (None, {"status": status})
 
-    def test_null_is_as_good_as_missing(self) -> None:
+    def test_null_is_the_same_as_missing(self) -> None:
         found = present({"id": 1, "status": None, "created_at": None, "colour": None})
         assert found == Backup(1, extra={"colour": None})
 
@@ -327,13 +327,13 @@ class TestDates:
             *("0001-01-01T00:00:00+01:00", 1_700_000_000, 1.5, True, ["2024-01-02"], {}),
         ],
     )
-    def test_what_is_none_is_kept_raw(self, raw: object) -> None:
+    def test_an_invalid_date_stays_in_extra(self, raw: object) -> None:
         found = present({"id": 1, "created_at": raw})
         assert (found.created_at, found.extra) == (None, {"created_at": raw})
 
 
 class TestTheError:
-    def test_it_shows_where_what_and_the_first_200_bytes(self) -> None:
+    def test_the_error_has_the_path_the_content_type_and_200_bytes(self) -> None:
         response = answer(b"<html>" + b"x" * 1000, 200, {"Content-Type": "text/html"})
         with pytest.raises(DecodeError) as caught:
             decode_one(response, Backup)
@@ -342,12 +342,12 @@ class TestTheError:
         assert error.excerpt == "<html>" + "x" * 194
         assert error.problem.startswith("not JSON: ")
 
-    def test_bad_utf_8_is_shown_escaped(self) -> None:
+    def test_invalid_utf_8_is_escaped(self) -> None:
         with pytest.raises(DecodeError) as caught:
             one(b"\xff\xfe")
         assert caught.value.excerpt == "\\xff\\xfe"
 
-    def test_an_echoed_secret_is_blotted_out(self) -> None:
+    def test_an_echoed_secret_is_redacted(self) -> None:
         body = b"x" * 190 + b"static-token is what you sent"
         with pytest.raises(DecodeError) as caught:
             decode_one(answer(body, 200, None, "static-token"), Backup)
@@ -387,21 +387,21 @@ def test_any_bytes_are_read_or_a_decode_error(body: bytes) -> None:
 @given(
     st.integers(-(2**63), 2**64 - 1) | st.text(min_size=1), st.text(), st.datetimes(timezones=st.just(UTC))
 )
-def test_what_was_written_is_read(id_: int | str, status: str, when: datetime) -> None:
+def test_serialized_fields_are_read_back(id_: int | str, status: str, when: datetime) -> None:
     raw = {"id": id_, "status": status, "created_at": when.isoformat()}
     assert present({"backup": raw}) == Backup(id_, None, status, when)
 
 
 class TestADateWithoutAnOffset:
     @pytest.mark.parametrize("text", ["2024-01-02T03:04:05", "2024-01-02 03:04:05", " 2024-01-02t03:04:05 "])
-    def test_is_shown_as_utc_and_stays_in_extra_as_it_came(self, text: str) -> None:
+    def test_a_naive_date_is_utc_and_its_raw_value_stays_in_extra(self, text: str) -> None:
         backup = decode_present(answer({"id": 1, "created_at": text}), Backup)
         assert backup.created_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
         assert backup.extra == {"created_at": text}
         assert backup.without_offset == {"created_at"}
 
     @pytest.mark.parametrize("text", ["2024-01-02T03:04:05Z", "2024-01-02T05:04:05+02:00"])
-    def test_is_told_from_one_with_it(self, text: str) -> None:
+    def test_a_date_with_an_offset_is_not_in_extra(self, text: str) -> None:
         backup = decode_present(answer({"id": 1, "created_at": text, "updated_at": "soon"}), Backup)
         assert backup.without_offset == frozenset()
         assert backup.extra == {"updated_at": "soon"}

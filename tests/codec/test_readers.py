@@ -50,8 +50,8 @@ def customer(**raw: Any) -> Customer:
     return read({"id": 7, **raw}, Customer)
 
 
-class TestAModelOfAUsersOwn:
-    def test_is_read_by_its_fields(self) -> None:
+class TestUserDefinedModel:
+    def test_a_model_is_read_by_its_fields(self) -> None:
         found = customer(
             name="x",
             plan="basic",
@@ -82,7 +82,7 @@ class TestAModelOfAUsersOwn:
             {"colour": "blue"},
         )
 
-    def test_keeps_its_defaults_where_a_value_is_missing_or_null(self) -> None:
+    def test_a_missing_or_null_value_leaves_the_default(self) -> None:
         raw = dict.fromkeys(attrs.fields_dict(Customer).keys() - {"id", "extra"})
         assert customer(**raw) == customer() == Customer(7)
 
@@ -97,17 +97,17 @@ class TestAModelOfAUsersOwn:
             *(("since", "yesterday"), ("since", 1)),
         ],
     )
-    def test_keeps_its_default_where_a_value_has_another_type_and_the_value_is_in_extra(
+    def test_a_value_of_another_type_leaves_the_default_and_stays_in_extra(
         self, name: str, value: object
     ) -> None:
         assert customer(**{name: value}) == Customer(7, extra={name: value})
 
     @pytest.mark.parametrize("value", ["7", None, True, 7.0, [7]])
-    def test_has_an_id_of_the_declared_type(self, value: object) -> None:
+    def test_the_id_has_the_declared_type(self, value: object) -> None:
         with pytest.raises(DecodeError, match="an id must be an integer, not "):
             read({"id": value}, Customer)
 
-    def test_may_have_no_extra(self) -> None:
+    def test_a_model_can_have_no_extra(self) -> None:
         @attrs.frozen
         class Small:
             id: str
@@ -115,7 +115,7 @@ class TestAModelOfAUsersOwn:
 
         assert read({"id": "a", "name": 3, "x": 1}, Small) == Small("a")
 
-    def test_may_have_keyword_only_private_and_required_fields(self) -> None:
+    def test_fields_can_be_keyword_only_private_and_required(self) -> None:
         @attrs.define(kw_only=True)
         class Strict:
             id: int | str
@@ -129,12 +129,12 @@ class TestAModelOfAUsersOwn:
         with pytest.raises(DecodeError, match="name is required, and is missing"):
             read({"id": 1, "created_at": "2026-01-02"}, Strict)
 
-    def test_may_be_in_a_list(self) -> None:
+    def test_a_list_of_a_model_is_read(self) -> None:
         found = decode_list(answer({"customers": [{"id": 1}, {"id": 2}]}), Customer)
         assert found == [Customer(1), Customer(2)]
 
     @pytest.mark.parametrize("model", [dict, int, Contact, attrs.make_class("NoId", ["name"]), "Customer"])
-    def test_is_an_attrs_class_with_a_required_id(self, model: Any) -> None:
+    def test_a_model_must_be_an_attrs_class_with_a_required_id(self, model: Any) -> None:
         with pytest.raises(TypeError, match="a model must be an attrs class with a required field 'id'"):
             read({"id": 1}, model)
 

@@ -15,7 +15,7 @@ def read(*headers: str) -> Links:
     return parse_links(headers)
 
 
-class TestWhatIsUnderstood:
+class TestValidHeaders:
     @pytest.mark.parametrize(
         "header",
         [
@@ -45,24 +45,24 @@ class TestWhatIsUnderstood:
     def test_a_next_link_is_found(self, header: str) -> None:
         assert read(header) == Links({"next": TARGET}, readable=True)
 
-    def test_one_link_may_have_several_relations(self) -> None:
+    def test_a_link_can_have_several_relations(self) -> None:
         assert read(f'<{TARGET}>; rel="next  last"').targets == {"next": TARGET, "last": TARGET}
 
-    def test_relations_between_apostrophes_are_several_too(self) -> None:
+    def test_apostrophes_can_quote_several_relations(self) -> None:
         header = f"<{TARGET}>; rel='next last', <1>; rel='first'"
         assert read(header) == Links({"next": TARGET, "last": TARGET, "first": "1"})
 
-    def test_an_apostrophe_within_a_value_is_a_letter(self) -> None:
+    def test_an_apostrophe_inside_a_value_is_a_character(self) -> None:
         assert read("<1>; title='tis; rel=next, <2>; title=don't; rel=prev").targets == {
             "next": "1",
             "prev": "2",
         }
 
-    def test_previous_is_another_word_for_prev(self) -> None:
+    def test_previous_is_a_synonym_of_prev(self) -> None:
         assert read("<1>; rel=previous").targets["prev"] == "1"
         assert read("<1>; rel=previous, <2>; rel=prev").targets["prev"] == "2"
 
-    def test_the_form_of_the_api_is_read_whole(self) -> None:
+    def test_the_header_of_the_api_is_read_completely(self) -> None:
         header = '<https://a/?page=3>; rel="last", <https://a/?page=2>; rel="next"'
         assert read(header).targets == {"last": "https://a/?page=3", "next": "https://a/?page=2"}
 
@@ -78,19 +78,19 @@ class TestWhatIsUnderstood:
     def test_the_first_rel_of_a_link_wins(self) -> None:
         assert read("<1>; rel=next; rel=prev").targets == {"next": "1"}
 
-    def test_a_link_with_another_context_is_passed_over(self) -> None:
+    def test_a_link_with_another_context_is_skipped(self) -> None:
         assert read('<1>; rel=next; anchor="#part", <2>; rel=next') == Links({"next": "2"})
 
     @pytest.mark.parametrize("target", ["?page=2", "/v1/things?page=2", "", "//host/x", "a,b;c"])
-    def test_a_relative_reference_comes_as_it_stands(self, target: str) -> None:
+    def test_a_relative_reference_is_not_resolved(self, target: str) -> None:
         assert read(f'<{target}>; rel="next"').targets == {"next": target}
 
     @pytest.mark.parametrize("headers", [(), ("",), (" , ,",), ("<1>",), ("<1>; rel",), ('<1>; rel=""',)])
-    def test_there_may_be_no_relation(self, headers: tuple[str, ...]) -> None:
+    def test_a_header_can_have_no_relation(self, headers: tuple[str, ...]) -> None:
         assert read(*headers) == Links({})
 
 
-class TestWhatIsNot:
+class TestInvalidHeaders:
     @pytest.mark.parametrize(
         "header",
         [
@@ -104,7 +104,7 @@ class TestWhatIsNot:
             "=, ;, <2>; rel=next",
         ],
     )
-    def test_reading_goes_on_behind_it_and_says_so(self, header: str) -> None:
+    def test_parsing_continues_after_an_invalid_part_and_reports_it(self, header: str) -> None:
         links = read(header)
         assert links.targets["next"] == "2"
         assert not links.readable
@@ -112,10 +112,10 @@ class TestWhatIsNot:
     @pytest.mark.parametrize(
         "header", ["<never closed; rel=next", "<", ">", "oops", '<1>; rel="next', "<1>x"]
     )
-    def test_half_a_link_is_no_next_link(self, header: str) -> None:
+    def test_an_incomplete_link_is_not_a_next_link(self, header: str) -> None:
         assert read(header) == Links({}, readable=False)
 
-    def test_what_stands_before_it_is_kept(self) -> None:
+    def test_links_before_an_invalid_part_are_kept(self) -> None:
         assert read("<2>; rel=next, oops") == Links({"next": "2"}, readable=False)
 
 
@@ -141,7 +141,7 @@ def written_links(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
 
 
 @given(written_links())
-def test_what_was_written_is_read(written: tuple[str, dict[str, str]]) -> None:
+def test_a_serialized_link_is_parsed_back(written: tuple[str, dict[str, str]]) -> None:
     header, expected = written
     assert read(header) == Links(expected, readable=True)
 
@@ -150,7 +150,7 @@ awkward = st.text(st.sampled_from('<>;,="\\ \t\nreXLT'))
 
 
 @given(awkward, awkward, awkward, awkward)
-def test_the_form_of_nearly_all_links_is_read_like_any_other(a: str, target: str, rel: str, z: str) -> None:
+def test_the_fast_path_gives_the_same_result(a: str, target: str, rel: str, z: str) -> None:
     plain, like_any_other = (f'{a}<{target}>{more}; rel="{rel}"{z}' for more in ("", "; title"))
     assert read(plain) == read(like_any_other)
 

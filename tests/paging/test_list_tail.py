@@ -19,7 +19,7 @@ class TestOverASocket:
     @pytest.mark.parametrize(
         ("backups", "calls"), [(0, 1), (1, 1), (20, 1), (21, 2), (45, 2), (400, 2)], ids=str
     )
-    async def test_it_takes_two_calls_however_long_the_list_and_one_for_one_page(
+    async def test_the_newest_takes_two_requests_or_one_for_a_single_page(
         self, backups: int, calls: int
     ) -> None:
         async with SimulatedBackupify(instances=1, backups=backups) as server, client_of(server) as client:
@@ -34,8 +34,8 @@ class TestOverASocket:
                 await client.backups.latest(999)
 
 
-class TestOfAListThatChangesMeanwhile:
-    async def test_one_that_grew_is_read_to_its_end(self) -> None:
+class TestAListThatChanges:
+    async def test_a_list_that_grew_is_read_to_its_end(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1, 2), LAST),
@@ -45,7 +45,7 @@ class TestOfAListThatChangesMeanwhile:
         )
         assert (await newest(pages), len(pages.asked)) == (19, 3)
 
-    async def test_an_empty_page_behind_the_last_one_is_not_the_newest(self) -> None:
+    async def test_an_empty_page_after_the_last_one_is_skipped(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1, 2), LAST),
@@ -55,7 +55,7 @@ class TestOfAListThatChangesMeanwhile:
         )
         assert await newest(pages) == 17
 
-    async def test_from_an_empty_last_page_it_goes_back(self) -> None:
+    async def test_an_empty_last_page_is_followed_backwards(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1, 2), LAST),
@@ -67,11 +67,11 @@ class TestOfAListThatChangesMeanwhile:
         assert await newest(pages) == 14
         assert pages.asked == ["/list", "/list?page=9", "/list?page=8", "/list?page=7"]
 
-    async def test_one_that_was_emptied_has_none(self) -> None:
+    async def test_a_list_that_was_emptied_has_no_newest(self) -> None:
         pages = Pages({"/list": ([], LAST), "/list?page=9": ([], "</list?page=1>; rel=prev")})
         assert await newest(pages) is None
 
-    async def test_going_back_to_the_first_page_finds_nothing_newer_than_it(self) -> None:
+    async def test_going_back_to_the_first_page_returns_its_item(self) -> None:
         pages = Pages({"/list": (backups(1), LAST), "/list?page=9": ([], "</list?page=8>; rel=prev")})
         assert await newest(pages) == 1
 
@@ -100,8 +100,8 @@ class TestOfAListThatChangesMeanwhile:
         assert await newest(pages) == 4
 
 
-class TestOfALastPageThatWentAway:
-    async def test_it_is_read_anew(self) -> None:
+class TestALastPageThatDisappears:
+    async def test_the_last_page_is_looked_up_again(self) -> None:
         pages = Pages(
             {"/list": (backups(1, 2), LAST), "/list?page=9": (backups(17), "</list?page=8>; rel=prev")}
         )
@@ -109,33 +109,33 @@ class TestOfALastPageThatWentAway:
         assert await newest(pages) == 17
         assert pages.asked == ["/list", "/list?page=9"] * 2
 
-    async def test_that_is_named_all_the_same_is_passed_over(self) -> None:
+    async def test_a_last_page_that_stays_missing_is_skipped(self) -> None:
         pages = Pages({"/list": (backups(1, 2), LAST), "/list?page=2": (backups(3), "</list>; rel=prev")})
         pages.gone = ["/list?page=9"] * 2
         assert await newest(pages) == 3
 
-    async def test_pages_that_go_away_time_and_again_are_an_error(self) -> None:
+    async def test_pages_that_keep_disappearing_are_an_error(self) -> None:
         pages = Pages({"/list": (backups(1, 2), LAST)})
         pages.gone = ["/list?page=9", "/list?page=9", "/list?page=2"]
         with pytest.raises(PaginationError, match="pages of the list disappeared while it was read"):
             await newest(pages)
 
-    async def test_the_instance_itself_is_an_error_of_its_own(self) -> None:
+    async def test_a_missing_instance_is_not_a_pagination_error(self) -> None:
         pages = Pages({})
         pages.gone = ["/list"]
         with pytest.raises(NotFound):
             await newest(pages)
 
 
-class TestOfAnOddServer:
-    async def test_many_empty_pages_behind_the_last_item_are_not_read_one_by_one(self) -> None:
+class TestUnusualServers:
+    async def test_many_empty_last_pages_are_not_all_read(self) -> None:
         empty: dict[str, Page] = {
             f"/list?page={at}": ([], f"</list?page={at - 1}>; rel=prev") for at in range(3, 10)
         }
         pages = Pages({"/list": (backups(1), LAST), "/list?page=2": (backups(2), None), **empty})
         assert await newest(pages) == 2
 
-    async def test_a_page_that_names_itself_as_the_last_is_all(self) -> None:
+    async def test_a_page_that_links_to_itself_as_last_is_the_whole_list(self) -> None:
         itself = "</list?page=1>; rel=first, </list?page=1>; rel=last"
         pages = Pages({"/list": (backups(1, 2), itself), "/list?page=1": (backups(1, 2), itself)})
         assert await newest(pages) == 2
@@ -150,16 +150,16 @@ class TestOfAnOddServer:
         )
         assert (await newest(pages), len(pages.asked)) == (3, 3)
 
-    async def test_a_last_link_to_the_page_itself_is_no_loop(self) -> None:
+    async def test_a_last_link_to_the_same_page_is_not_a_loop(self) -> None:
         pages = Pages({"/list": (backups(1, 2), "</list>; rel=last")})
         assert await newest(pages) == 2
 
-    async def test_pages_behind_the_last_one_that_go_in_a_circle_are_an_error(self) -> None:
+    async def test_a_loop_after_the_last_page_is_an_error(self) -> None:
         pages = Pages({"/list": (backups(1), LAST), "/list?page=9": (backups(9), "</list?page=9>; rel=next")})
         with pytest.raises(PaginationError, match="page=9 comes again"):
             await newest(pages)
 
-    async def test_empty_pages_that_go_back_in_a_circle_are_an_error(self) -> None:
+    async def test_a_loop_of_empty_pages_is_an_error(self) -> None:
         pages = Pages({"/list": (backups(1), LAST), "/list?page=9": ([], "</list?page=9>; rel=prev")})
         with pytest.raises(PaginationError, match="comes again"):
             await newest(pages)
@@ -169,7 +169,7 @@ class TestOfAnOddServer:
         with pytest.raises(UnsafeLink):
             await newest(pages)
 
-    async def test_a_link_that_is_not_needed_does_no_harm(self) -> None:
+    async def test_an_unsafe_link_that_is_not_needed_is_ignored(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1), LAST),
@@ -178,7 +178,7 @@ class TestOfAnOddServer:
         )
         assert await newest(pages) == 9
 
-    async def test_a_header_that_cannot_be_read_is_an_error(self) -> None:
+    async def test_an_unreadable_header_is_an_error(self) -> None:
         with pytest.raises(PaginationError, match="cannot be read"):
             await newest(Pages({"/list": (backups(1), "page=9; rel=last")}))
 

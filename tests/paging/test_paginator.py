@@ -73,20 +73,20 @@ class TestOverASocket:
         ("limit", "found", "pages"),
         [(0, 0, 0), (1, 1, 1), (20, 20, 1), (21, 21, 2), (45, 45, 3), (99, 45, 3), (None, 45, 3)],
     )
-    async def test_collect_fetches_no_page_too_many(
+    async def test_collect_fetches_no_needless_page(
         self, backupify: SimulatedBackupify, limit: int | None, found: int, pages: int
     ) -> None:
         async with client_of(backupify) as client:
             assert len(await client.backups.list(1).collect(limit)) == found
         assert len(asked(backupify)) == pages
 
-    async def test_each_iteration_begins_anew(self, backupify: SimulatedBackupify) -> None:
+    async def test_each_iteration_starts_at_the_beginning(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             paginator = client.backups.list(1)
             assert await paginator.collect() == await paginator.collect()
         assert len(asked(backupify)) == 6
 
-    async def test_per_page_is_sent_only_when_asked_for(self, backupify: SimulatedBackupify) -> None:
+    async def test_per_page_is_sent_only_when_given(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             await client.backups.list(1).collect(1)
             await client.backups.list(1, per_page=30).collect()
@@ -103,11 +103,11 @@ class TestOverASocket:
         assert [(len(page.items), page.links) for page in pages] == [(20, {})]
 
     @pytest.mark.backupify(envelope="backups")
-    async def test_a_list_in_an_envelope_is_read_through(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_list_in_an_envelope_is_read_completely(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             assert len(await client.backups.list(1).collect()) == 45
 
-    async def test_nothing_is_asked_before_the_first_item_is_wanted(
+    async def test_no_request_is_sent_before_the_first_item_is_needed(
         self, backupify: SimulatedBackupify
     ) -> None:
         async with client_of(backupify) as client:
@@ -126,14 +126,14 @@ class TestLinks:
             "q=%C3%A9&broken=%zz",
         ],
     )
-    async def test_go_out_as_they_came(self, query: str) -> None:
+    async def test_links_are_sent_back_as_received(self, query: str) -> None:
         server = Script(http(200, b'[{"id":1}]', f"Link: </list/a%2Fb?{query}>; rel=next"), http(200, b"[]"))
         async with raw_server(server) as url, client_of(url) as client:
             await client.backups.list(1).collect()
         assert server.request_lines[1] == f"GET /list/a%2Fb?{query}"
 
     @pytest.mark.parametrize(("came", "goes"), [('a"b c|d', "a%22b%20c%7Cd"), ("é", "%C3%A9")])
-    async def test_are_quoted_only_where_they_could_not_be_sent(self, came: str, goes: str) -> None:
+    async def test_only_invalid_characters_are_quoted(self, came: str, goes: str) -> None:
         pages = Pages({"/list": (backups(1), f"</list?q={came}>; rel=next")})
         assert await read(pages) == ([1], None)
         assert pages.asked[1] == f"/list?q={goes}"
@@ -141,12 +141,12 @@ class TestLinks:
     @pytest.mark.parametrize(
         "link", ["?page=2", "list?page=2", "./list?page=2", "/list?page=2", "//api.example/list?page=2"]
     )
-    async def test_relative_ones_are_read_against_their_page(self, link: str) -> None:
+    async def test_relative_links_are_resolved_against_their_page(self, link: str) -> None:
         pages = three_pages()
         pages.pages["/list"] = (backups(1, 2), f"<{link}>; rel=next")
         assert await read(pages) == ([1, 2, 3, 4, 5], None)
 
-    async def test_without_path_or_query_lead_to_the_root(self) -> None:
+    async def test_a_link_without_a_path_is_the_root(self) -> None:
         pages = Pages({"/list": (backups(1), "<https://api.example>; rel=next")})
         assert await read(pages) == ([1], None)
         assert pages.asked == ["/list", "/"]
@@ -156,7 +156,7 @@ class TestLinks:
         assert await read(pages) == ([1, 2, 3, 4, 5], None)
         assert pages.asked[1] == "/gateway/backupify/list?page=2"
 
-    async def test_to_the_same_host_by_http_stay_on_https_and_our_own_port(self) -> None:
+    async def test_an_http_link_to_the_same_host_stays_on_https_and_the_same_port(self) -> None:
         pages = Pages({"/list": (backups(1), "<http://api.example:8080/list?page=2>; rel=next")})
         pages.base_url = pages.base_url.with_port(8443)
         assert await read(pages) == ([1], None)
@@ -170,7 +170,7 @@ class TestLinks:
             ("https://bücher.example", "https://xn--bcher-kva.example/list?page=2"),
         ],
     )
-    async def test_to_the_same_origin_in_other_words_are_followed(self, base_url: str, link: str) -> None:
+    async def test_another_spelling_of_the_origin_is_followed(self, base_url: str, link: str) -> None:
         pages = Pages({"/list": (backups(1), f"<{link}>; rel=next")}, base_url)
         assert await read(pages) == ([1], None)
         assert len(pages.asked) == 2
@@ -187,35 +187,35 @@ class TestLinks:
             "javascript:alert(1)",
         ],
     )
-    async def test_to_another_origin_are_not_followed(self, link: str) -> None:
+    async def test_another_origin_is_not_followed(self, link: str) -> None:
         pages = Pages({"/list": (backups(1, 2), f"<{link}>; rel=next")})
         found, error = await read(pages)
         assert (found, type(error), pages.asked) == ([1, 2], UnsafeLink, ["/list"])
 
-    async def test_from_http_to_https_are_another_origin(self) -> None:
+    async def test_https_is_another_origin_for_http(self) -> None:
         pages = Pages({"/list": (backups(1), "<https://api.example/list?page=2>; rel=next")})
         pages.base_url = pages.base_url.with_scheme("http")
         found, error = await read(pages)
         assert (found, type(error)) == ([1], UnsafeLink)
 
     @pytest.mark.parametrize("link", ["https://[::1/list", "https://api.example:port/", "http://h:99999/"])
-    async def test_that_are_no_url_end_the_list_with_an_error_behind_its_items(self, link: str) -> None:
+    async def test_an_invalid_url_is_an_error_after_the_items(self, link: str) -> None:
         found, error = await read(Pages({"/list": (backups(1), f"<{link}>; rel=next")}))
         assert found == [1]
         assert "is not a URL" in str(error)
 
     @pytest.mark.parametrize("link", ["https://api.example/list?page=2; rel=next", '<a; rel="next'])
-    async def test_that_cannot_be_read_are_no_silent_end(self, link: str) -> None:
+    async def test_an_unreadable_header_does_not_end_the_list_silently(self, link: str) -> None:
         found, error = await read(Pages({"/list": (backups(1), link)}))
         assert found == [1]
         assert "https://api.example/list cannot be read" in str(error)
 
-    async def test_a_readable_next_is_followed_whatever_else_the_header_holds(self) -> None:
+    async def test_a_next_link_beside_invalid_parts_is_followed(self) -> None:
         pages = three_pages()
         pages.pages["/list"] = (backups(1, 2), "nonsense, </list?page=2>; rel=next, https://[")
         assert (await read(pages))[0] == [1, 2, 3, 4, 5]
 
-    async def test_that_are_no_url_but_are_not_needed_are_left_out_of_the_page(self) -> None:
+    async def test_invalid_urls_are_not_in_the_links_of_a_page(self) -> None:
         pages = Pages({"/list": (backups(1), "<https://[>; rel=first, <?page=9>; rel=last")})
         (page,) = [page async for page in pages.paginator().pages()]
         assert page.links == {"last": "https://api.example/list?page=9"}
@@ -239,20 +239,20 @@ class TestALinkHeaderWithoutAKnownRelation:
             '</list?page=2>; rel=next; anchor="#elsewhere"',
         ],
     )
-    async def test_is_no_silent_end(self, link: str) -> None:
+    async def test_an_unknown_relation_does_not_end_the_list_silently(self, link: str) -> None:
         found, error = await read(Pages({"/list": (backups(1, 2), link)}))
         assert (found, type(error)) == ([1, 2], PaginationError)
 
     @pytest.mark.parametrize("link", ["", " , ", "</help>; rel=help", '</list>; rel="self canonical"'])
-    async def test_is_the_end_where_nothing_in_it_means_a_page(self, link: str) -> None:
+    async def test_known_other_relations_end_the_list(self, link: str) -> None:
         assert await read(Pages({"/list": (backups(1, 2), link)})) == ([1, 2], None)
 
-    async def test_is_the_end_where_all_that_is_counted_has_come(self) -> None:
+    async def test_the_list_ends_when_all_counted_items_were_received(self) -> None:
         pages = three_pages()
         pages.pages["/list?page=3"] = (backups(5), {"Link": "</all>; rel=all-of-them", "Total": "5"})
         assert await read(pages) == ([1, 2, 3, 4, 5], None)
 
-    async def test_between_apostrophes_is_followed(self) -> None:
+    async def test_a_relation_in_apostrophes_is_followed(self) -> None:
         pages = three_pages()
         pages.pages["/list"] = (backups(1, 2), "</list?page=2>; rel='next'")
         assert await read(pages) == ([1, 2, 3, 4, 5], None)
@@ -260,7 +260,7 @@ class TestALinkHeaderWithoutAKnownRelation:
 
 class TestATokenInALink:
     @pytest.mark.parametrize("link", ["?access_token={}", "/{}/list", "?q=x{}y"])
-    async def test_is_not_followed_and_not_shown(self, link: str) -> None:
+    async def test_a_link_with_the_token_is_not_followed_and_not_shown(self, link: str) -> None:
         server = Script(http(200, b'[{"id":1}]', f"Link: <{link.format(TOKEN)}>; rel=next"))
         async with raw_server(server) as url, client_of(url) as client:
             with pytest.raises(UnsafeLink, match="holds the token") as raised:
@@ -269,7 +269,7 @@ class TestATokenInALink:
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("token", ["t", "backups", "127.0.0.1"])
-    async def test_is_no_word_that_any_link_may_hold(self, token: str) -> None:
+    async def test_a_short_token_is_not_searched_in_links(self, token: str) -> None:
         server = Script(
             http(200, b'[{"id":1}]', "Link: </v1/backup_instances/1/backups?page=2>; rel=next"),
             http(200, b'[{"id":2}]', "Link: <http://127.0.0.1/first>; rel=first"),
@@ -280,20 +280,20 @@ class TestATokenInALink:
 
 class TestLoops:
     @pytest.mark.parametrize("back_to", ["/list", "/list?page=2", "/list?page=3"])
-    async def test_a_page_that_comes_again_is_named(self, back_to: str) -> None:
+    async def test_a_page_that_repeats_is_named(self, back_to: str) -> None:
         pages = three_pages()
         pages.pages["/list?page=3"] = (backups(5), f"<{back_to}>; rel=next")
         found, error = await read(pages)
         assert (found, len(pages.asked)) == ([1, 2, 3, 4, 5], 3)
         assert f"https://api.example{back_to} comes again" in str(error)
 
-    async def test_an_empty_page_with_a_next_link_goes_on(self) -> None:
+    async def test_an_empty_page_with_a_next_link_is_followed(self) -> None:
         pages = three_pages()
         pages.pages["/list?page=2"] = ([], "</list?page=3>; rel=next")
         assert await read(pages) == ([1, 2, 5], None)
 
 
-class TestPagesThatDoNotGoOn:
+class TestRepeatedPages:
     """A list ends by what is on its pages too, whatever number they have."""
 
     @staticmethod
@@ -310,21 +310,21 @@ class TestPagesThatDoNotGoOn:
         assert (found, len(pages.asked)) == ([1, 2, 3], 2)
         assert "the list does not go on: the items of https://api.example/list?page=2 were" in str(error)
 
-    async def test_pages_that_come_round_again_are_an_error(self) -> None:
+    async def test_pages_that_repeat_later_are_an_error(self) -> None:
         pages = self.endless(lambda at: backups(at % 3, at % 3 + 10))
         found, error = await read(pages)
         assert (found, len(pages.asked)) == ([1, 11, 2, 12, 0, 10], 4)
         assert isinstance(error, PaginationError)
 
-    async def test_empty_pages_without_an_end_are_an_error(self) -> None:
+    async def test_endless_empty_pages_are_an_error(self) -> None:
         pages = self.endless(lambda at: backups(at) if at <= 3 else [])
         found, error = await read(pages)
         assert (found, len(pages.asked)) == ([1, 2, 3], 8)
         assert "5 pages in a row are empty" in str(error)
 
     @pytest.mark.parametrize("prefetch", [1, 4, 50])
-    async def test_pages_asked_for_ahead_end_alike(self, prefetch: int) -> None:
-        async with TestPagesThatDoNotGoOn.server() as url, client_of(url) as client:
+    async def test_prefetched_pages_end_in_the_same_way(self, prefetch: int) -> None:
+        async with TestRepeatedPages.server() as url, client_of(url) as client:
             with pytest.raises(PaginationError, match="does not go on"):
                 await client.backups.list(1, prefetch=prefetch).collect()
 
@@ -339,19 +339,19 @@ class TestPagesThatDoNotGoOn:
         return raw_server(answer)
 
     @pytest.mark.parametrize("newest", [lambda pages: pages.last(), lambda pages: pages.newest(1)])
-    async def test_the_newest_is_not_looked_for_without_end(self, newest: Callable[[Any], Any]) -> None:
+    async def test_the_search_for_the_newest_ends(self, newest: Callable[[Any], Any]) -> None:
         for pages in (self.endless(lambda _: backups(1)), self.endless(lambda _: [])):
             with pytest.raises(PaginationError):
                 await newest(pages.paginator())
             assert len(pages.asked) <= 6
 
-    async def test_items_that_move_to_the_next_page_meanwhile_are_no_repetition(self) -> None:
+    async def test_items_that_move_to_the_next_page_are_not_a_repetition(self) -> None:
         pages = three_pages()
         pages.pages["/list?page=2"] = (backups(2, 3), "</list?page=3>; rel=next")
         pages.pages["/list?page=3"] = (backups(3), None)
         assert await read(pages) == ([1, 2, 2, 3, 3], None)
 
-    async def test_some_empty_pages_in_a_row_are_borne(self) -> None:
+    async def test_a_few_empty_pages_in_a_row_are_accepted(self) -> None:
         pages = self.endless(lambda at: [] if 1 < at < 6 else backups(at))
         pages.pages["/list?page=7"] = (backups(7), None)
         assert await read(pages) == ([1, 6, 7], None)
@@ -359,24 +359,24 @@ class TestPagesThatDoNotGoOn:
 
 class TestAMissingLinkHeader:
     @pytest.mark.parametrize("links", [{}, {"Link": "</help>; rel=help"}, {"Link": " , "}])
-    async def test_is_no_end_where_more_is_counted_than_came(self, links: dict[str, str]) -> None:
+    async def test_a_missing_header_with_a_larger_total_is_an_error(self, links: dict[str, str]) -> None:
         found, error = await read(Pages({"/list": (backups(1, 2), {"Total": "65", **links})}))
         assert found == [1, 2]
         assert "links to no further page, but only 2 of 65 items" in str(error)
 
-    async def test_in_the_midst_is_no_end_either(self) -> None:
+    async def test_a_header_missing_in_the_middle_is_an_error(self) -> None:
         pages = three_pages()
         pages.pages["/list?page=2"] = (backups(3, 4), {"Total": "5"})
         found, error = await read(pages)
         assert (found, type(error)) == ([1, 2, 3, 4], PaginationError)
 
-    async def test_is_no_end_of_which_the_newest_could_be_told(self) -> None:
+    async def test_a_missing_header_leaves_the_newest_unknown(self) -> None:
         paginator = Pages({"/list": (backups(1, 2), {"Total": "65"})}).paginator()
         for newest in (paginator.last, lambda: paginator.newest(1)):
             with pytest.raises(PaginationError, match="2 of 65 items"):
                 await newest()
 
-    async def test_of_a_page_before_the_end_is_no_beginning(self) -> None:
+    async def test_a_page_without_links_is_not_the_first_page(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1), "</list?page=3>; rel=last, </list?page=2>; rel=next"),
@@ -389,16 +389,16 @@ class TestAMissingLinkHeader:
         assert "links to no page before it, and is not known to be the first" in str(error)
 
     @pytest.mark.parametrize("total", ["2", "1", "0", "many"])
-    async def test_is_the_end_where_all_has_come(self, total: str) -> None:
+    async def test_a_missing_header_ends_a_complete_list(self, total: str) -> None:
         assert await read(Pages({"/list": (backups(1, 2), {"Total": total})})) == ([1, 2], None)
 
-    async def test_is_not_missed_on_a_page_that_has_links(self) -> None:
+    async def test_the_total_is_ignored_on_a_page_with_links(self) -> None:
         # Some were deleted while the list was read, and the count is of before: the links say where it ends.
         pages = three_pages()
         pages.pages["/list?page=3"] = (backups(5), {"Link": "</list?page=2>; rel=prev", "Total": "9"})
         assert await read(pages) == ([1, 2, 3, 4, 5], None)
 
-    async def test_does_not_matter_where_the_items_wanted_have_come(self) -> None:
+    async def test_a_missing_header_after_the_limit_is_ignored(self) -> None:
         pages = Pages({"/list": (backups(1, 2), {"Total": "65"})})
         assert numbers(await pages.paginator().collect(2)) == [1, 2]
 
@@ -408,7 +408,7 @@ class TestNewest:
     @pytest.mark.parametrize(
         ("count", "calls"), [(0, 0), (1, 2), (5, 2), (6, 3), (25, 3), (26, 4), (45, 4), (99, 4)]
     )
-    async def test_comes_first_and_no_page_too_many_is_fetched(
+    async def test_the_newest_is_first_and_no_needless_page_is_fetched(
         self, backupify: SimulatedBackupify, count: int, calls: int
     ) -> None:
         async with client_of(backupify) as client:
@@ -419,15 +419,15 @@ class TestNewest:
         assert len(asked(backupify)) - before == calls
 
     @pytest.mark.backupify(instances=1, backups=3)
-    async def test_of_one_page_takes_one_call(self, backupify: SimulatedBackupify) -> None:
+    async def test_the_newest_of_one_page_takes_one_request(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             assert len(await client.backups.list(1).newest(5)) == 3
         assert len(asked(backupify)) == 1
 
-    async def test_of_an_empty_list_is_none(self) -> None:
+    async def test_the_newest_of_an_empty_list_is_empty(self) -> None:
         assert await Pages({}).paginator().newest(5) == []
 
-    async def test_that_moved_to_the_page_before_meanwhile_comes_once(self) -> None:
+    async def test_an_item_that_moves_between_pages_is_returned_once(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1, 2), "</list?page=2>; rel=last, </list?page=2>; rel=next"),
@@ -437,15 +437,15 @@ class TestNewest:
         )
         assert numbers(await pages.paginator().newest(9)) == [4, 3, 2]
 
-    async def test_of_a_list_without_prev_is_read_from_the_beginning(self) -> None:
+    async def test_a_list_without_prev_links_is_read_from_the_beginning(self) -> None:
         assert numbers(await three_pages().paginator().newest(4)) == [5, 4, 3, 2]
 
     @pytest.mark.parametrize("count", [-1, 1.5, True, "5", None])
-    async def test_a_count_that_makes_no_sense_is_named(self, count: Any) -> None:
+    async def test_an_invalid_count_is_named(self, count: Any) -> None:
         with pytest.raises(ValueError, match="count"):
             await Pages({}).paginator().newest(count)
 
-    async def test_leaves_no_generator_to_the_garbage_collector(self) -> None:
+    async def test_newest_leaves_no_generator(self) -> None:
         with collected() as left:
             await three_pages().paginator().newest(1)
         assert left == []
@@ -453,12 +453,12 @@ class TestNewest:
 
 class TestTotal:
     @pytest.mark.parametrize("text", ["", "many", "-1", "1.5", "٣"])
-    async def test_one_that_is_no_number_is_none(self, text: str) -> None:
+    async def test_a_total_that_is_not_a_number_is_none(self, text: str) -> None:
         server = Script(http(200, b"[]", f"Total: {text}"))
         async with raw_server(server) as url, client_of(url) as client:
             assert [page.total async for page in client.backups.list(1).pages()] == [None]
 
-    async def test_one_of_thousands_of_digits_is_none(self) -> None:
+    async def test_a_total_of_thousands_of_digits_is_none(self) -> None:
         server = Script(http(200, b"[]", f"Total: {'9' * 5000}"))
         async with raw_server(server) as url, client_of(url) as client:
             assert [page.total async for page in client.backups.list(1).pages()] == [None]
@@ -466,26 +466,26 @@ class TestTotal:
 
 class TestArguments:
     @pytest.mark.parametrize("limit", [-1, 1.5, True, "1", float("nan")])
-    async def test_a_limit_that_makes_no_sense_is_named(self, limit: Any) -> None:
+    async def test_an_invalid_limit_is_named(self, limit: Any) -> None:
         pages = three_pages()
         with pytest.raises(ValueError, match="limit"):
             await pages.paginator().collect(limit)
         assert pages.asked == []
 
     @pytest.mark.parametrize("per_page", [0, -1, 1.5, True, "20"])
-    def test_a_per_page_that_makes_no_sense_is_named(self, per_page: Any) -> None:
+    def test_an_invalid_per_page_is_named(self, per_page: Any) -> None:
         with pytest.raises(ValueError, match="per_page"):
             three_pages().paginator(per_page)
 
 
 class TestErrors:
-    async def test_a_page_that_cannot_be_read_comes_behind_the_items_before_it(self) -> None:
+    async def test_an_unreadable_page_is_raised_after_the_items_before_it(self) -> None:
         pages = three_pages()
         pages.pages["/list?page=2"] = (b"<html>", None)
         found, error = await read(pages)
         assert (found, type(error)) == ([1, 2], DecodeError)
 
-    async def test_a_limit_that_is_reached_hides_what_is_wrong_behind_it(self) -> None:
+    async def test_an_error_after_the_limit_is_not_raised(self) -> None:
         pages = Pages({"/list": (backups(1, 2), "<https://elsewhere.example/>; rel=next")})
         assert numbers(await pages.paginator().collect(2)) == [1, 2]
         with pytest.raises(UnsafeLink):
@@ -503,14 +503,14 @@ class TestBackwards:
         return [numbers(page.items) async for page in pages.paginator().pages_backwards()]
 
     @pytest.mark.backupify(instances=1, backups=45)
-    async def test_pages_come_from_the_last_one_on(self, backupify: SimulatedBackupify) -> None:
+    async def test_pages_are_read_from_the_last_one_back(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             pages = [page async for page in client.backups.list(1).pages_backwards()]
             every = await client.backups.list(1).collect()
         assert [len(page.items) for page in pages] == [5, 20, 20]
         assert [one for page in reversed(pages) for one in page.items] == every
 
-    async def test_one_page_is_all(self) -> None:
+    async def test_a_single_page_is_the_whole_list(self) -> None:
         assert await self.ids(Pages({"/list": (backups(1, 2), None)})) == [[1, 2]]
 
     async def test_a_list_that_grew_is_read_from_its_new_end(self) -> None:
@@ -523,7 +523,7 @@ class TestBackwards:
         )
         assert await self.ids(pages) == [[3], [2], [1]]
 
-    async def test_an_end_that_names_nothing_before_it_is_found_from_the_beginning(self) -> None:
+    async def test_an_end_without_a_prev_link_is_found_from_the_beginning(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1), "</list?page=3>; rel=last, </list?page=2>; rel=next"),
@@ -538,7 +538,9 @@ class TestBackwards:
         assert await self.ids(pages) == [[], [1]]
 
     @pytest.mark.parametrize("items", [(), (1,), (1, 2)])
-    async def test_one_page_that_names_itself_as_the_last_is_all(self, items: tuple[int, ...]) -> None:
+    async def test_a_page_that_links_to_itself_as_last_is_the_whole_list(
+        self, items: tuple[int, ...]
+    ) -> None:
         itself = "</list?page=1>; rel=first, </list?page=1>; rel=last"
         pages = Pages({"/list": (backups(*items), itself), "/list?page=1": (backups(*items), itself)})
         assert await self.ids(pages) == [list(items)]
@@ -548,7 +550,7 @@ class TestBackwards:
         with pytest.raises(PaginationError, match="links to no page before it"):
             await self.ids(pages)
 
-    async def test_more_pages_than_are_kept_before_such_an_end_are_an_error_behind_them(self) -> None:
+    async def test_a_long_list_without_prev_links_is_an_error_after_the_kept_pages(self) -> None:
         links = {at: f"</list?page={at + 1}>; rel=next" for at in range(1, 20)}
         pages: dict[str, PageOf] = {f"/list?page={at}": (backups(at), links[at]) for at in range(2, 20)}
         pages |= {"/list": (backups(1), links[1]), "/list?page=20": (backups(20), None)}
@@ -556,7 +558,7 @@ class TestBackwards:
         assert found == [*range(20, 12, -1), *range(12, 4, -1)]
         assert "links to no page before it" in str(error)
 
-    async def test_leaving_it_leaves_no_generator(self) -> None:
+    async def test_closing_it_leaves_no_generator(self) -> None:
         paginator = three_pages().paginator()
         with collected() as left:
             pages = paginator.pages_backwards()
@@ -572,18 +574,18 @@ class TestAnyRequestAndDecoder:
     def raw(pages: Pages) -> Paginator[dict[str, Any]]:
         return Paginator(pages, Request.get("/list", decode=decode_items))
 
-    async def test_make_a_paginator_of_raw_json(self) -> None:
+    async def test_a_paginator_can_return_raw_json(self) -> None:
         assert await self.raw(three_pages()).collect() == backups(1, 2, 3, 4, 5)
         assert await self.raw(three_pages()).newest(2) == backups(5, 4)
         assert await self.raw(three_pages()).last() == {"id": 5}
 
-    async def test_make_a_paginator_of_items_without_an_id(self) -> None:
+    async def test_items_can_have_no_id(self) -> None:
         pages = Pages(
             {"/list": ([{"a": 1}, {"a": 2}], "</list?page=2>; rel=next"), "/list?page=2": ([7], None)}
         )
         assert await self.raw(pages).collect() == [{"a": 1}, {"a": 2}, 7]
 
-    async def test_find_a_page_that_repeats_without_an_id(self) -> None:
+    async def test_a_repeated_page_is_found_without_ids(self) -> None:
         pages = Pages({"/list": ([{"a": 1}], "</list?page=2>; rel=next"), "/list?page=2": ([{"a": 1}], None)})
         with pytest.raises(PaginationError, match="does not go on"):
             await self.raw(pages).collect()

@@ -57,7 +57,7 @@ async def read(site: Site, prefetch: int, stop_after: int | None = None) -> tupl
 
 class TestTime:
     @pytest.mark.parametrize(("prefetch", "round_trips"), [(0, 10), (1, 10), (2, 6), (3, 4), (9, 2), (99, 2)])
-    async def test_so_many_pages_take_one_round_trip(self, prefetch: int, round_trips: int) -> None:
+    async def test_prefetched_pages_share_a_round_trip(self, prefetch: int, round_trips: int) -> None:
         loop = asyncio.get_running_loop()
         async with backups_of(TEN) as (backups, transport):
             began = loop.time()
@@ -66,7 +66,7 @@ class TestTime:
         assert transport.most_in_flight == min(max(1, prefetch), 9)
         assert sorted(pages_asked(transport)[1:]) == sorted(f"page={page}" for page in range(2, 11))
 
-    async def test_a_page_that_comes_late_holds_up_the_ones_behind_it_and_not_their_fetching(self) -> None:
+    async def test_a_slow_page_delays_later_pages_but_not_their_requests(self) -> None:
         async with backups_of(TEN) as (backups, transport):
             async with contextlib.aclosing(backups.list(42, prefetch=3).pages()) as pages:
                 await anext(pages)
@@ -75,7 +75,7 @@ class TestTime:
                 assert [(await anext(pages)).number, (await anext(pages)).number] == [2, 3]
             assert sent == 4
 
-    async def test_nothing_is_ahead_of_the_first_answer(self) -> None:
+    async def test_nothing_is_prefetched_before_the_first_response(self) -> None:
         async with backups_of(TEN) as (backups, transport):
             await backups.list(42, prefetch=5).collect(1)
         assert pages_asked(transport) == [""]
@@ -86,12 +86,12 @@ class TestLimit:
         ("limit", "pages"), [(0, 0), (1, 1), (2, 1), (3, 2), (9, 5), (20, 10), (99, 10), (None, 10)]
     )
     @pytest.mark.parametrize("prefetch", [0, 1, 4, 16])
-    async def test_no_page_too_many_is_fetched(self, prefetch: int, limit: int | None, pages: int) -> None:
+    async def test_no_needless_page_is_fetched(self, prefetch: int, limit: int | None, pages: int) -> None:
         async with backups_of(TEN) as (backups, transport):
             found = await backups.list(42, prefetch=prefetch).collect(limit)
         assert (len(found), len(transport.sent)) == (min(limit if limit is not None else 20, 20), pages)
 
-    async def test_an_empty_page_tells_nothing_of_how_many_it_takes(self) -> None:
+    async def test_an_empty_page_does_not_change_the_number_of_pages(self) -> None:
         async with backups_of(Site([0, 2, 2, 2], says_last=4)) as (backups, transport):
             assert len(await backups.list(42, prefetch=9).collect(3)) == 3
         assert pages_asked(transport) == ["", "page=2", "page=3"]
@@ -115,7 +115,7 @@ class TestLinks:
             await backups.list(42, prefetch=3).collect()
         assert transport.most_in_flight == in_flight
 
-    async def test_without_a_last_one_page_comes_after_the_other(self) -> None:
+    async def test_without_a_last_link_pages_are_fetched_one_by_one(self) -> None:
         async with backups_of(Site([1] * 6)) as (backups, transport):
             await backups.list(42, prefetch=3).collect()
         assert transport.most_in_flight == 1
@@ -124,14 +124,14 @@ class TestLinks:
         link = "<?page=2>; rel=next, <https://elsewhere.example/?page=9>; rel=last"
         assert await read(Site([1] * 3, broken=1, how=link), 3) == ([1, 2, 3], None)
 
-    async def test_that_turn_out_to_go_elsewhere_end_the_fetching_ahead(self) -> None:
+    async def test_links_that_do_not_follow_the_numbers_end_prefetching(self) -> None:
         link = "<?page=7>; rel=next, <?page=9>; rel=last"
         async with backups_of(Site([1] * 9, says_last=9, broken=2, how=link)) as (backups, transport):
             found = [backup.id for backup in await backups.list(42, prefetch=3).collect()]
         assert found == [1, 2, 7, 8, 9]
         assert pages_asked(transport) == ["", *(f"page={page}" for page in (2, 3, 4, 7, 8, 9))]
 
-    async def test_to_another_path_are_no_number_of_this_one(self) -> None:
+    async def test_a_link_to_another_path_is_not_a_page_number(self) -> None:
         link = "<?page=2>; rel=next, </v1/elsewhere?page=3>; rel=last"
         async with backups_of(Site([1] * 3, broken=1, how=link)) as (backups, transport):
             await backups.list(42, prefetch=3).collect()
@@ -139,24 +139,24 @@ class TestLinks:
 
 
 class TestAListThatChanges:
-    async def test_one_that_grew_is_read_to_its_new_end(self) -> None:
+    async def test_a_list_that_grew_is_read_to_its_new_end(self) -> None:
         assert await read(Site([1] * 8, says_last=5), 4) == (list(range(1, 9)), None)
 
-    async def test_one_that_shrank_ends_where_its_pages_say(self) -> None:
+    async def test_a_list_that_shrank_ends_where_its_links_end(self) -> None:
         assert await read(Site([1] * 4, says_last=9), 4) == ([1, 2, 3, 4], None)
 
 
 class TestErrors:
     @pytest.mark.parametrize("how", ["missing", "unreadable"])
-    async def test_come_behind_the_items_before_them(self, how: str) -> None:
+    async def test_errors_are_raised_after_the_items_before_them(self, how: str) -> None:
         found, error = await read(Site([2] * 10, says_last=10, broken=4, how=how), 8)
         assert (found, error is not None) == ([1, 2, 3, 4, 5, 6], True)
 
-    async def test_behind_what_is_wanted_are_not_raised(self) -> None:
+    async def test_errors_after_the_limit_are_not_raised(self) -> None:
         async with backups_of(Site([2] * 10, says_last=10, broken=4)) as (backups, _):
             assert len(await backups.list(42, prefetch=8).collect(6)) == 6
 
-    async def test_of_an_unsafe_next_link_come_when_it_is_due(self) -> None:
+    async def test_an_unsafe_next_link_is_raised_when_it_is_needed(self) -> None:
         site = Site([1] * 5, says_last=5, broken=3, how="<https://elsewhere.example/>; rel=next")
         found, error = await read(site, 4)
         assert found == [1, 2, 3]
@@ -172,7 +172,7 @@ class TestLeaving:
             await asyncio.sleep(0.01)
             assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
-    async def test_an_iteration_that_nobody_holds_any_more_leaves_no_task(self) -> None:
+    async def test_an_unreferenced_iteration_leaves_no_task(self) -> None:
         async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             pages = backups.list(42, prefetch=4).pages()
@@ -182,7 +182,7 @@ class TestLeaving:
             await asyncio.sleep(0.01)
             assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
-    async def test_aclose_waits_for_the_end_of_what_was_begun(self) -> None:
+    async def test_aclose_waits_for_the_prefetched_requests(self) -> None:
         async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             listed = backups.list(42, prefetch=4)
@@ -194,7 +194,7 @@ class TestLeaving:
             assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     @pytest.mark.parametrize("after", [0.02, 0.05, 0.07, 0.1, 0.12])
-    async def test_being_cancelled_leaves_nothing_under_way(self, after: float) -> None:
+    async def test_cancellation_leaves_nothing_in_flight(self, after: float) -> None:
         async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             reading = asyncio.create_task(backups.list(42, prefetch=4).collect())
@@ -204,7 +204,7 @@ class TestLeaving:
                 await reading
             assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
-    async def test_closing_the_client_meanwhile_is_not_heard_of_twice(self) -> None:
+    async def test_closing_the_client_is_reported_once(self) -> None:
         heard: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context))
         async with backups_of(TEN) as (backups, _):
@@ -216,8 +216,8 @@ class TestLeaving:
         assert heard == []
 
 
-class TestWhereElse:
-    async def test_instances_and_a_customers_instances_are_fetched_ahead_too(self) -> None:
+class TestOtherLists:
+    async def test_instances_and_those_of_a_customer_are_prefetched_too(self) -> None:
         transport = FakeTransport(TEN, 0.05)
         async with session_over(transport, rate_limit=RateLimit(None, adaptive=False)) as session:
             await Instances(session).list(prefetch=3).collect()
@@ -226,17 +226,17 @@ class TestWhereElse:
             await Customers(session).instances(7, prefetch=4).collect()
             assert transport.most_in_flight == 4
 
-    async def test_a_fleet_fetches_the_pages_of_each_instance_ahead(self) -> None:
+    async def test_a_fleet_prefetches_the_pages_of_each_instance(self) -> None:
         async with backups_of(TEN) as (backups, transport):
             results = await fleet_of(backups, ["42", 42]).list(prefetch=3)
         assert [len(found) for found in results.values.values()] == [20, 20]
         assert (transport.most_in_flight, len(transport.sent)) == (6, 20)
 
-    async def test_what_a_fleet_fetches_ahead_counts_as_sent_for_its_instance(self) -> None:
+    async def test_prefetched_requests_of_a_fleet_count_for_their_instance(self) -> None:
         async with backups_of(TEN) as (backups, _), fleet_of(backups, [42]).list(prefetch=9) as outcomes:
             assert [outcome.attempts async for outcome in outcomes] == [10]
 
-    async def test_a_fleet_that_is_left_leaves_no_page_under_way(self) -> None:
+    async def test_an_abandoned_fleet_leaves_no_page_in_flight(self) -> None:
         async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             async with fleet_of(backups, [42, 42]).list(prefetch=4):
@@ -245,7 +245,7 @@ class TestWhereElse:
             assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     @pytest.mark.parametrize("prefetch", [-1, 1.5, True, "4", None])
-    async def test_a_number_that_makes_no_sense_is_named(self, prefetch: Any) -> None:
+    async def test_an_invalid_prefetch_is_named(self, prefetch: Any) -> None:
         async with backups_of(TEN) as (backups, _):
             for listing in (partial(backups.list, 42), fleet_of(backups, [42]).list):
                 with pytest.raises(ValueError, match="prefetch"):
@@ -268,14 +268,14 @@ sites = st.builds(
 
 @given(sites, st.integers(1, 20), st.one_of(st.none(), st.integers(1, 30)))
 @settings(max_examples=200, deadline=None)
-def test_what_is_read_is_the_same_without(site: Site, prefetch: int, stop_after: int | None) -> None:
+def test_the_items_are_the_same_without_prefetch(site: Site, prefetch: int, stop_after: int | None) -> None:
     alone = virtual_time.run(read(site, 0, stop_after))
     assert virtual_time.run(read(site, prefetch, stop_after)) == alone
 
 
 @given(sites, st.integers(1, 20), st.one_of(st.none(), st.integers(0, 30)))
 @settings(max_examples=100, deadline=None)
-def test_what_is_collected_is_the_same_without(site: Site, prefetch: int, limit: int | None) -> None:
+def test_collect_is_the_same_without_prefetch(site: Site, prefetch: int, limit: int | None) -> None:
     async def collect(pages_ahead: int) -> object:
         async with backups_of(site) as (backups, transport):
             try:

@@ -10,8 +10,8 @@ from tests.support.raw_servers import ANY_BYTE, ONCE, by_method, odd
 LINK = f'Link: </v1/{ANY_BYTE}?page=2>; rel="next"'
 
 
-class TestAByteThatIsNoUtf8:
-    async def test_in_a_link_is_a_pagination_error_behind_the_items(self) -> None:
+class TestInvalidUtf8:
+    async def test_invalid_utf_8_in_a_link_is_an_error_after_the_items(self) -> None:
         async with by_method(odd(200, b'[{"id":1}]', LINK), b"") as url, client_of(url) as client:
             items = aiter(client.backups.list(1))
             assert (await anext(items)).id == 1
@@ -19,7 +19,7 @@ class TestAByteThatIsNoUtf8:
                 await anext(items)
         assert str(caught.value).encode()
 
-    async def test_in_a_link_is_one_of_latest_too(self) -> None:
+    async def test_invalid_utf_8_in_a_link_is_an_error_of_latest_too(self) -> None:
         last = LINK.replace("next", "last")
         async with by_method(odd(200, b'[{"id":1}]', last), b"") as url, client_of(url) as client:
             with pytest.raises(PaginationError):
@@ -36,7 +36,7 @@ class TestAByteThatIsNoUtf8:
             (302, f"Location: {ANY_BYTE}://example/", APIError),
         ],
     )
-    async def test_in_a_header_lets_the_error_be_printed(
+    async def test_an_error_with_invalid_utf_8_can_be_printed(
         self, status: int, header: str, kind: type[BackupifyError]
     ) -> None:
         answer = odd(status, b"<html>", header)
@@ -47,11 +47,11 @@ class TestAByteThatIsNoUtf8:
         assert repr(caught.value).encode()
 
 
-class TestAHeaderOfOpenBrackets:
+class TestUnclosedBrackets:
     @pytest.mark.parametrize("header", ["<," * 4000, "<" * 8000, "<a>;" + " " * 8000 + "x <"])
-    def test_is_read_to_its_end_and_said_to_be_unreadable(self, header: str) -> None:
+    def test_many_open_brackets_are_unreadable(self, header: str) -> None:
         assert not parse_links([header]).readable
 
-    def test_does_not_hide_the_link_before_it(self) -> None:
+    def test_open_brackets_do_not_hide_an_earlier_link(self) -> None:
         links = parse_links(["</2>; rel=next, " + "<," * 4000])
         assert (links.targets, links.readable) == ({"next": "/2"}, False)

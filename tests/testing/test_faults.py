@@ -25,7 +25,7 @@ def _request(operation: Operation = "get_active", instance: int = 7, *, method: 
     return Request(operation=operation, method=method, path=path, at=0.0, origin="http://host", parts=parts)
 
 
-def _book(*faults: Fault) -> FaultInjector:
+def _injector(*faults: Fault) -> FaultInjector:
     return FaultInjector(faults, random.Random(1))
 
 
@@ -34,7 +34,7 @@ def _hits(injector: FaultInjector, count: int) -> list[int]:
     return [place for place in range(1, count + 1) if injector.match(_request()) is not None]
 
 
-class TestWhichRequests:
+class TestMatching:
     @pytest.mark.parametrize(
         "where",
         [
@@ -47,7 +47,7 @@ class TestWhichRequests:
             {"operation": "get_active", "method": "GET", "instance": 7, "path": "*"},
         ],
     )
-    def test_those_that_fit(self, where: Any) -> None:
+    def test_matching_requests_fail(self, where: Any) -> None:
         assert Fault.answer(503, **where).matches(_request())
 
     @pytest.mark.parametrize(
@@ -61,40 +61,40 @@ class TestWhichRequests:
             {"operation": "get_active", "instance": 8},
         ],
     )
-    def test_but_not_those_that_differ_in_one_thing(self, where: Any) -> None:
+    def test_a_request_that_differs_in_one_thing_does_not_match(self, where: Any) -> None:
         assert not Fault.answer(503, **where).matches(_request())
 
-    def test_without_a_number_all_of_them(self) -> None:
-        assert _hits(_book(Fault.answer(503)), 3) == [1, 2, 3]
+    def test_without_a_number_all_matching_requests_fail(self) -> None:
+        assert _hits(_injector(Fault.answer(503)), 3) == [1, 2, 3]
 
-    def test_the_first_ones(self) -> None:
-        assert _hits(_book(Fault.answer(503, first=2)), 5) == [1, 2]
+    def test_only_the_first_requests_fail(self) -> None:
+        assert _hits(_injector(Fault.answer(503, first=2)), 5) == [1, 2]
 
-    def test_every_so_manieth(self) -> None:
-        assert _hits(_book(Fault.answer(503, every=3)), 7) == [3, 6]
+    def test_every_nth_request_fails(self) -> None:
+        assert _hits(_injector(Fault.answer(503, every=3)), 7) == [3, 6]
 
-    def test_with_a_probability_by_the_seed(self) -> None:
+    def test_a_probability_follows_the_seed(self) -> None:
         fault = Fault.answer(503, probability=0.1)
-        hits = _hits(_book(fault), 1000)
+        hits = _hits(_injector(fault), 1000)
         assert 70 < len(hits) < 130
-        assert hits == _hits(_book(fault), 1000)
+        assert hits == _hits(_injector(fault), 1000)
 
-    def test_only_requests_that_fit_are_counted(self) -> None:
-        injector = _book(Fault.answer(503, instance=7, first=1))
+    def test_only_matching_requests_are_counted(self) -> None:
+        injector = _injector(Fault.answer(503, instance=7, first=1))
         assert injector.match(_request(instance=8)) is None
         assert injector.match(_request(instance=7)) is not None
 
-    def test_the_first_fault_that_wants_a_request_gets_it_and_the_others_do_not_see_it(self) -> None:
+    def test_the_first_matching_fault_is_applied_and_the_others_do_not_count(self) -> None:
         front, behind = Fault.answer(503, first=1), Fault.answer(500, first=1)
-        injector = _book(front, behind)
+        injector = _injector(front, behind)
         assert [injector.match(_request()) for _ in range(3)] == [front, behind, None]
 
-    def test_equal_faults_count_each_for_itself(self) -> None:
-        assert _hits(_book(Fault.answer(503, first=1), Fault.answer(503, first=1)), 3) == [1, 2]
+    def test_equal_faults_count_separately(self) -> None:
+        assert _hits(_injector(Fault.answer(503, first=1), Fault.answer(503, first=1)), 3) == [1, 2]
 
 
 class TestMistakes:
-    def test_two_numbers_at_once(self) -> None:
+    def test_two_numbers_at_once_are_refused(self) -> None:
         with pytest.raises(ValueError, match="one of first, every and probability"):
             Fault.hang(first=1, every=2)
 
@@ -109,18 +109,18 @@ class TestMistakes:
             ({"probability": float("nan")}, "probability"),
         ],
     )
-    def test_what_is_out_of_range_is_named(self, where: Any, named: str) -> None:
+    def test_a_value_out_of_range_is_named(self, where: Any, named: str) -> None:
         with pytest.raises(ValueError, match=named):
             Fault.hang(**where)
 
-    def test_a_header_that_cannot_be_sent(self) -> None:
+    def test_an_invalid_header_is_refused(self) -> None:
         with pytest.raises(ValueError, match="line break"):
             Fault.wrong_link("<a>\r\nX: y")
         with pytest.raises(ValueError, match="line break"):
             Fault.answer(503, headers={"X": "a\nb"})
 
     @pytest.mark.parametrize("status", [100, 199, 600])
-    def test_a_status_that_ends_nothing(self, status: int) -> None:
+    def test_a_status_that_is_not_final_is_refused(self, status: int) -> None:
         with pytest.raises(ValueError, match="status"):
             Fault.answer(status)
 
@@ -132,7 +132,7 @@ def test_a_repr_says_what_was_set_and_no_more() -> None:
 
 
 class TestAnswer:
-    async def test_another_status_comes_instead_and_nothing_is_done(self) -> None:
+    async def test_another_status_is_sent_and_nothing_is_done(self) -> None:
         fault = Fault.answer(503, retry_after="soon", first=1)
         async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
             received = await call.post(_BACKUPS)
@@ -142,7 +142,7 @@ class TestAnswer:
             assert (server.requests[0].status, server.requests[0].fault) == (503, fault)
             assert (await call.post(_BACKUPS)).status == 201
 
-    async def test_the_server_may_have_acted_before(self) -> None:
+    async def test_the_server_can_act_before_the_failure(self) -> None:
         fault = Fault.answer(500, after_acting=True)
         async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
             assert (await call.post(_BACKUPS)).status == 500
@@ -155,17 +155,17 @@ class TestAnswer:
             assert (received.status, received.body) == (299, b"<h1>")
             assert (received.headers["Content-Type"], received.headers["X-Proxy"]) == ("text/html", "1")
 
-    async def test_a_status_without_a_name_is_one_too(self) -> None:
+    async def test_an_unregistered_status_is_accepted(self) -> None:
         async with SimulatedBackupify(faults=[Fault.answer(599)]) as server, calling(server) as call:
             assert (await call.get(_ACTIVE)).json == {"error": "Status 599"}
 
-    async def test_a_redirect(self) -> None:
+    async def test_a_redirect_is_sent(self) -> None:
         fault = Fault.redirect("http://elsewhere.example/", status=307)
         async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
             received = await call.get(_ACTIVE)
             assert (received.status, received.headers["Location"]) == (307, "http://elsewhere.example/")
 
-    async def test_a_token_that_is_said_to_be_over_is_good_again_afterwards(self) -> None:
+    async def test_an_expired_token_fault_leaves_the_token_valid(self) -> None:
         async with (
             SimulatedBackupify(faults=[Fault.expired_token(first=1)]) as server,
             calling(server) as call,
@@ -174,7 +174,7 @@ class TestAnswer:
             assert (await call.get(_ACTIVE)).status == 404
 
 
-class TestLostAnswer:
+class TestLostResponse:
     @pytest.mark.parametrize(("after_acting", "started"), [(False, 0), (True, 1)])
     async def test_the_connection_is_dropped_before_or_after_acting(
         self, after_acting: bool, started: int
@@ -186,11 +186,11 @@ class TestLostAnswer:
             assert len(server.triggers[7]) == started
             assert (server.requests[0].status, server.requests[0].fault) == (None, fault)
 
-    async def test_not_a_byte_comes_before_the_connections_end(self) -> None:
+    async def test_no_byte_is_sent_before_the_connection_is_closed(self) -> None:
         async with SimulatedBackupify(faults=[Fault.lose_response(after_acting=True)]) as server:
             assert await _raw(server, "GET /v1/ping HTTP/1.1") == b""
 
-    async def test_it_is_kept_for_a_request_that_would_have_been_served(self) -> None:
+    async def test_a_refused_request_does_not_use_up_a_fault(self) -> None:
         clock, fault = ManualClock(), Fault.lose_response(after_acting=True, operation="trigger", first=1)
         server = SimulatedBackupify(faults=[fault], rate_limit=FixedWindow(1, 60), clock=clock)
         async with server, calling(server) as call:
@@ -203,7 +203,7 @@ class TestLostAnswer:
 
 class TestHang:
     @pytest.mark.parametrize(("after_acting", "started"), [(False, 0), (True, 1)])
-    async def test_no_answer_comes_until_the_server_stops(self, after_acting: bool, started: int) -> None:
+    async def test_no_response_is_sent_until_the_server_stops(self, after_acting: bool, started: int) -> None:
         fault = Fault.hang(after_acting=after_acting)
         async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
             waiting = asyncio.create_task(call.post(_BACKUPS))
@@ -213,7 +213,7 @@ class TestHang:
             with pytest.raises(aiohttp.ClientConnectionError):
                 await waiting
 
-    async def test_it_ends_when_the_client_leaves(self) -> None:
+    async def test_a_hanging_request_ends_when_the_client_disconnects(self) -> None:
         async with SimulatedBackupify(faults=[Fault.hang()]) as server:
             before = asyncio.all_tasks()
             async with calling(server) as call:
@@ -234,7 +234,7 @@ class TestLate:
             Fault.answer(504, after_acting=True, late=5, operation="trigger"),
         ],
     )
-    async def test_it_acts_that_much_later_by_its_clock(self, fault: Fault) -> None:
+    async def test_the_server_acts_later_by_its_clock(self, fault: Fault) -> None:
         clock = ManualClock()
         async with SimulatedBackupify(faults=[fault], clock=clock) as server, calling(server) as call:
             with contextlib.suppress(aiohttp.ClientConnectionError):
@@ -246,7 +246,7 @@ class TestLate:
             assert (await call.get(_ACTIVE)).status == 200
             assert [one.started_at for one in server.triggers[7]] == [pytest.approx(asked_at + 5)]
 
-    async def test_its_log_has_caught_up_though_nobody_asked_it_since(self) -> None:
+    async def test_late_triggers_are_visible_without_another_request(self) -> None:
         clock = ManualClock()
         fault = Fault.hang(after_acting=True, late=5, operation="trigger")
         async with SimulatedBackupify(faults=[fault], clock=clock) as server, calling(server) as call:
@@ -256,20 +256,20 @@ class TestLate:
             clock.advance(5)
             assert len(server.triggers[7]) == 1
 
-    def test_who_never_acts_is_not_late(self) -> None:
+    def test_late_requires_after_acting(self) -> None:
         with pytest.raises(ValueError, match="after_acting=True"):
             Fault.hang(late=1)
 
 
 class TestRepeated:
-    async def test_the_second_answer_comes_of_a_request_that_a_proxy_repeats(self) -> None:
+    async def test_a_repeated_request_returns_the_second_response(self) -> None:
         async with SimulatedBackupify(faults=[Fault.repeat()]) as server, calling(server) as call:
             assert (await call.post(_BACKUPS)).status == 409
             assert len(server.triggers[7]) == 1
 
 
 class TestContradictions:
-    async def test_a_list_may_lag_behind_what_is_active(self) -> None:
+    async def test_a_list_can_lag_behind_the_active_backup(self) -> None:
         clock = ManualClock()
         async with SimulatedBackupify(list_lag=5, backups=1, clock=clock) as server, calling(server) as call:
             started = (await call.post(_BACKUPS)).json["id"]
@@ -278,7 +278,7 @@ class TestContradictions:
             clock.advance(5)
             assert len((await call.get(_BACKUPS)).json) == 2
 
-    async def test_a_date_may_be_another_than_the_clocks(self) -> None:
+    async def test_the_date_header_can_differ_from_the_clock(self) -> None:
         clock = ManualClock()
         settings: Any = {"date_header": True, "date_offset": -600, "clock": clock}
         async with SimulatedBackupify(**settings) as server, calling(server) as call:
@@ -286,37 +286,37 @@ class TestContradictions:
             assert received.headers["Date"] == "Wed, 31 Dec 2025 23:50:00 GMT"
             assert received.json["created_at"] == "2026-01-01T00:00:00.000Z"
 
-    def test_a_date_that_is_never_is_refused(self) -> None:
+    def test_an_infinite_date_offset_is_refused(self) -> None:
         with pytest.raises(ValueError, match="date_offset"):
             SimulatedBackupify(date_offset=math.inf)
 
 
-class TestSpoiltAnswers:
-    async def test_a_truncated_one_announces_more_than_comes(self) -> None:
+class TestMalformedResponses:
+    async def test_a_truncated_response_is_shorter_than_its_content_length(self) -> None:
         async with SimulatedBackupify(faults=[Fault.truncate()]) as server:
             head, _, body = (await _raw(server, "GET /v1/ping HTTP/1.1")).partition(b"\r\n\r\n")
             assert b"200 OK" in head
             assert b"Content-Length: 15" in head
             assert body == b'{"ping"'
 
-    async def test_a_truncated_one_was_acted_upon(self) -> None:
+    async def test_a_truncated_request_was_performed(self) -> None:
         async with SimulatedBackupify(faults=[Fault.truncate()]) as server, calling(server) as call:
             with pytest.raises(aiohttp.ClientPayloadError):
                 await call.post(_BACKUPS)
             assert len(server.triggers[7]) == 1
 
-    async def test_a_truncated_one_without_a_body_just_ends(self) -> None:
+    async def test_a_truncated_response_can_have_no_body(self) -> None:
         server = SimulatedBackupify(faults=[Fault.truncate(operation="get_active")], idle_response=204)
         async with server, calling(server) as call:
             assert (await call.get(_ACTIVE)).status == 204
 
-    async def test_garbage_is_half_of_the_true_json_in_a_whole_answer(self) -> None:
+    async def test_garbage_is_half_of_the_correct_json(self) -> None:
         async with SimulatedBackupify(faults=[Fault.garbage()]) as server, calling(server) as call:
             received = await call.get("/v1/ping")
             assert (received.status, received.body) == (200, b'{"ping"')
             assert received.headers["Content-Type"] == "application/json"
 
-    async def test_garbage_may_be_anything(self) -> None:
+    async def test_garbage_can_be_any_body(self) -> None:
         fault = Fault.garbage(b"\xff<html>", content_type="text/html")
         async with SimulatedBackupify(faults=[fault]) as server, calling(server) as call:
             received = await call.post(_BACKUPS)
@@ -324,7 +324,7 @@ class TestSpoiltAnswers:
             assert received.headers["Content-Type"] == "text/html"
             assert len(server.triggers[7]) == 1
 
-    async def test_a_wrong_link_comes_with_the_true_page(self) -> None:
+    async def test_a_wrong_link_is_sent_with_the_correct_page(self) -> None:
         fault = Fault.wrong_link('<http://elsewhere.example/>; rel="next"')
         async with SimulatedBackupify(faults=[fault], backups=45) as server, calling(server) as call:
             received = await call.get(_BACKUPS)
@@ -333,7 +333,7 @@ class TestSpoiltAnswers:
 
 
 class TestWhileRunning:
-    async def test_faults_can_be_added_and_dropped(self) -> None:
+    async def test_faults_can_be_added_and_removed(self) -> None:
         async with SimulatedBackupify() as server, calling(server) as call:
             server.inject(Fault.answer(503))
             assert (await call.get("/v1/ping")).status == 503

@@ -8,7 +8,7 @@ _NOW = 1_767_225_600.0
 _DAY = 86_400.0
 
 
-def _world(
+def _state(
     instances: int = 10, *, backups: int | None = None, seed: int = 1, duration: float = 60.0
 ) -> ServerState:
     return ServerState(instances=instances, backups=backups, backup_duration=duration, seed=seed, now=_NOW)
@@ -16,25 +16,25 @@ def _world(
 
 class TestInstances:
     def test_ids_begin_at_one(self) -> None:
-        assert [instance.id for instance in _world(4).instances] == [1, 2, 3, 4]
+        assert [instance.id for instance in _state(4).instances] == [1, 2, 3, 4]
 
     def test_a_customer_has_one_instance_of_each_definition(self) -> None:
-        world = _world(7)
+        world = _state(7)
         found = world.of_customer(2)
         assert found is not None
         assert [(each.id, each.backup_definition_id) for each in found] == [(4, 1), (5, 2), (6, 3)]
 
     def test_a_definition_has_its_instances(self) -> None:
-        assert [each.id for each in _world(7).of_definition(1)] == [1, 4, 7]
+        assert [each.id for each in _state(7).of_definition(1)] == [1, 4, 7]
 
-    def test_what_is_not_there_is_none(self) -> None:
-        world = _world(2)
+    def test_an_unknown_id_is_none(self) -> None:
+        world = _state(2)
         assert [world.instance(0), world.instance(3), world.instance(None), world.of_customer(2)] == [
             None
         ] * 4
 
-    def test_one_is_added_behind_the_others_with_backups_of_its_own(self) -> None:
-        world = _world(2, backups=3)
+    def test_an_added_instance_has_the_next_id_and_its_own_backups(self) -> None:
+        world = _state(2, backups=3)
         added = world.add(backups=2, now=_NOW)
         taken = {backup.id for each in world.instances[:2] for backup in world.backups(each)}
         assert added.id == 3
@@ -43,54 +43,54 @@ class TestInstances:
 
 class TestBackups:
     def test_the_same_seed_makes_the_same_backups(self) -> None:
-        first, second = _world(), _world()
+        first, second = _state(), _state()
         assert [first.backups(each) for each in first.instances] == [
             second.backups(each) for each in second.instances
         ]
 
-    def test_by_seed_they_fill_from_none_to_a_few_pages(self) -> None:
-        world = _world(500)
+    def test_the_seed_makes_up_to_a_few_pages_of_backups(self) -> None:
+        world = _state(500)
         counts = {len(world.backups(each)) for each in world.instances}
         assert min(counts) == 0
         assert 60 <= max(counts) <= 65
 
     def test_no_two_instances_share_an_id(self) -> None:
-        world = _world(40)
+        world = _state(40)
         ids = [backup.id for each in world.instances for backup in world.backups(each)]
         assert len(set(ids)) == len(ids)
 
     def test_within_an_instance_ids_and_times_ascend(self) -> None:
-        world = _world(1, backups=30)
+        world = _state(1, backups=30)
         backups = world.backups(world.instances[0])
         ids, times = [each.id for each in backups], [each.started_at for each in backups]
         assert (ids, times) == (sorted(set(ids)), sorted(set(times)))
 
     def test_all_are_over_at_the_start_however_long_new_ones_run(self) -> None:
-        world = _world(50, backups=2, duration=math.inf)
+        world = _state(50, backups=2, duration=math.inf)
         assert not any(backup.is_active(_NOW) for each in world.instances for backup in world.backups(each))
 
     def test_most_are_less_than_a_day_old_and_a_few_are_stale(self) -> None:
-        world = _world(1000, backups=1)
+        world = _state(1000, backups=1)
         ages = [_NOW - world.backups(each)[0].started_at for each in world.instances]
         assert 20 < sum(age > _DAY for age in ages) < 90
 
-    def test_a_new_one_has_the_highest_id_of_all(self) -> None:
-        world = _world(5)
+    def test_a_new_backup_has_the_highest_id(self) -> None:
+        world = _state(5)
         highest = max(backup.id for each in world.instances for backup in world.backups(each))
         assert world.start(world.instances[0], _NOW).id > highest
 
-    def test_a_new_one_is_active_for_its_duration(self) -> None:
-        world = _world(1)
+    def test_a_new_backup_is_active_for_its_duration(self) -> None:
+        world = _state(1)
         instance = world.instances[0]
         started = world.start(instance, _NOW)
         assert [world.active(instance, _NOW + 59.9), world.active(instance, _NOW + 60)] == [started, None]
 
     def test_an_instance_without_backups_has_no_active_one(self) -> None:
-        world = _world(1, backups=0)
+        world = _state(1, backups=0)
         assert world.active(world.instances[0], _NOW) is None
 
-    def test_one_is_found_by_its_id_within_its_own_instance_only(self) -> None:
-        world = _world(2, backups=3)
+    def test_a_backup_is_found_by_its_id_in_its_own_instance_only(self) -> None:
+        world = _state(2, backups=3)
         mine, other = world.instances
         wanted = world.backups(mine)[1]
         assert world.backup(mine, wanted.id) == wanted
@@ -105,18 +105,18 @@ class TestTokens:
         token = tokens.issue(_NOW)
         assert [tokens.check(token, _NOW + 898.9), tokens.check(token, _NOW + 899)] == ["good", "expired"]
 
-    def test_a_token_has_all_that_base64_can_have(self) -> None:
+    def test_a_token_has_the_special_characters_of_base64(self) -> None:
         assert set("+/=") < set(Tokens(899, seed=1).issue(_NOW))
 
-    def test_no_two_are_alike(self) -> None:
+    def test_tokens_are_unique(self) -> None:
         tokens = Tokens(899, seed=1)
         assert len({tokens.issue(_NOW) for _ in range(20)}) == tokens.issued == 20
 
-    def test_one_that_was_never_issued_is_unknown(self) -> None:
+    def test_a_token_that_was_never_issued_is_unknown(self) -> None:
         tokens = Tokens(899, seed=1)
         assert [tokens.check("made up", _NOW), tokens.check(None, _NOW)] == ["unknown", "unknown"]
 
-    def test_all_can_be_let_expire_and_later_ones_are_good(self) -> None:
+    def test_expired_tokens_do_not_affect_later_ones(self) -> None:
         tokens = Tokens(899, seed=1)
         before = tokens.issue(_NOW)
         tokens.expire_all()
