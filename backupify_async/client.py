@@ -49,7 +49,8 @@ class BackupifyClient:
             `AdaptiveLimiter` that continues from a saved state. One limiter serves one client.
         on_event: Told of frozen events (`RequestSent`, `Throttled`, ...) as they happen.
         **options: What `Settings` says: `base_url`, `rate_limit`, `retry`, `timeouts`, `reconciliation`,
-            `max_concurrency`, `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`.
+            `max_concurrency`, `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`, `headers`,
+            `user_agent`.
 
     Attributes:
         backups: List, look at and trigger backups of an instance.

@@ -10,6 +10,7 @@ from yarl import URL
 
 from backupify_async._addresses import DEFAULT_BASE_URL, check_proxy, parse_base_url
 from backupify_async._checks import count, count_or_zero, is_a, not_negative, positive_or_none
+from backupify_async._headers import check_headers, check_user_agent
 from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource, read_credentials
 from backupify_async.errors import ConfigurationError
 
@@ -130,6 +131,10 @@ def _tls(_instance: object, _attribute: object, value: ssl.SSLContext | None) ->
         raise ConfigurationError("tls: is a server's context; ssl.create_default_context() makes a client's")
 
 
+def _user_agent(_instance: object, _attribute: object, value: str | None) -> None:
+    check_user_agent(value)
+
+
 class SettingsOptions(TypedDict, total=False):
     """The settings except the credentials, as keyword arguments; see `Settings`."""
 
@@ -144,6 +149,8 @@ class SettingsOptions(TypedDict, total=False):
     trust_env: bool
     tls: ssl.SSLContext | None
     allow_insecure: bool
+    headers: Mapping[str, str]
+    user_agent: str | None
 
 
 @attrs.frozen(kw_only=True)
@@ -164,10 +171,13 @@ class Settings:
             loopback host never use one, and netrc is never read.
         tls: The TLS context; None for the system's certificates.
         allow_insecure: Whether http:// is allowed for other hosts than a loopback one.
+        headers: Headers for every request, token requests included. They go to the API's own origin only.
+            Their values count as secrets: no repr, log or error shows them.
+        user_agent: A suffix for the User-Agent, as in `myapp/1.2`.
 
     Raises:
-        ConfigurationError: The credentials, base URL, proxy or TLS context cannot work; the message says
-            which and why.
+        ConfigurationError: The credentials, base URL, proxy, TLS context or headers cannot work; the message
+            says which and why.
         ValueError: A number is invalid; the message names it.
     """
 
@@ -183,6 +193,10 @@ class Settings:
     trust_env: bool = False
     tls: ssl.SSLContext | None = attrs.field(default=None, validator=_tls)
     allow_insecure: bool = False
+    headers: Mapping[str, str] = attrs.field(
+        factory=dict, converter=check_headers, repr=lambda headers: f"{sorted(headers)}", hash=False
+    )
+    user_agent: str | None = attrs.field(default=None, validator=_user_agent)
 
     @credentials.validator
     def _gives_tokens(self, _attribute: object, value: object) -> None:

@@ -47,7 +47,7 @@ class Closing:
 
 def is_closed(client: BackupifyClient) -> bool:
     """Whether the pool of connections is closed."""
-    pool = getattr(client._session._carrier, "_session", None)
+    pool = getattr(client._session._transport, "_session", None)
     assert pool is not None
     return bool(pool.closed)
 

@@ -21,7 +21,7 @@ ROOMS = [
     ["_errors"],
     ["errors"],
     ["credentials", "statistics"],
-    ["events", "_checks", "_addresses"],
+    ["events", "_checks", "_addresses", "_headers"],
     ["config", "polling"],
     ["_transport"],
     ["_codec"],

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from backupify_async._transport.hearing import DateSeen
+from backupify_async._transport.feedback import DateSeen
 from backupify_async._transport.retry_after import http_date
 
 _NO_CLOCK = timedelta(days=3650)  # a Date that is off by more than ten years is not a clock's

@@ -17,9 +17,9 @@ from backupify_async._endpoints.backups import (
 )
 from backupify_async._endpoints.idle import IdleMemory
 from backupify_async._paging.paginator import Paginator
+from backupify_async._transport.call_state import CallState
 from backupify_async._transport.error_responses import api_error
 from backupify_async._transport.request import Request
-from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
 from backupify_async._triggers.baseline import highest_id
 from backupify_async.ids import identifier
@@ -108,7 +108,7 @@ class Backups:
             BackupifyError: A request failed.
         """
         request = active_request(backup_instance_id)
-        call = CallState(request)
+        call = CallState(request, self._session.options)
         response = await self._session.carry(call)
         if response.status != 404 or assume_exists:
             return read_active(response)

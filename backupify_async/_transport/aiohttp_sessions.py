@@ -9,13 +9,8 @@ from backupify_async._addresses import check_proxy, is_loopback
 from backupify_async._transport.aiohttp_connections import HEADER_BYTES, Connector, Sending
 from backupify_async._transport.loops import running_loop
 from backupify_async.errors import ConfigurationError
-from backupify_async.version import __version__
 
-_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": f"backupify-async/{__version__}",
-}
+_HEADERS = {"Accept-Encoding": "gzip, deflate"}
 _OF_A_USERS_SESSION = {
     "_default_auth": "the client sends a token: make it without auth=",
     "headers": "give them to the client, as headers=",
@@ -26,7 +21,6 @@ _OF_A_USERS_SESSION = {
 
 def make_session(
     connector: aiohttp.BaseConnector | None,
-    timeout: aiohttp.ClientTimeout,
     *,
     reuse: bool = True,
     trace_configs: list[aiohttp.TraceConfig] | None = None,
@@ -35,7 +29,6 @@ def make_session(
 
     Args:
         connector: The user's connector, which stays open; None for one of ours.
-        timeout: The session's time-outs.
         reuse: Whether our connector keeps connections for the next request.
         trace_configs: aiohttp's hooks, from the user's session.
 
@@ -49,7 +42,6 @@ def make_session(
             loop=running_loop(),  # by default, aiohttp takes the connector's, even where another one runs
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
-            timeout=timeout,
             auto_decompress=False,  # aiohttp takes half a gzip stream for a whole one
             request_class=Sending,
             max_line_size=HEADER_BYTES,

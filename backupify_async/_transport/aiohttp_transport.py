@@ -1,8 +1,10 @@
 """`AiohttpTransport`: one request over the wire and its response back, by aiohttp."""
 
 import asyncio
+from functools import lru_cache
 
 import aiohttp
+import attrs
 from aiohttp import hdrs
 
 from backupify_async._transport.aiohttp_body import ERROR_BODY_BYTES, read_response
@@ -15,10 +17,26 @@ from backupify_async._transport.aiohttp_sessions import (
 )
 from backupify_async._transport.attempt_timeouts import AttemptScope, Watch
 from backupify_async._transport.transport import PreparedRequest, Response
-from backupify_async.config import Settings
+from backupify_async.config import Settings, Timeouts
 from backupify_async.errors import BackupifyError, ClientClosed, ConfigurationError
 
 _NO_CONTENT_TYPE = ("Content-Type",)
+_REMEMBERED_TIMEOUTS = 32
+
+
+@attrs.frozen
+class _Timers:
+    """What keeps the time-outs of requests. aiohttp keeps `connect` only: the others would cost it timers."""
+
+    timeouts: Timeouts
+    watch: Watch
+    connect: aiohttp.ClientTimeout
+
+    @classmethod
+    def of(cls, timeouts: Timeouts) -> "_Timers":
+        """The timers of requests with these time-outs."""
+        connect = aiohttp.ClientTimeout(connect=timeouts.connect, sock_connect=timeouts.connect)
+        return cls(timeouts, Watch(timeouts), connect)
 
 
 class AiohttpTransport:
@@ -50,6 +68,7 @@ class AiohttpTransport:
                 raise ConfigurationError("connector: the session has one already; give only one of them")
             check_user_session(session)
             connector = session.connector
+        self._timers_of = lru_cache(_REMEMBERED_TIMEOUTS)(_Timers.of)
         self._user_connector = connector
         self._user_session = session
         self._session: aiohttp.ClientSession | None = None
@@ -73,7 +92,6 @@ class AiohttpTransport:
         if self._session is not None:
             raise ConfigurationError("transport: is open already: make one for each client")
         self._settings = settings
-        self._watch = Watch(settings.timeouts)
         self._inline_bytes = min(settings.max_body_bytes, ERROR_BODY_BYTES)
         user = self._user_session
         proxy = settings.proxy
@@ -81,21 +99,20 @@ class AiohttpTransport:
             proxy = proxy_from_environment(settings.url)
         tls = True if settings.tls is None else settings.tls
         self._request_options = {"allow_redirects": False, "proxy": proxy, "ssl": tls}
-        timeouts = settings.timeouts
-        # Only the time-outs of a new connection are aiohttp's: it starts a timer for each of the others.
-        connect = aiohttp.ClientTimeout(connect=timeouts.connect, sock_connect=timeouts.connect)
+        self._timers = self._timers_of(settings.timeouts)
         self._session = make_session(
-            self._user_connector, connect, trace_configs=None if user is None else user.trace_configs
+            self._user_connector, trace_configs=None if user is None else user.trace_configs
         )
         if self._user_connector is None:
-            self._one_off_session = make_session(None, connect, reuse=False)
+            self._one_off_session = make_session(None, reuse=False)
 
     async def close(self) -> None:
         """Close all connections, those of your connector excepted."""
         for session in (self._session, self._one_off_session):
             if session is not None:
-                self._watch.close()
                 await session.close()
+        if self._session is not None:
+            self._timers.watch.close()
 
     async def __call__(self, request: PreparedRequest) -> Response:
         """Send a request once, and read the whole response.
@@ -106,7 +123,10 @@ class AiohttpTransport:
         """
         session = self._one_off_session or self._session if request.new_connection else self._session
         assert session is not None  # noqa: S101 - the client's session opens this one before it sends
-        attempt = self._watch.over(request.sent_time)
+        timers = self._timers
+        if request.timeouts is not timers.timeouts:
+            timers = self._timers_of(request.timeouts)
+        attempt = timers.watch.over(request.sent_time)
         try:
             with attempt:
                 ATTEMPT.set(attempt)
@@ -118,6 +138,7 @@ class AiohttpTransport:
                             headers=request.headers,
                             skip_auto_headers=None if request.method == "GET" else _NO_CONTENT_TYPE,
                             data=request.body,
+                            timeout=timers.connect,
                             **self._request_options,  # type: ignore[arg-type] # of several types
                         )
                         break
@@ -158,6 +179,6 @@ class AiohttpTransport:
             if self._user_connector is None:
                 return ClientClosed("the client is closed: nothing was sent")
             return ConfigurationError("the connector that the client was given is closed")
-        failure = translate(error, self._settings.timeouts, sent=attempt.left, repeatable=request.repeatable)
+        failure = translate(error, request.timeouts, sent=attempt.left, repeatable=request.repeatable)
         failure.status = request.response_status
         return failure

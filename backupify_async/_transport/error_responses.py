@@ -6,16 +6,20 @@ from datetime import datetime
 from yarl import URL
 
 from backupify_async._escaping import printable
+from backupify_async._transport.call_state import CallState
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import Response
 from backupify_async.errors import (
     APIError,
+    BackupifyError,
     BadRequest,
+    ClientClosed,
     Conflict,
     ConnectionFailed,
     NotFound,
     PermissionDenied,
     RateLimited,
+    RequestTimeout,
     ServerError,
     Unauthorized,
     UnprocessableEntity,
@@ -93,3 +97,17 @@ def _origin(location: str | None) -> str:
         return printable(str(URL(location).origin()))
     except ValueError:
         return "a place of the same origin"
+
+
+def call_cut_short(call: CallState, *, closed: bool) -> BackupifyError:
+    """The error of a call that was ended by `close()`, where `closed`, or else by its `total` time-out."""
+    if closed:
+        return ClientClosed("the client was closed while the call was under way")
+    total = call.options.timeouts.total
+    return RequestTimeout(
+        f"the call took longer than total={total:g} s",
+        sent=call.may_have_arrived,
+        status=call.status,
+        limit="total",
+        seconds=total,
+    )

@@ -79,7 +79,12 @@ class Gate:
         return limiter.on_send(now)
 
     async def acquire(
-        self, began: int | None = None, *, again: bool = False, repeatable: bool = True
+        self,
+        began: int | None = None,
+        *,
+        again: bool = False,
+        repeatable: bool = True,
+        background: bool = False,
     ) -> Ticket:
         """Wait for a place and a slot.
 
@@ -87,6 +92,7 @@ class Gate:
             began: When the call began, as `begin_call` returns it; None for now.
             again: Whether it was sent before, and refused for now.
             repeatable: Whether its request is repeatable.
+            background: Whether other calls go first; the context can say so, too.
 
         Returns:
             The ticket, for which `release` must be called once.
@@ -103,7 +109,8 @@ class Gate:
         if ticket is not None:
             return ticket
         queues = self._queues
-        queue = queues.refused if again else queues.background if BACKGROUND.get() else queues.foreground
+        others = queues.background if background or BACKGROUND.get() else queues.foreground
+        queue = queues.refused if again else others
         turn: asyncio.Future[Ticket] = loop.create_future()
         queue.join(begin_call() if began is None else began, turn, repeatable=repeatable)
         self._wake()

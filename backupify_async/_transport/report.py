@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
+from backupify_async._transport.call_state import CallState
 from backupify_async._transport.rate import Estimate
-from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.transport import Response
 from backupify_async.errors import BackupifyError
 from backupify_async.events import (

@@ -37,6 +37,8 @@ class Request:
     repeatable: bool = True
     answers: frozenset[int] = frozenset()
     decode: Callable[[Response], Any] | None = attrs.field(default=None, eq=False, repr=False)
+    body: bytes | None = attrs.field(default=None, repr=False)
+    content_type: str | None = None
 
     @property
     def target(self) -> str:

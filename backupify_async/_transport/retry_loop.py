@@ -4,12 +4,12 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from functools import partial
 
 import attrs
 
-from backupify_async._transport.request import DeliveryUnknown, Request
+from backupify_async._transport.call_state import CallState
+from backupify_async._transport.request import DeliveryUnknown
 from backupify_async._transport.retry_rules import (
     Failure,
     GiveUp,
@@ -19,60 +19,10 @@ from backupify_async._transport.retry_rules import (
     Verdict,
     decide,
 )
-from backupify_async._transport.throttling import Refusal
 from backupify_async._transport.transport import Response
-from backupify_async.config import RetryPolicy
 from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
 
 _SUSPECTS = 256  # failures that are remembered
-
-
-@attrs.define
-class CallState:
-    """One call, and what it has met so far.
-
-    Attributes:
-        request: What it asks.
-        before_send: Called before each sending, once the gate has let it pass; None for no call.
-        retries_any_5xx: Whether it is retried after any 5xx.
-        began: When it began, in the order of the gate, as `begin_call` returns it; 0 before it is sent.
-        sent_at: When the sending that is in doubt was sent, UTC; None while there is none.
-        sent_time: The same by the loop's clock, in seconds.
-        answered: Whether an earlier sending certainly reached the server.
-        sendings: How often it was sent.
-        attempts: How many sendings failed and count.
-        refusals: How many sendings were refused for now, which do not count.
-        refusal: The refusal that the last sending met, where it does not count; else None.
-        refused_since: When it was first refused, by the loop's clock; None where it was not.
-        down: Whether the last sending failed because the server is down for all calls.
-        suspect: Whether the last sending failed as if the server were down, which is not yet known.
-        last_cost: What the last retry took from the budget.
-        status: The status of the last response whose head came and whose body did not.
-        distrusts: Whether it needs a new connection: the last response may have been another request's.
-    """
-
-    request: Request
-    before_send: Callable[[], Awaitable[None]] | None = None
-    retries_any_5xx: bool = False
-    began: int = 0
-    sent_at: datetime | None = None
-    sent_time: float = 0.0
-    answered: bool = False
-    sendings: int = 0
-    attempts: int = 0
-    refusals: int = 0
-    refusal: Refusal | None = None
-    refused_since: float | None = None
-    down: bool = False
-    suspect: bool = False
-    last_cost: int = 0
-    status: int | None = None
-    distrusts: bool = False
-
-    @property
-    def may_have_arrived(self) -> bool:
-        """Whether the server may have received the request at all."""
-        return self.answered or self.sent_at is not None
 
 
 @attrs.frozen
@@ -88,14 +38,14 @@ class Retrying:
     """Retries calls until they succeed, or must not or need not be retried.
 
     Args:
-        policy: The limits.
+        budget: The tokens that all retries of the client share.
         now: A monotonic clock, seconds.
         on_retry: Called with each retry: the call, the delay in seconds, and the failure.
     """
 
     def __init__(
         self,
-        policy: RetryPolicy,
+        budget: int,
         now: Callable[[], float],
         on_retry: Callable[[CallState, float, BackupifyError], None],
     ) -> None:
@@ -108,10 +58,9 @@ class Retrying:
         self._tenacity = AsyncRetrying
         self._strategies = RetryStrategies
         self._retry_after_failure = retry_after_failure
-        self._policy = policy
         self._now = now
         self._on_retry = on_retry
-        self.budget = RetryBudget(policy.budget)
+        self.budget = RetryBudget(budget)
         self._suspects: deque[_Suspect] = deque(maxlen=_SUSPECTS)
         self.retried = 0
         """How many sendings repeated a failed one; those refused for now are counted as refused."""
@@ -186,7 +135,7 @@ class Retrying:
             retries_any_5xx=call.retries_any_5xx,
             budget=self.budget.remaining,
         )
-        verdict = decide(failure, self._policy, random.uniform)
+        verdict = decide(failure, call.options.retry, random.uniform)
         if isinstance(verdict, GiveUp) and isinstance(error, APIError | TransportError | DecodeError):
             error.gave_up = verdict.reason
         return verdict

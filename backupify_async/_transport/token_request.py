@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlencode
 
 import orjson
-from multidict import CIMultiDict
 
 from backupify_async._transport.transport import Response
 from backupify_async.credentials import ASSUMED_LIFE, ClientCredentials, Token, TokenSource, visible_text
@@ -143,8 +142,3 @@ def _json_object(body: bytes) -> dict[str, object]:
     except orjson.JSONDecodeError:
         return {}
     return fields if isinstance(fields, dict) else {}
-
-
-def bearer(token: str) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """The headers that carry a token, of the type that aiohttp copies least, and what no error must show."""
-    return CIMultiDict({"Authorization": f"Bearer {token}"}), (token,)

@@ -7,9 +7,11 @@ The values are not changed once they are made, `PreparedRequest.response_status`
 only because that costs an `object.__setattr__` for each field of each request.
 """
 
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
@@ -19,8 +21,8 @@ from yarl import URL
 from backupify_async._escaping import printable
 from backupify_async._transport.redaction import holds_secret, redact
 from backupify_async._transport.retry_after import read_retry_after
-from backupify_async.config import Settings
-from backupify_async.errors import DecodeError
+from backupify_async.config import Settings, Timeouts
+from backupify_async.errors import DecodeError, TransportError
 
 # Bytes of a body that are searched for secrets: more than the longest token, however it is escaped.
 _REDACTED_BYTES = 64 * 2**10
@@ -37,11 +39,13 @@ class PreparedRequest:
             and the like.
         body: The bytes to send; None for no body.
         sent_at: The wall-clock time of sending, UTC.
-        secrets: Texts that no error, log or repr may show; the token is one.
+        secrets: Texts that no error, log or repr may show: the token first, then the values of the user's
+            headers.
         repeatable: Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2).
         sent_time: The time of sending by the event loop's clock, in seconds.
         new_connection: Whether it needs a new connection: a kept one may be closed by the server at the same
             moment, and then it is unknown whether the request was read.
+        timeouts: The time-outs of this request; `total` is not the transport's to keep.
         response_status: The status of the response. The transport sets it as soon as it has the response's
             head, so that it is known even where the body never comes.
     """
@@ -55,6 +59,7 @@ class PreparedRequest:
     repeatable: bool = True
     sent_time: float = 0.0
     new_connection: bool = False
+    timeouts: Timeouts = attrs.field(factory=Timeouts)
     response_status: int | None = None
 
     def conceal(self, text: str) -> str:
@@ -66,8 +71,8 @@ class PreparedRequest:
         return redact(text, self.secrets)
 
     def gives_away(self, text: str) -> bool:
-        """Whether a text holds one of the secrets, and not by chance, as it can hold a short word."""
-        return holds_secret(text, self.secrets)
+        """Whether a text holds the token. Values of the user's headers, as a tenant's name, do not count."""
+        return holds_secret(text, self.secrets[:1])
 
 
 class Connection(Protocol):
@@ -174,8 +179,8 @@ class Transport(Protocol):
         """Prepare to send, in the running event loop.
 
         Args:
-            settings: The client's settings; `timeouts`, `max_body_bytes`, `proxy`, `trust_env` and `tls` are
-                the transport's to keep.
+            settings: The client's settings; `max_body_bytes`, `proxy`, `trust_env` and `tls` are the
+                transport's to keep.
 
         Raises:
             ConfigurationError: It cannot work with these settings, or not in this loop.
@@ -197,3 +202,10 @@ class Transport(Protocol):
             DecodeError: The body is larger than `max_body_bytes`, or its content coding is unknown.
         """
         ...
+
+
+def foreign_exception(error: Exception) -> TransportError:
+    """The error for an exception that no transport should raise; the text of that could hold the token."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    file = Path(frame.f_code.co_filename).name
+    return TransportError(f"the transport raised {type(error).__name__} in {file}, line {line}")

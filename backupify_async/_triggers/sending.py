@@ -9,9 +9,9 @@ import attrs
 from backupify_async._codec.decode import decode_one, require_same
 from backupify_async._endpoints.backups import BACKUPS
 from backupify_async._endpoints.server_clock import ClockOffset, offset_before, our_offset, read_offset
-from backupify_async._transport.hearing import DateSeen
+from backupify_async._transport.call_state import CallState
+from backupify_async._transport.feedback import DateSeen
 from backupify_async._transport.request import DeliveryUnknown, Request
-from backupify_async._transport.retry_loop import CallState
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import Response
 from backupify_async._triggers.drain import Drain
@@ -92,7 +92,7 @@ class TriggerCall:
         self.sent = recorded
         """The last request; None where there is none, or it was clearly refused."""
         request = Request.post(BACKUPS, answers=frozenset({409, 422}), backup_instance_id=backup_instance_id)
-        self.call = CallState(request, before_send=self._before_send)
+        self.call = CallState(request, session.options, before_send=self._before_send)
         """What it has met so far."""
 
     @property
@@ -158,7 +158,7 @@ class TriggerCall:
             self._drain.require_not_begun(self._id)  # it can have begun meanwhile
         now = asyncio.get_running_loop().time()
         self._our_offset = our_offset(now)
-        self._date = self._session.hearing.last_date
+        self._date = self._session.last_date
         self.sent = self._about_to_send(now)
 
     async def _call_hook(self, before_send: BeforeSend) -> None:
@@ -180,7 +180,7 @@ class TriggerCall:
         timeouts, ours = self._settings.timeouts, our_offset(now)
         timeout = timeouts.attempt or timeouts.total or response_timeout(self._settings)
         sent_at = utc(now)
-        offset = offset_before(self._session.hearing.last_date, ours)
+        offset = offset_before(self._session.last_date, ours)
         ahead = None if offset is None else (offset.lowest - ours, offset.highest - ours)
         response_by = sent_at + timedelta(seconds=hook + timeout)
         return SentTrigger(self._id, sent_at, self.baseline, response_by, ahead)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import attrs
 from yarl import URL
 
 from backupify_async import Settings, StaticToken
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
-from backupify_async._transport.transport import PreparedRequest
+from backupify_async._transport.transport import PreparedRequest, Response
 from tests.support.stand_ins import raw_server
 
 TOKEN = "static-token"
@@ -54,12 +55,20 @@ async def serving(*answers: bytes | None) -> AsyncIterator[Server]:
         yield server
 
 
+class TimedTransport(AiohttpTransport):
+    """Sends with the time-outs of the client's settings, as a session makes it do."""
+
+    async def __call__(self, request: PreparedRequest) -> Response:
+        """Send a request."""
+        return await super().__call__(attrs.evolve(request, timeouts=self._settings.timeouts))
+
+
 @contextlib.asynccontextmanager
 async def exchange_with(
     base_url: str, connector: aiohttp.BaseConnector | None = None, **options: Any
 ) -> AsyncIterator[AiohttpTransport]:
     """An open transport to a server."""
-    transport = AiohttpTransport(connector)
+    transport = TimedTransport(connector)
     async with open_transport(base_url, transport, **options):
         yield transport
 

@@ -14,7 +14,7 @@ import attrs
 
 from backupify_async import RateLimit, RetryPolicy, TransportError
 from backupify_async._endpoints import server_clock
-from backupify_async._transport import hearing
+from backupify_async._transport import feedback
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._triggers.triggering import Triggers
@@ -217,7 +217,7 @@ class VirtualInstance:
 def our_clock(jumps: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
     """Our own wall clock in virtual time; it may jump."""
     shown = SimpleNamespace(time=lambda: NOON + running_time() + jumps())
-    with mock.patch.object(server_clock, "time", shown), mock.patch.object(hearing, "time", shown):
+    with mock.patch.object(server_clock, "time", shown), mock.patch.object(feedback, "time", shown):
         yield
 
 

@@ -13,11 +13,13 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from backupify_async import (
+    BackupifyClient,
     ClientClosed,
     ConfigurationError,
     ConnectionFailed,
     DecodeError,
     RequestTimeout,
+    StaticToken,
     Timeouts,
     TransportError,
 )
@@ -46,8 +48,12 @@ def packed(body: bytes) -> bytes:
 
 class TestWhatIsSent:
     async def test_every_request_says_who_we_are_and_what_we_read(self) -> None:
-        async with serving(OK) as server, exchange_with(server.base_url) as exchange:
-            await exchange(get(server.base_url))
+        async with (
+            serving(OK) as server,
+            BackupifyClient(StaticToken("static-token"), base_url=server.base_url) as client,
+        ):
+            await client.backups.get(42, 1)
+        assert "Accept-Encoding: gzip, deflate" in server.header_lines
         assert f"User-Agent: backupify-async/{__version__}" in server.header_lines
         assert "Accept: application/json" in server.header_lines
         assert "Authorization: Bearer static-token" in server.header_lines

@@ -52,7 +52,8 @@ class TestTheTokenRequest:
             await session.send(PING)
         message = transport.sent[0][1]
         assert (message.method, str(message.url)) == ("POST", "http://127.0.0.1/oauth/token")
-        assert message.headers == {"Content-Type": "application/x-www-form-urlencoded"}
+        assert message.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        assert "Authorization" not in message.headers
         assert message.body == (
             b"client_id=demo&client_secret=s3cret&grant_type=client_credentials&scope=write"
         )

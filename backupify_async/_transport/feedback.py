@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from multidict import istr
 
+from backupify_async._transport.call_state import CallState
 from backupify_async._transport.gate import Gate
 from backupify_async._transport.outage import Outage, fails_as_down, failure_key, shows_down, shows_up
 from backupify_async._transport.rate import Limiter, Ticket
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.retry_loop import CallState, Retrying
+from backupify_async._transport.retry_loop import Retrying
 from backupify_async._transport.throttling import RateSignals, RecentResponses, Refusal, RefusalScope, Sending
 from backupify_async._transport.transport import Response
 from backupify_async.config import RetryPolicy
@@ -35,7 +36,7 @@ class DateSeen(NamedTuple):
     """How far our own clock was ahead of the loop's then."""
 
 
-class Hearing:
+class Feedback:
     """Hears all answers of one client.
 
     Args:
@@ -69,7 +70,7 @@ class Hearing:
         self.last_date: DateSeen | None = None
         """The last Date header."""
 
-    def answered(self, call: CallState, response: Response, now: float, ticket: Ticket | None) -> None:
+    def on_response(self, call: CallState, response: Response, now: float, ticket: Ticket | None) -> None:
         """An answer came.
 
         Args:
@@ -117,7 +118,7 @@ class Hearing:
             self._refused(call, refusal, response, now, ticket)
         return refusal is not None
 
-    def failed(self, call: CallState, error: BackupifyError, now: float) -> None:
+    def on_failure(self, call: CallState, error: BackupifyError, now: float) -> None:
         """No whole answer came.
 
         Args:

@@ -1,0 +1,89 @@
+"""One call: the settings that it has for itself, and what it has met so far."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import attrs
+
+from backupify_async._headers import check_headers
+from backupify_async._transport.request import Request
+from backupify_async._transport.throttling import Refusal
+from backupify_async.config import RetryPolicy, Settings, Timeouts
+
+
+@attrs.frozen
+class CallOptions:
+    """The settings that one call can have for itself.
+
+    Attributes:
+        timeouts: Its time-outs.
+        retry: How it is retried; `budget` and `max_outage` are always the client's.
+        headers: Headers beside those of the client; one of the same name replaces the client's. Their values
+            count as secrets. Token requests do not carry them.
+        background: Whether other calls of the client go first.
+
+    Raises:
+        ConfigurationError: A header cannot be sent, or is one that the client sets.
+    """
+
+    timeouts: Timeouts
+    retry: RetryPolicy
+    headers: Mapping[str, str] = attrs.field(
+        factory=dict, converter=check_headers, repr=lambda headers: f"{sorted(headers)}", hash=False
+    )
+    background: bool = False
+
+    @classmethod
+    def of_client(cls, settings: Settings) -> "CallOptions":
+        """The options of a call that has none of its own."""
+        return cls(settings.timeouts, settings.retry)
+
+
+@attrs.define
+class CallState:
+    """One call, and what it has met so far.
+
+    Attributes:
+        request: What it asks.
+        options: Its settings.
+        before_send: Called before each sending, once the gate has let it pass; None for no call.
+        retries_any_5xx: Whether it is retried after any 5xx.
+        began: When it began, in the order of the gate, as `begin_call` returns it; 0 before it is sent.
+        sent_at: When the sending that is in doubt was sent, UTC; None while there is none.
+        sent_time: The same by the loop's clock, in seconds.
+        answered: Whether an earlier sending certainly reached the server.
+        sendings: How often it was sent.
+        attempts: How many sendings failed and count.
+        refusals: How many sendings were refused for now, which do not count.
+        refusal: The refusal that the last sending met, where it does not count; else None.
+        refused_since: When it was first refused, by the loop's clock; None where it was not.
+        down: Whether the last sending failed because the server is down for all calls.
+        suspect: Whether the last sending failed as if the server were down, which is not yet known.
+        last_cost: What the last retry took from the budget.
+        status: The status of the last response whose head came and whose body did not.
+        distrusts: Whether it needs a new connection: the last response may have been another request's.
+    """
+
+    request: Request
+    options: CallOptions
+    before_send: Callable[[], Awaitable[None]] | None = None
+    retries_any_5xx: bool = False
+    began: int = 0
+    sent_at: datetime | None = None
+    sent_time: float = 0.0
+    answered: bool = False
+    sendings: int = 0
+    attempts: int = 0
+    refusals: int = 0
+    refusal: Refusal | None = None
+    refused_since: float | None = None
+    down: bool = False
+    suspect: bool = False
+    last_cost: int = 0
+    status: int | None = None
+    distrusts: bool = False
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the server may have received the request at all."""
+        return self.answered or self.sent_at is not None

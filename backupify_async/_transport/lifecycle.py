@@ -1,0 +1,72 @@
+"""When a session can be used: opened once, in one event loop, and closed for good."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+
+from backupify_async._transport.loops import running_loop
+from backupify_async._transport.scopes import CallScopes
+from backupify_async.errors import ClientClosed, ConfigurationError
+
+
+class Lifecycle:
+    """Opens and closes a session, and knows its event loop.
+
+    Args:
+        acquire: Opens what the session uses.
+        release: Closes that; it runs once, after all calls have ended.
+    """
+
+    def __init__(
+        self, acquire: Callable[[], Awaitable[None]], release: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
+        self._acquire = acquire
+        self._release = release
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self.scopes = CallScopes()
+
+    async def open(self) -> None:
+        """Open the session, in the running loop."""
+        if self._loop is None and not self.scopes.closed:
+            loop = running_loop()
+            await self._acquire()
+            self._loop = loop
+        self.require_open()
+
+    async def close(self) -> None:
+        """End all calls, then close the session. Cancelling it does not stop it; a second call waits, too."""
+        if running_loop() is not self._loop and self._loop is not None:
+            raise ConfigurationError("the client was opened in another event loop: close it there")
+        if self._closing is None:
+            self.scopes.close()
+            self._closing = asyncio.create_task(self._close(), name="backupify_async close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        try:
+            await self.scopes.end_all()
+        finally:
+            await self._release()
+
+    def require_open(self) -> None:
+        """Refuse to work before `open()`, after `close()` and in another loop.
+
+        Raises:
+            ClientClosed: It was closed.
+            ConfigurationError: It is not open, or in another loop; the message says which.
+        """
+        if self.scopes.closed:
+            raise ClientClosed("the client is closed, and does not reopen: make a new one")
+        if self._loop is None:
+            raise ConfigurationError("the client is not open: use `async with`, or await open()")
+        if running_loop() is not self._loop:
+            raise ConfigurationError("the client was opened in another event loop: make one for each loop")
+
+    def now(self) -> float:
+        """The loop's time, in seconds; 0 before it is open."""
+        return 0.0 if self._loop is None else self._loop.time()
+
+    def utc(self, when: float) -> datetime:
+        """The wall-clock time for a time of the loop."""
+        return datetime.now(UTC) + timedelta(seconds=when - self.now())
