@@ -39,7 +39,7 @@ def unpacked(body: bytes, coding: str, limit: int = 10**6) -> bytes:
     return b"".join(unpack(body, coding, limit))
 
 
-class TestCodings:
+class TestCodingsOfAHeader:
     @pytest.mark.parametrize(
         ("header", "codings"),
         [
@@ -53,30 +53,30 @@ class TestCodings:
             ("\udcff\x1b", []),
         ],
     )
-    def test_are_taken_off_from_the_last_to_the_first(self, header: str, codings: list[str]) -> None:
+    def test_codings_are_decoded_from_the_last_to_the_first(self, header: str, codings: list[str]) -> None:
         assert codings_of(header) == codings
 
     @pytest.mark.parametrize("header", ["br", "zstd", "gzip, BR", "gzip, gzip, gzip", "compress"])
-    def test_that_cannot_be_taken_off_are_named(self, header: str) -> None:
+    def test_codings_that_cannot_be_decoded_are_named(self, header: str) -> None:
         with pytest.raises(UnknownCoding, match="the body is encoded"):
             codings_of(header)
 
 
-class TestUnpacking:
+class TestDecompression:
     @pytest.mark.parametrize("coding", PACKERS)
     @given(body=st.binary(max_size=5000))
-    def test_gives_what_was_packed(self, coding: str, body: bytes) -> None:
+    def test_a_body_is_decompressed(self, coding: str, body: bytes) -> None:
         packed = PACKERS[coding](body)
         assert len(packed) <= most_packed(len(body))
         assert unpacked(packed, coding) == body
 
     @given(st.binary(max_size=5000))
-    def test_deflate_may_lack_its_wrapping(self, body: bytes) -> None:
+    def test_deflate_can_lack_its_zlib_header(self, body: bytes) -> None:
         assert unpacked(raw_deflate(body), "deflate") == body
 
     @pytest.mark.parametrize("coding", PACKERS)
     @given(body=st.binary(max_size=500), data=st.data())
-    def test_a_part_of_it_is_an_error_wherever_it_was_cut(
+    def test_a_body_that_was_cut_anywhere_is_an_error(
         self, coding: str, body: bytes, data: st.DataObject
     ) -> None:
         packed = PACKERS[coding](body)
@@ -85,19 +85,19 @@ class TestUnpacking:
 
     @pytest.mark.parametrize("coding", PACKERS)
     @given(body=st.binary(max_size=200))
-    def test_anything_gives_something_or_a_bad_coding(self, coding: str, body: bytes) -> None:
+    def test_any_bytes_are_decompressed_or_a_bad_coding(self, coding: str, body: bytes) -> None:
         with contextlib.suppress(BadCoding):
             assert len(unpacked(body, coding, limit=1000)) <= 1001
 
-    def test_one_member_may_follow_another(self) -> None:
+    def test_a_gzip_can_have_several_members(self) -> None:
         assert unpacked(gzip.compress(b"one ") + gzip.compress(b"two"), "gzip") == b"one two"
 
-    def test_a_later_member_may_be_cut_no_more_than_the_first(self) -> None:
+    def test_a_later_member_that_was_cut_is_an_error(self) -> None:
         with pytest.raises(BadCoding, match="gzip data is cut off"):
             unpacked(gzip.compress(b"one ") + gzip.compress(b"two")[:-1], "gzip")
 
     @pytest.mark.parametrize("behind", [b"\0" * 20, b"\r\n", b"x"])
-    def test_what_else_stands_behind_it_means_nothing(self, behind: bytes) -> None:
+    def test_other_bytes_after_the_end_are_ignored(self, behind: bytes) -> None:
         assert unpacked(gzip.compress(BODY) + behind, "gzip") == BODY
 
     def test_a_flipped_bit_is_an_error(self) -> None:
@@ -106,28 +106,28 @@ class TestUnpacking:
         with pytest.raises(BadCoding, match="not gzip, as its Content-Encoding says"):
             unpacked(bytes(packed), "gzip")
 
-    def test_a_bomb_gives_little_more_than_the_limit(self) -> None:
+    def test_a_bomb_yields_little_more_than_the_limit(self) -> None:
         bomb = gzip.compress(b"\0" * 50_000_000)
         assert len(unpacked(bomb, "gzip", limit=1000)) == 1001
 
-    def test_a_bomb_of_members_ends_too(self) -> None:
+    def test_a_bomb_of_many_members_is_an_error(self) -> None:
         with pytest.raises(BadCoding, match="more than 1000 members"):
             unpacked(gzip.compress(b"") * 2000, "gzip")
 
 
 class TestOverASocket:
     @pytest.mark.parametrize("coding", PACKERS)
-    async def test_a_whole_one_is_read(self, coding: str) -> None:
+    async def test_a_whole_body_is_read(self, coding: str) -> None:
         answer = http(200, PACKERS[coding](BODY), f"Content-Encoding: {coding}")
         async with serving(answer) as server, exchange_with(server.base_url) as exchange:
             assert (await exchange(get(server.base_url))).body == BODY
 
-    async def test_one_on_another_is_read(self) -> None:
+    async def test_a_body_that_was_compressed_twice_is_read(self) -> None:
         answer = http(200, zlib.compress(gzip.compress(BODY)), "Content-Encoding: gzip, deflate")
         async with serving(answer) as server, exchange_with(server.base_url) as exchange:
             assert (await exchange(get(server.base_url))).body == BODY
 
-    async def test_a_large_one_is_read_in_pieces(self) -> None:
+    async def test_a_large_body_is_decompressed_in_pieces(self) -> None:
         body = b"x" * 5_000_000
         answer = http(200, gzip.compress(body), "Content-Encoding: gzip")
         async with serving(answer) as server, exchange_with(server.base_url) as exchange:
@@ -135,20 +135,20 @@ class TestOverASocket:
 
     @pytest.mark.parametrize("coding", PACKERS)
     @pytest.mark.parametrize("cut", [0, 3, -1])
-    async def test_half_a_one_is_half_an_answer(self, coding: str, cut: int) -> None:
+    async def test_half_a_compressed_body_is_half_a_response(self, coding: str, cut: int) -> None:
         answer = http(201, PACKERS[coding](BODY)[:cut], f"Content-Encoding: {coding}")
         async with serving(answer) as server, exchange_with(server.base_url) as exchange:
             with pytest.raises(TransportError, match="data is cut off") as caught:
                 await exchange(get(server.base_url))
         assert (caught.value.sent, caught.value.status) == (True, 201)
 
-    async def test_one_that_is_not_packed_at_all_is_no_answer(self) -> None:
+    async def test_a_body_that_is_not_compressed_at_all_is_an_error(self) -> None:
         answer = http(200, BODY, "Content-Encoding: gzip")
         async with serving(answer) as server, exchange_with(server.base_url) as exchange:
             with pytest.raises(TransportError, match="the body is not gzip, as its Content-Encoding says"):
                 await exchange(get(server.base_url))
 
-    async def test_one_that_nobody_asked_for_is_named(self) -> None:
+    async def test_a_coding_that_was_not_accepted_is_named(self) -> None:
         answer = http(200, BODY, "Content-Encoding: br", "Content-Type: application/json")
         async with serving(answer) as server, exchange_with(server.base_url) as exchange:
             with pytest.raises(
@@ -156,7 +156,7 @@ class TestOverASocket:
             ):
                 await exchange(get(server.base_url))
 
-    async def test_an_answer_without_content_needs_none(self) -> None:
+    async def test_a_response_without_content_needs_no_coding(self) -> None:
         async with (
             serving(b"HTTP/1.1 204 X\r\nContent-Encoding: gzip\r\n\r\n") as server,
             exchange_with(server.base_url) as exchange,
@@ -174,7 +174,9 @@ class TestOverASocket:
         ],
         ids=["cut", "not packed", "not asked for", "empty", "long"],
     )
-    async def test_an_errors_body_keeps_what_can_be_read(self, body: bytes, coding: str, read: bytes) -> None:
+    async def test_the_readable_part_of_an_error_s_body_is_kept(
+        self, body: bytes, coding: str, read: bytes
+    ) -> None:
         answer = http(503, body, f"Content-Encoding: {coding}")
         async with serving(answer) as server, exchange_with(server.base_url) as exchange:
             response = await exchange(get(server.base_url))

@@ -1,4 +1,4 @@
-"""The gate in virtual time: who goes, when, and what a cancelled one leaves behind."""
+"""The gate in virtual time: which call is granted when, and what a cancelled one leaves behind."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ def now() -> float:
 
 
 async def pass_through(subject: Gate, hold: float = 0.0) -> float:
-    """Enter, stay a while, leave; the time of entering."""
+    """Acquire, hold, release; return the time of the grant."""
     ticket = await subject.acquire()
     entered = now()
     try:
@@ -50,14 +50,14 @@ async def nothing_left() -> AsyncIterator[None]:
 
 
 class Mute:
-    """A timer as some loops have them: it can be cancelled, and does not tell when it rings."""
+    """A timer as some loops have them: it can be cancelled, and does not show when it fires."""
 
     def __init__(self, timer: asyncio.TimerHandle) -> None:
         self.cancel = timer.cancel
 
 
-class TestWhoGoesWhen:
-    async def test_timers_that_do_not_tell_when_they_ring_will_do(
+class TestTheOrderOfGrants:
+    async def test_it_works_with_timers_that_do_not_show_when_they_fire(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -69,11 +69,11 @@ class TestWhoGoesWhen:
         entered = await asyncio.gather(*(pass_through(subject) for _ in range(4)))
         assert entered == [0.0, 0.5, 1.0, 1.5]
 
-    async def test_slots_come_at_the_rate(self) -> None:
+    async def test_slots_are_granted_at_the_rate(self) -> None:
         subject = gate(per_second=2, burst=3)
         assert await asyncio.gather(*(pass_through(subject) for _ in range(6))) == [0, 0, 0, 0.5, 1, 1.5]
 
-    async def test_places_come_as_they_are_left(self) -> None:
+    async def test_a_place_is_granted_once_another_call_releases_it(self) -> None:
         subject = gate(max_concurrency=2)
         assert await asyncio.gather(*(pass_through(subject, 3) for _ in range(5))) == [0, 0, 3, 3, 6]
 
@@ -81,11 +81,11 @@ class TestWhoGoesWhen:
         subject = gate(max_concurrency=1, per_second=1)
         assert await asyncio.gather(*(pass_through(subject, 2.5) for _ in range(3))) == [0, 2.5, 5]
 
-    async def test_no_slot_is_taken_while_there_is_no_place(self) -> None:
+    async def test_no_slot_is_taken_while_no_place_is_free(self) -> None:
         subject = gate(max_concurrency=1, per_second=1, burst=2)
         assert await asyncio.gather(*(pass_through(subject, 10) for _ in range(3))) == [0, 10, 20]
 
-    async def test_first_come_is_first_served(self) -> None:
+    async def test_calls_are_granted_in_the_order_of_arrival(self) -> None:
         subject, order = gate(per_second=1), []
 
         async def arrive(name: int) -> None:
@@ -96,7 +96,7 @@ class TestWhoGoesWhen:
         await asyncio.gather(*map(arrive, reversed(range(8))))
         assert order == list(range(8))
 
-    async def test_a_newcomer_does_not_overtake_who_was_just_let_in(self) -> None:
+    async def test_a_new_call_does_not_overtake_one_that_was_just_granted(self) -> None:
         subject, order = gate(max_concurrency=1), []
 
         async def enter(name: str) -> None:
@@ -112,7 +112,7 @@ class TestWhoGoesWhen:
         await waiter
         assert order == ["waiter", "newcomer"]
 
-    async def test_a_newcomer_in_the_moment_of_a_slot_does_not_overtake(self) -> None:
+    async def test_a_new_call_at_the_moment_of_a_slot_does_not_overtake_a_waiting_one(self) -> None:
         subject, overtaken = gate(per_second=1), []
 
         def arrive() -> None:
@@ -129,7 +129,7 @@ class TestWhoGoesWhen:
         assert [await pass_through(subject), await pass_through(subject)] == [0, 1]
         assert overtaken == []
 
-    async def test_it_counts_who_is_in_and_who_waits(self) -> None:
+    async def test_it_counts_the_calls_in_flight_and_those_that_wait(self) -> None:
         subject = gate(max_concurrency=2)
         tasks = [asyncio.create_task(pass_through(subject, 1)) for _ in range(5)]
         await settled()
@@ -139,14 +139,14 @@ class TestWhoGoesWhen:
 
 
 class TestAPause:
-    async def test_who_waits_goes_on_waiting(self) -> None:
+    async def test_waiting_calls_wait_for_its_end(self) -> None:
         subject = gate(per_second=1)
         tasks = [asyncio.create_task(pass_through(subject)) for _ in range(4)]
         await asyncio.sleep(1.5)
         subject.on_response(now(), Ticket(1.0), 429, {}, refused(10.0))
         assert await asyncio.gather(*tasks) == [0, 1, 11.5, 12.5]
 
-    async def test_it_can_be_lengthened_while_they_wait(self) -> None:
+    async def test_it_can_be_extended_while_calls_wait(self) -> None:
         subject = gate()
         subject.on_response(now(), Ticket(0.0), 429, {}, refused(5.0))
         task = asyncio.create_task(pass_through(subject))
@@ -154,14 +154,14 @@ class TestAPause:
         subject.on_response(now(), Ticket(0.0), 429, {}, refused(5.0))
         assert await task == 9
 
-    async def test_a_newcomer_waits_too(self) -> None:
+    async def test_a_new_call_waits_for_its_end_too(self) -> None:
         subject = gate(per_second=10, burst=10)
         subject.on_response(now(), Ticket(0.0), 429, {}, refused(5.0))
         assert await asyncio.gather(*(pass_through(subject) for _ in range(3))) == [5, 5.1, 5.2]
 
 
-class TestClosing:
-    async def test_who_waits_is_told_at_once(self) -> None:
+class TestABlockedGate:
+    async def test_waiting_calls_fail_at_once(self) -> None:
         subject = gate(max_concurrency=1)
         tasks = [asyncio.create_task(pass_through(subject, 100)) for _ in range(4)]
         await asyncio.sleep(1)
@@ -169,20 +169,20 @@ class TestClosing:
         results = await asyncio.gather(*tasks[1:], return_exceptions=True)
         assert (now(), [type(result) for result in results]) == (1, [GateBlocked] * 3)
 
-    async def test_a_newcomer_is_told_at_once(self) -> None:
+    async def test_a_new_call_fails_at_once(self) -> None:
         subject = gate()
         subject.on_response(now(), Ticket(0.0), 429, {}, refused(3600.0))
         with pytest.raises(GateBlocked):
             await subject.acquire()
         assert (now(), subject.in_flight, subject.waiting) == (0, 0, 0)
 
-    async def test_it_opens_again(self) -> None:
+    async def test_it_opens_again_when_the_wait_is_over(self) -> None:
         subject = gate()
         subject.on_response(now(), Ticket(0.0), 429, {}, refused(3600.0))
         await asyncio.sleep(3600)
         assert await pass_through(subject) == 3600
 
-    async def test_one_who_is_told_and_cancelled_at_once_takes_no_place(self) -> None:
+    async def test_a_call_that_fails_and_is_cancelled_at_once_takes_no_place(self) -> None:
         subject = gate(max_concurrency=1)
         await subject.acquire()
         waiter = asyncio.create_task(subject.acquire())
@@ -198,7 +198,7 @@ class TestClosing:
 class TestCancelling:
     """Each `enter` in its three moments: while it waits, when it was just let in, and after `leave`."""
 
-    async def test_while_it_waits_for_a_slot(self) -> None:
+    async def test_a_call_that_waits_for_a_slot_can_be_cancelled(self) -> None:
         subject = gate(per_second=1)
         await pass_through(subject)
         first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
@@ -207,7 +207,7 @@ class TestCancelling:
         assert await second == 1
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
-    async def test_while_it_waits_for_a_place(self) -> None:
+    async def test_a_call_that_waits_for_a_place_can_be_cancelled(self) -> None:
         subject = gate(max_concurrency=1)
         holder, first, second = (asyncio.create_task(pass_through(subject, 2)) for _ in range(3))
         await asyncio.sleep(1)
@@ -216,7 +216,7 @@ class TestCancelling:
         await holder
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
-    async def test_when_it_was_just_let_in_its_slot_goes_to_the_next(self) -> None:
+    async def test_the_slot_of_a_call_that_was_just_granted_goes_to_the_next(self) -> None:
         subject = gate(max_concurrency=1, per_second=1, burst=2)
         ticket = await subject.acquire()
         first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
@@ -226,7 +226,7 @@ class TestCancelling:
         assert await second == 0
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
-    async def test_when_it_was_just_let_in_and_nobody_else_waits(self) -> None:
+    async def test_the_slot_of_a_call_that_was_just_granted_is_free_where_no_other_waits(self) -> None:
         subject = gate(max_concurrency=1, per_second=1, burst=2)
         ticket = await subject.acquire()
         only = asyncio.create_task(pass_through(subject))
@@ -237,7 +237,7 @@ class TestCancelling:
         assert only.cancelled()
         assert [await pass_through(subject), await pass_through(subject)] == [0, 1]
 
-    async def test_after_it_left_its_slot_is_spent(self) -> None:
+    async def test_the_slot_of_a_call_that_was_sent_is_spent(self) -> None:
         subject = gate(per_second=1)
         await pass_through(subject)
         task = asyncio.create_task(pass_through(subject, 5))
@@ -245,7 +245,7 @@ class TestCancelling:
         task.cancel()
         assert [*await asyncio.gather(pass_through(subject), pass_through(subject))] == [2, 3]
 
-    async def test_a_slot_cancelled_before_its_turn_came_is_free(self) -> None:
+    async def test_a_slot_that_is_cancelled_before_its_time_is_free(self) -> None:
         subject = gate(max_concurrency=1)
         ticket = await subject.acquire()
         first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
@@ -255,7 +255,7 @@ class TestCancelling:
         assert await second == 0
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
-    async def test_ten_thousand_waiters_at_once(self) -> None:
+    async def test_ten_thousand_waiting_calls_can_be_cancelled_at_once(self) -> None:
         subject = gate(per_second=1)
         tasks = [asyncio.create_task(pass_through(subject)) for _ in range(10_000)]
         await asyncio.sleep(2.5)
@@ -281,7 +281,7 @@ class TestCancelling:
 
 
 class TestClose:
-    async def test_it_stops_the_timer(self) -> None:
+    async def test_closing_stops_the_timer(self) -> None:
         subject = gate(per_second=1)
         await pass_through(subject)
         waiter = asyncio.create_task(pass_through(subject))
@@ -291,7 +291,7 @@ class TestClose:
         assert (waiter.done(), subject.waiting) == (False, 1)
         waiter.cancel()
 
-    async def test_it_may_be_closed_unused(self) -> None:
+    async def test_an_unused_gate_can_be_closed(self) -> None:
         subject = gate()
         subject.close()
         assert (subject.in_flight, subject.waiting) == (0, 0)

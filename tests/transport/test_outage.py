@@ -1,4 +1,4 @@
-"""Whether the server is down for everybody: values in, a decision out."""
+"""Whether the server is down for all calls: values in, a decision out."""
 
 import math
 
@@ -11,7 +11,7 @@ from backupify_async.errors import BackupifyError
 
 
 def up(passed: float = 0.0, max_outage: float = 300.0) -> Outage:
-    """A server that answered a call which left then."""
+    """A server that responded to a call that was sent then."""
     outage = Outage(max_outage)
     outage.on_success(passed, passed, of_api=True)
     return outage
@@ -25,17 +25,17 @@ def down(at: float = 10.0) -> Outage:
     return outage
 
 
-class TestItsBeginning:
-    def test_three_instances_failed_and_nothing_passed_since(self) -> None:
+class TestTheBeginning:
+    def test_an_outage_begins_once_three_instances_failed_and_no_call_succeeded_since(self) -> None:
         outage = up()
         assert [outage.on_failure(10 + one, 20, who) for one, who in enumerate("abc")] == [False, False, True]
         assert outage.down_since == 10
 
-    def test_one_instance_that_fails_again_and_again_is_none(self) -> None:
+    def test_one_instance_that_fails_again_and_again_is_no_outage(self) -> None:
         outage = up()
         assert not any(outage.on_failure(when, when, "a") for when in range(1, 99))
 
-    def test_before_the_first_success_there_is_none(self) -> None:
+    def test_there_is_no_outage_before_the_first_success(self) -> None:
         outage = Outage(300)
         assert not any(outage.on_failure(when, when, str(when)) for when in range(1, 99))
 
@@ -44,21 +44,21 @@ class TestItsBeginning:
         outage.on_success(0, 0, of_api=False)
         assert not any(outage.on_failure(when, when, str(when)) for when in range(1, 99))
 
-    def test_what_left_after_a_failure_and_passed_takes_it_back(self) -> None:
+    def test_a_success_sent_after_a_failure_cancels_the_failure(self) -> None:
         outage = up()
         outage.on_failure(10, 11, "a")
         outage.on_failure(10, 11, "b")
         outage.on_success(10.5, 12, of_api=True)
         assert not outage.on_failure(13, 13, "c")
 
-    def test_what_left_before_and_passed_does_not(self) -> None:
+    def test_a_success_sent_before_a_failure_does_not_cancel_it(self) -> None:
         outage = up()
         outage.on_failure(10, 11, "a")
         outage.on_failure(10, 11, "b")
         outage.on_success(9, 12, of_api=True)
         assert outage.on_failure(13, 13, "c")
 
-    def test_a_failure_that_comes_late_says_nothing(self) -> None:
+    def test_a_failure_of_a_call_sent_before_the_last_success_says_nothing(self) -> None:
         outage = up(passed=20)
         assert not any(outage.on_failure(19, 60, who) for who in "abcd")
 
@@ -68,7 +68,7 @@ class TestItsBeginning:
 
 
 class TestProbes:
-    def test_they_come_one_at_a_time_at_growing_intervals(self) -> None:
+    def test_probes_come_one_at_a_time_at_growing_intervals(self) -> None:
         outage, now, gaps = down(), 10.0, []
         for _ in range(10):
             assert outage.next_probe > now
@@ -79,36 +79,36 @@ class TestProbes:
             outage.end_probe(now, unused=False)
         assert gaps == [0.3, 0.3, 0.45, 0.68, 1.01, 1.52, 2.28, 3.42, 5.0, 5.0]
 
-    def test_one_that_takes_long_is_followed_at_once(self) -> None:
+    def test_a_probe_that_takes_long_is_followed_by_the_next_at_once(self) -> None:
         outage = down()
         outage.begin_probe(11)
         outage.end_probe(21, unused=False)
         assert outage.next_probe <= 21
 
-    def test_one_that_never_left_passes_the_role_on(self) -> None:
+    def test_a_probe_that_was_not_sent_is_replaced_at_once(self) -> None:
         outage = down()
         outage.begin_probe(11)
         outage.end_probe(12, unused=True)
         assert outage.next_probe == 12
 
 
-class TestItsEnd:
-    def test_what_left_since_and_passed_ends_it(self) -> None:
+class TestTheEnd:
+    def test_a_success_sent_during_an_outage_ends_it(self) -> None:
         outage = down(at=10)
         outage.on_success(15, 16, of_api=True)
         assert (outage.down_since, outage.closes_at) == (None, math.inf)
 
-    def test_what_left_before_does_not(self) -> None:
+    def test_a_success_sent_before_an_outage_does_not_end_it(self) -> None:
         outage = down(at=10)
         outage.on_success(9, 16, of_api=True)
         assert outage.down_since == 10
 
-    def test_a_token_ends_it_too(self) -> None:
+    def test_a_token_ends_an_outage_too(self) -> None:
         outage = down(at=10)
         outage.on_success(15, 16, of_api=False)
         assert outage.down_since is None
 
-    def test_it_is_given_up_after_a_while_and_probed_every_five_seconds(self) -> None:
+    def test_after_max_outage_calls_fail_and_a_probe_is_sent_every_five_seconds(self) -> None:
         outage = down(at=10)
         assert not outage.is_closed(309.9)
         assert outage.is_closed(310)
@@ -116,7 +116,7 @@ class TestItsEnd:
         outage.end_probe(400, unused=False)
         assert outage.next_probe == 405
 
-    def test_its_time_counts_for_no_patience(self) -> None:
+    def test_its_downtime_is_known_so_that_other_limits_can_allow_for_it(self) -> None:
         outage = down(at=10)
         assert outage.downtime(12) == 2
         outage.on_success(15, 16, of_api=True)
@@ -125,15 +125,15 @@ class TestItsEnd:
 
 class TestWhatCounts:
     @pytest.mark.parametrize("status", [502, 503, 504, 520, 521, 522, 523, 524])
-    def test_answers_that_are_not_the_server_s_own(self, status: int) -> None:
+    def test_statuses_that_a_gateway_sends_for_the_server_show_that_it_is_down(self, status: int) -> None:
         assert (shows_down(status), shows_up(status)) == (True, False)
 
     @pytest.mark.parametrize("status", [500, 501, 525, 530, 408])
-    def test_answers_that_show_neither(self, status: int) -> None:
+    def test_some_statuses_show_neither(self, status: int) -> None:
         assert (shows_down(status), shows_up(status)) == (False, False)
 
     @pytest.mark.parametrize("status", [200, 201, 302, 401, 403, 404, 429])
-    def test_answers_that_show_that_it_works(self, status: int) -> None:
+    def test_other_statuses_show_that_it_works(self, status: int) -> None:
         assert (shows_down(status), shows_up(status)) == (False, True)
 
     @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ class TestWhatCounts:
             TransportError("the server closed the connection before it answered"),
         ],
     )
-    def test_failures_of_a_connection(self, error: BackupifyError) -> None:
+    def test_a_connection_that_fails_counts(self, error: BackupifyError) -> None:
         assert fails_as_down(error)
 
     @pytest.mark.parametrize(
@@ -157,7 +157,9 @@ class TestWhatCounts:
             DecodeError("no JSON", "/v1/ping"),
         ],
     )
-    def test_no_faults_of_tls_or_our_own_and_nothing_that_is_slow(self, error: BackupifyError) -> None:
+    def test_a_tls_fault_or_one_of_this_machine_or_a_slow_response_does_not_count(
+        self, error: BackupifyError
+    ) -> None:
         assert not fails_as_down(error)
 
     @pytest.mark.parametrize(
@@ -169,7 +171,5 @@ class TestWhatCounts:
             (Request("POST", "/oauth/token"), "/oauth/token 3"),
         ],
     )
-    def test_failures_are_told_apart_by_instance_or_else_by_request(
-        self, request_: Request, who: str
-    ) -> None:
+    def test_failures_are_counted_by_instance_or_else_by_request(self, request_: Request, who: str) -> None:
         assert failure_key(request_, 3) == who

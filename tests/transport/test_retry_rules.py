@@ -1,4 +1,4 @@
-"""The table at the top of `retry`, row by row."""
+"""The table at the top of `retry_rules`, row by row."""
 
 import attrs
 import pytest
@@ -66,7 +66,7 @@ def verdict(
 class TestTheTable:
     @pytest.mark.parametrize("repeatable", [True, False])
     @pytest.mark.parametrize("error", NEVER_SENT)
-    def test_what_never_left_is_sent_again(self, error: BackupifyError, repeatable: bool) -> None:
+    def test_a_request_that_was_never_sent_is_retried(self, error: BackupifyError, repeatable: bool) -> None:
         result = verdict(error, repeatable=repeatable)
         assert isinstance(result, Retry)
         assert result.reason is RetryReason.NEVER_SENT
@@ -86,7 +86,9 @@ class TestTheTable:
             (status(400), False),
         ],
     )
-    def test_a_refusal_for_now_is_sent_again_uncounted(self, error: BackupifyError, repeatable: bool) -> None:
+    def test_a_refusal_for_now_is_retried_and_not_counted(
+        self, error: BackupifyError, repeatable: bool
+    ) -> None:
         result = verdict(error, attrs.evolve(REFUSED, attempts=99, budget=0), repeatable=repeatable)
         assert isinstance(result, Retry)
         assert (result.reason, result.cost) == (RetryReason.REFUSED, 0)
@@ -101,7 +103,7 @@ class TestTheTable:
     @pytest.mark.parametrize(
         "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
     )
-    def test_a_passing_failure_is_sent_again_where_it_may_be(self, error: BackupifyError) -> None:
+    def test_a_transient_failure_of_a_repeatable_request_is_retried(self, error: BackupifyError) -> None:
         result = verdict(error)
         assert isinstance(result, Retry)
         assert result.reason is RetryReason.REPEATABLE
@@ -109,25 +111,25 @@ class TestTheTable:
     @pytest.mark.parametrize(
         "error", [*LOST, *map(status, (408, 500, 502, 503, 504, 520, 522, 524, 527, 530))]
     )
-    def test_a_passing_failure_of_what_must_not_be_repeated_is_unknown(self, error: BackupifyError) -> None:
+    def test_a_transient_failure_of_any_other_request_is_in_doubt(self, error: BackupifyError) -> None:
         assert verdict(error, repeatable=False) == Indeterminate()
 
-    def test_an_answer_that_is_too_large_is_not_asked_for_again(self) -> None:
+    def test_a_response_that_is_too_large_is_not_requested_again(self) -> None:
         assert verdict(TOO_LARGE) == GiveUp("it would be the same again")
         assert verdict(TOO_LARGE, repeatable=False) == Indeterminate()
 
     @pytest.mark.parametrize("error", [*map(status, (501, 505, 507, 599))])
-    def test_a_lasting_failure_of_the_server_is_raised_or_unknown(self, error: BackupifyError) -> None:
+    def test_a_lasting_failure_of_the_server_is_raised_or_in_doubt(self, error: BackupifyError) -> None:
         assert verdict(error) == GiveUp()
         assert verdict(error, repeatable=False) == Indeterminate()
 
-    def test_a_token_request_is_sent_again_after_any_5xx(self) -> None:
+    def test_a_token_request_is_retried_after_any_5xx(self) -> None:
         token = attrs.evolve(FIRST, retries_any_5xx=True)
         assert isinstance(verdict(status(501), token), Retry)
         assert isinstance(verdict(status(404), token), GiveUp)
 
     @pytest.mark.parametrize("error", [*map(status, (301, 302, 303, 304, 307, 308))])
-    def test_a_redirect_may_follow_what_was_done(self, error: BackupifyError) -> None:
+    def test_a_redirect_does_not_prove_that_nothing_was_done(self, error: BackupifyError) -> None:
         assert verdict(error) == GiveUp()
         assert verdict(error, repeatable=False) == Indeterminate()
 
@@ -141,7 +143,7 @@ class TestTheTable:
             ConfigurationError("no secret"),
         ],
     )
-    def test_what_proves_that_nothing_was_done_is_raised(
+    def test_a_status_that_proves_that_nothing_was_done_is_raised(
         self, error: BackupifyError, repeatable: bool
     ) -> None:
         assert verdict(error, repeatable=repeatable) == GiveUp()
@@ -153,7 +155,7 @@ class TestTheTable:
     @pytest.mark.parametrize(
         "error", [status(429, 3.0, "known"), ConnectionFailed("x", sent=False, gave_up="known")]
     )
-    def test_what_was_given_up_already_stays_given_up(self, error: BackupifyError) -> None:
+    def test_an_error_that_was_given_up_already_stays_given_up(self, error: BackupifyError) -> None:
         assert verdict(error) == GiveUp("known")
 
 
@@ -163,10 +165,10 @@ class TestTheLimits:
         result = verdict(status(500), attrs.evolve(FIRST, attempts=attempts))
         assert isinstance(result, Retry) is again
 
-    def test_the_last_attempt_says_how_many_there_were(self) -> None:
+    def test_the_reason_says_how_many_attempts_there_were(self) -> None:
         assert verdict(status(500), attrs.evolve(FIRST, attempts=4)) == GiveUp("sent 4 times")
 
-    def test_one_attempt_out_of_one_has_nothing_to_add(self) -> None:
+    def test_a_single_attempt_gives_no_reason(self) -> None:
         assert verdict(status(500), policy=RetryPolicy(attempts=1)) == GiveUp(None)
 
     @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ class TestTheLimits:
             (status(524), 10),
         ],
     )
-    def test_a_retry_has_its_price(self, error: BackupifyError, cost: int) -> None:
+    def test_a_retry_costs_tokens_of_the_budget(self, error: BackupifyError, cost: int) -> None:
         enough = verdict(error, attrs.evolve(FIRST, budget=cost))
         assert isinstance(enough, Retry)
         assert enough.cost == cost
@@ -192,12 +194,12 @@ class TestTheLimits:
         assert verdict(error, attrs.evolve(FIRST, budget=cost - 1)) == spent
 
     @pytest.mark.parametrize("code", [429, 503])
-    def test_a_retry_after_above_the_limit_is_named(self, code: int) -> None:
+    def test_a_retry_after_over_the_cap_is_raised_and_named(self, code: int) -> None:
         result = verdict(status(code, 120.5), REFUSED)
         assert result == GiveUp("Retry-After 120.5 s is over max_retry_after=120 s")
 
     @pytest.mark.parametrize("code", [429, 503])
-    def test_a_retry_after_at_the_limit_is_waited_for(self, code: int) -> None:
+    def test_a_retry_after_at_the_cap_is_waited_out(self, code: int) -> None:
         assert isinstance(verdict(status(code, 120.0), REFUSED), Retry)
 
     @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ class TestTheWait:
     def test_a_429_waits_at_the_gate_and_not_before_it(self) -> None:
         assert verdict(status(429), REFUSED) == Retry(RetryReason.REFUSED, 0.0)
 
-    def test_a_call_does_not_come_to_the_gate_before_its_own_retry_after_is_over(self) -> None:
+    def test_a_call_waits_out_its_own_retry_after_before_the_gate(self) -> None:
         assert verdict(status(429, 3.0), REFUSED) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_a_call_that_is_refused_alone_backs_off_by_itself(self) -> None:
@@ -227,7 +229,7 @@ class TestTheWait:
         assert verdict(status(429), many) == Retry(RetryReason.REFUSED, 2.0)
         assert verdict(status(429, 3.0), many) == Retry(RetryReason.REFUSED, 3.0)
 
-    def test_a_429_past_the_gate_waits_by_itself(self) -> None:
+    def test_a_429_to_a_token_request_is_waited_out_without_the_gate(self) -> None:
         assert verdict(status(429, 3.0), BACKS_OFF) == Retry(RetryReason.REFUSED, 3.0)
 
     def test_a_503_waits_as_a_429_does(self) -> None:
@@ -235,7 +237,7 @@ class TestTheWait:
         assert verdict(status(503), REFUSED) == Retry(RetryReason.REFUSED, 0.0)
         assert verdict(status(503, 3.0), BACKS_OFF) == Retry(RetryReason.REFUSED, 3.0)
 
-    def test_past_the_gate_a_refusal_that_asks_for_nothing_backs_off(self) -> None:
+    def test_a_token_request_backs_off_where_a_refusal_asks_for_no_wait(self) -> None:
         many = attrs.evolve(BACKS_OFF, refusals=3)
         assert verdict(status(503, 0.0), many) == Retry(RetryReason.REFUSED, 2.0)
         assert verdict(status(429), many) == Retry(RetryReason.REFUSED, 2.0)
@@ -255,13 +257,13 @@ class TestTheBudget:
     def test_it_begins_full(self) -> None:
         assert RetryBudget(500).remaining == 500
 
-    def test_an_untroubled_success_gives_one_back(self) -> None:
+    def test_a_success_at_the_first_attempt_refunds_one_token(self) -> None:
         budget = RetryBudget(500)
         budget.spend(10)
         budget.succeeded(0)
         assert budget.remaining == 491
 
-    def test_a_retried_success_gives_its_last_price_back(self) -> None:
+    def test_a_success_after_a_retry_refunds_the_cost_of_the_last_one(self) -> None:
         budget = RetryBudget(500)
         budget.spend(10)
         budget.succeeded(5)

@@ -1,4 +1,4 @@
-"""Which answers ask to slow down, and what a session makes of them."""
+"""Which responses refuse a call for now, which calls that concerns, and what a session does."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -39,18 +39,18 @@ def slows(
 
 class TestWhatAsksToSlowDown:
     @pytest.mark.parametrize("status", [420, 429])
-    def test_a_429_and_a_420(self, status: int) -> None:
+    def test_a_429_and_a_420_do(self, status: int) -> None:
         assert slows(status)
 
     @pytest.mark.parametrize("retry_after", [0.0, 5.0, 500.0])
-    def test_a_503_that_asks_to_wait(self, retry_after: float) -> None:
+    def test_a_503_with_retry_after_does(self, retry_after: float) -> None:
         assert slows(503, retry_after)
 
-    def test_a_mere_503_as_long_as_others_pass(self) -> None:
+    def test_an_unexplained_503_does_while_others_pass(self) -> None:
         assert slows(503, others_pass=True)
         assert not slows(503, others_pass=False)
 
-    def test_a_403_that_asks_to_wait_or_tells_a_spent_quota(self) -> None:
+    def test_a_403_with_retry_after_or_a_spent_quota_does(self) -> None:
         assert slows(403, 60.0)
         assert slows(403, headers=SPENT)
 
@@ -62,7 +62,7 @@ class TestWhatAsksToSlowDown:
             {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "121"},
         ],
     )
-    def test_no_other_403(self, headers: Mapping[str, str]) -> None:
+    def test_any_other_403_does_not(self, headers: Mapping[str, str]) -> None:
         assert not slows(403, headers=headers, others_pass=True)
 
     @pytest.mark.parametrize(
@@ -74,40 +74,42 @@ class TestWhatAsksToSlowDown:
             b'{"__type": "TooManyRequestsException:http://internal.amazon.com/"}',
         ],
     )
-    def test_a_400_whose_body_names_throttling(self, body: bytes) -> None:
+    def test_a_400_whose_body_names_throttling_does(self, body: bytes) -> None:
         assert slows(400, body=body)
 
     @pytest.mark.parametrize(
         "body", [b"", b"Throttling", b'["Throttling"]', b'{"code": 7}', b'{"message": "Throttling"}']
     )
-    def test_no_other_400(self, body: bytes) -> None:
+    def test_any_other_400_does_not(self, body: bytes) -> None:
         assert not slows(400, body=body, others_pass=True)
 
     @pytest.mark.parametrize("status", [401, 404, 409, 422, 500, 502, 504, 529])
-    def test_no_other_status(self, status: int) -> None:
+    def test_no_other_status_does(self, status: int) -> None:
         assert not slows(status, 5.0, SPENT, THROTTLING, others_pass=True)
 
     @pytest.mark.parametrize(
         ("status", "retry_after", "all_hear"),
         [(503, None, True), (503, 120.0, True), (503, 121.0, False), (403, 121.0, False), (429, 121.0, True)],
     )
-    def test_one_that_asks_for_more_than_anybody_waits_concerns_all_only_as_a_429(
+    def test_a_wait_over_the_cap_concerns_all_calls_only_with_a_429(
         self, status: int, retry_after: float | None, all_hear: bool
     ) -> None:
         assert concerns_all(RateSignals(status, retry_after, {}), 120.0) is all_hear
 
 
 class TestWhetherOthersPass:
-    def test_nobody_does_before_the_first_one_has(self) -> None:
+    def test_none_passes_before_the_first_one_was_accepted(self) -> None:
         assert not RecentResponses(120.0).others_pass(0.0)
 
-    @pytest.mark.parametrize(("left", "passed", "well"), [(5, 6, True), (5, 4, True), (5, 3.9, False)])
-    def test_one_that_left_later_or_hardly_before(self, left: float, passed: float, well: bool) -> None:
+    @pytest.mark.parametrize(("sent_time", "accepted", "well"), [(5, 6, True), (5, 4, True), (5, 3.9, False)])
+    def test_an_accepted_call_counts_that_was_sent_later_or_hardly_before(
+        self, sent_time: float, accepted: float, well: bool
+    ) -> None:
         recent = RecentResponses(120.0)
-        recent.accepted(passed)
-        assert recent.others_pass(left) is well
+        recent.accepted(accepted)
+        assert recent.others_pass(sent_time) is well
 
-    def test_answers_may_come_in_any_order(self) -> None:
+    def test_responses_can_come_in_any_order(self) -> None:
         recent = RecentResponses(120.0)
         recent.accepted(9)
         recent.accepted(1)
@@ -135,16 +137,16 @@ class TestWhoseRefusalItIs:
             ([*range(6, 16)], [6], True),  # and may have a reason of their own
         ],
     )
-    def test_a_call_s_own_where_it_is_refused_again_and_others_pass(
+    def test_a_refusal_is_the_call_s_own_where_it_is_refused_again_and_others_pass(
         self, passed: list[float], refused: list[float], own: bool
     ) -> None:
         assert self.heard(passed, refused).is_own(5, "this") is own
 
-    def test_what_a_call_met_itself_says_nothing_of_others(self) -> None:
+    def test_the_call_s_own_refusals_say_nothing_of_others(self) -> None:
         recent = self.heard([6, 7, 8], [6])
         assert recent.is_own(5, "another")
 
-    def test_what_is_long_past_is_forgotten(self) -> None:
+    def test_old_responses_are_forgotten(self) -> None:
         assert self.heard([], [6]).is_own(5, "this") is False
         recent = self.heard([], [6])
         for left in range(7, 7 + 64):
@@ -157,7 +159,7 @@ def instance(number: int) -> Request:
 
 
 def poisoned(numbers: set[str], status: int) -> Callable[[PreparedRequest], Response]:
-    """Answers 200, but to some instances always this status."""
+    """Respond with 200, but for some instances always with this status."""
     return lambda message: respond(message, status if message.url.parts[3] in numbers else 200)
 
 
@@ -244,7 +246,7 @@ class TestASession:
             assert (session.statistics().refused, session.statistics().retried) == (told, 0)
 
     @pytest.mark.parametrize("asked", [PING, TRIGGER])
-    async def test_a_400_that_names_throttling_is_one_where_the_request_may_be_repeated(
+    async def test_a_400_that_names_throttling_is_a_refusal_where_the_request_is_repeatable(
         self, asked: Request
     ) -> None:
         answers = [(400, THROTTLING), (200, b"{}")]
@@ -257,7 +259,7 @@ class TestASession:
         assert isinstance(result[0], Response) is asked.repeatable
 
     @pytest.mark.parametrize("step", [(503, after("1")), 420, (420, after("1"))])
-    async def test_a_trigger_that_met_a_503_or_a_420_has_an_unknown_fate_and_teaches_the_limiter(
+    async def test_a_trigger_that_met_a_503_or_a_420_is_in_doubt_and_the_limiter_learns_of_it(
         self, step: Step
     ) -> None:
         transport = FakeTransport(Script(200, step))
@@ -275,7 +277,7 @@ class TestASession:
             assert (await session.send(TRIGGER)).status == 200
         assert transport.times == [0, 7]
 
-    async def test_a_403_that_asks_for_more_than_anybody_waits_is_raised_and_names_it(self) -> None:
+    async def test_a_403_over_the_cap_is_raised_and_names_the_cap(self) -> None:
         transport = FakeTransport(Script((403, after("121"))))
         async with session_over(transport) as session:
             with pytest.raises(PermissionDenied, match=r"Retry-After 121 s is over max_retry_after=120 s"):
@@ -283,14 +285,14 @@ class TestASession:
             await self.passes(session)
         assert transport.times == [0, 0]
 
-    async def test_a_503_where_nothing_passes_is_a_failure(self) -> None:
+    async def test_a_503_where_no_call_passes_is_a_failure(self) -> None:
         transport = FakeTransport(Script(*[503] * 4))
         async with session_over(transport) as session:
             with pytest.raises(ServerError, match="sent 4 times"):
                 await session.send(PING)
             assert session.statistics().refused == 0
 
-    async def test_an_instance_that_is_refused_for_reasons_of_its_own_stops_nobody(self) -> None:
+    async def test_an_instance_that_is_refused_for_its_own_reason_stops_no_other(self) -> None:
         transport = FakeTransport(poisoned({"3", "7"}, 429), round_trip=0.05)
         async with session_over(transport, retry=RetryPolicy(max_throttled=60)) as session:
             calls = [asyncio.create_task(session.send(instance(one))) for one in range(100)]
@@ -322,7 +324,7 @@ class TestASession:
             await refused
         assert transport.times[-1] - transport.times[-2] == pytest.approx(1.001)
 
-    async def test_an_edge_that_refuses_with_503_fails_nobody(self) -> None:
+    async def test_a_proxy_that_throttles_with_503_fails_no_call(self) -> None:
         tokens = [20.0, 0.0]  # a bucket of 20, filled at 50 a second
 
         def answer(message: PreparedRequest) -> Response:
@@ -340,7 +342,7 @@ class TestASession:
         assert {answer.status for answer in answers} == {200}
 
 
-class TestAMere503:
+class TestAnUnexplained503:
     @staticmethod
     def hear(recent: RecentResponses, answers: int, every: int) -> None:
         """Answers, of which one in `every` is a 503."""
@@ -351,7 +353,7 @@ class TestAMere503:
                 recent.refused(float(number), object(), unexplained=True)
 
     @pytest.mark.parametrize(("refused", "limit"), [(1, False), (3, False), (4, True), (10, True)])
-    def test_shows_a_limit_where_several_of_the_latest_ten_answers_were_refusals(
+    def test_it_shows_a_limit_where_several_of_the_latest_ten_responses_were_refusals(
         self, refused: int, limit: bool
     ) -> None:
         recent = RecentResponses(120.0)
@@ -360,18 +362,18 @@ class TestAMere503:
         assert recent.shows_a_limit is limit
 
     @pytest.mark.parametrize(("every", "limit"), [(6, True), (8, False)])
-    def test_shows_one_where_many_answers_were_503(self, every: int, limit: bool) -> None:
+    def test_it_shows_a_limit_where_many_responses_were_503(self, every: int, limit: bool) -> None:
         recent = RecentResponses(120.0)
         self.hear(recent, 64, every)
         assert recent.shows_a_limit is limit
 
-    def test_goes_on_to_where_slowing_down_helps(self) -> None:
+    def test_it_still_shows_a_limit_where_slowing_down_helps(self) -> None:
         recent = RecentResponses(120.0)
         self.hear(recent, 64, every=1)
         self.hear(recent, 2_000, every=100)
         assert recent.shows_a_limit
 
-    def test_is_a_backend_s_where_slowing_down_does_not_help(self) -> None:
+    def test_it_comes_from_a_backend_where_slowing_down_does_not_help(self) -> None:
         recent = RecentResponses(120.0)
         self.hear(recent, 64, every=5)
         self.hear(recent, 400, every=20)
