@@ -53,7 +53,7 @@ async def _collect(begin: Callable[[], Any]) -> Any:
 class TestIds:
     @pytest.mark.parametrize("call", BY_INSTANCE.values(), ids=BY_INSTANCE)
     @pytest.mark.parametrize("bad", ["", ".", "..", "a\nb", "\x00", "\x7f", "\x85", "\ud800"], ids=ascii)
-    async def test_a_text_that_cannot_be_one_is_named_and_nothing_is_sent(self, call: Call, bad: str) -> None:
+    async def test_an_invalid_id_is_named_and_nothing_is_sent(self, call: Call, bad: str) -> None:
         server = Script(http(200, b"{}"))
         async with raw_server(server) as url, client_of(url) as client:
             with pytest.raises(ValueError, match=r"backup_instance_id|backup_id|customer_id"):
@@ -62,7 +62,7 @@ class TestIds:
 
     @pytest.mark.parametrize("call", BY_INSTANCE.values(), ids=BY_INSTANCE)
     @pytest.mark.parametrize("bad", [1.0, True, None, b"1", [1]], ids=repr)
-    async def test_what_is_neither_number_nor_text_is_named_and_nothing_is_sent(
+    async def test_an_id_that_is_no_number_or_text_is_named_and_nothing_is_sent(
         self, call: Call, bad: Any
     ) -> None:
         server = Script(http(200, b"{}"))
@@ -85,7 +85,7 @@ class TestIds:
             ("042", "042"),
         ],
     )
-    async def test_any_other_is_sent_as_it_stands_quoted_whole(self, value: int | str, sent: str) -> None:
+    async def test_any_other_id_is_sent_percent_encoded_whole(self, value: int | str, sent: str) -> None:
         server = Script(http(200, json.dumps({"id": value}).encode()))
         async with raw_server(server) as url, client_of(url) as client:
             await client.backups.get(value, str(value))
@@ -104,28 +104,28 @@ class TestConfiguration:
             ({"BACKUPIFY_TOKEN": "t", "BACKUPIFY_BASE_URL": "http://api.example"}, "BACKUPIFY_BASE_URL"),
         ],
     )
-    def test_of_the_environment_names_its_variable(self, environ: dict[str, str], named: str) -> None:
+    def test_an_error_in_the_environment_names_it(self, environ: dict[str, str], named: str) -> None:
         with pytest.raises(ConfigurationError, match=named):
             BackupifyClient.from_env(environ)
 
     @pytest.mark.parametrize(
         "base_url", ["", "api.example", "https://", "https://u:p@api.example", "ftp://a"]
     )
-    def test_of_a_base_url_names_its_argument(self, base_url: str) -> None:
+    def test_an_invalid_base_url_names_its_argument(self, base_url: str) -> None:
         with pytest.raises(ConfigurationError, match="base_url"):
             BackupifyClient(StaticToken("t"), base_url=base_url)
 
-    def test_of_an_empty_secret_says_so(self) -> None:
+    def test_an_empty_secret_is_an_error_that_says_so(self) -> None:
         with pytest.raises(ConfigurationError, match="secret"):
             ClientCredentials("id", "")
 
-    def test_of_credentials_that_are_none_says_so(self) -> None:
+    def test_an_object_that_is_no_credentials_is_an_error_that_says_so(self) -> None:
         no_credentials: Any = None
         with pytest.raises(ConfigurationError, match="credentials"):
             BackupifyClient(no_credentials)
 
     @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-    def test_numbers_that_make_no_sense_are_named(self, value: Any) -> None:
+    def test_numbers_out_of_range_are_named(self, value: Any) -> None:
         with pytest.raises(ValueError, match="per_second"):
             RateLimit(value, adaptive=False)
         with pytest.raises(ValueError, match="burst"):
@@ -135,7 +135,7 @@ class TestConfiguration:
 
 
 class TestTheTokenEndpoint:
-    async def test_a_wrong_secret_is_asked_about_once(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_wrong_secret_is_tried_once(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify, credentials=ClientCredentials("demo", "a-wrong-one")) as client:
             for _ in range(50):
                 with pytest.raises(AuthenticationError, match="invalid_client") as raised:
@@ -157,7 +157,7 @@ class TestTheTokenEndpoint:
         ],
         ids=str,
     )
-    async def test_an_answer_without_a_token_is_an_error_without_that_answer(
+    async def test_a_response_without_a_token_is_an_error_that_does_not_quote_it(
         self, backupify: SimulatedBackupify, answer: Fault
     ) -> None:
         backupify.inject(answer)
@@ -169,15 +169,13 @@ class TestTheTokenEndpoint:
         assert len(backupify.requests) == 1
 
     @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-    async def test_a_failure_that_passes_is_waited_out(
-        self, backupify: SimulatedBackupify, status: int
-    ) -> None:
+    async def test_a_failure_that_passes_is_retried(self, backupify: SimulatedBackupify, status: int) -> None:
         backupify.inject(Fault.answer(status, operation="token", first=2))
         async with client_of(backupify) as client:
             assert (await client.instances.get(1)).id == 1
         assert [request.status for request in backupify.requests] == [status, status, 200, 200]
 
-    async def test_one_that_stays_is_a_server_error(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_failure_that_stays_is_a_server_error(self, backupify: SimulatedBackupify) -> None:
         backupify.inject(Fault.answer(500, operation="token"))
         async with client_of(backupify) as client:
             with pytest.raises(ServerError, match="sent 4 times"):
@@ -196,7 +194,7 @@ class TestTheTokenEndpoint:
             (None, 60),
         ],
     )
-    async def test_a_life_that_cannot_be_read_is_a_minute(
+    async def test_an_unreadable_lifetime_counts_as_a_minute(
         self, backupify: SimulatedBackupify, expires_in: str | None, read_as: float
     ) -> None:
         more = "" if expires_in is None else f',"expires_in":{expires_in}'
@@ -286,14 +284,14 @@ class TestNothingOnTheWay:
         ],
         ids=["chunked", "gzip cut behind its header", "gzip of nothing", "white space", "202"],
     )
-    async def test_is_not_told_as_idle(self, answer: bytes) -> None:
+    async def test_is_not_taken_for_an_idle_instance(self, answer: bytes) -> None:
         running = http(200, b'{"id":7,"status":"running"}')
         async with raw_server(Script(answer, running)) as url, client_of(url) as client:
             active = await client.backups.get_active(1)
         assert active is not None
         assert active.id == 7
 
-    async def test_that_stays_so_is_an_error(self) -> None:
+    async def test_is_an_error_if_it_stays_so(self) -> None:
         server = Script(http(202))
         async with raw_server(server) as url, client_of(url, retry=RetryPolicy(attempts=3, base=0)) as client:
             with pytest.raises(DecodeError, match="the body is empty") as raised:
@@ -307,13 +305,13 @@ class TestNoBody:
         async with raw_server(Script(http(status))) as url, client_of(url) as client:
             assert await client.backups.get_active(1) is None
 
-    async def test_is_no_lists_end(self, status: int) -> None:
+    async def test_does_not_end_a_list(self, status: int) -> None:
         async with raw_server(Script(http(status))) as url, client_of(url) as client:
             for call in (client.backups.list(1).collect, lambda: client.backups.latest(1)):
                 with pytest.raises(DecodeError):
                     await call()
 
-    async def test_on_a_page_in_the_midst_is_asked_for_again(self, status: int) -> None:
+    async def test_of_a_middle_page_is_requested_again(self, status: int) -> None:
         first = http(200, b'[{"id":1}]', "Link: <?page=2>; rel=next")
         server = Script(first, http(status), http(200, b'[{"id":2}]'))
         async with raw_server(server) as url, client_of(url) as client:
@@ -342,7 +340,7 @@ class TestWhatIsNotKnown:
     @pytest.mark.parametrize(
         "body", [b'[{"id":1}]', b'{"backup_runs":[{"id":1}],"count":1}', b'{"data":[{"backup":{"id":1}}]}']
     )
-    async def test_may_be_an_envelope(self, body: bytes) -> None:
+    async def test_can_be_an_envelope(self, body: bytes) -> None:
         async with raw_server(Script(http(200, body))) as url, client_of(url) as client:
             assert [backup.id async for backup in client.backups.list(1)] == [1]
 
@@ -370,7 +368,7 @@ class TestLinksAndRedirects:
                     await client.backups.get(1, 1)
         assert (raised.value.status, elsewhere.requests, len(server.requests)) == (status, [], 1)
 
-    async def test_nor_is_one_within_the_origin(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_redirect_within_the_origin_is_not_followed(self, backupify: SimulatedBackupify) -> None:
         backupify.inject(Fault.redirect("/v1/ping", method="GET"))
         async with client_of(backupify) as client:
             with pytest.raises(APIError, match="the same origin"):
@@ -387,7 +385,7 @@ class TestLinksAndRedirects:
 
 
 class TestA401:
-    async def test_in_the_midst_of_1000_calls_costs_one_refresh(self) -> None:
+    async def test_amid_1000_calls_costs_one_refresh(self) -> None:
         async with SimulatedBackupify() as server, client_of(server) as client:
             calls = [asyncio.create_task(client.instances.get(1 + key % 50)) for key in range(1000)]
             await server.wait_for_requests(300)
@@ -430,7 +428,7 @@ class TestA401:
 
 
 class TestA404OfGetActive:
-    async def test_is_none_or_not_found_by_a_second_look(self, backupify: SimulatedBackupify) -> None:
+    async def test_is_none_or_not_found_after_a_second_request(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             results = await client.fleet([*backupify.instance_ids, 999]).get_active()
             assert client.statistics().answered_from_memory == 49
@@ -444,7 +442,7 @@ class TestRetryAfter:
         "value", ["-1", "nan", "inf", "1e9", "99999999999", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT"]
     )
     @pytest.mark.parametrize("status", [429, 503])
-    async def test_that_makes_no_sense_is_taken_as_missing(
+    async def test_that_is_invalid_counts_as_missing(
         self, backupify: SimulatedBackupify, status: int, value: str
     ) -> None:
         backupify.inject(Fault.answer(status, retry_after=value, operation="get_instance", first=2))
@@ -452,7 +450,7 @@ class TestRetryAfter:
             assert (await client.instances.get(1)).id == 1
         assert len(asked(backupify)) == 3
 
-    async def test_of_a_429_above_the_limit_closes_the_client_until_then(
+    async def test_of_a_429_above_the_cap_blocks_the_client_until_then(
         self, backupify: SimulatedBackupify
     ) -> None:
         backupify.inject(Fault.answer(429, retry_after=121, operation="get_instance", first=1))
@@ -463,7 +461,7 @@ class TestRetryAfter:
             assert raised.value.retry_after == pytest.approx(121, abs=10)
         assert len(asked(backupify)) == 1
 
-    async def test_of_a_503_above_the_limit_fails_that_call_only(self, backupify: SimulatedBackupify) -> None:
+    async def test_of_a_503_above_the_cap_fails_that_call_only(self, backupify: SimulatedBackupify) -> None:
         backupify.inject(Fault.answer(503, retry_after=121, operation="get_instance", first=1))
         async with client_of(backupify) as client:
             with pytest.raises(ServerError, match="max_retry_after=120"):

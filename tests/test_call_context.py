@@ -20,14 +20,14 @@ def test_the_first_calls_of_an_operation_count_from_when_it_began() -> None:
     assert began[0] < later < begin_call()
 
 
-def test_its_further_calls_count_from_when_they_are_asked_for() -> None:
+def test_further_calls_of_an_operation_count_from_when_they_are_made() -> None:
     with Operation():
         began = [begin_call() for _ in range(8)]
         later = begin_call()
         assert began[-1] < later < begin_call()
 
 
-def test_one_within_another_is_a_part_of_it() -> None:
+def test_an_operation_within_another_is_part_of_it() -> None:
     with Operation():
         outer = begin_call()
         with Operation():
@@ -35,7 +35,7 @@ def test_one_within_another_is_a_part_of_it() -> None:
         assert begin_call() == outer
 
 
-def test_it_ends_with_its_context_however_that_is_left() -> None:
+def test_an_operation_ends_with_its_context_however_that_exits() -> None:
     began = []
     with contextlib.suppress(ValueError), Operation():
         began.append(begin_call())

@@ -66,7 +66,7 @@ async def held_open() -> AsyncIterator[Closing]:
 
 
 class TestClose:
-    async def test_cancelled_is_finished_by_the_next(self) -> None:
+    async def test_that_is_cancelled_is_finished_by_the_next(self) -> None:
         async with held_open() as held:
             first = asyncio.create_task(held.close())
             await settled()
@@ -79,7 +79,7 @@ class TestClose:
             assert await second
             assert first.cancelled()
 
-    async def test_cancelled_is_finished_by_a_next_that_comes_late(self) -> None:
+    async def test_that_is_cancelled_is_finished_by_one_that_comes_late(self) -> None:
         async with held_open() as held:
             first = asyncio.create_task(held.close())
             await settled()
@@ -88,7 +88,7 @@ class TestClose:
             await asyncio.gather(first, return_exceptions=True)
             assert await held.close()
 
-    async def test_two_at_once_both_return_when_it_is_closed(self) -> None:
+    async def test_twice_at_once_returns_both_times_when_the_client_is_closed(self) -> None:
         async with held_open() as held:
             both = [asyncio.create_task(held.close()) for _ in range(2)]
             await settled()
@@ -96,7 +96,7 @@ class TestClose:
             held.vault.may_end.set()
             assert await asyncio.gather(*both) == [True, True]
 
-    async def test_one_of_two_cancelled_does_not_cancel_the_other(self) -> None:
+    async def test_that_is_cancelled_does_not_cancel_another(self) -> None:
         async with held_open() as held:
             first, second = (asyncio.create_task(held.close()) for _ in range(2))
             await settled()
@@ -114,7 +114,7 @@ class TestClose:
             assert not is_closed(client)
         assert is_closed(client)
 
-    async def test_again_does_nothing(self) -> None:
+    async def test_a_second_time_does_nothing(self) -> None:
         client = await client_of(NOWHERE).open()
         await client.close()
         await client.close()

@@ -38,14 +38,14 @@ class TestASecret:
 @pytest.mark.parametrize("kind", [Token, StaticToken])
 class TestAToken:
     @pytest.mark.parametrize("value", ["", None, 7, b"abc"])
-    def test_what_is_no_text_is_refused(self, kind: type[Token], value: str) -> None:
+    def test_a_value_that_is_no_text_is_refused(self, kind: type[Token], value: str) -> None:
         with pytest.raises(ConfigurationError, match=r"^token: must be a non-empty string$"):
             kind(value)
 
     @pytest.mark.parametrize(
         "value", ["s3cret\n", " s3cret", "s3 cret", "s3\x00cret", "s3\x7fcret", "s3\u2028", "\ufeffs3cret"]
     )
-    def test_what_no_header_may_carry_is_refused_unseen(self, kind: type[Token], value: str) -> None:
+    def test_a_text_that_no_header_can_carry_is_refused_unseen(self, kind: type[Token], value: str) -> None:
         with pytest.raises(
             ConfigurationError, match="white space, control or invisible characters"
         ) as caught:
@@ -53,7 +53,7 @@ class TestAToken:
         assert "s3" not in str(caught.value)
 
     @pytest.mark.parametrize("value", ["abc", "ab+/c==", "a.b-c_d~e"])
-    def test_what_a_token_may_hold_is_taken(self, kind: type[Token], value: str) -> None:
+    def test_all_characters_of_a_token_are_accepted(self, kind: type[Token], value: str) -> None:
         assert kind(value).value == value
 
     def test_half_a_surrogate_pair_is_refused(self, kind: type[Token]) -> None:
@@ -70,25 +70,25 @@ class TestAStaticToken:
 
 class TestClientCredentials:
     @pytest.mark.parametrize("id_", ["", None, 7])
-    def test_an_id_is_needed(self, id_: str) -> None:
+    def test_an_id_is_required(self, id_: str) -> None:
         with pytest.raises(ConfigurationError, match=r"^client id: "):
             ClientCredentials(id_, "s3cret")
 
     @pytest.mark.parametrize("secret", ["", None, 7, b"s3cret"])
-    def test_a_secret_is_needed(self, secret: str) -> None:
+    def test_a_secret_is_required(self, secret: str) -> None:
         with pytest.raises(ConfigurationError, match=r"^client secret: ") as caught:
             ClientCredentials("demo", secret)
         assert "s3cret" not in str(caught.value)
 
     @pytest.mark.parametrize("around", ["{}\n", "{}\r\n", "{}\r", "\ufeff{}", "\ufeff{}\r\n", "\n{}"])
-    def test_a_line_end_or_a_bom_around_them_is_left_out(self, around: str) -> None:
+    def test_a_line_end_or_a_bom_around_them_is_stripped(self, around: str) -> None:
         subject = ClientCredentials(around.format("demo"), around.format("s3 cret~"))
         assert (subject.id, subject.secret) == ("demo", "s3 cret~")
 
     @pytest.mark.parametrize(
         "text", ["s3\x00cret", "s3\ncret", "s3\tcret", "s3\x7fcret", "s3crét", "s3\ufeffcret", "s3cret\udcff"]
     )
-    def test_what_no_client_id_or_secret_may_hold_is_named_unseen(self, text: str) -> None:
+    def test_characters_that_oauth_forbids_are_reported_unseen(self, text: str) -> None:
         for name, values in (("client id", (text, "abc")), ("client secret", ("demo", text))):
             with pytest.raises(
                 ConfigurationError, match=rf"^{name}: contains a character outside of"
@@ -98,12 +98,12 @@ class TestClientCredentials:
             assert caught.value.__context__ is None
 
     @pytest.mark.parametrize("text", ["\n", "\ufeff\r\n", "  "])
-    def test_nothing_but_a_line_end_is_empty(self, text: str) -> None:
+    def test_a_secret_of_only_a_line_end_is_empty(self, text: str) -> None:
         with pytest.raises(ConfigurationError, match=r"^client id: is empty$"):
             ClientCredentials(text, "abc")
 
     def test_a_path_is_not_read_before_it_is_needed(self) -> None:
         assert ClientCredentials("demo", Path("nowhere")).secret == Path("nowhere")
 
-    def test_the_id_may_be_seen(self) -> None:
+    def test_the_id_is_shown(self) -> None:
         assert "demo" in repr(ClientCredentials("demo", "s3cret"))

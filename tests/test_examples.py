@@ -70,7 +70,7 @@ def test_poll_fleet_exits_0_where_all_are_fresh(backupify: SimulatedBackupify) -
 @pytest.mark.backupify(
     instances=3, backups=0, faults=[Fault.lose_response(operation="trigger", instance=3, after_acting=True)]
 )
-def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_answer_was_lost(
+def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_response_was_lost(
     backupify: SimulatedBackupify, tmp_path: Path
 ) -> None:
     backupify.start_backup(2)
@@ -89,7 +89,7 @@ def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_answer_was_los
 @pytest.mark.parametrize(
     ("reason", "said"), [("the list is empty", "the list is empty"), ("", "no answer in 60 s")]
 )
-def test_trigger_fleet_says_why_it_could_not_be_found_out(reason: str, said: str) -> None:
+def test_trigger_fleet_says_why_an_outcome_is_unknown(reason: str, said: str) -> None:
     lost = AmbiguousTrigger(SentTrigger(3, datetime.now(UTC)), RequestTimeout("no answer in 60 s"), reason)
     in_words = runpy.run_path(str(EXAMPLES / "trigger_fleet.py"))["in_words"]
     assert in_words(Failure("3", lost, 1, 0.0)) == f"LOOK AT IT before you trigger again: {said}"

@@ -83,7 +83,7 @@ class TestASweepOver2000InstancesOnABadNetwork:
         looks = [key for key in asked if key[0] == "get_instance"]
         assert (len(asked), len(looks)) == (INSTANCES + 2, 1)  # one look, and one token
 
-    def test_attempts_are_what_the_server_saw(self, sweep: Sweep) -> None:
+    def test_attempts_are_as_many_as_the_server_saw(self, sweep: Sweep) -> None:
         seen: dict[int | None, int] = defaultdict(int)
         for request in sweep.requests:
             seen[request.instance_id] += 1
@@ -146,7 +146,7 @@ class Silent:
 
 
 class TestACancelledSweep:
-    async def test_leaves_no_task_no_connection_and_no_place(self) -> None:
+    async def test_leaves_no_task_no_connection_and_no_slot(self) -> None:
         server = Silent(answers=500)
         async with server.listening() as url, client_of(url) as client:
             sweep = asyncio.ensure_future(client.fleet(range(2000), concurrency=64).get_active())

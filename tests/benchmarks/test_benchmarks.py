@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_the_cost_of_everything_is_measured_beside_what_others_take_and_drawn(tmp_path: Path) -> None:
+def test_the_cost_of_calls_is_measured_beside_other_clients_and_drawn(tmp_path: Path) -> None:
     picture = tmp_path / "speed.svg"
     command = [sys.executable, "-m", "tests.benchmarks.speed", "--smallest", "--plot", str(picture)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -20,7 +20,7 @@ def test_the_cost_of_everything_is_measured_beside_what_others_take_and_drawn(tm
     assert ET.parse(picture).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_the_distance_from_an_untold_limit_is_measured_and_drawn(tmp_path: Path) -> None:
+def test_the_distance_from_an_unknown_limit_is_measured_and_drawn(tmp_path: Path) -> None:
     picture = tmp_path / "rate.svg"
     command = [sys.executable, "-m", "tests.benchmarks.rate", "--quick", "--plot", str(picture)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -44,7 +44,7 @@ def test_a_debt_is_paid_off_before_anything_passes() -> None:
     assert _statuses(empty(TokenBucket(10, 5), debt=2.0), 2.0, 2.2) == [429, 200]
 
 
-def test_half_of_a_window_may_be_spent() -> None:
+def test_half_of_a_window_can_be_spent() -> None:
     assert _statuses(half_spent(FixedWindow(4, 1)), 0.0, 0.0, 0.0) == [200, 200, 429]
 
 
@@ -52,12 +52,12 @@ def test_a_limit_in_flight_frees_a_place_when_its_work_is_done() -> None:
     assert _statuses(InFlight(2, 0.5), 0.0, 0.1, 0.2, 0.5, 0.55) == [200, 200, 429, 200, 429]
 
 
-def test_in_an_outage_nothing_passes_and_behind_it_all_goes_on() -> None:
+def test_in_an_outage_nothing_passes_and_after_it_all_goes_on() -> None:
     server = Scheduled(deque([(0.0, Unlimited())]), [Outage(1, 2), Outage(3, 4, LOST)])
     assert _statuses(server, 0.5, 1.0, 1.9, 2.0, 3.5, 4.0) == [200, 429, 429, 200, LOST, 200]
 
 
-def test_an_outage_may_tell_its_end() -> None:
+def test_an_outage_can_announce_its_end() -> None:
     server = Scheduled(deque([(0.0, Unlimited())]), [Outage(1, 5, retry_after=math.ceil)])
     assert server.ask(1.5) == (429, {"Retry-After": "4"})
 
@@ -99,7 +99,7 @@ class _OneByOne(RetryOnly):
         return 0.0
 
 
-def test_behind_a_refusal_another_call_goes_first() -> None:
+def test_after_a_refusal_another_call_goes_first() -> None:
     calls = []
 
     def refuses(sending: int, call: int) -> bool:
@@ -120,7 +120,7 @@ def test_a_rival_draws_on_the_same_limit_while_it_is_there() -> None:
     assert not run.finished
 
 
-def test_a_run_may_end_without_the_excused_calls() -> None:
+def test_a_run_can_end_without_the_excused_calls() -> None:
     server = Strays(Unlimited(), lambda _, call: call == 3)
     assert crowd.run(RetryOnly(Random(1)), server, 10, 1, 60.0, excused=1).finished
 
@@ -143,12 +143,12 @@ def test_a_window_is_judged_by_its_period() -> None:
     assert seconds_to_limit(bursts, begin=5.0, end=30.0, allowed=10.0, period=10.0) == 0.0
 
 
-def test_what_is_held_of_a_limit_is_counted_from_when_it_is_due() -> None:
+def test_the_share_of_a_limit_is_counted_from_when_it_is_due() -> None:
     accepted = [number / 10 for number in range(50)]
     assert share(accepted, begin=0.0, end=10.0, allowed=10.0) == pytest.approx(50.0)
 
 
-def test_refusals_close_behind_a_moment_and_strays_are_not_counted() -> None:
+def test_refusals_shortly_after_an_event_and_strays_are_not_counted() -> None:
     moments = [Moment(0.0, Kind.START), Moment(100.0, Kind.RISE)]
     answers = [(14.0, 429), (16.0, 429), (17.0, 200), (20.0, 429), (101.0, 429), (116.0, 429), (121.0, 429)]
     counted = refusals(answers, moments, end=120.0, unavoidable=frozenset({20.0}))
@@ -157,7 +157,7 @@ def test_refusals_close_behind_a_moment_and_strays_are_not_counted() -> None:
     assert not counted.too_many
 
 
-def test_ten_refusals_a_minute_are_borne_and_eleven_are_not() -> None:
+def test_ten_refusals_a_minute_are_accepted_and_eleven_are_not() -> None:
     moments = [Moment(0.0, Kind.START)]
     answers = [(20.0 + number, 429) for number in range(11)]
     assert not refusals(answers[:10], moments, 75.0, frozenset()).too_many
@@ -179,7 +179,7 @@ def test_a_random_schedule_is_the_same_for_its_number(family: str) -> None:
 
 
 @pytest.mark.parametrize("row", HAPPENINGS, ids=lambda row: row.name)
-def test_each_row_can_be_finished_by_a_client_that_knows_all(row: Happening) -> None:
+def test_each_row_can_be_finished_by_an_omniscient_client(row: Happening) -> None:
     assert row.calls is not None
     timing = row.timing(Timing())
     seconds = ideal_seconds(row.omniscient(1, Timing()), row.calls - row.excused, 1, timing)

@@ -31,7 +31,7 @@ def test_a_window_that_begins_with_a_call_lasts_its_whole_period() -> None:
     assert (windows(300, 3.0), windows(301, 3.0), windows(3_000, 3.0)) == (0.0, 5.0, 45.0)
 
 
-def test_a_window_that_is_aligned_may_be_nearly_over_at_the_first_call() -> None:
+def test_an_aligned_window_can_be_nearly_over_at_the_first_call() -> None:
     windows = limits.windows(300, 5, aligned=True)
     assert (windows(300, 13.0), windows(301, 13.0)) == (0.0, 2.0)
 
@@ -41,16 +41,16 @@ def test_a_rolling_count_gives_its_first_window_at_once_and_nothing_more_until_t
     assert (rolling(500, 0.0), rolling(3_000, 0.0)) == (0.0, 60.0)
 
 
-def test_places_in_flight_are_used_again_after_each_service() -> None:
+def test_slots_in_flight_are_used_again_after_each_response() -> None:
     assert limits.in_flight(10, 0.05)(3_000, 0.0) == pytest.approx(15)
 
 
-def test_how_many_calls_some_seconds_have_room_for_is_the_same_rule_read_backwards() -> None:
+def test_calls_for_seconds_are_the_inverse_of_seconds_for_calls() -> None:
     assert limits.most(limits.bucket(50, 21), 0.0, 1.0) == 71
     assert limits.most(limits.windows(300, 5), 0.0, 4.9) == 300
 
 
-def test_each_throttle_has_a_name_of_its_own_by_which_another_process_finds_it() -> None:
+def test_each_throttle_has_a_unique_name_by_which_another_process_finds_it() -> None:
     assert len(NAMED) == len(THROTTLES)
 
 
@@ -78,7 +78,7 @@ def test_what_is_not_installed_is_skipped_by_name_with_the_reason(
     assert f"0 missed, {len(THROTTLES)} skipped." in printed
 
 
-def test_only_the_packages_that_lack_are_named(tmp_path: Path) -> None:
+def test_only_missing_packages_are_named(tmp_path: Path) -> None:
     (tmp_path / "npm" / "node_modules" / "express").mkdir(parents=True)
     needs = Needs(sys.executable, ("express", "express-rate-limit"), NPM)
     assert reason_to_skip(needs, tmp_path) == "npm packages that are not installed: express-rate-limit"
@@ -99,7 +99,7 @@ def row(ours: Run) -> Row:
     return Row(BUCKET, {"ours": ours, "retry only": peer})
 
 
-def test_a_share_is_taken_of_the_time_or_where_the_run_was_cut_of_the_calls() -> None:
+def test_a_share_is_of_the_time_or_of_the_calls_if_the_run_was_cut() -> None:
     whole = row(Run(seconds=60.0, sent=3_000, answered=3_000))
     assert whole.share(whole.runs["ours"]) == pytest.approx(100 * 59.58 / 60)
     cut = row(Run(seconds=60.0, sent=310, answered=302, cut=True))
@@ -129,13 +129,13 @@ def test_a_run_that_met_no_limit_says_so() -> None:
     assert "not met / 0.0 / 0 / 0.1 s" in line(row(Run(seconds=0.1, sent=20, answered=20)))
 
 
-def test_what_is_there_but_does_not_start_is_a_miss() -> None:
+def test_a_throttle_that_is_installed_but_does_not_start_is_a_miss() -> None:
     broken = Row(BUCKET, reason="cannot be started: nginx: [emerg] unknown directive", broken=True)
     assert broken.missed
     assert "unknown directive" in line(broken)
 
 
-def test_what_calls_failed_with_is_said_for_each_client() -> None:
+def test_the_errors_of_failed_calls_are_shown_for_each_client() -> None:
     ours = Run(seconds=60.0, sent=3_001, answered=2_999, errors=Counter(ServerError=1))
     assert failures(row(ours)) == [
         f"{BUCKET.name}, ours: 1 ServerError",

@@ -37,9 +37,9 @@ async def idle(instances: Instances) -> AsyncIterator[Backups]:
 
 
 @pytest.mark.looptime
-class TestLooksThatFail:
+class TestChecksThatFail:
     @pytest.mark.parametrize("status", [403, 500])
-    async def test_are_side_by_side_from_then_on(self, status: int) -> None:
+    async def test_are_concurrent_from_then_on(self, status: int) -> None:
         instances = Instances(look=status)
         async with idle(instances) as backups:
             calls = [backups.get_active(number) for number in range(32)]

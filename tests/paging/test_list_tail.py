@@ -75,7 +75,7 @@ class TestAListThatChanges:
         pages = Pages({"/list": (backups(1), LAST), "/list?page=9": ([], "</list?page=8>; rel=prev")})
         assert await newest(pages) == 1
 
-    async def test_going_back_leaves_no_generator_to_the_garbage_collector(self) -> None:
+    async def test_going_back_closes_its_generators(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1, 2), LAST),
