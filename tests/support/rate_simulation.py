@@ -83,7 +83,7 @@ class Run:
         return sum(reply.status == 429 for _, _, reply in self.answers)
 
     def until_accepted(self, count: int, at_most: float = math.inf) -> "Run":
-        """Go on until so many calls were accepted, or the time is over."""
+        """Go on until this number of calls was accepted, or the time is over."""
         while self.accepted < count and self.now < at_most:
             self.step()
         return self

@@ -1,4 +1,4 @@
-"""Servers of raw bytes for what a reviewer found: they know their connections, and write any byte."""
+"""Servers that write any bytes, and know their connections."""
 
 import asyncio
 import contextlib

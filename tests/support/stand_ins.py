@@ -1,4 +1,4 @@
-"""Stand-ins for the network: a carrier without one, for virtual time; a raw server, for bad answers."""
+"""Stand-ins for the network: a transport without one, for virtual time; a raw server, for bad responses."""
 
 import asyncio
 import contextlib
@@ -128,7 +128,7 @@ def http(status: int, body: bytes = b"", *headers: str) -> bytes:
 
 
 def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
-    """Make all waits behind a 401 so many times shorter: over sockets no test waits for long."""
+    """Divide all waits after a 401 by this number, so that no test over sockets waits for long."""
     for name in (
         "_PROBE_INTERVAL",
         "_SETTLING",
