@@ -1,4 +1,4 @@
-"""Triggers and the connections they go over, the clocks they meet, and the looks behind them."""
+"""Triggers: their connections, the clocks they meet, and the checks after them."""
 
 from collections import Counter
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Leaving a list before its end leaves nothing behind."""
+"""Leaving a list early closes its generators and tasks."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
