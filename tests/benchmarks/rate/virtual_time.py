@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class _NoFiles:
-    """Stands where the loop has its selector: nothing is ever ready, and waiting takes no time."""
+    """Replaces the loop's selector: nothing is ever ready, and waiting takes no time."""
 
     def __init__(self, loop: "VirtualLoop") -> None:
         self._loop = loop
@@ -40,7 +40,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """There are none."""
 
     def _write_to_self(self) -> None:
-        """Nobody calls from another thread."""
+        """No other thread calls."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

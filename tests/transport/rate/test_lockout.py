@@ -1,4 +1,4 @@
-"""Nothing is accepted between two refusals: when to ask again, and what the end tells."""
+"""Nothing is accepted between two refusals: when to probe, and what is learned at the end."""
 
 import math
 
@@ -64,7 +64,7 @@ class TestTheEnd:
 
 class TestACycle:
     def ends(self, *begins: tuple[float, int]) -> list[RefillCycle | None]:
-        """What the ends tell of silences of 5 s that begin then, with so many calls accepted before."""
+        """The cycles found after lockouts of 5 s: when each begins, and how many calls were accepted."""
         lockout = Lockout()
         periods = []
         for at, accepted in begins:

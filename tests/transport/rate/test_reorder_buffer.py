@@ -1,4 +1,4 @@
-"""Answers are counted in the order in which their calls left."""
+"""Outcomes are counted in the order in which the calls were sent."""
 
 from hypothesis import given
 from hypothesis import strategies as st
