@@ -9,7 +9,13 @@ from random import Random
 
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.retry_rules import full_jitter
-from backupify_async._transport.throttling import RateSignals, RecentResponses, RefusalScope, Sending, observe
+from backupify_async._transport.throttling import (
+    RateSignals,
+    RecentResponses,
+    RefusalScope,
+    SentCall,
+    observe,
+)
 from backupify_async.config import RateLimit, RetryPolicy
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.servers import Headers, told_to_wait
@@ -44,7 +50,7 @@ class Ours:
         """As `Limiter.on_response`; a refusal that is a call's own counts as no response."""
         sent_time, since = ticket.sent_time, self._refused_since.get(call)
         signals = RateSignals(status, told_to_wait(headers), headers)
-        sending = Sending(call, sent_time, since)
+        sending = SentCall(call, sent_time, since)
         refusal = None if status == 200 else self._recent.classify(signals, sending, time.time())
         self._waits_at_gate = refusal is not None and not refusal.backs_off
         if refusal is None:
