@@ -135,7 +135,7 @@ def test_only_the_command_line_chooses_an_event_loop() -> None:
         for module in MODULES
         if any(word in source(module) for word in ("uvloop", "set_event_loop", "loop_factory"))
     ]
-    assert choosers == ["backupify_async._cli.interrupts"]
+    assert choosers == ["backupify_async._cli.event_loop"]
 
 
 PUBLIC = [

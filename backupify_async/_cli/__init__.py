@@ -1,7 +1,6 @@
-"""The command line `backupify`. It needs the extra `cli`; without it, it says so.
+"""The command line `backupify`. It needs the extra `cli`, and says so where that is missing.
 
-Nothing here imports cyclopts or rich before `main` is called, so that the package can be imported whole
-without them.
+cyclopts and rich are imported when `main` is called, so that the package can be imported without them.
 """
 
 import os
@@ -9,56 +8,55 @@ import sys
 from collections.abc import Callable, Sequence
 
 try:
-    import signal  # which takes some milliseconds, and Ctrl-C is not ours before it is there
+    import signal  # takes some milliseconds, in which Ctrl-C would print a traceback
 except KeyboardInterrupt:
     raise SystemExit(130) from None
 
-_OURS = __name__.partition(".")[0]
+_PACKAGE = __name__.partition(".")[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: What stands behind the program's name; None takes it from the process.
+        arguments: The arguments after the program's name; None for those of the process.
 
     Returns:
-        The exit code: 0 all well, 1 some failed, 2 usage or configuration, 3 authentication, 70 a fault in
-        this program, 128 + n where signal n ended it (129 SIGHUP, 130 Ctrl-C, 141 a closed pipe, 143
-        SIGTERM).
+        The exit code: 0 success, 1 some failed, 2 usage or configuration, 3 authentication, 70 internal
+        error, 128 + n where signal n ended it (129 SIGHUP, 130 Ctrl-C, 141 a closed pipe, 143 SIGTERM).
     """
     run = _load()
     return run if isinstance(run, int) else run(sys.argv[1:] if arguments is None else arguments)
 
 
 def _load() -> Callable[[Sequence[str]], int] | int:
-    """What runs a command line; or, where that cannot be loaded, the exit code once the reason was said."""
-    before = _leave_at_ctrl_c()
+    """The function that runs a command line; or, if it cannot be imported, the exit code after a message."""
+    before = _exit_on_ctrl_c()
     try:
-        from backupify_async._cli.run import run  # noqa: PLC0415 - needs the extra, which may be missing
+        from backupify_async._cli.run import run  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as missing:
-        needed = (missing.name or "").partition(".")[0]
-        if needed == _OURS:
+        package = (missing.name or "").partition(".")[0]
+        if package == _PACKAGE:
             raise
-        return _refuse(
-            f"the command line needs {needed}, which is not installed: "
-            "pip install '.[cli]' in the checkout of backupify-async"
+        return _fail(
+            f"the command line needs {package}, which is not installed: "
+            "run pip install '.[cli]' in the checkout of backupify-async"
         )
-    except OSError as error:  # aiohttp reads certificates, and opens SSLKEYLOGFILE, when it is imported
-        where = "" if error.filename is None else f" {error.filename}"
+    except OSError as error:  # aiohttp loads certificates and opens SSLKEYLOGFILE when it is imported
+        file = "" if error.filename is None else f" {error.filename}"
         named = error.filename is not None and error.filename == os.environ.get("SSLKEYLOGFILE")
-        hint = ": SSLKEYLOGFILE names it; unset that, or let it be written" if named else ""
-        return _refuse(f"cannot be loaded: {error.strerror}{where}{hint}")
+        hint = ": SSLKEYLOGFILE names it; unset that, or make it writable" if named else ""
+        return _fail(f"cannot be loaded: {error.strerror}{file}{hint}")
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)
     return run
 
 
-def _leave_at_ctrl_c() -> Callable[..., object] | int | None:
-    """Let Ctrl-C end the process at once while it loads, when nothing is begun; what it did until now.
+def _exit_on_ctrl_c() -> Callable[..., object] | int | None:
+    """Let Ctrl-C exit at once and without a traceback during the import; returns the handler until now.
 
-    None where that is not ours to change: it is ignored, or this is no main thread.
+    None where Ctrl-C is ignored or handled by another program, or this is not the main thread.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return None
@@ -68,6 +66,6 @@ def _leave_at_ctrl_c() -> Callable[..., object] | int | None:
         return None
 
 
-def _refuse(reason: str) -> int:
+def _fail(reason: str) -> int:
     print(f"backupify: {ascii(reason)[1:-1] if not reason.isprintable() else reason}", file=sys.stderr)
     return 2

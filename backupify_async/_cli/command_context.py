@@ -1,4 +1,4 @@
-"""What a command works with: its client with a token, its output, its tally."""
+"""What a command works with: a client with a token, its output, and its progress."""
 
 import asyncio
 import os
@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 import attrs
 
-from backupify_async._cli.exit_codes import Exit, ExitCode, Unreached, code_of
-from backupify_async._cli.interrupts import Stop
+from backupify_async._cli.command_progress import CommandProgress
+from backupify_async._cli.exit_codes import Exit, ExitCode, TokenUnavailable, exit_code_of
 from backupify_async._cli.options import CallOptions
 from backupify_async._cli.output import Output
-from backupify_async._cli.rows import Row, Shape, Writer, writer
-from backupify_async._cli.tally import Tally
+from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.terminal import columns_of, takes_colour
+from backupify_async._cli.writers import Layout, Row, Writer, writer
 from backupify_async.client import BackupifyClient
 from backupify_async.errors import (
     AuthenticationError,
@@ -31,69 +31,70 @@ class CommandContext:
     """What a command works with.
 
     Attributes:
-        client: The client, which has its token.
-        output: Where its words go.
-        writer: Makes text of its rows.
-        tally: Counts what it does.
-        quiet: Whether nobody wants to know how far it is.
+        client: The client, which has a token.
+        output: Its stdout and stderr.
+        writer: Formats its rows.
+        progress: Counts what it does.
+        quiet: Whether progress and summary are off.
     """
 
     client: BackupifyClient
     output: Output
     writer: Writer
-    tally: Tally
+    progress: CommandProgress
     quiet: bool
 
-    async def begin(self) -> None:
-        """Write the header, and show from now on how far it is."""
-        self.tally.begin()
+    async def start(self) -> None:
+        """Write the header, and show the progress from now on."""
+        self.progress.start()
         if not self.quiet:
-            self.output.show(self.tally.status)
+            self.output.show_status(self.progress.status)
         await self.output.rows(self.writer.header().encode())
 
-    async def write(self, rows: Sequence[Row], instead: Sequence[str] = ()) -> None:
-        """Write rows; what stands instead is said on stderr where they cannot be written."""
-        await self.output.rows(self.writer.write(rows).encode("utf-8", "backslashreplace"), instead)
+    async def write(self, rows: Sequence[Row], fallback: Sequence[str] = ()) -> None:
+        """Write rows; where that is impossible, write the fallback to stderr."""
+        await self.output.rows(self.writer.write(rows).encode("utf-8", "backslashreplace"), fallback)
 
 
 @asynccontextmanager
 async def command_context(
-    stop: Stop,
+    shutdown: Shutdown,
     command: str,
-    shape: Shape,
+    layout: Layout,
     options: CallOptions,
     *,
     concurrency: int = 1,
     on_event: EventHook | None = None,
-    unreached: "Callable[[CommandContext, Unreached], Awaitable[None]] | None" = None,
+    without_token: "Callable[[CommandContext, TokenUnavailable], Awaitable[None]] | None" = None,
 ) -> AsyncIterator[CommandContext]:
-    """Client, token and output of a command, and its summary at the end.
+    """Open client and output, obtain a token, and write the summary at the end.
 
     Args:
-        stop: The request to end early.
+        shutdown: Ends the command early.
         command: The command's name.
-        shape: The columns of its rows.
+        layout: The columns of its rows.
         options: Its options.
-        concurrency: How many instances it goes over at once.
-        on_event: The client's hook.
-        unreached: Writes what is to be written where there is no token to be had for now.
+        concurrency: The number of instances that it processes at the same time.
+        on_event: The client's event hook.
+        without_token: Called before the command ends because no token could be obtained.
 
     Raises:
-        Exit: There is no token to be had, or the settings cannot work.
+        Exit: No token could be obtained, or a setting is invalid.
     """
     client = _client(options, concurrency, on_event)
-    async with Output(stop, sys.stdout, sys.stderr) as output, client:
-        tally = Tally(command, client.statistics)
-        at = CommandContext(client, output, _writer(options, shape), tally, quiet=options.quiet)
+    async with Output(shutdown, sys.stdout, sys.stderr) as output, client:
+        progress = CommandProgress(command, client.statistics)
+        table_writer = writer(options.output, layout, columns_of(sys.stdout), colour=takes_colour(sys.stdout))
+        context = CommandContext(client, output, table_writer, progress, quiet=options.quiet)
         try:
-            await fetch_token(client, options.timeout)
-        except Unreached as why:
-            if unreached is not None:
-                await unreached(at, why)
+            await _fetch_token(client, options.timeout)
+        except TokenUnavailable as error:
+            if without_token is not None:
+                await without_token(context, error)
             raise
-        yield at
-        if not options.quiet and stop.code is not ExitCode.CLOSED_PIPE:
-            output.say(tally.summary())
+        yield context
+        if not options.quiet and shutdown.code is not ExitCode.CLOSED_PIPE:
+            output.message(progress.summary())
 
 
 def _client(options: CallOptions, concurrency: int, on_event: EventHook | None) -> BackupifyClient:
@@ -101,28 +102,24 @@ def _client(options: CallOptions, concurrency: int, on_event: EventHook | None) 
         return BackupifyClient.from_env(os.environ, on_event=on_event, **options.settings(concurrency))
     except MissingCredentials as error:
         raise Exit(ExitCode.USAGE, f"{error.problem}; `backupify demo` needs none") from None
-    except ConfigurationError as error:  # no option of the command line is its `override`
+    except ConfigurationError as error:  # without its `override`, which is no option of the command line
         raise Exit(ExitCode.USAGE, error.problem) from None
 
 
-async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109 - the library's
-    """Get the token before the sweep begins: a wrong secret is asked about once, not once an instance.
+async def _fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109
+    """Get a token before the sweep begins: a wrong secret is one failure, and not one for each instance.
 
     Raises:
-        Exit: There is none to be had; `Unreached` where that is nobody's refusal.
+        Exit: The credentials were refused; `TokenUnavailable` where another reason prevents it for now.
     """
     try:
         async with asyncio.timeout(timeout):
             await client.fetch_token()
     except TimeoutError:
-        raise Unreached(RequestTimeout(f"none came in {timeout:g} s")) from None
+        raise TokenUnavailable(RequestTimeout(f"no response within {timeout:g} s")) from None
     except AuthenticationError as error:
-        raise Exit(ExitCode.AUTHENTICATION, f"not let in: {error}") from None
+        raise Exit(ExitCode.AUTHENTICATION, f"authentication failed: {error}") from None
     except ConfigurationError as error:
-        raise Exit(code_of(error), f"no token: {error}") from None
+        raise Exit(exit_code_of(error), f"no token: {error}") from None
     except BackupifyError as error:
-        raise Unreached(error) from None
-
-
-def _writer(options: CallOptions, shape: Shape) -> Writer:
-    return writer(options.output, shape, columns_of(sys.stdout), colour=takes_colour(sys.stdout))
+        raise TokenUnavailable(error) from None

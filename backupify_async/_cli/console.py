@@ -1,4 +1,4 @@
-"""A rich console that takes a closed pipe as every other writer does."""
+"""A rich console that handles a closed pipe and a narrow or dumb terminal."""
 
 import os
 import sys
@@ -8,14 +8,14 @@ from rich.console import Console
 
 from backupify_async._cli.terminal import columns_to_fill, understands_escapes
 
-_LINES = 25  # nothing depends on it
+_LINES = 25  # any number will do
 
 
 class PipeConsole(Console):
-    """A console on stdout that raises `BrokenPipeError`, where rich's own exits with 1.
+    """A console on stdout that raises `BrokenPipeError`, where rich's own exits with code 1.
 
-    It is told its size, and where there is no more than plain text: rich never returns from laying out text
-    for no columns, and has colours where TERM is not set.
+    It is given its size, because rich hangs at 0 to 2 columns, and is told not to use colours where TERM is
+    unset.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -27,14 +27,14 @@ class PipeConsole(Console):
         )
 
     def on_broken_pipe(self) -> None:
-        """Leave it to whoever runs the command."""
+        """Let the caller handle it."""
         raise BrokenPipeError
 
 
-def forget_stdout() -> None:
-    """Let the interpreter flush what is left into nothing: it would complain of the same again."""
+def discard_stdout() -> None:
+    """Send what is still buffered for stdout to the null device: flushing it at exit would fail again."""
     if sys.stdout is None:
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

@@ -1,9 +1,9 @@
-"""Tells a person what happened, step by step: with colours on a terminal, plain where it is piped."""
+"""Prints what the demo does, step by step; with colours and a status line on a terminal."""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, assert_never
+from typing import Any
 
 import attrs
 from rich.console import RenderableType
@@ -12,34 +12,33 @@ from rich.table import Table
 from rich.text import Text
 
 from backupify_async._cli.console import PipeConsole
-from backupify_async._cli.tally import pace
-from backupify_async._cli.text import count, in_number
+from backupify_async._cli.plurals import count, count_of
+from backupify_async._cli.rate_messages import limit_explanation, rate_status
 from backupify_async._escaping import printable
 from backupify_async._fleet.outcomes import Outcome
 from backupify_async.ids import InstanceId
-from backupify_async.statistics import LimitSource, Statistics
+from backupify_async.statistics import Statistics
 
-_SLOWEST = 3
+_SLOWEST = 3  # outcomes that are shown
+_RESULTS_WIDTH = 58  # characters; the figures stand after it
 
 
 @attrs.define(eq=False)
 class Step:
-    """One step, as far as it is.
+    """One step of the demo.
 
     Attributes:
-        name: What it does.
-        total: How many instances it goes over; None where it finds them.
+        name: Its name.
         found: What it found, counted.
-        failures: What failed, and why.
+        failures: The instances that failed, with their errors.
         slowest: The outcomes that took longest.
         calls: Requests sent.
-        throttled: Calls refused for now (429) and sent again.
+        throttled: Calls refused by the rate limit (429) and sent again.
         retried: Calls sent again after another failure.
-        seconds: How long it took.
+        seconds: Its duration.
     """
 
     name: str
-    total: int | None
     found: Counter[str] = attrs.field(factory=Counter)
     failures: dict[InstanceId, BaseException] = attrs.field(factory=dict)
     slowest: list[Outcome[InstanceId, Any]] = attrs.field(factory=list)
@@ -48,81 +47,85 @@ class Step:
     retried: int = 0
     seconds: float = 0.0
 
-    def take(self, outcome: Outcome[InstanceId, Any], found: Counter[str]) -> None:
+    def add(self, outcome: Outcome[InstanceId, Any], found: Counter[str]) -> None:
         """Count an instance."""
         self.found += found
         if outcome.error is not None:
             self.failures[outcome.key] = outcome.error
         self.slowest = sorted([*self.slowest, outcome], key=lambda one: -one.elapsed)[:_SLOWEST]
 
-    def tally(self) -> str:
+    def summary(self) -> str:
         """What it found, in words."""
-        return ", ".join(in_number(number, what) for what, number in self.found.most_common())
+        return ", ".join(count_of(number, what) for what, number in self.found.most_common())
 
 
 class DemoReport:
-    """Prints the steps as they end, and on a terminal how far the present one is."""
+    """Prints each step when it ends, and on a terminal the progress of the current one.
+
+    Args:
+        statistics: Returns the client's statistics.
+    """
 
     def __init__(self, statistics: Callable[[], Statistics]) -> None:
         self.steps: list[Step] = []
         self._console = PipeConsole(highlight=False, markup=False, emoji=False)
         self._statistics = statistics
         self._before = statistics()
-        self._began = 0.0
+        self._started = 0.0
         self._status: Status | None = None
 
-    def open(self, title: str, text: str) -> None:
-        """Say what it is about."""
+    def introduce(self, title: str, text: str) -> None:
+        """Print the introduction."""
         self._print(Text.assemble("\n", (title, "bold"), "\n", text, "\n"))
 
-    def begin(self, name: str, total: int | None) -> Step:
+    def begin(self, name: str) -> Step:
         """Begin a step."""
-        self._before, self._began = self._statistics(), time.monotonic()
+        self._before, self._started = self._statistics(), time.monotonic()
         if self._console.is_terminal:
             self._status = self._console.status(name)
             self._status.start()
-        self.steps.append(Step(name, total))
+        self.steps.append(Step(name))
         return self.steps[-1]
 
-    def show(self) -> None:
-        """Show how far the step is."""
+    def update(self) -> None:
+        """Show the progress of the current step."""
         if self._status is not None:
             step, now = self.steps[-1], self._statistics()
-            said = [f"{step.name}: {step.tally()}", *pace(now, verbose=False)]
-            self._status.update(Text(", ".join(said)))
+            parts = [f"{step.name}: {step.summary()}", *rate_status(now, verbose=False)]
+            self._status.update(Text(", ".join(parts)))
 
     def end(self) -> None:
-        """End a step, and print its line."""
+        """End the current step, and print its line."""
         self.stop()
         step, now, before = self.steps[-1], self._statistics(), self._before
-        step.seconds = time.monotonic() - self._began
+        step.seconds = time.monotonic() - self._started
         step.calls, step.throttled = now.requests - before.requests, now.refused - before.refused
         step.retried = now.retried - before.retried
         failed = f", {len(step.failures)} failed" if step.failures else ""
         line = Text.assemble(
-            (f"  {len(self.steps)} {step.name:<9} ", "bold cyan"), step.tally(), (failed, "red")
+            (f"  {len(self.steps)} {step.name:<9} ", "bold cyan"), step.summary(), (failed, "red")
         )
-        line.align("left", 57)
+        line.align("left", _RESULTS_WIDTH)
         rate = step.calls / max(step.seconds, 0.001)
-        line.append(f"{step.calls:>4,} calls{step.seconds:>4.1f} s{rate:>4.0f}/s", "dim")
+        line.append(f"{step.calls:>4,} calls {step.seconds:>4.1f} s {rate:>4.0f}/s", "dim")
         self._print(line)
 
     def stop(self) -> None:
-        """Take the status away."""
+        """Remove the status line."""
         if self._status is not None:
             self._status.stop()
             self._status = None
 
-    def close(
-        self, *, at_once: int, allowed: str, notes: Sequence[tuple[str, str]], surprises: Sequence[str]
+    def finish(
+        self, *, concurrency: int, actual: str, failures: Sequence[tuple[str, str]], problems: Sequence[str]
     ) -> None:
-        """Say what it came to.
+        """Print the summary.
 
         Args:
-            at_once: How many instances were called side by side.
-            allowed: What the server's limit is in truth.
-            notes: What was special about an instance: which, and what.
-            surprises: What was not as it should have been.
+            concurrency: The number of instances processed at the same time.
+            actual: The server's actual limit, in words.
+            failures: Each instance that failed, and the reason.
+            problems: What differs from the expected result.
         """
         table = Table.grid(padding=(0, 2))
         table.add_column(style="bold", no_wrap=True)
@@ -130,23 +133,24 @@ class DemoReport:
         calls, seconds = sum(step.calls for step in self.steps), sum(step.seconds for step in self.steps)
         throttled = sum(step.throttled for step in self.steps)
         retried = sum(step.retried for step in self.steps)
-        speed = f"{calls / seconds:.0f} a second, {at_once} instances at once"
+        speed = f"{calls / seconds:.0f} calls/s, {concurrency} instances at a time"
         table.add_row("  Throughput", f"{count(calls, 'call')} in {seconds:.1f} s: {speed}")
-        table.add_row("  Limit", in_words(self._statistics()))
-        table.add_row("", allowed)
-        table.add_row("  Throttled", f"{count(throttled, 'call')} refused for now (429), and sent again")
+        table.add_row("  Rate limit", limit_explanation(self._statistics()))
+        table.add_row("", actual)
+        table.add_row("  Throttled", f"{count(throttled, 'call')} refused with 429, and sent again")
         table.add_row("  Retried", f"{count(retried, 'call')} sent again after another failure")
         for heading, line in self._slowest():
             table.add_row(heading, line)
-        for number, (which, what) in enumerate(notes):
-            table.add_row(
-                "  Failed" if number == 0 else "", Text.assemble((which, "red"), ": ", printable(what))
-            )
+        for number, (instance, reason) in enumerate(failures):
+            heading = "" if number else "  Failed"
+            table.add_row(heading, Text.assemble((instance, "red"), ": ", printable(reason)))
         self._print(Text(""), table, Text(""))
-        for surprise in surprises:
-            self._print(Text(f"Not as it should be: {surprise}", "bold red"))
-        if not surprises:
-            self._print(Text("All accounted for, and no backup was started twice.", "bold green"))
+        for problem in problems:
+            self._print(Text(f"Unexpected: {problem}", "bold red"))
+        if not problems:
+            self._print(
+                Text("Every instance is accounted for, and no backup was started twice.", "bold green")
+            )
 
     def _slowest(self) -> list[tuple[str, str]]:
         ranked = sorted(
@@ -163,21 +167,3 @@ class DemoReport:
 
     def _print(self, *parts: RenderableType) -> None:
         self._console.print(*parts)
-
-
-def in_words(now: Statistics) -> str:
-    """What the client took the server's limit to be, and from what it took it."""
-    if now.limit_per_second is None or now.limit_source is LimitSource.NONE:
-        return "not found: the client was refused too rarely to tell"
-    match now.limit_source:
-        case LimitSource.HEADERS:
-            ground = "what was announced"
-        case LimitSource.WINDOW:
-            ground = "the waits it was told"
-        case LimitSource.IN_FLIGHT:
-            ground = "how many calls it takes at once"
-        case LimitSource.HISTORY:
-            ground = "its refusals"
-        case _:
-            assert_never(now.limit_source)
-    return f"about {now.limit_per_second:.0f} calls a second: found by the client, from {ground}"

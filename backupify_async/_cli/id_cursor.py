@@ -1,45 +1,45 @@
-"""How far the ids of a sweep were read, so that a sweep that ends early can name those it never began."""
+"""How far the ids of a sweep were read: a sweep that ends early reports those that it did not begin."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from backupify_async._cli.ids import Ids
-from backupify_async._cli.text import count
+from backupify_async._cli.id_sources import IdSource
+from backupify_async._cli.plurals import count
 from backupify_async.client import BackupifyClient
 from backupify_async.ids import InstanceId
 
 
 class IdCursor:
-    """Reads ids, and knows which was the last.
+    """Reads ids, and remembers the last one.
 
     Args:
-        ids: Where they come from.
+        source: Where the ids come from.
     """
 
-    def __init__(self, ids: Ids) -> None:
-        self._ids = ids
+    def __init__(self, source: IdSource) -> None:
+        self._source = source
         self._last: InstanceId | None = None
         self._read = 0
         self._ended = False
 
     async def read(self, client: BackupifyClient) -> AsyncGenerator[InstanceId, None]:
-        """The ids, read as they are wanted.
+        """The ids, read lazily.
 
         Raises:
-            Exit: They cannot be read, or one of them is none.
+            Exit: They cannot be read, or one of them is invalid.
         """
-        async with aclosing(self._ids.read(client)) as source:
-            async for instance_id in source:
+        async with aclosing(self._source.read(client)) as ids:
+            async for instance_id in ids:
                 self._last = instance_id
                 self._read += 1
                 yield instance_id
         self._ended = True
 
-    def rest(self) -> str | None:
-        """The ids that were not read, in words; None where there are none."""
-        total = self._ids.total
-        left = None if total is None or total < self._read else total - self._read
-        if self._ended or left == 0:
+    def remaining(self) -> str | None:
+        """The ids that were not read, in words; None where all were."""
+        total = self._source.total
+        number = None if total is None or total < self._read else total - self._read
+        if self._ended or number == 0:
             return None
-        which = "any ids" if left is None else f"the {count(left, 'id')}"
-        return f"{which}{f' after {self._last}' if self._read else ''} {self._ids.where}"
+        which = "any ids" if number is None else f"the {count(number, 'id')}"
+        return f"{which}{f' after {self._last}' if self._read else ''} {self._source.location}"

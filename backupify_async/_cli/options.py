@@ -4,124 +4,105 @@ import contextlib
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import attrs
 from cyclopts import Group, Parameter, Token
+from cyclopts.validators import Number
 
-from backupify_async._cli.ids import read_id
-from backupify_async._cli.rows import Format
+from backupify_async._cli.exit_codes import Exit, ExitCode
+from backupify_async._cli.id_syntax import parse_id
+from backupify_async._cli.writers import Format
 from backupify_async.config import RateLimit, SettingsOptions, Timeouts
 
-WHICH = Group("Which instances", sort_key=1)
-CONSENT = Group("Consent", sort_key=2)
+INSTANCES = Group("Instances", sort_key=1)
+CONFIRMATION = Group("Confirmation", sort_key=2)
 WAITING = Group("Waiting", sort_key=3)
 JOURNAL = Group("Journal", sort_key=3.5)
 OUTPUT = Group("Output", sort_key=4)
 PACE = Group("Pace", sort_key=5)
 
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
-_PLACES = 64  # the library's own default of requests in flight; more are asked for only by --concurrency
+_MAX_CONCURRENCY = 64  # requests in flight, the library's default; --concurrency can raise it
+_MAX_BURST = 10  # requests; with a low --rate a burst of ten would exceed what was asked for
 
 
-def above_zero(_type: object, tokens: Sequence[Token]) -> float:
-    """Read a finite number above 0; a validator would name 0 as 0.0, which nobody typed.
+def positive_number(_type: object, tokens: Sequence[Token]) -> float:
+    """Read a finite number above 0. A validator would report 0 as 0.0.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
     """
     text = tokens[0].value
     with contextlib.suppress(ValueError):
         value = float(text)
         if math.isfinite(value) and value > 0:
             return value
-    raise ValueError(f"it must be a number above 0, not {text}")
+    raise ValueError(f"expected a number above 0, found {text}")
 
 
-def from_one_up(_type: object, value: int | None) -> None:
-    """Refuse a count below 1.
-
-    Raises:
-        ValueError: It is below 1.
-    """
-    if value is not None and value < 1:
-        raise ValueError("It must be a whole number from 1 up.")
-
-
-def from_zero_up(_type: object, value: int) -> None:
-    """Refuse a count below 0.
+def whole_number(_type: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number. cyclopts would truncate 1.5 to 1.
 
     Raises:
-        ValueError: It is below 0.
+        ValueError: It is not one.
     """
-    if value < 0:
-        raise ValueError("It must be a whole number from 0 up.")
+    text = tokens[0].value
+    if _WHOLE.fullmatch(text) is None:
+        raise ValueError(f"expected a whole number, found {text}")
+    return int(text)
 
 
-def port_number(_type: object, value: int) -> None:
-    """Refuse a number that is no port.
-
-    Raises:
-        ValueError: It is none.
-    """
-    if not 0 <= value < 65_536:
-        raise ValueError("It must be a port, from 0 to 65535.")
-
-
-def possible_id(_type: object, value: str | None) -> None:
-    """Refuse what can be no id.
+def valid_id(_type: object, value: str | None) -> None:
+    """Refuse what cannot be an id.
 
     Raises:
         ValueError: It cannot be one.
     """
     if value is not None:
-        read_id(value)
+        parse_id(value)
 
 
 def file_name(_type: object, value: str | None) -> None:
-    """Refuse a name that is empty, as that of a variable that is not set.
+    """Refuse an empty file name, as of an unset variable.
 
     Raises:
-        ValueError: It is.
+        ValueError: It is empty.
     """
     if value == "":
-        raise ValueError("It must be the name of a file.")
+        raise ValueError("Must be a file name.")
 
 
-def whole(_type: object, tokens: Sequence[Token]) -> int:
-    """Read a whole number; cyclopts by itself cuts 1.5 down to 1, and tells of x in words of Python's.
+def absolute_path(name: str) -> Path:
+    """The absolute path of a file.
 
     Raises:
-        ValueError: It is none.
+        Exit: The working directory was removed.
     """
-    text = tokens[0].value
-    if _WHOLE.fullmatch(text) is None:
-        raise ValueError(f"it must be a whole number, not {text}")
-    return int(text)
+    try:
+        return Path(name).absolute()
+    except OSError as error:
+        raise Exit(
+            ExitCode.USAGE,
+            f"{name}: the working directory cannot be used ({error.strerror}): use an absolute path",
+        ) from None
 
 
 Flag = Parameter(negative="", show_default=False)
-WaitFlag = Annotated[
-    bool, Flag, Parameter(group=WAITING, help="Wait until each backup is over: the row says how it ended.")
-]
-WaitSeconds = Annotated[
-    float | None,
-    Parameter(
-        group=WAITING,
-        converter=above_zero,
-        metavar="SECONDS",
-        help="For each backup, from its trigger on.  [default: as long as it takes]",
-    ),
+Count = Parameter(converter=whole_number, validator=Number(gte=1))
+InstanceIds = Annotated[
+    str, Parameter(group=INSTANCES, help="Instance ids. After --, an id can begin with a hyphen.")
 ]
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class CallOptions:
-    """The options of every command that talks to the API."""
+    """The options of every command that calls the API."""
 
     output: Annotated[
-        Format, Parameter(group=OUTPUT, alias="-o", help="A table for people, jsonl or csv for programs.")
+        Format, Parameter(group=OUTPUT, alias="-o", help="A table for people; jsonl or csv for programs.")
     ] = "table"
     quiet: Annotated[
         bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")
@@ -130,40 +111,40 @@ class CallOptions:
         float | None,
         Parameter(
             group=PACE,
-            converter=above_zero,
-            help="Calls a second at most.  [default: what the server allows]",
+            converter=positive_number,
+            help="Maximum number of calls per second.  [default: the server's limit]",
         ),
     ] = None
     timeout: Annotated[
         float | None,
         Parameter(
             group=PACE,
-            converter=above_zero,
-            help="Seconds for one call, over all its attempts and waits, that for its turn among the others "
-            "too.  [default: no limit]",
+            converter=positive_number,
+            help="Maximum time for one call in seconds, including retries and waiting for the rate limit.  "
+            "[default: no limit]",
         ),
     ] = None
 
     def settings(self, concurrency: int = 1) -> SettingsOptions:
-        """What the client is told of them."""
+        """The client's settings for these options."""
         settings = SettingsOptions(
-            timeouts=Timeouts(total=self.timeout), max_concurrency=max(_PLACES, concurrency)
+            timeouts=Timeouts(total=self.timeout), max_concurrency=max(_MAX_CONCURRENCY, concurrency)
         )
         if self.rate is not None:
-            # A slow rate that began with a burst of ten would not be the rate that was asked for.
-            settings["rate_limit"] = RateLimit(per_second=self.rate, burst=min(10, max(1, round(self.rate))))
+            burst = min(_MAX_BURST, max(1, round(self.rate)))
+            settings["rate_limit"] = RateLimit(per_second=self.rate, burst=burst)
         return settings
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class FleetOptions(CallOptions):
-    """The options of every command that goes over many instances."""
+    """The options of every command that processes many instances."""
 
     ordered: Annotated[
         bool,
         Flag,
-        Parameter(group=OUTPUT, help="Rows in the order of the ids; a slow one holds up the rest."),
+        Parameter(group=OUTPUT, help="Rows in the order of the ids. A slow instance delays those after it."),
     ] = False
     verbose: Annotated[
         bool,
@@ -171,34 +152,65 @@ class FleetOptions(CallOptions):
         Parameter(
             group=OUTPUT,
             alias="-v",
-            help="Tell what the server's limit is taken to be, and from what, in progress and summary.",
+            help="Show the server's rate limit and how it was found, in progress and summary.",
         ),
     ] = False
     concurrency: Annotated[
-        int, Parameter(group=PACE, converter=whole, validator=from_one_up, help="How many instances at once.")
+        int, Count, Parameter(group=PACE, help="Number of instances processed at the same time.")
     ] = 32
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class SweepOptions(FleetOptions):
-    """The options of every command that is told which instances."""
+    """The options of every command that takes instances."""
 
     ids_file: Annotated[
         str | None,
         Parameter(
-            group=WHICH,
+            group=INSTANCES,
             allow_leading_hyphen=True,
             metavar="FILE",
-            help="Read the ids from a file, one a line; from stdin, if FILE is -. "
-            "Blank lines and # comments are skipped.",
+            help="Read the ids from a file, one per line, or from stdin if FILE is -. "
+            "Blank lines and # comments are ignored.",
         ),
     ] = None
-    all: Annotated[bool, Flag, Parameter(group=WHICH, help="All instances that the credentials may see.")] = (
-        False
-    )
+    all: Annotated[
+        bool, Flag, Parameter(group=INSTANCES, help="All instances that the credentials can access.")
+    ] = False
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class WaitOptions:
+    """The options of every command that can wait for the backups that it triggers."""
+
+    wait: Annotated[
+        bool,
+        Flag,
+        Parameter(group=WAITING, help="Wait until each backup has ended. Its row says how it ended."),
+    ] = False
+    wait_timeout: Annotated[
+        float | None,
+        Parameter(
+            group=WAITING,
+            converter=positive_number,
+            metavar="SECONDS",
+            help="Maximum time to wait for each backup, from its trigger.  [default: no limit]",
+        ),
+    ] = None
+
+    def check(self) -> None:
+        """Refuse a time-out without a wait.
+
+        Raises:
+            Exit: There is one.
+        """
+        if self.wait_timeout is not None and not self.wait:
+            raise Exit(ExitCode.USAGE, "--wait-timeout needs --wait")
 
 
 CALL_DEFAULTS = CallOptions()
 FLEET_DEFAULTS = FleetOptions()
 SWEEP_DEFAULTS = SweepOptions()
+NO_WAIT = WaitOptions()

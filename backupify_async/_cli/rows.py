@@ -1,205 +1,161 @@
-"""Rows, written one by one: as a table, as JSON lines, or as CSV."""
+"""The rows of each command: their columns, and how they are made of the library's results."""
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
-from rich.cells import cell_len
-from rich.color import ColorSystem
-from rich.style import Style
 
+from backupify_async._cli.error_messages import reason
+from backupify_async._cli.writers import Column, Layout, Row
 from backupify_async._escaping import printable
+from backupify_async._fleet.outcomes import Outcome
+from backupify_async._journal.entries import EntryState, JournalEntry
+from backupify_async._waits.progress import status_text
+from backupify_async.errors import AmbiguousTrigger, WaitFailed
+from backupify_async.ids import InstanceId
+from backupify_async.models import Backup, BackupInstance, TriggerResult, WaitKind, WaitResult
 
-Row = Mapping[str, object]
-Format = Literal["table", "jsonl", "csv"]
-
-_GAP = "  "
-_STYLES = {
-    "active": Style(color="yellow"),
-    "running": Style(color="yellow"),
-    "already_active": Style(color="yellow"),
-    "started": Style(color="green"),
-    "adopted": Style(color="green"),
-    "would_start": Style(color="green"),
-    "completed": Style(color="green"),
-    "failed": Style(color="red"),
-    "vanished": Style(color="red"),
-    "replaced": Style(color="red"),
-    "duplicate": Style(color="red"),
-    "error": Style(color="red"),
-    "ambiguous": Style(color="red"),
-    "idle": Style(dim=True),
-    "none": Style(dim=True),
-    "earlier": Style(dim=True),
-}
-_FORMULA = ("=", "+", "-", "@")  # OWASP, CSV Injection; a tab or a line end before one is escaped
-_HEADING = Style(bold=True)
+_ID, _DATE = 11, 20  # widths in characters: "instance_id", "2026-11-20 03:15:00Z"
+_BACKUP_DATES = ("created_at", "started_at", "completed_at", "updated_at")
+_MAX_STATUS = 200  # characters of an unknown status in a message
+_NO_EXTRA: Mapping[str, Any] = {}
 
 
-@attrs.frozen
-class Column:
-    """A column.
-
-    Attributes:
-        name: Its name, which is the row's key and stands in the header.
-        width: Columns on the screen; a longer cell moves those behind it.
-        for_people: Whether it is in a table too.
-        free: Whether it holds free text of the server's, and no id or date.
-    """
-
-    name: str
-    width: int
-    for_people: bool = True
-    free: bool = False
+def _backup_layout(state_width: int, *dropped_first: str) -> Layout:
+    columns = [Column("instance_id", _ID), Column("state", state_width, free_text=True)]
+    columns += [Column("backup_id", _ID), Column("status", 10, free_text=True)]
+    columns += [Column(name, _DATE) for name in _BACKUP_DATES]
+    columns += [Column("error", 20, in_table=False, free_text=True)]  # which stderr has
+    return Layout(tuple(columns), dropped_first)
 
 
-@attrs.frozen
-class Shape:
-    """What the rows of a command look like.
-
-    Attributes:
-        columns: In their order.
-        spare: Names of columns that a terminal too narrow for all does without, the first one first.
-    """
-
-    columns: tuple[Column, ...]
-    spare: tuple[str, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the columns."""
-        return [column.name for column in self.columns]
-
-
-class Writer(Protocol):
-    """Makes text of rows."""
-
-    def header(self) -> str:
-        """What stands before the first row."""
-        ...
-
-    def write(self, rows: Sequence[Row]) -> str:
-        """Rows as lines."""
-        ...
+# A finished backup's state is its status, so a narrow table drops that first; a running one has no end date.
+_DROPPED_FIRST = ("status", "updated_at", "created_at", "completed_at")
+BACKUPS = _backup_layout(10, *_DROPPED_FIRST)
+WAITED_BACKUPS = _backup_layout(14, *_DROPPED_FIRST)
+RUNNING_BACKUPS = _backup_layout(14, "completed_at", "updated_at", "created_at", "status")
+JOURNAL_ENTRIES = Layout((*RUNNING_BACKUPS.columns, Column("sent_at", _DATE)), ())
+JOURNAL_COUNTS = Layout((Column("state", 14), Column("instances", _ID)), ())
+INSTANCE_LAYOUT = Layout(
+    (
+        Column("id", _ID),
+        Column("customer_id", _ID),
+        Column("backup_definition_id", 20),
+        Column("backup_frequency", 16, free_text=True),
+        Column("created_at", _DATE),
+        Column("updated_at", _DATE),
+    ),
+    ("updated_at", "backup_frequency", "created_at"),
+)
 
 
-class JsonLinesWriter:
-    """One JSON object a line, in ASCII: safe in any encoding, on any terminal."""
-
-    def header(self) -> str:
-        """Nothing."""
-        return ""
-
-    def write(self, rows: Sequence[Row]) -> str:
-        """Rows as JSON objects; dates are ISO 8601."""
-        return "".join(f"{_json(row)}\n" for row in rows)
-
-
-class CsvWriter:
-    """CSV as RFC 4180 quotes it, with the line ends of this world.
-
-    Texts are safe for a terminal, and for a spreadsheet, which would run one that begins as a formula: it has
-    an apostrophe before it. Ids stay as they are, for whoever gives them back.
-    """
-
-    def __init__(self, shape: Shape) -> None:
-        self._names = shape.names
-        self._free = frozenset(column.name for column in shape.columns if column.free)
-
-    def header(self) -> str:
-        """The names of the columns."""
-        return _csv_line(self._names)
-
-    def write(self, rows: Sequence[Row]) -> str:
-        """Rows as lines, dates as ISO 8601, what is not there as nothing."""
-        return "".join(_csv_line([self._cell(name, row[name]) for name in self._names]) for row in rows)
-
-    def _cell(self, name: str, value: object) -> str:
-        text = "" if value is None else printable(_iso(value))
-        return f"'{text}" if name in self._free and text.startswith(_FORMULA) else text
+def backup_row(instance_id: InstanceId, state: str, backup: Backup | None) -> Row:
+    """A row for an instance, with one of its backups if there is one."""
+    return {
+        "instance_id": instance_id,
+        "state": state,
+        "backup_id": None if backup is None else backup.id,
+        "status": None if backup is None else backup.status,
+        **{name: None if backup is None else getattr(backup, name) for name in _BACKUP_DATES},
+        "extra": _NO_EXTRA if backup is None else dict(backup.extra),
+        "error": None,
+    }
 
 
-class TableWriter:
-    """A table whose columns have their widths beforehand, since rows are written as they come.
-
-    Args:
-        shape: The columns.
-        width: Columns that the terminal has; None where there is none, and all columns are written.
-        colour: Whether to colour what is worth it.
-    """
-
-    def __init__(self, shape: Shape, width: int | None, *, colour: bool) -> None:
-        self._columns = [column for column in shape.columns if column.for_people]
-        for name in shape.spare:
-            if width is None or _total_width(self._columns) <= width:
-                break
-            self._columns = [column for column in self._columns if column.name != name]
-        self._colour = colour
-
-    def header(self) -> str:
-        """The names of the columns."""
-        return self._line([column.name for column in self._columns], _HEADING)
-
-    def write(self, rows: Sequence[Row]) -> str:
-        """Rows as lines of the table."""
-        return "".join(
-            self._line([_table_cell(row[column.name]) for column in self._columns], None) for row in rows
-        )
-
-    def _line(self, cells: Sequence[str], style: Style | None) -> str:
-        pieces = []
-        for column, cell in zip(self._columns, cells, strict=True):
-            padding = " " * (column.width - cell_len(cell))
-            pieces.append(self._styled(cell, style or _STYLES.get(cell)) + padding)
-        return _GAP.join(pieces).rstrip(" ") + "\n"
-
-    def _styled(self, cell: str, style: Style | None) -> str:
-        if style is None or not self._colour:
-            return cell
-        return style.render(cell, color_system=ColorSystem.STANDARD)
+def failure_row(instance_id: InstanceId, error: BaseException) -> Row:
+    """The row of an instance that failed: every instance has a row."""
+    match error:
+        case WaitFailed(result=result):
+            row = backup_row(instance_id, result.kind.value, result.backup)
+        case AmbiguousTrigger():
+            row = backup_row(instance_id, "ambiguous", None)
+        case _:
+            row = backup_row(instance_id, "error", None)
+    return {**row, "error": printable(reason(error))}
 
 
-def writer(output: Format, shape: Shape, width: int | None, *, colour: bool) -> Writer:
-    """The writer of a format; `width` and `colour` matter to a table only."""
-    match output:
-        case "jsonl":
-            return JsonLinesWriter()
-        case "csv":
-            return CsvWriter(shape)
-        case "table":
-            return TableWriter(shape, width, colour=colour)
+def failure_message(instance_id: InstanceId, error: BaseException) -> str:
+    """The message about an instance that failed."""
+    failed = "" if isinstance(error, AmbiguousTrigger | WaitFailed) else " failed"
+    return f"instance {instance_id}{failed}: {reason(error)}"
 
 
-def _total_width(columns: Sequence[Column]) -> int:
-    return sum(column.width + len(_GAP) for column in columns) - len(_GAP)
+def row_message(row: Row) -> str:
+    """A row as a message."""
+    state = str(row["state"]).replace("_", " ")
+    backup = "" if row["backup_id"] is None else f", backup {row['backup_id']}"
+    return f"instance {row['instance_id']}: {state}{backup}"
 
 
-def _json(row: Row) -> str:
-    """A row as JSON; without `extra` where that is nested deeper than json can write, and orjson read."""
-    try:
-        return json.dumps(row, default=_iso)
-    except RecursionError:
-        return json.dumps({name: value for name, value in row.items() if name != "extra"}, default=_iso)
+def missing_row_message(outcome: Outcome[InstanceId, Any], fault: Exception) -> str:
+    """The message about an instance whose row could not be made, because of a bug."""
+    if outcome.error is not None:
+        return failure_message(outcome.key, outcome.error)
+    value = outcome.value
+    done = value.kind.value.replace("_", " ") if isinstance(value, TriggerResult) else "succeeded"
+    return f"instance {outcome.key}: {done}, but its row cannot be written ({type(fault).__name__})"
 
 
-def _iso(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def backup_rows(instance_id: InstanceId, backups: list[Backup]) -> list[Row]:
+    """One row for each backup of an instance."""
+    return [backup_row(instance_id, backup.status or "unknown", backup) for backup in backups]
 
 
-def _csv_line(cells: Sequence[str]) -> str:
-    # The csv module quotes a cell for a line end in it only where that is (part of) its own line end.
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue()[:-2] + "\n"
+def latest_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:
+    """The row of an instance's newest backup."""
+    state = "none" if backup is None else backup.status or "unknown"
+    return [backup_row(instance_id, state, backup)]
 
 
-def _table_cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-    return printable(str(value))
+def active_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:
+    """The row of an instance's active backup."""
+    return [backup_row(instance_id, "idle" if backup is None else "active", backup)]
+
+
+def trigger_rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
+    """The row of a trigger, or of its backup's end, if that was waited for."""
+    if (waited := result.waited) is not None:
+        row = backup_row(instance_id, waited.kind.value, waited.backup)
+        return [{**row, "error": _unknown_end(waited)}]
+    return [backup_row(instance_id, result.kind.value, result.backup)]
+
+
+def _unknown_end(waited: WaitResult) -> str | None:
+    """Explains a status that is not known to mean success; None for any other."""
+    if waited.kind is not WaitKind.UNKNOWN or waited.backup is None:
+        return None
+    status = printable((status_text(waited.backup) or "")[:_MAX_STATUS])
+    return f"backup {waited.backup.id} ended with status '{status}', which is not known to mean success"
+
+
+def with_run(layout: Layout) -> Layout:
+    """The columns of a sweep with a journal: `run` says which run of the sweep reached the state."""
+    first, state, *others = layout.columns
+    return attrs.evolve(layout, columns=(first, state, Column("run", 8), *others))
+
+
+def add_run(row: Row, *, from_previous_run: bool) -> Row:
+    """The row, with its column `run`."""
+    return {**row, "run": "previous" if from_previous_run else "this"}
+
+
+def entry_row(entry: JournalEntry) -> Row:
+    """The row of a journal's entry."""
+    return {
+        **backup_row(entry.instance_id, entry.state.value, entry.backup),
+        "sent_at": None if entry.trigger is None else entry.trigger.sent_at,
+        "error": entry.problem or None,
+    }
+
+
+def count_rows(counts: Mapping[EntryState, int]) -> list[Row]:
+    """One row for each state, with its number of instances."""
+    return [{"state": state.value, "instances": counts[state]} for state in EntryState if state in counts]
+
+
+def instance_row(instance: BackupInstance) -> Row:
+    """The row of an instance itself."""
+    return {
+        **{name: getattr(instance, name) for name in INSTANCE_LAYOUT.names},
+        "extra": dict(instance.extra),
+    }

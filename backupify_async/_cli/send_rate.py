@@ -1,33 +1,33 @@
-"""How fast calls leave at present."""
+"""The present rate of requests."""
 
 from collections import deque
 
 _SPAN = 10.0  # seconds that count as the present
-_APART = 0.5  # seconds between two counts that are kept
-_SHORTEST = 0.1  # seconds: what was counted in less tells nothing of a speed
+_SPACING = 0.5  # seconds between two counts that are kept
+_MIN_SECONDS = 0.1  # a shorter time says nothing about a rate
 
 
-class Speed:
-    """Calls a second, from what was counted at the beginning and since.
+class SendRate:
+    """Requests per second, from a running count.
 
     Args:
-        began: When counting began, in seconds.
+        started: When counting began, in seconds.
     """
 
-    def __init__(self, began: float) -> None:
-        self._counts = deque([(began, 0)])
+    def __init__(self, started: float) -> None:
+        self._counts = deque([(started, 0)])
 
-    def now(self, at: float, requests: int) -> float:
-        """Calls a second in the last ten seconds, or since the beginning where that is shorter.
+    def at(self, now: float, requests: int) -> float:
+        """Requests per second in the last ten seconds, or since the start where that is shorter.
 
         Args:
-            at: The time, in seconds; never less than before.
-            requests: How many have left by then.
+            now: The time in seconds; never earlier than before.
+            requests: The number of requests sent until now.
         """
         counts = self._counts
-        while len(counts) > 1 and counts[1][0] <= at - _SPAN:
+        while len(counts) > 1 and counts[1][0] <= now - _SPAN:
             counts.popleft()
         since, before = counts[0]
-        if at - counts[-1][0] >= _APART:
-            counts.append((at, requests))
-        return (requests - before) / max(at - since, _SHORTEST)
+        if now - counts[-1][0] >= _SPACING:
+            counts.append((now, requests))
+        return (requests - before) / max(now - since, _MIN_SECONDS)

@@ -10,8 +10,8 @@ from backupify_async._transport.content_coding import (
     BadCoding,
     UnknownCoding,
     codings_of,
-    decompress,
-    largest_compressed,
+    most_packed,
+    unpack,
 )
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.errors import DecodeError
@@ -38,7 +38,7 @@ async def read_response(
     try:
         header = ", ".join(answer.headers.getall(hdrs.CONTENT_ENCODING, ()))
         codings = codings_of(header) if answer.status not in _NO_CONTENT else []
-        body, whole = await _read_up_to(answer, largest_compressed(limit) if codings else limit)
+        body, whole = await _read_up_to(answer, most_packed(limit) if codings else limit)
         for coding in codings:
             body, all_unpacked = await _unpack(body, coding, limit, accept_part=is_error or not whole)
             whole = whole and all_unpacked
@@ -76,7 +76,7 @@ async def _unpack(body: bytes, coding: str, limit: int, *, accept_part: bool) ->
     """
     unpacked = bytearray()
     try:
-        for piece in decompress(body, coding, limit):
+        for piece in unpack(body, coding, limit):
             if unpacked:
                 await asyncio.sleep(0)  # the next piece can be another mebibyte
             unpacked += piece

@@ -41,13 +41,13 @@ def codings_of(header: str) -> list[str]:
     return understood
 
 
-def largest_compressed(limit: int) -> int:
+def most_packed(limit: int) -> int:
     """The largest compressed size of a body of at most `limit` bytes."""
     # RFC 1951 §3.2.4: five bytes for each 65,535 incompressible ones; RFC 1952 §2.3: a header with a name.
     return limit + limit // 1000 + 2**10
 
 
-def decompress(body: bytes, coding: str, limit: int) -> Iterator[bytes]:
+def unpack(body: bytes, coding: str, limit: int) -> Iterator[bytes]:
     """Yield the pieces of the decompressed body, up to the first piece beyond `limit` bytes.
 
     Raises:

@@ -14,13 +14,7 @@ from backupify_async._transport.outage import Outage, fails_as_down, failure_key
 from backupify_async._transport.rate import Limiter, Ticket
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.retry_loop import Retrying
-from backupify_async._transport.throttling import (
-    RateSignals,
-    RecentResponses,
-    Refusal,
-    RefusalScope,
-    SentCall,
-)
+from backupify_async._transport.throttling import RateSignals, RecentResponses, Refusal, RefusalScope, Sending
 from backupify_async._transport.transport import Response
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import BackupifyError
@@ -118,7 +112,7 @@ class Feedback:
         repeatable = call.request.repeatable
         body = response.body if repeatable else b""
         signals = RateSignals(status, response.retry_after, response.headers, body)
-        sending = SentCall(call, call.sent_time, call.refused_since, repeatable, passed_gate)
+        sending = Sending(call, call.sent_time, call.refused_since, repeatable, passed_gate)
         refusal = self._recent.classify(signals, sending, time.time())
         if refusal is not None:
             self._refused(call, refusal, response, now, ticket)

@@ -59,8 +59,8 @@ class RateSignals:
 
 
 @attrs.frozen
-class SentCall:
-    """The call to which a response came, as it was sent last. Times are by the loop's clock, in seconds.
+class Sending:
+    """The sending to which a response came. Times are by the loop's clock, in seconds.
 
     Attributes:
         call: The call; the same object for all its sendings.
@@ -142,7 +142,7 @@ class RecentResponses:
         ):
             self._throttles, self._tried, self._met = True, -_BEFORE_TRIAL, 0
 
-    def classify(self, signals: RateSignals, sending: SentCall, wall: float) -> Refusal | None:
+    def classify(self, signals: RateSignals, sending: Sending, wall: float) -> Refusal | None:
         """Classify a response of 400 and above, and record it where it refuses its call for now.
 
         Args:
@@ -168,7 +168,7 @@ class RecentResponses:
             backs_off=scope is RefusalScope.OWN or not sending.passed_gate,
         )
 
-    def _scope(self, signals: RateSignals, sending: SentCall) -> RefusalScope:
+    def _scope(self, signals: RateSignals, sending: Sending) -> RefusalScope:
         since, unexplained = sending.refused_since, signals.is_unexplained
         if sending.passed_gate and since is not None and self.is_own(since, sending.call):
             return RefusalScope.OWN
@@ -280,6 +280,6 @@ def observe(
     """
     quota = read_quota(headers, time.time())
     if refusal is None:
-        return Observation(sent_time, now, status, None, quota, False)  # keywords take three times as long
+        return Observation(sent_time, now, status, quota=quota)
     seen = 429 if refusal.scope is RefusalScope.ALL_CALLS else status
     return Observation(sent_time, now, seen, refusal.retry_after, quota, refusal.over_cap)

@@ -126,8 +126,8 @@ class TestInstances:
     def test_a_list_that_breaks_off_says_so(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("instances", "-o", "csv")
         assert (result.code, len(result.rows)) == (1, 101)
-        assert "the list broke off: GET /v1/backup_instances answered 400" in result.err
-        assert "instances: 100 succeeded, 0 failed, the list broke off; " in result.err
+        assert "the list ended early: GET /v1/backup_instances answered 400" in result.err
+        assert "instances: 100 succeeded, 0 failed, the list ended early; " in result.err
 
     def test_an_id_that_cannot_be_one_is_a_usage_error(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("instances", "--customer", "..")

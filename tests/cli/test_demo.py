@@ -1,9 +1,9 @@
 import attrs
 import pytest
 
-from backupify_async._cli import demo
-from backupify_async._cli.demo_report import in_words
+from backupify_async._cli import demo_walkthrough
 from backupify_async._cli.exit_codes import ExitCode
+from backupify_async._cli.rate_messages import limit_explanation
 from backupify_async.statistics import LimitSource
 from backupify_async.testing import Fault
 from tests.support.commands import QUIET, Run
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same story, with fewer instances and a faster server."""
-    monkeypatch.setattr(demo, "_INSTANCES", 50)
-    monkeypatch.setattr(demo, "_RUNNING_BEFORE", range(5, 50, 17))
-    monkeypatch.setattr(demo, "_SERVER_RATE", 2_000)
+    monkeypatch.setattr(demo_walkthrough, "_INSTANCES", 50)
+    monkeypatch.setattr(demo_walkthrough, "_ALREADY_ACTIVE", range(5, 50, 17))
+    monkeypatch.setattr(demo_walkthrough, "_SERVER_RATE", 2_000)
 
 
 class TestStory:
@@ -31,8 +31,8 @@ class TestStory:
             "186 started, 12 active, 1 adopted, 1 failed",
             "199 active, 1 failed",
             "Throughput",
-            " calls a second: found by the client, from its refusals",
-            "(the server allows 120, and told nobody)",
+            " calls/s, found by the client from 429 responses alone",
+            "(the server allows 120 calls/s)",
             "refused for now (429), and sent again",
             "sent again after another failure",
             "Slowest",
@@ -55,27 +55,27 @@ class TestStory:
     @pytest.mark.usefixtures("in_haste")
     def test_what_does_not_go_as_told_is_told(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         more = Fault.answer(404, body="gone", operation="trigger", instance=2)
-        monkeypatch.setattr(demo, "_FAULTS", (more, *demo._FAULTS))
+        monkeypatch.setattr(demo_walkthrough, "_FAULTS", (more, *demo_walkthrough._FAULTS))
         result = run("demo")
         assert result.code == ExitCode.SOME_FAILED
-        assert "Not as it should be: trigger: 2 instances failed" in result.out
-        assert "Not as it should be: not every idle instance was triggered once" in result.out
-        assert "Not as it should be: in the end there are 48 active, 1 idle" in result.out
+        assert "Unexpected: trigger: 2 instances failed" in result.out
+        assert "Unexpected: not every idle instance was triggered exactly once" in result.out
+        assert "Unexpected: the last step found 48 active, 1 idle" in result.out
 
 
 class TestLimit:
     @pytest.mark.parametrize(
         ("source", "ground"),
         [
-            (LimitSource.HEADERS, "what was announced"),
-            (LimitSource.WINDOW, "the waits it was told"),
-            (LimitSource.IN_FLIGHT, "how many calls it takes at once"),
-            (LimitSource.HISTORY, "its refusals"),
+            (LimitSource.HEADERS, "the quota in the headers"),
+            (LimitSource.WINDOW, "Retry-After"),
+            (LimitSource.IN_FLIGHT, "its limit of calls in flight"),
+            (LimitSource.HISTORY, "429 responses alone"),
         ],
     )
     def test_it_is_told_with_its_ground(self, source: LimitSource, ground: str) -> None:
         now = attrs.evolve(QUIET, limit_source=source, limit_per_second=119.6)
-        assert in_words(now) == f"about 120 calls a second: found by the client, from {ground}"
+        assert limit_explanation(now) == f"about 120 calls/s, found by the client from {ground}"
 
     def test_where_there_is_none_nothing_is_made_up(self) -> None:
-        assert in_words(QUIET).startswith("not found: ")
+        assert limit_explanation(QUIET).startswith("not found: ")

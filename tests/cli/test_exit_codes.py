@@ -10,7 +10,7 @@ import pytest
 
 from backupify_async._cli import main
 from backupify_async._cli.exit_codes import ExitCode, most_severe
-from backupify_async._cli.rows import JsonLinesWriter, Row
+from backupify_async._cli.writers import JsonLinesWriter, Row
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.commands import Run
 from tests.support.processes import finish, process
@@ -87,7 +87,7 @@ class TestSomeFailed:
     @pytest.mark.backupify(faults=[Fault.hang(operation="token")])
     def test_the_time_out_holds_for_the_token_too(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "1", "--timeout", "0.1")
-        assert (result.code, result.err) == (1, "backupify: no token: none came in 0.1 s\n")
+        assert (result.code, result.err) == (1, "backupify: no token: no response within 0.1 s\n")
 
     @pytest.mark.backupify(faults=[Fault.hang(operation="get_active", instance=2)])
     def test_the_time_out_holds_for_one_call_and_not_for_all(
@@ -96,7 +96,7 @@ class TestSomeFailed:
         result = run("active", "1", "2", "--timeout", "0.3", "-o", "csv")
         assert (result.code, len(result.rows)) == (1, 3)
         assert "instance 2 failed: the call took longer than --timeout 0.3 s" in result.err
-        assert result.err.count("--timeout counts the wait for a call's turn too") == 1
+        assert result.err.count("--timeout includes waiting for the rate limit") == 1
 
     @pytest.mark.backupify(faults=[Fault.hang(operation="trigger")])
     def test_the_time_out_of_a_trigger_is_called_as_the_option_too(
@@ -112,29 +112,29 @@ class TestUsage:
         ("arguments", "said"),
         [
             (["active"], "no instances"),
-            (["active", "1", "--all"], "two ways"),
-            (["active", "--all", "--ids-file", "-"], "two ways"),
-            (["active", "."], "no instance id"),
-            (["active", "a\tb"], "no instance id"),
+            (["active", "1", "--all"], "more than one way"),
+            (["active", "--all", "--ids-file", "-"], "more than one way"),
+            (["active", "."], "not an instance id"),
+            (["active", "a\tb"], "not an instance id"),
             (["active", "--ids-file", "/nowhere/ids.txt"], "/nowhere/ids.txt does not exist"),
             (["active", "--ids-file", "/"], "/ is a directory"),
-            (["active", "1", "--rate", "nan"], "--rate: it must be a number above 0, not nan\n"),
-            (["active", "1", "--rate", "-1"], "--rate: it must be a number above 0, not -1\n"),
-            (["active", "1", "--rate", "0"], "--rate: it must be a number above 0, not 0\n"),
-            (["active", "1", "--rate", "x"], "--rate: it must be a number above 0, not x\n"),
-            (["active", "1", "--timeout", "inf"], "--timeout: it must be a number above 0, not inf\n"),
-            (["active", "1", "--concurrency", "0"], "--concurrency. It must be a whole number from 1 up"),
+            (["active", "1", "--rate", "nan"], "--rate: expected a number above 0, found nan\n"),
+            (["active", "1", "--rate", "-1"], "--rate: expected a number above 0, found -1\n"),
+            (["active", "1", "--rate", "0"], "--rate: expected a number above 0, found 0\n"),
+            (["active", "1", "--rate", "x"], "--rate: expected a number above 0, found x\n"),
+            (["active", "1", "--timeout", "inf"], "--timeout: expected a number above 0, found inf\n"),
+            (["active", "1", "--concurrency", "0"], "--concurrency. Must be >= 1."),
             (["active", "1", "--concurrency", "1.5"], "--concurrency"),
-            (["list", "1", "--limit", "0"], "--limit. It must be a whole number from 1 up"),
-            (["list", "1", "--newest", "0"], "--newest. It must be a whole number from 1 up"),
-            (["list", "1", "--newest", "5", "--limit", "5"], "give one of them"),
+            (["list", "1", "--limit", "0"], "--limit. Must be >= 1."),
+            (["list", "1", "--newest", "0"], "--newest. Must be >= 1."),
+            (["list", "1", "--newest", "5", "--limit", "5"], "exclude each other"),
             (["active", "1", "--output", "xml"], "jsonl"),
             (["active", "1", "--secret", "x"], "--secret"),
             (["activ", "1"], "active"),
-            (["list", "1", "--limit", "x"], "--limit: it must be a whole number, not x\n"),
-            (["simulate", "--seed", "1_0"], "--seed: it must be a whole number, not 1_0\n"),
-            (["simulate", "--port", "65536"], "--port. It must be a port"),
-            (["simulate", "--instances", "-1"], "--instances. It must be a whole number from 0 up"),
+            (["list", "1", "--limit", "x"], "--limit: expected a whole number, found x\n"),
+            (["simulate", "--seed", "1_0"], "--seed: expected a whole number, found 1_0\n"),
+            (["simulate", "--port", "65536"], "--port. Must be <= 65535."),
+            (["simulate", "--instances", "-1"], "--instances. Must be >= 0."),
         ],
     )
     def test_it_is_told_without_a_request(
@@ -145,12 +145,15 @@ class TestUsage:
         assert said in result.err
 
     def test_the_help_says_what_holds_by_default(self, run: Run) -> None:
-        assert "Calls a second at most.  [default: what the server allows]" in run("active", "--help").out
+        assert (
+            "Maximum number of calls per second.  [default: the server's limit]"
+            in run("active", "--help").out
+        )
 
     def test_the_help_tells_throttled_from_retried(self, run: Run) -> None:
         said = " ".join(run("--help").out.split())
-        assert "throttled calls are those that the server refused for now (429)" in said
-        assert "retried ones were sent again after another failure" in said
+        assert "throttled calls were refused by the server's rate limit (429)" in said
+        assert "retried calls were sent again after another failure" in said
 
     def test_no_command_shows_the_help_and_is_an_error(self, run: Run) -> None:
         result = run()
@@ -216,7 +219,7 @@ class TestAuthentication:
     def test_a_wrong_secret_is_asked_about_once(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "1", "2", "3")
         assert (result.code, result.out, len(server.requests)) == (3, "", 1)
-        assert "not let in" in result.err
+        assert "authentication failed" in result.err
 
     @pytest.mark.backupify(instances=3, forbidden=[1], faults=[Fault.expired_token(instance=2)])
     def test_an_instance_that_fails_by_it_is_graver_than_one_that_fails(
@@ -236,7 +239,7 @@ class TestOwnFaults:
         def broken(*_arguments: object) -> None:
             raise RuntimeError("Bearer hunter2")
 
-        monkeypatch.setattr("backupify_async._cli.records.backup_row", broken)
+        monkeypatch.setattr("backupify_async._cli.rows.backup_row", broken)
         result = run("active", "1")
         assert result.code == 70
         assert "unexpected RuntimeError in test_exit_codes.py" in result.err
@@ -306,7 +309,7 @@ class TestWhatTheSystemRefuses:
 
 class TestGravest:
     def test_an_interrupt_stands_above_authentication_above_failures(self) -> None:
-        codes = [ExitCode.ALL_WELL, ExitCode.SOME_FAILED, ExitCode.AUTHENTICATION, ExitCode.INTERRUPTED]
+        codes = [ExitCode.SUCCESS, ExitCode.SOME_FAILED, ExitCode.AUTHENTICATION, ExitCode.INTERRUPTED]
         assert [most_severe(*codes[:number]) for number in range(1, 5)] == codes
 
 
@@ -339,7 +342,7 @@ class TestLoading:
         assert (result.code, result.out) == (2, "")
         assert result.err == (
             "backupify: cannot be loaded: No such file or directory /nowhere/keys: "
-            "SSLKEYLOGFILE names it; unset that, or let it be written\n"
+            "SSLKEYLOGFILE names it; unset that, or make it writable\n"
         )
 
     @pytest.mark.parametrize("module", ["backupify_async", "backupify_async._cli"])

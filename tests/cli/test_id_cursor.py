@@ -7,7 +7,7 @@ import pytest
 
 from backupify_async import BackupifyClient
 from backupify_async._cli.id_cursor import IdCursor
-from backupify_async._cli.ids import AllIds, FileIds, GivenIds, Ids
+from backupify_async._cli.id_sources import AllIds, ArgumentIds, FileIds, IdSource
 from backupify_async.ids import InstanceId
 
 NO_CLIENT = cast("BackupifyClient", None)
@@ -20,7 +20,7 @@ async def read(bookmark: IdCursor, number: int) -> None:
             await anext(ids)
 
 
-class ClosedIds(GivenIds):
+class ClosedIds(ArgumentIds):
     """Ids that tell whether their source was closed."""
 
     async def read(self, _client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
@@ -45,32 +45,32 @@ class TestRest:
         ],
     )
     async def test_given_ids_are_counted(self, number: int, rest: str | None) -> None:
-        bookmark = IdCursor(GivenIds((7, "x", 9)))
+        bookmark = IdCursor(ArgumentIds((7, "x", 9)))
         await read(bookmark, number)
-        assert bookmark.rest() == rest
+        assert bookmark.remaining() == rest
 
     async def test_a_file_that_was_not_counted_may_have_more(self, tmp_path: Path) -> None:
         file = tmp_path / "ids.txt"
         file.write_text("1\n2\n")
         bookmark = IdCursor(FileIds(str(file), rereadable=True))
         await read(bookmark, 2)
-        assert bookmark.rest() == f"any ids after 2 in {file}"
+        assert bookmark.remaining() == f"any ids after 2 in {file}"
 
     async def test_a_file_that_was_counted_has_so_many(self, tmp_path: Path) -> None:
         file = tmp_path / "ids.txt"
         file.write_text("1\n2\n3\n")
         ids = FileIds(str(file), rereadable=True)
-        await ids.number(NO_CLIENT)
+        await ids.count(NO_CLIENT)
         bookmark = IdCursor(ids)
         await read(bookmark, 1)
-        assert bookmark.rest() == f"the 2 ids after 1 in {file}"
+        assert bookmark.remaining() == f"the 2 ids after 1 in {file}"
 
     async def test_one_that_was_read_to_its_end_has_none(self, tmp_path: Path) -> None:
         file = tmp_path / "ids.txt"
         file.write_text("1\n")
         bookmark = IdCursor(FileIds(str(file), rereadable=True))
         assert [one async for one in bookmark.read(NO_CLIENT)] == [1]
-        assert bookmark.rest() is None
+        assert bookmark.remaining() is None
 
     @pytest.mark.parametrize(
         ("ids", "rest"),
@@ -80,8 +80,8 @@ class TestRest:
             (AllIds(120), "the 120 ids of --all"),
         ],
     )
-    def test_of_what_was_not_read_at_all_it_is_everything(self, ids: Ids, rest: str) -> None:
-        assert IdCursor(ids).rest() == rest
+    def test_of_what_was_not_read_at_all_it_is_everything(self, ids: IdSource, rest: str) -> None:
+        assert IdCursor(ids).remaining() == rest
 
 
 async def test_whoever_stops_reading_closes_the_source() -> None:

@@ -16,8 +16,14 @@ from hypothesis import strategies as st
 from backupify_async import BackupifyClient
 from backupify_async._cli import id_files
 from backupify_async._cli.exit_codes import Exit
-from backupify_async._cli.id_files import ChangedFile, Mark, Reader, is_plain, mark_of
-from backupify_async._cli.ids import FileIds
+from backupify_async._cli.id_files import (
+    ChangedFile,
+    Fingerprint,
+    VerifiedReader,
+    fingerprint_of,
+    is_rereadable,
+)
+from backupify_async._cli.id_sources import FileIds
 from tests.support.files import write
 
 NO_CLIENT = cast("BackupifyClient", None)
@@ -42,57 +48,57 @@ def descriptor(ids: Path) -> Iterator[int]:
 class TestAPlainFile:
     def test_is_one_by_its_name(self, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(ids.parent)
-        assert is_plain(str(ids))
-        assert is_plain(ids.name)
-        assert is_plain(f"../{ids.parent.name}/{ids.name}")
+        assert is_rereadable(str(ids))
+        assert is_rereadable(ids.name)
+        assert is_rereadable(f"../{ids.parent.name}/{ids.name}")
 
     def test_is_one_behind_links_between_names(self, ids: Path) -> None:
         Path(ids.parent / "here").symlink_to(".")
         Path(ids.parent / "one").symlink_to(ids.name)
         Path(ids.parent / "two").symlink_to("here/one")
-        assert is_plain(str(ids.parent / "here" / "two"))
+        assert is_rereadable(str(ids.parent / "here" / "two"))
 
     @pytest.mark.parametrize("name", ["/dev/fd/{}", pytest.param("/proc/self/fd/{}", marks=needs_proc)])
     def test_is_none_by_the_name_of_a_descriptor(self, ids: Path, descriptor: int, name: str) -> None:
         assert Path(name.format(descriptor)).is_file()
-        assert not is_plain(name.format(descriptor))
+        assert not is_rereadable(name.format(descriptor))
 
     def test_is_none_behind_a_link_to_a_descriptor(self, ids: Path, descriptor: int) -> None:
         Path(ids.parent / "link").symlink_to(f"/dev/fd/{descriptor}")
         Path(ids.parent / "directory").symlink_to("/dev/fd")
-        assert not is_plain(str(ids.parent / "link"))
-        assert not is_plain(str(ids.parent / "directory" / str(descriptor)))
+        assert not is_rereadable(str(ids.parent / "link"))
+        assert not is_rereadable(str(ids.parent / "directory" / str(descriptor)))
 
     def test_is_none_where_it_is_open_already_as_stdin_may_be(self, ids: Path, descriptor: int) -> None:
-        assert not is_plain(str(ids))
+        assert not is_rereadable(str(ids))
 
     @needs_proc
     def test_is_none_by_the_descriptor_of_another_process(self, ids: Path) -> None:
         with ids.open() as stdin:
             other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdin=stdin)
         try:
-            assert is_plain(str(ids))
-            assert not is_plain(f"/proc/{other.pid}/fd/0")
+            assert is_rereadable(str(ids))
+            assert not is_rereadable(f"/proc/{other.pid}/fd/0")
         finally:
             other.kill()
             other.wait()
 
     def test_is_no_pipe_and_no_device(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
-        assert not is_plain(str(tmp_path / "pipe"))
-        assert not is_plain("/dev/null")
+        assert not is_rereadable(str(tmp_path / "pipe"))
+        assert not is_rereadable("/dev/null")
 
 
 class TestAMark:
     def test_is_what_sha256sum_says(self, ids: Path) -> None:
-        mark = mark_of(str(ids))
-        assert mark == Mark(6, sha256(b"1\n2\n3\n").hexdigest())
+        mark = fingerprint_of(str(ids))
+        assert mark == Fingerprint(6, sha256(b"1\n2\n3\n").hexdigest())
         assert str(mark) == f"6 bytes with SHA-256 {mark.sha256}"
 
     def test_of_no_plain_file_is_refused_though_nobody_writes_to_it(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(ChangedFile):
-            mark_of(str(tmp_path / "pipe"))
+            fingerprint_of(str(tmp_path / "pipe"))
 
 
 class TestAReader:
@@ -102,7 +108,7 @@ class TestAReader:
             patch.setattr(id_files, "_CHUNK", 4)
             file.write(before)
             file.seek(0)
-            read = Reader(file.fileno(), str(Mark(len(before), sha256(before).hexdigest())))
+            read = VerifiedReader(file.fileno(), str(Fingerprint(len(before), sha256(before).hexdigest())))
             got = [read() for _ in range(min(chunks, len(before) // 4))]
             os.truncate(file.fileno(), 0)
             os.pwrite(file.fileno(), after, 0)
@@ -117,31 +123,31 @@ class TestAReader:
 
     def test_refuses_another_mark_before_anything_is_read(self, descriptor: int) -> None:
         with pytest.raises(ChangedFile):
-            Reader(descriptor, "6 bytes with SHA-256 0")
+            VerifiedReader(descriptor, "6 bytes with SHA-256 0")
 
 
 class TestIds:
     async def read(self, ids: Path, known: str) -> list[int | str]:
-        return [one async for one in FileIds(str(ids), rereadable=True, known=known).read(NO_CLIENT)]
+        return [one async for one in FileIds(str(ids), rereadable=True, expected=known).read(NO_CLIENT)]
 
     async def test_of_a_file_that_is_what_it_was_are_read(self, ids: Path) -> None:
-        assert await self.read(ids, str(mark_of(str(ids)))) == [1, 2, 3]
+        assert await self.read(ids, str(fingerprint_of(str(ids)))) == [1, 2, 3]
 
     async def test_of_a_file_that_was_changed_are_refused_with_what_to_do(self, ids: Path) -> None:
-        known = str(mark_of(str(ids)))
+        known = str(fingerprint_of(str(ids)))
         write(ids, "1\n2\n4\n")
         with pytest.raises(Exit) as raised:
             await self.read(ids, known)
         assert raised.value.message == (
-            f"{ids} is not what this sweep began with ({known}): put that back, and resume; for what is "
-            "there now, begin a new sweep with a new journal"
+            f"{ids} is not what this sweep began with ({known}): restore it and resume, "
+            "or begin a new sweep with a new journal"
         )
 
     async def test_of_a_file_that_is_written_while_it_is_read_end_before_what_is_new(
         self, ids: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(id_files, "_CHUNK", 4)
-        file = FileIds(str(ids), rereadable=True, known=str(mark_of(str(ids))))
+        file = FileIds(str(ids), rereadable=True, expected=str(fingerprint_of(str(ids))))
         came = []
 
         async def read_and_write() -> None:

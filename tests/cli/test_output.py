@@ -11,9 +11,10 @@ import attrs
 import pytest
 
 from backupify_async._cli import output as output_module
+from backupify_async._cli.descriptors import descriptor, write_all
 from backupify_async._cli.exit_codes import ExitCode
-from backupify_async._cli.interrupts import Stop
-from backupify_async._cli.output import Output, descriptor, write_all
+from backupify_async._cli.output import Output
+from backupify_async._cli.shutdown import Shutdown
 
 PATIENCE = 20.0
 
@@ -65,25 +66,25 @@ def err() -> Iterator[Pipe]:
 
 class TestRows:
     async def test_a_row_that_comes_alone_is_written_at_once(self, out: Pipe, err: Pipe) -> None:
-        async with Output(Stop(None), out.stream, err.stream) as output:
+        async with Output(Shutdown(None), out.stream, err.stream) as output:
             await output.rows(b"1\n")
             assert await asyncio.to_thread(out.read) == b"1\n"
 
     async def test_they_stand_before_the_line_that_speaks_of_them(self, out: Pipe, err: Pipe) -> None:
-        async with Output(Stop(None), out.stream, err.stream) as output:
+        async with Output(Shutdown(None), out.stream, err.stream) as output:
             await output.rows(b"1\n")
             await output.rows(b"")
             await output.rows(b"2\n")
-            output.say("done")
+            output.message("done")
             assert await asyncio.to_thread(err.read) == b"done\n"
             assert await asyncio.to_thread(out.read) == b"1\n2\n"
 
     async def test_whoever_makes_them_faster_than_they_are_read_waits(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(output_module, "_HELD", 10)
+        monkeypatch.setattr(output_module, "_MAX_PENDING", 10)
         out.fill()
-        async with Output(Stop(None), out.stream, err.stream) as output:
+        async with Output(Shutdown(None), out.stream, err.stream) as output:
             await output.rows(b"." * 10)
             waiting = asyncio.ensure_future(output.rows(b"."))
             for _ in range(20):
@@ -97,60 +98,60 @@ class TestRows:
         self, out: Pipe, err: Pipe
     ) -> None:
         task = asyncio.create_task(asyncio.Event().wait())
-        stop = Stop(task)
+        shutdown = Shutdown(task)
         out.close_reader()
-        async with Output(stop, out.stream, err.stream) as output:
+        async with Output(shutdown, out.stream, err.stream) as output:
             await output.rows(b"1\n")
             await asyncio.wait([task])
             await output.rows(b"2\n")
-        assert (task.cancelled(), stop.code) == (True, ExitCode.CLOSED_PIPE)
+        assert (task.cancelled(), shutdown.code) == (True, ExitCode.CLOSED_PIPE)
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
     async def test_a_full_disk_is_named(self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
         task = asyncio.create_task(asyncio.Event().wait())
-        stop = Stop(task)
+        shutdown = Shutdown(task)
         with await asyncio.to_thread(open, "/dev/full", "w") as full:
-            async with Output(stop, full, err.stream) as output:
+            async with Output(shutdown, full, err.stream) as output:
                 await output.rows(b"1\n")
                 await asyncio.wait([task])
-        assert (stop.code, stop.message) == (ExitCode.SOME_FAILED, "stdout: No space left on device")
+        assert (shutdown.code, shutdown.message) == (ExitCode.SOME_FAILED, "stdout: No space left on device")
 
 
 class TestEnd:
     async def test_a_stopped_command_does_not_wait_for_ever_for_a_reader(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(output_module, "_PATIENCE", 0.05)
+        monkeypatch.setattr(output_module, "_FLUSH_SECONDS", 0.05)
         out.fill()
-        stop = Stop(asyncio.create_task(asyncio.Event().wait()))
-        async with Output(stop, out.stream, err.stream) as output:
-            stop.request(ExitCode.INTERRUPTED)
+        shutdown = Shutdown(asyncio.create_task(asyncio.Event().wait()))
+        async with Output(shutdown, out.stream, err.stream) as output:
+            shutdown.request(ExitCode.INTERRUPTED)
             await output.rows(b"1\n")
-            output.say("interrupted")
+            output.message("interrupted")
         said = await asyncio.to_thread(err.read)
-        assert said == b"interrupted\nstdout takes no more: the last rows are not written\n"
+        assert said == b"interrupted\nstdout is blocked: the last rows were not written\n"
 
     async def test_nor_do_many_rows_that_it_left_over(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(output_module, "_PATIENCE", 0.05)
-        monkeypatch.setattr(output_module, "_HELD", 1)
+        monkeypatch.setattr(output_module, "_FLUSH_SECONDS", 0.05)
+        monkeypatch.setattr(output_module, "_MAX_PENDING", 1)
         out.fill()
-        stop = Stop(asyncio.create_task(asyncio.Event().wait()))
-        async with Output(stop, out.stream, err.stream) as output:
-            stop.request(ExitCode.INTERRUPTED)
+        shutdown = Shutdown(asyncio.create_task(asyncio.Event().wait()))
+        async with Output(shutdown, out.stream, err.stream) as output:
+            shutdown.request(ExitCode.INTERRUPTED)
             for _ in range(3):
                 await output.rows(b"1\n")
-        assert b"stdout takes no more" in await asyncio.to_thread(err.read)
+        assert b"stdout is blocked" in await asyncio.to_thread(err.read)
 
     async def test_one_that_is_stopped_while_it_waits_for_a_reader_neither(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(output_module, "_PATIENCE", 0.05)
+        monkeypatch.setattr(output_module, "_FLUSH_SECONDS", 0.05)
         out.fill()
 
         async def command() -> None:
-            async with Output(Stop(None), out.stream, err.stream) as output:
+            async with Output(Shutdown(None), out.stream, err.stream) as output:
                 await output.rows(b"1\n")
                 leaving.set()
 
@@ -161,12 +162,12 @@ class TestEnd:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert b"stdout takes no more" in await asyncio.to_thread(err.read)
+        assert b"stdout is blocked" in await asyncio.to_thread(err.read)
 
     async def test_a_closed_stderr_harms_nobody(self, out: Pipe, err: Pipe) -> None:
         err.close_reader()
-        async with Output(Stop(None), out.stream, err.stream) as output:
-            output.say("heard by nobody")
+        async with Output(Shutdown(None), out.stream, err.stream) as output:
+            output.message("heard by nobody")
             await output.rows(b"1\n")
         assert await asyncio.to_thread(out.read) == b"1\n"
 

@@ -7,14 +7,14 @@ from typing import cast
 
 from backupify_async import Backup, BackupifyClient, Statistics, fan_out
 from backupify_async._cli.command_context import CommandContext
+from backupify_async._cli.command_progress import CommandProgress
+from backupify_async._cli.commands.active import OPERATION
 from backupify_async._cli.exit_codes import ExitCode
-from backupify_async._cli.interrupts import Stop, run_command
-from backupify_async._cli.operations import active
 from backupify_async._cli.output import Output
-from backupify_async._cli.records import failure_line
-from backupify_async._cli.rows import JsonLinesWriter
+from backupify_async._cli.rows import failure_message
+from backupify_async._cli.shutdown import Shutdown, run_command
 from backupify_async._cli.sweep import stream
-from backupify_async._cli.tally import Tally
+from backupify_async._cli.writers import JsonLinesWriter
 from backupify_async.statistics import LimitSource
 
 QUIET = Statistics(
@@ -33,8 +33,8 @@ QUIET = Statistics(
 class FakeOutput:
     """Keeps what it is given; the first row asks for an end, once all that can be done is done."""
 
-    def __init__(self, stop: Stop) -> None:
-        self.stop = stop
+    def __init__(self, shutdown: Shutdown) -> None:
+        self.shutdown = shutdown
         self.written: list[int] = []
         self.said: list[str] = []
 
@@ -43,10 +43,10 @@ class FakeOutput:
         if len(self.written) == 1:
             for _ in range(20):
                 await asyncio.sleep(0)
-            self.stop.request(ExitCode.INTERRUPTED, "interrupted")
+            self.shutdown.request(ExitCode.INTERRUPTED, "interrupted")
             await asyncio.sleep(0)
 
-    def say(self, line: str) -> None:
+    def message(self, line: str) -> None:
         self.said.append(line)
 
 
@@ -56,26 +56,22 @@ async def idle_but_for_three(key: int | str) -> Backup | None:
     return None
 
 
-async def sweep_that_is_stopped(stop: Stop) -> ExitCode:
-    output = FakeOutput(stop)
+async def sweep_that_is_stopped(shutdown: Shutdown) -> ExitCode:
+    output = FakeOutput(shutdown)
     at = CommandContext(
         cast("BackupifyClient", None),
         cast("Output", output),
         JsonLinesWriter(),
-        Tally("active", lambda: QUIET),
+        CommandProgress("active", lambda: QUIET),
         quiet=True,
     )
     ids: list[int | str] = [1, 2, 3, 4]
     outcomes = fan_out(idle_but_for_three, ids)
-    await stream(stop, active(), outcomes, at, lambda: "any ids after 4 in stdin")
+    await stream(shutdown, OPERATION, outcomes, at, lambda: "any ids after 4 in stdin")
     assert output.written == [1, 2, 4]
-    assert output.said == [
-        "interrupted",
-        "1 instance cut off in the midst",
-        "not begun: any ids after 4 in stdin",
-    ]
-    assert at.tally.succeeded == 3
-    return at.tally.code
+    assert output.said == ["interrupted", "1 instance interrupted", "not begun: any ids after 4 in stdin"]
+    assert at.progress.succeeded == 3
+    return at.progress.code
 
 
 def test_outcomes_that_came_and_were_not_handed_out_are_written_too() -> None:
@@ -83,4 +79,4 @@ def test_outcomes_that_came_and_were_not_handed_out_are_written_too() -> None:
 
 
 def test_an_unexpected_error_shows_its_kind_only() -> None:
-    assert failure_line(7, RuntimeError("Bearer hunter2")) == "instance 7 failed: unexpected RuntimeError"
+    assert failure_message(7, RuntimeError("Bearer hunter2")) == "instance 7 failed: unexpected RuntimeError"

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from backupify_async._cli import id_files
-from backupify_async._cli.triggers import StoppedTriggers
+from backupify_async._cli.stopped_triggers import StoppedTriggers
 from backupify_async.events import TriggerStopped
 from backupify_async.models import SentTrigger, TriggerKind, TriggerResult
 from backupify_async.testing import Fault, SimulatedBackupify
@@ -101,7 +101,7 @@ class TestWait:
         assert (result.code, started(server)) == (1, {2: 1})
         backup_id, how = server.triggers[2][0].id, "was not over after 0.05 s (last seen running)"
         assert f"instance 2: backup {backup_id} (started) {how}\n" in result.err
-        assert "trigger: 0 succeeded, 1 failed (of 1 only the wait)" in result.err
+        assert "trigger: 0 succeeded, 1 failed (1 while waiting)" in result.err
         row = json.loads(result.out)
         assert (row["state"], row["backup_id"]) == ("started", backup_id)
         assert row["error"] == f"backup {backup_id} (started) {how}"
@@ -126,10 +126,10 @@ class TestWait:
         backup = {"id": 5, "status": "Frobnicated\x1b[31m", "created_at": now, "completed_at": now}
         server.inject(Fault.answer(201, body=json.dumps(backup), operation="trigger", after_acting=True))
         result = run("trigger", "2", "--wait", "-o", output)
-        said = r"backup 5 ended as 'Frobnicated\x1b[31m', which is no word for a success that is known"
+        said = r"backup 5 ended with status 'Frobnicated\x1b[31m', which is not known to mean success"
         assert result.code == 1
         assert f"instance 2: {said}\n" in result.err
-        assert "1 succeeded (1 with a backup that ended in an unknown way), 0 failed" in result.err
+        assert "1 succeeded (1 with a backup of unknown outcome), 0 failed" in result.err
         row = json.loads(result.out) if output == "jsonl" else {}
         assert row.get("state", "unknown") == "unknown"
         assert output != "jsonl" or row["error"] == said
@@ -137,7 +137,7 @@ class TestWait:
     def test_how_long_to_wait_needs_the_wish_to_wait(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "2", "--wait-timeout", "5")
         assert (result.code, server.requests) == (2, [])
-        assert "--wait-timeout says how long to --wait" in result.err
+        assert "--wait-timeout needs --wait" in result.err
 
 
 class TestNobodyToAsk:
@@ -147,7 +147,7 @@ class TestNobodyToAsk:
     ) -> None:
         result = run("trigger", *ids)
         assert (result.code, server.requests) == (2, [])
-        assert "add --yes, or look with --dry-run" in result.err
+        assert "add --yes, or check with --dry-run" in result.err
 
     def test_ids_from_stdin_leave_nobody_to_ask_there(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "--ids-file", "-")
@@ -223,7 +223,10 @@ class TestIdsThatCanBeReadOnlyOnce:
         monkeypatch.setattr(id_files, "write_all", Mock(side_effect=OSError(errno.ENOSPC, "No space left")))
         with piped("1\n") as name:
             result = run("trigger", "--ids-file", name, "--yes")
-        assert (result.code, result.err) == (2, f"backupify: {name}, copied to be checked: No space left\n")
+        assert (result.code, result.err) == (
+            2,
+            f"backupify: {name} cannot be copied to a temporary file: No space left\n",
+        )
 
 
 class TestAllInstancesWhereThereAreNone:
@@ -270,7 +273,7 @@ class TestDryRun:
 
 class TestStoppedTriggers:
     WHEN = datetime(2026, 1, 2, tzinfo=UTC)
-    UNKNOWN = "instance 7: cut off, a backup may or may not have started"
+    UNKNOWN = "instance 7: interrupted, a backup may or may not have started"
 
     def after(self, in_doubt: SentTrigger | None) -> StoppedTriggers:
         stopped = StoppedTriggers()
@@ -279,37 +282,41 @@ class TestStoppedTriggers:
 
     def test_one_in_doubt_may_have_started_and_the_others_were_not_triggered(self) -> None:
         stopped = self.after(SentTrigger(7, self.WHEN))
-        assert stopped.known(7) is None
-        assert stopped.cut_off([7, "a b", 9], "the 3 ids after 9 in x") == [
+        assert stopped.known_result(7) is None
+        assert stopped.interrupted_messages([7, "a b", 9], "the 3 ids after 9 in x") == [
             self.UNKNOWN,
             "not triggered: instances a b, 9, and the 3 ids after 9 in x",
         ]
 
     def test_one_that_surely_did_nothing_was_not_triggered(self) -> None:
-        assert self.after(None).cut_off([7], None) == ["not triggered: instance 7"]
+        assert self.after(None).interrupted_messages([7], None) == ["not triggered: instance 7"]
 
     def test_one_that_was_accepted_is_known(self) -> None:
         stopped = self.after(SentTrigger(7, self.WHEN, accepted=True))
-        assert stopped.known(7) == TriggerResult(TriggerKind.STARTED, None)
-        assert stopped.cut_off([7], None) == ["instance 7: started; the check of its backup was cut off"]
+        assert stopped.known_result(7) == TriggerResult(TriggerKind.STARTED, None)
+        assert stopped.interrupted_messages([7], None) == [
+            "instance 7: started; the check of its backup was interrupted"
+        ]
 
     @pytest.mark.parametrize("accepted", [False, True])
     def test_one_of_a_previous_run_may_have_until_it_is_reconciled(self, accepted: bool) -> None:
         recorded = SentTrigger(7, self.WHEN, accepted=accepted)
         stopped = StoppedTriggers()
         stopped.add_recorded([recorded])
-        said = "instance 7: sent by an earlier process, a backup may or may not have started"
-        assert (stopped.known(7), stopped.cut_off([7, 8], None)) == (
+        said = "instance 7: sent by a previous run, a backup may or may not have started"
+        assert (stopped.known_result(7), stopped.interrupted_messages([7, 8], None)) == (
             None,
             [said, "not triggered: instance 8"],
         )
         stopped(TriggerStopped(7, recorded))
-        assert (stopped.known(7), stopped.cut_off([7], None)) == (None, [said])
+        assert (stopped.known_result(7), stopped.interrupted_messages([7], None)) == (None, [said])
         stopped(TriggerStopped(7, SentTrigger(7, self.WHEN + timedelta(seconds=30))))
-        assert stopped.cut_off([7], None) == [self.UNKNOWN]
+        assert stopped.interrupted_messages([7], None) == [self.UNKNOWN]
         stopped(TriggerStopped(7, None))
-        assert stopped.cut_off([7], None) == ["not triggered: instance 7"]
+        assert stopped.interrupted_messages([7], None) == ["not triggered: instance 7"]
 
     def test_where_nothing_was_cut_off_the_rest_is_named_alone(self) -> None:
-        assert StoppedTriggers().cut_off([], "any ids in stdin") == ["not triggered: any ids in stdin"]
-        assert StoppedTriggers().cut_off([], None) == []
+        assert StoppedTriggers().interrupted_messages([], "any ids in stdin") == [
+            "not triggered: any ids in stdin"
+        ]
+        assert StoppedTriggers().interrupted_messages([], None) == []

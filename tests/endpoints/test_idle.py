@@ -7,20 +7,20 @@ import pytest
 from backupify_async._endpoints.idle import IdleMemory
 
 
-class Check:
-    """A check of an instance, which ends when the test says so."""
+class Snapshot:
+    """A look at an instance, which ends when the test says so."""
 
     def __init__(self, *exists: bool) -> None:
         self.exists = list(exists)
         self.may_end = asyncio.Event()
         self.under_way = 0
-        self.most_in_flight = 0
+        self.most_under_way = 0
         self.count = 0
 
     async def __call__(self) -> bool:
         self.count += 1
         self.under_way += 1
-        self.most_in_flight = max(self.most_in_flight, self.under_way)
+        self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             await self.may_end.wait()
         finally:
@@ -34,16 +34,16 @@ async def turns(count: int = 5) -> None:
 
 
 async def test_checks_run_one_at_a_time_per_body_until_its_meaning_is_known() -> None:
-    memory, check = IdleMemory(), Check(True)
-    waiting = [asyncio.create_task(memory.is_idle(b"idle", check)) for _ in range(10)]
+    memory, look = IdleMemory(), Snapshot(True)
+    waiting = [asyncio.create_task(memory.is_idle(b"idle", look)) for _ in range(10)]
     await turns()
-    check.may_end.set()
+    look.may_end.set()
     assert await asyncio.gather(*waiting) == [True] * 10
-    assert (check.count, check.most_in_flight, memory.answered) == (1, 1, 9)
+    assert (look.count, look.most_under_way, memory.answered) == (1, 1, 9)
 
 
 async def test_another_body_does_not_wait() -> None:
-    memory, held, free = IdleMemory(), Check(True), Check(True)
+    memory, held, free = IdleMemory(), Snapshot(True), Snapshot(True)
     free.may_end.set()
     waiting = asyncio.create_task(memory.is_idle(b"one", held))
     await turns()
@@ -53,44 +53,44 @@ async def test_another_body_does_not_wait() -> None:
 
 
 async def test_a_body_that_means_both_is_checked_by_each_waiting_call() -> None:
-    memory, check = IdleMemory(), Check(False, True)
-    waiting = [asyncio.create_task(memory.is_idle(b"either", check)) for _ in range(5)]
+    memory, look = IdleMemory(), Snapshot(False, True)
+    waiting = [asyncio.create_task(memory.is_idle(b"either", look)) for _ in range(5)]
     await turns()
-    check.may_end.set()
+    look.may_end.set()
     assert await asyncio.gather(*waiting) == [False, True, True, True, True]
-    assert (check.count, memory.answered) == (5, 0)
+    assert (look.count, memory.answered) == (5, 0)
 
 
 async def test_a_body_that_meant_idle_means_both_once_it_came_with_a_missing_instance() -> None:
-    memory, check = IdleMemory(), Check(True)
-    check.may_end.set()
-    assert await memory.is_idle(b"404", check)
+    memory, look = IdleMemory(), Snapshot(True)
+    look.may_end.set()
+    assert await memory.is_idle(b"404", look)
     memory.came_with_missing(b"404")
-    assert await memory.is_idle(b"404", check)
-    assert (check.count, memory.answered) == (2, 0)
+    assert await memory.is_idle(b"404", look)
+    assert (look.count, memory.answered) == (2, 0)
 
 
 async def test_a_missing_instance_is_not_forgotten_for_one_that_exists() -> None:
-    memory, check = IdleMemory(), Check(False, True)
-    check.may_end.set()
-    assert not await memory.is_idle(b"404", check)
-    assert [await memory.is_idle(b"404", check) for _ in range(3)] == [True] * 3
-    assert check.count == 4
+    memory, look = IdleMemory(), Snapshot(False, True)
+    look.may_end.set()
+    assert not await memory.is_idle(b"404", look)
+    assert [await memory.is_idle(b"404", look) for _ in range(3)] == [True] * 3
+    assert look.count == 4
 
 
 async def test_a_check_that_found_a_missing_instance_is_not_overruled() -> None:
-    memory, check = IdleMemory(), Check(True)
-    waiting = asyncio.create_task(memory.is_idle(b"404", check))
+    memory, look = IdleMemory(), Snapshot(True)
+    waiting = asyncio.create_task(memory.is_idle(b"404", look))
     await turns()
     memory.came_with_missing(b"404")
-    check.may_end.set()
+    look.may_end.set()
     assert await waiting
-    assert await memory.is_idle(b"404", check)
-    assert check.count == 2
+    assert await memory.is_idle(b"404", look)
+    assert look.count == 2
 
 
 async def test_a_cancelled_check_lets_the_next_call_check() -> None:
-    memory, held, free = IdleMemory(), Check(True), Check(True)
+    memory, held, free = IdleMemory(), Snapshot(True), Snapshot(True)
     free.may_end.set()
     first = asyncio.create_task(memory.is_idle(b"404", held))
     second = asyncio.create_task(memory.is_idle(b"404", free))
@@ -101,7 +101,7 @@ async def test_a_cancelled_check_lets_the_next_call_check() -> None:
 
 
 async def test_a_failed_check_lets_the_next_call_check() -> None:
-    memory, free = IdleMemory(), Check(True)
+    memory, free = IdleMemory(), Snapshot(True)
     free.may_end.set()
 
     async def failing() -> bool:
@@ -113,17 +113,17 @@ async def test_a_failed_check_lets_the_next_call_check() -> None:
 
 
 async def test_a_new_body_each_time_costs_a_check_each_and_no_memory() -> None:
-    memory, check = IdleMemory(), Check(True)
-    check.may_end.set()
+    memory, look = IdleMemory(), Snapshot(True)
+    look.may_end.set()
     for number in range(1000):
-        assert await memory.is_idle(b"request %d" % number, check)
-    assert (check.count, len(memory._bodies)) == (1000, 64)
+        assert await memory.is_idle(b"request %d" % number, look)
+    assert (look.count, len(memory._bodies)) == (1000, 64)
 
 
 async def test_the_bodies_that_are_in_use_are_kept() -> None:
-    memory, check = IdleMemory(), Check(True)
-    check.may_end.set()
+    memory, look = IdleMemory(), Snapshot(True)
+    look.may_end.set()
     for number in range(100):
-        await memory.is_idle(b"idle", check)
-        await memory.is_idle(b"request %d" % number, check)
-    assert (check.count, memory.answered) == (101, 99)
+        await memory.is_idle(b"idle", look)
+        await memory.is_idle(b"request %d" % number, look)
+    assert (look.count, memory.answered) == (101, 99)

@@ -75,7 +75,7 @@ class TestAKeyThatCannotBeHashed:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, and all that led to it."""
+    """An error, and all those behind it."""
     while error is not None:
         yield error
         if error.__cause__ is not error.__context__:

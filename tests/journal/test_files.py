@@ -109,7 +109,7 @@ class TestNothingIsCreatedBeside:
 
     async def test_what_is_not_a_regular_file_and_has_a_rollback_journal(self, path: Path) -> None:
         os.mkfifo(path)
-        write(Path(f"{path}-journal"), "of another program")
+        write(Path(f"{path}-journal"), "left by somebody")
         for refused in (Journal(path).open(), ids_of(path)):
             with pytest.raises(JournalError, match=f"{path} is not a regular file: choose a file"):
                 await refused

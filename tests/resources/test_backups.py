@@ -104,8 +104,8 @@ class TestAnIdle404:
             with pytest.raises(NotFound):
                 await client.backups.get_active(998)
             assert await client.backups.get_active(8) is None
-        checks = [request.instance_id for request in asked(backupify, "get_instance")]
-        assert checks == [7, 999, 998]
+        looks = [request.instance_id for request in asked(backupify, "get_instance")]
+        assert looks == [7, 999, 998]
 
     async def test_a_404_that_is_the_same_for_a_missing_instance_is_checked_each_time(self) -> None:
         same = Fault.answer(404, operation="get_active")
@@ -118,14 +118,14 @@ class TestAnIdle404:
             assert client.statistics().answered_from_memory == 0
 
     async def test_a_404_like_that_of_the_missing_instance_itself_is_checked_each_time(self) -> None:
-        # The check of 999 shows the 404 of a missing instance; the idle ones get the same from get-active.
+        # The look at 999 shows what a missing instance says; the idle ones say the same to get-active.
         says_so = Fault.answer(404, body="gone", path=r"/v1/backup_instances/999")
         same = Fault.answer(404, body="gone", operation="get_active", instance=7)
         async with SimulatedBackupify(faults=[says_so, same]) as server, client_of(server) as client:
             with pytest.raises(NotFound):
                 await client.backups.get_active(999)
             assert [await client.backups.get_active(7) for _ in range(2)] == [None, None]
-            assert [check.instance_id for check in asked(server, "get_instance")] == [999, 7, 7]
+            assert [look.instance_id for look in asked(server, "get_instance")] == [999, 7, 7]
 
     async def test_a_404_with_a_truncated_body_is_checked_each_time(self) -> None:
         cut = Fault.truncate(operation="get_active")
@@ -148,7 +148,7 @@ class TestAnIdle404:
             with pytest.raises(NotFound):
                 await client.backups.get_active(999)
             assert [await client.backups.get_active(7) for _ in range(3)] == [None] * 3
-            assert [check.instance_id for check in asked(server, "get_instance")] == [7, 999]
+            assert [look.instance_id for look in asked(server, "get_instance")] == [7, 999]
 
     async def test_a_failed_check_is_that_calls_error_and_nothing_is_remembered(self) -> None:
         failing = Fault.answer(403, operation="get_instance", first=1)

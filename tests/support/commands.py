@@ -35,7 +35,7 @@ def signal_twice(started: subprocess.Popen[str], number: int) -> None:
     """The first lets what has left come to its end; once that was said, the second does not."""
     started.send_signal(number)
     assert started.stderr is not None
-    assert "nothing more is triggered" in started.stderr.readline()
+    assert "no more backups are triggered" in started.stderr.readline()
     started.send_signal(number)
 
 

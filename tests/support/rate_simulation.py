@@ -1,4 +1,4 @@
-"""A limiter against a simulated server, without an event loop: time jumps from event to event."""
+"""A limiter and a server, without a loop: time goes from event to event."""
 
 import heapq
 import math
@@ -17,7 +17,7 @@ from backupify_async._transport.rate.headers import read_quota
 
 @attrs.frozen
 class Reply:
-    """A server's response; `LOST` is a call without one, `UNUSED` a call cancelled before it was sent."""
+    """What a server says; `LOST` is a call that the network lost, `UNUSED` one that never left."""
 
     status: int
     retry_after: float | None = None
@@ -34,7 +34,7 @@ UNUSED = Reply(-1)
 
 
 class Says(Protocol):
-    """What a run needs of a limiter, or of a part of one."""
+    """What a run asks of a limiter, or of a part of one."""
 
     def earliest(self, now: float, in_flight: int) -> float: ...
     def on_send(self, now: float) -> Ticket: ...
@@ -65,7 +65,7 @@ def adaptive(per_second: float | None = None, burst: int = 10, max_concurrency: 
 
 @attrs.define
 class Run:
-    """A run: when calls were sent, and what came of them."""
+    """What a run came to: who left when, and what came of it."""
 
     limiter: Says
     server: Server
@@ -89,7 +89,7 @@ class Run:
         return self
 
     def step(self) -> None:
-        """Process the next event: a call is sent, or a response arrives."""
+        """The next event: a call leaves, or an answer comes."""
         flying = len(self._under_way)
         when = self.limiter.earliest(self.now, flying) if flying < self.max_concurrency else math.inf
         answer_at = self._under_way[0][0] if self._under_way else math.inf
@@ -102,7 +102,7 @@ class Run:
             self._arrive()
 
     def rest(self, seconds: float) -> "Run":
-        """Let all responses arrive, and time pass without work."""
+        """Let all answers come, and time pass in which nobody has work."""
         until = self.now + seconds
         while self._under_way:
             self._arrive()
@@ -144,7 +144,7 @@ def bucket(per_second: float, burst: float, *, whole_seconds: bool = False) -> S
 
 
 def window(quota: int, period: float, *, silent: bool = False, headers: bool = False) -> Server:
-    """A number of calls in each period, counted from time 0."""
+    """So many calls in each period, counted from time 0."""
     count, index = 0, -1
 
     def answer(at: float) -> Reply:
@@ -162,7 +162,7 @@ def window(quota: int, period: float, *, silent: bool = False, headers: bool = F
 
 
 def sliding(quota: int, period: float) -> Server:
-    """A number of calls in any time span of this length, with a Retry-After that is rounded up."""
+    """So many calls in each stretch of time, with a Retry-After that is rounded up."""
     log: deque[float] = deque()
 
     def answer(at: float) -> Reply:

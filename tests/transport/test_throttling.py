@@ -13,7 +13,7 @@ from backupify_async._transport.throttling import (
     RecentResponses,
     Refusal,
     RefusalScope,
-    SentCall,
+    Sending,
     asks_to_slow_down,
     concerns_all,
 )
@@ -174,7 +174,7 @@ def classify(
 ) -> Refusal | None:
     """The verdict on a response, which came to a request that was sent at 5."""
     signals = RateSignals(status, retry_after, {})
-    sending = SentCall("this", 5, refused_since, repeatable, passed_gate)
+    sending = Sending("this", 5, refused_since, repeatable, passed_gate)
     return (recent or RecentResponses(120.0)).classify(signals, sending, 0.0)
 
 

@@ -109,7 +109,7 @@ class TestATrigger:
             assert await trigger.drain.run(None) == 0
             with pytest.raises(ClientDraining):
                 await under_way
-            assert running_time() > 29  # it was checked until the server had settled
+            assert running_time() > 29  # it looked until the server had settled
         assert "POST" not in [message.method for _, message in transport.sent]
 
     async def test_a_trigger_with_a_lost_response_is_reconciled_but_not_sent_again(self) -> None:

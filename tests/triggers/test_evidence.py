@@ -24,7 +24,7 @@ async def run(server: VirtualInstance) -> tuple[TriggerKind | AmbiguousTrigger, 
 
 
 class Endless(VirtualInstance):
-    """Each page of its list has a new backup, and names another page."""
+    """Each page of its list has a backup that nobody has seen, and names another page."""
 
     def page(self, message: PreparedRequest, items: list[dict[str, Any]]) -> Response:
         number = int(message.url.query.get("page", "1"))

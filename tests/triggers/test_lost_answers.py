@@ -1,4 +1,4 @@
-"""Lost responses to triggers, over sockets: the backup is found, or the trigger is ambiguous."""
+"""Answers to triggers that are lost, over sockets: the backup is found, or it is said that nobody knows."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ class TestALostAnswer:
         error, sent, started = await trigger(fault)
         assert type(error) is cause
         assert str(error).endswith("no backup was started")
-        assert sent >= sent_times  # a 503 while the checks succeed is a refusal, and does not count
+        assert sent >= sent_times  # a 503 while the looks pass is a refusal, and does not count
         assert started == 0
 
     @pytest.mark.parametrize("status", [None, 408, 500, 503])
@@ -108,7 +108,7 @@ class TestALostAnswer:
 
     async def test_the_baseline_of_a_fleet_finds_the_backup(self) -> None:
         lost = Fault.lose_response(after_acting=True, operation="trigger")
-        # A third clock for the Date, neither ours nor that of the backups: only ids decide.
+        # A Date of its own, which is neither ours nor that of the backups: only ids tell.
         settings: Any = {"faults": [lost], "date_header": True, "date_offset": 3600.0}
         async with SimulatedBackupify(instances=5, **settings) as server, client_of(server) as client:
             blind = await client.fleet([1]).trigger()

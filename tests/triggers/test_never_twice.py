@@ -152,7 +152,7 @@ class NeverTwice(RuleBasedStateMachine):
             return
         error = task.exception()
         assert error is None or isinstance(error, BackupifyError), error
-        # No check can foresee what a proxy repeats after a clear refusal.
+        # What a proxy brings again after a clear refusal is nothing that a look could foresee.
         until = self.ended if isinstance(error, Conflict) else self.loop.time()
         mine = self._starts(self.first_post, self.server.sendings, until)
         if error is not None and not isinstance(error, AmbiguousTrigger):

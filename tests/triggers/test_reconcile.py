@@ -1,4 +1,4 @@
-"""What is done about a trigger with a lost response, after each check of its instance."""
+"""What is done about a trigger whose answer was lost, after each look at its instance."""
 
 from typing import Any
 
@@ -132,7 +132,7 @@ class TestAfterIt:
 
 
 class TestLooksThatWaitForTheirTurn:
-    """At a rate limit a check that was planned early can be made late."""
+    """At a rate limit the look that was planned early may see the instance late."""
 
     def test_an_empty_list_is_dated_by_its_request(self) -> None:
         first = seen(began=3.0, list_requested=SETTLED + 59.8, ended=SETTLED + 60)
@@ -154,7 +154,7 @@ class TestAServerThatWasDown:
 
 class TestUndecided:
     def test_failing_checks_are_undecided(self) -> None:
-        assert reason(failed(SETTLED, "the last check failed: 404")) == "the last check failed: 404"
+        assert reason(failed(SETTLED, "the last look failed: 404")) == "the last look failed: 404"
 
     def test_a_check_that_failed_earlier_does_not_matter(self) -> None:
         assert step(failed(3, "no"), seen(OLD)) == SendAgain()
@@ -199,8 +199,8 @@ class TestUndecided:
 
     def test_the_reason_shows_no_raw_text_of_the_server(self) -> None:
         forged = Backup("x\n2026 INFO \x1b[31m")
-        reported = reason(seen(OLD, forged), baseline="y\n")
-        assert reported.isprintable()
+        told = reason(seen(OLD, forged), baseline="y\n")
+        assert told.isprintable()
 
     def test_an_id_above_the_baseline_with_a_date_from_before_is_undecided(self) -> None:
         above = Backup(5, created_at=at(-9000))
@@ -216,8 +216,8 @@ class TestUndecided:
 
 class TestWhatWasSeen:
     def test_candidates_are_what_can_be_ours_or_is_active(self) -> None:
-        snapshot = seen(OLD, UNTOLD, OTHER, active=OLD)
-        assert candidates(WINDOW, [snapshot, failed(9, "no")], SETTINGS) == [OLD, UNTOLD, OTHER]
+        look = seen(OLD, UNTOLD, OTHER, active=OLD)
+        assert candidates(WINDOW, [look, failed(9, "no")], SETTINGS) == [OLD, UNTOLD, OTHER]
         assert candidates(WINDOW, [failed(9, "no")], SETTINGS) == []
 
 

@@ -1,4 +1,4 @@
-"""Triggers: their connections, the clocks they meet, and the checks after them."""
+"""Triggers and the connections they go over, the clocks they meet, and the looks behind them."""
 
 from collections import Counter
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""A trigger with a lost response: when it checks, what it finds, when it sends again."""
+"""The walk of a trigger whose answer was lost: when it looks, what it finds, when it sends again."""
 
 import asyncio
 from collections.abc import Callable
@@ -59,13 +59,13 @@ def backup_id(result: TriggerResult) -> int | str | None:
 
 
 def sent_before(seconds: float) -> SentTrigger:
-    """What a previous run recorded of a request, sent that many seconds ago."""
+    """What an earlier process noted of its sending, so many seconds ago."""
     sent_at = datetime.fromtimestamp(NOON + running_time() - seconds, UTC)
     return SentTrigger(7, sent_at)
 
 
 async def crashed(server: VirtualInstance, post: Post, slow: float = 0.0, **options: Any) -> SentTrigger:
-    """What a process recorded that died before its response came. Each record took it `slow` seconds."""
+    """What a process noted that died before its answer came; each note took it so many seconds."""
     noted: list[SentTrigger] = []
 
     async def before_send(sending: SentTrigger) -> None:
@@ -118,9 +118,9 @@ class TestALostAnswer:
         server = VirtualInstance()
         result, transport = await run(server, LOST_BEFORE)
         assert (result.kind, backup_id(result)) == (STARTED, 5)
-        assert posts(transport) == [0, 30.4]  # lost at 0.1, settled at 30.1, a check of three requests
-        checks = [when for when, message in transport.sent if message.url.path.endswith("/active")]
-        assert [round(when, 3) for when in checks] == [0.1, 1.4, 4.7, 14.0, 30.1]
+        assert posts(transport) == [0, 30.4]  # lost at 0.1, settled at 30.1, a look of three requests
+        looks = [when for when, message in transport.sent if message.url.path.endswith("/active")]
+        assert [round(when, 3) for when in looks] == [0.1, 1.4, 4.7, 14.0, 30.1]
 
     async def test_a_trigger_is_counted_while_it_is_reconciled(self) -> None:
         server = VirtualInstance()
@@ -222,7 +222,7 @@ class TestClocks:
         over, _ = await run(server(), LOST_AFTER, baseline=4)
         running, _ = await run(server(1e9), LOST_AFTER)
         assert (over.kind, backup_id(over)) == (ADOPTED, 5)
-        # Dated before the request, it looks like one that somebody else had started.
+        # Dated before the sending, it cannot be told from one that somebody else had started.
         assert (running.kind, backup_id(running)) == (ACTIVE if apart < 0 else ADOPTED, 5)
 
     @pytest.mark.parametrize(("offset", "date"), [(-90.0, None), (-10.0, 10.0)])
@@ -259,7 +259,7 @@ class TestClocks:
 
 
 class TestAMachineThatSleeps:
-    """The loop's clock stands still for an hour, while the request is in flight or reconciled."""
+    """The loop's clock stands still for an hour, while the request is under way or looked for."""
 
     HOUR = 3600.0
 
@@ -317,10 +317,10 @@ class TestAMachineThatSleeps:
 
     async def test_a_date_from_before_a_suspend_is_not_recorded(self) -> None:
         server = VirtualInstance()
-        reported: list[SentTrigger] = []
+        told: list[SentTrigger] = []
 
         async def before_send(sending: SentTrigger) -> None:
-            reported.append(sending)
+            told.append(sending)
 
         async with triggering(server) as (trigger, _, session):
             with our_clock(lambda: server.slept_until(running_time())):
@@ -328,7 +328,7 @@ class TestAMachineThatSleeps:
                 server.sleeps.append((running_time(), self.HOUR))
                 await asyncio.sleep(1)
                 await trigger.run(7, before_send=before_send)
-        assert [one.clock_offset for one in reported] == [None]
+        assert [one.clock_offset for one in told] == [None]
 
 
 class TestDatesWithoutAnOffset:
@@ -367,14 +367,14 @@ class TestWhatAnAnswerProves:
 
     @pytest.mark.parametrize("answer", ["queued", "broken", "garbage"])
     async def test_the_head_of_a_2xx_is_acceptance(self, answer: str) -> None:
-        reported: list[SentTrigger] = []
+        told: list[SentTrigger] = []
         with pytest.raises(AmbiguousTrigger, match="2xx"):
-            await run(VirtualInstance(), Post(None, answer), on_in_doubt=reported.append)
-        assert [one.accepted for one in reported] == [True]
+            await run(VirtualInstance(), Post(None, answer), on_in_doubt=told.append)
+        assert [one.accepted for one in told] == [True]
 
     async def test_closing_the_client_does_not_undo_acceptance(self) -> None:
         server = VirtualInstance()
-        reported: list[SentTrigger] = []
+        told: list[SentTrigger] = []
 
         async def break_off(message: PreparedRequest) -> Response:
             message.response_status = 201
@@ -383,12 +383,12 @@ class TestWhatAnAnswerProves:
 
         async with triggering(server) as (trigger, transport, session):
             transport.slow = break_off
-            task = asyncio.ensure_future(trigger.run(7, on_in_doubt=reported.append))
+            task = asyncio.ensure_future(trigger.run(7, on_in_doubt=told.append))
             await asyncio.sleep(1)
             await session.close()
             with pytest.raises(AmbiguousTrigger):
                 await task
-        assert [one.accepted for one in reported] == [True]
+        assert [one.accepted for one in told] == [True]
 
     async def test_a_2xx_about_another_instance_is_a_lost_response(self) -> None:
         server = VirtualInstance()
@@ -398,30 +398,30 @@ class TestWhatAnAnswerProves:
 
 
 class TestWhatBecomesKnown:
-    """It is reported at once: the process can end while it checks."""
+    """It is told at once: a process may end while it looks."""
 
     @pytest.mark.parametrize(("post", "accepted"), [(LOST_BEFORE, False), (Post(None, "queued"), True)])
     async def test_a_lost_response_is_reported_at_once(self, post: Post, accepted: bool) -> None:
-        reported: list[tuple[float, SentTrigger]] = []
+        told: list[tuple[float, SentTrigger]] = []
         server = VirtualInstance()
         server.posts.append(post)
         async with triggering(server) as (trigger, _, _):
             task = asyncio.ensure_future(
-                trigger.run(7, on_in_doubt=lambda sent: reported.append((running_time(), sent)))
+                trigger.run(7, on_in_doubt=lambda sent: told.append((running_time(), sent)))
             )
             await asyncio.sleep(0.15)
             task.cancel()
             await asyncio.wait([task])
-        ((when, sent),) = reported
+        ((when, sent),) = told
         assert (round(when, 3), sent.accepted, sent.response_by) == (0.1, accepted, at(when))
 
     async def test_an_acceptance_without_a_backup_is_reported_before_the_check(self) -> None:
-        reported: list[float] = []
+        told: list[float] = []
         server = VirtualInstance()
         server.posts.append(Post(None, 204))
         async with triggering(server, round_trip=0.1) as (trigger, _, _):
-            result = await trigger.run(7, on_in_doubt=lambda _: reported.append(round(running_time(), 3)))
-        assert (result.kind, reported, round(running_time(), 3)) == (STARTED, [0.1], 0.2)
+            result = await trigger.run(7, on_in_doubt=lambda _: told.append(round(running_time(), 3)))
+        assert (result.kind, told, round(running_time(), 3)) == (STARTED, [0.1], 0.2)
 
 
 def fail(status: int) -> Callable[[VirtualInstance], Callable[[PreparedRequest], Response]]:
@@ -505,7 +505,7 @@ class TestUndecided:
 
     async def test_a_list_that_lags_is_waited_for(self) -> None:
         server = VirtualInstance(lag=20, duration=3)
-        server.gets.append(fail(404)(server))  # get-active was asked once while it was active
+        server.gets.append(fail(404)(server))  # get-active had one look while it ran
         result, _ = await run(server, LOST_AFTER)
         assert (result.kind, backup_id(result)) == (ADOPTED, 5)
 
@@ -606,15 +606,15 @@ class TestItsEnd:
 
 class TestForAJournal:
     async def test_the_hook_is_called_before_each_request_is_sent(self) -> None:
-        reported: list[float] = []
+        told: list[float] = []
 
         async def before_send(sending: SentTrigger) -> None:
             assert sending.sent_at == at(running_time())
-            reported.append(running_time())
+            told.append(running_time())
             await asyncio.sleep(0.5)
 
         _, transport = await run(VirtualInstance(), LOST_BEFORE, before_send=before_send)
-        assert [when + 0.5 for when in reported] == pytest.approx(posts(transport))
+        assert [when + 0.5 for when in told] == pytest.approx(posts(transport))
 
     async def test_a_hook_that_raises_prevents_the_request(self) -> None:
         async def before_send(_: SentTrigger) -> None:
@@ -655,20 +655,20 @@ class TestForAJournal:
 
 
 class TestAfterACrash:
-    """What a process records before its POST is sent is all by which the next one can find its backup."""
+    """What a process notes before its POST leaves is all that the next one has to find its backup by."""
 
     async def test_a_slow_hook_is_called_again_with_the_new_time(self) -> None:
-        reported: list[SentTrigger] = []
+        told: list[SentTrigger] = []
 
         async def before_send(sending: SentTrigger) -> None:
-            reported.append(sending)
+            told.append(sending)
             await asyncio.sleep(200)
 
         _, transport = await run(
             VirtualInstance(), before_send=before_send, options={"timeouts": Timeouts(attempt=50)}
         )
-        assert (posts(transport), [one.sent_at for one in reported]) == ([400], [at(0), at(200)])
-        assert reported[-1].response_by == at(200 + 2 * 200 + 50)
+        assert (posts(transport), [one.sent_at for one in told]) == ([400], [at(0), at(200)])
+        assert told[-1].response_by == at(200 + 2 * 200 + 50)
 
     @pytest.mark.parametrize(("duration", "slow"), [(2.0, 200.0), (2.0, 0.0), (1e9, 200.0)])
     async def test_its_backup_is_found_though_hook_and_attempt_took_long(

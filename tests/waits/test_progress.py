@@ -1,4 +1,4 @@
-"""What the server's responses say about a backup that is waited for."""
+"""What the server's answers say of a backup that is waited for."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,7 +120,7 @@ class TestWhatFollows:
 
 
 class TestACompletedAt:
-    """Systems write a date that was never set as the first or the last that they can represent."""
+    """Systems write a date that nobody set as the first, or the last, that they know."""
 
     @pytest.mark.parametrize(
         "never",
@@ -214,10 +214,10 @@ class TestWordsOfOnesOwn:
 
 
 class TestARunningOne:
-    def run(self, checks: int, active: Backup | None) -> tuple[WaitProgress, list[int]]:
-        """Check a running backup that often; also returns at which checks get-active was asked."""
+    def run(self, looks: int, active: Backup | None) -> tuple[WaitProgress, list[int]]:
+        """Look so often at one that is said to run; and at which looks get-active was asked."""
         progress, doubts = WaitProgress(7), []
-        for number in range(1, checks + 1):
+        for number in range(1, looks + 1):
             progress = progress.checked(shown("running"), NOW)
             if progress.needs_active:
                 doubts.append(number)
@@ -264,11 +264,11 @@ class TestARunningOne:
     )
 )
 def test_nothing_ends_without_a_statement_unless_two_checks_in_a_row_agree(
-    checks: list[tuple[Backup | None, Backup | None]],
+    looks: list[tuple[Backup | None, Backup | None]],
 ) -> None:
     progress = WaitProgress(7)
     ends: list[WaitKind | None] = [None]
-    for found, active in checks:
+    for found, active in looks:
         progress = check(progress, found, active)
         assert progress.result is None or progress.suspected is ends[-1] is progress.result.kind
         if progress.result is not None:

@@ -1,4 +1,4 @@
-"""When each check is made, in virtual time, and that no slot is lost."""
+"""Which check is made when, in virtual time, and what a wait leaves behind."""
 
 import asyncio
 import itertools
@@ -20,7 +20,7 @@ def waits_of(backups: Backups) -> Waits:
 
 
 def wait_from(backups: Backups, one: int, seconds: float) -> "asyncio.Task[object]":
-    """Begin a wait whose first check is due after that many seconds."""
+    """Begin a wait whose first check is due after so many seconds."""
     waits, poll = waits_of(backups), PollPolicy(interval=seconds)
 
     async def wait() -> object:

@@ -106,7 +106,7 @@ class TestOne:
     async def test_a_backup_that_was_replaced_is_a_result(self) -> None:
         async with backups_of(Server({7: 1e9}, replaced=True)) as (backups, _, _):
             result = await backups.wait(7, 7, poll=EVERY_10_S)
-        assert (result.kind, now()) == (WaitKind.REPLACED, 80)  # the 8th check doubts it, the 9th confirms
+        assert (result.kind, now()) == (WaitKind.REPLACED, 80)  # the 8th look doubts it, the 9th confirms
         assert result.replaced_by == Backup(999, status="running")
 
     @pytest.mark.parametrize(("ids", "error"), [((True, 7), TypeError), ((7, ".."), ValueError)])
@@ -227,9 +227,9 @@ class TestMany:
         ):
             await asyncio.gather(*(backups.wait(one, one, poll=EVERY_10_S) for one in range(100)))
         for instance in range(100):
-            checks = [when for when, what in asked(transport) if what == str(instance) and when < 350]
-            gaps = [later - earlier for earlier, later in itertools.pairwise(checks)]
-            assert all(39 < gap < 61 for gap in gaps)  # 100 checks at 2 a second, and once a part of 10 s
+            looks = [when for when, what in asked(transport) if what == str(instance) and when < 350]
+            gaps = [later - earlier for earlier, later in itertools.pairwise(looks)]
+            assert all(39 < gap < 61 for gap in gaps)  # 100 looks at 2 a second, and once a part of 10 s
 
     async def test_other_calls_go_before_checks(self) -> None:
         limit = RateLimit(per_second=2, burst=1, adaptive=False)

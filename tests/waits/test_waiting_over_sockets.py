@@ -24,7 +24,7 @@ SELDOM = PollPolicy(interval=3_600)
 
 
 async def looked_at(server: SimulatedBackupify, times: int, operation: str = "get_backup") -> None:
-    """Wait until that many checks, or other requests, have reached the server."""
+    """Wait until so many looks, or requests for something else, have reached the server."""
     while len(asked(server, operation)) < times:
         await server.wait_for_requests(len(server.requests) + 1)
 
@@ -112,7 +112,7 @@ async def test_a_hanging_check_does_not_outlast_the_time_out() -> None:
 
 class TestClosing:
     async def wait_in(self, client: BackupifyClient, server: SimulatedBackupify) -> "asyncio.Task[object]":
-        """A wait between its first and its second check."""
+        """A wait that has looked once, and rests."""
         started = server.start_backup(7)
         waiting = asyncio.create_task(client.backups.wait(7, started.id, poll=SELDOM))
         await looked_at(server, 1)

@@ -25,7 +25,7 @@ class RetryOnly:
         return now
 
     def on_send(self, now: float) -> Ticket:
-        """As `Way.on_send`: the ticket holds the time of sending."""
+        """As `Way.on_send`: the ticket tells the time of sending."""
         return Ticket(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
@@ -50,7 +50,7 @@ class FixedWait(RetryOnly):
 
 
 class PauseAll(RetryOnly):
-    """A refusal stops all calls: for Retry-After, else for 1 s."""
+    """A refusal stops everybody: for Retry-After, else for 1 s; then all go on."""
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)

@@ -41,7 +41,7 @@ class ModelCarrier:
         """There is nothing to close."""
 
     async def __call__(self, message: PreparedRequest) -> Response:
-        """Send a request to the server."""
+        """Ask the server."""
         half = self._timing.half_round_trip(self._random)
         await asyncio.sleep(half)
         now = asyncio.get_running_loop().time()

@@ -29,22 +29,22 @@ class Way(Protocol):
     """How a client lives with a limit."""
 
     others_first: int | None
-    """How many other calls are sent before a refused one; None for all that wait."""
+    """How many others a refused call lets go first, and none else; None: it stands behind all others."""
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """When the next call can be sent; it can be in the past."""
+        """When the next call may leave; it may have passed."""
         ...
 
     def on_send(self, now: float) -> Ticket:
-        """Count a call that is sent now; return its ticket."""
+        """Count a call that leaves now; return what tells its answer from others: a ticket."""
         ...
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """Learn from the response to a call, which keeps its number when it is sent again."""
+        """Learn from an answer to a call, which has the same number when it is sent again."""
         ...
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
-        """Learn that a call got no response."""
+        """Learn that a call got no answer."""
         ...
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
@@ -65,7 +65,7 @@ class Agenda:
         heapq.heappush(self._heap, (when, next(self._numbers), action))
 
     def run(self, until: float, done: Callable[[], bool]) -> bool:
-        """Run until it is done, or the time is over; return whether it is done."""
+        """Go on until it is done, or time is over; return whether it is done."""
         while self._heap and not done():
             self.now, _, action = heapq.heappop(self._heap)
             if self.now > until:

@@ -1,4 +1,4 @@
-"""What happens to servers: a bucket that is empty at the start, outages, other limits, strays."""
+"""What happens to servers: a store that is spent at the start, outages, other limits, strays."""
 
 import copy
 import math
@@ -11,7 +11,7 @@ from tests.benchmarks.rate.servers import LOST, Headers, Rounding, Server
 
 
 def empty(server: Server, debt: float = 0.0) -> Server:
-    """Empty a server's bucket at time 0, and put it a number of seconds in debt."""
+    """Spend a server's store at time 0, and of buckets that many seconds' worth more."""
     _spend(server, math.inf)
     for _ in range(round(debt * server.limit(0.0))):
         server.take(0.0)
@@ -19,7 +19,7 @@ def empty(server: Server, debt: float = 0.0) -> Server:
 
 
 def half_spent(server: Server) -> Server:
-    """Spend half of a server's bucket at time 0."""
+    """Spend half of a server's store at time 0."""
     _spend(server, _spend(copy.deepcopy(server), math.inf) // 2)
     return server
 

@@ -14,7 +14,7 @@ IN_FLIGHT = 64
 
 
 def ideal_seconds(server: Server, calls: int, seed: int, timing: Timing = PLAIN) -> float:
-    """When the last response reaches a client that knows all."""
+    """When the last answer reaches a client that knows all."""
     random = Random(seed)
     server = server.considerate()
     halves = (timing.half_round_trip(random) for _ in range(min(IN_FLIGHT, calls)))

@@ -9,13 +9,7 @@ from random import Random
 
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.retry_rules import full_jitter
-from backupify_async._transport.throttling import (
-    RateSignals,
-    RecentResponses,
-    RefusalScope,
-    SentCall,
-    observe,
-)
+from backupify_async._transport.throttling import RateSignals, RecentResponses, RefusalScope, Sending, observe
 from backupify_async.config import RateLimit, RetryPolicy
 from tests.benchmarks.rate.ideal import IN_FLIGHT
 from tests.benchmarks.rate.servers import Headers, told_to_wait
@@ -37,7 +31,7 @@ class Ours:
         self._waits_at_gate = False  # the call of the last answer
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """As `Limiter.earliest`; within the concurrency, and not while it is blocked."""
+        """As `Limiter.earliest`; no more than there are places, and none while it is closed."""
         if in_flight >= IN_FLIGHT:
             return math.inf
         return max(self._limiter.earliest(now, in_flight), self._limiter.blocked_until)
@@ -47,10 +41,10 @@ class Ours:
         return self._limiter.on_send(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """As `Limiter.on_response`; a refusal that is a call's own counts as no response."""
+        """As `Limiter.on_response`, of what concerns all; a refusal that is a call's own is a lost answer."""
         sent_time, since = ticket.sent_time, self._refused_since.get(call)
         signals = RateSignals(status, told_to_wait(headers), headers)
-        sending = SentCall(call, sent_time, since)
+        sending = Sending(call, sent_time, since)
         refusal = None if status == 200 else self._recent.classify(signals, sending, time.time())
         self._waits_at_gate = refusal is not None and not refusal.backs_off
         if refusal is None:
@@ -71,7 +65,7 @@ class Ours:
         self._limiter.on_no_response(now, ticket)
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
-        """As the session's: until Retry-After is over, and with full jitter after a failure of its own."""
+        """As the session's: until Retry-After is over, and with full jitter behind a failure of its own."""
         asked = told_to_wait(headers) or 0.0
         if self._waits_at_gate:
             return asked

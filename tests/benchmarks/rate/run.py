@@ -1,4 +1,4 @@
-"""The record of a run."""
+"""What a run leaves behind, whoever made it."""
 
 import attrs
 
@@ -8,9 +8,9 @@ class Run:
     """What one client did against one server.
 
     Attributes:
-        seconds: When its last response arrived.
+        seconds: When its last answer came.
         answers: When the server judged each call, and with which status; `servers.LOST` is none.
-        finished: Whether every call ended in time.
+        finished: Whether every call came to its end in the time that there was.
         failed: How many calls ended with an error.
         rivals: What other clients did meanwhile.
     """

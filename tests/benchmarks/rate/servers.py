@@ -59,7 +59,7 @@ class Server(ABC):
         """Count a refused call."""
 
     def headers(self, now: float) -> Headers:
-        """What each response says of the limit."""
+        """What each answer says of the limit."""
         return {}
 
     def considerate(self) -> "Server":

@@ -31,7 +31,7 @@ class Timing:
         return self.round_trip * math.exp(random.gauss(0, _SIGMA)) / 2
 
     def service(self, status: int) -> float:
-        """Seconds from a call's arrival until its response is sent."""
+        """Seconds from a call's arrival until its answer leaves."""
         return self.success if status == 200 else self.refusal
 
     def capacity(self, max_concurrency: int) -> float:

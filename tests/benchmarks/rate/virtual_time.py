@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class _NoFiles:
-    """Replaces the loop's selector: nothing is ever ready, and waiting takes no time."""
+    """Stands where the loop has its selector: nothing is ever ready, and waiting takes no time."""
 
     def __init__(self, loop: "VirtualLoop") -> None:
         self._loop = loop
@@ -40,7 +40,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """There are none."""
 
     def _write_to_self(self) -> None:
-        """No other thread calls."""
+        """Nobody calls from another thread."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

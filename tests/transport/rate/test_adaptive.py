@@ -1,4 +1,4 @@
-"""All parts together: which part hears of which refusal, and what is reported of the limit."""
+"""All parts together: who is told of which refusal, and what is believed of the limit."""
 
 import math
 import random
@@ -107,7 +107,7 @@ def reason(limiter: AdaptiveLimiter, now: float) -> SpeedReason:
 
 
 class TestReasons:
-    """What limits the present speed."""
+    """Why calls leave as fast as they do."""
 
     def test_a_client_that_was_never_refused_is_not_limited(self) -> None:
         limiter = adaptive()

@@ -1,4 +1,4 @@
-"""The order of calls at the gate, in virtual time."""
+"""Who goes first at the gate, in virtual time."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Queue:
-    """A gate for one call in flight, which is taken, and the order in which waiting calls pass it."""
+    """A gate of one place that is taken, and the order in which those go that wait."""
 
     def __init__(self) -> None:
         self.gate = Gate(FixedRateLimiter(RateLimit(None, adaptive=False), RetryPolicy()), 1)
@@ -27,11 +27,11 @@ class Queue:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def fill(self) -> None:
-        """Pass the gate."""
+        """Take the place."""
         self._holder = await self.gate.acquire()
 
     def free(self) -> None:
-        """Release the gate."""
+        """Give the place back."""
         self.gate.release(self._holder)
 
     async def arrive(self, *names: str) -> None:

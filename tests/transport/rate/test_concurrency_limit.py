@@ -1,4 +1,4 @@
-"""How many calls can be in flight: the start, and a server that limits them."""
+"""How many calls may be in flight: the start, and a server that limits them."""
 
 import heapq
 from collections.abc import Callable
@@ -95,7 +95,7 @@ class TestTheStart:
 
 
 def in_flight(most: Callable[[float], int], seconds: float = 0.05, stray: int = 0) -> Server:
-    """A server that takes a number of calls at once and refuses others in 2 ms, and every `stray`-th call."""
+    """A server that works on so many calls at once, and refuses others in 2 ms; and one call in so many."""
     ends: list[float] = []
     calls = 0
 
@@ -123,7 +123,7 @@ def refused(run: Run, begin: float, end: float) -> int:
 
 
 def met(server: Server, until: float) -> Run:
-    """A client that has work for a number of seconds."""
+    """A client that has work for so many seconds."""
     return Run(adaptive(), server).until_accepted(10**9, until)
 
 
@@ -159,7 +159,7 @@ class TestAServerThatLimitsWhatIsInFlight:
 
 
 class TestAServerThatLimitsTheRate:
-    """Its responses take so long that a steady number of calls is in flight."""
+    """Its answers take so long that a steady number is in flight."""
 
     def test_a_steady_number_in_flight_is_not_taken_for_a_limit(self) -> None:
         limit = bucket(50, 5)

@@ -19,7 +19,7 @@ def limiter(per_second: float | None = 1.0, burst: int = 1, **policy: float) -> 
 
 
 def leave(subject: FixedRateLimiter, now: float, count: int) -> list[float]:
-    """When `count` calls are sent that all wait at `now`."""
+    """When `count` calls leave that all want to at `now`."""
     times = []
     for _ in range(count):
         now = max(now, subject.earliest(0.0, 0))

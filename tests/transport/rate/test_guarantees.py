@@ -19,7 +19,7 @@ from tests.benchmarks.rate.timing import Timing
 
 pytestmark = pytest.mark.slow
 
-# Below one call a second, recovery from an outage of a minute after a fall takes up to half a minute.
+# Below a call a second an outage of a minute behind a fall takes up to half a minute: 8 calls are looked at.
 _SLOWEST, _FASTEST = 1.0, 300.0  # calls a second
 # Up to 1.3 calls a second, the first minute has 11 to 14 refusals; the following ones have 4 or 5.
 _SLOWEST_WITHOUT_STORM = 2.0
@@ -54,7 +54,7 @@ class Limit:
         return self.seconds if self.model is Model.WINDOW else 0.0
 
     def at(self, rate: float) -> Server:
-        """Such a server at this rate, with a full bucket."""
+        """Such a server that allows so many calls a second, and whose store is full."""
         store, retry_after = max(5, round(rate * self.seconds)), math.ceil if self.tells else None
         if self.model is Model.WINDOW:
             return FixedWindow(store, self.seconds, retry_after=retry_after)
@@ -85,12 +85,12 @@ class DemoReport:
     Attributes:
         limit: What kind of server it is.
         rate: Calls a second that it allows at first; infinity for no limit.
-        debt: Seconds' worth of calls that it owes at the start; None if its bucket is full.
+        debt: Seconds' worth of calls that it owes at the start; None where its store is full.
         stray: Which call is refused for no reason of the limit's; 0 for none.
         events: What happens.
         timing: What network and server take.
         seed: Of the network's jitter.
-        rest: Seconds after the last event.
+        rest: Seconds behind the last event.
     """
 
     limit: Limit
@@ -130,7 +130,7 @@ class DemoReport:
         return meet(row, self.timing, OURS, self.seed)
 
     def late(self) -> list[str]:
-        """Moments after which the client returned to the limit later than guaranteed."""
+        """Where the client was back at the limit later than promised."""
         return [
             f"{kind}: {seconds}"
             for kind, seconds in self.told().back
@@ -156,7 +156,7 @@ def timing(round_trip: float, success: float) -> st.SearchStrategy[Timing]:
 far = timing(0.06, 0.001)
 short = st.builds(Timing, st.just(0.06), between(0.001, 0.05), st.just(0.001))
 near = timing(0.001, 0.001)
-busy = timing(0.001, 0.15) | timing(0.06, 0.1)  # 400 calls a second if there is no limit: it takes time
+busy = timing(0.001, 0.15) | timing(0.06, 0.1)  # 400 calls a second where no limit is felt: it takes time
 seeds = st.integers(0, 100)
 debts = st.none() | st.floats(0, 5)
 strays = st.sampled_from([0, 0, 1, 2, 30])
@@ -189,7 +189,7 @@ falls = event(Kind.FALL, between(1.5, 100), soon)
 
 
 class TestNoCrawl:
-    """Seconds until 90 % of what the server allows is accepted; one period more if it counts in windows."""
+    """Seconds until 90 % of what the server allows is accepted; a period more where it counts in windows."""
 
     @few
     @given(story(silent | windows))

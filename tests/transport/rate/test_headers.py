@@ -1,4 +1,4 @@
-"""What response headers say of a quota."""
+"""What an answer's headers say of a quota."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Nothing is accepted between two refusals: when to probe, and what is learned at the end."""
+"""Nothing is accepted between two refusals: when to ask again, and what the end tells."""
 
 import math
 
@@ -64,7 +64,7 @@ class TestTheEnd:
 
 class TestACycle:
     def ends(self, *begins: tuple[float, int]) -> list[RefillCycle | None]:
-        """The cycles found after lockouts of 5 s: when each begins, and how many calls were accepted."""
+        """What the ends tell of silences of 5 s that begin then, with so many calls accepted before."""
         lockout = Lockout()
         periods = []
         for at, accepted in begins:

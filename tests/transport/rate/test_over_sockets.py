@@ -1,4 +1,4 @@
-"""The whole client over a real socket, against a limit that it does not know."""
+"""The whole client over a real socket, against a limit that nobody told it."""
 
 from backupify_async import RetryPolicy
 from backupify_async.statistics import LimitSource

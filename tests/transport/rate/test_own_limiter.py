@@ -1,4 +1,4 @@
-"""A user's own limiter: what the client needs of it and reports to it."""
+"""A user's own limiter: what the client asks of it, and what it reports to it."""
 
 import asyncio
 import math

@@ -13,7 +13,7 @@ from tests.support.rate_simulation import LOST, OK, REFUSED, Reply, Run, Server,
 
 
 class Alone(Pacer):
-    """The pacer without the other parts, as a run needs it."""
+    """The pacer with nothing beside it, as a run asks of it."""
 
     def on_response(self, ticket: Ticket, observation: Observation) -> None:
         _, now, status, retry_after, _, _ = observation
@@ -35,7 +35,7 @@ def trusting(rate: float = 100.0) -> Alone:
 
 
 def answered(pacer: Pacer, now: float, *, accepted: bool) -> None:
-    """A call that was sent 100 ms ago gets its response now."""
+    """A call that left 100 ms ago is answered now."""
     ticket = pacer.on_send(now - 0.1)
     (pacer.on_success if accepted else pacer.on_refusal)(now, ticket)
 
@@ -97,7 +97,7 @@ class TestTheRate:
 
 
 class TestTheSpeed:
-    """After a rate that is not confirmed: a plateau of a second, then growth in time."""
+    """Behind a rate that is believed in doubt: a plateau of a second, then growth in time."""
 
     def sent(self, server: Server, at_most: float) -> Run:
         return Run(trusting(10.0), server).until_accepted(10**6, at_most=at_most)
@@ -176,7 +176,7 @@ class TestTheFirstRefusal:
 
 class TestLockout:
     def silent(self) -> tuple[Alone, list[float]]:
-        """A pacer that knew a rate, and when it probes a server that refuses every call."""
+        """One that knew a rate, and when it asks a server that refuses all."""
         pacer = trusting()
         return pacer, Run(pacer, lambda at: REFUSED, max_concurrency=16).until_accepted(1, at_most=120).sent
 
@@ -239,7 +239,7 @@ class TestRefusalsByChance:
     @pytest.mark.parametrize("share", [0.3, 0.5])
     def test_do_not_end_in_a_crawl(self, share: float) -> None:
         chance = Random(1)
-        server: Server = lambda at: Reply(429) if chance.random() < share else OK  # noqa: E731 - a server in one line
+        server: Server = lambda at: Reply(429) if chance.random() < share else OK  # noqa: E731 - a server in a line
         _, done = run(server, 400, at_most=3_600)
         assert done.accepted == 400
 
@@ -254,7 +254,7 @@ def test_late_timers_do_not_lower_the_rate() -> None:
     done = Run(pacer, server, max_concurrency=16)
     while done.accepted < 6_000:
         if random.random() < 0.02:
-            done.now += random.uniform(0, 0.1)  # no call waits meanwhile
+            done.now += random.uniform(0, 0.1)  # nobody looks meanwhile
         done.step()
     assert pacer.rate == pytest.approx(83, rel=0.2)
     assert done.now < 1.15 * 6_000 / 83

@@ -1,4 +1,4 @@
-"""A quota that is announced, and can be wrong."""
+"""A quota that is announced, and may be a lie."""
 
 import email.utils
 import math
@@ -12,7 +12,7 @@ from tests.support.rate_simulation import OK, Reply, Run, Server, adaptive, wind
 
 
 def leave(subject: QuotaTracker, now: float, count: int) -> int:
-    """How many of `count` calls can be sent now, while earlier ones are in flight."""
+    """How many of `count` calls may leave now, while earlier ones are in flight."""
     for gone in range(count):
         if subject.earliest(now, gone) > now:
             return gone
@@ -21,7 +21,7 @@ def leave(subject: QuotaTracker, now: float, count: int) -> int:
 
 
 def announced(remaining: float, reset: float, others: int = 0) -> QuotaTracker:
-    """A tracker that read this from a response to a call sent at 10, which arrived at 10.1."""
+    """One that was told so by a call that left at 10 and came back at 10.1."""
     subject = QuotaTracker()
     subject.on_send()
     subject.on_success(10.1, 10.0, Quota(remaining, reset), others)
@@ -155,7 +155,7 @@ class TestLies:
 def by_epoch(
     quota: int, period: float, rounding: Callable[[float], int], *, follows_the_clock: bool
 ) -> Server:
-    """Windows whose ends are sent in whole seconds; they follow the clock, or begin with a call."""
+    """Windows whose ends are told in whole seconds; they follow the clock, or begin with a call."""
     end, count = -math.inf, 0
 
     def answer(at: float) -> Reply:

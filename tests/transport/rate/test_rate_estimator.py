@@ -1,4 +1,4 @@
-"""The rate that follows from the moments at which calls were refused."""
+"""What the moments at which we were refused tell of the server's rate."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from backupify_async._transport.rate.rate_estimator import Depletion, Overshoot,
 
 
 def marked(*marks: tuple[float, int], speed: float = 1e9) -> RateEstimator:
-    """An estimator that knows of refusals, each with its time and the calls accepted before."""
+    """A estimator that was told of refusals, each with its time and the calls accepted before."""
     estimator = RateEstimator()
     for at, accepted in marks:
         estimator.on_refusal(Depletion(at, accepted), speed)

@@ -1,4 +1,4 @@
-"""Outcomes are counted in the order in which the calls were sent."""
+"""Answers are counted in the order in which their calls left."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A whole session that finds the limit, in virtual time: faults must not leave a call waiting for ever."""
+"""A whole session that finds the limit, in virtual time: faults, and who must not wait for ever."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ PATIENT = RetryPolicy(max_throttled=7_200)
 
 
 def answering(server: Server) -> Callable[[PreparedRequest], Response]:
-    """The server's responses, as a transport returns them."""
+    """The server's answers, as a carrier gives them."""
 
     def answer(message: PreparedRequest) -> Response:
         reply = server(now())
@@ -64,7 +64,7 @@ class TestAServerThatRefusesEverythingForTenMinutes:
 
 
 class TestFaultsWhileAProbeIsInFlight:
-    """A probe or a scout: the call that is sent first while all others wait for its response."""
+    """A probe, or a scout: whoever is asked first while all others wait for its answer."""
 
     KINDS = ("silent", "window", "headers")
 

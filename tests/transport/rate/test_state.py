@@ -1,4 +1,4 @@
-"""What a limiter learned is carried to another one as JSON."""
+"""What a limiter learned goes through JSON to another one."""
 
 import json
 from collections.abc import Callable

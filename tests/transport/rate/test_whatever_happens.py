@@ -1,4 +1,4 @@
-"""Whole runs against any server: what holds whatever the responses are."""
+"""Whole runs against any server: what is promised whatever the answers are."""
 
 import math
 
@@ -30,7 +30,7 @@ def replies(
 
 
 def play(story: list[Reply], max_concurrency: int = 64) -> Run:
-    """A run in which the server repeats these responses, and in the end accepts everything."""
+    """A run in which the server answers so, again and again, and at last accepts everything."""
     answers = iter(story)
     run = Run(adaptive(max_concurrency=max_concurrency), lambda at: next(answers, OK), max_concurrency)
     while len(run.sent) < len(story) + 20:

@@ -1,4 +1,4 @@
-"""Windows that Retry-After reveals: exact times, no event loop."""
+"""Windows that a Retry-After tells of: exact times, no loop."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ times = st.floats(0, 1e4)
 
 
 def take(subject: WindowModel, now: float, count: int) -> int:
-    """How many of `count` calls can be sent now, each accepted at once."""
+    """How many of `count` calls may leave now, each accepted at once."""
     for gone in range(count):
         if subject.earliest(now, 0) > now:
             return gone
@@ -25,7 +25,7 @@ def take(subject: WindowModel, now: float, count: int) -> int:
 
 
 def opening(subject: WindowModel, now: float) -> float:
-    """When calls can be sent again, once all responses have arrived; one probe can be sent before."""
+    """When all may go again, once all answers are in; one probe may go before."""
     subject.earliest(now, 0)
     return subject.blocked_until
 
@@ -136,7 +136,7 @@ class TestThePeriod:
 
     def test_the_first_observed_window_ends_at_its_refusal(self) -> None:
         subject = opened(3.0, 50)
-        assert subject.concerns(17.6, 17.5, 1.0)  # 5 s after an opening between 12 and 13.1
+        assert subject.concerns(17.6, 17.5, 1.0)  # 5 s behind an opening between 12 and 13.1
         assert not subject.concerns(15.6, 15.5, 1.0)  # nothing ends there
 
     def test_of_another_length_voids_the_quota(self) -> None:
@@ -199,7 +199,7 @@ class TestTheQuota:
     def test_hours_of_rest_do_not_lose_the_phase(self) -> None:
         subject = known(2)
         assert take(subject, 20.0, 2) == 2
-        assert take(subject, 7_203.0, 3) == 3  # the third exceeds the quota
+        assert take(subject, 7_203.0, 3) == 3  # the third is asked
         subject.on_refusal(7_203.1, 7_203.0, 2.0)
         assert subject.earliest(7_203.1, 0) == pytest.approx(7_205.0)
 
@@ -222,7 +222,7 @@ class TestTheQuota:
 
     def test_what_was_accepted_until_its_end_is_doubled_in_the_next(self) -> None:
         subject = known(2)
-        assert take(subject, 42.0, 3) == 3  # one exceeds the quota
+        assert take(subject, 42.0, 3) == 3  # one is asked
         assert take(subject, 44.9, 2) == 2  # and two more
         assert take(subject, 50.0, 5 + 4) == 5 + 4
         assert subject.earliest(50.0, 1) == math.inf
@@ -280,7 +280,7 @@ class TestDips:
 
 
 class TestACollapse:
-    """Windows that hold almost nothing for a while must not reduce the quota to one for ever."""
+    """Windows that hold almost nothing for a while must not leave a quota of one behind for ever."""
 
     @pytest.mark.parametrize("period", [2, 5, 60])
     def test_of_the_server_is_forgotten_once_it_is_over(self, period: float) -> None:
@@ -356,7 +356,7 @@ class TestScouts:
 
 
 def doubted() -> WindowModel:
-    """A model after its first refusal, with a Retry-After of 5 s that nothing confirms yet."""
+    """One that saw its first refusal, which asks for 5 seconds: nothing shows yet that they are true."""
     subject = WindowModel()
     subject.on_send()
     subject.on_refusal(10.1, 10.0, 5.0)

@@ -119,7 +119,7 @@ class Needs:
 
 
 def reason_to_skip(needs: Needs, among: Path) -> str | None:
-    """Why this cannot run here; None if it can."""
+    """Why this cannot run here; None where it can."""
     if shutil.which(needs.program) is None:
         return f"no {Path(needs.program).name} on the PATH"
     if needs.ecosystem is not None:

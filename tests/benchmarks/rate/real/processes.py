@@ -60,7 +60,7 @@ def running(throttle: Throttle, packages: Path) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that is not in use."""
+    """A port on 127.0.0.1 on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
     return port

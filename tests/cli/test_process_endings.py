@@ -1,0 +1,334 @@
+"""How a process ends: by a signal, by a closed pipe, at a terminal's key."""
+
+import math
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.support.commands import signal_twice, wait_for_requests
+from tests.support.processes import COMMAND, PATIENCE, Terminal, finish, process
+
+pytestmark = pytest.mark.slow
+
+HANG = Fault.hang(operation="get_active", instance=3)
+SWEEP = ("active", "1", "2", "3", "-o", "csv", "--rate", "1000")
+
+
+class TestSignals:
+    @pytest.mark.backupify(instances=3, faults=[HANG])
+    @pytest.mark.parametrize(
+        ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    )
+    def test_a_sweep_ends_and_says_what_was_done(
+        self, server: SimulatedBackupify, number: int, code: int, said: str
+    ) -> None:
+        with process(*SWEEP) as started:
+            assert started.stdout is not None
+            rows = [started.stdout.readline() for _ in range(3)]
+            wait_for_requests(server, 5)  # the token, three times active, a look at what a 404 means
+            started.send_signal(number)
+            result = finish(started)
+        assert (result.code, len(rows), result.out) == (code, 3, "")
+        assert result.err.splitlines()[:2] == [said, "1 instance interrupted"]
+        assert "active: 2 succeeded (2 idle), 0 failed" in result.err
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="token")])
+    def test_before_anything_is_done_there_is_nothing_to_say(self, server: SimulatedBackupify) -> None:
+        with process(*SWEEP) as started:
+            wait_for_requests(server, 1)
+            started.send_signal(signal.SIGINT)
+            assert finish(started).err == "backupify: interrupted\n"
+        assert started.returncode == 130
+
+    @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="trigger", after_acting=True)])
+    def test_triggers_that_were_cut_off_are_told_from_those_that_never_left(
+        self, server: SimulatedBackupify
+    ) -> None:
+        with process("trigger", "1", "2", "3", "--yes", "--rate", "0.001") as started:
+            wait_for_requests(server, 2)
+            signal_twice(started, signal.SIGTERM)
+            result = finish(started)
+        assert result.code == 143
+        assert result.err.splitlines()[:2] == [
+            "instance 1: interrupted, a backup may or may not have started",
+            "not triggered: instances 2, 3",
+        ]
+
+    @pytest.mark.backupify(instances=9, faults=[Fault.hang(operation="trigger", after_acting=True)])
+    def test_no_id_that_was_not_begun_is_left_out(self, server: SimulatedBackupify, tmp_path: Path) -> None:
+        file = tmp_path / "ids.txt"
+        file.write_text("".join(f"{one}\n" for one in range(1, 10)))
+        sweep = ("trigger", "--ids-file", str(file), "--yes", "--rate", "0.001", "--concurrency", "3")
+        with process(*sweep) as started:
+            wait_for_requests(server, 2)
+            signal_twice(started, signal.SIGINT)
+            result = finish(started)
+        said = f"not triggered: instances 2, 3, and the 6 ids after 3 in {file}"
+        assert (result.code, result.err.splitlines()[1]) == (130, said)
+
+    @pytest.mark.backupify(
+        instances=3,
+        faults=[Fault.answer(204, operation="trigger", instance=2), Fault.hang(operation="get_active")],
+    )
+    def test_a_trigger_that_was_answered_is_known_though_the_look_behind_it_was_cut_off(
+        self, server: SimulatedBackupify
+    ) -> None:
+        server.start_backup(1)
+        with process("trigger", "1", "2", "--yes", "-o", "csv") as started:
+            wait_for_requests(server, 5)  # the token, two triggers, two looks
+            signal_twice(started, signal.SIGINT)
+            result = finish(started)
+        assert [row.split(",")[:2] for row in result.rows[1:]] == [["2", "started"]]
+        assert result.err.splitlines()[:2] == [
+            "instance 2: started; the check of its backup was interrupted",
+            "not triggered: instance 1",  # a 409 without a look says only that nothing was done
+        ]
+        assert "trigger: 1 succeeded (1 started), 0 failed; " in result.err
+
+    @pytest.mark.backupify(
+        instances=1, faults=[Fault.answer(499, operation="trigger"), Fault.hang(operation="get_active")]
+    )
+    def test_a_status_that_proves_nothing_leaves_a_trigger_open(self, server: SimulatedBackupify) -> None:
+        with process("trigger", "1") as started:
+            wait_for_requests(server, 3)  # the token, the trigger, a look
+            signal_twice(started, signal.SIGINT)
+            result = finish(started)
+        assert result.err.splitlines()[0] == "instance 1: interrupted, a backup may or may not have started"
+
+    @pytest.mark.backupify(instances=9, latency=0.5)
+    def test_triggers_that_have_left_are_followed_to_their_end(self, server: SimulatedBackupify) -> None:
+        ids = [str(one) for one in range(1, 10)]
+        with process("trigger", *ids, "--yes", "-o", "csv", "--concurrency", "2") as started:
+            wait_for_requests(server, 3)  # the token, two triggers
+            started.send_signal(signal.SIGTERM)
+            result = finish(started)
+        begun = sorted(row.partition(",")[0] for row in result.rows[1:])
+        assert begun == sorted(str(one) for one, times in server.triggers.items() if times)
+        assert result.code == 143
+        assert result.err.splitlines()[0].startswith("terminated: no more backups are triggered; ")
+        assert result.err.splitlines()[1].startswith("not triggered: ")
+        assert "may or may not" not in result.err
+
+    @pytest.mark.backupify(instances=9, latency=0.5)
+    def test_a_terminal_that_goes_away_lets_them_come_to_their_end_too(
+        self, server: SimulatedBackupify, tmp_path: Path
+    ) -> None:
+        ids = [str(one) for one in range(1, 10)]
+        journal = tmp_path / "journal"
+        sweep = ("trigger", *ids, "--yes", "--concurrency", "2", "--journal", str(journal))
+        with Terminal(sweep) as terminal:
+            wait_for_requests(server, 3)  # the token, two triggers
+            terminal.hang_up()
+            assert terminal.process.wait(PATIENCE) == 129
+        with process("journal", "show", str(journal), "-o", "csv") as started:
+            rows = finish(started).rows
+        states = {int(row.split(",")[0]): row.split(",")[1] for row in rows[1:]}
+        begun = {one for one, times in server.triggers.items() if times}
+        assert {one for one, state in states.items() if state == "started"} == begun
+        assert {*states.values()} <= {"started", "read"}
+
+    @pytest.mark.backupify(instances=3, latency=0.3)
+    @pytest.mark.parametrize("ignored", ["SIGHUP", "SIGINT"])
+    def test_what_whoever_started_it_has_it_ignore_does_not_stop_it(
+        self, server: SimulatedBackupify, ignored: str
+    ) -> None:
+        number = getattr(signal, ignored)
+        before = signal.signal(number, signal.SIG_IGN)  # as nohup and `&` of a script do
+        try:
+            with process("trigger", "1", "2", "3", "--yes", "-o", "csv", "--concurrency", "1") as started:
+                wait_for_requests(server, 2)
+                started.send_signal(number)
+                result = finish(started)
+        finally:
+            signal.signal(number, before)
+        assert (result.code, len(result.rows)) == (0, 4)
+
+    @pytest.mark.backupify(instances=9, latency=0.5)
+    def test_a_signal_that_comes_twice_at_once_is_one(self, server: SimulatedBackupify) -> None:
+        with process("trigger", "1", "2", "3", "--yes", "-o", "csv", "--concurrency", "1") as started:
+            wait_for_requests(server, 2)
+            started.send_signal(signal.SIGTERM)
+            started.send_signal(signal.SIGTERM)  # `timeout` kills the process, and then its group
+            result = finish(started)
+        assert (result.code, len(result.rows)) == (143, 1 + len(server.triggers))
+        assert "may or may not" not in result.err
+
+    @pytest.mark.backupify(instances=9, faults=[Fault.hang(operation="get_active")])
+    def test_a_sweep_that_only_reads_names_the_rest_too(self, server: SimulatedBackupify) -> None:
+        with process("active", "--all", "--concurrency", "2") as started:
+            wait_for_requests(server, 4)  # the token, the list, two instances
+            started.send_signal(signal.SIGTERM)
+            result = finish(started)
+        assert result.err.splitlines()[1:3] == [
+            "2 instances interrupted",
+            "not begun: the 7 ids after 2 of --all",
+        ]
+
+    @pytest.mark.backupify(instances=1)
+    def test_a_source_of_ids_that_is_silent_keeps_nobody(self, server: SimulatedBackupify) -> None:
+        with process("active", "--ids-file", "-", "-o", "csv", stdin=subprocess.PIPE) as started:
+            assert started.stdout is not None
+            assert started.stdin is not None
+            started.stdin.write("1\n")
+            started.stdin.flush()
+            rows = [started.stdout.readline() for _ in range(2)]
+            started.send_signal(signal.SIGINT)
+            assert started.wait(PATIENCE) == 130
+        assert rows[1].startswith("1,idle")
+
+
+class TestClosedPipe:
+    @pytest.mark.backupify(instances=300, latency=0.002)
+    def test_it_ends_quietly_and_stops_the_sweep(self, server: SimulatedBackupify) -> None:
+        with process("active", "--all", "-o", "csv", "--rate", "1000", "--concurrency", "2") as started:
+            assert started.stdout is not None
+            assert started.stdout.readline().startswith("instance_id")
+            started.stdout.close()
+            assert started.stderr is not None
+            said = started.stderr.read()
+            assert started.wait(PATIENCE) == 141
+        assert said == ""
+        assert len(server.requests) < 300
+
+    @pytest.mark.backupify(instances=300, latency=0.002)
+    def test_a_trigger_still_says_what_it_did_not_begin(self, server: SimulatedBackupify) -> None:
+        ids = [str(one) for one in range(1, 301)]
+        with process("trigger", *ids, "--yes", "-o", "csv", "--concurrency", "1") as started:
+            assert started.stdout is not None
+            assert started.stdout.readline().startswith("instance_id")
+            started.stdout.close()
+            assert started.stderr is not None
+            said = started.stderr.read()
+            assert started.wait(PATIENCE) == 141
+        left = re.search(r"the (\d+) ids after (\d+) on the command line\n", said)
+        assert left is not None
+        assert int(left[1]) + int(left[2]) == 300
+
+    @pytest.mark.backupify(
+        instances=2,
+        latency=0.3,
+        backup_duration=math.inf,
+        faults=[Fault.answer(201, body='{"id": 5, "status": "failed"}', operation="trigger", instance=2)],
+    )
+    def test_a_backup_whose_row_nobody_reads_is_named_elsewhere(self, server: SimulatedBackupify) -> None:
+        with process("trigger", "1", "2", "--yes", "--wait", "-o", "csv", "--concurrency", "1") as started:
+            assert started.stdout is not None
+            assert started.stdout.readline().startswith("instance_id")
+            started.stdout.close()
+            assert started.stderr is not None
+            said = started.stderr.read()
+            assert started.wait(PATIENCE) == 141
+        (begun,) = server.triggers[1]
+        of_row, draining, of_wait = said.splitlines()
+        assert of_row == "instance 2: failed, backup 5"
+        assert draining.startswith("stdout has no reader: no more backups are triggered; ")
+        assert of_wait == f"instance 1: backup {begun.id} (started) is no longer waited for"
+
+    @pytest.mark.backupify(instances=40, latency=0.5)
+    def test_triggers_that_have_left_are_followed_to_their_end(self, server: SimulatedBackupify) -> None:
+        with process("trigger", "--all", "--yes", "-o", "csv", "--concurrency", "4") as started:
+            assert started.stdout is not None
+            assert started.stdout.readline().startswith("instance_id")
+            started.stdout.close()
+            assert started.stderr is not None
+            said = started.stderr.read()
+            assert started.wait(PATIENCE) == 141
+        assert "may or may not" not in said
+        for instance_id, backups in server.triggers.items():
+            assert f"instance {instance_id}: started, backup {backups[0].id}\n" in said
+        assert re.search(r"^not triggered: the \d+ ids after \d+ of --all$", said, re.MULTILINE)
+
+    def test_a_help_that_nobody_reads_ends_so_too(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with process("--help", stdout=writer) as started:
+            os.close(writer)
+            result = finish(started)
+        assert (result.code, result.err) == (141, "")
+
+
+class TestSecrets:
+    SECRET = "sEcReT-hunter2"
+
+    @pytest.mark.backupify(instances=3, client_secret=SECRET, faults=[HANG])
+    def test_none_is_seen_in_the_process_list_or_the_output(
+        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", self.SECRET)
+        with process(*SWEEP) as started:
+            wait_for_requests(server, 4)
+            listed = subprocess.run(
+                ["ps", "-ww", "-o", "args=", "-p", str(started.pid)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            started.send_signal(signal.SIGINT)
+            result = finish(started)
+        assert "active 1 2 3" in listed.stdout
+        assert self.SECRET not in listed.stdout + result.out + result.err
+
+    @pytest.mark.backupify(client_secret="another")
+    def test_none_is_seen_where_it_is_wrong(
+        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", self.SECRET)
+        with process(*SWEEP) as started:
+            result = finish(started)
+        assert result.code == 3
+        assert self.SECRET not in result.err
+
+
+class TestStreams:
+    @pytest.mark.backupify(instances=1)
+    def test_closed_streams_are_no_reason_to_fail(self, server: SimulatedBackupify) -> None:
+        command = f"'{COMMAND[0]}' -m backupify_async._cli active 1 <&- >&- 2>&-"
+        ended = subprocess.run(["/bin/sh", "-c", command], timeout=PATIENCE, check=False)
+        assert (ended.returncode, len(server.requests)) == (0, 3)
+
+    @pytest.mark.backupify(instances=1)
+    def test_an_unset_home_and_an_ascii_locale_are_no_reason_either(
+        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+        with process("active", "日本", "--quiet") as started:
+            result = finish(started)
+        assert result.code == 1
+        assert "instance \\u65e5\\u672c failed" in result.err
+
+
+class TestSimulate:
+    def test_what_it_prints_leads_to_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with process("simulate", "--port", "0", "--instances", "3", "--rate", "50", "--seed", "7") as serving:
+            assert serving.stdout is not None
+            lines = [serving.stdout.readline() for _ in range(4)]
+            for line in lines[1:]:
+                name, _, value = line.strip().removeprefix("export ").partition("=")
+                monkeypatch.setenv(name, value)
+            with process("active", "--all", "-o", "csv") as started:
+                rows = finish(started).rows
+            serving.send_signal(signal.SIGINT)
+            result = finish(serving)
+        assert (
+            lines[0] == "# a simulated Backupify with 3 instances and 50 calls per second; Ctrl-C ends it\n"
+        )
+        assert (len(rows), result.code, result.err) == (4, 0, "")
+
+    def test_sigterm_ends_it_well_too(self) -> None:
+        with process("simulate", "--port", "0") as serving:
+            assert serving.stdout is not None
+            assert "no rate limit" in serving.stdout.readline()
+            serving.send_signal(signal.SIGTERM)
+            assert serving.wait(PATIENCE) == 0
+
+    def test_a_port_in_use_is_a_usage_error(self, backupify: SimulatedBackupify) -> None:
+        port = backupify.base_url.rpartition(":")[2]
+        with process("simulate", "--port", port) as serving:
+            result = finish(serving)
+        assert (result.code, result.out) == (2, "")
+        assert f"port {port}: address already in use; --port 0 chooses a free one" in result.err
