@@ -49,6 +49,11 @@ class Lifecycle:
         finally:
             await self._release()
 
+    @property
+    def was_opened(self) -> bool:
+        """Whether it has a loop."""
+        return self._loop is not None
+
     def require_open(self) -> None:
         """Refuse to work before `open()`, after `close()` and in another loop.
 
@@ -64,8 +69,8 @@ class Lifecycle:
             raise ConfigurationError("the client was opened in another event loop: make one for each loop")
 
     def now(self) -> float:
-        """The loop's time, in seconds; 0 before it is open."""
-        return 0.0 if self._loop is None else self._loop.time()
+        """The loop's time, in seconds, once the session was opened."""
+        return self._loop.time()  # type: ignore[union-attr] # calls begin with require_open()
 
     def utc(self, when: float) -> datetime:
         """The wall-clock time for a time of the loop."""

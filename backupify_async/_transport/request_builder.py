@@ -7,7 +7,6 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from backupify_async._transport.call_state import CallState
-from backupify_async._transport.request import Request
 from backupify_async._transport.transport import PreparedRequest
 from backupify_async.config import Settings
 from backupify_async.version import __version__
@@ -63,10 +62,16 @@ class RequestBuilder:
             secrets += _secret_values(options.headers)
             if request.content_type is not None:
                 headers["Content-Type"] = request.content_type
-        call.sent_at, call.sent_time = sent_at, _ = datetime.now(UTC), now
+        call.sent_at = sent_at = datetime.now(UTC)
+        call.sent_time = now
+        path = request.path if request.from_origin else self._prefix + request.path
+        if request.query:
+            url = URL(f"{self._origin}{path}?{request.query}", encoded=True)
+        else:
+            url = self._origin.with_path(path, encoded=True)  # half the cost of parsing it
         return PreparedRequest(
             request.method,
-            self._url(request),
+            url,
             headers,
             request.body,
             sent_at,
@@ -83,12 +88,6 @@ class RequestBuilder:
         self._authorized["Authorization"] = f"Bearer {token}"
         self._token_secrets = (token, *self._secrets)
         self._token = token
-
-    def _url(self, request: Request) -> URL:
-        path = request.path if request.from_origin else self._prefix + request.path
-        if not request.query:
-            return self._origin.with_path(path, encoded=True)  # half the cost of parsing it
-        return URL(f"{self._origin}{path}?{request.query}", encoded=True)
 
 
 def _secret_values(headers: Mapping[str, str]) -> tuple[str, ...]:

@@ -272,7 +272,7 @@ class Session:
 
     def statistics(self) -> Statistics:
         """What is going on now."""
-        now, down_since = self._now(), self.outage.down_since
+        now, down_since = self._now() if self._lifecycle.was_opened else 0.0, self.outage.down_since
         estimate, paused_until = self._limiter.estimate(now), self._limiter.paused_until
         return Statistics(
             in_flight=self._gate.in_flight,

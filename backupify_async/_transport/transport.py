@@ -27,6 +27,8 @@ from backupify_async.errors import DecodeError, TransportError
 # Bytes of a body that are searched for secrets: more than the longest token, however it is escaped.
 _REDACTED_BYTES = 64 * 2**10
 
+_TIMEOUTS = Timeouts()
+
 
 @attrs.define
 class PreparedRequest:
@@ -59,7 +61,7 @@ class PreparedRequest:
     repeatable: bool = True
     sent_time: float = 0.0
     new_connection: bool = False
-    timeouts: Timeouts = attrs.field(factory=Timeouts)
+    timeouts: Timeouts = _TIMEOUTS
     response_status: int | None = None
 
     def conceal(self, text: str) -> str:
@@ -84,12 +86,10 @@ class Connection(Protocol):
 
 
 def _case_insensitive(headers: Mapping[str, str]) -> CIMultiDictProxy[str]:
-    if isinstance(headers, CIMultiDictProxy):
-        return headers
-    return CIMultiDictProxy(CIMultiDict(headers))
+    return headers if isinstance(headers, CIMultiDictProxy) else CIMultiDictProxy(CIMultiDict(headers))
 
 
-@attrs.define
+@attrs.define(on_setattr=attrs.setters.NO_OP)  # or attrs calls two functions where `decoded` is set
 class Response:
     """One whole response.
 
