@@ -267,6 +267,7 @@ class TestOwnFaults:
         assert "hunter2" not in result.err
 
 
+@pytest.mark.slow
 class TestWhatTheSystemRefuses:
     @pytest.mark.parametrize("command", [["active"], ["trigger", "--yes"]])
     def test_a_name_that_no_file_can_have(
@@ -313,6 +314,7 @@ class TestGravest:
         assert [most_severe(*codes[:number]) for number in range(1, 5)] == codes
 
 
+@pytest.mark.slow
 class TestWithoutTheExtra:
     @pytest.mark.parametrize("missing", ["cyclopts", "rich"])
     def test_it_says_what_to_install(self, missing: str) -> None:

@@ -178,6 +178,7 @@ class TestNumber:
             assert AllIds().describe(await AllIds().count(client)) == expected
 
 
+@pytest.mark.slow
 class TestNoInstances:
     @pytest.mark.backupify(instances=0)
     @pytest.mark.parametrize(
@@ -199,6 +200,7 @@ class TestNoInstances:
         assert "the list of all instances ended early" in result.err
 
 
+@pytest.mark.slow
 class TestCommand:
     @pytest.mark.backupify(instances=3)
     @pytest.mark.parametrize("unseen", UNSEEN)

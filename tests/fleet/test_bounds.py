@@ -117,6 +117,7 @@ class Key:
 
 
 class TestHeld:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("count", "ordered", "window"), [(100_000, False, 32), (10_000, True, 64)], ids=["100,000", "ordered"]
     )

@@ -148,6 +148,7 @@ async def test_a_cancelled_waiter_for_a_token_stops_nobody_else() -> None:
     assert (first.cancelled(), token_times(transport), api_times(transport)) == (True, [0], [5])
 
 
+@pytest.mark.slow
 async def test_ten_thousand_calls_cancelled_at_once_leave_nothing() -> None:
     transport = FakeTransport(Script(), round_trip=1)
     async with session_over(transport) as session:

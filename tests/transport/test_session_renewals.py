@@ -103,6 +103,7 @@ def futures() -> int:
     return sum(isinstance(thing, asyncio.Future) for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 async def test_twenty_thousand_cancelled_waiters_leave_nothing() -> None:
     vault = Vault(Token("one"), takes=50)
     transport = FakeTransport(Script())

@@ -324,6 +324,7 @@ class TestInFlight:
         assert limiter.earliest(0.2, 0) <= 0.2
 
 
+@pytest.mark.slow
 @given(
     st.floats(0.5, 50),
     st.integers(1, 8),

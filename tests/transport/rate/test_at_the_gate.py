@@ -103,6 +103,7 @@ class TestTheOrder:
         assert (len(queue.order), queue.gate.in_flight, queue.gate.waiting) == (160, 0, 0)
 
 
+@pytest.mark.slow
 class TestAHundredThousand:
     async def test_the_oldest_are_taken_first_and_cancelled_ones_leave_nothing(self) -> None:
         line, loop, count = WaitQueue(), asyncio.get_running_loop(), 100_000
@@ -119,6 +120,7 @@ class TestAHundredThousand:
         assert (line.waiting, line.has_next()) == (0, False)
 
 
+@pytest.mark.slow
 class TestTenThousand:
     async def test_waiters_cancelled_at_once_leave_the_gate_as_it_was(self) -> None:
         subject = Gate(make_limiter(RateLimit(None, adaptive=True), RetryPolicy(), 64), 64)

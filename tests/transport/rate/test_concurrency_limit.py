@@ -127,6 +127,7 @@ def met(server: Server, until: float) -> Run:
     return Run(adaptive(), server).until_accepted(10**9, until)
 
 
+@pytest.mark.slow
 class TestAServerThatLimitsWhatIsInFlight:
     def test_its_capacity_is_used_within_a_second(self) -> None:
         for most in (1, 3, 10, 40):
@@ -158,6 +159,7 @@ class TestAServerThatLimitsWhatIsInFlight:
         assert limiter.estimate(5.0).source is LimitSource.IN_FLIGHT
 
 
+@pytest.mark.slow
 class TestAServerThatLimitsTheRate:
     """Its answers take so long that a steady number is in flight."""
 

@@ -1,10 +1,14 @@
 """The whole client over a real socket, against a limit that nobody told it."""
 
+import pytest
+
 from backupify_async import RetryPolicy
 from backupify_async.statistics import LimitSource
 from backupify_async.testing import SimulatedBackupify, TokenBucket
 from tests.support.clients import client_of
 from tests.support.rate_simulation import LEARNING
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_fleet_finds_the_limit_and_gets_every_outcome() -> None:

@@ -40,6 +40,7 @@ def answered(pacer: Pacer, now: float, *, accepted: bool) -> None:
     (pacer.on_success if accepted else pacer.on_refusal)(now, ticket)
 
 
+@pytest.mark.slow
 class TestTheRate:
     @pytest.mark.parametrize(("per_second", "burst"), [(83, 17), (50, 10), (100, 20), (5, 5)])
     def test_of_a_bucket_is_found_to_a_few_percent(self, per_second: float, burst: int) -> None:

@@ -185,6 +185,7 @@ def known_by_the_clock() -> QuotaTracker:
 
 
 class TestAResetByTheClock:
+    @pytest.mark.slow
     @pytest.mark.parametrize("follows_the_clock", [True, False], ids=["the clock", "the first call"])
     @pytest.mark.parametrize("rounding", [math.ceil, math.floor])
     @pytest.mark.parametrize(("quota", "period"), [(300, 5.0), (140, 2.0)])

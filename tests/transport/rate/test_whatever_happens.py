@@ -2,11 +2,14 @@
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backupify_async._transport.rate.headers import TimeInterval
 from tests.support.rate_simulation import LOST, OK, UNUSED, Reply, Run, adaptive
+
+pytestmark = pytest.mark.slow
 
 seconds = st.one_of(st.none(), st.integers(0, 200).map(float))
 any_wait = st.one_of(seconds, st.floats(0, 150))
