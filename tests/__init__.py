@@ -26,7 +26,7 @@ pure functions over values, one module of a room does I/O, and no code reads an 
     the jitter        `full_jitter` in _transport/retry_rules.py
     a limiter         does what `Limiter` in _transport/rate/limiter.py says
     a journal store   does what _journal/store.py says; add it to tests/journal/test_store_contract.py
-    a command         _cli/app.py has its options, _cli/operations.py what it does to each instance
+    a command         a file in _cli/commands/, registered in _cli/app.py; shared options: _cli/options.py
     an error          _errors/ and errors.py; tests/test_errors.py walks the tree
 
 **Tests.** `nox -s tests` runs all, `nox -s tests -- tests/paging -k prefetch` some. With the `dev` group,

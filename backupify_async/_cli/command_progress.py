@@ -94,7 +94,9 @@ class CommandProgress:
     def summary(self) -> str:
         """One line about everything that was done."""
         now = self._statistics()
-        found = ", ".join(count_of(number, what) for what, number in sorted(self.found.items()))
+        found = ", ".join(
+            count_of(number, what.replace("_", " ")) for what, number in sorted(self.found.items())
+        )
         succeeded = f"{self.succeeded:,} succeeded{f' ({found})' if found else ''}"
         failed_waits = f" ({self.failed_waits:,} while waiting)" if self.failed_waits else ""
         duplicates = f", {count(self.duplicates, 'duplicate')}" if self.duplicates else ""

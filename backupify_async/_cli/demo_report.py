@@ -20,7 +20,7 @@ from backupify_async.ids import InstanceId
 from backupify_async.statistics import Statistics
 
 _SLOWEST = 3  # outcomes that are shown
-_RESULTS_WIDTH = 58  # characters; the figures stand after it
+_RESULTS_WIDTH = 57  # characters; with the figures after it, a line fits into 80
 
 
 @attrs.define(eq=False)
@@ -107,7 +107,7 @@ class DemoReport:
         )
         line.align("left", _RESULTS_WIDTH)
         rate = step.calls / max(step.seconds, 0.001)
-        line.append(f"{step.calls:>4,} calls {step.seconds:>4.1f} s {rate:>4.0f}/s", "dim")
+        line.append(f"{step.calls:>4,} calls {step.seconds:>3.1f} s {rate:>3.0f}/s", "dim")
         self._print(line)
 
     def stop(self) -> None:

@@ -50,23 +50,23 @@ class TestStatus:
         await asyncio.sleep(10)
         assert ", 0.0 calls/s" in progress.status(200)
 
-    async def test_triggers_whose_answer_was_lost_are_told(self) -> None:
+    async def test_triggers_whose_response_was_lost_are_counted(self) -> None:
         progress = CommandProgress("trigger", always(attrs.evolve(QUIET, reconciling=1_003)))
         assert progress.status(200) == "trigger 0 done, reconciling 1,003, 0.0 calls/s, 0 in flight"
 
-    async def test_backups_that_are_waited_for_are_told(self) -> None:
+    async def test_backups_that_are_waited_for_are_counted(self) -> None:
         progress = CommandProgress("trigger", always(attrs.evolve(QUIET, waited_for=2)))
         assert progress.status(200) == "trigger 0 done, waiting for 2, 0.0 calls/s, 0 in flight"
 
     @pytest.mark.parametrize("reason", [SpeedReason.RETRY_AFTER, SpeedReason.QUOTA, SpeedReason.FINDING])
-    async def test_a_pause_is_told_with_its_reason(self, reason: SpeedReason) -> None:
+    async def test_a_pause_is_shown_with_its_reason(self, reason: SpeedReason) -> None:
         until = datetime.now(UTC) + timedelta(seconds=4.9)
         progress = CommandProgress(
             "list", always(attrs.evolve(QUIET, paused_until=until, speed_reason=reason))
         )
         assert f" calls/s, paused for 5 s: {reason.value}, " in progress.status(200)
 
-    async def test_a_server_that_is_down_is_told(self) -> None:
+    async def test_a_server_that_is_down_is_shown(self) -> None:
         since = datetime.now(UTC) - timedelta(seconds=12.1)
         now = attrs.evolve(QUIET, down_since=since, speed_reason=SpeedReason.DOWN)
         assert " calls/s, server down for 12 s, " in CommandProgress("list", always(now)).status(200)
@@ -77,11 +77,11 @@ class TestStatus:
         assert progress.status(200).endswith(" calls/s, 0 in flight")
 
     @pytest.mark.parametrize("reason", [SpeedReason.FINDING, SpeedReason.AT_LIMIT, SpeedReason.ASKING])
-    async def test_it_says_why_calls_leave_as_fast_as_they_do(self, reason: SpeedReason) -> None:
+    async def test_it_shows_the_reason_for_the_present_rate(self, reason: SpeedReason) -> None:
         progress = CommandProgress("list", always(attrs.evolve(QUIET, speed_reason=reason)))
         assert f" calls/s, {reason.value}, " in progress.status(200)
 
-    async def test_a_verbose_one_tells_the_limit_in_eighty_columns(self) -> None:
+    async def test_a_verbose_one_shows_the_limit_in_eighty_columns(self) -> None:
         now = attrs.evolve(
             QUIET, limit_source=LimitSource.HISTORY, limit_per_second=83.14, speed_reason=SpeedReason.AT_LIMIT
         )
@@ -91,13 +91,13 @@ class TestStatus:
             "active 0 of 12,000, 0.0 calls/s, at the limit, about 83.1/s (history)"
         )
 
-    async def test_only_a_verbose_one_says_that_there_is_no_limit_to_tell_of(self) -> None:
+    async def test_only_a_verbose_one_says_not_limited(self) -> None:
         progress = CommandProgress("active", always(QUIET))
         assert progress.status(200) == "active 0 done, 0.0 calls/s, 0 in flight"
         progress.verbose = True
         assert progress.status(200) == "active 0 done, 0.0 calls/s, not limited, 0 in flight"
 
-    async def test_what_does_not_fit_is_left_out_and_not_cut_in_the_midst(self) -> None:
+    async def test_a_part_that_does_not_fit_is_omitted_whole(self) -> None:
         progress = CommandProgress("active", always(attrs.evolve(QUIET, refused=1_234, retried=5)))
         for columns in range(14, 80):
             assert {*progress.status(columns).split(", ")} <= {*progress.status(200).split(", ")}
@@ -124,7 +124,7 @@ class TestSummary:
         assert progress.summary().startswith("trigger: 0 succeeded, 0 failed, 2 duplicates; ")
         assert progress.status(80).startswith("trigger 2 done")
 
-    async def test_it_says_once_what_the_time_out_counts(self) -> None:
+    async def test_it_explains_once_what_the_time_out_includes(self) -> None:
         progress = CommandProgress("active", always(QUIET))
         for _ in range(2):
             progress.add_failure(
@@ -141,7 +141,7 @@ class TestSummary:
             (LimitSource.WINDOW, 1_200.0, "server's limit about 1,200.0/s (window)"),
         ],
     )
-    async def test_a_verbose_one_tells_the_limit(
+    async def test_a_verbose_one_shows_the_limit(
         self, source: LimitSource, per_second: float | None, said: str
     ) -> None:
         progress = CommandProgress(
@@ -152,7 +152,9 @@ class TestSummary:
         assert f"; {said}; " in progress.summary()
 
     @pytest.mark.parametrize("reason", [SpeedReason.FINDING, SpeedReason.NOT_LIMITED])
-    async def test_a_verbose_one_makes_no_limit_of_what_was_only_accepted(self, reason: SpeedReason) -> None:
+    async def test_a_verbose_one_does_not_take_an_accepted_rate_for_the_limit(
+        self, reason: SpeedReason
+    ) -> None:
         felt = attrs.evolve(QUIET, limit_source=LimitSource.HISTORY, limit_per_second=9.0)
         progress = CommandProgress("active", always(attrs.evolve(felt, speed_reason=reason)))
         progress.verbose = True

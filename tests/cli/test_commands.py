@@ -66,12 +66,12 @@ class TestActive:
         assert [row.split(",")[0] for row in rows[1:]] == [str(one) for one in server.instance_ids]
 
     @pytest.mark.backupify(instances=2)
-    def test_options_stand_before_and_behind_ids(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_options_can_stand_before_and_after_ids(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "--rate", "100", "1", "--output=csv", "2", "--quiet")
         assert (result.code, len(result.rows), result.err) == (0, 3, "")
 
     @pytest.mark.backupify(instances=1)
-    def test_what_stands_behind_two_minuses_is_an_id(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_an_argument_after_two_hyphens_is_an_id(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "--", "--all")
         assert (result.code, server.requests[1].path) == (1, "/v1/backup_instances/--all/backups/active")
 
@@ -91,7 +91,7 @@ class TestLatest:
         backups=1,
         faults=[Fault.garbage('[{"id": "b-1", "bytes": 7}]', operation="list_backups")],
     )
-    def test_fields_that_nobody_knows_are_in_extra(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_unknown_fields_are_in_extra(self, server: SimulatedBackupify, run: Run) -> None:
         row = json.loads(run("latest", "1", "-o", "jsonl").out)
         assert (row["state"], row["backup_id"], row["extra"]) == ("unknown", "b-1", {"bytes": 7})
 
@@ -123,7 +123,7 @@ class TestInstances:
         assert [json.loads(row)["id"] for row in run("instances", *choice, "-o", "jsonl").rows] == expected
 
     @pytest.mark.backupify(instances=250, faults=[Fault.answer(400, operation="list_instances", every=2)])
-    def test_a_list_that_breaks_off_says_so(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_list_that_ends_early_is_reported(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("instances", "-o", "csv")
         assert (result.code, len(result.rows)) == (1, 101)
         assert "the list ended early: GET /v1/backup_instances answered 400" in result.err
@@ -137,7 +137,7 @@ class TestInstances:
 
 class TestTable:
     @pytest.mark.backupify(instances=1, backups=0)
-    def test_a_pipe_gets_all_columns_where_nobody_says_how_many_there_are(
+    def test_a_pipe_gets_all_columns_unless_a_width_is_set(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("COLUMNS")
@@ -147,6 +147,8 @@ class TestTable:
         instances=1,
         faults=[Fault.answer(200, body='{"id": "\\u001b[2J", "status": "[red]x"}', operation="get_active")],
     )
-    def test_what_the_server_says_is_shown_and_not_obeyed(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_control_characters_from_the_server_are_escaped(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
         cells = run("active", "1").rows[1].split()
         assert cells[:4] == ["1", "active", "\\x1b[2J", "[red]x"]

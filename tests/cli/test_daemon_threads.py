@@ -22,7 +22,7 @@ async def test_what_a_call_raises_is_raised_where_it_is_awaited() -> None:
     thread.close()
 
 
-async def test_whoever_is_cancelled_does_not_wait_for_a_call_that_blocks() -> None:
+async def test_a_cancelled_caller_does_not_wait_for_a_call_that_blocks() -> None:
     thread, begun, end = DaemonThread("test"), threading.Event(), threading.Event()
 
     def block() -> None:

@@ -20,8 +20,8 @@ def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_walkthrough, "_SERVER_RATE", 2_000)
 
 
-class TestStory:
-    def test_it_goes_as_told(self) -> None:
+class TestWalkthrough:
+    def test_it_ends_as_described(self) -> None:
         with process("demo") as started:
             result = finish(started)
         assert (result.code, result.err) == (0, "")
@@ -53,7 +53,7 @@ class TestStory:
         assert terminal.seen.count("\x1b[?25l") == terminal.seen.count("\x1b[?25h")
 
     @pytest.mark.usefixtures("in_haste")
-    def test_what_does_not_go_as_told_is_told(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unexpected_result_is_reported(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         more = Fault.answer(404, body="gone", operation="trigger", instance=2)
         monkeypatch.setattr(demo_walkthrough, "_FAULTS", (more, *demo_walkthrough._FAULTS))
         result = run("demo")
@@ -73,7 +73,7 @@ class TestLimit:
             (LimitSource.HISTORY, "429 responses alone"),
         ],
     )
-    def test_it_is_told_with_its_ground(self, source: LimitSource, ground: str) -> None:
+    def test_it_is_shown_with_its_source(self, source: LimitSource, ground: str) -> None:
         now = attrs.evolve(QUIET, limit_source=source, limit_per_second=119.6)
         assert limit_explanation(now) == f"about 120 calls/s, found by the client from {ground}"
 

@@ -46,7 +46,7 @@ def test_it_runs_on_uvloop() -> None:
 
 
 @pytest.mark.slow
-def test_where_too_few_files_may_be_open_it_says_so_and_no_more() -> None:
+def test_too_low_a_limit_of_open_files_is_reported_in_one_line() -> None:
     ended = subprocess.run([sys.executable, "-c", FEW_FILES], capture_output=True, text=True, check=False)
     *too_few, enough = ended.stdout.splitlines()
     assert (ended.returncode, ended.stderr, enough) == (0, "", "0")

@@ -61,7 +61,7 @@ class TestSomeFailed:
         assert "stopped early: " in result.err
         assert re.search(r"; not begun: the 4\d ids after \d of --all\n", result.err)
 
-    def test_a_server_that_is_not_there_is_no_traceback(
+    def test_a_dead_server_is_reported_without_a_traceback(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("random.uniform", lambda low, high: 0.0)  # the back-off
@@ -72,7 +72,7 @@ class TestSomeFailed:
         assert result.err.endswith("; gave up: tried 4 times\n")
 
     @pytest.mark.parametrize("command", [("active",), ("trigger", "--yes"), ("list",), ("latest",)])
-    def test_each_instance_that_is_named_has_its_row_then_too(
+    def test_each_given_instance_has_its_row_without_a_token_too(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
     ) -> None:
         monkeypatch.setattr("random.uniform", lambda low, high: 0.0)  # the back-off
@@ -137,20 +137,20 @@ class TestUsage:
             (["simulate", "--instances", "-1"], "--instances. Must be >= 0."),
         ],
     )
-    def test_it_is_told_without_a_request(
+    def test_it_is_reported_without_a_request(
         self, server: SimulatedBackupify, run: Run, arguments: list[str], said: str
     ) -> None:
         result = run(*arguments)
         assert (result.code, result.out, server.requests) == (2, "", [])
         assert said in result.err
 
-    def test_the_help_says_what_holds_by_default(self, run: Run) -> None:
+    def test_the_help_names_the_defaults(self, run: Run) -> None:
         assert (
             "Maximum number of calls per second.  [default: the server's limit]"
             in run("active", "--help").out
         )
 
-    def test_the_help_tells_throttled_from_retried(self, run: Run) -> None:
+    def test_the_help_explains_throttled_and_retried(self, run: Run) -> None:
         said = " ".join(run("--help").out.split())
         assert "throttled calls were refused by the server's rate limit (429)" in said
         assert "retried calls were sent again after another failure" in said
@@ -216,7 +216,7 @@ class TestConfiguration:
 
 class TestAuthentication:
     @pytest.mark.backupify(client_secret="another")
-    def test_a_wrong_secret_is_asked_about_once(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_wrong_secret_is_one_failed_token_request(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "1", "2", "3")
         assert (result.code, result.out, len(server.requests)) == (3, "", 1)
         assert "authentication failed" in result.err
@@ -233,7 +233,7 @@ class TestAuthentication:
 
 
 class TestOwnFaults:
-    def test_they_tell_where_but_not_what(
+    def test_they_name_the_place_but_not_the_text(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_arguments: object) -> None:
@@ -317,7 +317,7 @@ class TestGravest:
 @pytest.mark.slow
 class TestWithoutTheExtra:
     @pytest.mark.parametrize("missing", ["cyclopts", "rich"])
-    def test_it_says_what_to_install(self, missing: str) -> None:
+    def test_it_names_the_extra_to_install(self, missing: str) -> None:
         code = (
             f"import sys; sys.modules['{missing}'] = None\n"
             "from backupify_async._cli import main\nsys.exit(main(['--version']))"

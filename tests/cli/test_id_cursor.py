@@ -80,11 +80,11 @@ class TestRest:
             (AllIds(120), "the 120 ids of --all"),
         ],
     )
-    def test_of_what_was_not_read_at_all_it_is_everything(self, ids: IdSource, rest: str) -> None:
+    def test_of_a_source_not_read_at_all_it_is_everything(self, ids: IdSource, rest: str) -> None:
         assert IdCursor(ids).remaining() == rest
 
 
-async def test_whoever_stops_reading_closes_the_source() -> None:
+async def test_stopping_early_closes_the_source() -> None:
     closed.clear()
     await read(IdCursor(ClosedIds((1, 2))), 1)
     assert closed == [True]

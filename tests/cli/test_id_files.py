@@ -45,35 +45,37 @@ def descriptor(ids: Path) -> Iterator[int]:
     os.close(number)
 
 
-class TestAPlainFile:
-    def test_is_one_by_its_name(self, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class TestAFile:
+    def test_is_rereadable_by_its_name(self, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(ids.parent)
         assert is_rereadable(str(ids))
         assert is_rereadable(ids.name)
         assert is_rereadable(f"../{ids.parent.name}/{ids.name}")
 
-    def test_is_one_behind_links_between_names(self, ids: Path) -> None:
+    def test_is_rereadable_through_symbolic_links(self, ids: Path) -> None:
         Path(ids.parent / "here").symlink_to(".")
         Path(ids.parent / "one").symlink_to(ids.name)
         Path(ids.parent / "two").symlink_to("here/one")
         assert is_rereadable(str(ids.parent / "here" / "two"))
 
     @pytest.mark.parametrize("name", ["/dev/fd/{}", pytest.param("/proc/self/fd/{}", marks=needs_proc)])
-    def test_is_none_by_the_name_of_a_descriptor(self, ids: Path, descriptor: int, name: str) -> None:
+    def test_is_not_rereadable_by_the_name_of_a_descriptor(
+        self, ids: Path, descriptor: int, name: str
+    ) -> None:
         assert Path(name.format(descriptor)).is_file()
         assert not is_rereadable(name.format(descriptor))
 
-    def test_is_none_behind_a_link_to_a_descriptor(self, ids: Path, descriptor: int) -> None:
+    def test_is_not_rereadable_through_a_link_to_a_descriptor(self, ids: Path, descriptor: int) -> None:
         Path(ids.parent / "link").symlink_to(f"/dev/fd/{descriptor}")
         Path(ids.parent / "directory").symlink_to("/dev/fd")
         assert not is_rereadable(str(ids.parent / "link"))
         assert not is_rereadable(str(ids.parent / "directory" / str(descriptor)))
 
-    def test_is_none_where_it_is_open_already_as_stdin_may_be(self, ids: Path, descriptor: int) -> None:
+    def test_is_not_rereadable_while_it_is_open_as_stdin_can_be(self, ids: Path, descriptor: int) -> None:
         assert not is_rereadable(str(ids))
 
     @needs_proc
-    def test_is_none_by_the_descriptor_of_another_process(self, ids: Path) -> None:
+    def test_is_not_rereadable_by_a_descriptor_of_another_process(self, ids: Path) -> None:
         with ids.open() as stdin:
             other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdin=stdin)
         try:
@@ -83,27 +85,27 @@ class TestAPlainFile:
             other.kill()
             other.wait()
 
-    def test_is_no_pipe_and_no_device(self, tmp_path: Path) -> None:
+    def test_is_neither_a_pipe_nor_a_device(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         assert not is_rereadable(str(tmp_path / "pipe"))
         assert not is_rereadable("/dev/null")
 
 
-class TestAMark:
-    def test_is_what_sha256sum_says(self, ids: Path) -> None:
+class TestAFingerprint:
+    def test_is_that_of_sha256sum(self, ids: Path) -> None:
         mark = fingerprint_of(str(ids))
         assert mark == Fingerprint(6, sha256(b"1\n2\n3\n").hexdigest())
         assert str(mark) == f"6 bytes with SHA-256 {mark.sha256}"
 
-    def test_of_no_plain_file_is_refused_though_nobody_writes_to_it(self, tmp_path: Path) -> None:
+    def test_of_a_pipe_without_a_writer_is_refused(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(ChangedFile):
             fingerprint_of(str(tmp_path / "pipe"))
 
 
-class TestAReader:
+class TestAVerifiedReader:
     @given(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 12))
-    def test_hands_out_nothing_but_what_was_marked(self, before: bytes, after: bytes, chunks: int) -> None:
+    def test_returns_only_content_of_the_fingerprint(self, before: bytes, after: bytes, chunks: int) -> None:
         with tempfile.NamedTemporaryFile(buffering=0) as file, pytest.MonkeyPatch.context() as patch:
             patch.setattr(id_files, "_CHUNK", 4)
             file.write(before)
@@ -121,7 +123,7 @@ class TestAReader:
                 assert b"".join(got) == before
             assert before.startswith(b"".join(got))
 
-    def test_refuses_another_mark_before_anything_is_read(self, descriptor: int) -> None:
+    def test_refuses_another_fingerprint_before_the_first_read(self, descriptor: int) -> None:
         with pytest.raises(ChangedFile):
             VerifiedReader(descriptor, "6 bytes with SHA-256 0")
 
@@ -130,10 +132,10 @@ class TestIds:
     async def read(self, ids: Path, known: str) -> list[int | str]:
         return [one async for one in FileIds(str(ids), rereadable=True, expected=known).read(NO_CLIENT)]
 
-    async def test_of_a_file_that_is_what_it_was_are_read(self, ids: Path) -> None:
+    async def test_of_an_unchanged_file_are_read(self, ids: Path) -> None:
         assert await self.read(ids, str(fingerprint_of(str(ids)))) == [1, 2, 3]
 
-    async def test_of_a_file_that_was_changed_are_refused_with_what_to_do(self, ids: Path) -> None:
+    async def test_of_a_changed_file_are_refused_with_a_remedy(self, ids: Path) -> None:
         known = str(fingerprint_of(str(ids)))
         write(ids, "1\n2\n4\n")
         with pytest.raises(Exit) as raised:
@@ -143,7 +145,7 @@ class TestIds:
             "or begin a new sweep with a new journal"
         )
 
-    async def test_of_a_file_that_is_written_while_it_is_read_end_before_what_is_new(
+    async def test_of_a_file_changed_during_the_sweep_end_before_the_change(
         self, ids: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(id_files, "_CHUNK", 4)

@@ -68,12 +68,12 @@ class TestFile:
         assert await ids_of(content, tmp_path) == [42, "x7", "a#b", 43]
 
     @pytest.mark.parametrize("unseen", UNSEEN)
-    async def test_what_cannot_be_seen_around_an_id_is_left_out(self, tmp_path: Path, unseen: str) -> None:
+    async def test_invisible_characters_around_an_id_are_ignored(self, tmp_path: Path, unseen: str) -> None:
         lines = [f"42{unseen}", f"{unseen}43", unseen, f"{unseen}# none", f"44{unseen} # four", f"x{unseen}"]
         assert await ids_of("\n".join(lines).encode(), tmp_path) == [42, 43, 44, "x"]
 
     @pytest.mark.parametrize("unseen", UNSEEN)
-    async def test_what_cannot_be_seen_within_an_id_is_named(self, tmp_path: Path, unseen: str) -> None:
+    async def test_invisible_characters_within_an_id_are_refused(self, tmp_path: Path, unseen: str) -> None:
         with pytest.raises(Exit) as caught:
             await ids_of(f"1\n4{unseen}2\n".encode(), tmp_path)
         assert caught.value.message.startswith(f"{tmp_path / 'ids.txt'}, line 2: ")
@@ -154,7 +154,7 @@ class TestNumber:
         assert source.describe(number) == f"2 instances named in /dev/fd/{reading}"
         assert [one async for one in source.read(NO_CLIENT)] == [1, 2]
 
-    async def test_what_was_not_counted_does_not_say_how_many_it_has(self) -> None:
+    async def test_an_uncounted_source_is_described_without_a_number(self) -> None:
         source = choose_source((), "-", everything=False)
         assert source.describe(None) == "the instances in stdin (number unknown)"
 
@@ -171,7 +171,7 @@ class TestNumber:
             ({"Link": '<http://127.0.0.1/x>; rel="next"'}, b'[{"id": 1}]', "all instances"),
         ],
     )
-    async def test_the_first_page_tells_how_many_there_are(
+    async def test_the_first_page_has_the_number(
         self, headers: dict[str, str], body: bytes, expected: str
     ) -> None:
         async with one_page(headers, body) as client:
@@ -265,7 +265,7 @@ class TestCommand:
         assert f"no ids in {file}\n" in result.err
 
     @pytest.mark.backupify(instances=250, faults=[Fault.answer(400, operation="list_instances", every=3)])
-    def test_a_list_of_all_that_breaks_off_says_so(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_list_of_all_that_ends_early_is_reported(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "--all", "--rate", "5000", "-o", "csv")
         assert (result.code, len(result.rows)) == (1, 201)
         assert "the list of all instances ended early: " in result.err

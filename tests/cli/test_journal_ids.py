@@ -155,7 +155,7 @@ class TestTheCopy:
             assert finish(command).code == 0
         assert started(server) == {1: 1, 2: 1}
 
-    def test_takes_the_place_of_what_a_killed_process_left(
+    def test_replaces_the_remains_of_a_killed_process(
         self, server: SimulatedBackupify, path: str, ids: Path
     ) -> None:
         Path(f"{path}.ids.part").write_text("1\n2\n3\n4\n5\n")
@@ -163,7 +163,7 @@ class TestTheCopy:
         assert Path(f"{path}.ids").read_bytes() == ids.read_bytes()
         assert not Path(f"{path}.ids.part").exists()
 
-    def test_may_be_read_by_whoever_may_read_the_journal(
+    def test_has_the_permissions_of_the_journal(
         self, server: SimulatedBackupify, path: str, ids: Path
     ) -> None:
         Path(path).touch(mode=0o640)

@@ -46,12 +46,14 @@ class TestTriggerWithAJournal:
         assert "resume" not in result.err
 
     @pytest.mark.backupify(instances=3)
-    def test_still_needs_somebodys_consent(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+    def test_still_needs_confirmation(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         result = run("trigger", "--all", "--journal", path)
         assert (result.code, Path(path).exists()) == (2, False)
 
     @pytest.mark.backupify(instances=3)
-    def test_says_so_where_the_sweep_is_done(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+    def test_reports_a_sweep_that_is_done_already(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
         first = run("trigger", "--all", "--yes", "--journal", path, "-o", "jsonl")
         again = run("trigger", "--all", "--yes", "--journal", path, "-o", "jsonl")
         assert (again.code, states(again)) == (0, states(first))
@@ -122,7 +124,7 @@ class TestTriggerWithAJournal:
         assert run("resume", path, "--rate", "1000").code == 0
         assert started(server) == dict.fromkeys(range(1, 201), 1)
 
-    def test_without_the_extra_says_how_to_get_it(
+    def test_without_the_extra_says_how_to_install_it(
         self, server: SimulatedBackupify, run: Run, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "aiosqlite", None)
@@ -217,7 +219,7 @@ class TestIdsThatCanBeReadOnlyOnce:
 class TestResume:
     @pytest.mark.backupify(instances=4)
     @pytest.mark.parametrize("source", ["--all", "--ids-file", "ids"])
-    def test_goes_on_behind_what_it_knows(
+    def test_continues_after_the_ids_that_it_knows(
         self, server: SimulatedBackupify, run: Run, path: str, tmp_path: Path, source: str
     ) -> None:
         file = tmp_path / "ids of tonight.txt"
@@ -298,7 +300,7 @@ class TestJournalShow:
         [("journal", "show"), ("resume",), ("trigger", "1", "--journal")],
         ids=lambda words: words[0],
     )
-    def test_like_every_command_says_what_is_wrong_with_a_name(
+    def test_explains_an_invalid_file_name_as_every_command_does(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path, command: tuple[str, ...]
     ) -> None:
         empty = run(*command, "")
@@ -307,7 +309,7 @@ class TestJournalShow:
         assert directory.err.splitlines()[-1].endswith(f"{tmp_path} is a directory: choose a file")
         assert (directory.code, list(tmp_path.iterdir()), started(server)) == (2, [], {})
 
-    def test_of_what_is_none_says_so(self, run: Run, tmp_path: Path) -> None:
+    def test_of_another_file_reports_that_it_is_not_a_journal(self, run: Run, tmp_path: Path) -> None:
         file = tmp_path / "notes.txt"
         file.write_text("42\n" * 500)
         result = run("journal", "show", str(file))
@@ -392,7 +394,7 @@ class TestKill:
         }
 
     @pytest.mark.backupify(instances=30, faults=[Fault.hang(operation="trigger", instance=3)])
-    def test_by_a_signal_that_can_be_heard_says_how_to_go_on(
+    def test_by_a_signal_that_can_be_handled_says_how_to_continue(
         self, server: SimulatedBackupify, path: str
     ) -> None:
         options = ("--rate", "1000", "--concurrency", "1", "--journal", path)
@@ -405,7 +407,7 @@ class TestKill:
         assert f"`backupify resume {path}` continues this sweep" in result.err
 
     @pytest.mark.backupify(instances=9, latency=0.3)
-    def test_by_one_signal_ends_behind_what_has_left_and_the_rest_is_gone_on_with(
+    def test_by_one_signal_completes_the_triggers_in_flight_and_can_be_resumed(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         options = ("--rate", "1000", "--concurrency", "2", "--journal", path, "-o", "jsonl")
@@ -444,7 +446,7 @@ class TestKill:
         assert {row["run"] for row in resumed} == {"previous"}
 
     @pytest.mark.backupify(instances=2, backup_duration=math.inf)
-    def test_by_the_end_of_the_time_to_wait_says_how_to_wait_on(
+    def test_by_the_wait_timeout_says_how_to_continue_waiting(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         result = run("trigger", "1", "2", "--yes", "--wait", "--wait-timeout", "0.1", "--journal", path)
@@ -453,7 +455,7 @@ class TestKill:
         assert f"`backupify resume {path} --wait` continues this sweep" in result.err
 
     @pytest.mark.backupify(instances=3)
-    def test_says_what_an_earlier_process_may_have_sent(
+    def test_reports_what_a_previous_run_may_have_sent(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         run("trigger", "1", "2", "--yes", "--journal", path)
@@ -470,7 +472,7 @@ class TestKill:
 
     @pytest.mark.backupify(instances=3, latency=0.4)
     @pytest.mark.parametrize(("which", "requests"), [(["--all"], 1 + 1 + 3), (["1", "2", "3"], 1 + 3)])
-    def test_by_one_signal_when_all_have_left_says_of_none_that_it_was_not_triggered(
+    def test_by_one_signal_after_all_were_sent_reports_none_as_not_triggered(
         self, server: SimulatedBackupify, path: str, which: list[str], requests: int
     ) -> None:
         options = ("--rate", "1000", "--concurrency", "3", "--journal", path, "-o", "jsonl")

@@ -70,7 +70,7 @@ class TestRows:
             await output.rows(b"1\n")
             assert await asyncio.to_thread(out.read) == b"1\n"
 
-    async def test_they_stand_before_the_line_that_speaks_of_them(self, out: Pipe, err: Pipe) -> None:
+    async def test_they_are_written_before_a_message_about_them(self, out: Pipe, err: Pipe) -> None:
         async with Output(Shutdown(None), out.stream, err.stream) as output:
             await output.rows(b"1\n")
             await output.rows(b"")
@@ -79,7 +79,7 @@ class TestRows:
             assert await asyncio.to_thread(err.read) == b"done\n"
             assert await asyncio.to_thread(out.read) == b"1\n2\n"
 
-    async def test_whoever_makes_them_faster_than_they_are_read_waits(
+    async def test_a_command_that_produces_them_faster_than_they_are_read_waits(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(output_module, "_MAX_PENDING", 10)
@@ -131,7 +131,7 @@ class TestEnd:
         said = await asyncio.to_thread(err.read)
         assert said == b"interrupted\nstdout is blocked: the last rows were not written\n"
 
-    async def test_nor_do_many_rows_that_it_left_over(
+    async def test_a_stopped_command_does_not_wait_for_many_pending_rows_either(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(output_module, "_FLUSH_SECONDS", 0.05)
@@ -144,7 +144,7 @@ class TestEnd:
                 await output.rows(b"1\n")
         assert b"stdout is blocked" in await asyncio.to_thread(err.read)
 
-    async def test_one_that_is_stopped_while_it_waits_for_a_reader_neither(
+    async def test_a_command_stopped_while_it_waits_for_a_reader_ends_too(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(output_module, "_FLUSH_SECONDS", 0.05)
@@ -164,7 +164,7 @@ class TestEnd:
             await task
         assert b"stdout is blocked" in await asyncio.to_thread(err.read)
 
-    async def test_a_closed_stderr_harms_nobody(self, out: Pipe, err: Pipe) -> None:
+    async def test_a_closed_stderr_is_ignored(self, out: Pipe, err: Pipe) -> None:
         err.close_reader()
         async with Output(Shutdown(None), out.stream, err.stream) as output:
             output.message("heard by nobody")

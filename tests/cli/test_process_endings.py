@@ -24,7 +24,7 @@ class TestSignals:
     @pytest.mark.parametrize(
         ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
     )
-    def test_a_sweep_ends_and_says_what_was_done(
+    def test_a_sweep_ends_and_reports_what_was_done(
         self, server: SimulatedBackupify, number: int, code: int, said: str
     ) -> None:
         with process(*SWEEP) as started:
@@ -38,7 +38,7 @@ class TestSignals:
         assert "active: 2 succeeded (2 idle), 0 failed" in result.err
 
     @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="token")])
-    def test_before_anything_is_done_there_is_nothing_to_say(self, server: SimulatedBackupify) -> None:
+    def test_before_the_first_call_no_summary_is_written(self, server: SimulatedBackupify) -> None:
         with process(*SWEEP) as started:
             wait_for_requests(server, 1)
             started.send_signal(signal.SIGINT)
@@ -46,7 +46,7 @@ class TestSignals:
         assert started.returncode == 130
 
     @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="trigger", after_acting=True)])
-    def test_triggers_that_were_cut_off_are_told_from_those_that_never_left(
+    def test_interrupted_triggers_are_distinguished_from_those_not_sent(
         self, server: SimulatedBackupify
     ) -> None:
         with process("trigger", "1", "2", "3", "--yes", "--rate", "0.001") as started:
@@ -60,7 +60,9 @@ class TestSignals:
         ]
 
     @pytest.mark.backupify(instances=9, faults=[Fault.hang(operation="trigger", after_acting=True)])
-    def test_no_id_that_was_not_begun_is_left_out(self, server: SimulatedBackupify, tmp_path: Path) -> None:
+    def test_every_id_that_was_not_begun_is_reported(
+        self, server: SimulatedBackupify, tmp_path: Path
+    ) -> None:
         file = tmp_path / "ids.txt"
         file.write_text("".join(f"{one}\n" for one in range(1, 10)))
         sweep = ("trigger", "--ids-file", str(file), "--yes", "--rate", "0.001", "--concurrency", "3")
@@ -75,7 +77,7 @@ class TestSignals:
         instances=3,
         faults=[Fault.answer(204, operation="trigger", instance=2), Fault.hang(operation="get_active")],
     )
-    def test_a_trigger_that_was_answered_is_known_though_the_look_behind_it_was_cut_off(
+    def test_an_accepted_trigger_is_reported_though_the_check_after_it_was_interrupted(
         self, server: SimulatedBackupify
     ) -> None:
         server.start_backup(1)
@@ -101,7 +103,7 @@ class TestSignals:
         assert result.err.splitlines()[0] == "instance 1: interrupted, a backup may or may not have started"
 
     @pytest.mark.backupify(instances=9, latency=0.5)
-    def test_triggers_that_have_left_are_followed_to_their_end(self, server: SimulatedBackupify) -> None:
+    def test_triggers_in_flight_are_completed(self, server: SimulatedBackupify) -> None:
         ids = [str(one) for one in range(1, 10)]
         with process("trigger", *ids, "--yes", "-o", "csv", "--concurrency", "2") as started:
             wait_for_requests(server, 3)  # the token, two triggers
@@ -115,7 +117,7 @@ class TestSignals:
         assert "may or may not" not in result.err
 
     @pytest.mark.backupify(instances=9, latency=0.5)
-    def test_a_terminal_that_goes_away_lets_them_come_to_their_end_too(
+    def test_a_closed_terminal_lets_them_complete_too(
         self, server: SimulatedBackupify, tmp_path: Path
     ) -> None:
         ids = [str(one) for one in range(1, 10)]
@@ -134,9 +136,7 @@ class TestSignals:
 
     @pytest.mark.backupify(instances=3, latency=0.3)
     @pytest.mark.parametrize("ignored", ["SIGHUP", "SIGINT"])
-    def test_what_whoever_started_it_has_it_ignore_does_not_stop_it(
-        self, server: SimulatedBackupify, ignored: str
-    ) -> None:
+    def test_an_ignored_signal_does_not_stop_it(self, server: SimulatedBackupify, ignored: str) -> None:
         number = getattr(signal, ignored)
         before = signal.signal(number, signal.SIG_IGN)  # as nohup and `&` of a script do
         try:
@@ -170,7 +170,7 @@ class TestSignals:
         ]
 
     @pytest.mark.backupify(instances=1)
-    def test_a_source_of_ids_that_is_silent_keeps_nobody(self, server: SimulatedBackupify) -> None:
+    def test_a_silent_source_of_ids_does_not_delay_the_end(self, server: SimulatedBackupify) -> None:
         with process("active", "--ids-file", "-", "-o", "csv", stdin=subprocess.PIPE) as started:
             assert started.stdout is not None
             assert started.stdin is not None
@@ -196,7 +196,7 @@ class TestClosedPipe:
         assert len(server.requests) < 300
 
     @pytest.mark.backupify(instances=300, latency=0.002)
-    def test_a_trigger_still_says_what_it_did_not_begin(self, server: SimulatedBackupify) -> None:
+    def test_a_trigger_still_reports_the_ids_not_begun(self, server: SimulatedBackupify) -> None:
         ids = [str(one) for one in range(1, 301)]
         with process("trigger", *ids, "--yes", "-o", "csv", "--concurrency", "1") as started:
             assert started.stdout is not None
@@ -215,7 +215,9 @@ class TestClosedPipe:
         backup_duration=math.inf,
         faults=[Fault.answer(201, body='{"id": 5, "status": "failed"}', operation="trigger", instance=2)],
     )
-    def test_a_backup_whose_row_nobody_reads_is_named_elsewhere(self, server: SimulatedBackupify) -> None:
+    def test_a_backup_whose_row_cannot_be_written_is_named_on_stderr(
+        self, server: SimulatedBackupify
+    ) -> None:
         with process("trigger", "1", "2", "--yes", "--wait", "-o", "csv", "--concurrency", "1") as started:
             assert started.stdout is not None
             assert started.stdout.readline().startswith("instance_id")
@@ -230,7 +232,7 @@ class TestClosedPipe:
         assert of_wait == f"instance 1: backup {begun.id} (started) is no longer waited for"
 
     @pytest.mark.backupify(instances=40, latency=0.5)
-    def test_triggers_that_have_left_are_followed_to_their_end(self, server: SimulatedBackupify) -> None:
+    def test_triggers_in_flight_are_completed(self, server: SimulatedBackupify) -> None:
         with process("trigger", "--all", "--yes", "-o", "csv", "--concurrency", "4") as started:
             assert started.stdout is not None
             assert started.stdout.readline().startswith("instance_id")
@@ -243,7 +245,7 @@ class TestClosedPipe:
             assert f"instance {instance_id}: started, backup {backups[0].id}\n" in said
         assert re.search(r"^not triggered: the \d+ ids after \d+ of --all$", said, re.MULTILINE)
 
-    def test_a_help_that_nobody_reads_ends_so_too(self) -> None:
+    def test_a_help_without_a_reader_ends_likewise(self) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         with process("--help", stdout=writer) as started:

@@ -3,13 +3,13 @@ import pytest
 from backupify_async._cli.send_rate import SendRate
 
 
-def test_at_the_beginning_it_is_what_has_left_since() -> None:
+def test_at_the_beginning_it_is_the_rate_since_the_start() -> None:
     speed = SendRate(100.0)
     assert speed.at(100.0, 0) == 0
     assert speed.at(102.0, 30) == 15
 
 
-def test_later_it_is_what_left_in_the_last_ten_seconds() -> None:
+def test_later_it_is_the_rate_of_the_last_ten_seconds() -> None:
     speed = SendRate(0.0)
     for second in range(61):
         speed.at(float(second), 100 * second)

@@ -35,13 +35,13 @@ def test_the_first_request_stands() -> None:
     assert (caught.value.code, caught.value.message) == (ExitCode.TERMINATED, "terminated")
 
 
-def test_a_request_that_comes_late_still_gives_the_exit_code() -> None:
+def test_a_late_request_still_decides_the_exit_code() -> None:
     with pytest.raises(Exit) as caught:
         run_command(stopped_at_the_very_end)
     assert caught.value.code == ExitCode.CLOSED_PIPE
 
 
-def test_a_cancellation_of_another_origin_is_not_ours() -> None:
+def test_a_cancellation_from_elsewhere_is_not_absorbed() -> None:
     with pytest.raises(asyncio.CancelledError):
         run_command(cancelled_by_another)
 
@@ -92,7 +92,7 @@ def is_told_more_while_it_ends(*more: ExitCode, announced: bool) -> Callable[[Sh
     return command
 
 
-class TestGently:
+class TestGracefulShutdown:
     def test_a_command_ends_in_its_own_time(self) -> None:
         assert run_command(finishes) == ExitCode.TERMINATED
 
@@ -101,10 +101,10 @@ class TestGently:
             run_command(is_asked_twice)
         assert (caught.value.code, caught.value.message) == (ExitCode.TERMINATED, "terminated")
 
-    def test_nobody_who_reads_is_no_reason_to_hurry(self) -> None:
+    def test_a_closed_pipe_ends_it_gracefully(self) -> None:
         assert run_command(has_a_closed_pipe) == ExitCode.CLOSED_PIPE
 
-    def test_a_terminal_that_goes_away_tells_it_more_than_once_and_hurries_nobody(self) -> None:
+    def test_repeated_hang_ups_do_not_end_it_at_once(self) -> None:
         more = (ExitCode.HUNG_UP, ExitCode.SOME_FAILED, ExitCode.CLOSED_PIPE)
         assert run_command(is_told_more_while_it_ends(*more, announced=True)) == ExitCode.HUNG_UP
 

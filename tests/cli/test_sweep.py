@@ -74,9 +74,9 @@ async def sweep_that_is_stopped(shutdown: Shutdown) -> ExitCode:
     return at.progress.code
 
 
-def test_outcomes_that_came_and_were_not_handed_out_are_written_too() -> None:
+def test_outcomes_that_were_not_handed_out_are_written_too() -> None:
     assert run_command(sweep_that_is_stopped) == ExitCode.INTERRUPTED
 
 
-def test_an_unexpected_error_shows_its_kind_only() -> None:
+def test_of_an_unexpected_error_only_the_type_is_shown() -> None:
     assert failure_message(7, RuntimeError("Bearer hunter2")) == "instance 7 failed: unexpected RuntimeError"

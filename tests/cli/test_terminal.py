@@ -108,7 +108,9 @@ class TestProgress:
         backup_duration=math.inf,
         faults=[Fault.lose_response(after_acting=False, operation="trigger", instance=3)],
     )
-    def test_it_tells_what_is_looked_for_and_what_is_waited_for(self, server: SimulatedBackupify) -> None:
+    def test_it_counts_triggers_being_reconciled_and_backups_waited_for(
+        self, server: SimulatedBackupify
+    ) -> None:
         with Terminal(("trigger", "1", "2", "3", "--yes", "--wait")) as terminal:
             terminal.expect("reconciling 1, waiting for 2")
             terminal.process.send_signal(15)
@@ -120,7 +122,7 @@ class TestProgress:
     @pytest.mark.parametrize(
         ("arguments", "environment"), [(("--quiet",), {}), ((), {"TERM": "dumb", "NO_COLOR": "1"})]
     )
-    def test_nobody_gets_it_who_does_not_want_it(
+    def test_it_can_be_turned_off(
         self, server: SimulatedBackupify, arguments: tuple[str, ...], environment: dict[str, str]
     ) -> None:
         with Terminal(("active", "1", "2", *arguments), environment=environment) as terminal:
@@ -128,7 +130,7 @@ class TestProgress:
         assert "calls/s" not in terminal.seen
 
     @pytest.mark.backupify(instances=3, latency=0.4)
-    def test_whoever_wants_to_know_the_limit_gets_it(self, server: SimulatedBackupify) -> None:
+    def test_verbose_shows_the_limit(self, server: SimulatedBackupify) -> None:
         with Terminal(("active", "1", "2", "--verbose")) as terminal:
             assert terminal.end() == 0
         assert "calls/s, not limited, " in terminal.seen
@@ -153,7 +155,7 @@ class TestWidth:
         assert run(*command, "--help") == expected
 
     @pytest.mark.parametrize("columns", [0, 1, 2, 5, 19])
-    def test_so_it_is_on_such_a_terminal(self, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    def test_a_narrow_terminal_gets_its_help(self, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
         monkeypatch.delenv("COLUMNS")
         with Terminal(("active", "--help"), columns=columns) as terminal:
             assert terminal.end() == 0
@@ -167,7 +169,7 @@ class TestWidth:
             ("1", ["instance_id", "state", "backup_id", "started_at"]),
         ],
     )
-    def test_a_table_by_a_pipe_has_the_columns_that_are_told(
+    def test_a_table_through_a_pipe_obeys_columns(
         self,
         server: SimulatedBackupify,
         run: Run,
@@ -181,7 +183,9 @@ class TestWidth:
     @pytest.mark.parametrize(
         ("told", "known"), [("", None), ("0", None), ("²", None), ("-5", None), ("19", 20), ("9" * 50, 1000)]
     )
-    def test_what_columns_says(self, monkeypatch: pytest.MonkeyPatch, told: str, known: int | None) -> None:
+    def test_the_variable_columns_is_read(
+        self, monkeypatch: pytest.MonkeyPatch, told: str, known: int | None
+    ) -> None:
         monkeypatch.setenv("COLUMNS", told)
         assert columns_of(None) == known
 
@@ -196,14 +200,14 @@ class TestDumbTerminal:
         assert "idle" in terminal.seen
 
     @pytest.mark.parametrize("name", ["dumb", ""])
-    def test_so_it_does_of_the_help(self, name: str) -> None:
+    def test_its_help_is_plain_text(self, name: str) -> None:
         with Terminal(("--help",), environment={"TERM": name}) as terminal:
             assert terminal.end() == 0
         assert "\x1b" not in terminal.seen
 
     @pytest.mark.backupify(instances=3)
     @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
-    def test_an_empty_no_color_says_nothing(
+    def test_an_empty_no_color_has_no_effect(
         self, server: SimulatedBackupify, no_color: str, coloured: bool
     ) -> None:
         with Terminal(("active", "1", "-q"), environment={"NO_COLOR": no_color}) as terminal:

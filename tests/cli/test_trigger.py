@@ -58,7 +58,7 @@ class TestTrigger:
         assert "trigger: 2 succeeded (2 started), 0 failed, 1 duplicate; " in result.err
 
     @pytest.mark.backupify(faults=[Fault.lose_response(after_acting=True, operation="trigger", instance=2)])
-    def test_a_lost_answer_is_looked_for_and_found(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_backup_whose_response_was_lost_is_found(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "2", "-o", "jsonl")
         assert (result.code, json.loads(result.out)["state"], started(server)) == (0, "adopted", {2: 1})
 
@@ -68,7 +68,7 @@ class TestTrigger:
             Fault.answer(403, operation="get_active"),
         ]
     )
-    def test_one_that_no_look_finds_in_time_is_named(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_one_that_is_not_found_in_time_is_named(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "2", "--timeout", "0.3", "-o", "jsonl")
         assert (result.code, started(server)) == (1, {2: 1})
         row = json.loads(result.out)
@@ -119,7 +119,7 @@ class TestWait:
         assert (result.code, json.loads(result.out)["state"], started(server)) == (1, "started", {2: 1})
 
     @pytest.mark.parametrize("output", ["table", "jsonl", "csv"])
-    def test_an_end_in_a_word_that_nobody_knows_is_no_success(
+    def test_an_end_with_an_unknown_status_is_not_a_success(
         self, server: SimulatedBackupify, run: Run, output: str
     ) -> None:
         now = datetime.now(UTC).isoformat()
@@ -140,7 +140,7 @@ class TestWait:
         assert "--wait-timeout needs --wait" in result.err
 
 
-class TestNobodyToAsk:
+class TestNoTerminal:
     @pytest.mark.parametrize("ids", [["1", "2"], ["--all"]])
     def test_without_a_terminal_nothing_is_done(
         self, server: SimulatedBackupify, run: Run, ids: list[str]
@@ -149,7 +149,7 @@ class TestNobodyToAsk:
         assert (result.code, server.requests) == (2, [])
         assert "add --yes, or check with --dry-run" in result.err
 
-    def test_ids_from_stdin_leave_nobody_to_ask_there(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_ids_from_stdin_prevent_the_question(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "--ids-file", "-")
         assert (result.code, server.requests) == (2, [])
         assert "add --yes" in result.err
@@ -217,7 +217,7 @@ class TestIdsThatCanBeReadOnlyOnce:
             result = run("trigger", "--ids-file", name, "-o", "csv", "--ordered", *options)
         assert (result.code, [row.split(",")[0] for row in result.rows[1:]]) == (0, ["1", "3"])
 
-    def test_a_copy_that_cannot_be_made_says_why(
+    def test_an_error_of_copying_is_explained(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(id_files, "write_all", Mock(side_effect=OSError(errno.ENOSPC, "No space left")))
@@ -249,7 +249,7 @@ class TestAllInstancesWhereThereAreNone:
 
 
 class TestDryRun:
-    def test_a_bad_line_is_found_before_any_instance_is_looked_at(
+    def test_a_bad_line_is_found_before_the_first_call(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path
     ) -> None:
         file = tmp_path / "ids.txt"
@@ -260,7 +260,7 @@ class TestDryRun:
         assert [record.operation for record in server.requests] == ["token"]
 
     @pytest.mark.backupify(instances=3, forbidden=[3])
-    def test_it_says_what_would_be_done_and_starts_nothing(
+    def test_it_shows_what_would_be_triggered_and_triggers_nothing(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         server.start_backup(2)

@@ -32,7 +32,7 @@ class TestJsonLines:
         assert text.isascii()
         assert [json.loads(line)["cells"] for line in text.splitlines()] == [cells]
 
-    def test_what_is_nested_too_deeply_to_be_written_is_left_out(self) -> None:
+    def test_a_value_nested_too_deeply_is_omitted(self) -> None:
         deep: list[object] = []
         for _ in range(100_000):
             deep = [deep]

@@ -29,8 +29,7 @@ STATES = """States, and what `backupify resume` does:
   failed          surely no backup was started: triggers the instance again
   ambiguous       a backup may or may not have been started: looks it up again"""
 EXAMPLES = examples(
-    "backupify journal show tonight.sqlite",
-    "backupify journal show tonight.sqlite -o jsonl | jq 'select(.state == \"ambiguous\")'",
+    "backupify journal show tonight.sqlite", "backupify journal show tonight.sqlite -o jsonl | grep ambiguous"
 )
 _ROWS_AT_ONCE = 500
 

@@ -31,7 +31,7 @@ EXAMPLES = examples(
     "backupify trigger 42 43 44                      # asks for confirmation",
     "backupify trigger --ids-file ids.txt --dry-run  # triggers nothing",
     "backupify trigger --ids-file ids.txt --yes      # does not ask: for scripts",
-    "backupify trigger 42 43 --yes --wait            # until both backups have ended",
+    "backupify trigger 42 43 --yes --wait            # until both have ended",
     "backupify trigger --all --journal tonight.sqlite",
 )
 
