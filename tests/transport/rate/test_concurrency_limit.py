@@ -127,7 +127,6 @@ def met(server: Server, until: float) -> Run:
     return Run(adaptive(), server).until_accepted(10**9, until)
 
 
-@pytest.mark.slow
 class TestAServerThatLimitsWhatIsInFlight:
     def test_its_capacity_is_used_within_a_second(self) -> None:
         for most in (1, 3, 10, 40):
@@ -139,6 +138,7 @@ class TestAServerThatLimitsWhatIsInFlight:
         assert refused(run, 0.0, 15.0) <= 15
         assert refused(run, 15.0, 75.0) <= 6
 
+    @pytest.mark.slow
     def test_a_limit_that_rose_is_used_within_25_seconds(self) -> None:
         run = met(in_flight(lambda at: 5 if at < 30 else 60), 60.0)
         assert accepted(run, 55.0, 60.0) > 0.95 * 60 * 20 * 5
@@ -148,6 +148,7 @@ class TestAServerThatLimitsWhatIsInFlight:
         assert accepted(run, 25.0, 50.0) > 0.95 * 5 * 20 * 25
         assert refused(run, 35.0, 50.0) <= 3
 
+    @pytest.mark.slow
     def test_strays_cost_little(self) -> None:
         run = met(in_flight(lambda _: 10, stray=500), 60.0)
         assert accepted(run, 1.0, 60.0) > 0.8 * 10 * 20 * 59
