@@ -1,4 +1,4 @@
-"""`BackupifyClient`: the front door."""
+"""`BackupifyClient`: all that the API offers begins here."""
 
 from collections.abc import AsyncIterable, Iterable, Mapping
 from types import TracebackType
@@ -39,28 +39,27 @@ class BackupifyClient:
 
     Args:
         credentials: `ClientCredentials`, `StaticToken`, or any object with `async def token() -> Token`.
-        connector: An aiohttp connector of your own, which stays yours: the client does not close it. Triggers
-            then share its kept connections, and one that the server is about to close makes a trigger
-            ambiguous; without it, each trigger has a fresh connection.
-        transport: What sends requests, for this client alone: an `AiohttpTransport` over a
-            `aiohttp.ClientSession` of yours, or any object that does what `Transport` says. The client opens
-            and closes it. Not together with `connector`.
+        connector: An aiohttp connector of yours, which the client does not close. Triggers then share its
+            kept connections; one that the server closes at the same moment makes a trigger ambiguous. By
+            default, each trigger has a new connection.
+        transport: Sends the requests of this client: an `AiohttpTransport` over an `aiohttp.ClientSession` of
+            yours, or your own `Transport`. The client opens and closes it. Not together with `connector`.
         limiter: Decides when requests are sent, instead of `rate_limit`: a `Limiter` of your own, or an
             `AdaptiveLimiter` that continues from a saved state. One limiter serves one client.
-        on_event: Told of frozen events (`RequestSent`, `Throttled`, ...) as they happen.
-        **options: What `Settings` says: `base_url`, `rate_limit`, `retry`, `timeouts`, `reconciliation`,
+        on_event: Called with each event (`RequestSent`, `Throttled`, ...) as it happens.
+        **options: The fields of `Settings`: `base_url`, `rate_limit`, `retry`, `timeouts`, `reconciliation`,
             `max_concurrency`, `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`, `headers`,
             `user_agent`.
 
     Attributes:
-        backups: List, look at and trigger backups of an instance.
-        instances: Which instances there are.
-        customers: Which instances a customer has.
+        backups: List, get, trigger and wait for the backups of an instance.
+        instances: List and get the instances.
+        customers: List the instances of a customer.
 
     Raises:
-        ConfigurationError: Credentials, base URL or proxy cannot work, or both `limiter` and `rate_limit` are
-            given; the message says which and why.
-        ValueError: A number makes no sense; the message names it.
+        ConfigurationError: A setting cannot work, or two of them exclude each other; the message says which
+            and why.
+        ValueError: A number is invalid; the message names it.
     """
 
     def __init__(
@@ -96,11 +95,10 @@ class BackupifyClient:
         on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
     ) -> Self:
-        """A client with its credentials from the environment; `Settings.from_env` says which variables.
+        """A client with credentials from the environment; see `Settings.from_env` for the variables.
 
         Raises:
-            ConfigurationError: The environment does not say enough, or too much; the message names the
-                variable.
+            ConfigurationError: A variable is missing, or contradicts another; the message names it.
         """
         credentials, options = read_environment(environ, options)
         return cls(
@@ -116,14 +114,14 @@ class BackupifyClient:
         """Open the client in the running loop. Opening it again does nothing.
 
         Raises:
-            ClientClosed: It was closed.
+            ClientClosed: The client was closed.
             ConfigurationError: It is open in another loop.
         """
         await self._session.open()
         return self
 
     async def close(self) -> None:
-        """Close the client: calls and waits under way end with `ClientClosed`. Closing again does nothing."""
+        """Close the client: pending calls and waits raise `ClientClosed`. Closing it again does nothing."""
         await self._session.close()
 
     async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - it is no error to be late
@@ -152,10 +150,10 @@ class BackupifyClient:
         await self.close()
 
     async def fetch_token(self) -> None:
-        """Get a token now, if there is none yet: a wrong secret shows here, before a long run begins.
+        """Get a token now, if there is none, so that a wrong secret shows before a long run begins.
 
         Raises:
-            AuthenticationError: There is none to be had with these credentials.
+            AuthenticationError: No token could be obtained with these credentials.
             BackupifyError: The token endpoint cannot be reached, or failed.
         """
         await self._session.fetch_token()
@@ -170,15 +168,13 @@ class BackupifyClient:
         """Many instances at once.
 
         Args:
-            ids: Instance ids: an iterable or an async iterable of any length, read as the work goes on.
-            concurrency: How many instances at once. The client's `max_concurrency` holds over all fleets;
-                one that asks for more waits.
-            background: Whether other calls of the client pass this fleet's at the gate. It goes on more
-                slowly while they do, but never stands still.
+            ids: Instance ids: an iterable or async iterable of any length, read as the work goes on.
+            concurrency: How many instances at once. The client's `max_concurrency` limits all fleets.
+            background: Whether other calls of the client go first; the fleet then slows, but never stops.
 
         Raises:
-            ValueError: `concurrency` is no whole number from 1 up.
-            TypeError: `ids` is no iterable, or a str, whose letters are no ids.
+            ValueError: `concurrency` is not a whole number from 1 up.
+            TypeError: `ids` is not an iterable, or is a str.
         """
         from backupify_async._fleet.fleet import Fleet  # noqa: PLC0415 - sweeps have much that a call needs not
 
@@ -200,7 +196,7 @@ class BackupifyClient:
         return SweepAccount(str(settings.url).rstrip("/"), client_id)
 
     def statistics(self) -> Statistics:
-        """What is going on now: requests in flight, calls waiting, refusals, the retry budget."""
+        """The current requests in flight, calls waiting, refusals and retry budget."""
         shared = internals(self.backups)
         return attrs.evolve(
             self._session.statistics(),

@@ -106,7 +106,7 @@ class TestOpenAndClose:
             assert [type(error) for error in (await sweep).errors.values()] == [ClientClosed]
         assert len(backupify.requests) == asked
 
-    async def test_one_that_was_never_opened_can_be_closed_and_then_not_opened(
+    async def test_a_client_that_was_never_open_can_be_closed_and_then_not_opened(
         self, backupify: SimulatedBackupify
     ) -> None:
         client = client_of(backupify)
@@ -144,12 +144,14 @@ class TestLoops:
     @pytest.mark.parametrize(
         "begin", [BackupifyClient.open, BackupifyClient.close, BackupifyClient.__aenter__]
     )
-    def test_one_that_is_not_asyncios_is_refused_by_name(
+    def test_a_loop_that_is_not_asyncios_is_refused_by_name(
         self, begin: Callable[[BackupifyClient], Coroutine[None, None, object]]
     ) -> None:
         """As trio's, which steps through a coroutine without asyncio's knowledge."""
         work = begin(client_of("http://127.0.0.1"))
-        with pytest.raises(ConfigurationError, match="for asyncio only, and not for trio"):
+        with pytest.raises(
+            ConfigurationError, match="this client needs asyncio, and does not work with trio"
+        ):
             work.send(None)
 
     def test_it_may_be_made_where_no_loop_runs(self, backupify: SimulatedBackupify) -> None:
@@ -367,7 +369,7 @@ class TestEvents:
         ]
         assert events[-1].attempt == 3
 
-    async def test_a_hook_that_raises_harms_nobody(
+    async def test_a_hook_that_raises_harms_no_call(
         self, backupify: SimulatedBackupify, caplog: pytest.LogCaptureFixture
     ) -> None:
         def broken(event: object) -> None:
@@ -432,14 +434,14 @@ class TestStatistics:
         assert client.statistics().refused == 1
         assert [event.path for event in events if isinstance(event, Throttled)] == ["/oauth/token"]
 
-    async def test_say_until_when_nobody_sends(self, backupify: SimulatedBackupify) -> None:
+    async def test_say_until_when_no_call_is_sent(self, backupify: SimulatedBackupify) -> None:
         backupify.inject(Fault.answer(429, retry_after=500, operation="get_instance"))
         async with client_of(backupify) as client:
             with pytest.raises(Exception, match="Retry-After"):
                 await client.instances.get(1)
             assert client.statistics().paused_until is not None
 
-    async def test_show_who_is_in_flight(self) -> None:
+    async def test_show_the_calls_in_flight(self) -> None:
         hanging = Fault.hang(operation="get_instance")
         async with (
             SimulatedBackupify(faults=[hanging]) as server,

@@ -1,9 +1,9 @@
-"""Connections that are kept, and when one may be used again.
+"""Kept connections, and when one can be used again.
 
-HTTP/1.1 has no number that ties an answer to its request, only their order. A server or a proxy that sends an
-answer too many gives it to whoever asks next, so a kept connection on which anything came is closed unread.
-What comes shows in three places: in the kernel, where the loop has not read it yet; in aiohttp's queue, as an
-answer that nobody fetched; and as a part of one, which only our own protocol class notices.
+HTTP/1.1 ties a response to its request by their order alone. Where a server or a proxy sends one response
+too many, the next request gets it. So a kept connection on which bytes arrived is closed unread. Such bytes
+show in three places: in the kernel, where the loop has not read them yet; in aiohttp's queue, as a response
+that no request fetched; and as a part of a response, which only our protocol class notices.
 """
 
 import select
@@ -24,9 +24,9 @@ ATTEMPT: ContextVar[AttemptScope] = ContextVar("backupify_async_attempt")
 """The attempt that the running task makes."""
 
 HEADER_BYTES = 64 * 2**10
-"""The longest field, and the longest line; a policy or a cursor may take more than aiohttp's 8,190."""
+"""The longest field, and the longest line: a policy or a cursor can take more than aiohttp's 8,190."""
 
-_RECEIVED_BYTES = 64 * 2**10  # at once, from a socket
+_RECEIVED_BYTES = 64 * 2**10  # read from a socket at once
 _INNER_PARTS = (  # of aiohttp's protocol
     "_buffer",
     "_parser",
@@ -38,60 +38,60 @@ _INNER_PARTS = (  # of aiohttp's protocol
 )
 _END_OF_HEAD = b"\r\n\r\n"
 
-_Look = Callable[[], object]
-_looks: WeakKeyDictionary[ResponseHandler, _Look] = WeakKeyDictionary()
-"""The connections of callers' connectors over which a request went."""
+_Check = Callable[[], object]
+_checks: WeakKeyDictionary[ResponseHandler, _Check] = WeakKeyDictionary()
+"""The checks of the used connections of users' connectors."""
 
 
 class UsedUp(Exception):
-    """A kept connection cannot be used again. Nothing was sent over it, and it is closed."""
+    """A kept connection cannot be used again: it is closed, and nothing was sent."""
 
 
 class _Protocol(ResponseHandler):
-    """aiohttp's, which hears what nobody asked for, and whom a bad end does not cost the answer before it."""
+    """aiohttp's protocol; it notices unsolicited bytes, and keeps a response that bad bytes follow."""
 
-    look: _Look | None = None
-    """Looks whether something came that was not read yet; None while no request has left."""
+    check: _Check | None = None
+    """Checks for unread bytes; None before the first request."""
     _unheard = b""
 
     def begin(self) -> object:
-        """A request is about to leave. Has anything come since the last answer, or gone wrong?"""
+        """Begin a request; return whether bytes came since the last response, or something failed."""
         self._payload, self._unheard = None, b""
-        # The rest of what `should_close` asks was asked when the connection was given back.
+        # `should_close` checked the rest when the connection was given back.
         return self._buffer or self._should_close
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
+        """Receive bytes."""
         payload = self._payload
         if payload is None:
             self._unheard = self._unheard + data if self._unheard else data
         elif data and payload.is_eof() and self._waiter is None and not self._buffer and self.transport:
-            self.force_close()  # the answer is over, and nobody has asked for another
+            self.force_close()  # the response is complete, and no request was sent since
             self.transport.close()
             return
         ResponseHandler.data_received(self, data)  # before Python 3.12, `super()` makes an object each time
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Go on reading, if that was paused. For each body that was not, aiohttp parses nothing once more."""
+        """Resume reading, if it was paused. For a body that was not, aiohttp runs its parser on no bytes."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        """Fail whoever waits; aiohttp calls this for all that its parser was given at once."""
+        """Fail the waiting request. aiohttp calls this for all bytes that its parser got at once."""
         if isinstance(exc, HttpProcessingError):
             if self._payload is None:
                 if self._read_head_alone():
                     return
             elif not self._payload.is_eof():
-                # aiohttp tells nobody who waits for more of a body.
+                # aiohttp does not tell the reader of the body.
                 self._payload.set_exception(aiohttp.ClientPayloadError("no HTTP"))
         super().set_exception(exc, *cause)
 
     def _read_head_alone(self) -> bool:
-        """Take the head, and then what stands behind it. Was there a whole one?
+        """Parse the head alone, then the rest; return whether there was a whole head.
 
-        A 204 ends with its head (RFC 9112 §6.3), but some send a last chunk behind it; others send a body
-        that is longer than they said.
+        A 204 ends with its head (RFC 9112 §6.3), but some servers send a last chunk after it; others send a
+        body that is longer than they declared.
         """
         data, self._unheard = self._unheard, b""
         end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
@@ -110,13 +110,13 @@ class _Protocol(ResponseHandler):
         self.force_close()
         super().data_received(data[:end])
         if self._payload is None:
-            return self._exception is not None  # then it is told already
+            return self._exception is not None  # then the request has failed already
         super().data_received(data[end:])
         return True
 
 
 class Connector(aiohttp.TCPConnector):
-    """A pool of our own, of as many connections as are needed.
+    """Our own pool, without a limit on connections.
 
     Args:
         reuse: Whether connections are kept.
@@ -125,13 +125,13 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, *, reuse: bool) -> None:
         super().__init__(limit=0, force_close=not reuse)
         protocol = partial(_Protocol, loop=self._loop)
-        # There is no public way to choose it. An aiohttp of another make goes without.
+        # There is no public way to set it. An aiohttp with other internals keeps its own protocol.
         if all(hasattr(protocol(), part) for part in _INNER_PARTS):
             self._factory = protocol  # type: ignore[assignment] # of a subclass
 
 
 class Sending(aiohttp.ClientRequest):
-    """A request that tells its attempt when it leaves, and leaves over no connection that is used up."""
+    """A request that records in its attempt when it is sent, and refuses a connection that is used up."""
 
     def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         """Send it.
@@ -143,12 +143,12 @@ class Sending(aiohttp.ClientRequest):
         if protocol is None:
             raise UsedUp
         if isinstance(protocol, _Protocol):
-            look, used_up = protocol.look, protocol.begin()
+            check, used_up = protocol.check, protocol.begin()
         else:
-            look, used_up = _looks.get(protocol), protocol.should_close
-        if look is None:
-            _take_up(protocol)
-        elif used_up or look():
+            check, used_up = _checks.get(protocol), protocol.should_close
+        if check is None:
+            _remember(protocol)
+        elif used_up or check():
             raise UsedUp
         attempt = ATTEMPT.get()
         attempt.waits_for()
@@ -156,22 +156,22 @@ class Sending(aiohttp.ClientRequest):
         return aiohttp.ClientRequest.send(self, conn)
 
 
-def _take_up(protocol: ResponseHandler) -> None:
+def _remember(protocol: ResponseHandler) -> None:
     """Remember a new connection."""
-    look = _look_at(protocol.transport)
+    check = _unread_check(protocol.transport)
     if not isinstance(protocol, _Protocol):
-        _looks[protocol] = look
+        _checks[protocol] = check
         return
-    protocol.look = look
+    protocol.check = check
     transport: Any = protocol.transport
-    # asyncio's own loop reads into a new buffer of so many bytes each time, and its 256 KiB are enough for
-    # the C library to map and unmap them: a tenth of a call. TLS has buffers of its own.
+    # asyncio's own loop reads into a new buffer of `max_size` bytes each time. Its 256 KiB are enough for
+    # the C library to map and unmap memory: a tenth of a call. TLS has other buffers.
     if getattr(transport, "max_size", 0) > _RECEIVED_BYTES:
         transport.max_size = _RECEIVED_BYTES
 
 
-def _look_at(transport: Any) -> _Look:
-    """What looks whether a socket has something that the loop has not read: bytes, or the end."""
+def _unread_check(transport: Any) -> _Check:
+    """A check whether a socket has something that the loop has not read: bytes, or the end."""
     socket = None if transport is None else transport.get_extra_info("socket")
     if socket is None:
         return lambda: True

@@ -126,7 +126,7 @@ class AiohttpTransport:
         timers = self._timers
         if request.timeouts is not timers.timeouts:
             timers = self._timers_of(request.timeouts)
-        attempt = timers.watch.over(request.sent_time)
+        attempt = timers.watch.scope(request.sent_time)
         try:
             with attempt:
                 ATTEMPT.set(attempt)
@@ -175,10 +175,10 @@ class AiohttpTransport:
         attempt: AttemptScope,
         session: aiohttp.ClientSession,
     ) -> BackupifyError:
-        if session.closed and not attempt.left:
+        if session.closed and not attempt.may_be_sent:
             if self._user_connector is None:
                 return ClientClosed("the client is closed: nothing was sent")
             return ConfigurationError("the connector that the client was given is closed")
-        failure = translate(error, request.timeouts, sent=attempt.left, repeatable=request.repeatable)
+        failure = translate(error, request.timeouts, sent=attempt.may_be_sent, repeatable=request.repeatable)
         failure.status = request.response_status
         return failure

@@ -1,8 +1,8 @@
-"""The time-outs of an attempt, watched by one timer for all of a client's requests.
+"""The time-outs of an attempt, kept by one timer for all requests of a client.
 
-A timer for each request, set, moved at each piece of its answer and cancelled, costs a tenth of the request.
-Here a request only notes when it left and what it waits for, and the timer looks at all of them a few times
-per time-out.
+A timer for each request, which is moved at each piece of its response, costs a tenth of the request. Here a
+request only records when it was sent and what it waits for. The timer checks all requests several times in
+each time-out.
 """
 
 import asyncio
@@ -15,21 +15,21 @@ import attrs
 from backupify_async._transport.scopes import CancelScope
 from backupify_async.config import Timeouts
 
-_LOOKS = 16  # in one time-out, which may be late by two of them: one sees what came, another that no more did
+_CHECKS = 16  # in one time-out, which can be late by two: one sees the last bytes, the next that no more came
 
 
 class Body(Protocol):
-    """A body that comes."""
+    """A body that is being received."""
 
     @property
     def total_bytes(self) -> int:
-        """How much of it has come."""
+        """How many bytes were received."""
         ...
 
 
 @attrs.frozen
 class _Silence:
-    """The body of an answer that has not begun."""
+    """The body of a response that has not begun."""
 
     total_bytes: int = 0
 
@@ -38,7 +38,7 @@ _SILENCE = _Silence()
 
 
 class AttemptScope(CancelScope):
-    """One request under way, for as long as its context lasts.
+    """The scope of one request in flight.
 
     Raises:
         TimeoutError: Its time is up; the error names the time-out.
@@ -50,18 +50,18 @@ class AttemptScope(CancelScope):
         super().__init__()
         self._others = others
         self.began = began
-        self.body: Body | None = None  # who still connects is not waiting for an answer, and has sent nothing
+        self.body: Body | None = None  # None while it connects: nothing was sent
         self.seen = -1
         self.moved = math.inf
         self.transport: asyncio.WriteTransport | None = None
 
     def waits_for(self, body: Body = _SILENCE) -> None:
-        """It has left, and waits for an answer; or the answer has begun, and its body is on the way."""
+        """Record that it was sent, and waits for a response, or for more of this body."""
         self.body, self.seen = body, -1
 
     @property
-    def left(self) -> bool:
-        """Whether any of the request may have been sent."""
+    def may_be_sent(self) -> bool:
+        """Whether a part of the request can have been sent."""
         return self.body is not None
 
     def __enter__(self) -> Self:
@@ -79,22 +79,22 @@ class Watch:
     """Ends requests whose time is up.
 
     Args:
-        timeouts: `read` and `attempt` are watched here.
+        timeouts: `read` and `attempt` are kept here.
     """
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._read = math.inf if timeouts.read is None else timeouts.read
         self._attempt = math.inf if timeouts.attempt is None else timeouts.attempt
-        self._gap = min(self._read, self._attempt) / _LOOKS
-        self._under_way: set[AttemptScope] = set()
+        self._gap = min(self._read, self._attempt) / _CHECKS
+        self._in_flight: set[AttemptScope] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def over(self, left: float) -> AttemptScope:
-        """Watch over a request that leaves now, which is `left` by the loop's clock."""
+    def scope(self, sent_time: float) -> AttemptScope:
+        """A scope for a request that is sent at `sent_time`, by the loop's clock."""
         if self._timer is None and self._gap < math.inf:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._gap, self._look, loop)
-        return AttemptScope(left, self._under_way)
+            self._timer = loop.call_later(self._gap, self._check, loop)
+        return AttemptScope(sent_time, self._in_flight)
 
     def close(self) -> None:
         """Stop the timer."""
@@ -102,13 +102,13 @@ class Watch:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for attempt in self._under_way:
+        for attempt in self._in_flight:
             if attempt.body is not None and attempt.body.total_bytes > attempt.seen:
                 attempt.moved, attempt.seen = now, attempt.body.total_bytes
             if now >= attempt.began + self._attempt:
                 attempt.end("attempt")
             elif now >= attempt.moved + self._read:
                 attempt.end("read")
-        self._timer = loop.call_later(self._gap, self._look, loop) if self._under_way else None
+        self._timer = loop.call_later(self._gap, self._check, loop) if self._in_flight else None

@@ -1,4 +1,4 @@
-"""Tells of each answer whom it concerns: the limiter, whoever counts and listens, and the call itself."""
+"""Feeds the outcome of each request back to the limiter, the outage, the retries, the report and its call."""
 
 import logging
 import time
@@ -19,34 +19,34 @@ from backupify_async._transport.transport import Response
 from backupify_async.config import RetryPolicy
 from backupify_async.errors import BackupifyError
 
-_DATE = istr("Date")  # of a type that needs no folding
+_DATE = istr("Date")  # a str would be case-folded each time
 _LOGGER = logging.getLogger("backupify_async.session")
 _MAY_ASK = frozenset({400, 403, 420, 429, 503})
 
 
 class DateSeen(NamedTuple):
-    """A Date header; times are the loop's, in seconds."""
+    """A Date header. All times are the loop's, in seconds."""
 
     date: str
     sent_time: float
-    """When its request left."""
+    """When its request was sent."""
     received: float
-    """When its answer had come."""
+    """When its response came."""
     our_offset: float
-    """How far our own clock was ahead of the loop's then."""
+    """How far this machine's clock was ahead of the loop's then."""
 
 
 class Feedback:
-    """Hears all answers of one client.
+    """Feeds back all outcomes of one client.
 
     Args:
-        gate: Told of each answer to a call that passed it.
-        limiter: The gate's.
-        outage: Likewise.
-        retrying: Told what failures say of others.
-        report: Told of each answer, and of each refusal.
-        policy: How long refusals are waited out.
-        utc: A time of the loop's clock as people read it.
+        gate: Gets each response to a request that passed it.
+        limiter: The gate's limiter.
+        outage: Gets each success, and each failure that can belong to an outage.
+        retrying: Learns from successes and outages which earlier failures do not count.
+        report: Gets each response, and each refusal.
+        policy: Says how long a refusal can last.
+        utc: Converts a time of the loop to wall-clock time.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Feedback:
         """The last Date header."""
 
     def on_response(self, call: CallState, response: Response, now: float, ticket: Ticket | None) -> None:
-        """An answer came.
+        """Handle a response.
 
         Args:
-            call: What it answers; noted in it is whether that was refused for now.
-            response: The answer.
+            call: Its call; whether that is refused for now is recorded in it.
+            response: The response.
             now: The loop's time, in seconds.
-            ticket: The call's, if it passed the gate.
+            ticket: The ticket of the gate; None for a token request.
         """
         status, headers = response.status, response.headers
         date = headers.get(_DATE)
@@ -97,10 +97,10 @@ class Feedback:
         down = self._outage.on_success(call.sent_time, now, of_api=of_api)
         self._retrying.on_success(call.sent_time)
         if down:
-            _LOGGER.info("the server answers again, after %.1f s", down)
+            _LOGGER.info("the server responds again, after %.1f s", down)
 
     def _refuses(self, call: CallState, response: Response, now: float, ticket: Ticket | None) -> bool:
-        """Hear an answer of 400 and above; return whether it refuses the call only for now."""
+        """Handle a response of 400 and above; return whether it refuses the call for now."""
         status, passed_gate = response.status, ticket is not None
         others_pass = status == 503 and passed_gate and self._recent.others_pass(call.sent_time)
         if shows_up(status):
@@ -119,11 +119,11 @@ class Feedback:
         return refusal is not None
 
     def on_failure(self, call: CallState, error: BackupifyError, now: float) -> None:
-        """No whole answer came.
+        """Handle a request that got no whole response.
 
         Args:
-            call: The call; noted in it is whether that belongs to an outage, or may.
-            error: What came of it.
+            call: Its call; whether the failure belongs to an outage, or can, is recorded in it.
+            error: The failure.
             now: The loop's time, in seconds.
         """
         if fails_as_down(error):
@@ -140,7 +140,6 @@ class Feedback:
     def _refused(
         self, call: CallState, refusal: Refusal, response: Response, now: float, ticket: Ticket | None
     ) -> None:
-        """A call was refused for now."""
         call.refusal = None if refusal.counts else refusal
         call.refused_since = now if call.refused_since is None else call.refused_since
         status, headers, asked = response.status, response.headers, refusal.retry_after
@@ -152,7 +151,7 @@ class Feedback:
                 if ticket is not None:
                     self._gate.on_response(now, ticket, status, headers, refusal)
             case RefusalScope.ALL_CALLS:
-                if ticket is None:  # it does not wait at the gate, but the call that would repeat it does
+                if ticket is None:  # a token request waits at no gate, but the calls that need its token do
                     ticket = self._limiter.on_send(call.sent_time)
                 self._gate.on_response(now, ticket, status, headers, refusal)
                 until = self._utc(max(now, self._limiter.paused_until))

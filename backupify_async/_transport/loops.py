@@ -1,4 +1,4 @@
-"""The event loop that runs here."""
+"""The running event loop, or an error that a user of trio understands."""
 
 import asyncio
 
@@ -9,11 +9,11 @@ def running_loop() -> asyncio.AbstractEventLoop:
     """The running event loop.
 
     Raises:
-        ConfigurationError: asyncio runs none here; another library may run one of its own.
+        ConfigurationError: No asyncio loop runs here; another library can run a loop.
     """
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         raise ConfigurationError(
-            "no event loop of asyncio runs here: this client is for asyncio only, and not for trio"
+            "no asyncio event loop is running: this client needs asyncio, and does not work with trio"
         ) from None

@@ -1,4 +1,4 @@
-"""What a session tells of its work: counts, log lines and events."""
+"""What a session reports of its work: counts, log lines and events."""
 
 import asyncio
 import logging
@@ -24,70 +24,70 @@ from backupify_async.statistics import LimitSource, SpeedReason, Statistics
 
 _LOGGER = logging.getLogger("backupify_async.session")
 
-_APART = 1.0  # seconds between two looks at what is believed
-_MATTERS = 0.2  # of a rate: less is no change
+_CHECK_EVERY = 1.0  # seconds
+_SMALLEST_CHANGE = 0.2  # of a rate
 
 
 class Reporter:
-    """Counts what happens, logs it, and tells the hook; events are made only where somebody listens.
+    """Counts what happens and logs it. Events are made only where there is a hook.
 
     Args:
         on_event: The hook, or None.
-        statistics: What is going on now.
+        statistics: Takes the current statistics.
     """
 
     def __init__(self, on_event: EventHook | None, statistics: Callable[[], Statistics]) -> None:
-        self._teller = None if on_event is None else Teller(on_event, statistics)
+        self._emitter = None if on_event is None else EventEmitter(on_event, statistics)
         self.requests = 0
         """How many requests were sent."""
         self.refused = 0
-        """How many were refused for now."""
+        """How many requests were refused for now."""
 
     def sent(self, call: CallState) -> None:
-        """A request is about to leave."""
+        """A request is about to be sent."""
         self.requests += 1
-        if self._teller is not None:
-            self._teller.sent(call)
+        if self._emitter is not None:
+            self._emitter.sent(call)
 
     def received(self, call: CallState, response: Response, elapsed: float) -> None:
-        """An answer came, so many seconds after its request had left."""
-        if _LOGGER.isEnabledFor(logging.DEBUG):  # or the arguments alone cost as much as asking
+        """A response came, `elapsed` seconds after its request was sent."""
+        if _LOGGER.isEnabledFor(logging.DEBUG):  # the arguments cost as much as this check
             method, path = call.request.method, call.request.path
             _LOGGER.debug("%s %s answered %d in %.3f s", method, path, response.status, elapsed)
-        if self._teller is not None:
-            self._teller.received(call, response, elapsed)
+        if self._emitter is not None:
+            self._emitter.received(call, response, elapsed)
 
     def throttled(self, call: CallState, retry_after: float | None, until: datetime, limit: Estimate) -> None:
-        """A request was refused for now; nobody sends until then."""
+        """A request was refused for now; no call is sent before `until`."""
         self.refused += 1
         _LOGGER.info("%s %s was refused for now", call.request.method, call.request.path)
-        if self._teller is not None:
-            self._teller.throttled(call, retry_after, until, limit)
+        if self._emitter is not None:
+            self._emitter.throttled(call, retry_after, until, limit)
 
     def retry_scheduled(self, call: CallState, delay: float, error: BackupifyError) -> None:
-        """A failed request is sent again, so many seconds later."""
+        """A failed request is retried after `delay` seconds."""
         method, path = call.request.method, call.request.path
-        _LOGGER.info("%s %s is sent again in %.2f s: %s", method, path, delay, error)
-        if self._teller is not None:
-            self._teller.retry_scheduled(call, delay, error)
+        _LOGGER.info("%s %s is retried in %.2f s: %s", method, path, delay, error)
+        if self._emitter is not None:
+            self._emitter.retry_scheduled(call, delay, error)
 
     def close(self) -> None:
-        """Stop the timer that looks at the limit; events that calls cause are still told."""
-        if self._teller is not None:
-            self._teller.close()
+        """Stop the timer that checks the limit; calls still cause events."""
+        if self._emitter is not None:
+            self._emitter.close()
 
     def token_renewed(self, expires_in: float | None) -> None:
-        """There is a new token, with so many seconds to live."""
-        if self._teller is not None:
-            self._teller.token_renewed(expires_in)
+        """There is a new token, which expires in `expires_in` seconds."""
+        if self._emitter is not None:
+            self._emitter.token_renewed(expires_in)
 
 
-class Teller:
-    """Tells a hook of what `Reporter` is told of.
+class EventEmitter:
+    """Calls a hook with an event for each thing that `Reporter` counts.
 
     Args:
         hook: The hook.
-        statistics: What is going on now.
+        statistics: Takes the current statistics.
     """
 
     def __init__(self, hook: EventHook, statistics: Callable[[], Statistics]) -> None:
@@ -95,72 +95,73 @@ class Teller:
         self._limit = LimitWatch(hook, statistics)
 
     def close(self) -> None:
-        """Look at nothing more."""
+        """Stop the checks."""
         self._limit.close()
 
     def sent(self, call: CallState) -> None:
-        """A request is about to leave."""
+        """A request is about to be sent."""
         self._limit.stir()
         emit(self._hook, RequestSent(call.request.method, call.request.path, call.sendings))
 
     def received(self, call: CallState, response: Response, elapsed: float) -> None:
-        """An answer came, so many seconds after its request had left."""
+        """A response came, `elapsed` seconds after its request was sent."""
         self._limit.stir()
         method, path = call.request.method, call.request.path
         emit(self._hook, ResponseReceived(method, path, call.sendings, response.status, elapsed))
 
     def throttled(self, call: CallState, retry_after: float | None, until: datetime, limit: Estimate) -> None:
-        """A request was refused for now; nobody sends until then."""
+        """A request was refused for now; no call is sent before `until`."""
         method, path = call.request.method, call.request.path
         emit(self._hook, Throttled(method, path, retry_after, until, limit.source, limit.per_second))
         self._limit.refused()
 
     def retry_scheduled(self, call: CallState, delay: float, error: BackupifyError) -> None:
-        """A failed request is sent again, so many seconds later."""
+        """A failed request is retried after `delay` seconds."""
         method, path = call.request.method, call.request.path
         emit(self._hook, RetryScheduled(method, path, call.sendings, delay, str(error)))
 
     def token_renewed(self, expires_in: float | None) -> None:
-        """There is a new token, with so many seconds to live."""
+        """There is a new token, which expires in `expires_in` seconds."""
         emit(self._hook, TokenRefreshed(expires_in))
 
 
 class LimitWatch:
-    """Tells a hook where what is believed of the limit changes enough to matter.
+    """Calls a hook when the estimate of the limit changes noticeably.
 
-    It looks at each refusal, and once behind whatever is sent and answered: what comes of an answer is known
-    only once all have heard it, and some changes need no answer. Where no call goes, it does nothing.
+    It checks at each refusal, and after requests and responses, once a second at most: the effect of a
+    response is known only when all parts have handled it, and some changes need no response. While there are
+    no calls, it does nothing.
 
     Args:
         hook: The hook.
-        statistics: What is going on now.
+        statistics: Takes the current statistics.
     """
 
     def __init__(self, hook: EventHook, statistics: Callable[[], Statistics]) -> None:
         self._hook = hook
         self._statistics = statistics
-        self._told = LimitChanged(LimitSource.NONE, None, SpeedReason.NOT_LIMITED, None)
-        self._looked_at = self._told_at = self._refused_at = -math.inf
+        self._emitted = LimitChanged(LimitSource.NONE, None, SpeedReason.NOT_LIMITED, None)
+        self._checked_at = self._emitted_at = self._refused_at = -math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     def stir(self) -> None:
-        """Something may change; it is looked at once a second at the most."""
+        """The estimate can change: check it soon, once a second at most."""
         if self._timer is None and not self._closed:
             loop = asyncio.get_running_loop()
-            when = max(loop.time(), self._looked_at + _APART)
-            self._timer = loop.call_at(when, self._look, loop)
+            when = max(loop.time(), self._checked_at + _CHECK_EVERY)
+            self._timer = loop.call_at(when, self._check, loop)
 
     def refused(self) -> None:
-        """What is believed has changed, most likely."""
+        """A refusal has most likely changed the estimate: check it now."""
         loop = asyncio.get_running_loop()
-        if loop.time() >= max(self._told_at, self._refused_at) + _APART:
+        if loop.time() >= max(self._emitted_at, self._refused_at) + _CHECK_EVERY:
             self._refused_at = loop.time()
             self._stop_timer()
-            self._look(loop)
+            self._check(loop)
 
     def close(self) -> None:
-        """Look at nothing more."""
+        """Stop the checks."""
         self._closed = True
         self._stop_timer()
 
@@ -169,17 +170,17 @@ class LimitWatch:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._looked_at, self._timer = loop.time(), None
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._checked_at, self._timer = loop.time(), None
         now = self._statistics()
-        believed = LimitChanged(now.limit_source, now.limit_per_second, now.speed_reason, now.paused_until)
-        if _matters(self._told, believed):
-            self._told, self._told_at = believed, self._looked_at
-            emit(self._hook, believed)
+        current = LimitChanged(now.limit_source, now.limit_per_second, now.speed_reason, now.paused_until)
+        if _differs(self._emitted, current):
+            self._emitted, self._emitted_at = current, self._checked_at
+            emit(self._hook, current)
 
 
-def _matters(told: LimitChanged, believed: LimitChanged) -> bool:
-    if (told.limit_source, told.speed_reason) != (believed.limit_source, believed.speed_reason):
+def _differs(before: LimitChanged, current: LimitChanged) -> bool:
+    if (before.limit_source, before.speed_reason) != (current.limit_source, current.speed_reason):
         return True
-    before, rate = told.limit_per_second or 0.0, believed.limit_per_second or 0.0
-    return abs(rate - before) > _MATTERS * before
+    old, new = before.limit_per_second or 0.0, current.limit_per_second or 0.0
+    return abs(new - old) > _SMALLEST_CHANGE * old

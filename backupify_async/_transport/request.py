@@ -1,7 +1,7 @@
-"""One request and one answer, as values: no I/O here.
+"""What a call asks of the API, as a value.
 
-Nobody changes them once they are made. They are not frozen only because that takes an `object.__setattr__`
-for each field of each.
+A `Request` is not changed once it is made. It is not frozen only because that costs an `object.__setattr__`
+for each field.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,16 +18,19 @@ from backupify_async.ids import identifier
 
 @attrs.define(unsafe_hash=True)
 class Request:
-    """What to ask.
+    """One request to the API.
 
     Attributes:
         method: The HTTP method.
-        path: Path with its ids filled in and quoted; below the base URL, or from the origin for a Link.
-        query: The query, encoded, without its question mark.
-        from_origin: Whether `path` begins at the origin, as a Link's does, and not below the base URL.
+        path: The path, with its ids filled in and quoted.
+        query: The query, encoded, without the question mark.
+        from_origin: Whether `path` begins at the origin, as that of a Link does, and not below the base URL.
         repeatable: Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2).
-        answers: Statuses from 300 up that whoever asks reads as answers; all others are raised.
-        decode: Reads a 2xx. It runs for each sending, so that what it raises as `DecodeError` is tried again.
+        answers: The statuses from 300 up that are returned; all others are raised.
+        decode: Decodes a 2xx, into a model or raw JSON. It runs for each response, so that a `DecodeError` is
+            retried.
+        body: The bytes of the body, already encoded; None for none.
+        content_type: What the body is; None without one.
     """
 
     method: str
@@ -42,7 +45,7 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Path and query in one."""
+        """The path with its query."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @classmethod
@@ -55,10 +58,10 @@ class Request:
         decode: Callable[[Response], Any] | None = None,
         **ids: int | str,
     ) -> "Request":
-        """A GET of a path template, `{names}` filled with quoted ids; a query item that is None is left out.
+        """A GET of a path template; `{names}` become quoted ids, and query items of None are omitted.
 
         Raises:
-            TypeError, ValueError: An id cannot stand in a path; the message names it.
+            TypeError, ValueError: An id cannot be part of a path; the message names it.
         """
         path = _fill(template, ids)
         if query is None:
@@ -68,10 +71,10 @@ class Request:
 
     @classmethod
     def post(cls, template: str, *, answers: frozenset[int] = frozenset(), **ids: int | str) -> "Request":
-        """A POST without a body to a path template; it is never sent twice for one call.
+        """A POST without a body to a path template. It is not repeatable.
 
         Raises:
-            TypeError, ValueError: An id cannot stand in a path; the message names it.
+            TypeError, ValueError: An id cannot be part of a path; the message names it.
         """
         return cls("POST", _fill(template, ids), repeatable=False, answers=answers)
 
@@ -81,9 +84,9 @@ def _fill(template: str, ids: dict[str, int | str]) -> str:
 
 
 class DeliveryUnknown(Exception):
-    """A request that must not be repeated left, and no clear answer came.
+    """A request that is not repeatable was sent, and got no clear response.
 
-    Whoever built the request says to the caller what that means.
+    The code that made the request turns this into an error for its caller.
     """
 
     def __init__(self, sent_at: datetime, cause: BackupifyError) -> None:

@@ -1,11 +1,11 @@
-"""Work that ends when its time is up, or when the client is closed, whichever comes first."""
+"""Cancel scopes: work that ends when its time is up, or when the client is closed."""
 
 import asyncio
 from types import TracebackType
 
 
 class CancelScope:
-    """A piece of work in the task that makes this."""
+    """Work in the task that makes this, which can be cancelled without the rest of the task."""
 
     __slots__ = ("_cancelling", "_task", "_why")
 
@@ -17,16 +17,19 @@ class CancelScope:
         self._why: str | None = None
 
     def end(self, why: str) -> None:
-        """Cancel it, once."""
+        """Cancel the work, once."""
         if self._why is None:
             self._why = why
             self._task.cancel()
 
     def over(self, kind: type[BaseException] | None) -> None:
-        """It is over, as an exception of that kind says, or None.
+        """Leave the scope.
+
+        Args:
+            kind: The type of the exception that leaves it, or None.
 
         Raises:
-            TimeoutError: What ended it, where nothing else did.
+            TimeoutError: `end` alone ended the work; the error names why.
         """
         if self._why is not None:
             why = self.ended_by()
@@ -34,28 +37,28 @@ class CancelScope:
                 raise TimeoutError(why) from None
 
     def ended_by(self) -> str | None:
-        """What ended it, where that alone cancelled it: then the task is not cancelled any more."""
+        """Why it was ended, where nothing else cancelled the task, which then goes on; else None."""
         why, self._why = self._why, None
         return why if why is not None and self._task.uncancel() <= self._cancelling else None
 
 
 class CallScopes:
-    """The work of one client, in one event loop."""
+    """The scopes of one client, in one event loop."""
 
     def __init__(self) -> None:
         self.closed = False
-        """Whether no further work is taken."""
+        """Whether new scopes are refused."""
         self.open: set[CallScope] = set()
-        """The work under way."""
+        """The scopes that are open."""
         self.last_ended = asyncio.Event()
-        """Set once all work has ended after the closing."""
+        """Set when, after `close`, the last scope has ended."""
 
     def close(self) -> None:
-        """Take no further work."""
+        """Refuse new scopes."""
         self.closed = True
 
     async def end_all(self) -> None:
-        """End all work, and wait for its end."""
+        """End the work in all scopes, and wait for it."""
         for scope in self.open:
             scope.end("closed")
         if self.open:
@@ -63,11 +66,11 @@ class CallScopes:
 
 
 class CallScope(CancelScope):
-    """One piece of work, for as long as its context lasts; pieces may lie within each other.
+    """A scope of a client's call, or of several calls; scopes can be nested.
 
     Args:
-        scopes: The client's work.
-        seconds: How long it may take; None for as long as it needs.
+        scopes: The client's scopes.
+        seconds: How long the work can take; None for no limit.
 
     Raises:
         TimeoutError: The time is up, or the client was closed.

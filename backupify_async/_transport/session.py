@@ -266,12 +266,12 @@ class Session:
         return self._feedback.last_date
 
     def is_blocked(self) -> bool:
-        """Whether calls fail unsent now: the server asks for too long a wait, or is down for too long."""
+        """Whether all calls fail unsent: the server asks for too long a wait, or is down for too long."""
         now = self._now()
         return now < self._limiter.blocked_until or self.outage.is_closed(now)
 
     def statistics(self) -> Statistics:
-        """What is going on now."""
+        """The current counts, and the estimate of the limit."""
         now, down_since = self._now() if self._lifecycle.was_opened else 0.0, self.outage.down_since
         estimate, paused_until = self._limiter.estimate(now), self._limiter.paused_until
         return Statistics(
@@ -289,7 +289,7 @@ class Session:
         )
 
     def why_cut_short(self, call: CallState) -> BackupifyError:
-        """The error of a call that was ended from outside: by `close()`, or by the total time-out."""
+        """The error of a call that was ended by `close()`, or by its total time-out."""
         return call_cut_short(call, closed=self.scopes.closed)
 
     def _closed_gate(self, call: CallState) -> BackupifyError:

@@ -64,7 +64,7 @@ class TimedTransport(AiohttpTransport):
 
 
 @contextlib.asynccontextmanager
-async def exchange_with(
+async def open_transport_to(
     base_url: str, connector: aiohttp.BaseConnector | None = None, **options: Any
 ) -> AsyncIterator[AiohttpTransport]:
     """An open transport to a server."""

@@ -146,7 +146,7 @@ class VirtualInstance:
             case "another":
                 return self.respond(message, 201, {"id": 99, "backup_instance_id": 999})
             case "broken":
-                raise TransportError("the connection closed in the midst of the answer", status=201)
+                raise TransportError("the connection closed in the middle of the response", status=201)
             case "garbage":
                 return self.respond(message, 201, b"<html>")
             case 201 if was_active is not None:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from backupify_async._transport import aiohttp_connections
-from tests.support.sockets import exchange_with, get, send, serving
+from tests.support.sockets import get, open_transport_to, send, serving
 from tests.support.stand_ins import http, raw_server
 
 
@@ -67,48 +67,48 @@ LATE = [
 
 @pytest.mark.parametrize("wait", [at_once, later])
 @pytest.mark.parametrize("late", LATE)
-async def test_what_came_late_is_nobodys_answer(late: bytes, wait: Wait) -> None:
-    async with line() as (served, base_url), exchange_with(base_url) as exchange:
-        await exchange(get(base_url, "/1"))
+async def test_a_late_response_is_given_to_no_request(late: bytes, wait: Wait) -> None:
+    async with line() as (served, base_url), open_transport_to(base_url) as transport:
+        await transport(get(base_url, "/1"))
         served.writers[0].write(late)
         await wait()
-        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+        assert (await transport(get(base_url, "/2"))).body == b'{"id": 2}'
         assert len(served.writers) == 2
 
 
 @pytest.mark.parametrize("wait", [at_once, later])
 @pytest.mark.parametrize("behind", [answer(1), b"\0" * 8, b"0\r\n\r\n"])
-async def test_what_came_with_an_answer_is_none_and_does_not_spoil_it(behind: bytes, wait: Wait) -> None:
-    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+async def test_bytes_after_a_response_are_dropped_and_do_not_spoil_it(behind: bytes, wait: Wait) -> None:
+    async with line() as (served, base_url), open_transport_to(base_url) as transport:
         served.behind = behind
-        assert (await exchange(get(base_url, "/1"))).body == b'{"id": 1}'
+        assert (await transport(get(base_url, "/1"))).body == b'{"id": 1}'
         await wait()
-        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+        assert (await transport(get(base_url, "/2"))).body == b'{"id": 2}'
         assert len(served.writers) == 2
 
 
 @pytest.mark.parametrize("wait", [at_once, later])
 async def test_a_connection_that_was_closed_meanwhile_costs_no_request(wait: Wait) -> None:
-    async with line() as (served, base_url), exchange_with(base_url) as exchange:
-        await exchange(get(base_url, "/1"))
+    async with line() as (served, base_url), open_transport_to(base_url) as transport:
+        await transport(get(base_url, "/1"))
         served.writers[0].get_extra_info("socket").shutdown(socket.SHUT_WR)
         await wait()
-        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+        assert (await transport(get(base_url, "/2"))).body == b'{"id": 2}'
 
 
 async def test_all_that_came_late_are_given_up_one_by_one() -> None:
-    async with line() as (served, base_url), exchange_with(base_url) as exchange:
-        await asyncio.gather(*(exchange(get(base_url, f"/{number}")) for number in range(5)))
+    async with line() as (served, base_url), open_transport_to(base_url) as transport:
+        await asyncio.gather(*(transport(get(base_url, f"/{number}")) for number in range(5)))
         for writer in served.writers:
             writer.write(answer(99))
-        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+        assert (await transport(get(base_url, "/2"))).body == b'{"id": 2}'
         assert len(served.writers) == 6
 
 
 async def test_a_quiet_connection_is_used_again() -> None:
-    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+    async with line() as (served, base_url), open_transport_to(base_url) as transport:
         for number in range(5):
-            await exchange(get(base_url, f"/{number}"))
+            await transport(get(base_url, f"/{number}"))
             await later()
         assert len(served.writers) == 1
 
@@ -116,34 +116,34 @@ async def test_a_quiet_connection_is_used_again() -> None:
 @pytest.mark.parametrize("late", [answer(1), b"HTTP/1.1 100 Continue\r\n\r\n", b"no HTTP at all"])
 @pytest.mark.parametrize("wait", [at_once, later])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_connector_of_the_callers_gives_no_late_answer_either(
-    late: bytes, wait: Wait, method: str
-) -> None:
+async def test_a_users_connector_gives_no_late_response_either(late: bytes, wait: Wait, method: str) -> None:
     async with aiohttp.TCPConnector() as connector, line() as (served, base_url):
-        async with exchange_with(base_url, connector) as exchange:
-            await exchange(get(base_url, "/1"))
+        async with open_transport_to(base_url, connector) as transport:
+            await transport(get(base_url, "/1"))
             served.writers[0].write(late)
             await wait()
-            assert (await exchange(send(method, base_url, "/2"))).body == b'{"id": 2}'
-            await exchange(get(base_url, "/3"))
+            assert (await transport(send(method, base_url, "/2"))).body == b'{"id": 2}'
+            await transport(get(base_url, "/3"))
         assert len(served.writers) == 2
 
 
-async def test_another_make_of_aiohttp_is_looked_at_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_aiohttp_with_other_internals_is_checked_from_outside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(aiohttp_connections, "_INNER_PARTS", ("_unknown",))
-    async with line() as (served, base_url), exchange_with(base_url) as exchange:
-        await exchange(get(base_url, "/1"))
+    async with line() as (served, base_url), open_transport_to(base_url) as transport:
+        await transport(get(base_url, "/1"))
         served.writers[0].write(answer(1))
-        assert (await exchange(get(base_url, "/2"))).body == b'{"id": 2}'
+        assert (await transport(get(base_url, "/2"))).body == b'{"id": 2}'
 
 
 async def test_a_system_without_poll_is_asked_by_select(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("select.poll")
-    async with line() as (served, base_url), exchange_with(base_url) as exchange:
+    async with line() as (served, base_url), open_transport_to(base_url) as transport:
         for number in (1, 2):
-            await exchange(get(base_url, f"/{number}"))
+            await transport(get(base_url, f"/{number}"))
         served.writers[0].write(answer(1))
-        assert (await exchange(get(base_url, "/3"))).body == b'{"id": 3}'
+        assert (await transport(get(base_url, "/3"))).body == b'{"id": 3}'
         assert len(served.writers) == 2
 
 
@@ -163,10 +163,10 @@ class TestAnAnswerWithoutContent:
         """RFC 9112 §6.3."""
         async with (
             serving(b"HTTP/1.1 204 No Content\r\n" + rest) as server,
-            exchange_with(server.base_url) as exchange,
+            open_transport_to(server.base_url) as transport,
         ):
             for _ in range(3):
-                response = await exchange(send(method, server.base_url))
+                response = await transport(send(method, server.base_url))
                 assert (response.status, response.body) == (204, b"")
 
     async def test_ends_with_its_head_however_it_comes(self) -> None:
@@ -176,13 +176,13 @@ class TestAnAnswerWithoutContent:
                 await later()
 
         async with raw_server(serve) as base_url:
-            async with exchange_with(base_url) as exchange:
-                assert (await exchange(get(base_url))).status == 204
+            async with open_transport_to(base_url) as transport:
+                assert (await transport(get(base_url))).status == 204
             await later()  # then the server has closed its end too
 
-    async def test_an_interim_answer_is_none(self) -> None:
+    async def test_an_interim_response_is_skipped(self) -> None:
         interim = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
-        async with serving(interim + answer(1)) as server, exchange_with(server.base_url) as exchange:
+        async with serving(interim + answer(1)) as server, open_transport_to(server.base_url) as transport:
             for _ in range(2):
-                response = await exchange(get(server.base_url))
+                response = await transport(get(server.base_url))
                 assert (response.status, response.body) == (200, b'{"id": 1}')

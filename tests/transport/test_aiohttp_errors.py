@@ -29,8 +29,8 @@ class TestBeforeItLeft:
                 aiohttp.ClientConnectorSSLError(KEY, ssl.SSLEOFError(8, "EOF occurred")),
                 "no connection to api.example:443: EOF occurred",
             ),
-            (OSError(24, "Too many open files"), "no connection was made: Too many open files"),
-            (aiohttp.ClientConnectionError("token"), "no connection was made: ClientConnectionError"),
+            (OSError(24, "Too many open files"), "no connection was established: Too many open files"),
+            (aiohttp.ClientConnectionError("token"), "no connection was established: ClientConnectionError"),
         ],
     )
     def test_nothing_was_sent_and_it_may_be_tried_again(self, error: Exception, text: str) -> None:
@@ -47,7 +47,7 @@ class TestBeforeItLeft:
             (OSError(111, "Connection refused"), False),
         ],
     )
-    def test_what_this_machine_lacks_is_told_from_what_the_server_does(
+    def test_what_this_machine_lacks_is_distinguished_from_what_the_server_does(
         self, error: Exception, ours: bool
     ) -> None:
         assert translate(error, Timeouts(), sent=False, repeatable=True).ours is ours
@@ -59,11 +59,11 @@ class TestBeforeItLeft:
             (UnicodeEncodeError("latin-1", "token", 0, 1, ""), "the request could not be sent: Unicode"),
             (
                 aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]")),
-                "no connection to api.example:443: [SSL: WRONG_VERSION_NUMBER]; gave up: a fault of TLS",
+                "no connection to api.example:443: [SSL: WRONG_VERSION_NUMBER]; gave up: TLS errors",
             ),
             (
                 aiohttp.ServerFingerprintMismatch(b"token", b"", "api.example", 443),
-                "the certificate of api.example is another one; gave up: a certificate",
+                "the certificate of api.example has another fingerprint; gave up: certificate errors",
             ),
         ],
     )
@@ -79,17 +79,17 @@ class TestAfterItLeft:
     @pytest.mark.parametrize(
         ("error", "text"),
         [
-            (TimeoutError("read"), "the answer paused for longer than read=30 s"),
+            (TimeoutError("read"), "the response paused for longer than read=30 s"),
             (TimeoutError("attempt"), "one attempt took longer than attempt=60 s"),
-            (aiohttp.ServerDisconnectedError(), "the server closed the connection before it answered"),
-            (aiohttp.ClientPayloadError("token"), "the connection closed in the midst of the answer"),
+            (aiohttp.ServerDisconnectedError(), "the server closed the connection before it responded"),
+            (aiohttp.ClientPayloadError("token"), "the connection closed in the middle of the response"),
             (
                 aiohttp.ClientOSError(104, "Connection reset by peer"),
                 "the connection broke: Connection reset by peer",
             ),
             (aiohttp.ClientConnectionResetError("token"), "the connection broke: ClientConnectionResetError"),
             (ConnectionResetError(), "the connection broke: ConnectionResetError"),
-            (ValueError("token"), "the exchange failed: ValueError"),
+            (ValueError("token"), "the request failed: ValueError"),
         ],
     )
     def test_it_may_have_arrived_and_is_not_given_up(self, error: Exception, text: str) -> None:

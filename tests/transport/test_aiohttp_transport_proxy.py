@@ -19,7 +19,7 @@ from yarl import URL
 
 from backupify_async import ConfigurationError, ConnectionFailed, Settings, StaticToken, TransportError
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
-from tests.support.sockets import exchange_with, get, send, serving
+from tests.support.sockets import get, open_transport_to, send, serving
 from tests.support.stand_ins import http
 
 OK = http(200, b'{"id": 1}')
@@ -34,7 +34,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def proxy_for(base_url: str, *, trust_env: bool = True, proxy: str | None = None) -> str | None:
-    """The proxy that an exchange uses."""
+    """The proxy that an transport uses."""
     settings = Settings(
         credentials=StaticToken("t"), base_url=base_url, trust_env=trust_env, proxy=proxy, allow_insecure=True
     )
@@ -50,9 +50,9 @@ class TestAProxy:
     async def test_requests_go_through_it(self) -> None:
         async with (
             serving(OK) as proxy,
-            exchange_with(API, proxy=proxy.base_url, allow_insecure=True) as exchange,
+            open_transport_to(API, proxy=proxy.base_url, allow_insecure=True) as transport,
         ):
-            await exchange(get(API))
+            await transport(get(API))
         assert proxy.requests[0].startswith(
             b"GET http://api.example/v1/ping HTTP/1.1\r\nHost: api.example\r\n"
         )
@@ -60,19 +60,19 @@ class TestAProxy:
     async def test_it_gets_its_password_and_no_error_shows_it(self) -> None:
         async with serving(OK) as proxy:
             url = proxy.base_url.replace("://", "://user:s3cret@")
-            async with exchange_with(API, proxy=url, allow_insecure=True) as exchange:
-                await exchange(get(API))
+            async with open_transport_to(API, proxy=url, allow_insecure=True) as transport:
+                await transport(get(API))
         assert "Proxy-Authorization: Basic dXNlcjpzM2NyZXQ=" in proxy.header_lines
-        async with exchange_with(API, proxy=url, allow_insecure=True) as exchange:
+        async with open_transport_to(API, proxy=url, allow_insecure=True) as transport:
             with pytest.raises(ConnectionFailed) as caught:
-                await exchange(get(API))
+                await transport(get(API))
         assert "s3cret" not in repr(caught.value) + str(caught.value)
 
     async def test_no_password_that_it_can_send_leaves_as_an_error(self) -> None:
         async with serving(OK) as proxy:
             url = proxy.base_url.replace("://", "://us%C3%A9r:p%C3%A4ss%FFw@")
-            async with exchange_with(API, proxy=url, allow_insecure=True) as exchange:
-                await exchange(get(API))
+            async with open_transport_to(API, proxy=url, allow_insecure=True) as transport:
+                await transport(get(API))
         assert "Proxy-Authorization: Basic " + b64encode("usér:päss%FFw".encode("latin-1")).decode() in (
             proxy.header_lines
         )
@@ -81,17 +81,17 @@ class TestAProxy:
         api = "https://api.example"
         async with (
             serving(b"SSH-2.0-OpenSSH\r\n\r\n") as proxy,
-            exchange_with(api, proxy=proxy.base_url) as exchange,
+            open_transport_to(api, proxy=proxy.base_url) as transport,
         ):
-            with pytest.raises(ConnectionFailed, match="answer to CONNECT is not HTTP") as caught:
-                await exchange(get(api))
+            with pytest.raises(ConnectionFailed, match="response to CONNECT is not valid HTTP") as caught:
+                await transport(get(api))
         assert not caught.value.sent
 
     async def test_one_that_refuses_to_connect_sent_nothing(self) -> None:
         api = "https://api.example"
-        async with serving(http(407)) as proxy, exchange_with(api, proxy=proxy.base_url) as exchange:
+        async with serving(http(407)) as proxy, open_transport_to(api, proxy=proxy.base_url) as transport:
             with pytest.raises(ConnectionFailed, match="the proxy answered 407 to CONNECT") as caught:
-                await exchange(get(api))
+                await transport(get(api))
         assert not caught.value.sent
         assert b"static-token" not in proxy.requests[0]
 
@@ -168,12 +168,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.mark.blocking  # loading certificates reads files
 class TestTls:
-    async def test_a_context_of_the_callers_decides_whom_to_trust(
+    async def test_the_users_tls_context_decides_which_servers_are_trusted(
         self, certificate: tuple[Path, Path]
     ) -> None:
         context = ssl.create_default_context(cafile=certificate[0])
-        async with tls_server(certificate) as base_url, exchange_with(base_url, tls=context) as exchange:
-            assert (await exchange(get(base_url))).status == 200
+        async with tls_server(certificate) as base_url, open_transport_to(base_url, tls=context) as transport:
+            assert (await transport(get(base_url))).status == 200
 
     async def test_a_server_without_tls_is_not_tried_again(self) -> None:
         async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -182,42 +182,42 @@ class TestTls:
 
         server = await asyncio.start_server(answer, "127.0.0.1")
         base_url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server, exchange_with(base_url) as exchange:
-            with pytest.raises(ConnectionFailed, match="a fault of TLS does not heal by itself") as caught:
-                await exchange(get(base_url))
+        async with server, open_transport_to(base_url) as transport:
+            with pytest.raises(ConnectionFailed, match="TLS errors are not retried") as caught:
+                await transport(get(base_url))
         assert not caught.value.sent
 
-    async def test_one_that_hangs_up_within_the_handshake_may_be_tried_again(self) -> None:
+    async def test_a_server_that_closes_during_the_handshake_is_retried(self) -> None:
         async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.close()
 
         server = await asyncio.start_server(hang_up, "127.0.0.1")
         base_url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server, exchange_with(base_url) as exchange:
+        async with server, open_transport_to(base_url) as transport:
             with pytest.raises(ConnectionFailed) as caught:
-                await exchange(get(base_url))
+                await transport(get(base_url))
         assert (caught.value.sent, caught.value.gave_up) == (False, None)
 
     @pytest.mark.parametrize(("method", "repeatable"), [("GET", True), ("POST", False)])
-    async def test_one_that_wants_to_know_us_too_tells_so_after_we_have_sent(
+    async def test_a_server_that_requires_a_client_certificate_refuses_after_the_request_was_sent(
         self, certificate: tuple[Path, Path], method: str, repeatable: bool
     ) -> None:
         """TLS 1.3 has its alert behind our request: what must not be repeated is not given up then."""
         context = ssl.create_default_context(cafile=certificate[0])
         with asking_server(certificate) as base_url:
-            async with exchange_with(base_url, tls=context) as exchange:
+            async with open_transport_to(base_url, tls=context) as transport:
                 message = attrs.evolve(send(method, base_url), repeatable=repeatable)
                 with pytest.raises(
                     TransportError, match=r"the connection broke: .*CERTIFICATE_REQUIRED"
                 ) as caught:
-                    await exchange(message)
+                    await transport(message)
         assert caught.value.sent
         assert (caught.value.gave_up is not None) is repeatable
 
     async def test_a_stranger_is_not_tried_again(self, certificate: tuple[Path, Path]) -> None:
-        async with tls_server(certificate) as base_url, exchange_with(base_url) as exchange:
-            with pytest.raises(ConnectionFailed, match="a certificate does not heal by itself") as caught:
-                await exchange(get(base_url))
+        async with tls_server(certificate) as base_url, open_transport_to(base_url) as transport:
+            with pytest.raises(ConnectionFailed, match="certificate errors are not retried") as caught:
+                await transport(get(base_url))
         assert not caught.value.sent
         assert str(caught.value).startswith("the certificate of 127.0.0.1 is not trusted: ")
 

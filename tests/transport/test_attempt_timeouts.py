@@ -20,7 +20,7 @@ class Body:
 
 
 async def attempt(watch: Watch, seconds: float, body: Body | None = None, connected_at: float = 0.0) -> None:
-    with watch.over(now()) as one:
+    with watch.scope(now()) as one:
         await asyncio.sleep(connected_at)
         one.waits_for()
         if body is not None:
@@ -50,7 +50,7 @@ class TestWatch:
             await attempt(Watch(timeouts), 1_000, body)
         assert when <= now() <= when + 1  # at most an eighth later
 
-    async def test_who_still_connects_is_not_waiting_for_an_answer(self) -> None:
+    async def test_a_request_that_still_connects_has_no_read_time_out(self) -> None:
         with pytest.raises(TimeoutError, match=r"^read$"):
             await attempt(Watch(Timeouts(read=8, attempt=100)), 1_000, connected_at=20)
         assert 28 <= now() <= 29

@@ -17,7 +17,7 @@ from backupify_async._transport.content_coding import (
     most_packed,
     unpack,
 )
-from tests.support.sockets import exchange_with, get, serving
+from tests.support.sockets import get, open_transport_to, serving
 from tests.support.stand_ins import http
 
 BODY = b'{"id": 1, "status": "running"}'
@@ -119,49 +119,49 @@ class TestOverASocket:
     @pytest.mark.parametrize("coding", PACKERS)
     async def test_a_whole_body_is_read(self, coding: str) -> None:
         answer = http(200, PACKERS[coding](BODY), f"Content-Encoding: {coding}")
-        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
-            assert (await exchange(get(server.base_url))).body == BODY
+        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+            assert (await transport(get(server.base_url))).body == BODY
 
     async def test_a_body_that_was_compressed_twice_is_read(self) -> None:
         answer = http(200, zlib.compress(gzip.compress(BODY)), "Content-Encoding: gzip, deflate")
-        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
-            assert (await exchange(get(server.base_url))).body == BODY
+        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+            assert (await transport(get(server.base_url))).body == BODY
 
     async def test_a_large_body_is_decompressed_in_pieces(self) -> None:
         body = b"x" * 5_000_000
         answer = http(200, gzip.compress(body), "Content-Encoding: gzip")
-        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
-            assert (await exchange(get(server.base_url))).body == body
+        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+            assert (await transport(get(server.base_url))).body == body
 
     @pytest.mark.parametrize("coding", PACKERS)
     @pytest.mark.parametrize("cut", [0, 3, -1])
     async def test_half_a_compressed_body_is_half_a_response(self, coding: str, cut: int) -> None:
         answer = http(201, PACKERS[coding](BODY)[:cut], f"Content-Encoding: {coding}")
-        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(TransportError, match="data is cut off") as caught:
-                await exchange(get(server.base_url))
+                await transport(get(server.base_url))
         assert (caught.value.sent, caught.value.status) == (True, 201)
 
     async def test_a_body_that_is_not_compressed_at_all_is_an_error(self) -> None:
         answer = http(200, BODY, "Content-Encoding: gzip")
-        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(TransportError, match="the body is not gzip, as its Content-Encoding says"):
-                await exchange(get(server.base_url))
+                await transport(get(server.base_url))
 
     async def test_a_coding_that_was_not_accepted_is_named(self) -> None:
         answer = http(200, BODY, "Content-Encoding: br", "Content-Type: application/json")
-        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
+        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(
                 DecodeError, match="the body is encoded as br, which the request did not accept"
             ):
-                await exchange(get(server.base_url))
+                await transport(get(server.base_url))
 
     async def test_a_response_without_content_needs_no_coding(self) -> None:
         async with (
             serving(b"HTTP/1.1 204 X\r\nContent-Encoding: gzip\r\n\r\n") as server,
-            exchange_with(server.base_url) as exchange,
+            open_transport_to(server.base_url) as transport,
         ):
-            assert (await exchange(get(server.base_url))).status == 204
+            assert (await transport(get(server.base_url))).status == 204
 
     @pytest.mark.parametrize(
         ("body", "coding", "read"),
@@ -178,6 +178,6 @@ class TestOverASocket:
         self, body: bytes, coding: str, read: bytes
     ) -> None:
         answer = http(503, body, f"Content-Encoding: {coding}")
-        async with serving(answer) as server, exchange_with(server.base_url) as exchange:
-            response = await exchange(get(server.base_url))
+        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+            response = await transport(get(server.base_url))
         assert (response.status, response.body, response.whole) == (503, read, False)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backupify_async import BackupifyError, RequestTimeout, RetryPolicy, StaticToken, Timeouts, TransportError
 from backupify_async.client import BackupifyClient
-from tests.support.sockets import Server, exchange_with, get, send, serving
+from tests.support.sockets import Server, get, open_transport_to, send, serving
 from tests.support.stand_ins import http, raw_server
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -82,20 +82,20 @@ async def test_no_http_is_a_transport_error(
 ) -> None:
     async with (
         serving(answer) as server,
-        exchange_with(server.base_url, connector, timeouts=Timeouts(read=0.1)) as exchange,
+        open_transport_to(server.base_url, connector, timeouts=Timeouts(read=0.1)) as transport,
     ):
         with pytest.raises(TransportError) as caught:
-            await exchange(send(method, server.base_url))
+            await transport(send(method, server.base_url))
     assert caught.value.sent
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 @pytest.mark.parametrize(("answer", "status"), ODD.values(), ids=ODD.keys())
-async def test_odd_http_is_an_answer(
+async def test_odd_http_is_a_response(
     answer: bytes, status: int, connector: aiohttp.BaseConnector | None
 ) -> None:
-    async with serving(answer) as server, exchange_with(server.base_url, connector) as exchange:
-        assert (await exchange(get(server.base_url))).status == status
+    async with serving(answer) as server, open_transport_to(server.base_url, connector) as transport:
+        assert (await transport(get(server.base_url))).status == status
 
 
 async def test_a_body_that_is_no_http_in_its_midst_is_not_waited_for() -> None:
@@ -106,20 +106,20 @@ async def test_a_body_that_is_no_http_in_its_midst_is_not_waited_for() -> None:
             await asyncio.sleep(0)
         writer.write(b"zz\r\n")
 
-    async with raw_server(serve) as base_url, exchange_with(base_url) as exchange, asyncio.timeout(10):
-        with pytest.raises(TransportError, match="in the midst of the answer"):
-            await exchange(get(base_url))
+    async with raw_server(serve) as base_url, open_transport_to(base_url) as transport, asyncio.timeout(10):
+        with pytest.raises(TransportError, match="in the middle of the response"):
+            await transport(get(base_url))
 
 
-async def test_interim_answers_without_an_end_are_a_time_out() -> None:
+async def test_endless_interim_responses_are_a_time_out() -> None:
     async def flood(_request: bytes, writer: asyncio.StreamWriter) -> None:
         while True:
             writer.write(b"HTTP/1.1 102 X\r\n\r\n" * 100)
             await writer.drain()
 
-    async with raw_server(flood) as base_url, exchange_with(base_url, timeouts=SHORT) as exchange:
+    async with raw_server(flood) as base_url, open_transport_to(base_url, timeouts=SHORT) as transport:
         with pytest.raises(RequestTimeout):
-            await exchange(get(base_url))
+            await transport(get(base_url))
 
 
 class Raising(aiohttp.TCPConnector):
@@ -152,17 +152,17 @@ class Raising(aiohttp.TCPConnector):
     ids=lambda error: type(error).__name__,
 )
 async def test_whatever_aiohttp_raises_before_it_sends_is_an_error_of_ours(error: BaseException) -> None:
-    async with Raising(error) as connector, exchange_with("http://127.0.0.1", connector) as exchange:
+    async with Raising(error) as connector, open_transport_to("http://127.0.0.1", connector) as transport:
         with pytest.raises(TransportError) as caught:
-            await exchange(send("POST", "http://127.0.0.1"))
+            await transport(send("POST", "http://127.0.0.1"))
     assert not caught.value.sent
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert "static-token" not in str(caught.value)
 
 
-async def test_a_cancellation_of_the_callers_is_none_of_it() -> None:
-    async with serving(None) as server, exchange_with(server.base_url) as exchange:
-        task = asyncio.create_task(exchange(get(server.base_url)))
+async def test_a_cancellation_by_the_caller_is_raised() -> None:
+    async with serving(None) as server, open_transport_to(server.base_url) as transport:
+        task = asyncio.create_task(transport(get(server.base_url)))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -198,7 +198,7 @@ class TestDamage:
 
     @settings(max_examples=60, deadline=None)
     @given(pieces=st.lists(damaged(), min_size=1, max_size=3))
-    def test_nothing_leaves_the_client_but_an_answer_or_an_error_of_ours(self, pieces: list[bytes]) -> None:
+    def test_a_call_ends_with_a_response_or_an_error_of_ours(self, pieces: list[bytes]) -> None:
         async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
             for piece in pieces:
                 writer.write(piece)

@@ -61,10 +61,10 @@ async def pings(session: Session, count: int) -> None:
 
 
 class TestALimit:
-    async def test_that_is_not_met_is_not_told(self) -> None:
+    async def test_that_is_not_met_is_not_reported(self) -> None:
         assert (await heard_of(lambda at: OK, 1_000)).told == []
 
-    async def test_is_told_from_the_first_refusal_to_where_it_is_known(self) -> None:
+    async def test_is_reported_from_the_first_refusal_until_it_is_known(self) -> None:
         listener = await heard_of(bucket(50, 10), 1_000)
         reasons = list(dict.fromkeys(listener.reasons))
         assert reasons[:2] == [SpeedReason.FINDING, SpeedReason.AT_LIMIT]
@@ -72,19 +72,19 @@ class TestALimit:
         assert listener.told[-1][1].limit_source is LimitSource.HISTORY
         assert listener.told[-1][1].limit_per_second == pytest.approx(50, rel=0.05)
 
-    async def test_is_told_at_most_once_a_second(self) -> None:
+    async def test_is_reported_at_most_once_a_second(self) -> None:
         listener = await heard_of(window(40, 2.0), 600)
         assert len(listener.told) > 5
         assert all(later - earlier > 0.999 for (earlier, _), (later, _) in pairwise(listener.told))
 
-    async def test_that_is_announced_is_told_with_its_source(self) -> None:
+    async def test_that_is_announced_is_reported_with_its_source(self) -> None:
         listener = await heard_of(window(50, 5.0, headers=True), 120)
         assert {event.limit_source for _, event in listener.told} == {LimitSource.HEADERS}
         assert SpeedReason.QUOTA in listener.reasons
 
 
 class TestAPause:
-    async def test_is_told_with_its_end_though_no_answer_comes_in_it(self) -> None:
+    async def test_is_reported_with_its_end_though_no_response_comes_in_it(self) -> None:
         listener = Listener()
         refusing = carrier_of(lambda at: Reply(429, 30.0) if at < 30 else OK)
         async with session_over(refusing, rate_limit=LEARNING, on_event=listener) as session:
@@ -98,7 +98,7 @@ class TestAPause:
 
 
 class TestAServerThatIsDown:
-    async def test_is_told_and_told_to_be_back(self) -> None:
+    async def test_is_reported_when_it_begins_and_when_it_ends(self) -> None:
         def answer(message: PreparedRequest) -> Response:
             if 1 <= now() < 11:
                 raise ConnectionFailed("refused", sent=False)
@@ -136,7 +136,7 @@ class TestTheWatch:
         rates = [event.limit_per_second for event in watch.told if isinstance(event, LimitChanged)]
         assert rates == [50.0, 65.0]
 
-    async def test_it_looks_at_once_and_then_once_a_second_while_it_is_stirred(
+    async def test_it_checks_at_once_and_then_once_a_second_while_it_is_stirred(
         self, watch: "Watched"
     ) -> None:
         for _ in range(35):
@@ -144,14 +144,14 @@ class TestTheWatch:
             await asyncio.sleep(0.1)
         assert watch.looked_at == pytest.approx([0.0, 1.0, 2.0, 3.0], abs=0.01)
 
-    async def test_it_looks_behind_the_last_stir_and_no_more(self, watch: "Watched") -> None:
+    async def test_it_checks_once_after_the_last_stir(self, watch: "Watched") -> None:
         watch.watch.stir()
         await asyncio.sleep(0.5)
         watch.watch.stir()
         await asyncio.sleep(60)
         assert watch.looked_at == pytest.approx([0.0, 1.0], abs=0.01)
 
-    async def test_it_looks_no_more_once_it_is_closed(self, watch: "Watched") -> None:
+    async def test_it_checks_no_more_once_it_is_closed(self, watch: "Watched") -> None:
         watch.watch.stir()
         watch.watch.close()
         await asyncio.sleep(5)
@@ -197,7 +197,7 @@ class TestLooks:
         await asyncio.sleep(5)
         assert len(looks) == before == 1
 
-    async def test_there_are_none_where_nobody_listens(self, looks: list[float]) -> None:
+    async def test_there_are_none_without_a_hook(self, looks: list[float]) -> None:
         async with session_over(carrier_of(bucket(50, 10)), rate_limit=LEARNING) as session:
             await pings(session, 100)
         assert looks == []

@@ -141,7 +141,7 @@ class TestWhatCounts:
         [
             ConnectionFailed("refused", sent=False),
             RequestTimeout("connect", sent=False),
-            TransportError("the server closed the connection before it answered"),
+            TransportError("the server closed the connection before it responded"),
         ],
     )
     def test_a_connection_that_fails_counts(self, error: BackupifyError) -> None:
@@ -150,10 +150,10 @@ class TestWhatCounts:
     @pytest.mark.parametrize(
         "error",
         [
-            ConnectionFailed("the certificate", sent=False, gave_up="a certificate does not heal by itself"),
+            ConnectionFailed("the certificate", sent=False, gave_up="certificate errors are not retried"),
             ConnectionFailed("too many open files", sent=False, ours=True),
             RequestTimeout("read"),
-            TransportError("in the midst of the answer", status=200),
+            TransportError("in the middle of the response", status=200),
             DecodeError("no JSON", "/v1/ping"),
         ],
     )

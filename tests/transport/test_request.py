@@ -128,7 +128,7 @@ class TestWhatMayBeShown:
     def test_a_message_shows_no_header_body_or_secret(self) -> None:
         assert "s3cret" not in repr(message("s3cret"))
 
-    def test_an_answer_shows_neither_body_nor_message(self) -> None:
+    def test_a_response_shows_neither_body_nor_request(self) -> None:
         assert "s3cret" not in repr(answer(b"s3cret", 200, None, "s3cret"))
 
     def test_an_excerpt_is_200_bytes_without_the_secrets(self) -> None:
@@ -146,7 +146,7 @@ class TestWhatMayBeShown:
     def test_bytes_that_are_no_text_are_shown_escaped(self) -> None:
         assert answer(b"\xff" * 999, 400).excerpt == "\\xff" * 50
 
-    def test_what_does_not_print_is_escaped_wherever_an_answer_is_shown(self) -> None:
+    def test_what_does_not_print_is_escaped_wherever_a_response_is_shown(self) -> None:
         evil = "x\nCRITICAL root \x1b[2J\x7f\x9b\u2028\u202e"
         shown = "x\\nCRITICAL root \\x1b[2J\\x7f\\x9b\\u2028\\u202e"
         response = answer(evil.encode(), 400, {"Content-Type": evil})

@@ -138,7 +138,7 @@ async def test_cancelled_at_any_await(name: str, when_done: bool, monkeypatch: p
     assert at > SCENARIOS[name].suspensions
 
 
-async def test_a_cancelled_waiter_for_a_token_stops_nobody_else() -> None:
+async def test_cancelling_one_wait_for_a_token_stops_no_other() -> None:
     transport = FakeTransport(Script(), round_trip=5)
     async with session_over(transport, credentials=DEMO) as session:
         first, second = (asyncio.create_task(session.send(PING)) for _ in range(2))

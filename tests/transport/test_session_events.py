@@ -106,7 +106,9 @@ class TestEvents:
 
 
 class TestTheHook:
-    async def test_one_that_raises_is_logged_and_harms_nobody(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_hook_that_raises_is_logged_and_harms_no_call(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         told = []
 
         def hook(event: Event) -> None:

@@ -62,14 +62,14 @@ class TestOpening:
         with pytest.raises(ClientClosed, match="the client is closed, and does not reopen"):
             await session.open()
 
-    async def test_one_that_was_never_open_can_be_closed_and_looked_at(self) -> None:
+    async def test_a_session_that_was_never_open_has_statistics_and_can_be_closed(self) -> None:
         session = unopened()
         assert session.statistics().paused_until is None
         await session.close()
         with pytest.raises(ClientClosed, match="closed"):
             await session.send(PING)
 
-    def test_another_loop_is_told_apart(self) -> None:
+    def test_another_loop_is_refused(self) -> None:
         session = unopened()
         asyncio.run(session.open())
         with pytest.raises(ConfigurationError, match="opened in another event loop"):
@@ -78,7 +78,7 @@ class TestOpening:
             asyncio.run(session.open())
         gc.collect()
 
-    async def test_one_that_failed_to_open_is_not_open(self) -> None:
+    async def test_a_session_that_failed_to_open_is_not_open(self) -> None:
         class Broken(FakeTransport):
             async def open(self, settings: Settings) -> None:
                 raise RuntimeError("no sockets today")
@@ -165,7 +165,7 @@ class TestClosing:
             await asyncio.sleep(1)
             assert await self.ended(session, task) == [ClientClosed]
 
-    async def test_it_ends_a_renewal_that_nobody_waits_for(self) -> None:
+    async def test_it_ends_a_token_refresh_that_no_call_waits_for(self) -> None:
         async with session_over(FakeTransport(Script(life=100), round_trip=9), credentials=DEMO) as session:
             await session.send(PING)
             await asyncio.sleep(75)
@@ -173,7 +173,7 @@ class TestClosing:
             assert len(asyncio.all_tasks()) == 1 + 1
             assert await self.ended(session) == []
 
-    async def test_a_call_that_was_answered_in_the_same_turn_is_ended_or_answered(self) -> None:
+    async def test_a_call_whose_response_came_in_the_same_turn_returns_or_is_ended(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=5)) as session:
             task = await begun(session, after_=5)
             (kind,) = await self.ended(session, task)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.looptime
 
 Failure = BackupifyError | int
 REFUSED = ConnectionFailed("no connection: refused", sent=False)
-RESET = TransportError("the server closed the connection before it answered")
+RESET = TransportError("the server closed the connection before it responded")
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +147,7 @@ class TestWhatIsNone:
         "failure",
         [
             ConnectionFailed("too many open files", False, None, None, True),
-            ConnectionFailed("a stranger's certificate", False, "a certificate does not heal by itself"),
+            ConnectionFailed("a stranger's certificate", False, "certificate errors are not retried"),
             500,
         ],
     )
@@ -194,7 +194,7 @@ class TestTheProbe:
         assert session.statistics().down_since is not None
         return waiting
 
-    async def test_is_a_look_where_one_waits(self) -> None:
+    async def test_is_a_repeatable_call_where_one_waits(self) -> None:
         server = Server(1e9, 1e9)
         async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             await session.send(look(0))
@@ -238,7 +238,7 @@ class TestTheProbe:
         assert {type(result) for result in results} == {RequestTimeout}
         assert now() == pytest.approx(3.1, abs=0.1)
 
-    async def test_close_ends_those_who_wait(self) -> None:
+    async def test_close_ends_the_calls_that_wait(self) -> None:
         server = Server(1e9, 1e9)
         async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             waiting = await self.down(session, server)

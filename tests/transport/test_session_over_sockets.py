@@ -51,7 +51,7 @@ async def test_a_redirect_is_an_error_that_shows_its_origin_only() -> None:
     assert len(server.requests) == 2
 
 
-async def test_a_throttled_answer_of_the_stack_is_read() -> None:
+async def test_the_retry_after_of_a_raw_429_is_read() -> None:
     error, _ = await failure(TOKEN, http(429, b"Retry later\n", "retry-after: 900"))
     assert isinstance(error, RateLimited)
     assert error.retry_after == 900
@@ -63,7 +63,7 @@ async def test_a_token_that_the_server_echoes_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>s3cret</html>", b'{"secret": "s3cret"}', b""])
-async def test_a_token_endpoint_that_answers_something_else_is_named_without_it(body: bytes) -> None:
+async def test_an_unexpected_response_of_the_token_endpoint_is_not_shown(body: bytes) -> None:
     error, _ = await failure(http(200, body, "Content-Type: text/html"))
     assert isinstance(error, AuthenticationError)
     assert SECRET not in str(error) + repr(error)
@@ -82,6 +82,6 @@ async def test_a_token_endpoint_that_hangs_up_is_no_wrong_secret() -> None:
     assert not isinstance(error, AuthenticationError)
 
 
-async def test_a_token_answer_over_the_cap_does_not_show_the_token() -> None:
+async def test_a_token_response_over_the_cap_does_not_show_the_token() -> None:
     error, _ = await failure(TOKEN, max_body_bytes=50)
     assert "t0ken-of-the-server" not in str(error) + repr(error)

@@ -85,13 +85,13 @@ class TestTheTokenRequest:
             await session.send(PING)
         assert token_times(transport) == [0, 7, 16]
 
-    async def test_a_429_of_it_pauses_the_calls_too(self) -> None:
+    async def test_its_429_pauses_the_calls_too(self) -> None:
         transport = FakeTransport(Script(tokens=(429,)))
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
         assert (token_times(transport), api_times(transport)) == ([0, 0.5], [1])
 
-    async def test_a_429_of_it_is_told_to_the_limiter_as_of_a_call_that_left(
+    async def test_its_429_counts_for_the_limiter_as_that_of_a_sent_call(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         transport = FakeTransport(Script(tokens=(429,)))
@@ -103,7 +103,7 @@ class TestTheTokenRequest:
             await session.send(PING)
         assert [spy.call_count for spy in spies.values()] == [2, 2]
 
-    async def test_a_long_retry_after_of_it_ends_all_calls_unsent(self) -> None:
+    async def test_its_long_retry_after_fails_all_calls_unsent(self) -> None:
         transport = FakeTransport(Script(tokens=((429, after("3600")),)))
         async with session_over(transport, credentials=DEMO) as session:
             for _ in range(3):
@@ -112,7 +112,7 @@ class TestTheTokenRequest:
             assert session.is_blocked()
         assert len(transport.sent) == 1
 
-    async def test_a_429_of_it_is_counted(self) -> None:
+    async def test_its_429_is_counted(self) -> None:
         transport = FakeTransport(Script(tokens=(429,)))
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
@@ -133,7 +133,7 @@ class TestTheTokenRequest:
             await session.send(PING)
         assert token_times(transport) == [0, 1]
 
-    async def test_one_that_goes_on_failing_is_made_less_and_less_often(self) -> None:
+    async def test_a_token_request_that_keeps_failing_is_made_less_and_less_often(self) -> None:
         transport = FakeTransport(Script(tokens=(503,) * 10_000))
         policy = RetryPolicy(attempts=1, budget=0)
         async with session_over(transport, credentials=DEMO, retry=policy, rate_limit=UNLIMITED) as session:
@@ -168,7 +168,7 @@ class TestTheTokenRequest:
         assert {type(error) for error in errors} == {AuthenticationError}
         assert token_times(transport) == [0, 60]
 
-    async def test_each_waiter_gets_an_error_of_its_own(self) -> None:
+    async def test_each_waiting_call_gets_its_own_error(self) -> None:
         transport = FakeTransport(Script(tokens=(401,)), round_trip=1)
         async with session_over(transport, credentials=DEMO) as session:
             calls = (session.send(PING) for _ in range(10))
@@ -206,7 +206,7 @@ class TestA401:
             assert session.statistics().retried == 0
         assert bearers(transport) == ["token-1", "token-2"]
 
-    async def test_the_replay_takes_a_slot_of_its_own(self) -> None:
+    async def test_the_replay_takes_its_own_slot(self) -> None:
         transport = FakeTransport(Script(401))
         limit = RateLimit(per_second=0.5, burst=1, adaptive=False)
         async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
@@ -238,7 +238,7 @@ class TestA401:
 
 
 class TestATokenThatEnds:
-    async def test_it_is_renewed_ahead_of_its_end_and_nobody_waits(self) -> None:
+    async def test_it_is_refreshed_ahead_of_its_expiry_and_no_call_waits(self) -> None:
         transport = FakeTransport(Script(life=100), round_trip=1)
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
@@ -248,7 +248,7 @@ class TestATokenThatEnds:
         assert token_times(transport) == [0, 81]
         assert api_times(transport) == [1, 41, 81, 121]
 
-    async def test_one_that_ended_at_the_gate_is_replaced_before_the_call_leaves(self) -> None:
+    async def test_a_token_that_expired_at_the_gate_is_replaced_before_the_call_is_sent(self) -> None:
         transport = FakeTransport(Script(life=10), round_trip=1, max_concurrency=1)
         limit = RateLimit(per_second=0.05, burst=1, adaptive=False)
         async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
@@ -256,7 +256,7 @@ class TestATokenThatEnds:
         assert bearers(transport) == ["token-1", "token-2"]
         assert api_times(transport) == [1, 22]
 
-    async def test_who_waits_keeps_its_turn_when_the_token_is_renewed(self) -> None:
+    async def test_a_waiting_call_keeps_its_turn_when_the_token_is_refreshed(self) -> None:
         transport, order = FakeTransport(Script(life=50)), []
 
         async def call(session: Session, name: str, delay: float) -> None:

@@ -49,7 +49,7 @@ async def test_in_flight_a_get_may_have_arrived() -> None:
     assert (caught.value.sent, now()) == (True, 5)
 
 
-async def test_in_flight_the_fate_of_a_trigger_is_unknown() -> None:
+async def test_a_trigger_in_flight_is_in_doubt() -> None:
     transport = FakeTransport(Script(), round_trip=9)
     async with session_over(transport, timeouts=FIVE) as session:
         with pytest.raises(DeliveryUnknown) as caught:
@@ -59,7 +59,7 @@ async def test_in_flight_the_fate_of_a_trigger_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("step", [(429, after("9")), 429])
-async def test_a_trigger_that_was_refused_before_has_a_certain_fate(step: Step) -> None:
+async def test_a_trigger_that_was_refused_is_not_in_doubt(step: Step) -> None:
     transport = FakeTransport(Script(*[step] * 9))
     async with session_over(transport, timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout, match=NOT_IN_TIME):
@@ -67,7 +67,7 @@ async def test_a_trigger_that_was_refused_before_has_a_certain_fate(step: Step) 
     assert now() == 5
 
 
-async def test_a_trigger_that_never_left_before_has_a_certain_fate() -> None:
+async def test_a_trigger_that_was_not_sent_before_is_not_in_doubt() -> None:
     transport = FakeTransport(
         Script(*[ConnectionFailed("no route", sent=False) for _ in range(4)]), round_trip=2
     )
@@ -78,7 +78,7 @@ async def test_a_trigger_that_never_left_before_has_a_certain_fate() -> None:
     assert (caught.value.limit, caught.value.seconds) == ("total", 2.25)
 
 
-async def test_a_trigger_whose_second_sending_is_under_way_has_an_unknown_fate() -> None:
+async def test_a_trigger_whose_second_sending_is_in_flight_is_in_doubt() -> None:
     transport = FakeTransport(Script((429, after("1"))), round_trip=3)
     async with session_over(transport, timeouts=FIVE) as session:
         with pytest.raises(DeliveryUnknown) as caught:
@@ -86,7 +86,7 @@ async def test_a_trigger_whose_second_sending_is_under_way_has_an_unknown_fate()
     assert caught.value.sent_at == transport.sent[1][1].sent_at
 
 
-async def test_a_trigger_whose_token_was_refused_has_a_certain_fate() -> None:
+async def test_a_trigger_whose_token_was_refused_is_not_in_doubt() -> None:
     transport = FakeTransport(Script(401), round_trip=2)
     async with session_over(transport, credentials=DEMO, timeouts=FIVE) as session:
         with pytest.raises(RequestTimeout):  # 2 s for the token, 2 for the 401, 1 for half a renewal
@@ -127,7 +127,7 @@ async def test_none_sets_no_limit() -> None:
         assert (await session.send(PING)).status == 200
 
 
-async def test_one_that_is_cancelled_as_it_strikes_is_cancelled() -> None:
+async def test_a_call_cancelled_as_its_time_runs_out_is_cancelled() -> None:
     async with session_over(FakeTransport(Script(), round_trip=9), timeouts=FIVE) as session:
         task = asyncio.create_task(session.send(PING))
         asyncio.get_running_loop().call_at(5, task.cancel)

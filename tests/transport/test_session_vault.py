@@ -74,7 +74,7 @@ class TestOneThatHangs:
             assert (await session.send(PING)).status == 200
         assert (vault.asked, now()) == (2, 61)
 
-    async def test_ahead_of_the_end_stops_nobody(self) -> None:
+    async def test_ahead_of_the_expiry_stops_no_call(self) -> None:
         vault = Vault(Token("one", 100), Token("two", 100))
         async with session_over(FakeTransport(Script()), credentials=vault) as session:
             await session.send(PING)
@@ -87,7 +87,7 @@ class TestOneThatHangs:
             assert (await session.send(PING)).status == 200
         assert vault.asked >= 3
 
-    async def test_a_time_out_of_its_own_is_told_as_such(self) -> None:
+    async def test_a_time_out_of_the_object_itself_is_named_as_such(self) -> None:
         async with session_over(FakeTransport(Script()), credentials=Vault(TimeoutError())) as session:
             with pytest.raises(AuthenticationError, match=r"^the token source raised TimeoutError$"):
                 await session.send(PING)

@@ -138,7 +138,7 @@ class TestA503:
                 await session.send(TRIGGER)
         assert transport.times == [0]
 
-    async def test_without_a_retry_after_pauses_nobody(self) -> None:
+    async def test_without_a_retry_after_pauses_no_call(self) -> None:
         transport = FakeTransport(Script(503), max_concurrency=1)
         async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
             await pings(session, 3)
@@ -168,7 +168,7 @@ class TestBackOff:
             await pings(session, 3)
         assert transport.times == [0, 0, 0, 4]
 
-    async def test_each_attempt_takes_a_slot_of_its_own(self) -> None:
+    async def test_each_attempt_takes_its_own_slot(self) -> None:
         transport = FakeTransport(Script(500, 500))
         limit = RateLimit(per_second=0.1, burst=1, adaptive=False)
         async with session_over(transport, rate_limit=limit) as session:
@@ -181,7 +181,7 @@ class TestBackOff:
             await session.send(PING)
         assert len(transport.sent) == 5
 
-    async def test_a_lost_answer_to_a_get_is_asked_for_again(self) -> None:
+    async def test_a_get_whose_response_was_lost_is_retried(self) -> None:
         transport = FakeTransport(Script(TransportError("lost"), RequestTimeout("read")))
         async with session_over(transport) as session:
             assert (await session.send(PING)).status == 200
@@ -191,14 +191,14 @@ class TestBackOff:
         async with session_over(transport) as session:
             assert (await session.send(TRIGGER)).status == 200
 
-    async def test_a_trigger_that_never_left_at_all_has_a_certain_fate(self) -> None:
+    async def test_a_trigger_that_was_never_sent_is_not_in_doubt(self) -> None:
         transport = FakeTransport(Script(*[ConnectionFailed("no route", sent=False) for _ in range(4)]))
         async with session_over(transport) as session:
             with pytest.raises(ConnectionFailed, match=r"gave up: tried 4 times"):
                 await session.send(TRIGGER)
 
     @pytest.mark.parametrize("step", [500, 501, 408, TransportError("lost"), RequestTimeout("read")])
-    async def test_a_trigger_whose_answer_is_unclear_is_sent_once(self, step: int | TransportError) -> None:
+    async def test_a_trigger_with_an_unclear_response_is_sent_once(self, step: int | TransportError) -> None:
         transport = FakeTransport(Script(step))
         async with session_over(transport) as session:
             with pytest.raises(DeliveryUnknown) as caught:
@@ -214,7 +214,7 @@ class TestBackOff:
                 await session.send(PING)
         assert len(transport.sent) == 1
 
-    async def test_an_answer_that_was_asked_for_is_no_error(self) -> None:
+    async def test_an_accepted_status_is_no_error(self) -> None:
         transport = FakeTransport(Script(404))
         async with session_over(transport) as session:
             response = await session.send(attrs.evolve(PING, answers=frozenset({404})))
@@ -246,7 +246,7 @@ class TestTheBudget:
 
 
 class TestStatistics:
-    async def test_what_is_going_on_can_be_looked_at(self) -> None:
+    async def test_statistics_show_what_is_going_on(self) -> None:
         transport = FakeTransport(Script(500, (429, after("10"))), round_trip=1, max_concurrency=2)
         async with session_over(transport, rate_limit=UNLIMITED) as session:
             calls = [asyncio.create_task(session.send(PING)) for _ in range(3)]
@@ -259,7 +259,7 @@ class TestStatistics:
         assert statistics.paused_until is not None
         assert statistics.budget_left == 495
 
-    async def test_attempts_are_counted_for_whoever_fans_out(self) -> None:
+    async def test_attempts_are_counted_for_the_fan_out(self) -> None:
         transport = FakeTransport(Script(500, 429))
         count = AttemptCount()
         ATTEMPTS.set(count)

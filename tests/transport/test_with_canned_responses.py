@@ -8,7 +8,7 @@ from yarl import URL
 
 from backupify_async import DecodeError, TransportError
 from tests.support.canned import API, canned
-from tests.support.sockets import TOKEN, exchange_with, get, send
+from tests.support.sockets import TOKEN, get, open_transport_to, send
 
 PING = ("GET", URL(f"{API}/v1/ping"))
 
@@ -17,7 +17,7 @@ async def options_of(method: str, **more: Any) -> dict[str, Any]:
     """What aiohttp is asked with."""
     with canned() as api:
         api.add(f"{API}/v1/ping", method)
-        async with exchange_with(API) as transport:
+        async with open_transport_to(API) as transport:
             await transport(send(method, API, **more))
         return dict(api.requests[method, PING[1]][0].kwargs)
 
@@ -42,14 +42,14 @@ class TestAResponse:
     async def test_is_given_whole_whatever_its_status(self, status: int) -> None:
         with canned() as api:
             api.get(PING[1], status=status, body=b"pong", headers={"X-Request-Id": "r-1"})
-            async with exchange_with(API) as transport:
+            async with open_transport_to(API) as transport:
                 response = await transport(get(API))
         assert (response.status, response.body, response.headers["x-request-id"]) == (status, b"pong", "r-1")
 
     async def test_with_a_body_over_the_limit_is_a_decode_error(self) -> None:
         with canned() as api:
             api.get(PING[1], body=b"x" * 101)
-            async with exchange_with(API, max_body_bytes=100) as transport:
+            async with open_transport_to(API, max_body_bytes=100) as transport:
                 with pytest.raises(DecodeError):
                     await transport(get(API))
 
@@ -59,7 +59,7 @@ class TestAnErrorOfAiohttp:
     async def test_is_raised_as_one_of_ours_without_the_token(self, error: Exception) -> None:
         with canned() as api:
             api.get(PING[1], exception=error)
-            async with exchange_with(API) as transport:
+            async with open_transport_to(API) as transport:
                 with pytest.raises(TransportError) as caught:
                     await transport(get(API))
         assert TOKEN not in f"{caught.value!r} {caught.value.__cause__!r}"

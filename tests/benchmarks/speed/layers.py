@@ -50,8 +50,8 @@ async def _lean(base_url: str) -> AsyncIterator[Batch]:
 @contextlib.asynccontextmanager
 async def _carrier(base_url: str) -> AsyncIterator[Batch]:
     """aiohttp with our caps, time-outs and errors."""
-    exchange = AiohttpTransport()
-    await exchange.open(_settings(base_url))
+    transport = AiohttpTransport()
+    await transport.open(_settings(base_url))
     loop, origin = asyncio.get_running_loop(), URL(base_url)
 
     async def call(instance: int) -> None:
@@ -59,10 +59,10 @@ async def _carrier(base_url: str) -> AsyncIterator[Batch]:
         message = PreparedRequest(
             "GET", url, peers.HEADERS, None, datetime.now(UTC), ("token",), sent_time=loop.time()
         )
-        assert orjson.loads((await exchange(message)).body)["id"] == ACTIVE_ID
+        assert orjson.loads((await transport(message)).body)["id"] == ACTIVE_ID
 
     yield partial(peers.work, call, CONCURRENCY)
-    await exchange.close()
+    await transport.close()
 
 
 @contextlib.asynccontextmanager
