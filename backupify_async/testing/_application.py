@@ -15,12 +15,20 @@ from backupify_async.testing._messages import Operation, Request
 from backupify_async.testing._service import Delivery, Reply, Service
 from backupify_async.testing._settings import Settings
 
+_CUSTOMER = "/v1/customers/{customer_id}"
 _INSTANCE = "/v1/backup_instances/{instance_id}"
 _ROUTES: tuple[tuple[str, str, Operation | None], ...] = (
     ("POST", "/oauth/token", "token"),
     ("GET", "/v1/ping", "ping"),
+    ("GET", "/v1/vendors/me", "get_vendor"),
+    ("GET", "/v1/backup_definitions", "list_definitions"),
+    ("GET", "/v1/backup_definitions/{definition_id}", "get_definition"),
+    ("GET", "/v1/customers", "list_customers"),
+    ("POST", "/v1/customers", "create_customer"),
+    ("GET", _CUSTOMER, "get_customer"),
+    ("PUT", _CUSTOMER, "update_customer"),
+    ("GET", f"{_CUSTOMER}/backup_instances", "list_customer_instances"),
     ("GET", "/v1/backup_instances", "list_instances"),
-    ("GET", "/v1/customers/{customer_id}/backup_instances", "list_customer_instances"),
     ("GET", _INSTANCE, "get_instance"),
     ("GET", f"{_INSTANCE}/backups", "list_backups"),
     ("POST", f"{_INSTANCE}/backups", "trigger"),
@@ -29,6 +37,7 @@ _ROUTES: tuple[tuple[str, str, Operation | None], ...] = (
     ("*", "/{unknown:.*}", None),
 )
 _FORM = "application/x-www-form-urlencoded"
+_WITH_FORM = frozenset({"token", "create_customer", "update_customer"})
 
 
 class RequestHandler:
@@ -66,9 +75,9 @@ class RequestHandler:
         return await _deliver(request, reply, {**reply.response.headers, "X-Request-Id": request_id})
 
     async def _read(self, operation: Operation | None, request: web.Request) -> Request:
-        form: Mapping[str, str] = {}
-        if operation == "token" and request.content_type == _FORM:
-            form = dict(parse_qsl((await request.read()).decode(errors="replace")))
+        form: list[tuple[str, str]] = []
+        if operation in _WITH_FORM and request.content_type == _FORM:
+            form = parse_qsl((await request.read()).decode(errors="replace"), keep_blank_values=True)
         scheme, _, credentials = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         return Request(
             operation=operation,

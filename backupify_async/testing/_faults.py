@@ -61,9 +61,10 @@ class Fault:
 
     Attributes:
         kind: The effect.
-        operation: `token`, `ping`, `list_instances`, `get_instance`, `list_customer_instances`,
-            `list_backups`, `get_active`, `get_backup` or `trigger`.
-        method: `GET` or `POST`.
+        operation: `token`, `ping`, `get_vendor`, `list_definitions`, `get_definition`, `list_customers`,
+            `get_customer`, `create_customer`, `update_customer`, `list_customer_instances`,
+            `list_instances`, `get_instance`, `list_backups`, `get_active`, `get_backup` or `trigger`.
+        method: `GET`, `POST` or `PUT`.
         path: A glob for the whole path (`/v1/*/active`), or a compiled pattern to search in it.
         instance: The id of the backup instance in the path.
         first: Only the first n matching requests.

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Literal, get_args
 
@@ -14,9 +14,16 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 Operation = Literal[
     "token",
     "ping",
+    "get_vendor",
+    "list_definitions",
+    "get_definition",
+    "list_customers",
+    "get_customer",
+    "create_customer",
+    "update_customer",
+    "list_customer_instances",
     "list_instances",
     "get_instance",
-    "list_customer_instances",
     "list_backups",
     "get_active",
     "get_backup",
@@ -37,7 +44,7 @@ class Request:
         origin: The scheme and host that the server sees.
         parts: The variable parts of the path by name, decoded.
         query: The query parameters.
-        form: The form parameters in the body.
+        form: The names and values of the form in the body, in order.
         token: The bearer token, if any.
         user_agent: The User-Agent header.
     """
@@ -49,7 +56,7 @@ class Request:
     origin: str
     parts: Mapping[str, str] = field(factory=dict)
     query: Mapping[str, str] = field(factory=dict)
-    form: Mapping[str, str] = field(factory=dict, repr=False)
+    form: Sequence[tuple[str, str]] = field(default=(), repr=False)
     token: str | None = field(default=None, repr=False)
     user_agent: str = ""
 

@@ -10,10 +10,10 @@ from aiohttp import web
 
 from backupify_async.testing._application import RequestHandler
 from backupify_async.testing._clock import Clock, wall_clock
+from backupify_async.testing._context import ServerContext
 from backupify_async.testing._faults import Fault
 from backupify_async.testing._limits import RateLimit
 from backupify_async.testing._log import Log, RequestRecord
-from backupify_async.testing._operations import ServerContext
 from backupify_async.testing._service import Service
 from backupify_async.testing._settings import ActiveConflict, IdleResponse, Settings
 from backupify_async.testing._state import ServerState, SimulatedBackup, Tokens
@@ -32,7 +32,7 @@ class SimulatedBackupify:
 
     Args:
         instances: The number of backup instances, with the ids 1 to n. A customer has three, one of each of
-            three backup definitions.
+            the vendor's three backup definitions.
         seed: The seed of the backups, the latency, the tokens, and faults with a probability.
         backups: The initial number of backups of each instance; None for a number by the seed, up to a few
             pages.
@@ -256,7 +256,7 @@ class SimulatedBackupify:
         self._tokens.expire_all()
 
     def add_instance(self, *, backups: int = 0) -> int:
-        """Add a backup instance.
+        """Add a backup instance. It belongs to the first customer with fewer than three.
 
         Args:
             backups: The number of its backups, of which the newest has just ended.

@@ -9,10 +9,11 @@ from typing import assert_never
 
 from attrs import evolve, frozen
 
+from backupify_async.testing._context import ServerContext
 from backupify_async.testing._faults import Fault, FaultInjector, FaultKind
 from backupify_async.testing._limits import LimitCounter
 from backupify_async.testing._messages import Request, Response, error_response
-from backupify_async.testing._operations import ServerContext, perform
+from backupify_async.testing._operations import perform
 
 _OPEN = frozenset({"token", "ping", None})
 _REFUSED = {
@@ -56,8 +57,7 @@ class Service:
     """Decides in this order: rate limit, token, faults, operation.
 
     The rate limit counts all requests together: Rack::Attack runs before the application and usually counts
-        by
-    address, so `/oauth/token`, `/v1/ping` and unknown paths count too.
+    by address, so `/oauth/token`, `/v1/ping` and unknown paths count too.
 
     Args:
         context: The state and the settings.

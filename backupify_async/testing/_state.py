@@ -1,4 +1,4 @@
-"""The state of the server: instances, backups and tokens. Pure: the time is an argument."""
+"""The state of the server: customers, instances, backups and tokens. Pure: the time is an argument."""
 
 import base64
 import itertools
@@ -10,9 +10,10 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
+from backupify_async.testing._accounts import Customers, definitions, vendor
+
 _DAY = 86_400.0
 _NIGHTLY_DURATION = 600.0
-_SERVICES = 3  # each customer has a backup instance of each service, one backup definition per service
 _MAX_BACKUPS = 65  # three pages of twenty, and a few more
 _STALE_ROUNDS = 7
 _STALE_SHARE = 0.05
@@ -25,7 +26,7 @@ class Instance:
     Attributes:
         id: The id, from 1.
         customer_id: The customer.
-        backup_definition_id: The service.
+        backup_definition_id: The backup definition of the service.
         created_at: In seconds since the epoch.
     """
 
@@ -73,8 +74,9 @@ class _History:
 
 
 class ServerState:
-    """All instances and their backups.
+    """The vendor, its backup definitions and customers, all instances and their backups.
 
+    Customer 1 has the instances 1 to 3, one of each backup definition, customer 2 the next three, and so on.
     Each night every instance was backed up once, so ids ascend over all of them. By the seed, one instance in
     twenty was skipped in the last nights: its newest backup is days old.
 
@@ -96,6 +98,10 @@ class ServerState:
         self._backups: dict[int, list[SimulatedBackup]] = {}
         self._duration = backup_duration
         rounds = _STALE_ROUNDS + (_MAX_BACKUPS if backups is None else backups)
+        founded_at = now - (rounds + 1) * _DAY  # before the first backup
+        self.vendor = vendor(founded_at)
+        self.definitions = definitions(founded_at)
+        self.customers = Customers(count=-(-instances // len(self.definitions)), created_at=founded_at)
         self._new_ids = itertools.count(1 + rounds * instances)
         rng = random.Random(seed)
         for position in range(instances):
@@ -114,12 +120,14 @@ class ServerState:
 
     def _add(self, history: _History) -> Instance:
         instance_id = len(self.instances) + 1
+        customer, service = divmod(instance_id - 1, len(self.definitions))
         instance = Instance(
             id=instance_id,
-            customer_id=-(-instance_id // _SERVICES),
-            backup_definition_id=(instance_id - 1) % _SERVICES + 1,
+            customer_id=customer + 1,
+            backup_definition_id=self.definitions[service].id,
             created_at=history.newest_at - len(history.ids) * _DAY,
         )
+        self.customers.ensure(instance.customer_id, instance.created_at)
         self._histories.append(history)
         self.instances.append(instance)
         self._of_customer[instance.customer_id].append(instance)
@@ -132,9 +140,9 @@ class ServerState:
             return None
         return self.instances[instance_id - 1]
 
-    def of_customer(self, customer_id: int) -> Sequence[Instance] | None:
-        """The instances of a customer, ascending by id; None for an unknown customer."""
-        return self._of_customer.get(customer_id)
+    def of_customer(self, customer_id: int) -> Sequence[Instance]:
+        """The instances of a customer, ascending by id."""
+        return self._of_customer.get(customer_id, ())
 
     def of_definition(self, backup_definition_id: int) -> Sequence[Instance]:
         """The instances of a backup definition, ascending by id."""

@@ -360,7 +360,7 @@ class TestHeaders:
             assert ids == {record.request_id for record in server.requests}
             assert len(ids) == 3
 
-    @pytest.mark.parametrize("path", ["/", "/v1/vendors/me", "/v1/backup_instances/1/backups/"])
+    @pytest.mark.parametrize("path", ["/", "/v1/vendors", "/v1/backup_instances/1/backups/"])
     async def test_an_unknown_path_is_404_in_json(self, path: str) -> None:
         async with SimulatedBackupify() as server, calling(server) as call:
             received = await call.get(path)

@@ -1,6 +1,10 @@
 """What the server knows, at a time that the test says."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from attrs import evolve
 
 from backupify_async.testing._state import ServerState, Tokens
 
@@ -19,9 +23,7 @@ class TestInstances:
         assert [instance.id for instance in _state(4).instances] == [1, 2, 3, 4]
 
     def test_a_customer_has_one_instance_of_each_definition(self) -> None:
-        world = _state(7)
-        found = world.of_customer(2)
-        assert found is not None
+        found = _state(7).of_customer(2)
         assert [(each.id, each.backup_definition_id) for each in found] == [(4, 1), (5, 2), (6, 3)]
 
     def test_a_definition_has_its_instances(self) -> None:
@@ -29,9 +31,8 @@ class TestInstances:
 
     def test_an_unknown_id_is_none(self) -> None:
         world = _state(2)
-        assert [world.instance(0), world.instance(3), world.instance(None), world.of_customer(2)] == [
-            None
-        ] * 4
+        assert [world.instance(0), world.instance(3), world.instance(None)] == [None] * 3
+        assert list(world.of_customer(2)) == []
 
     def test_an_added_instance_has_the_next_id_and_its_own_backups(self) -> None:
         world = _state(2, backups=3)
@@ -39,6 +40,39 @@ class TestInstances:
         taken = {backup.id for each in world.instances[:2] for backup in world.backups(each)}
         assert added.id == 3
         assert len(taken | {backup.id for backup in world.backups(added)}) == 8
+
+
+class TestCustomers:
+    def test_each_has_three_instances_but_the_last(self) -> None:
+        assert [list(_state(count).customers.ids) for count in (0, 3, 4)] == [[], [1], [1, 2]]
+
+    def test_an_unknown_one_is_a_key_error(self) -> None:
+        for unknown in (0, 3):
+            with pytest.raises(KeyError, match=str(unknown)):
+                _state(6).customers[unknown]
+
+    def test_the_first_added_instance_of_one_creates_it(self) -> None:
+        world = _state(3)
+        added = [world.add(backups=2, now=_NOW) for _ in range(3)]
+        assert {each.customer_id for each in added} == {2}
+        assert world.customers[2].created_at == added[0].created_at
+
+    def test_a_created_one_gets_the_next_id(self) -> None:
+        world = _state(6)
+        created = world.customers.create("Acme", None, _NOW)
+        assert (created.id, world.customers[3]) == (3, created)
+
+    def test_a_renamed_one_keeps_all_else(self) -> None:
+        customers = _state(6).customers
+        before = customers[2]
+        assert customers.rename(2, "Acme", _NOW) == evolve(before, name="Acme", updated_at=_NOW)
+        assert customers[2].name == "Acme"
+
+    def test_threads_get_an_id_each(self) -> None:
+        customers = _state(0).customers
+        with ThreadPoolExecutor(8) as threads:
+            made = list(threads.map(lambda name: customers.create(str(name), None, _NOW), range(400)))
+        assert sorted(each.id for each in made) == list(customers.ids) == list(range(1, 401))
 
 
 class TestBackups:
