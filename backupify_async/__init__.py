@@ -19,6 +19,7 @@ from backupify_async.version import __version__
 TYPE_CHECKING = False  # type checkers recognise the name; `typing` takes ten times as long to import
 
 if TYPE_CHECKING:
+    from backupify_async._endpoints.api_response import APIResponse
     from backupify_async._fleet.fan_out import FanOut, fan_out
     from backupify_async._fleet.fleet import Fleet
     from backupify_async._fleet.outcomes import Failure, Outcome, Results, Success
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from backupify_async.config import RateLimit, Reconciliation, RetryPolicy, Settings, Timeouts
     from backupify_async.credentials import ClientCredentials, StaticToken, Token, TokenSource
     from backupify_async.errors import (
+        AmbiguousRequest,
         AmbiguousTrigger,
         APIError,
         AuthenticationError,
@@ -91,8 +93,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "APIResponse",
     "AdaptiveLimiter",
     "AiohttpTransport",
+    "AmbiguousRequest",
     "AmbiguousTrigger",
     "AsyncLimiter",
     "AuthenticationError",
@@ -180,8 +184,10 @@ __all__ = [
 
 _ROOMS = {
     "APIError": "errors",
+    "APIResponse": "_endpoints.api_response",
     "AdaptiveLimiter": "_transport.rate.adaptive",
     "AiohttpTransport": "_transport.aiohttp_transport",
+    "AmbiguousRequest": "errors",
     "AmbiguousTrigger": "errors",
     "AsyncLimiter": "_transport.rate.limiter",
     "AuthenticationError": "errors",

@@ -1,5 +1,6 @@
 """`BackupifyClient`: all that the API offers begins here."""
 
+import copy
 from collections.abc import AsyncIterable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -7,14 +8,15 @@ from typing import TYPE_CHECKING, Self, Unpack
 import aiohttp
 import attrs
 
-from backupify_async._resources.backups import Backups, internals
+from backupify_async._resources.any_operation import AnyOperation
+from backupify_async._resources.backups import Backups, Internals, internals
 from backupify_async._resources.customers import Customers
 from backupify_async._resources.instances import Instances
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.rate import Limiter
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import Transport
-from backupify_async.config import Settings, SettingsOptions, read_environment
+from backupify_async.config import RetryPolicy, Settings, SettingsOptions, Timeouts, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
 from backupify_async.errors import ConfigurationError
 from backupify_async.events import EventHook
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["BackupifyClient"]
 
 
-class BackupifyClient:
+class BackupifyClient(AnyOperation):
     """A client of the Backupify API, for any number of tasks of one event loop.
 
         async with BackupifyClient(ClientCredentials(id, secret)) as client:
@@ -79,10 +81,14 @@ class BackupifyClient:
             transport = AiohttpTransport(connector)
         elif connector is not None:
             raise ConfigurationError("connector: give it to the transport")
-        self._session = Session(settings, transport, on_event, limiter)
-        self.backups: Backups = Backups(self._session)
-        self.instances: Instances = Instances(self._session)
-        self.customers: Customers = Customers(self._session)
+        self._owns_session = True
+        self._use(Session(settings, transport, on_event, limiter))
+
+    def _use(self, session: Session, shared: Internals | None = None) -> None:
+        self._session = session
+        self.backups: Backups = Backups(session, shared)
+        self.instances: Instances = Instances(session)
+        self.customers: Customers = Customers(session)
 
     @classmethod
     def from_env(
@@ -122,7 +128,8 @@ class BackupifyClient:
 
     async def close(self) -> None:
         """Close the client: pending calls and waits raise `ClientClosed`. Closing it again does nothing."""
-        await self._session.close()
+        if self._owns_session:
+            await self._session.close()
 
     async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - it is no error to be late
         """Send no more triggers, and wait until the outcome of each pending one is known.
@@ -148,6 +155,38 @@ class BackupifyClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def with_options(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        background: bool | None = None,
+        on_event: EventHook | None = None,
+    ) -> Self:
+        """A client with other options for its calls, on the same session.
+
+        Token, gate, rate limit, retry budget, connections and drain are shared. It costs no connection, and
+        closing it closes nothing.
+
+        Args:
+            timeouts: The time-outs of its calls.
+            retry: How its calls are retried; `budget` and `max_outage` are always the client's.
+            headers: Headers beside those of this client; one of the same name replaces this client's.
+            background: Whether other calls go first.
+            on_event: Called with the events of its requests, instead of this client's hook.
+
+        Raises:
+            ConfigurationError: A header cannot be sent, or is one that the client sets.
+        """
+        options = self._session.options.replaced(
+            timeouts=timeouts, retry=retry, headers=headers, background=background, on_event=on_event
+        )
+        client = copy.copy(self)
+        client._owns_session = False  # noqa: SLF001 - its own class
+        client._use(self._session.with_options(options), internals(self.backups))  # noqa: SLF001
+        return client
 
     async def fetch_token(self) -> None:
         """Get a token now, if there is none, so that a wrong secret shows before a long run begins.

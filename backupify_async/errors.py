@@ -21,7 +21,8 @@
     ├── DecodeError                 the response is malformed, or not what the API returns
     ├── PaginationError             the pages of a list cannot be followed to their end
     │   └── UnsafeLink              a Link leads to another origin
-    ├── AmbiguousTrigger            a backup may or may not have been started
+    ├── AmbiguousRequest            a request may or may not have been carried out
+    │   └── AmbiguousTrigger        a backup may or may not have been started
     ├── DuplicateInstance           an instance is twice in one sweep of triggers
     ├── JournalError                the journal of a sweep cannot be used, or no longer be written
     ├── WaitTimeout                 a backup was not over when the wait for it timed out
@@ -42,6 +43,7 @@ from backupify_async._errors.base import (
     MissingCredentials,
 )
 from backupify_async._errors.operations import (
+    AmbiguousRequest,
     AmbiguousTrigger,
     DuplicateInstance,
     FanOutAborted,
@@ -68,6 +70,7 @@ from backupify_async._errors.requests import (
 
 __all__ = [
     "APIError",
+    "AmbiguousRequest",
     "AmbiguousTrigger",
     "AuthenticationError",
     "BackupifyError",

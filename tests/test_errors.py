@@ -13,6 +13,7 @@ import backupify_async
 from backupify_async import errors
 from backupify_async._transport.error_responses import api_error_type
 from backupify_async.errors import (
+    AmbiguousRequest,
     AmbiguousTrigger,
     APIError,
     AuthenticationError,
@@ -78,13 +79,18 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
     (PaginationError("circle"), (), "circle"),
     (UnsafeLink("elsewhere"), (PaginationError,), "elsewhere"),
     (
-        AmbiguousTrigger(SENT, RequestTimeout("slow")),
+        AmbiguousRequest("POST", "/v1/customers", SENT_AT, RequestTimeout("slow")),
         (),
+        "POST /v1/customers sent at 2026-01-02T03:04:05Z may or may not have been carried out: slow",
+    ),
+    (
+        AmbiguousTrigger(SENT, RequestTimeout("slow")),
+        (AmbiguousRequest,),
         "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow",
     ),
     (
         AmbiguousTrigger(SENT, RequestTimeout("slow"), "the list is empty", (Backup(7), Backup("x"))),
-        (),
+        (AmbiguousRequest,),
         (
             "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow; "
             "not found out: the list is empty (seen: backup 7, backup x)"
@@ -92,7 +98,7 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
     ),
     (
         AmbiguousTrigger(SENT, TransportError("lost"), "too late", interrupted_by=RequestTimeout("too late")),
-        (),
+        (AmbiguousRequest,),
         (
             "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: lost; "
             "not found out: too late"
@@ -176,7 +182,7 @@ def test_its_fields_are_its_arguments(error: BackupifyError, family: tuple[type,
     twin = type(error)(*error.args)
     assert (str(twin), fields(twin)) == (text, fields(error))
     kind: type = type(error)
-    names = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
+    names = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else list(vars(error))
     assert names == list(fields(error))
     assert (len(names) or 1) == len(error.args)
 

@@ -5,11 +5,13 @@ envelope: the API documents no response body.
 """
 
 import contextlib
+from collections.abc import Set as AbstractSet
 from typing import Any
 
+import attrs
 import orjson
 
-from backupify_async._codec.readers import ModelT, Unreadable, reader
+from backupify_async._codec.readers import ModelT, Unreadable, reader, required_names
 from backupify_async._codec.tolerant_json import parse_tolerantly
 from backupify_async._transport.transport import Response
 from backupify_async.errors import DecodeError
@@ -27,7 +29,7 @@ def decode_one(response: Response, model: type[ModelT]) -> ModelT | None:
 
     Args:
         response: The response.
-        model: The attrs class to read it as; it must have a required `id`.
+        model: The attrs class to read it as.
 
     Raises:
         DecodeError: The body is something else.
@@ -98,6 +100,19 @@ def decode_items(response: Response) -> list[Any]:
     if not isinstance(raw, list):
         raise _decode_error(response, "neither an array nor an object with one array in it")
     return raw
+
+
+def decode_objects(response: Response) -> list[dict[str, Any]]:
+    """The items in a response as raw JSON objects.
+
+    Raises:
+        DecodeError: The body is not one array of objects, bare or in an object.
+    """
+    items = decode_items(response)
+    for item in items:
+        if not isinstance(item, dict):
+            raise _decode_error(response, f"a list of objects was expected, not of {type(item).__name__}")
+    return items
 
 
 def parse_body(response: Response) -> Any:
@@ -181,12 +196,31 @@ def _only_item(raw: Any) -> Any:
     return raw[0] if isinstance(raw, list) and len(raw) == 1 else raw
 
 
-def _object(raw: Any, model: type) -> dict[str, Any]:
-    """The object with an id, bare or in an envelope."""
+def _object(raw: Any, model: type[ModelT]) -> dict[str, Any]:
+    """The object that has an id, or all that the model requires; bare or in an envelope."""
     if isinstance(raw, dict):
         if "id" in raw:
             return raw
-        wrapped = [value for value in raw.values() if isinstance(value, dict) and "id" in value]
+        required = required_names(model)
+        if not required:
+            inner = _unwrapped(raw)
+            return (
+                inner
+                if isinstance(inner, dict) and not raw.keys() <= attrs.fields_dict(model).keys()
+                else raw
+            )
+        if required <= raw.keys():
+            return raw
+        wrapped = [
+            value
+            for value in raw.values()
+            if isinstance(value, dict) and ("id" in value or required <= value.keys())
+        ]
         if len(wrapped) == 1:
             return wrapped[0]
-    raise Unreadable(f"no {model.__name__}: an object with an id was expected")
+        raise Unreadable(f"no {model.__name__}: an object with {_listed(required)} was expected")
+    raise Unreadable(f"no {model.__name__}: an object was expected")
+
+
+def _listed(names: AbstractSet[str]) -> str:
+    return "an id" if names == {"id"} else ", ".join(sorted(names))

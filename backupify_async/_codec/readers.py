@@ -45,24 +45,24 @@ def reader(model: type[ModelT]) -> Reader[ModelT]:
     """The function that reads a raw object as a model, and consumes the object.
 
     Args:
-        model: Any attrs class with a required `id`.
+        model: Any attrs class.
 
     Raises:
         TypeError: It is something else.
     """
     read = _READERS.get(model)
     if read is None:
-        _require_id(model)
+        if not (inspect.isclass(model) and attrs.has(model)):
+            raise TypeError(f"a model must be an attrs class, not {model!r}")
         read = _READERS[model] = _make_reader(model)
     return read
 
 
-def _require_id(model: object) -> None:
-    if inspect.isclass(model) and attrs.has(model):
-        field = attrs.fields_dict(model).get("id")
-        if field is not None and field.init and field.default is attrs.NOTHING:
-            return
-    raise TypeError(f"a model must be an attrs class with a required field 'id', not {model!r}")
+def required_names(model: type[attrs.AttrsInstance]) -> frozenset[str]:
+    """The fields without a default: `id` for our own models."""
+    return frozenset(
+        field.name for field in attrs.fields(model) if field.init and field.default is attrs.NOTHING
+    )
 
 
 def _make_reader(model: type[Any]) -> Reader[Any]:

@@ -8,11 +8,43 @@ import attrs
 
 from backupify_async._errors.base import BackupifyError
 from backupify_async._escaping import printable
+from backupify_async._json_types import to_json_types
+from backupify_async.ids import identifier
 from backupify_async.models import Backup, SentTrigger, TriggerResult
 
 
+class AmbiguousRequest(BackupifyError):
+    """A request that must not be repeated was sent, and no clear response came: it may have been carried out.
+
+    Check before you send it again.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path.
+        sent_at: When it was sent, UTC, by this machine's clock.
+        cause: Why there is no clear response.
+    """
+
+    def __init__(self, method: str, path: str, sent_at: datetime, cause: BackupifyError) -> None:
+        super().__init__(method, path, sent_at, cause)
+        self.method = method
+        self.path = path
+        self.sent_at = sent_at
+        self.cause = cause
+
+    def to_dict(self) -> dict[str, Any]:
+        """The error as plain JSON types: `type`, `message`, and its fields by name."""
+        return {"type": type(self).__name__, "message": str(self), **to_json_types(vars(self))}
+
+    def __str__(self) -> str:
+        sent_at = f"{self.sent_at:%Y-%m-%dT%H:%M:%SZ}"
+        return (
+            f"{self.method} {self.path} sent at {sent_at} may or may not have been carried out: {self.cause}"
+        )
+
+
 @attrs.define(slots=False, eq=False)
-class AmbiguousTrigger(BackupifyError):
+class AmbiguousTrigger(AmbiguousRequest):
     """A backup may or may not have been started: the request was sent, and no clear response came.
 
     Reconciliation did not find out. Another trigger could start a second backup: check the instance first.
@@ -32,14 +64,28 @@ class AmbiguousTrigger(BackupifyError):
     interrupted_by: BackupifyError | None = None
 
     @property
+    def method(self) -> str:  # type: ignore[override] # known by the trigger
+        """Always POST."""
+        return "POST"
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The path of the instance's backups."""
+        return f"/v1/backup_instances/{identifier(self.instance_id)}/backups"
+
+    @property
     def instance_id(self) -> int | str:
         """The instance."""
         return self.trigger.instance_id
 
     @property
-    def sent_at(self) -> datetime:
+    def sent_at(self) -> datetime:  # type: ignore[override]
         """When the request was sent, UTC, by this machine's clock."""
         return self.trigger.sent_at
+
+    def to_dict(self) -> dict[str, Any]:
+        """The error as plain JSON types: `type`, `message`, and its fields by name."""
+        return BackupifyError.to_dict(self)
 
     def __str__(self) -> str:
         return f"instance {printable(self.instance_id)}: {self.detail}"

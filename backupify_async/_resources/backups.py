@@ -53,14 +53,19 @@ class Backups:
     Anything that cannot be an id raises a TypeError or a ValueError before a request is sent.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, shared: Internals | None = None) -> None:
         # Imported here, so that the import of the package stays quick; but not when a trigger's response is
         # lost. By then no file may be open any more, or another version of the package may be installed.
         from backupify_async._triggers.triggering import Triggers  # noqa: PLC0415
         from backupify_async._waits.waiting import Waits  # noqa: PLC0415
 
         self._session = session
-        self._internals = Internals(Triggers(session), Waits(session, self.get_active), IdleMemory())
+        if shared is None:
+            self._internals = Internals(Triggers(session), Waits(session, self.get_active), IdleMemory())
+        else:
+            triggers = Triggers(session, shared.triggers.drain)
+            waits = Waits(session, self.get_active, shared.waits.slots)
+            self._internals = Internals(triggers, waits, shared.idle)
 
     def list(
         self, backup_instance_id: int | str, *, per_page: int | None = None, prefetch: int = 0

@@ -9,6 +9,7 @@ from backupify_async._headers import check_headers
 from backupify_async._transport.request import Request
 from backupify_async._transport.throttling import Refusal
 from backupify_async.config import RetryPolicy, Settings, Timeouts
+from backupify_async.events import EventHook
 
 
 @attrs.frozen
@@ -21,6 +22,7 @@ class CallOptions:
         headers: Headers beside those of the client; one of the same name replaces the client's. Their values
             count as secrets. Token requests do not carry them.
         background: Whether other calls of the client go first.
+        on_event: Called with the events of its requests, instead of the client's hook; None for the client's.
 
     Raises:
         ConfigurationError: A header cannot be sent, or is one that the client sets.
@@ -32,11 +34,40 @@ class CallOptions:
         factory=dict, converter=check_headers, repr=lambda headers: f"{sorted(headers)}", hash=False
     )
     background: bool = False
+    on_event: EventHook | None = None
 
     @classmethod
     def of_client(cls, settings: Settings) -> "CallOptions":
         """The options of a call that has none of its own."""
         return cls(settings.timeouts, settings.retry)
+
+    def replaced(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        background: bool | None = None,
+        on_event: EventHook | None = None,
+    ) -> "CallOptions":
+        """These options with others in place of some; None leaves one as it is.
+
+        Raises:
+            ConfigurationError: A header cannot be sent, or is one that the client sets.
+        """
+        if retry is not None:
+            budget, max_outage = self.retry.budget, self.retry.max_outage
+            retry = attrs.evolve(retry, budget=budget, max_outage=max_outage)
+        new = {} if headers is None else check_headers(headers)
+        names = {name.lower() for name in new}
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in names}
+        return CallOptions(
+            timeouts or self.timeouts,
+            retry or self.retry,
+            {**kept, **new},
+            self.background if background is None else background,
+            on_event or self.on_event,
+        )
 
 
 @attrs.define

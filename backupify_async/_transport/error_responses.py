@@ -1,12 +1,14 @@
 """The errors of responses other than 2xx, and of calls that are not sent because all calls would fail."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from yarl import URL
 
 from backupify_async._escaping import printable
 from backupify_async._transport.call_state import CallState
+from backupify_async._transport.outage import Outage
+from backupify_async._transport.rate import Limiter
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import Response
 from backupify_async.errors import (
@@ -59,7 +61,7 @@ def api_error(
         response.status,
         request.method,
         request.path,
-        response.request.conceal(response.headers.get("X-Request-Id", "")) or None,
+        response.request_id,
         excerpt,
         response.retry_after,
         gave_up,
@@ -97,6 +99,22 @@ def _origin(location: str | None) -> str:
         return printable(str(URL(location).origin()))
     except ValueError:
         return "a place of the same origin"
+
+
+def gate_closed(
+    call: CallState,
+    outage: Outage,
+    limiter: Limiter,
+    *,
+    max_outage: float,
+    now: float,
+    utc: Callable[[float], datetime],
+) -> BackupifyError:
+    """The error of a call that is not sent because the gate lets no call pass for long."""
+    if outage.down_since is not None and outage.is_closed(now):
+        return down_for_long(utc(outage.down_since), max_outage)
+    until = limiter.blocked_until
+    return refused_for_long(call.request, utc(until), until - now)
 
 
 def call_cut_short(call: CallState, *, closed: bool) -> BackupifyError:

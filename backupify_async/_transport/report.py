@@ -7,7 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from backupify_async._transport.call_state import CallState
-from backupify_async._transport.rate import Estimate
+from backupify_async._transport.gate import Gate
+from backupify_async._transport.outage import Outage
+from backupify_async._transport.rate import Estimate, Limiter
+from backupify_async._transport.retry_loop import Retrying
 from backupify_async._transport.transport import Response
 from backupify_async.errors import BackupifyError
 from backupify_async.events import (
@@ -29,15 +32,18 @@ _SMALLEST_CHANGE = 0.2  # of a rate
 
 
 class Reporter:
-    """Counts what happens and logs it. Events are made only where there is a hook.
+    """Counts what happens, logs it and calls the hook. Events are made only for a hook.
+
+    The events of a call go to the hook in its options, where it has one, instead of the client's.
 
     Args:
-        on_event: The hook, or None.
-        statistics: Takes the current statistics.
+        on_event: The client's hook, or None.
+        statistics: Returns what is going on now.
     """
 
     def __init__(self, on_event: EventHook | None, statistics: Callable[[], Statistics]) -> None:
-        self._emitter = None if on_event is None else EventEmitter(on_event, statistics)
+        self._hook = on_event
+        self._limit = None if on_event is None else LimitWatch(on_event, statistics)
         self.requests = 0
         """How many requests were sent."""
         self.refused = 0
@@ -46,83 +52,77 @@ class Reporter:
     def sent(self, call: CallState) -> None:
         """A request is about to be sent."""
         self.requests += 1
-        if self._emitter is not None:
-            self._emitter.sent(call)
+        if self._limit is not None:
+            self._limit.stir()
+        hook = call.options.on_event or self._hook
+        if hook is not None:
+            emit(hook, RequestSent(call.request.method, call.request.path, call.sendings))
 
     def received(self, call: CallState, response: Response, elapsed: float) -> None:
         """A response came, `elapsed` seconds after its request was sent."""
+        method, path, status = call.request.method, call.request.path, response.status
         if _LOGGER.isEnabledFor(logging.DEBUG):  # the arguments cost as much as this check
-            method, path = call.request.method, call.request.path
-            _LOGGER.debug("%s %s answered %d in %.3f s", method, path, response.status, elapsed)
-        if self._emitter is not None:
-            self._emitter.received(call, response, elapsed)
+            _LOGGER.debug("%s %s answered %d in %.3f s", method, path, status, elapsed)
+        if self._limit is not None:
+            self._limit.stir()
+        hook = call.options.on_event or self._hook
+        if hook is not None:
+            emit(hook, ResponseReceived(method, path, call.sendings, status, elapsed))
 
     def throttled(self, call: CallState, retry_after: float | None, until: datetime, limit: Estimate) -> None:
         """A request was refused for now; no call is sent before `until`."""
         self.refused += 1
-        _LOGGER.info("%s %s was refused for now", call.request.method, call.request.path)
-        if self._emitter is not None:
-            self._emitter.throttled(call, retry_after, until, limit)
+        method, path = call.request.method, call.request.path
+        _LOGGER.info("%s %s was refused for now", method, path)
+        hook = call.options.on_event or self._hook
+        if hook is not None:
+            emit(hook, Throttled(method, path, retry_after, until, limit.source, limit.per_second))
+        if self._limit is not None:
+            self._limit.refused()
 
     def retry_scheduled(self, call: CallState, delay: float, error: BackupifyError) -> None:
         """A failed request is retried after `delay` seconds."""
         method, path = call.request.method, call.request.path
         _LOGGER.info("%s %s is retried in %.2f s: %s", method, path, delay, error)
-        if self._emitter is not None:
-            self._emitter.retry_scheduled(call, delay, error)
+        hook = call.options.on_event or self._hook
+        if hook is not None:
+            emit(hook, RetryScheduled(method, path, call.sendings, delay, str(error)))
+
+    def token_renewed(self, expires_in: float | None) -> None:
+        """There is a new token, which expires in `expires_in` seconds."""
+        if self._hook is not None:
+            emit(self._hook, TokenRefreshed(expires_in))
+
+    def statistics_of(
+        self,
+        gate: Gate,
+        limiter: Limiter,
+        outage: Outage,
+        retrying: Retrying,
+        *,
+        now: float,
+        utc: Callable[[float], datetime],
+    ) -> Statistics:
+        """What is going on now in the session of these parts."""
+        estimate, paused_until, down_since = limiter.estimate(now), limiter.paused_until, outage.down_since
+        return Statistics(
+            in_flight=gate.in_flight,
+            waiting=gate.waiting,
+            paused_until=utc(paused_until) if paused_until > now else None,
+            requests=self.requests,
+            refused=self.refused,
+            retried=retrying.retried,
+            budget_left=retrying.budget.remaining,
+            limit_source=estimate.source,
+            limit_per_second=estimate.per_second,
+            down_since=None if down_since is None else utc(down_since),
+            speed_reason=estimate.reason if down_since is None else SpeedReason.DOWN,
+        )
 
     def close(self) -> None:
         """Stop the timer that checks the limit; calls still cause events."""
-        if self._emitter is not None:
-            self._emitter.close()
-
-    def token_renewed(self, expires_in: float | None) -> None:
-        """There is a new token, which expires in `expires_in` seconds."""
-        if self._emitter is not None:
-            self._emitter.token_renewed(expires_in)
-
-
-class EventEmitter:
-    """Calls a hook with an event for each thing that `Reporter` counts.
-
-    Args:
-        hook: The hook.
-        statistics: Takes the current statistics.
-    """
-
-    def __init__(self, hook: EventHook, statistics: Callable[[], Statistics]) -> None:
-        self._hook = hook
-        self._limit = LimitWatch(hook, statistics)
-
-    def close(self) -> None:
-        """Stop the checks."""
-        self._limit.close()
-
-    def sent(self, call: CallState) -> None:
-        """A request is about to be sent."""
-        self._limit.stir()
-        emit(self._hook, RequestSent(call.request.method, call.request.path, call.sendings))
-
-    def received(self, call: CallState, response: Response, elapsed: float) -> None:
-        """A response came, `elapsed` seconds after its request was sent."""
-        self._limit.stir()
-        method, path = call.request.method, call.request.path
-        emit(self._hook, ResponseReceived(method, path, call.sendings, response.status, elapsed))
-
-    def throttled(self, call: CallState, retry_after: float | None, until: datetime, limit: Estimate) -> None:
-        """A request was refused for now; no call is sent before `until`."""
-        method, path = call.request.method, call.request.path
-        emit(self._hook, Throttled(method, path, retry_after, until, limit.source, limit.per_second))
-        self._limit.refused()
-
-    def retry_scheduled(self, call: CallState, delay: float, error: BackupifyError) -> None:
-        """A failed request is retried after `delay` seconds."""
-        method, path = call.request.method, call.request.path
-        emit(self._hook, RetryScheduled(method, path, call.sendings, delay, str(error)))
-
-    def token_renewed(self, expires_in: float | None) -> None:
-        """There is a new token, which expires in `expires_in` seconds."""
-        emit(self._hook, TokenRefreshed(expires_in))
+        if self._limit is not None:
+            self._limit.close()
 
 
 class LimitWatch:

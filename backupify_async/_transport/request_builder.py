@@ -7,6 +7,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from backupify_async._transport.call_state import CallState
+from backupify_async._transport.request import AUTHORIZATION
 from backupify_async._transport.transport import PreparedRequest
 from backupify_async.config import Settings
 from backupify_async.version import __version__
@@ -45,17 +46,20 @@ class RequestBuilder:
 
         Args:
             call: The call; the time of sending is noted in it.
-            token: The token; None for the request for one.
+            token: The token; None or "" for a request without one.
             now: The loop's time, in seconds.
             secrets: What else no error may show.
         """
         request, options = call.request, call.options
-        if token is None:
+        if not token:
             headers, secrets = self._headers, secrets + self._secrets
         else:
             if token != self._token:
                 self._authorize(token)
             headers, secrets = self._authorized, self._token_secrets
+            if request.token_header != AUTHORIZATION:
+                headers = self._headers.copy()
+                headers[request.token_header or AUTHORIZATION] = token
         if request.content_type is not None or options.headers:
             headers = headers.copy()
             headers.update(options.headers)
@@ -85,7 +89,7 @@ class RequestBuilder:
     def _authorize(self, token: str) -> None:
         """Keep the headers that carry a token: they are the same for all requests with it."""
         self._authorized = self._headers.copy()
-        self._authorized["Authorization"] = f"Bearer {token}"
+        self._authorized[AUTHORIZATION] = f"Bearer {token}"
         self._token_secrets = (token, *self._secrets)
         self._token = token
 

@@ -10,17 +10,15 @@ place in flight nor a slot.
 """
 
 import contextlib
+import copy
 from collections.abc import Coroutine
 from functools import partial
 
+import attrs
+
 from backupify_async._call_context import ATTEMPTS, begin_call
 from backupify_async._transport.call_state import CallOptions, CallState
-from backupify_async._transport.error_responses import (
-    api_error,
-    call_cut_short,
-    down_for_long,
-    refused_for_long,
-)
+from backupify_async._transport.error_responses import api_error, call_cut_short, gate_closed
 from backupify_async._transport.feedback import DateSeen, Feedback
 from backupify_async._transport.gate import Gate, GateBlocked, ServerDown
 from backupify_async._transport.lifecycle import Lifecycle
@@ -37,7 +35,7 @@ from backupify_async._transport.transport import Response, Transport, foreign_ex
 from backupify_async.config import Settings
 from backupify_async.errors import AuthenticationError, BackupifyError, DecodeError
 from backupify_async.events import EventHook
-from backupify_async.statistics import SpeedReason, Statistics
+from backupify_async.statistics import Statistics
 
 _OAUTH_PATH = "/oauth/token"
 _FORM = "application/x-www-form-urlencoded"
@@ -86,6 +84,14 @@ class Session:
             policy=settings.retry,
             utc=self._utc,
         )
+
+    def with_options(self, options: CallOptions) -> "Session":
+        """The same session, whose calls have these options: one token, one gate and one budget for both."""
+        view = copy.copy(self)
+        view.options = options
+        view.settings = attrs.evolve(self.settings, timeouts=options.timeouts, retry=options.retry)
+        view.on_event = options.on_event or self.on_event
+        return view
 
     async def open(self) -> None:
         """Open the transport, in the running loop.
@@ -148,7 +154,7 @@ class Session:
     async def _attempt(self, call: CallState, rejections: Rejections | None = None) -> Response:
         """One attempt of an API call, sent again with another token where the token is refused."""
         call.sent_at = call.status = None
-        token = self._keeper.current()
+        token = self._keeper.current() if call.request.token_header is not None else ""
         ticket = None if token is None else self._gate.try_acquire(self._now())
         if token is None or ticket is None:
             token, ticket = await self._wait_for_token_and_gate(call)
@@ -170,7 +176,7 @@ class Session:
             self._keeper.on_accepted(token, call.sent_time)
         if status in call.request.answers:
             return response
-        if status != 401:
+        if status != 401 or not token:
             raise api_error(call.request, response)
         call.sent_at, call.answered = None, True
         gave_up = await self._keeper.on_rejected(token, rejections := rejections or Rejections())
@@ -178,10 +184,15 @@ class Session:
             raise api_error(call.request, response, gave_up)
         return await self._attempt(call, rejections)
 
+    def _current_token(self, call: CallState) -> str | None:
+        """The token for a call: None where there is none yet, "" where the call needs none."""
+        return self._keeper.current() if call.request.token_header is not None else ""
+
     async def _wait_for_token_and_gate(self, call: CallState) -> tuple[str, Ticket]:
         """A token, and a ticket of the gate that was granted while the token was current."""
         while True:
-            await self._keeper.get()
+            if self._current_token(call) is None:
+                await self._keeper.get()
             try:
                 ticket = await self._gate.acquire(
                     call.began,
@@ -191,7 +202,7 @@ class Session:
                 )
             except (GateBlocked, ServerDown):
                 raise self._closed_gate(call) from None
-            token = self._keeper.current()  # it may have been refreshed or dropped during the wait
+            token = self._current_token(call)  # it may have been refreshed or dropped during the wait
             if token is not None:
                 return token, ticket
             self._gate.release(ticket, unused=True)
@@ -244,7 +255,7 @@ class Session:
 
         with contextlib.suppress(DecodeError):  # that would show the body
             return await self.retrying.run(call, attempt)
-        raise AuthenticationError(f"{_OAUTH_PATH} sent a response larger than max_body_bytes")
+        raise AuthenticationError(f"{_OAUTH_PATH} answered with more than max_body_bytes")
 
     async def fetch_token(self) -> None:
         """Get a token now, if there is none, so that a wrong secret shows before a long run begins.
@@ -272,20 +283,9 @@ class Session:
 
     def statistics(self) -> Statistics:
         """The current counts, and the estimate of the limit."""
-        now, down_since = self._now() if self._lifecycle.was_opened else 0.0, self.outage.down_since
-        estimate, paused_until = self._limiter.estimate(now), self._limiter.paused_until
-        return Statistics(
-            in_flight=self._gate.in_flight,
-            waiting=self._gate.waiting,
-            paused_until=self._utc(paused_until) if paused_until > now else None,
-            requests=self._report.requests,
-            refused=self._report.refused,
-            retried=self.retrying.retried,
-            budget_left=self.retrying.budget.remaining,
-            limit_source=estimate.source,
-            limit_per_second=estimate.per_second,
-            down_since=None if down_since is None else self._utc(down_since),
-            speed_reason=estimate.reason if down_since is None else SpeedReason.DOWN,
+        now = self._now() if self._lifecycle.was_opened else 0.0
+        return self._report.statistics_of(
+            self._gate, self._limiter, self.outage, self.retrying, now=now, utc=self._utc
         )
 
     def why_cut_short(self, call: CallState) -> BackupifyError:
@@ -293,8 +293,7 @@ class Session:
         return call_cut_short(call, closed=self.scopes.closed)
 
     def _closed_gate(self, call: CallState) -> BackupifyError:
-        down_since, longest = self.outage.down_since, self.settings.retry.max_outage
-        if down_since is not None and self.outage.is_closed(self._now()):
-            return down_for_long(self._utc(down_since), longest)
-        until = self._limiter.blocked_until
-        return refused_for_long(call.request, self._utc(until), until - self._now())
+        longest = self.settings.retry.max_outage
+        return gate_closed(
+            call, self.outage, self._limiter, max_outage=longest, now=self._now(), utc=self._utc
+        )

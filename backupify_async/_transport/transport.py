@@ -135,6 +135,11 @@ class Response:
         return read_retry_after(value, self.headers.get("Date"), datetime.now(UTC))
 
     @property
+    def request_id(self) -> str | None:
+        """The X-Request-Id header as an error can show it, or None."""
+        return self.request.conceal(self.headers.get("X-Request-Id", "")) or None
+
+    @property
     def content_type(self) -> str:
         """The Content-Type as an error can show it, "" where there is none."""
         return self.request.conceal(self.headers.get("Content-Type", ""))

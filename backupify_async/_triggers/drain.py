@@ -30,6 +30,8 @@ class Drain:
         """Whether no more may be sent."""
         self.pending: dict[PendingTrigger, None] = {}
         """The triggers from their beginning until their outcome is known, in order."""
+        self.reconciling = 0
+        """How many of them have lost their response and are being reconciled."""
         self._all_ended = asyncio.Event()
         self._fan_outs: WeakSet[Stoppable] = WeakSet()
 

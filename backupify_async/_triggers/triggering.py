@@ -30,14 +30,18 @@ class Triggers:
 
     Args:
         session: Sends the requests.
+        drain: Of the client's other triggers; None for the first of its sessions.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, drain: Drain | None = None) -> None:
         self._session = session
-        self.drain = Drain()
+        self.drain = drain or Drain()
         """Whether any more triggers may be sent."""
-        self.reconciling = 0
+
+    @property
+    def reconciling(self) -> int:
         """How many triggers with a lost response are being reconciled."""
+        return self.drain.reconciling
 
     async def run(
         self,
@@ -90,11 +94,11 @@ class Triggers:
             return await self._result(backup_instance_id, call, sent)
         total = self._session.settings.timeouts.total
         end = None if total is None else began + total
-        self.reconciling += 1
+        self.drain.reconciling += 1
         try:
             reconciled = await Reconciler(self._session, backup_instance_id, call, sent).run_until(end)
         finally:
-            self.reconciling -= 1
+            self.drain.reconciling -= 1
         if isinstance(reconciled, TriggerResult):
             return reconciled
         return await self._result(backup_instance_id, call, reconciled)

@@ -31,24 +31,52 @@ _LAST_CHECK = 1.0  # seconds before the time-out
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
+class WaitSlots:
+    """The checks that all waits of one client can make at once, and how the waits are spread over time."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Semaphore(MAX_CHECKS)
+        """Held for each check."""
+        self.waiting = 0
+        """How many backups are being waited for."""
+        self._phases = 0
+
+    def next_phase(self) -> float:
+        """A part of an interval, 1 at first: waits that begin together must not be checked together forever.
+
+        Multiples of the golden ratio lie as far apart on the interval as that many points can.
+        """
+        if not self.waiting:
+            self._phases = 0
+        self._phases += 1
+        return 1 - (self._phases - 1) * _GOLDEN_RATIO % 1
+
+
 class Waits:
     """All waits of one client.
 
     Args:
         session: Sends the requests.
         get_active: Returns the active backup of an instance.
+        slots: Of the client's other waits; None for the first of its sessions.
     """
 
     def __init__(
-        self, session: Session, get_active: Callable[[InstanceId], Awaitable[Backup | None]]
+        self,
+        session: Session,
+        get_active: Callable[[InstanceId], Awaitable[Backup | None]],
+        slots: WaitSlots | None = None,
     ) -> None:
         self._session = session
         self._get_active = get_active
         self._longest_delay = session.settings.retry.max_retry_after
-        self._slots = asyncio.Semaphore(MAX_CHECKS)
-        self._phases = 0
-        self.waited_for = 0
+        self.slots = slots or WaitSlots()
+        """Shared by all waits of the client."""
+
+    @property
+    def waited_for(self) -> int:
         """How many backups are being waited for."""
+        return self.slots.waiting
 
     async def wait(
         self,
@@ -86,17 +114,17 @@ class Waits:
     ) -> WaitResult:
         self._session.require_open()
         loop = asyncio.get_running_loop()
-        gaps = itertools.chain([poll.interval * self._phase()], itertools.repeat(poll.interval))
+        gaps = itertools.chain([poll.interval * self.slots.next_phase()], itertools.repeat(poll.interval))
         due = loop.time() + (next(gaps) if progress.checks else 0.0)
         # A last check shortly before the time-out: otherwise a backup that ended just in time would be late.
         last = math.inf if timeout is None else loop.time() + timeout - min(_LAST_CHECK, timeout / 10)
         failure: BackupifyError | None = None
-        self.waited_for += 1
+        self.slots.waiting += 1
         try:
             with CallScope(self._session.scopes, timeout):
                 while progress.result is None:
                     await _sleep_until(min(due, last) if loop.time() < last else due)
-                    async with self._slots:
+                    async with self.slots.free:
                         try:
                             progress, failure = await self._check(backup_instance_id, progress), None
                         except BackupifyError as error:
@@ -114,17 +142,7 @@ class Waits:
                 backup_instance_id, progress.backup_id, timeout, progress.backup, failure
             ) from failure
         finally:
-            self.waited_for -= 1
-
-    def _phase(self) -> float:
-        """A part of an interval, 1 at first: waits that begin together must not be checked together forever.
-
-        Multiples of the golden ratio lie as far apart on the interval as that many points can.
-        """
-        if not self.waited_for:
-            self._phases = 0
-        self._phases += 1
-        return 1 - (self._phases - 1) * _GOLDEN_RATIO % 1
+            self.slots.waiting -= 1
 
     async def _check(self, backup_instance_id: InstanceId, progress: WaitProgress) -> WaitProgress:
         token = BACKGROUND.set(True)

@@ -120,7 +120,7 @@ async def knowing(backups: Backups, world: World, instance: int) -> None:
         await backups.list(instance).collect()
     for part in itertools.chain(LIKELY, itertools.count(2, 0.25)):
         await asyncio.sleep(max(0.0, began + part * world.usual[instance] - now()))
-        async with internals(backups).waits._slots:
+        async with internals(backups).waits.slots.free:
             if (await backups.get(instance, instance)).completed_at is not None:
                 return
 

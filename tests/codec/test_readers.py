@@ -26,6 +26,21 @@ class Contact:
 
 
 @attrs.frozen
+class Variable:
+    """What is known by a key, and has no id."""
+
+    key: str
+    value: str | None = None
+
+
+@attrs.frozen
+class Health:
+    """Nothing of it is required."""
+
+    status: str | None = None
+
+
+@attrs.frozen
 class Customer:
     id: int
     name: str | None = None
@@ -133,10 +148,29 @@ class TestUserDefinedModel:
         found = decode_list(answer({"customers": [{"id": 1}, {"id": 2}]}), Customer)
         assert found == [Customer(1), Customer(2)]
 
-    @pytest.mark.parametrize("model", [dict, int, Contact, attrs.make_class("NoId", ["name"]), "Customer"])
-    def test_a_model_must_be_an_attrs_class_with_a_required_id(self, model: Any) -> None:
-        with pytest.raises(TypeError, match="a model must be an attrs class with a required field 'id'"):
+    @pytest.mark.parametrize("model", [dict, int, "Customer"])
+    def test_a_model_must_be_an_attrs_class(self, model: Any) -> None:
+        with pytest.raises(TypeError, match="a model must be an attrs class, not"):
             read({"id": 1}, model)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            {"key": "a", "value": "1"},
+            {"variable": {"key": "a", "value": "1"}},
+            {"ok": True, "variable": {"key": "a", "value": "1"}},
+        ],
+    )
+    def test_a_model_without_an_id_is_known_by_its_required_fields(self, raw: Any) -> None:
+        assert read(raw, Variable) == Variable("a", "1")
+
+    def test_the_message_names_the_required_fields(self) -> None:
+        with pytest.raises(DecodeError, match="no Variable: an object with key was expected"):
+            read({"name": "a"}, Variable)
+
+    @pytest.mark.parametrize("raw", [{"status": "ok"}, {"ping": {"status": "ok"}}, {"status": "ok", "x": 1}])
+    def test_a_model_without_required_fields_is_the_object_or_the_only_one_in_it(self, raw: Any) -> None:
+        assert read(raw, Health) == Health("ok")
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ class TestEnds:
             assert other_tasks() == before
             assert (transport.in_flight, outcomes.unfinished, len(outcomes.leftover)) == (0, [], 100)
             waits = internals(backups).waits
-            assert (waits.waited_for, waits._slots._value) == (0, MAX_CHECKS)
+            assert (waits.waited_for, waits.slots.free._value) == (0, MAX_CHECKS)
 
     async def test_leaving_early_reports_what_was_triggered_and_not_waited_for(self) -> None:
         async with (

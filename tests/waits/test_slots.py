@@ -24,14 +24,14 @@ def wait_from(backups: Backups, one: int, seconds: float) -> "asyncio.Task[objec
     waits, poll = waits_of(backups), PollPolicy(interval=seconds)
 
     async def wait() -> object:
-        waits._phases = 0  # so that it begins with a whole interval
+        waits.slots._phases = 0  # so that it begins with a whole interval
         return await waits.wait_from(one, Backup(one, status="running"), timeout=None, poll=poll)
 
     return asyncio.create_task(wait())
 
 
 def is_unused(waits: Waits) -> bool:
-    return (waits.waited_for, waits._slots._value) == (0, MAX_CHECKS)
+    return (waits.waited_for, waits.slots.free._value) == (0, MAX_CHECKS)
 
 
 async def test_a_check_is_made_when_it_is_due() -> None:
@@ -66,14 +66,14 @@ async def test_the_longest_overdue_is_checked_first() -> None:
 
 async def test_waits_that_begin_together_are_spread_over_the_interval() -> None:
     async with backups_of(Server()) as (backups, _, _):
-        waits = waits_of(backups)
-        assert waits._phase() == 1
-        waits.waited_for = 1
-        waits._phases = 0
-        phases = sorted(waits._phase() for _ in range(100))
+        slots = waits_of(backups).slots
+        assert slots.next_phase() == 1
+        slots.waiting = 1
+        slots._phases = 0
+        phases = sorted(slots.next_phase() for _ in range(100))
         gaps = [after - before for before, after in itertools.pairwise(phases)]
         assert (phases[0] > 0, phases[-1], max(gaps) < 0.03) == (True, 1, True)
-        waits.waited_for = 0
+        slots.waiting = 0
 
 
 async def test_a_wait_that_is_cancelled_just_when_it_gets_a_slot_passes_it_on() -> None:

@@ -273,7 +273,7 @@ class TestEnds:
             with pytest.raises(asyncio.CancelledError):
                 await waiting
             waits = internals(backups).waits
-            assert (waits.waited_for, waits._slots._value) == (0, MAX_CHECKS)
+            assert (waits.waited_for, waits.slots.free._value) == (0, MAX_CHECKS)
             assert (other_tasks(), transport.in_flight, session.statistics().in_flight) == (before, 0, 0)
             assert (await backups.wait(8, 8)).kind is WaitKind.COMPLETED
 

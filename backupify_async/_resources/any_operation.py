@@ -1,0 +1,128 @@
+"""Calls of any operation of the API, also of one without a method of its own."""
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any, overload
+
+from backupify_async._codec.decode import decode_list, decode_objects
+from backupify_async._codec.readers import ModelT
+from backupify_async._endpoints.any_request import any_request, list_request
+from backupify_async._endpoints.api_response import APIResponse
+from backupify_async._endpoints.form import Fields
+from backupify_async._paging.paginator import Paginator
+from backupify_async._transport.request import DeliveryUnknown
+from backupify_async._transport.session import Session
+from backupify_async.errors import AmbiguousRequest
+
+
+class AnyOperation:
+    """What a client can do with operations that have no method of their own."""
+
+    _session: Session
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Fields | None = None,
+        form: Fields | None = None,
+        json: object = None,
+        repeatable: bool | None = None,
+        answers: Collection[int] = (),
+        unsafe: bool = False,
+        **ids: int | str,
+    ) -> "APIResponse":
+        """Call any operation of the API, with token, rate limit, retries and time-outs as everywhere.
+
+            response = await client.request("GET", "/v1/customers/{customer_id}", customer_id=7)
+            customer = response.read_as(Customer)
+
+        Args:
+            method: The HTTP method.
+            path: The path below the base URL. `{names}` are filled with ids, quoted.
+            params: The query. Mappings nest with brackets and lists repeat, as Rails reads them; None is left
+                out.
+            form: The body as a form, likewise.
+            json: The body as JSON, instead of a form.
+            repeatable: Whether sending it twice does no more than sending it once. By default GET, HEAD,
+                OPTIONS, PUT and DELETE are (RFC 9110 §9.2.2).
+            answers: Statuses from 300 up that are returned and not raised.
+            unsafe: Whether to send a trigger. `client.backups.trigger` never starts two backups; this can.
+            **ids: The ids that the path names.
+
+        Raises:
+            TypeError, ValueError: An argument is invalid, the path leads to another origin, or the request is
+                a trigger; nothing is sent.
+            AmbiguousRequest: It is not repeatable, was sent, and got no clear response.
+            BackupifyError: It failed; `backupify_async.errors` has the tree.
+        """
+        request = any_request(
+            method,
+            path,
+            ids,
+            params=params,
+            form=form,
+            json=json,
+            repeatable=repeatable,
+            answers=answers,
+            unsafe=unsafe,
+        )
+        try:
+            return APIResponse(await self._session.send(request))
+        except DeliveryUnknown as unknown:
+            sent_at, cause = unknown.sent_at, unknown.cause
+        raise AmbiguousRequest(request.method, request.path, sent_at, cause) from cause
+
+    @overload
+    def iterate(
+        self,
+        path: str,
+        model: type[ModelT],
+        *,
+        params: Fields | None = None,
+        per_page: int | None = None,
+        prefetch: int = 0,
+        **ids: int | str,
+    ) -> Paginator[ModelT]: ...
+
+    @overload
+    def iterate(
+        self,
+        path: str,
+        model: None = None,
+        *,
+        params: Fields | None = None,
+        per_page: int | None = None,
+        prefetch: int = 0,
+        **ids: int | str,
+    ) -> Paginator[dict[str, Any]]: ...
+
+    def iterate(
+        self,
+        path: str,
+        model: type[ModelT] | None = None,
+        *,
+        params: Fields | None = None,
+        per_page: int | None = None,
+        prefetch: int = 0,
+        **ids: int | str,
+    ) -> Paginator[ModelT] | Paginator[dict[str, Any]]:
+        """Any list of the API, page by page over its Link headers.
+
+            async for customer in client.iterate("/v1/customers", Customer): ...
+
+        Args:
+            path: The path below the base URL. `{names}` are filled with ids, quoted.
+            model: The attrs class of the items; without one they are raw JSON objects.
+            params: The query, as for `request`.
+            per_page: Items per page. The server may cap or ignore it.
+            prefetch: How many pages to request ahead, concurrently, where the links number the pages.
+            **ids: The ids that the path names.
+
+        Raises:
+            TypeError, ValueError: An argument is invalid; the message names it.
+        """
+        items = decode_objects if model is None else partial(decode_list, model=model)
+        request = list_request(path, ids, params=params, per_page=per_page, decode=items)
+        return Paginator(self._session.send, request, prefetch=prefetch)
