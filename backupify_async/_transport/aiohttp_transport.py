@@ -132,7 +132,7 @@ class AiohttpTransport:
                 ATTEMPT.set(attempt)
                 while True:
                     try:
-                        answer = await session.request(
+                        raw_response = await session.request(
                             request.method,
                             request.url,
                             headers=request.headers,
@@ -144,18 +144,18 @@ class AiohttpTransport:
                         break
                     except UsedUp:
                         continue  # that connection is gone; a new one is never used up
-                request.response_status = answer.status
+                request.response_status = raw_response.status
                 try:
-                    content, headers = answer.content, answer.headers
+                    content, headers = raw_response.content, raw_response.headers
                     is_here = content.is_eof() and content.total_bytes <= self._inline_bytes
                     if is_here and hdrs.CONTENT_ENCODING not in headers:  # as with most responses
                         body = content.read_nowait()
-                        return Response(request, answer.status, headers, body, True, attempt.transport)
+                        return Response(request, raw_response.status, headers, body, True, attempt.transport)
                     attempt.waits_for(content)
-                    return await read_response(request, answer, attempt, self._settings.max_body_bytes)
+                    return await read_response(request, raw_response, attempt, self._settings.max_body_bytes)
                 finally:
-                    if not answer.closed:  # it is, once its body was read to the end
-                        answer.close()
+                    if not raw_response.closed:  # it is, once its body was read to the end
+                        raw_response.close()
         except BackupifyError:
             raise
         except asyncio.CancelledError:

@@ -255,7 +255,7 @@ class Session:
 
         with contextlib.suppress(DecodeError):  # that would show the body
             return await self.retrying.run(call, attempt)
-        raise AuthenticationError(f"{_OAUTH_PATH} answered with more than max_body_bytes")
+        raise AuthenticationError(f"{_OAUTH_PATH} sent a response larger than max_body_bytes")
 
     async def fetch_token(self) -> None:
         """Get a token now, if there is none, so that a wrong secret shows before a long run begins.

@@ -109,8 +109,8 @@ class Customers:
         if customer_id <= self._count:  # without the lock: it is so for all initial instances
             return
         with self._lock:
-            if customer_id > self._count:
-                self._store(_placeholder(customer_id, now))
+            # A request can have created it meanwhile.
+            self._store(self._stored.get(customer_id) or _placeholder(customer_id, now))
 
     def rename(self, customer_id: int, name: str, now: float) -> Customer:
         """Change the name of a customer at `now` (seconds since the epoch)."""

@@ -33,11 +33,11 @@ class TestWalkthrough:
             "Throughput",
             " calls/s, found by the client from 429 responses alone",
             "(the server allows 120 calls/s)",
-            "refused for now (429), and sent again",
+            "refused with 429, and sent again",
             "sent again after another failure",
             "Slowest",
-            "instance 13: list, active, trigger, active: answered 403",
-            "All accounted for, and no backup was started twice.",
+            "instance 13: list, active, trigger, active: 403",
+            "Every instance is accounted for, and no backup was started twice.",
         ):
             assert said in result.out
         assert "\x1b" not in result.out

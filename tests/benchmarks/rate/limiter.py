@@ -1,6 +1,6 @@
 """Our limiter without a session, at a gate like ours: many times faster, for tables of many servers.
 
-This is the only place here that knows what the limiter is told and asked. It hears answers as `Hearing` does.
+This is the only place here that calls the limiter. It handles responses as `Feedback` does.
 """
 
 import math
