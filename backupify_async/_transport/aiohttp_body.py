@@ -24,7 +24,7 @@ _NO_CONTENT = (204, 304)  # RFC 9110 §15.3.5, §15.4.5
 
 
 async def read_response(
-    request: PreparedRequest, raw_response: aiohttp.ClientResponse, attempt: AttemptScope, max_body_bytes: int
+    request: PreparedRequest, raw: aiohttp.ClientResponse, attempt: AttemptScope, max_body_bytes: int
 ) -> Response:
     """The whole response. Only an error's body can be cut: its status stands without it.
 
@@ -32,13 +32,13 @@ async def read_response(
         DecodeError: The body is larger than `max_body_bytes`, or its coding is unknown.
         BadCoding, aiohttp.ClientError: The body of a 2xx is broken.
     """
-    is_error = not 200 <= raw_response.status < 300
+    is_error = not 200 <= raw.status < 300
     limit = ERROR_BODY_BYTES if is_error else max_body_bytes
     body, whole = b"", False
     try:
-        header = ", ".join(raw_response.headers.getall(hdrs.CONTENT_ENCODING, ()))
-        codings = codings_of(header) if raw_response.status not in _NO_CONTENT else []
-        body, whole = await _read_up_to(raw_response, most_packed(limit) if codings else limit)
+        header = ", ".join(raw.headers.getall(hdrs.CONTENT_ENCODING, ()))
+        codings = codings_of(header) if raw.status not in _NO_CONTENT else []
+        body, whole = await _read_up_to(raw, most_packed(limit) if codings else limit)
         for coding in codings:
             body, all_unpacked = await _unpack(body, coding, limit, accept_part=is_error or not whole)
             whole = whole and all_unpacked
@@ -47,21 +47,21 @@ async def read_response(
             raise
     except UnknownCoding as error:
         if not is_error:
-            unread = Response(request, raw_response.status, raw_response.headers, b"")
+            unread = Response(request, raw.status, raw.headers, b"")
             raise _undecodable(unread, str(error)) from None
     except asyncio.CancelledError:
         if not is_error or attempt.ended_by() is None:
             raise
-    response = Response(request, raw_response.status, raw_response.headers, body, whole, attempt.transport)
+    response = Response(request, raw.status, raw.headers, body, whole, attempt.transport)
     if whole or is_error:
         return response
     raise _undecodable(response, f"the body is larger than max_body_bytes={limit}")
 
 
-async def _read_up_to(raw_response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+async def _read_up_to(raw: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
     """At most `limit` bytes of the body, counted while they arrive, and whether that is all of it."""
     body = bytearray()
-    async for chunk in raw_response.content.iter_chunked(_CHUNK_BYTES):
+    async for chunk in raw.content.iter_chunked(_CHUNK_BYTES):
         body += chunk
         if len(body) > limit:
             return bytes(body[:limit]), False

@@ -124,7 +124,7 @@ class AiohttpTransport:
         session = self._one_off_session or self._session if request.new_connection else self._session
         assert session is not None  # noqa: S101 - the client's session opens this one before it sends
         timers = self._timers
-        if request.timeouts is not timers.timeouts:
+        if request.timeouts is not timers.timeouts:  # hashing them costs more
             timers = self._timers_of(request.timeouts)
         attempt = timers.watch.scope(request.sent_time)
         try:
@@ -132,7 +132,7 @@ class AiohttpTransport:
                 ATTEMPT.set(attempt)
                 while True:
                     try:
-                        raw_response = await session.request(
+                        raw = await session.request(
                             request.method,
                             request.url,
                             headers=request.headers,
@@ -144,33 +144,28 @@ class AiohttpTransport:
                         break
                     except UsedUp:
                         continue  # that connection is gone; a new one is never used up
-                request.response_status = raw_response.status
+                request.response_status = raw.status
                 try:
-                    content, headers = raw_response.content, raw_response.headers
+                    content, headers = raw.content, raw.headers
                     is_here = content.is_eof() and content.total_bytes <= self._inline_bytes
                     if is_here and hdrs.CONTENT_ENCODING not in headers:  # as with most responses
                         body = content.read_nowait()
-                        return Response(request, raw_response.status, headers, body, True, attempt.transport)
+                        return Response(request, raw.status, headers, body, True, attempt.transport)
                     attempt.waits_for(content)
-                    return await read_response(request, raw_response, attempt, self._settings.max_body_bytes)
+                    return await read_response(request, raw, attempt, self._settings.max_body_bytes)
                 finally:
-                    if not raw_response.closed:  # it is, once its body was read to the end
-                        raw_response.close()
-        except BackupifyError:
-            raise
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+                    if not raw.closed:  # it is, once its body was read to the end
+                        raw.close()
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, BackupifyError) or _is_callers_cancellation(error):
                 raise
-            failure = self._failure(Failed("aiohttp cancelled itself"), request, attempt, session)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes an error of ours
             failure = self._failure(error, request, attempt, session)
         # Not raised in the handler: aiohttp's exception, which holds the token, would be its context.
         raise failure
 
     def _failure(
         self,
-        error: Exception,
+        error: Exception | asyncio.CancelledError,
         request: PreparedRequest,
         attempt: AttemptScope,
         session: aiohttp.ClientSession,
@@ -179,6 +174,14 @@ class AiohttpTransport:
             if self._user_connector is None:
                 return ClientClosed("the client is closed: nothing was sent")
             return ConfigurationError("the connector that the client was given is closed")
+        if isinstance(error, asyncio.CancelledError):
+            error = Failed("aiohttp cancelled itself")
         failure = translate(error, request.timeouts, sent=attempt.may_be_sent, repeatable=request.repeatable)
         failure.status = request.response_status
         return failure
+
+
+def _is_callers_cancellation(error: BaseException) -> bool:
+    """Whether the task itself is cancelled, and not only something within aiohttp."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
