@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, assert_type
 
+import attrs
+
 from backupify_async import (
     AmbiguousTrigger,
+    APIResponse,
     Backup,
     BackupifyClient,
     BackupInstance,
@@ -26,6 +29,7 @@ from backupify_async import (
     StaticToken,
     Statistics,
     Success,
+    Timeouts,
     Token,
     TriggerKind,
     TriggerResult,
@@ -149,6 +153,27 @@ def values(
     assert_type(unknown.reason, str)
     assert_type(unknown.seen, tuple[Backup, ...])
     assert_type(late.backup, Backup | None)
+
+
+@attrs.frozen
+class Customer:
+    """A model of a user's own."""
+
+    id: int
+    name: str | None = None
+
+
+async def any_operation(client: BackupifyClient) -> None:
+    assert_type(client.iterate("/v1/customers", Customer), Paginator[Customer])
+    assert_type(await client.iterate("/v1/customers", Customer).newest(5), list[Customer])
+    assert_type(client.iterate("/v1/customers"), Paginator[dict[str, Any]])
+    response = await client.request("PUT", "/v1/customers/{id}", form={"customer": {"name": "Ada"}}, id=7)
+    assert_type(response, APIResponse)
+    assert_type(response.read_as(Customer), Customer)
+    assert_type(client.with_options(timeouts=Timeouts(total=5), background=True), BackupifyClient)
+    client.iterate("/v1/customers", Customer(1))  # type: ignore[call-overload]
+    await client.request("GET", "/v1/ping", params=["a"])  # type: ignore[arg-type]
+    client.with_options(timeouts=5)  # type: ignore[arg-type]
 
 
 def clients() -> None:
