@@ -22,16 +22,18 @@ class Lifecycle:
     ) -> None:
         self._acquire = acquire
         self._release = release
+        self._opening = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
         self.scopes = CallScopes()
 
     async def open(self) -> None:
         """Open the session, in the running loop."""
-        if self._loop is None and not self.scopes.closed:
-            loop = running_loop()
-            await self._acquire()
-            self._loop = loop
+        loop = running_loop()
+        async with self._opening:
+            if self._loop is None and not self.scopes.closed:
+                await self._acquire()
+                self._loop = loop
         self.require_open()
 
     async def close(self) -> None:

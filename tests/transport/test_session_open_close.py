@@ -55,6 +55,21 @@ class TestOpening:
         await session.send(PING)
         await session.close()
 
+    async def test_opened_by_two_at_once_it_opens_its_transport_once(self) -> None:
+        opened = []
+
+        class SlowToOpen(FakeTransport):
+            async def open(self, settings: Settings) -> None:
+                opened.append(settings)
+                await asyncio.sleep(1)
+
+        settings = Settings(credentials=StaticToken("static-token"), base_url="http://127.0.0.1")
+        session = Session(settings, SlowToOpen(Script()))
+        await asyncio.gather(session.open(), session.open())
+        assert (await session.send(PING)).status == 200
+        await session.close()
+        assert len(opened) == 1
+
     async def test_a_closed_session_does_not_reopen(self) -> None:
         session = unopened()
         await session.open()
