@@ -12,10 +12,14 @@ from backupify_async._cli.command_progress import CommandProgress
 from backupify_async._cli.exit_codes import Exit, ExitCode, TokenUnavailable, exit_code_of
 from backupify_async._cli.options import CallOptions
 from backupify_async._cli.output import Output
+from backupify_async._cli.request_log import LoggingTransport, log_events
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.terminal import columns_of, takes_colour
 from backupify_async._cli.writers import Layout, Row, Writer, writer
+from backupify_async._transport.aiohttp_transport import AiohttpTransport
+from backupify_async._transport.transport import Transport
 from backupify_async.client import BackupifyClient
+from backupify_async.config import SettingsOptions
 from backupify_async.errors import (
     AuthenticationError,
     BackupifyError,
@@ -81,9 +85,12 @@ async def command_context(
     Raises:
         Exit: No token could be obtained, or a setting is invalid.
     """
-    client = _client(options, concurrency, on_event)
-    async with Output(shutdown, sys.stdout, sys.stderr) as output, client:
+    output = Output(shutdown, sys.stdout, sys.stderr)
+    log = output.message if options.logs_requests else None
+    client = make_client(options.settings(concurrency), on_event, log)
+    async with output, client:
         progress = CommandProgress(command, client.statistics)
+        progress.verbose = options.verbose > 0
         table_writer = writer(options.output, layout, columns_of(sys.stdout), colour=takes_colour(sys.stdout))
         context = CommandContext(client, output, table_writer, progress, quiet=options.quiet)
         try:
@@ -97,9 +104,24 @@ async def command_context(
             output.message(progress.summary())
 
 
-def _client(options: CallOptions, concurrency: int, on_event: EventHook | None) -> BackupifyClient:
+def make_client(
+    settings: SettingsOptions, on_event: EventHook | None = None, log: Callable[[str], None] | None = None
+) -> BackupifyClient:
+    """The client for the credentials in the environment.
+
+    Args:
+        settings: Its settings.
+        on_event: Its event hook.
+        log: Takes a line for each request, response and retry decision; None for no such lines.
+
+    Raises:
+        Exit: There are no credentials, or a setting is invalid.
+    """
+    transport: Transport | None = None
+    if log is not None:
+        transport, on_event = LoggingTransport(AiohttpTransport(), log), log_events(on_event, log)
     try:
-        return BackupifyClient.from_env(os.environ, on_event=on_event, **options.settings(concurrency))
+        return BackupifyClient.from_env(os.environ, transport=transport, on_event=on_event, **settings)
     except MissingCredentials as error:
         raise Exit(ExitCode.USAGE, f"{error.problem}; `backupify demo` needs none") from None
     except ConfigurationError as error:  # without its `override`, which is no option of the command line

@@ -25,6 +25,7 @@ PACE = Group("Pace", sort_key=5)
 
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _MAX_CONCURRENCY = 64  # requests in flight, the library's default; --concurrency can raise it
+_LOG_REQUESTS = 2  # times -v
 _MAX_BURST = 10  # requests; with a low --rate a burst of ten would exceed what was asked for
 
 
@@ -98,23 +99,9 @@ InstanceIds = Annotated[
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class CallOptions:
-    """The options of every command that calls the API."""
+class RequestOptions:
+    """The options of every command that calls the API, also of one without rows."""
 
-    output: Annotated[
-        Format, Parameter(group=OUTPUT, alias="-o", help="A table for people; jsonl or csv for programs.")
-    ] = "table"
-    quiet: Annotated[
-        bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")
-    ] = False
-    rate: Annotated[
-        float | None,
-        Parameter(
-            group=PACE,
-            converter=positive_number,
-            help="Maximum number of calls per second.  [default: the server's limit]",
-        ),
-    ] = None
     timeout: Annotated[
         float | None,
         Parameter(
@@ -127,9 +114,51 @@ class CallOptions:
 
     def settings(self, concurrency: int = 1) -> SettingsOptions:
         """The client's settings for these options."""
-        settings = SettingsOptions(
+        return SettingsOptions(
             timeouts=Timeouts(total=self.timeout), max_concurrency=max(_MAX_CONCURRENCY, concurrency)
         )
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class CallOptions(RequestOptions):
+    """The options of every command with rows that calls the API."""
+
+    output: Annotated[
+        Format, Parameter(group=OUTPUT, alias="-o", help="A table for people; jsonl or csv for programs.")
+    ] = "table"
+    quiet: Annotated[
+        bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")
+    ] = False
+    verbose: Annotated[
+        int,
+        Parameter(
+            group=OUTPUT,
+            alias="-v",
+            count=True,
+            negative="",
+            show_default=False,
+            help="Show the server's rate limit and how it was found, in progress and summary. -vv: also each "
+            "request and response, on stderr.",
+        ),
+    ] = 0
+    rate: Annotated[
+        float | None,
+        Parameter(
+            group=PACE,
+            converter=positive_number,
+            help="Maximum number of calls per second.  [default: the server's limit]",
+        ),
+    ] = None
+
+    @property
+    def logs_requests(self) -> bool:
+        """Whether to show each request and response."""
+        return self.verbose >= _LOG_REQUESTS
+
+    def settings(self, concurrency: int = 1) -> SettingsOptions:
+        """The client's settings for these options."""
+        settings = RequestOptions.settings(self, concurrency)
         if self.rate is not None:
             burst = min(_MAX_BURST, max(1, round(self.rate)))
             settings["rate_limit"] = RateLimit(per_second=self.rate, burst=burst)
@@ -145,15 +174,6 @@ class FleetOptions(CallOptions):
         bool,
         Flag,
         Parameter(group=OUTPUT, help="Rows in the order of the ids. A slow instance delays those after it."),
-    ] = False
-    verbose: Annotated[
-        bool,
-        Flag,
-        Parameter(
-            group=OUTPUT,
-            alias="-v",
-            help="Show the server's rate limit and how it was found, in progress and summary.",
-        ),
     ] = False
     concurrency: Annotated[
         int, Count, Parameter(group=PACE, help="Number of instances processed at the same time.")

@@ -64,7 +64,6 @@ async def _sweep(
     if operation.confirm is not None:
         await operation.confirm(context.client)
     context.progress.total = lambda: source.total
-    context.progress.verbose = options.verbose
     cursor = IdCursor(source)
     fleet = context.client.fleet(cursor.read(context.client), concurrency=options.concurrency)
     try:
