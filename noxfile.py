@@ -1,5 +1,6 @@
 """What to run on a checkout: `nox -s tests`, and the rest of what CI runs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,8 +57,9 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, "-m", "not slow")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
-    # Most of these start processes, which start slowly under coverage.
-    session.run("pytest", *SIDE_BY_SIDE, "-m", "slow")
+    # Most of these start processes, which start slowly under coverage, and wait for them: two a core.
+    workers = str(2 * (os.cpu_count() or 1))
+    session.run("pytest", "-n", workers, "--dist", "worksteal", "-m", "slow")
 
 
 @nox.session

@@ -30,6 +30,7 @@ def options(**changes: object) -> CallOptions:
 
 
 class TestTimeouts:
+    @pytest.mark.looptime
     async def test_total_ends_one_call_and_no_other(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=5), rate_limit=UNLIMITED) as session:
             short = session.carry(CallState(PING, options(timeouts=Timeouts(total=1))))
@@ -72,6 +73,7 @@ class TestRetry:
         assert len(transport.sent) == 2
 
 
+@pytest.mark.looptime
 async def test_a_background_call_lets_others_pass() -> None:
     transport = FakeTransport(Script())
     async with session_over(transport, rate_limit=RateLimit(1, burst=1, adaptive=False)) as session:
