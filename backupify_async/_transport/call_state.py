@@ -22,7 +22,7 @@ class CallOptions:
         headers: Headers beside those of the client; one of the same name replaces the client's. Their values
             count as secrets. Token requests do not carry them.
         background: Whether other calls of the client go first.
-        on_event: Called with the events of its requests, instead of the client's hook; None for the client's.
+        on_event: Called with the events of its requests; None for no hook.
 
     Raises:
         ConfigurationError: A header cannot be sent, or is one that the client sets.
@@ -37,9 +37,9 @@ class CallOptions:
     on_event: EventHook | None = None
 
     @classmethod
-    def of_client(cls, settings: Settings) -> "CallOptions":
+    def of_client(cls, settings: Settings, on_event: EventHook | None = None) -> "CallOptions":
         """The options of a call that has none of its own."""
-        return cls(settings.timeouts, settings.retry)
+        return cls(settings.timeouts, settings.retry, on_event=on_event)
 
     def replaced(
         self,

@@ -34,7 +34,7 @@ _SMALLEST_CHANGE = 0.2  # of a rate
 class Reporter:
     """Counts what happens, logs it and calls the hook. Events are made only for a hook.
 
-    The events of a call go to the hook in its options, where it has one, instead of the client's.
+    The events of a call go to the hook in its options, which is the client's where it has none of its own.
 
     Args:
         on_event: The client's hook, or None.
@@ -52,29 +52,32 @@ class Reporter:
     def sent(self, call: CallState) -> None:
         """A request is about to be sent."""
         self.requests += 1
+        hook = call.options.on_event
+        if hook is None:
+            return
         if self._limit is not None:
             self._limit.stir()
-        hook = call.options.on_event or self._hook
-        if hook is not None:
-            emit(hook, RequestSent(call.request.method, call.request.path, call.sendings))
+        emit(hook, RequestSent(call.request.method, call.request.path, call.sendings))
 
     def received(self, call: CallState, response: Response, elapsed: float) -> None:
         """A response came, `elapsed` seconds after its request was sent."""
-        method, path, status = call.request.method, call.request.path, response.status
+        request, hook = call.request, call.options.on_event
         if _LOGGER.isEnabledFor(logging.DEBUG):  # the arguments cost as much as this check
-            _LOGGER.debug("%s %s answered %d in %.3f s", method, path, status, elapsed)
+            _LOGGER.debug(
+                "%s %s answered %d in %.3f s", request.method, request.path, response.status, elapsed
+            )
+        if hook is None:
+            return
         if self._limit is not None:
             self._limit.stir()
-        hook = call.options.on_event or self._hook
-        if hook is not None:
-            emit(hook, ResponseReceived(method, path, call.sendings, status, elapsed))
+        emit(hook, ResponseReceived(request.method, request.path, call.sendings, response.status, elapsed))
 
     def throttled(self, call: CallState, retry_after: float | None, until: datetime, limit: Estimate) -> None:
         """A request was refused for now; no call is sent before `until`."""
         self.refused += 1
         method, path = call.request.method, call.request.path
         _LOGGER.info("%s %s was refused for now", method, path)
-        hook = call.options.on_event or self._hook
+        hook = call.options.on_event
         if hook is not None:
             emit(hook, Throttled(method, path, retry_after, until, limit.source, limit.per_second))
         if self._limit is not None:
@@ -84,7 +87,7 @@ class Reporter:
         """A failed request is retried after `delay` seconds."""
         method, path = call.request.method, call.request.path
         _LOGGER.info("%s %s is retried in %.2f s: %s", method, path, delay, error)
-        hook = call.options.on_event or self._hook
+        hook = call.options.on_event
         if hook is not None:
             emit(hook, RetryScheduled(method, path, call.sendings, delay, str(error)))
 

@@ -52,7 +52,7 @@ class Session:
         limiter: Limiter | None = None,
     ) -> None:
         self.settings = settings
-        self.options = CallOptions.of_client(settings)
+        self.options = CallOptions.of_client(settings, on_event)
         """The options of calls that have none of their own."""
         self.on_event = on_event
         self._transport = transport
@@ -90,7 +90,7 @@ class Session:
         view = copy.copy(self)
         view.options = options
         view.settings = attrs.evolve(self.settings, timeouts=options.timeouts, retry=options.retry)
-        view.on_event = options.on_event or self.on_event
+        view.on_event = options.on_event
         return view
 
     async def open(self) -> None:
