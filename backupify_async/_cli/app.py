@@ -3,7 +3,18 @@
 from cyclopts import App
 
 from backupify_async._cli import help_text
-from backupify_async._cli.commands import active, demo, instances, journal, latest, resume, simulate, trigger
+from backupify_async._cli.commands import (
+    active,
+    api,
+    demo,
+    instances,
+    journal,
+    latest,
+    resume,
+    simulate,
+    trigger,
+    whoami,
+)
 from backupify_async._cli.commands import list as list_
 from backupify_async._cli.help_text import sweep_usage
 from backupify_async.version import __version__
@@ -29,3 +40,5 @@ app.command(resume.resume, help_epilogue=resume.EXAMPLES, sort_key=5)
 app.command(journal.app)
 app.command(instances.instances, help_epilogue=instances.EXAMPLES, sort_key=7)
 app.command(simulate.simulate, help_epilogue=simulate.EXAMPLES, sort_key=8)
+app.command(api.api, help_epilogue=api.EXAMPLES, sort_key=7.5)
+app.command(whoami.whoami, help_epilogue=whoami.EXAMPLES, sort_key=7.6)

@@ -60,8 +60,9 @@ class Confirmation:
             raise no_instances()
         if self._yes or number in (0, 1):
             return
-        if not await _ask(f"Trigger a backup of {self._source.describe(number)}?"):
-            raise Exit(ExitCode.USAGE, "not confirmed: no backup was triggered")
+        await ask_on_terminal(
+            f"Trigger a backup of {self._source.describe(number)}?", "no backup was triggered"
+        )
 
     async def _count(self, client: BackupifyClient, *, resumed: bool) -> int | None:
         """The number of ids; None where it is not needed, or the journal can have them already."""
@@ -76,11 +77,15 @@ class Confirmation:
             raise Exit(ExitCode.SOME_FAILED, f"the instances cannot be listed: {error}") from None
 
 
-async def _ask(question: str) -> bool:
+async def ask_on_terminal(question: str, nothing_done: str) -> None:
     """Ask on the terminal; anything but "y" or "yes" means no.
 
+    Args:
+        question: The question.
+        nothing_done: What a no means, for the message.
+
     Raises:
-        Exit: The terminal was closed.
+        Exit: The answer is not yes, or the terminal was closed.
     """
     thread = DaemonThread("confirmation")
     try:
@@ -88,9 +93,9 @@ async def _ask(question: str) -> bool:
         reply = await thread.call(read_some, sys.stdin.fileno(), 1_000)
     except OSError as error:
         raise Exit(
-            ExitCode.USAGE,
-            f"cannot ask for confirmation ({error.strerror}): no backup was triggered; add --yes",
+            ExitCode.USAGE, f"cannot ask for confirmation ({error.strerror}): {nothing_done}; add --yes"
         ) from None
     finally:
         thread.close()
-    return reply.decode(errors="replace").strip().lower() in ("y", "yes")
+    if reply.decode(errors="replace").strip().lower() not in ("y", "yes"):
+        raise Exit(ExitCode.USAGE, f"not confirmed: {nothing_done}")

@@ -1,0 +1,117 @@
+"""The command `api`."""
+
+import sys
+from functools import partial
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from backupify_async._cli.api_call import JSONFormat, send, send_paginated
+from backupify_async._cli.api_request import APIRequest, read_request
+from backupify_async._cli.exit_codes import Exit, ExitCode
+from backupify_async._cli.help_text import examples
+from backupify_async._cli.options import CONFIRMATION, OUTPUT, Flag, file_name
+from backupify_async._cli.shutdown import run_command
+from backupify_async._cli.single_call import SINGLE_CALL_DEFAULTS, SingleCallOptions
+from backupify_async._escaping import printable
+
+EXAMPLES = examples(
+    "backupify api /v1/vendors/me",
+    "backupify api /v1/backup_instances -F backup_definition_id=3 --paginate",
+    "backupify api /v1/customers --paginate -o jsonl | jq .name",
+    "backupify api /v1/customers -F 'customer[name]=Ada' --dry-run",
+    "backupify api /v1/customers/7 -X PUT -F 'customer[name]=Ada' --yes",
+)
+_REQUEST = Group("Request", sort_key=1)
+
+
+def api(
+    path: Annotated[
+        str, Parameter(group=_REQUEST, help="The path below the base URL, whole, with or without a ?query.")
+    ],
+    /,
+    *,
+    method: Annotated[
+        str | None,
+        Parameter(
+            group=_REQUEST, alias="-X", help="The HTTP method.  [default: GET; POST with fields or a body]"
+        ),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        Parameter(
+            group=_REQUEST,
+            alias="-F",
+            negative="",
+            metavar="NAME=VALUE",
+            help="A field of the form; of the query for GET, HEAD and with --json. customer[name]=Ada nests, "
+            "tags[]=a repeats, name=@FILE reads the value from a file, name=@- from stdin.",
+        ),
+    ] = None,
+    json: Annotated[
+        str | None,
+        Parameter(
+            group=_REQUEST,
+            validator=file_name,
+            allow_leading_hyphen=True,
+            metavar="FILE",
+            help="A JSON body, read from a file, or from stdin if FILE is -.",
+        ),
+    ] = None,
+    paginate: Annotated[
+        bool,
+        Flag,
+        Parameter(group=_REQUEST, help="Follow the Link headers, and write the items of all pages."),
+    ] = False,
+    yes: Annotated[
+        bool,
+        Flag,
+        Parameter(group=CONFIRMATION, alias="-y", help="Do not ask before anything but GET and HEAD."),
+    ] = False,
+    dry_run: Annotated[
+        bool, Flag, Parameter(group=CONFIRMATION, help="Send nothing, but show what would be sent.")
+    ] = False,
+    output: Annotated[
+        JSONFormat,
+        Parameter(
+            group=OUTPUT, alias="-o", help="The body as it is, indented on a terminal; or one line per item."
+        ),
+    ] = "json",
+    options: SingleCallOptions = SINGLE_CALL_DEFAULTS,
+) -> int:
+    """Call any operation of the API, and write the body of the response to stdout.
+
+    Token, rate limit and retries are those of the other commands. A request that is
+    not repeatable, as a POST, is not sent again if its response is lost. Triggers
+    are refused: `backupify trigger` never starts two backups.
+    """
+    request = read_request(path, method, field or (), json, paginate=paginate)
+    if paginate and request.method != "GET":
+        raise Exit(ExitCode.USAGE, f"--paginate needs a GET, not a {request.method}")
+    if dry_run:
+        print("\n".join(map(printable, request.description().split("\n"))))
+        return ExitCode.SUCCESS
+    if paginate:
+        return run_command(partial(send_paginated, request=request, output_format=output, options=options))
+    _require_terminal(request, yes=yes)
+    return run_command(partial(send, request=request, output_format=output, options=options, yes=yes))
+
+
+def _require_terminal(request: APIRequest, *, yes: bool) -> None:
+    """Refuse to begin where the question could not be answered.
+
+    Raises:
+        Exit: There is no terminal, or a part of the request was read from it.
+    """
+    if yes or request.is_safe:
+        return
+    if request.reads_stdin:
+        raise Exit(
+            ExitCode.USAGE, "cannot ask for confirmation while stdin holds a part of the request: add --yes"
+        )
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise Exit(
+            ExitCode.USAGE,
+            f"would send {request.method} {request.path}, but there is no terminal to ask for confirmation: "
+            "add --yes, or check with --dry-run",
+        )
