@@ -91,8 +91,9 @@ async def command_context(
     async with output, client:
         progress = CommandProgress(command, client.statistics)
         progress.verbose = options.verbose > 0
-        table_writer = writer(options.output, layout, columns_of(sys.stdout), colour=takes_colour(sys.stdout))
-        context = CommandContext(client, output, table_writer, progress, quiet=options.quiet)
+        rows_writer = writer(options.output, layout, columns_of(sys.stdout), colour=takes_colour(sys.stdout))
+        output.footer = rows_writer.footer
+        context = CommandContext(client, output, rows_writer, progress, quiet=options.quiet)
         try:
             await _fetch_token(client, options.timeout)
         except TokenUnavailable as error:

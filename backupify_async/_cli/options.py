@@ -125,7 +125,12 @@ class CallOptions(RequestOptions):
     """The options of every command with rows that calls the API."""
 
     output: Annotated[
-        Format, Parameter(group=OUTPUT, alias="-o", help="A table for people; jsonl or csv for programs.")
+        Format,
+        Parameter(
+            group=OUTPUT,
+            alias="-o",
+            help="A table for people; for programs json (one array), jsonl (one object per line) or csv.",
+        ),
     ] = "table"
     quiet: Annotated[
         bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")

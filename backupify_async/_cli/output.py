@@ -34,9 +34,13 @@ class Output:
         shutdown: Is requested when stdout has no reader any more.
         stdout: Where the rows go; None where the process has none.
         stderr: Where messages and the status line go; None where the process has none.
+
+    Attributes:
+        footer: Returns what is written after the last row, however the command ends.
     """
 
     def __init__(self, shutdown: Shutdown, stdout: TextIO | None, stderr: TextIO | None) -> None:
+        self.footer: Callable[[], str] = lambda: ""
         self._status: Callable[[int], str] | None = None
         self._shutdown = shutdown
         self._stdout, self._stderr = descriptor(stdout), descriptor(stderr)
@@ -60,6 +64,9 @@ class Output:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._failed and (footer := self.footer().encode()):
+            self._rows.append(footer)
+            self._pending += len(footer)
         self._closing = True
         self._work.set()
         try:

@@ -1,4 +1,4 @@
-"""The output formats: rows as a table, as JSON lines, or as CSV."""
+"""The output formats: rows as a table, as a JSON array, as JSON lines, or as CSV."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from rich.style import Style
 from backupify_async._escaping import printable
 
 Row = Mapping[str, object]
-Format = Literal["table", "jsonl", "csv"]
+Format = Literal["table", "json", "jsonl", "csv"]
 
 _GAP = "  "
 _STYLES = {
@@ -86,6 +86,38 @@ class Writer(Protocol):
         """The rows as lines."""
         ...
 
+    def footer(self) -> str:
+        """The text after the last row, which also ends the output of an interrupted command."""
+        ...
+
+
+class JsonWriter:
+    """One JSON array. Each row is a line of its own that begins with its comma, so that it can be streamed.
+
+    Without a header there is no footer: the output of a command that could not begin is empty in all formats.
+    """
+
+    def __init__(self) -> None:
+        self._separator = ""
+
+    def header(self) -> str:
+        """The beginning of the array."""
+        self._separator = " "
+        return "[\n"
+
+    def write(self, rows: Sequence[Row]) -> str:
+        """The rows as JSON objects, with dates in ISO 8601."""
+        lines = [f"{_json(row)}\n" for row in rows]
+        if not lines:
+            return ""
+        text = self._separator + ",".join(lines)
+        self._separator = ","
+        return text
+
+    def footer(self) -> str:
+        """The end of the array."""
+        return "]\n" if self._separator else ""
+
 
 class JsonLinesWriter:
     """JSON lines: one object per line, in ASCII, which is safe in any encoding and on any terminal."""
@@ -97,6 +129,10 @@ class JsonLinesWriter:
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as JSON objects, with dates in ISO 8601."""
         return "".join(f"{_json(row)}\n" for row in rows)
+
+    def footer(self) -> str:
+        """JSON lines have no footer."""
+        return ""
 
 
 class CsvWriter:
@@ -117,6 +153,10 @@ class CsvWriter:
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as lines, with dates in ISO 8601; a missing value is empty."""
         return "".join(_csv_line([self._cell(name, row[name]) for name in self._names]) for row in rows)
+
+    def footer(self) -> str:
+        """CSV has no footer."""
+        return ""
 
     def _cell(self, name: str, value: object) -> str:
         text = "" if value is None else printable(_iso(value))
@@ -150,6 +190,10 @@ class TableWriter:
             self._line([_table_cell(row[column.name]) for column in self._columns], None) for row in rows
         )
 
+    def footer(self) -> str:
+        """A table has no footer."""
+        return ""
+
     def _line(self, cells: Sequence[str], style: Style | None) -> str:
         pieces = []
         for column, cell in zip(self._columns, cells, strict=True):
@@ -166,6 +210,8 @@ class TableWriter:
 def writer(output: Format, layout: Layout, width: int | None = None, *, colour: bool = False) -> Writer:
     """The writer of a format; `width` and `colour` apply to a table only."""
     match output:
+        case "json":
+            return JsonWriter()
         case "jsonl":
             return JsonLinesWriter()
         case "csv":

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +134,39 @@ class TestInstances:
         result = run("instances", "--customer", "..")
         assert (result.code, server.requests) == (2, [])
         assert "--customer" in result.err
+
+
+class TestJson:
+    @pytest.mark.backupify(instances=3, backups=2, forbidden=[2])
+    @pytest.mark.parametrize("command", ["list", "active", "latest", "trigger"])
+    def test_every_instance_is_in_one_array(self, server: SimulatedBackupify, run: Run, command: str) -> None:
+        sweep = (command, "1", "2", "3", *(["--yes"] if command == "trigger" else []), "-o", "json")
+        rows = json.loads(run(*sweep).out)
+        assert {row["instance_id"] for row in rows} == {1, 2, 3}
+        assert [row["instance_id"] for row in rows if row["state"] == "error"] == [2]
+
+    @pytest.mark.backupify(instances=120)
+    def test_instances_are_in_one_array(self, server: SimulatedBackupify, run: Run) -> None:
+        assert [row["id"] for row in json.loads(run("instances", "-o", "json").out)] == server.instance_ids
+
+    @pytest.mark.backupify(instances=1, backups=0)
+    def test_without_a_row_the_array_is_empty(self, server: SimulatedBackupify, run: Run) -> None:
+        assert json.loads(run("list", "1", "-o", "json").out) == []
+
+    @pytest.mark.backupify(instances=2)
+    def test_a_journal_is_one_array_of_its_instances(
+        self, server: SimulatedBackupify, run: Run, tmp_path: Path
+    ) -> None:
+        journal = str(tmp_path / "journal")
+        run("trigger", "1", "2", "--yes", "--journal", journal)
+        rows = json.loads(run("journal", "show", journal, "-o", "json").out)
+        assert {row["instance_id"]: row["state"] for row in rows} == {1: "started", 2: "started"}
+
+    def test_a_command_that_could_not_begin_writes_nothing(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        result = run("active", "1", "-o", "json")
+        assert (result.code, result.out) == (2, "")
 
 
 class TestTable:

@@ -118,6 +118,25 @@ class TestRows:
 
 
 class TestEnd:
+    async def test_a_footer_is_written_last_though_the_command_fails(self, out: Pipe, err: Pipe) -> None:
+        async def command() -> None:
+            async with Output(Shutdown(None), out.stream, err.stream) as output:
+                output.footer = lambda: "]"
+                await output.rows(b"[1")
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            await command()
+        assert await asyncio.to_thread(out.read) == b"[1]"
+
+    async def test_a_stdout_that_takes_no_rows_is_given_no_footer(self, out: Pipe, err: Pipe) -> None:
+        task = asyncio.create_task(asyncio.Event().wait())
+        out.close_reader()
+        async with Output(Shutdown(task), out.stream, err.stream) as output:
+            output.footer = pytest.fail
+            await output.rows(b"[")
+            await asyncio.wait([task])
+
     async def test_a_stopped_command_does_not_wait_for_ever_for_a_reader(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:

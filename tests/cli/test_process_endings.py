@@ -1,5 +1,6 @@
 """How a process ends: by a signal, by a closed pipe, at a terminal's key."""
 
+import json
 import math
 import os
 import re
@@ -36,6 +37,17 @@ class TestSignals:
         assert (result.code, len(rows), result.out) == (code, 3, "")
         assert result.err.splitlines()[:2] == [said, "1 instance interrupted"]
         assert "active: 2 succeeded (2 idle), 0 failed" in result.err
+
+    @pytest.mark.backupify(instances=3, faults=[HANG])
+    def test_an_interrupted_json_array_is_closed(self, server: SimulatedBackupify) -> None:
+        with process("active", "1", "2", "3", "-o", "json", "--rate", "1000") as started:
+            assert started.stdout is not None
+            begun = [started.stdout.readline() for _ in range(3)]
+            wait_for_requests(server, 5)
+            started.send_signal(signal.SIGINT)
+            result = finish(started)
+        rows = json.loads("".join(begun) + result.out)
+        assert (result.code, {row["instance_id"] for row in rows}) == (130, {1, 2})
 
     @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="token")])
     def test_before_the_first_call_no_summary_is_written(self, server: SimulatedBackupify) -> None:

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from backupify_async._cli.rows import BACKUPS, INSTANCE_LAYOUT, RUNNING_BACKUPS, backup_row
-from backupify_async._cli.writers import Column, CsvWriter, JsonLinesWriter, Layout, TableWriter, writer
+from backupify_async._cli.writers import (
+    Column,
+    CsvWriter,
+    JsonLinesWriter,
+    JsonWriter,
+    Layout,
+    TableWriter,
+    writer,
+)
 from backupify_async._escaping import printable
 from backupify_async.models import Backup
 
@@ -38,6 +46,22 @@ class TestJsonLines:
             deep = [deep]
         row = json.loads(JsonLinesWriter().write([{"instance_id": 7, "extra": {"x": deep}}]))
         assert row == {"instance_id": 7}
+
+
+class TestJson:
+    @given(st.lists(st.lists(st.fixed_dictionaries({"a": texts}), max_size=3), max_size=4))
+    def test_however_rows_arrive_they_are_one_array(self, arrivals: list[list[dict[str, str]]]) -> None:
+        json_writer = JsonWriter()
+        text = json_writer.header() + "".join(map(json_writer.write, arrivals)) + json_writer.footer()
+        assert json.loads(text) == [row for rows in arrivals for row in rows]
+
+    def test_each_row_is_a_whole_line_as_soon_as_it_is_written(self) -> None:
+        json_writer = JsonWriter()
+        written = [json_writer.header(), *(json_writer.write([{"a": number}]) for number in (1, 2))]
+        assert written == ["[\n", ' {"a": 1}\n', ',{"a": 2}\n']
+
+    def test_an_array_that_was_not_begun_is_not_ended(self) -> None:
+        assert JsonWriter().footer() == ""
 
 
 class TestCsv:
@@ -122,5 +146,5 @@ class TestBackupRow:
 
 class TestWriter:
     def test_each_format_has_its_own(self) -> None:
-        made = [type(writer(name, SHAPE, None, colour=False)) for name in ("table", "jsonl", "csv")]
-        assert made == [TableWriter, JsonLinesWriter, CsvWriter]
+        made = [type(writer(name, SHAPE, None, colour=False)) for name in ("table", "json", "jsonl", "csv")]
+        assert made == [TableWriter, JsonWriter, JsonLinesWriter, CsvWriter]

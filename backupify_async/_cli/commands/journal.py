@@ -43,7 +43,7 @@ def show(
     *,
     output: Annotated[
         Format,
-        Parameter(group=OUTPUT, alias="-o", help="A table counts the instances; jsonl and csv list them."),
+        Parameter(group=OUTPUT, alias="-o", help="A table counts the instances; other formats list them."),
     ] = "table",
 ) -> int:
     """Show the progress of a sweep."""
@@ -60,6 +60,7 @@ async def _show(shutdown: Shutdown, path: Path, output_format: Format) -> ExitCo
     rows_writer = writer(output_format, JOURNAL_COUNTS if as_table else JOURNAL_ENTRIES)
     try:
         async with open_snapshot(path) as storage, Output(shutdown, sys.stdout, sys.stderr) as output:
+            output.footer = rows_writer.footer
             await output.rows(rows_writer.header().encode())
             if as_table:
                 await _write(output, rows_writer, count_rows(await storage.counts()))
