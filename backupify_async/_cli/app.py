@@ -7,12 +7,14 @@ from backupify_async._cli.commands import (
     active,
     api,
     demo,
+    get,
     instances,
     journal,
     latest,
     resume,
     simulate,
     trigger,
+    wait,
     whoami,
 )
 from backupify_async._cli.commands import list as list_
@@ -35,10 +37,15 @@ app.command(
 )
 app.command(active.active, usage=sweep_usage("active"), help_epilogue=active.EXAMPLES, sort_key=2)
 app.command(latest.latest, usage=sweep_usage("latest"), help_epilogue=latest.EXAMPLES, sort_key=3)
-app.command(trigger.trigger, usage=sweep_usage("trigger"), help_epilogue=trigger.EXAMPLES, sort_key=4)
-app.command(resume.resume, help_epilogue=resume.EXAMPLES, sort_key=5)
+app.command(get.get, help_epilogue=get.EXAMPLES, sort_key=4)
+app.command(trigger.trigger, usage=sweep_usage("trigger"), help_epilogue=trigger.EXAMPLES, sort_key=5)
+app.command(wait.wait, help_epilogue=wait.EXAMPLES, sort_key=6)
+app.command(resume.resume, help_epilogue=resume.EXAMPLES, sort_key=7)
 app.command(journal.app)
-app.command(instances.instances, help_epilogue=instances.EXAMPLES, sort_key=7)
-app.command(simulate.simulate, help_epilogue=simulate.EXAMPLES, sort_key=8)
-app.command(api.api, help_epilogue=api.EXAMPLES, sort_key=7.5)
-app.command(whoami.whoami, help_epilogue=whoami.EXAMPLES, sort_key=7.6)
+app.command(instances.instances, help_epilogue=instances.EXAMPLES, sort_key=9)
+app.command(api.api, help_epilogue=api.EXAMPLES, sort_key=10)
+app.command(whoami.whoami, help_epilogue=whoami.EXAMPLES, sort_key=11)
+app.command(simulate.simulate, help_epilogue=simulate.EXAMPLES, sort_key=12)
+app.register_install_completion_command(
+    help="Install completion for the shell that runs this: bash, zsh or fish.", sort_key=13
+)

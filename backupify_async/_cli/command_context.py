@@ -85,13 +85,13 @@ async def command_context(
     Raises:
         Exit: No token could be obtained, or a setting is invalid.
     """
+    rows_writer = _writer(layout, options)
     output = Output(shutdown, sys.stdout, sys.stderr)
     log = output.message if options.logs_requests else None
     client = make_client(options.settings(concurrency), on_event, log)
     async with output, client:
         progress = CommandProgress(command, client.statistics)
         progress.verbose = options.verbose > 0
-        rows_writer = writer(options.output, layout, columns_of(sys.stdout), colour=takes_colour(sys.stdout))
         output.footer = rows_writer.footer
         context = CommandContext(client, output, rows_writer, progress, quiet=options.quiet)
         try:
@@ -103,6 +103,15 @@ async def command_context(
         yield context
         if not options.quiet and shutdown.code is not ExitCode.CLOSED_PIPE:
             output.message(progress.summary())
+
+
+def _writer(layout: Layout, options: CallOptions) -> Writer:
+    fields = None if options.fields is None else [name.strip() for name in options.fields.split(",")]
+    width, colour = columns_of(sys.stdout), takes_colour(sys.stdout)
+    try:
+        return writer(options.output, layout, width, colour=colour, fields=fields)
+    except ValueError as error:
+        raise Exit(ExitCode.USAGE, f"--fields: {error}") from None
 
 
 def make_client(

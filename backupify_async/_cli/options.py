@@ -92,6 +92,8 @@ def absolute_path(name: str) -> Path:
 
 Flag = Parameter(negative="", show_default=False)
 Count = Parameter(converter=whole_number, validator=Number(gte=1))
+OneInstanceId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The instance's id.")]
+BackupId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The backup's id.")]
 InstanceIds = Annotated[
     str, Parameter(group=INSTANCES, help="Instance ids. After --, an id can begin with a hyphen.")
 ]
@@ -132,6 +134,12 @@ class CallOptions(RequestOptions):
             help="A table for people; for programs json (one array), jsonl (one object per line) or csv.",
         ),
     ] = "table"
+    fields: Annotated[
+        str | None,
+        Parameter(
+            group=OUTPUT, metavar="A,B,C", help="Write only these columns, in this order, in every format."
+        ),
+    ] = None
     quiet: Annotated[
         bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")
     ] = False

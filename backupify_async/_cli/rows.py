@@ -114,10 +114,14 @@ def active_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:
 
 def trigger_rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
     """The row of a trigger, or of its backup's end, if that was waited for."""
-    if (waited := result.waited) is not None:
-        row = backup_row(instance_id, waited.kind.value, waited.backup)
-        return [{**row, "error": _unknown_end(waited)}]
+    if result.waited is not None:
+        return [waited_row(instance_id, result.waited)]
     return [backup_row(instance_id, result.kind.value, result.backup)]
+
+
+def waited_row(instance_id: InstanceId, waited: WaitResult) -> Row:
+    """The row of a backup that was waited for."""
+    return {**backup_row(instance_id, waited.kind.value, waited.backup), "error": _unknown_end(waited)}
 
 
 def _unknown_end(waited: WaitResult) -> str | None:

@@ -74,6 +74,19 @@ class Layout:
         """The column names."""
         return [column.name for column in self.columns]
 
+    def select(self, names: Sequence[str]) -> "Layout":
+        """The layout with these columns only, in this order; a table has all of them.
+
+        Raises:
+            ValueError: There is no such column, or one is named twice; the message lists the columns.
+        """
+        known = {column.name: column for column in self.columns}
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"no field {', '.join(unknown)}; the fields are {', '.join(known)}")
+        if len({*names}) < len(names):
+            raise ValueError("a field is named twice")
+        return Layout(tuple(attrs.evolve(known[name], in_table=True) for name in names), ())
+
 
 class Writer(Protocol):
     """Formats rows as text."""
@@ -97,7 +110,8 @@ class JsonWriter:
     Without a header there is no footer: the output of a command that could not begin is empty in all formats.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Sequence[str] | None = None) -> None:
+        self._names = names
         self._separator = ""
 
     def header(self) -> str:
@@ -107,7 +121,7 @@ class JsonWriter:
 
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as JSON objects, with dates in ISO 8601."""
-        lines = [f"{_json(row)}\n" for row in rows]
+        lines = [f"{_json(row, self._names)}\n" for row in rows]
         if not lines:
             return ""
         text = self._separator + ",".join(lines)
@@ -122,13 +136,16 @@ class JsonWriter:
 class JsonLinesWriter:
     """JSON lines: one object per line, in ASCII, which is safe in any encoding and on any terminal."""
 
+    def __init__(self, names: Sequence[str] | None = None) -> None:
+        self._names = names
+
     def header(self) -> str:
         """JSON lines have no header."""
         return ""
 
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as JSON objects, with dates in ISO 8601."""
-        return "".join(f"{_json(row)}\n" for row in rows)
+        return "".join(f"{_json(row, self._names)}\n" for row in rows)
 
     def footer(self) -> str:
         """JSON lines have no footer."""
@@ -207,13 +224,33 @@ class TableWriter:
         return style.render(cell, color_system=ColorSystem.STANDARD)
 
 
-def writer(output: Format, layout: Layout, width: int | None = None, *, colour: bool = False) -> Writer:
-    """The writer of a format; `width` and `colour` apply to a table only."""
+def writer(
+    output: Format,
+    layout: Layout,
+    width: int | None = None,
+    *,
+    colour: bool = False,
+    fields: Sequence[str] | None = None,
+) -> Writer:
+    """The writer of a format.
+
+    Args:
+        output: The format.
+        layout: The columns.
+        width: The terminal's width in characters, for a table.
+        colour: Whether a table has colours.
+        fields: The names of the columns to write, in order; None for all.
+
+    Raises:
+        ValueError: There is no such column.
+    """
+    if fields is not None:
+        layout = layout.select(fields)
     match output:
         case "json":
-            return JsonWriter()
+            return JsonWriter(fields)
         case "jsonl":
-            return JsonLinesWriter()
+            return JsonLinesWriter(fields)
         case "csv":
             return CsvWriter(layout)
         case "table":
@@ -224,8 +261,10 @@ def _total_width(columns: Sequence[Column]) -> int:
     return sum(column.width + len(_GAP) for column in columns) - len(_GAP)
 
 
-def _json(row: Row) -> str:
+def _json(row: Row, names: Sequence[str] | None) -> str:
     """A row as JSON; without `extra` where that is nested more deeply than `json` can write."""
+    if names is not None:
+        row = {name: row[name] for name in names}
     try:
         return json.dumps(row, default=_iso)
     except RecursionError:

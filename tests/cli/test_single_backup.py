@@ -1,0 +1,97 @@
+"""`backupify get` and `backupify wait`, `--fields`, `active --running`, and completion."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backupify_async._cli.writers import Column, Layout, writer
+from backupify_async.testing import Fault, SimulatedBackupify
+from tests.support.commands import Run
+
+LAYOUT = Layout((Column("id", 4), Column("state", 6), Column("error", 5, in_table=False)), ("state",))
+ROWS = [{"id": 1, "state": "idle", "error": None, "extra": {"a": 1}}]
+
+
+class TestFields:
+    @pytest.mark.parametrize(
+        ("output", "text"),
+        [
+            ("table", "error  id\n-      1\n"),
+            ("json", '[\n {"error": null, "id": 1}\n]\n'),
+            ("jsonl", '{"error": null, "id": 1}\n'),
+            ("csv", "error,id\n,1\n"),
+        ],
+    )
+    def test_only_they_are_written_in_their_order(self, output: str, text: str) -> None:
+        rows = writer(output, LAYOUT, 5, fields=["error", "id"])  # type: ignore[arg-type]
+        assert rows.header() + rows.write(ROWS) + rows.footer() == text
+
+    @pytest.mark.backupify(instances=2, backups=1)
+    def test_rows_of_a_command_have_only_them(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("latest", "1", "2", "-o", "jsonl", "--fields", "backup_id, instance_id")
+        assert result.code == 0
+        assert [set(json.loads(line)) for line in result.out.splitlines()] == [
+            {"backup_id", "instance_id"}
+        ] * 2
+
+    @pytest.mark.parametrize("fields", ["instance_id,size", "", "state,state"])
+    def test_that_are_unknown_or_named_twice_are_a_usage_error(
+        self, server: SimulatedBackupify, run: Run, fields: str
+    ) -> None:
+        result = run("latest", "1", "--fields", fields)
+        assert (result.code, result.out, server.requests) == (2, "", [])
+        assert "--fields: " in result.err
+
+
+class TestRunning:
+    @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="get_active", instance=3)])
+    def test_idle_instances_are_left_out_and_failed_ones_are_not(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        server.start_backup(2)
+        result = run("active", "1", "2", "3", "--running", "-o", "jsonl", "--ordered")
+        rows = [json.loads(line) for line in result.out.splitlines()]
+        assert [(row["instance_id"], row["state"]) for row in rows] == [("2", "active"), ("3", "error")]
+        assert result.code == 1
+        assert "2 succeeded (1 active, 1 idle), 1 failed" in result.err
+
+
+@pytest.mark.backupify(instances=2, backups=2)
+class TestGet:
+    def test_one_backup_is_shown_with_all_its_fields(self, server: SimulatedBackupify, run: Run) -> None:
+        backup_id = json.loads(run("latest", "1", "-o", "jsonl").out)["backup_id"]
+        result = run("get", "1", str(backup_id), "-o", "json")
+        (row,) = json.loads(result.out)
+        assert (result.code, row["instance_id"], row["backup_id"]) == (0, "1", backup_id)
+        assert "extra" in row
+
+    def test_one_that_is_not_there_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("get", "1", "999999", "-o", "jsonl")
+        assert (result.code, json.loads(result.out)["state"]) == (1, "error")
+        assert "instance 1 failed: " in result.err
+
+
+class TestWait:
+    @pytest.mark.backupify(instances=1, backup_duration=0.2)
+    def test_a_backup_that_completes_is_exit_code_0(self, server: SimulatedBackupify, run: Run) -> None:
+        backup = server.start_backup(1)
+        result = run("wait", "1", str(backup.id), "--interval", "0.1", "-o", "jsonl")
+        assert (result.code, json.loads(result.out)["state"]) == (0, "completed")
+
+    @pytest.mark.backupify(instances=1, backup_duration=3600)
+    def test_one_that_is_not_over_in_time_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
+        backup = server.start_backup(1)
+        result = run("wait", "1", str(backup.id), "--interval", "0.1", "--wait-timeout", "0.3", "-o", "jsonl")
+        assert (result.code, json.loads(result.out)["state"]) == (1, "error")
+        assert "was not over after 0.3 s" in result.err
+
+
+def test_completion_is_installed_for_the_shell_that_runs(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result = run("--install-completion", "--shell", "bash")
+    assert result.code == 0
+    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any("whoami" in text for text in written)
