@@ -52,7 +52,7 @@ class TestRunning:
         server.start_backup(2)
         result = run("active", "1", "2", "3", "--running", "-o", "jsonl", "--ordered")
         rows = [json.loads(line) for line in result.out.splitlines()]
-        assert [(row["instance_id"], row["state"]) for row in rows] == [("2", "active"), ("3", "error")]
+        assert [(row["instance_id"], row["state"]) for row in rows] == [(2, "active"), (3, "error")]
         assert result.code == 1
         assert "2 succeeded (1 active, 1 idle), 1 failed" in result.err
 
