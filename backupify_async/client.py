@@ -123,7 +123,10 @@ class BackupifyClient(AnyOperation):
             ClientClosed: The client was closed.
             ConfigurationError: It is open in another loop.
         """
-        await self._session.open()
+        if self._owns_session:
+            await self._session.open()
+        else:
+            self._session.require_open()
         return self
 
     async def close(self) -> None:
@@ -172,7 +175,8 @@ class BackupifyClient(AnyOperation):
 
         Args:
             timeouts: The time-outs of its calls.
-            retry: How its calls are retried; `budget` and `max_outage` are always the client's.
+            retry: How its calls are retried; `budget`, `max_outage` and `max_retry_after` are always the
+                client's: they concern all calls.
             headers: Headers beside those of this client; one of the same name replaces this client's.
             background: Whether other calls go first.
             on_event: Called with the events of its requests, instead of this client's hook.

@@ -21,7 +21,9 @@ ASSUMED_LIFE = 60.0
 """Seconds that a token without `expires_in` lives. RFC 6749 §5.1 recommends it, but does not require it."""
 
 
-class _Unpicklable:
+class Unpicklable:
+    """A base of values that hold a secret."""
+
     __slots__ = ()
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
@@ -50,7 +52,7 @@ def read_life(expires_in: object) -> float:
 
 
 @attrs.frozen
-class Token(_Unpicklable):
+class Token(Unpicklable):
     """A bearer token.
 
     Attributes:
@@ -78,7 +80,7 @@ class TokenSource(Protocol):
 
 
 @attrs.frozen
-class StaticToken(_Unpicklable):
+class StaticToken(Unpicklable):
     """A token that you already have. It is not refreshed.
 
     Args:
@@ -141,7 +143,7 @@ def _client_secret(value: str | os.PathLike[str]) -> str | os.PathLike[str]:
 
 
 @attrs.frozen
-class ClientCredentials(_Unpicklable):
+class ClientCredentials(Unpicklable):
     """OAuth client credentials, exchanged for tokens at `/oauth/token` (RFC 6749 §4.4).
 
     Args:

@@ -130,6 +130,7 @@ class TestARequest:
             ({"answers": {200}}, ValueError, "from 300 to 599"),
             ({"answers": {401}}, ValueError, "but 401"),
             ({"answers": {"404"}}, TypeError, "must be an int"),
+            ({"answers": 404}, TypeError, "a collection of statuses"),
             ({"json": object()}, TypeError, "json: "),
             ({"form": []}, TypeError, "form must be a mapping"),
             ({"params": "a=b"}, TypeError, "params must be a mapping"),
@@ -317,6 +318,19 @@ class TestOtherOptions:
             names = {"first": client, "background": behind, "second": client, "third": client}
             await asyncio.gather(*(call(one, name) for name, one in names.items()))
         assert order == ["first", "second", "third", "background"]
+
+    async def test_leave_the_longest_retry_after_to_the_client(self) -> None:
+        client, transport = client_over(Script((429, after("3"))), retry=RetryPolicy(max_retry_after=5))
+        async with client:
+            other = client.with_options(retry=RetryPolicy(max_retry_after=1))
+            assert (await other.request("GET", "/v1/vendors/me")).status == 200
+        assert transport.times == [0, 3]
+
+    async def test_do_not_open_the_client(self) -> None:
+        client, _ = client_over(says({}))
+        with pytest.raises(ConfigurationError, match="the client is not open"):
+            async with client.with_options(background=True):
+                pass
 
     async def test_close_nothing(self) -> None:
         client, _ = client_over(says({"id": 1}))

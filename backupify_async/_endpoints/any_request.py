@@ -99,6 +99,8 @@ def _checked_method(method: str) -> str:
 
 
 def _checked_answers(answers: Collection[int]) -> frozenset[int]:
+    if not isinstance(answers, Collection) or isinstance(answers, str):
+        raise TypeError(f"answers: a collection of statuses, as in {{404}}, not {answers!r:.40}")
     for status in answers:
         if type(status) is not int:
             raise TypeError(f"answers: a status must be an int, not {status!r}")

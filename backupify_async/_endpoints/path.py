@@ -60,5 +60,13 @@ def _check(path: str) -> None:
 
 def is_trigger(method: str, path: str) -> bool:
     """Whether a request starts a backup, however its path is spelled."""
-    plain = re.sub(r"/+", "/", unquote(path)).rstrip("/")
+    segments = [_plain(segment) for segment in path.split("/")]
+    plain = "/" + "/".join(segment for segment in segments if segment)
     return method == "POST" and _TRIGGER.fullmatch(plain) is not None
+
+
+def _plain(segment: str) -> str:
+    """A segment as a server can read it: decoded until it stays as it is, without parameters."""
+    while (decoded := unquote(segment)) != segment:
+        segment = decoded
+    return re.split(r"[;?#]", segment)[0].replace("/", "_")

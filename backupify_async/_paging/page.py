@@ -149,7 +149,10 @@ def linked_request(page: FetchedPage[Any], relation: str) -> Request | None:
         origin = printable(f"{link.scheme}://{link.hostname}")
         raise UnsafeLink(f"{name} leads to another origin, {origin}: not followed")
     path, query = quote(link.path, _UNQUOTED) or "/", quote(link.query, _UNQUOTED)
-    return Request("GET", path, query, from_origin=True, decode=page.request.decode)
+    request = page.request
+    return Request(
+        "GET", path, query, from_origin=True, decode=request.decode, token_header=request.token_header
+    )
 
 
 def _require_no_lost_link(page: FetchedPage[Any]) -> None:

@@ -9,16 +9,17 @@ from backupify_async._headers import check_headers
 from backupify_async._transport.request import Request
 from backupify_async._transport.throttling import Refusal
 from backupify_async.config import RetryPolicy, Settings, Timeouts
+from backupify_async.credentials import Unpicklable
 from backupify_async.events import EventHook
 
 
 @attrs.frozen
-class CallOptions:
+class CallOptions(Unpicklable):
     """The settings that one call can have for itself.
 
     Attributes:
         timeouts: Its time-outs.
-        retry: How it is retried; `budget` and `max_outage` are always the client's.
+        retry: How it is retried; `budget`, `max_outage` and `max_retry_after` are always the client's.
         headers: Headers beside those of the client; one of the same name replaces the client's. Their values
             count as secrets. Token requests do not carry them.
         background: Whether other calls of the client go first.
@@ -56,8 +57,13 @@ class CallOptions:
             ConfigurationError: A header cannot be sent, or is one that the client sets.
         """
         if retry is not None:
-            budget, max_outage = self.retry.budget, self.retry.max_outage
-            retry = attrs.evolve(retry, budget=budget, max_outage=max_outage)
+            client = self.retry
+            retry = attrs.evolve(
+                retry,
+                budget=client.budget,
+                max_outage=client.max_outage,
+                max_retry_after=client.max_retry_after,
+            )
         new = {} if headers is None else check_headers(headers)
         names = {name.lower() for name in new}
         kept = {name: value for name, value in self.headers.items() if name.lower() not in names}

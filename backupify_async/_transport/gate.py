@@ -278,9 +278,9 @@ class Gate:
         self._timer = None
         self._wake()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop the timer. No call waits any more."""
-        self._acquisition.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        await self._acquisition.close()

@@ -49,7 +49,8 @@ class Lifecycle:
         try:
             await self.scopes.end_all()
         finally:
-            await self._release()
+            async with self._opening:  # else what is being opened would stay open
+                await self._release()
 
     @property
     def was_opened(self) -> bool:

@@ -4,10 +4,17 @@ import asyncio
 from types import TracebackType
 
 
+class ScopeEnded(Exception):
+    """A call's scope was ended. No code of a user raises it, as it can raise a TimeoutError."""
+
+
 class CancelScope:
     """Work in the task that makes this, which can be cancelled without the rest of the task."""
 
     __slots__ = ("_cancelling", "_task", "_why")
+
+    raises: type[Exception] = TimeoutError
+    """What leaves the scope when it was ended."""
 
     def __init__(self) -> None:
         task = asyncio.current_task()
@@ -29,12 +36,12 @@ class CancelScope:
             kind: The type of the exception that leaves it, or None.
 
         Raises:
-            TimeoutError: `end` alone ended the work; the error names why.
+            TimeoutError: `end` alone ended the work; the error names why. A subclass can raise another.
         """
         if self._why is not None:
             why = self.ended_by()
             if why is not None and (kind is None or kind is asyncio.CancelledError):
-                raise TimeoutError(why) from None
+                raise self.raises(why) from None
 
     def ended_by(self) -> str | None:
         """Why it was ended, where nothing else cancelled the task, which then goes on; else None."""
@@ -73,10 +80,12 @@ class CallScope(CancelScope):
         seconds: How long the work can take; None for no limit.
 
     Raises:
-        TimeoutError: The time is up, or the client was closed.
+        ScopeEnded: The time is up, or the client was closed.
     """
 
     __slots__ = ("_scopes", "_seconds", "_timer")
+
+    raises = ScopeEnded
 
     def __init__(self, scopes: CallScopes, seconds: float | None) -> None:
         super().__init__()
@@ -86,7 +95,7 @@ class CallScope(CancelScope):
 
     def __enter__(self) -> None:
         if self._scopes.closed:
-            raise TimeoutError
+            raise ScopeEnded
         self._scopes.open.add(self)
         if self._seconds is not None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self.end, "total")

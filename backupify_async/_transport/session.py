@@ -28,7 +28,7 @@ from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.request_builder import RequestBuilder
 from backupify_async._transport.retry_loop import Retrying
-from backupify_async._transport.scopes import CallScope
+from backupify_async._transport.scopes import CallScope, ScopeEnded
 from backupify_async._transport.token_keeper import make_token_keeper
 from backupify_async._transport.token_rejections import ACCEPTED, Rejections
 from backupify_async._transport.transport import Response, Transport, foreign_exception
@@ -116,7 +116,7 @@ class Session:
             self._builder.forget_token()
         finally:
             self._report.close()
-            self._gate.close()
+            await self._gate.close()
             await self._transport.close()
 
     def send(self, request: Request) -> Coroutine[None, None, Response]:
@@ -145,7 +145,7 @@ class Session:
                     response = await self.retrying.go_on(call, partial(self._attempt, call), error)
                 self.retrying.budget.succeeded(call.last_cost)
                 return response
-        except TimeoutError:
+        except ScopeEnded:
             cut_short = self.why_cut_short(call)
         if call.sent_at is not None and not call.request.repeatable:
             raise DeliveryUnknown(call.sent_at, cut_short)
@@ -268,7 +268,7 @@ class Session:
         try:
             with CallScope(self.scopes, self.options.timeouts.total):
                 await self._keeper.get()
-        except TimeoutError:
+        except ScopeEnded:
             raise self.why_cut_short(CallState(Request("POST", _OAUTH_PATH), self.options)) from None
 
     @property

@@ -22,7 +22,7 @@ from backupify_async._transport.token_rejections import (
     next_action,
 )
 from backupify_async._transport.token_request import TokenSourceFailed, request_token
-from backupify_async._transport.transport import Response
+from backupify_async._transport.transport import Response, foreign_exception
 from backupify_async.config import Settings
 from backupify_async.credentials import StaticToken, Token
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError, RateLimited
@@ -239,6 +239,9 @@ class TokenKeeper:
             error = failure
             lasts = isinstance(error, AuthenticationError | ConfigurationError | RateLimited)
             self._hold_off(error, remember=lasts)
+        except Exception as failure:  # noqa: BLE001 - of a user's transport: without hold-off it would storm
+            error = foreign_exception(failure)
+            self._hold_off(error, remember=False)
         else:
             return None
         _LOGGER.warning("no new token: %s", error)

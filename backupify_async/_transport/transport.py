@@ -22,6 +22,7 @@ from backupify_async._escaping import printable
 from backupify_async._transport.redaction import holds_secret, redact
 from backupify_async._transport.retry_after import read_retry_after
 from backupify_async.config import Settings, Timeouts
+from backupify_async.credentials import Unpicklable
 from backupify_async.errors import DecodeError, TransportError
 
 # Bytes of a body that are searched for secrets: more than the longest token, however it is escaped.
@@ -31,7 +32,7 @@ _TIMEOUTS = Timeouts()
 
 
 @attrs.define
-class PreparedRequest:
+class PreparedRequest(Unpicklable):
     """One request as a transport sends it, once.
 
     Attributes:
@@ -90,7 +91,7 @@ def _case_insensitive(headers: Mapping[str, str]) -> CIMultiDictProxy[str]:
 
 
 @attrs.define(on_setattr=attrs.setters.NO_OP)  # or attrs calls two functions where `decoded` is set
-class Response:
+class Response(Unpicklable):
     """One whole response.
 
     Attributes:

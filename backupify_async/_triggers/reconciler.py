@@ -12,7 +12,7 @@ import attrs
 
 from backupify_async._endpoints.server_clock import our_offset
 from backupify_async._transport.retry_rules import GiveUp
-from backupify_async._transport.scopes import CallScope
+from backupify_async._transport.scopes import CallScope, ScopeEnded
 from backupify_async._transport.session import Session
 from backupify_async._triggers.evidence import take_snapshot
 from backupify_async._triggers.reconcile import (
@@ -76,7 +76,7 @@ class Reconciler:
         try:
             with CallScope(self._session.scopes, remaining):
                 return await self._run(self._lost)
-        except TimeoutError:
+        except ScopeEnded:
             why = self._session.why_cut_short(self._call.call)
         if self._lost is not None:
             reason = "" if _is_same_end(self._lost.cause, why) else str(why)

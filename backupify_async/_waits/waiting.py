@@ -16,7 +16,7 @@ from backupify_async._call_context import BACKGROUND, Operation
 from backupify_async._endpoints.backups import backup_request, read_backup
 from backupify_async._endpoints.server_clock import server_time
 from backupify_async._tasks import forget_frames
-from backupify_async._transport.scopes import CallScope
+from backupify_async._transport.scopes import CallScope, ScopeEnded
 from backupify_async._transport.session import Session
 from backupify_async._waits.progress import WaitProgress, is_transient, requested_delay
 from backupify_async._waits.status_words import Vocabulary
@@ -134,7 +134,7 @@ class Waits:
                             forget_frames(failure)
                     due = loop.time() + max(next(gaps), requested_delay(failure, self._longest_delay))
                 return progress.result
-        except (TimeoutError, ClientClosed):
+        except (ScopeEnded, ClientClosed):
             if self._session.scopes.closed:
                 raise ClientClosed("the client was closed while a backup was waited for") from None
             assert timeout is not None  # noqa: S101 - it ran out

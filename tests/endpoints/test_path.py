@@ -91,6 +91,10 @@ def test_an_id_never_leaves_its_segment(text: str) -> None:
         "/v1/backup_instances/42/%62ackups",
         "/v1//backup_instances/42//backups",
         "/V1/Backup_Instances/42/Backups",
+        "/v1/backup_instances/a%2Fb/backups",
+        "/v1/backup_instances/42/%2562ackups",
+        "/v1/backup_instances/42/backups;x=1",
+        "/v1/backup_instances/42/backups%3fa",
     ],
 )
 def test_a_post_to_the_backups_of_an_instance_is_a_trigger_in_any_spelling(path: str) -> None:

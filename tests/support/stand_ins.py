@@ -78,10 +78,10 @@ class FakeTransport:
 async def session_over(transport: Transport, **options: Any) -> AsyncIterator[Session]:
     """A session that sends through a stand-in, with a static token unless `credentials` says otherwise."""
     credentials = options.pop("credentials", StaticToken("static-token"))
-    on_event = options.pop("on_event", None)
+    on_event, limiter = options.pop("on_event", None), options.pop("limiter", None)
     options.setdefault("rate_limit", RateLimit(10, adaptive=False))
     settings = Settings(credentials=credentials, base_url="http://127.0.0.1", **options)
-    session = Session(settings, transport, on_event)
+    session = Session(settings, transport, on_event, limiter)
     await session.open()
     try:
         yield session

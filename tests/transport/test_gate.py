@@ -286,12 +286,12 @@ class TestClose:
         await pass_through(subject)
         waiter = asyncio.create_task(pass_through(subject))
         await settled()
-        subject.close()
+        await subject.close()
         await asyncio.sleep(5)
         assert (waiter.done(), subject.waiting) == (False, 1)
         waiter.cancel()
 
     async def test_an_unused_gate_can_be_closed(self) -> None:
         subject = gate()
-        subject.close()
+        await subject.close()
         assert (subject.in_flight, subject.waiting) == (0, 0)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from backupify_async._transport.rate.limiter import AsyncLimiter, Limiter
 
+_FIRST_DELAY = 0.001  # seconds; doubled with each run in a row that obtained no slot
+_LONGEST_DELAY = 1.0
+
 
 class Acquisition:
     """Asks a limiter for the next slot, and awaits `AsyncLimiter.acquire` where it has none.
@@ -22,24 +25,36 @@ class Acquisition:
         self._acquire = limiter.acquire if isinstance(limiter, AsyncLimiter) else None
         self._on_end = on_end
         self._task: asyncio.Task[None] | None = None
+        self._fruitless = 0  # runs in a row after which there was no slot
 
     def earliest(self, now: float, in_flight: int) -> float:
         """As `Limiter.earliest`, on behalf of calls that wait."""
         earliest = self._limiter.earliest(now, in_flight)
-        if earliest == math.inf and self._acquire is not None and self._task is None:
+        if earliest < math.inf:
+            self._fruitless = 0
+        elif self._acquire is not None and self._task is None:
             self._task = asyncio.create_task(self._run(), name="backupify_async acquire")
         return earliest
 
-    def close(self) -> None:
-        """Cancel what is awaited."""
+    async def close(self) -> None:
+        """Cancel what is awaited, and wait for its end."""
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         error: Exception | None = None
         try:
+            if self._fruitless:
+                await asyncio.sleep(min(_FIRST_DELAY * 2.0**self._fruitless, _LONGEST_DELAY))
+            self._fruitless += 1
             if self._acquire is not None:
                 await self._acquire()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            error = RuntimeError("acquire was cancelled from within")
         except Exception as raised:  # noqa: BLE001 - a waiting call raises it
             error = raised
         finally:

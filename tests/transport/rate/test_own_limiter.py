@@ -186,7 +186,7 @@ class TestACallThatIsCancelled:
         call.cancel()
         await asyncio.wait([call])
         assert (limiter.slots, gate.in_flight, gate.waiting) == (4, 0, 0)
-        gate.close()
+        await gate.close()
         await settled()
 
     async def test_after_it_was_released_changes_nothing(self) -> None:

@@ -1,0 +1,172 @@
+"""What a user's own transport or limiter does wrong harms no other call, and starts no second backup."""
+
+import asyncio
+import copy
+import math
+import pickle
+from typing import Any
+
+import pytest
+
+from backupify_async import (
+    AmbiguousTrigger,
+    BackupifyClient,
+    ClientClosed,
+    LimitSource,
+    RateLimit,
+    Reconciliation,
+    Settings,
+    StaticToken,
+    Timeouts,
+    TransportError,
+)
+from backupify_async._transport.call_state import CallOptions
+from backupify_async._transport.rate import Estimate, Observation, Ticket
+from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.scripted import DEMO, PING, UNLIMITED, Script, now
+from tests.support.stand_ins import FakeTransport, respond, session_over
+
+pytestmark = pytest.mark.looptime
+
+
+class SlotlessLimiter:
+    """Has one slot after some runs of `acquire`."""
+
+    paused_until = blocked_until = -math.inf
+
+    def __init__(self, fruitless: int, error: BaseException | None = None) -> None:
+        self.runs = 0
+        self.fruitless = fruitless
+        self.error = error
+
+    def earliest(self, at: float, in_flight: int) -> float:
+        return at if self.runs > self.fruitless else math.inf
+
+    async def acquire(self) -> None:
+        self.runs += 1
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+
+    def on_send(self, at: float) -> Ticket:
+        return Ticket(at)
+
+    def on_cancel(self, at: float, ticket: Ticket) -> None: ...
+
+    def on_no_response(self, at: float, ticket: Ticket) -> None: ...
+
+    def on_response(self, ticket: Ticket, observation: Observation) -> None: ...
+
+    def estimate(self, at: float) -> Estimate:
+        return Estimate(LimitSource.NONE)
+
+
+class TestATimeoutErrorOfTheTransport:
+    async def test_is_not_taken_for_the_time_out_of_the_call(self) -> None:
+        async def late(_: PreparedRequest) -> Response:
+            raise TimeoutError("of the user's own")
+
+        transport = FakeTransport(Script())
+        transport.slow = late
+        async with session_over(transport, timeouts=Timeouts(total=30)) as session:
+            with pytest.raises(TimeoutError, match="of the user's own"):
+                await session.send(PING)
+
+
+class TestATriggerWhoseTransportFails:
+    @pytest.mark.parametrize("given", [None, RuntimeError("broken"), TimeoutError("late")])
+    async def test_is_in_doubt(self, given: object) -> None:
+        class Broken(FakeTransport):
+            async def __call__(self, message: PreparedRequest) -> Response:
+                response = await super().__call__(message)
+                if message.method != "POST":
+                    return response
+                if isinstance(given, Exception):
+                    raise given
+                return given  # type: ignore[return-value]
+
+        transport = Broken(lambda message: respond(message, 404))
+        settled = Reconciliation(settling=1, patience=1)
+        client = BackupifyClient(
+            StaticToken("token"), transport=transport, rate_limit=UNLIMITED, reconciliation=settled
+        )
+        async with client:
+            with pytest.raises(AmbiguousTrigger):
+                await client.backups.trigger(1)
+        assert [message.method for _, message in transport.sent].count("POST") == 1
+
+
+class TestATokenRequestWhoseTransportFails:
+    async def test_is_held_off_like_any_other_failure(self) -> None:
+        class Broken(FakeTransport):
+            async def __call__(self, message: PreparedRequest) -> Response:
+                await super().__call__(message)
+                raise RuntimeError("the token is hunter2")
+
+        transport = Broken(Script())
+        async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
+            calls = [session.send(PING) for _ in range(20)]
+            errors = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(error) for error in errors} == {TransportError}
+            assert "hunter2" not in str(errors)
+        assert len(transport.sent) == 1
+
+
+class TestAcquire:
+    async def test_that_obtains_no_slot_runs_again_after_a_delay_that_grows(self) -> None:
+        limiter = SlotlessLimiter(fruitless=8)
+        async with session_over(FakeTransport(Script()), limiter=limiter) as session:
+            await session.send(PING)
+        assert limiter.runs == 9
+        assert 0.4 < now() < 1
+
+    async def test_that_is_cancelled_from_within_fails_one_call(self) -> None:
+        limiter = SlotlessLimiter(fruitless=1, error=asyncio.CancelledError())
+        async with session_over(FakeTransport(Script()), limiter=limiter) as session:
+            with pytest.raises(RuntimeError, match="cancelled from within"):
+                await session.send(PING)
+            assert (await session.send(PING)).status == 200
+
+    async def test_in_progress_has_ended_when_the_client_is_closed(self) -> None:
+        class Waiting(SlotlessLimiter):
+            async def acquire(self) -> None:
+                await asyncio.sleep(1000)
+
+        async with session_over(FakeTransport(Script()), limiter=Waiting(0)) as session:
+            task = asyncio.create_task(session.send(PING))
+            await asyncio.sleep(1)
+        await asyncio.wait([task])
+        assert isinstance(task.exception(), ClientClosed)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+class TestClosing:
+    async def test_while_it_opens_closes_what_was_opened(self) -> None:
+        steps: list[str] = []
+
+        class Slow(FakeTransport):
+            async def open(self, settings: Settings) -> None:
+                await asyncio.sleep(1)
+                steps.append("open")
+
+            async def close(self) -> None:
+                steps.append("close")
+
+        client = BackupifyClient(StaticToken("token"), transport=Slow(Script()), rate_limit=RateLimit(1))
+        opening = asyncio.create_task(client.open())
+        await asyncio.sleep(0)
+        await client.close()
+        await asyncio.wait([opening])
+        assert (steps, opening.exception() is not None) == (["open", "close"], True)
+
+
+@pytest.mark.parametrize("keep", [pickle.dumps, copy.copy])
+async def test_no_request_response_or_options_are_pickled(keep: Any) -> None:
+    transport = FakeTransport(Script())
+    async with session_over(transport) as session:
+        response = await session.send(PING)
+        values = [response, transport.sent[0][1], session.options]
+        assert isinstance(session.options, CallOptions)
+    for value in values:
+        with pytest.raises(TypeError, match="holds a secret"):
+            keep(value)
