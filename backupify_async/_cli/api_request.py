@@ -105,8 +105,7 @@ def _refuse_trigger(method: str, path: str) -> None:
     if is_trigger(method, path):
         instance = path.rstrip("/").split("/")[-2]
         raise ValueError(
-            f"{method} {path} starts a backup, and sent twice it starts two: use `backupify trigger "
-            f"{instance}`, which never does"
+            f"{method} {path} starts a backup: use `backupify trigger {instance}`, which never starts two"
         )
 
 

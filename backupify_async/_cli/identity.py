@@ -71,7 +71,7 @@ async def check_access(client: BackupifyClient, tokens: Sequence[TokenRefreshed]
         yield _failed("token", error)
         return
     life = tokens[-1].expires_in if tokens else None
-    detail = "ok" if life is None else f"ok, valid for {life:g} s"
+    detail = "from BACKUPIFY_TOKEN, with no known end" if life is None else f"ok, valid for {life:g} s"
     yield Check("token", detail, value=life)
     try:
         vendor = (await client.request("GET", "/v1/vendors/me")).read_as(Vendor)

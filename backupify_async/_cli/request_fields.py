@@ -81,12 +81,10 @@ def _append(items: list[Nested], keys: list[str], value: str, name: str) -> None
     _put(last, keys, value, name)
 
 
-def _has(value: "Nested | None", keys: list[str]) -> bool:
+def _has(value: Nested, keys: list[str]) -> bool:
     """Whether a mapping has a value where these keys lead. A list takes any number."""
     for key in keys:
-        if key == "":
-            return False
-        if not isinstance(value, dict) or key not in value:
+        if key == "" or not isinstance(value, dict) or key not in value:
             return False
         value = value[key]
     return True

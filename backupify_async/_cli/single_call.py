@@ -15,7 +15,6 @@ from backupify_async._cli.options import OUTPUT, RequestOptions
 from backupify_async._cli.output import Output
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async.client import BackupifyClient
-from backupify_async.config import SettingsOptions
 from backupify_async.errors import BackupifyError
 from backupify_async.events import EventHook
 
@@ -43,17 +42,13 @@ SINGLE_CALL_DEFAULTS = SingleCallOptions()
 
 @asynccontextmanager
 async def single_call(
-    shutdown: Shutdown,
-    options: SingleCallOptions,
-    settings: SettingsOptions | None = None,
-    on_event: EventHook | None = None,
+    shutdown: Shutdown, options: SingleCallOptions, on_event: EventHook | None = None
 ) -> AsyncIterator[tuple[BackupifyClient, Output]]:
     """Open client and output.
 
     Args:
         shutdown: Ends the command early.
         options: The command's options.
-        settings: The client's settings; None for those of the options.
         on_event: The client's event hook.
 
     Raises:
@@ -61,7 +56,7 @@ async def single_call(
     """
     output = Output(shutdown, sys.stdout, sys.stderr)
     log = output.message if options.verbose else None
-    client = make_client(options.settings() if settings is None else settings, on_event, log)
+    client = make_client(options.settings(), on_event, log)
     async with output, client:
         yield client, output
 

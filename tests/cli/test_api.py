@@ -8,46 +8,18 @@ import pytest
 from backupify_async._cli.api_call import ItemWriter, body_text
 from backupify_async._cli.api_request import read_request
 from backupify_async._cli.exit_codes import Exit
-from backupify_async._cli.request_fields import nest
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.commands import Run
+from tests.support.processes import Result, Terminal, finish, process
 
 YES = ("--yes",)
 
 
-class TestFields:
-    def test_brackets_nest(self) -> None:
-        assert nest([("customer[name]", "Ada"), ("customer[address][city]", "Bern"), ("a", "1")]) == {
-            "customer": {"name": "Ada", "address": {"city": "Bern"}},
-            "a": "1",
-        }
-
-    def test_empty_brackets_make_a_list(self) -> None:
-        assert nest([("ids[]", "1"), ("ids[]", "2"), ("a[b][]", "x")]) == {
-            "ids": ["1", "2"],
-            "a": {"b": ["x"]},
-        }
-
-    def test_a_name_that_the_last_mapping_of_a_list_has_begins_the_next_one(self) -> None:
-        fields = [("a[][x]", "1"), ("a[][y]", "2"), ("a[][x]", "3")]
-        assert nest(fields) == {"a": [{"x": "1", "y": "2"}, {"x": "3"}]}
-
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            [("", "1")],
-            [("[a]", "1")],
-            [("a[b", "1")],
-            [("a]", "1")],
-            [("a", "1"), ("a", "2")],
-            [("a", "1"), ("a[b]", "2")],
-            [("a[]", "1"), ("a[b]", "2")],
-            [("a[][]", "1")],
-        ],
-    )
-    def test_names_that_make_no_sense_are_refused(self, fields: list[tuple[str, str]]) -> None:
-        with pytest.raises(ValueError, match=r"field's name|given twice|another form|list in a list"):
-            nest(fields)
+def with_stdin(path: Path, text: str, *arguments: str) -> Result:
+    """Run a command with a file as its stdin."""
+    path.write_text(text)
+    with path.open() as stdin, process(*arguments, stdin=stdin) as started:
+        return finish(started)
 
 
 class TestTheRequest:
@@ -160,6 +132,93 @@ class TestApi:
         assert "the list ended early: GET /v1/backup_instances answered 403" in result.err
 
 
+class TestStdin:
+    def test_a_json_body_or_a_value_can_come_from_it(self, tmp_path: Path) -> None:
+        for arguments, given in (
+            (("--json", "-"), '{"customer": {"name": "Ada"}}'),
+            (("-F", "customer[name]=@-"), "Ada"),
+        ):
+            done = with_stdin(tmp_path / "in", given, "api", "/v1/x", *arguments, "--dry-run")
+            assert (done.code, "Ada" in done.out) == (0, True)
+
+    def test_it_can_be_read_only_once(self, run: Run) -> None:
+        result = run("api", "/v1/x", "-F", "a=@-", "--json", "-", "--yes")
+        assert (result.code, result.err) == (2, "backupify: stdin can be read only once\n")
+
+    @pytest.mark.backupify(instances=3)
+    def test_no_question_can_be_asked_then(self, server: SimulatedBackupify, tmp_path: Path) -> None:
+        done = with_stdin(tmp_path / "in", "Ada", "api", "/v1/customers", "-F", "customer[name]=@-")
+        assert done.code == 2
+        assert "cannot ask for confirmation while stdin holds a part of the request" in done.err
+
+
+class TestFiles:
+    @pytest.mark.parametrize(
+        ("arguments", "problem"),
+        [
+            (("--json", "/nowhere"), "/nowhere: no such file or directory"),
+            (("--json", "NULL"), "null is no body"),
+            (("--json", "NAN"), "not JSON"),
+            (("--json", "BROKEN"), "not JSON: Expecting value (line 1)"),
+            (("--json", "BYTES"), "BYTES: not JSON\n"),
+            (("--json", "DEEP"), "nested too deeply"),
+            (("--json", "BODY", "-X", "GET"), "a GET has no body"),
+            (("-F", "a=@BYTES"), "BYTES: not UTF-8 text"),
+        ],
+    )
+    def test_one_that_cannot_be_sent_is_reported(
+        self, run: Run, contents: None, arguments: tuple[str, ...], problem: str
+    ) -> None:
+        result = run("api", "/v1/x", *arguments, "--yes")
+        assert (result.code, result.out, problem in result.err) == (2, "", True)
+
+    @pytest.fixture
+    def contents(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        contents = {"BODY": b"{}", "NULL": b"null", "NAN": b"[NaN]", "BROKEN": b"x", "BYTES": b"\xff"}
+        for name, content in {**contents, "DEEP": b"[" * 200_000}.items():
+            (tmp_path / name).write_bytes(content)
+
+
+class TestFailure:
+    @pytest.mark.backupify(instances=1)
+    def test_an_http_error_exits_with_one(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("api", "/v1/nope")
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("backupify: GET /v1/nope answered 404: ")
+
+    @pytest.mark.backupify(instances=1)
+    def test_a_refused_secret_exits_with_three(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", "wrong-secret")
+        result = run("api", "/v1/vendors/me")
+        assert (result.code, result.out) == (3, "")
+        assert result.err.startswith("backupify: authentication failed: ")
+
+    def test_missing_credentials_exit_with_two(self, run: Run) -> None:
+        assert run("api", "/v1/vendors/me").code == 2
+
+    @pytest.mark.backupify(instances=1, faults=[Fault.hang(operation="get_vendor")])
+    def test_a_time_out_is_called_as_its_option(self, server: SimulatedBackupify, run: Run) -> None:
+        assert "--timeout 0.2 s" in run("api", "/v1/vendors/me", "--timeout", "0.2").err
+
+    @pytest.mark.backupify(
+        instances=1, faults=[Fault.lose_response(after_acting=True, operation="create_customer")]
+    )
+    def test_a_lost_response_to_a_post_is_not_retried(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("api", "/v1/customers", "-F", "customer[name]=Ada", "--yes")
+        assert result.code == 1
+        assert len([one for one in server.requests if one.method == "POST"]) == 2  # one was for the token
+
+
+class TestVerbose:
+    @pytest.mark.backupify(instances=1)
+    def test_one_v_shows_requests(self, server: SimulatedBackupify, run: Run) -> None:
+        result = run("api", "/v1/ping", "-v")
+        assert result.err.startswith(f"> [1] GET {server.base_url}/v1/ping\n< [1] 200 in ")
+
+
 class TestWhoami:
     def test_says_who_and_how_long(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("whoami")
@@ -200,3 +259,46 @@ class TestWhoami:
         result = run("whoami", "--timeout", "5")
         assert result.code == 1
         assert "server: check BACKUPIFY_BASE_URL, the network and the proxy" in result.err
+
+    @pytest.mark.backupify(faults=[Fault.hang(operation="ping")])
+    def test_a_server_that_never_responds_is_named_in_time(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("whoami", "--timeout", "0.2")
+        assert result.out.splitlines()[0] == "server  failed: the call took longer than --timeout 0.2 s"
+        assert "[default: 30.0]" in run("whoami", "--help").out
+
+    @pytest.mark.backupify(instances=1)
+    def test_a_given_token_that_is_refused_is_exit_code_3(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("BACKUPIFY_CLIENT_ID")
+        monkeypatch.delenv("BACKUPIFY_CLIENT_SECRET")
+        monkeypatch.setenv("BACKUPIFY_TOKEN", "a-token-of-24-characters")
+        result = run("whoami")
+        assert (result.code, result.out.splitlines()[1]) == (
+            3,
+            "token   from BACKUPIFY_TOKEN, with no known end",
+        )
+        assert "a-token-of-24-characters" not in result.out + result.err
+
+
+@pytest.mark.slow
+class TestAtATerminal:
+    @pytest.mark.backupify(instances=3)
+    def test_a_yes_sends(self, server: SimulatedBackupify) -> None:
+        with Terminal(("api", "/v1/customers", "-F", "customer[name]=Ada")) as terminal:
+            terminal.expect("Send POST /v1/customers? [y/N] ")
+            assert server.requests == []
+            terminal.type("y\n")
+            assert terminal.end() == 0
+        assert '\r\n  "name": "Ada",\r\n' in terminal.seen
+
+    @pytest.mark.backupify(instances=3)
+    def test_all_else_sends_nothing(self, server: SimulatedBackupify) -> None:
+        with Terminal(("api", "/v1/customers/1", "-X", "DELETE")) as terminal:
+            terminal.expect("Send DELETE /v1/customers/1? [y/N] ")
+            terminal.type("\n")
+            assert terminal.end() == 2
+        assert "not confirmed: nothing was sent" in terminal.seen
+        assert server.requests == []

@@ -5,19 +5,34 @@ import sys
 from functools import partial
 from typing import Annotated, Literal
 
+import attrs
 from cyclopts import Parameter
 
 from backupify_async._cli.exit_codes import ExitCode, most_severe
 from backupify_async._cli.help_text import examples
 from backupify_async._cli.identity import Check, check_access
-from backupify_async._cli.options import OUTPUT
+from backupify_async._cli.options import OUTPUT, PACE, positive_number
 from backupify_async._cli.output import Output
 from backupify_async._cli.shutdown import Shutdown, run_command
-from backupify_async._cli.single_call import SINGLE_CALL_DEFAULTS, SingleCallOptions, single_call
+from backupify_async._cli.single_call import SingleCallOptions, single_call
 from backupify_async._escaping import printable
 from backupify_async.events import TokenRefreshed
 
 EXAMPLES = examples("backupify whoami", "backupify whoami -o json | jq .vendor.detail")
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class WhoamiOptions(SingleCallOptions):
+    """The options of `whoami`: a check ends soon, also where the server never responds."""
+
+    timeout: Annotated[
+        float | None,
+        Parameter(group=PACE, converter=positive_number, help="Maximum time for each check in seconds."),
+    ] = 30.0
+
+
+_DEFAULTS = WhoamiOptions()
 
 
 def whoami(
@@ -25,7 +40,7 @@ def whoami(
     output: Annotated[
         Literal["text", "json"], Parameter(group=OUTPUT, alias="-o", help="Lines for people, or one object.")
     ] = "text",
-    options: SingleCallOptions = SINGLE_CALL_DEFAULTS,
+    options: WhoamiOptions = _DEFAULTS,
 ) -> int:
     """Check server and credentials: who they are, and what to do where something fails.
 
