@@ -30,7 +30,7 @@ _FEW = 8  # calls: as many as a trigger makes that is reconciled twice and sent 
 
 
 class Operation:
-    """An operation of several calls: those made in its context count as begun when it began.
+    """An operation of several calls: its calls are queued by the time at which the operation began.
 
     Otherwise the second call of each operation would wait for the first calls of all that began meanwhile,
     and at a low rate nothing would end for a long time. This holds for its first few calls only. Each further

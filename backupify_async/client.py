@@ -134,7 +134,7 @@ class BackupifyClient(AnyOperation):
         if self._owns_session:
             await self._session.close()
 
-    async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - it is no error to be late
+    async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - a late drain returns a count and raises nothing
         """Send no more triggers, and wait until the outcome of each pending one is known.
 
         Fan-outs of triggers end with `FanOutAborted`, after the outcomes of what was begun. Triggers that
@@ -219,7 +219,7 @@ class BackupifyClient(AnyOperation):
             ValueError: `concurrency` is not a whole number from 1 up.
             TypeError: `ids` is not an iterable, or is a str.
         """
-        from backupify_async._fleet.fleet import Fleet  # noqa: PLC0415 - sweeps have much that a call needs not
+        from backupify_async._fleet.fleet import Fleet  # noqa: PLC0415 - a single call does not need them
 
         return Fleet(
             self.backups,

@@ -24,7 +24,7 @@
     ├── AmbiguousRequest            a request may or may not have been carried out
     │   └── AmbiguousTrigger        a backup may or may not have been started
     ├── DuplicateInstance           an instance is twice in one sweep of triggers
-    ├── JournalError                the journal of a sweep cannot be used, or no longer be written
+    ├── JournalError                the journal of a sweep cannot be read or written
     ├── WaitTimeout                 a backup was not over when the wait for it timed out
     ├── WaitFailed                  a sweep triggered a backup, but stopped waiting for its end
     └── FanOutAborted               a fan-out stopped early

@@ -22,7 +22,7 @@ class LimitSource(Enum):
     HISTORY = "history"
     """When calls were refused, and how many were accepted in between."""
     NONE = "none"
-    """Nothing yet: no limit was met, or none is looked for."""
+    """Nothing yet: no limit was met, or detection is off."""
 
 
 class SpeedReason(Enum):
@@ -65,7 +65,7 @@ class Statistics(ToDict):
         budget_left: Tokens remaining for retries.
         limit_source: What the estimate of the server's limit rests on.
         limit_per_second: Calls a second that the server is estimated to accept. While that is not known, the
-            average of what was accepted; None if nothing was refused or announced, or no limit is looked for.
+            average of what was accepted; None if nothing was refused or announced, or detection is off.
         reconciling: Triggers whose response was lost, and whose outcome is being found out now.
         waited_for: Backups whose end is waited for now.
         answered_from_memory: 404 responses to get-active taken for "idle" without a second request.

@@ -1,7 +1,7 @@
 """Start a backup of each instance in a file of ids: `python examples/trigger_fleet.py ids.txt`.
 
-No instance gets two: an id that stands in the file twice is triggered once, and the backup of a trigger
-whose answer was lost is looked for; where it cannot be told, that is reported and not repeated.
+No instance gets two: an id that is in the file twice is triggered once, and the backup of a trigger
+whose response was lost is looked up. If its outcome stays unknown, it is reported and not repeated.
 """
 
 import asyncio

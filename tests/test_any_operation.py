@@ -156,7 +156,7 @@ class TestARequest:
         client, transport = client_over(says({}, 201))
         path = "/v1/backup_instances/{instance}/backups"
         async with client:
-            with pytest.raises(ValueError, match=r"client\.backups\.trigger\(\) never starts two"):
+            with pytest.raises(ValueError, match=r"client\.backups\.trigger\(\), which never starts two"):
                 await client.request("POST", path, instance=42)
             assert transport.sent == []
             assert (await client.request("POST", path, instance=42, unsafe=True)).status == 201

@@ -15,7 +15,7 @@ from backupify_async._cli.output import Output
 from backupify_async._cli.request_log import LoggingTransport, log_events
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.terminal import columns_of, takes_colour
-from backupify_async._cli.writers import Layout, Row, Writer, writer
+from backupify_async._cli.writers import Format, Layout, Row, Writer, writer
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.transport import Transport
 from backupify_async.client import BackupifyClient
@@ -85,7 +85,7 @@ async def command_context(
     Raises:
         Exit: No token could be obtained, or a setting is invalid.
     """
-    rows_writer = _writer(layout, options)
+    rows_writer = selected_writer(options.output, layout, options.fields)
     output = Output(shutdown, sys.stdout, sys.stderr)
     log = output.message if options.logs_requests else None
     client = make_client(options.settings(concurrency), on_event, log)
@@ -105,11 +105,16 @@ async def command_context(
             output.message(progress.summary())
 
 
-def _writer(layout: Layout, options: CallOptions) -> Writer:
-    fields = None if options.fields is None else [name.strip() for name in options.fields.split(",")]
+def selected_writer(output_format: Format, layout: Layout, fields: str | None) -> Writer:
+    """The writer of a format for stdout, with the columns that `--fields` names; None for all.
+
+    Raises:
+        Exit: There is no such column.
+    """
+    names = None if fields is None else [name.strip() for name in fields.split(",")]
     width, colour = columns_of(sys.stdout), takes_colour(sys.stdout)
     try:
-        return writer(options.output, layout, width, colour=colour, fields=fields)
+        return writer(output_format, layout, width, colour=colour, fields=names)
     except ValueError as error:
         raise Exit(ExitCode.USAGE, f"--fields: {error}") from None
 

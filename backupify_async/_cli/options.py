@@ -21,7 +21,7 @@ CONFIRMATION = Group("Confirmation", sort_key=2)
 WAITING = Group("Waiting", sort_key=3)
 JOURNAL = Group("Journal", sort_key=3.5)
 OUTPUT = Group("Output", sort_key=4)
-PACE = Group("Pace", sort_key=5)
+PACE = Group("Rate and time", sort_key=5)
 
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _MAX_CONCURRENCY = 64  # requests in flight, the library's default; --concurrency can raise it
@@ -94,6 +94,10 @@ Flag = Parameter(negative="", show_default=False)
 Count = Parameter(converter=whole_number, validator=Number(gte=1))
 OneInstanceId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The instance's id.")]
 BackupId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The backup's id.")]
+Fields = Annotated[
+    str | None,
+    Parameter(group=OUTPUT, metavar="A,B,C", help="Write only these columns, in this order, in any format."),
+]
 InstanceIds = Annotated[
     str, Parameter(group=INSTANCES, help="Instance ids. After --, an id can begin with a hyphen.")
 ]
@@ -134,12 +138,7 @@ class CallOptions(RequestOptions):
             help="A table for people; for programs json (one array), jsonl (one object per line) or csv.",
         ),
     ] = "table"
-    fields: Annotated[
-        str | None,
-        Parameter(
-            group=OUTPUT, metavar="A,B,C", help="Write only these columns, in this order, in every format."
-        ),
-    ] = None
+    fields: Fields = None
     quiet: Annotated[
         bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")
     ] = False

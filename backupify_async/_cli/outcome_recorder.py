@@ -78,7 +78,7 @@ class OutcomeRecorder(Generic[T]):
             output.message(message)
 
     def _known(self, unfinished: Sequence[InstanceId]) -> list[Outcome[InstanceId, T]]:
-        """The outcomes of interrupted instances whose result is known nevertheless."""
+        """The outcomes of interrupted instances whose result is known anyway."""
         known = [(one, self._operation.known_result(one)) for one in unfinished]
         return [Success(one, value, 0, 0.0) for one, value in known if value is not None]
 

@@ -54,8 +54,8 @@ def any_request(
     filled = fill_path(path, ids)
     if is_trigger(method, filled) and not unsafe:
         raise ValueError(
-            f"{method} {filled} starts a backup: client.backups.trigger() never starts two, and this can; "
-            "unsafe=True sends it nevertheless"
+            f"{method} {filled} starts a backup: use client.backups.trigger(), which never starts two; "
+            "unsafe=True sends it anyway"
         )
     body, content_type = _body(method, form, json)
     return Request(

@@ -21,7 +21,7 @@ class APIResponse:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers; names are compared without case."""
+        """The headers; names are case-insensitive."""
         return self._response.headers
 
     @property

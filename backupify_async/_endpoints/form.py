@@ -27,7 +27,7 @@ def encode(fields: Fields, name: str = "form") -> str:
 
     Raises:
         TypeError: A name is no str, or a value has no form.
-        ValueError: An empty list or mapping, which a form cannot say; an infinite number or NaN; half a
+        ValueError: An empty list or mapping, which a form cannot express; an infinite number or NaN; half a
             surrogate pair; a list in a list, which Rack does not read.
     """
     if not isinstance(fields, Mapping):
@@ -45,14 +45,14 @@ def _pairs(path: str, value: Value) -> Iterator[tuple[str, str]]:
         return
     if isinstance(value, Mapping):
         if not value:
-            raise ValueError(f"{path}: a form cannot say that a mapping is empty")
+            raise ValueError(f"{path}: a form cannot hold an empty mapping")
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"{path}: a name must be a str, not {type(key).__name__}")
             yield from _pairs(f"{path}[{key}]", inner)
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
         if not value:
-            raise ValueError(f"{path}: a form cannot say that a list is empty")
+            raise ValueError(f"{path}: a form cannot hold an empty list")
         for inner in value:
             if inner is None or (isinstance(inner, Sequence) and not isinstance(inner, str)):
                 raise ValueError(

@@ -21,7 +21,7 @@ class ConfigurationError(BackupifyError):
 
     Attributes:
         problem: Which setting cannot work, why, and what to do.
-        override: The setting that permits it nevertheless; "" where none does.
+        override: The setting that allows it anyway; "" if there is none.
     """
 
     problem: str
@@ -48,7 +48,7 @@ class AuthenticationError(BackupifyError):
 
 
 class JournalError(BackupifyError):
-    """The journal cannot be used, or no longer be written. What it does not hold was not sent."""
+    """The journal cannot be read or written. Nothing was sent that it does not record."""
 
 
 def after_giving_up(reason: str | None) -> str:

@@ -14,7 +14,7 @@ class TransportError(BackupifyError):
     Attributes:
         problem: What went wrong, in words.
         sent: False where the request certainly did not reach the server.
-        gave_up: Why it was not retried; None where a retry was out of the question.
+        gave_up: Why it was not retried; None if this kind of failure is never retried.
         status: The HTTP status, where the head of the response was received; else None.
         ours: Whether this machine lacks a resource: file descriptors, ports or memory.
     """
@@ -57,7 +57,7 @@ class APIError(BackupifyError):
         request_id: The server's id of this request (`X-Request-Id`), to quote in a support case.
         excerpt: The first 200 bytes of the body, as text.
         retry_after: The seconds in the Retry-After header; None without one.
-        gave_up: Why it was not retried; None where a retry was out of the question.
+        gave_up: Why it was not retried; None if this kind of failure is never retried.
     """
 
     status: int
@@ -118,7 +118,7 @@ class DecodeError(BackupifyError):
         content_type: The Content-Type of the response, "" without one.
         excerpt: The first 200 bytes of the body, as text.
         status: The HTTP status.
-        gave_up: Why it was not retried; None where a retry was out of the question.
+        gave_up: Why it was not retried; None if this kind of failure is never retried.
     """
 
     problem: str

@@ -53,7 +53,7 @@ class FetchedPage(Generic[T]):
     number: int
     items_so_far: int | None
     request: Request
-    message: PreparedRequest
+    sent_request: PreparedRequest
     headers: CIMultiDictProxy[str]
     links: Links
 
@@ -85,7 +85,7 @@ class FetchedPage(Generic[T]):
     @property
     def url(self) -> URL:
         """The URL that it was fetched from."""
-        return self.message.url
+        return self.sent_request.url
 
 
 def item_key(item: object) -> object:
@@ -136,7 +136,7 @@ def linked_request(page: FetchedPage[Any], relation: str) -> Request | None:
         return None
     name = f"the {relation!r} link of {page.url}"
     target = _absolute(links.targets[relation], page.url)
-    if page.message.gives_away(links.targets[relation]):
+    if page.sent_request.gives_away(links.targets[relation]):
         raise UnsafeLink(f"{name} holds the token, which does not belong in a URL: not followed")
     if target is None:
         raise PaginationError(f"{name} is not a URL: {links.targets[relation]!r}")

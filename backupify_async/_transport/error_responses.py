@@ -98,7 +98,7 @@ def _origin(location: str | None) -> str:
     try:
         return printable(str(URL(location).origin()))
     except ValueError:
-        return "a place of the same origin"
+        return "a relative URL"
 
 
 def gate_closed(
@@ -120,7 +120,7 @@ def gate_closed(
 def call_cut_short(call: CallState, *, closed: bool) -> BackupifyError:
     """The error of a call that was ended by `close()`, where `closed`, or else by its `total` time-out."""
     if closed:
-        return ClientClosed("the client was closed while the call was under way")
+        return ClientClosed("the client was closed during the call")
     total = call.options.timeouts.total
     return RequestTimeout(
         f"the call took longer than total={total:g} s",

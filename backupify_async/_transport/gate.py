@@ -1,6 +1,6 @@
-"""The gate: grants a call a place in flight and a slot of the rate limiter, both together.
+"""The gate: grants a call a permit to be in flight and a slot of the rate limiter, both together.
 
-A call that held a place while it waited for a slot, or a slot while it waited for a place, would keep others
+A call that held a permit while it waited for a slot, or the other way round, would keep others
 from what it cannot use. A waiting call costs one future, and one timer serves all of them. `wait_queue`
 decides which one comes next.
 
@@ -48,7 +48,7 @@ class Gate:
         self._timer: asyncio.Handle | None = None
         self._timer_at = math.inf  # kept here, because not every loop's handle has the time
         self.in_flight = 0
-        """How many places are taken."""
+        """How many permits are taken."""
 
     @property
     def waiting(self) -> int:
@@ -56,7 +56,7 @@ class Gate:
         return self._queues.waiting
 
     def try_acquire(self, now: float) -> Ticket | None:
-        """Take a place and a slot if both are free and no call waits.
+        """Take a permit and a slot if both are free and no call waits.
 
         Args:
             now: The loop's time.
@@ -86,7 +86,7 @@ class Gate:
         repeatable: bool = True,
         background: bool = False,
     ) -> Ticket:
-        """Wait for a place and a slot.
+        """Wait for a permit and a slot.
 
         Args:
             began: When the call began, as `begin_call` returns it; None for now.
@@ -125,7 +125,7 @@ class Gate:
             raise
 
     async def pass_by(self) -> bool:
-        """Wait while the server is down, and take neither a place nor a slot. For token requests.
+        """Wait while the server is down, and take neither a permit nor a slot. For token requests.
 
         Returns:
             Whether the request is the probe; then `end_probe` must be called once.
@@ -151,7 +151,7 @@ class Gate:
             raise
 
     def release(self, ticket: Ticket, *, unused: bool = False) -> None:
-        """Give the place back; with `unused`, where nothing was sent, the slot too."""
+        """Give the permit back; with `unused`, where nothing was sent, the slot too."""
         self.in_flight -= 1
         if ticket.outcome is CallOutcome.PENDING:
             end = self._limiter.on_cancel if unused else self._limiter.on_no_response
@@ -234,7 +234,7 @@ class Gate:
             self._fail_all(ServerDown)
             return
         when = max(outage.next_probe, earliest)
-        # If one is due and could not be sent, no place is free: `release` tries again.
+        # If one is due and could not be sent, no permit is free: `release` tries again.
         self._set_timer(loop, min(when if when > now else math.inf, outage.closes_at))
 
     def _send_probe(self, now: float, earliest: float) -> bool:

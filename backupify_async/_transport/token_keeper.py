@@ -287,5 +287,7 @@ async def _wait_in(queue: _Queue) -> None:
         error = await waiter
     finally:
         del queue[waiter]
-    if error is not None:  # a copy each: one exception in a thousand tasks has no useful traceback
+    if (
+        error is not None
+    ):  # each waiter raises a copy: a shared exception collects the tracebacks of all tasks
         raise copy.copy(error) from error.__cause__

@@ -97,7 +97,7 @@ class Response(Unpicklable):
     Attributes:
         request: The request that it answers.
         status: The HTTP status.
-        headers: The headers, in any mapping; names are compared without case. A field that came several times
+        headers: The headers, in any mapping; names are case-insensitive. A field that came several times
             needs a `multidict.CIMultiDict`, or its values joined with commas (RFC 9110 §5.3).
         body: The whole body, with every content coding undone.
         whole: Whether all of the body came. Only the body of an error response can be cut.

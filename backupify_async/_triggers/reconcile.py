@@ -1,9 +1,9 @@
 """What to do about a trigger whose response was lost: a pure decision over snapshots of its instance.
 
-Theory of operation. The API has no idempotency key. So a trigger is known by its backup: by the backup's id,
-if the highest id from before is known (the *baseline*), and by its time of creation. That time lies in a
-*window*, from the request until the last moment at which the server may act: `settling` seconds after the
-response was lost.
+Theory of operation. The API has no idempotency key. So a trigger is recognised by the backup that it creates:
+by the backup's id, if the highest id from before is known (the *baseline*), and by its time of creation.
+That time lies in a *window*, from the request until the last moment at which the server may act: `settling`
+seconds after the response was lost.
 
 Both ends of the window are read on the server's clock. Its offset to ours is known within bounds, by the
 `Date` of each response. The window takes the wider bound at each end. It begins with a whole second, since

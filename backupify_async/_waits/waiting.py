@@ -3,7 +3,7 @@
 Theory of operation. Each wait sleeps until its next check is due. Then it takes one of a few slots, in the
 order in which the checks became due. So few checks wait at the client's gate, however many waits there are,
 and the choice of the next one is made late. If there are more checks than the rate limit has room for, all
-become overdue alike, and go round in a ring.
+are delayed equally, and are checked in turn.
 """
 
 import asyncio

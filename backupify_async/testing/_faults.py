@@ -70,7 +70,7 @@ class Fault:
         first: Only the first n matching requests.
         every: Only every n-th matching request (3: the third, the sixth ...).
         probability: Each matching request with this probability, by the seed of the server.
-        after_acting: Whether the server performs the operation nevertheless.
+        after_acting: Whether the server performs the operation anyway.
         late: By how many seconds of its clock the server performs it after the failure.
         canned: The response instead of the correct one, where it is fixed.
         headers: Headers that replace those of the correct response.
@@ -128,7 +128,7 @@ class Fault:
             content_type: The Content-Type header.
             headers: Further headers.
             retry_after: The Retry-After header, which can be invalid.
-            after_acting: Whether the server performs the operation nevertheless.
+            after_acting: Whether the server performs the operation anyway.
             late: By how many seconds of its clock the server performs it after the response, as if a proxy
                 had timed out.
             **where: Which requests.

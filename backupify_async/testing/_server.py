@@ -20,6 +20,7 @@ from backupify_async.testing._state import ServerState, SimulatedBackup, Tokens
 
 _HOST = "127.0.0.1"
 _SETTLING = 0.1  # seconds, for the thread of the server on a busy machine
+_ACCEPT_TURNS = 5  # of the loop: until a connection that was just accepted is known, and is closed too
 _SHUTDOWN_TIMEOUT = 1.0  # seconds; a fallback: the handlers of closed connections are cancelled
 
 
@@ -55,7 +56,7 @@ class SimulatedBackupify:
             same key without its `s`.
         per_page: The items per page without `per_page` in the query.
         max_per_page: The maximum for `per_page`.
-        forbidden: The ids of instances with 403 for every operation. Lists contain them nevertheless.
+        forbidden: The ids of instances with 403 for every operation. Lists contain them anyway.
         link_base: Scheme and host in Link headers; by default those of the request.
         date_header: Whether responses have a Date header, as from a proxy.
         date_offset: By how many seconds that is ahead of the server's clock.
@@ -199,6 +200,8 @@ class SimulatedBackupify:
             return
         for site in runner.sites:
             await site.stop()
+        for _ in range(_ACCEPT_TURNS):
+            await asyncio.sleep(0)
         for connection in runner.server.connections if runner.server else ():
             if isinstance(connection.transport, asyncio.Transport):
                 connection.transport.abort()  # a close would wait for clients that do not read

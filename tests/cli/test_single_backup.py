@@ -43,6 +43,15 @@ class TestFields:
         assert (result.code, result.out, server.requests) == (2, "", [])
         assert "--fields: " in result.err
 
+    def test_a_journal_is_shown_with_only_them(
+        self, server: SimulatedBackupify, run: Run, tmp_path: Path
+    ) -> None:
+        path = str(tmp_path / "sweep.sqlite")
+        assert run("trigger", "1", "--journal", path).code == 0
+        result = run("journal", "show", path, "-o", "csv", "--fields", "state,instance_id")
+        assert (result.code, result.out) == (0, "state,instance_id\nstarted,1\n")
+        assert run("journal", "show", path, "--fields", "backup_id").code == 2  # a table counts the states
+
 
 class TestRunning:
     @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="get_active", instance=3)])

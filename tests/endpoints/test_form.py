@@ -81,8 +81,8 @@ def test_a_value_is_written_as_rails_reads_it(value: Any, text: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "error", "says"),
     [
-        ({"a": {"b": []}}, ValueError, r"a\[b\]: a form cannot say that a list is empty"),
-        ({"a": {}}, ValueError, "a: a form cannot say that a mapping is empty"),
+        ({"a": {"b": []}}, ValueError, r"a\[b\]: a form cannot hold an empty list"),
+        ({"a": {}}, ValueError, "a: a form cannot hold an empty mapping"),
         ({"a": [[1]]}, ValueError, "a: a list in a form holds"),
         ({"a": [None]}, ValueError, "a: a list in a form holds"),
         ({"a": float("nan")}, ValueError, "a: a form cannot hold nan"),

@@ -37,9 +37,9 @@ class TestAnApiError:
         [
             ("https://evil.example:8443/path?token=secret#x", "a redirect to https://evil.example:8443, "),
             ("https://user:secret@evil.example/", "a redirect to https://evil.example, "),
-            ("/v2/ping?token=secret", "a redirect to a place of the same origin, "),
-            ("", "a redirect to a place of the same origin, "),
-            ("https://[secret", "a redirect to a place of the same origin, "),
+            ("/v2/ping?token=secret", "a redirect to a relative URL, "),
+            ("", "a redirect to a relative URL, "),
+            ("https://[secret", "a redirect to a relative URL, "),
         ],
     )
     def test_a_redirect_shows_no_more_than_where_it_leads(self, location: str, shown: str) -> None:

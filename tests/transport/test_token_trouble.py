@@ -181,7 +181,7 @@ class TestTheWait:
         async with session_over(FakeTransport(Issuer(nobody)), credentials=DEMO) as session:
             call = asyncio.create_task(session.send(PING))
             await asyncio.sleep(1.2)
-        with pytest.raises(BackupifyError, match="closed while the call was under way"):
+        with pytest.raises(BackupifyError, match="closed during the call"):
             await call
         assert asyncio.all_tasks() == {asyncio.current_task()}
 

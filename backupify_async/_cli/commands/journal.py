@@ -8,13 +8,14 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from backupify_async._cli.command_context import selected_writer
 from backupify_async._cli.exit_codes import Exit, ExitCode
 from backupify_async._cli.help_text import examples
-from backupify_async._cli.options import OUTPUT, absolute_path, file_name
+from backupify_async._cli.options import OUTPUT, Fields, absolute_path, file_name
 from backupify_async._cli.output import Output
 from backupify_async._cli.rows import JOURNAL_COUNTS, JOURNAL_ENTRIES, count_rows, entry_row
 from backupify_async._cli.shutdown import Shutdown, run_command
-from backupify_async._cli.writers import Format, Row, Writer, writer
+from backupify_async._cli.writers import Format, Row, Writer
 from backupify_async._journal.entries import SweepInfo
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import ConfigurationError, JournalError
@@ -45,19 +46,20 @@ def show(
         Format,
         Parameter(group=OUTPUT, alias="-o", help="A table counts the instances; other formats list them."),
     ] = "table",
+    fields: Fields = None,
 ) -> int:
     """Show the progress of a sweep."""
-    return run_command(partial(_show, path=absolute_path(file), output_format=output))
+    return run_command(partial(_show, path=absolute_path(file), output_format=output, fields=fields))
 
 
-async def _show(shutdown: Shutdown, path: Path, output_format: Format) -> ExitCode:
+async def _show(shutdown: Shutdown, path: Path, output_format: Format, fields: str | None = None) -> ExitCode:
     """Write the number of instances in each state, as a table; or a row for each instance.
 
     Raises:
         Exit: The journal does not exist, or cannot be read.
     """
     as_table = output_format == "table"
-    rows_writer = writer(output_format, JOURNAL_COUNTS if as_table else JOURNAL_ENTRIES)
+    rows_writer = selected_writer(output_format, JOURNAL_COUNTS if as_table else JOURNAL_ENTRIES, fields)
     try:
         async with open_snapshot(path) as storage, Output(shutdown, sys.stdout, sys.stderr) as output:
             output.footer = rows_writer.footer

@@ -11,7 +11,7 @@ just below it (`AdaptiveLimiter`). This page explains how.
 that starts anew, a log of the last seconds, or the number of calls in flight. A client knows when it sent
 each call, when the response arrived, and whether it was accepted.
 
-**Two guarantees hold whatever the server does.** *No crawl*: while calls wait and none is refused, the
+**Two guarantees hold with every server.** *No crawl*: while calls wait and none is refused, the
 speed stays at the estimated rate for a plateau of 1 to 15 s and then grows, doubling faster and faster,
 without an upper bound. So a wrong estimate costs seconds, whatever caused it (`speed`). *No storm*: a
 limit that was found is exceeded only at the end of a plateau, by a few calls.

@@ -32,7 +32,7 @@ class QuotaTracker:
     was_refused: bool = False
     """Whether any refusal came with an announcement."""
     rate: float | None = None
-    """Calls a second that the quota comes to, measured when a call of ours opened its window."""
+    """The quota in calls per second, measured when a call of ours opened its window."""
     _left: float = 0.0  # calls that can be sent now
     _remaining: float = 0.0
     _scouted_at: float = math.inf
