@@ -5,7 +5,7 @@
     _resources/backups.py             what to ask
     _endpoints/backups.py             the path; what a 404 means
     _transport/session.py             gets a token, and sends, and sends again
-    _transport/gate.py                a place in flight and the limiter's slot, the oldest call first
+    _transport/gate.py                a permit to be in flight and the limiter's slot, the oldest call first
     _transport/rate/                  when the next request can be sent, learnt from each response
     _transport/aiohttp_transport.py   one request over the wire, and the whole response back
     _transport/retry_rules.py         what next: return the response, raise, or send again (pure)
@@ -19,14 +19,16 @@ pure functions over values, one module of a room does I/O, and no code reads an 
 **Where to put what.** Its test is in the room of the same name under tests/.
 
     an operation      _resources/: a method says what to ask, and as what to read it; models.py
-    a resource        a file in _resources/, client.py, tests/support/api_pages.py; and for the simulated
-                      server testing/_application.py and testing/_operations.py
-    a request header  _transport/session.py; one that every request has alike: _transport/aiohttp_sessions.py
-    a rate header     _transport/rate/headers.py reads it, _transport/rate/quota_tracker.py uses it
+    a resource        like _resources/instances.py; client.py, models.py, tests/test_models.py,
+                      tests/typing/api.py, tests/support/api_pages.py; for the simulated server
+                      testing/_messages.py, testing/_application.py, testing/_operations.py
+    a request header  _transport/request_builder.py
+    a rate header     _transport/rate/headers.py; _transport/rate/quota_tracker.py only for a new meaning
     the jitter        `full_jitter` in _transport/retry_rules.py
     a limiter         does what `Limiter` in _transport/rate/limiter.py says
-    a journal store   does what _journal/store.py says; add it to tests/journal/test_store_contract.py
-    a command         a file in _cli/commands/, registered in _cli/app.py; shared options: _cli/options.py
+    a journal store   does what _journal/store.py says; add it to `STORES` in tests/journal/stores.py
+    a command         like _cli/commands/instances.py, registered in _cli/app.py; columns: _cli/rows.py and
+                      tests/cli/test_writers.py; shared options: _cli/options.py
     an error          _errors/ and errors.py; tests/test_errors.py walks the tree
 
 **Tests.** `nox -s tests` runs all, `nox -s tests -- tests/paging -k prefetch` some. With the `dev` group,
