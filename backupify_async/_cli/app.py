@@ -47,5 +47,5 @@ app.command(api.api, help_epilogue=api.EXAMPLES, sort_key=10)
 app.command(whoami.whoami, help_epilogue=whoami.EXAMPLES, sort_key=11)
 app.command(simulate.simulate, help_epilogue=simulate.EXAMPLES, sort_key=12)
 app.register_install_completion_command(
-    help="Install completion for the shell that runs this: bash, zsh or fish.", sort_key=13
+    help="Install completion for the shell that runs this: bash, zsh or fish.", help_epilogue="", sort_key=13
 )

@@ -2,7 +2,7 @@
 
 import attrs
 
-from backupify_async.errors import AmbiguousTrigger, BackupifyError, RequestTimeout, WaitFailed
+from backupify_async.errors import AmbiguousTrigger, BackupifyError, RequestTimeout, WaitFailed, WaitTimeout
 
 
 def reason(error: BaseException) -> str:
@@ -13,6 +13,8 @@ def reason(error: BaseException) -> str:
     if not isinstance(error, BackupifyError):
         return f"unexpected {type(error).__name__}"
     named = _with_option(error)
+    if isinstance(named, WaitTimeout):
+        return f"backup {named.backup_id} {named.progress}"
     return named.detail if isinstance(named, AmbiguousTrigger | WaitFailed) else str(named)
 
 

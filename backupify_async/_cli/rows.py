@@ -11,13 +11,17 @@ from backupify_async._escaping import printable
 from backupify_async._fleet.outcomes import Outcome
 from backupify_async._journal.entries import EntryState, JournalEntry
 from backupify_async._waits.progress import status_text
-from backupify_async.errors import AmbiguousTrigger, WaitFailed
+from backupify_async.errors import AmbiguousTrigger, WaitFailed, WaitTimeout
 from backupify_async.ids import InstanceId
 from backupify_async.models import Backup, BackupInstance, TriggerResult, WaitKind, WaitResult
 
 _ID, _DATE = 11, 20  # widths in characters: "instance_id", "2026-11-20 03:15:00Z"
 _BACKUP_DATES = ("created_at", "started_at", "completed_at", "updated_at")
 _MAX_STATUS = 200  # characters of an unknown status in a message
+_WAITED_FOUND = {
+    WaitKind.FAILED.value: "with a failed backup",
+    WaitKind.UNKNOWN.value: "with a backup of unknown outcome",
+}
 _NO_EXTRA: Mapping[str, Any] = {}
 
 
@@ -67,6 +71,8 @@ def failure_row(instance_id: InstanceId, error: BaseException) -> Row:
     match error:
         case WaitFailed(result=result):
             row = backup_row(instance_id, result.kind.value, result.backup)
+        case WaitTimeout(backup=backup):
+            row = backup_row(instance_id, "error", backup)
         case AmbiguousTrigger():
             row = backup_row(instance_id, "ambiguous", None)
         case _:
@@ -76,7 +82,7 @@ def failure_row(instance_id: InstanceId, error: BaseException) -> Row:
 
 def failure_message(instance_id: InstanceId, error: BaseException) -> str:
     """The message about an instance that failed."""
-    failed = "" if isinstance(error, AmbiguousTrigger | WaitFailed) else " failed"
+    failed = "" if isinstance(error, AmbiguousTrigger | WaitFailed | WaitTimeout) else " failed"
     return f"instance {instance_id}{failed}: {reason(error)}"
 
 
@@ -122,6 +128,12 @@ def trigger_rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
 def waited_row(instance_id: InstanceId, waited: WaitResult) -> Row:
     """The row of a backup that was waited for."""
     return {**backup_row(instance_id, waited.kind.value, waited.backup), "error": _unknown_end(waited)}
+
+
+def waited_found(rows: list[Row]) -> tuple[str, int]:
+    """What the row of a backup that was waited for counts as in the summary."""
+    state = str(rows[0]["state"])
+    return _WAITED_FOUND.get(state, state), 1
 
 
 def _unknown_end(waited: WaitResult) -> str | None:

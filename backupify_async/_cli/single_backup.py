@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from backupify_async._cli.command_context import command_context
-from backupify_async._cli.exit_codes import ExitCode
+import attrs
+
+from backupify_async._cli.command_context import CommandContext, command_context
+from backupify_async._cli.exit_codes import ExitCode, TokenUnavailable
 from backupify_async._cli.options import CallOptions
 from backupify_async._cli.rows import failure_message, failure_row
 from backupify_async._cli.shutdown import Shutdown
@@ -13,36 +15,66 @@ from backupify_async.errors import BackupifyError
 from backupify_async.ids import InstanceId
 
 
-async def show_backup(
-    shutdown: Shutdown,
-    *,
-    command: str,
-    layout: Layout,
-    instance_id: InstanceId,
-    read: Callable[[BackupifyClient], Awaitable[tuple[Row, bool]]],
-    options: CallOptions,
-) -> ExitCode:
-    """Write the row of a backup, or of the error that came instead.
+@attrs.frozen
+class BackupCommand:
+    """A command about one backup.
 
-    Args:
-        shutdown: Ends the command early.
-        command: The command's name.
-        layout: The columns.
+    Attributes:
+        name: Its name.
+        layout: The columns of its row.
         instance_id: The instance.
-        read: Returns the row, and whether that is a success.
-        options: The command's options.
+        backup_id: The backup.
+        read: Returns the row.
+        found: Returns what the row counts as in the summary, and how many of it.
+        succeeded: Whether a row is a success.
     """
-    async with command_context(shutdown, command, layout, options) as context:
+
+    name: str
+    layout: Layout
+    instance_id: InstanceId
+    backup_id: InstanceId
+    read: Callable[[BackupifyClient], Awaitable[Row]]
+    found: Callable[[list[Row]], tuple[str, int]] = lambda rows: (str(rows[0]["state"]), 1)
+    succeeded: Callable[[Row], bool] = lambda _: True
+
+
+async def show_backup(shutdown: Shutdown, command: BackupCommand, options: CallOptions) -> ExitCode:
+    """Write the row of a backup, or of the error instead.
+
+    Raises:
+        Exit: No token could be obtained, or an option is invalid.
+    """
+
+    async def write_failure(context: CommandContext, why: TokenUnavailable) -> None:
+        row = failure_row(command.instance_id, why.error)
+        await context.output.rows(context.writer.header().encode())
+        await context.write([_with_id({**row, "error": why.message}, command)])
+
+    async with command_context(
+        shutdown, command.name, command.layout, options, without_token=write_failure
+    ) as context:
         await context.start()
-        try:
-            row, succeeded = await read(context.client)
-        except BackupifyError as error:
-            context.progress.add_failure(error)
-            context.output.message(failure_message(instance_id, error))
-            row, succeeded = failure_row(instance_id, error), False
-        else:
-            context.progress.succeeded += 1
-        if not succeeded:
-            context.progress.raise_code(ExitCode.SOME_FAILED)
-        await context.write([row])
+        await context.write([_with_id(await _row(context, command), command)])
     return context.progress.code
+
+
+async def _row(context: CommandContext, command: BackupCommand) -> Row:
+    progress, instance_id = context.progress, command.instance_id
+    try:
+        row = await command.read(context.client)
+    except BackupifyError as error:
+        progress.add_failure(error)
+        context.output.message(failure_message(instance_id, error))
+        return failure_row(instance_id, error)
+    progress.succeeded += 1
+    what, number = command.found([row])
+    progress.found[what] += number
+    progress.raise_code(ExitCode.SUCCESS if command.succeeded(row) else ExitCode.SOME_FAILED)
+    if row["error"] is not None:  # a table has no such column
+        context.output.message(f"instance {instance_id}: {row['error']}")
+    return row
+
+
+def _with_id(row: Row, command: BackupCommand) -> Row:
+    """The row, with the id of the backup also where that could not be read."""
+    return {**row, "backup_id": command.backup_id} if row["backup_id"] is None else row

@@ -9,7 +9,7 @@ from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.id_sources import FileIds, IdSource
 from backupify_async._cli.operation import Operation
 from backupify_async._cli.options import WaitOptions
-from backupify_async._cli.rows import RUNNING_BACKUPS, WAITED_BACKUPS, backup_row, trigger_rows
+from backupify_async._cli.rows import RUNNING_BACKUPS, WAITED_BACKUPS, backup_row, trigger_rows, waited_found
 from backupify_async._cli.stopped_triggers import StoppedTriggers
 from backupify_async._cli.writers import Row
 from backupify_async._fleet.fan_out import FanOut
@@ -18,11 +18,6 @@ from backupify_async._journal.journal import Journal
 from backupify_async.client import BackupifyClient
 from backupify_async.ids import InstanceId, instance_key
 from backupify_async.models import Backup, TriggerResult, WaitKind
-
-_FOUND = {
-    WaitKind.FAILED.value: "with a failed backup",
-    WaitKind.UNKNOWN.value: "with a backup of unknown outcome",
-}
 
 
 def trigger_operation(
@@ -59,7 +54,7 @@ def trigger_operation(
     )
     if not wait.wait:
         return operation
-    return attrs.evolve(operation, layout=WAITED_BACKUPS, found=_found, code=_code)
+    return attrs.evolve(operation, layout=WAITED_BACKUPS, found=waited_found, code=_code)
 
 
 def dry_run(source: IdSource) -> Operation[Backup | None]:
@@ -87,11 +82,6 @@ async def _check(source: IdSource, client: BackupifyClient) -> None:
     """Read all ids of a file before the first call, so that an invalid line is found first."""
     if isinstance(source, FileIds):
         await source.count(client)
-
-
-def _found(rows: list[Row]) -> tuple[str, int]:
-    state = str(rows[0]["state"])
-    return _FOUND.get(state, state), 1
 
 
 def _code(result: TriggerResult) -> ExitCode:

@@ -1,6 +1,7 @@
 """`backupify get` and `backupify wait`, `--fields`, `active --running`, and completion."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -72,13 +73,26 @@ class TestGet:
         backup_id = json.loads(run("latest", "1", "-o", "jsonl").out)["backup_id"]
         result = run("get", "1", str(backup_id), "-o", "json")
         (row,) = json.loads(result.out)
-        assert (result.code, row["instance_id"], row["backup_id"]) == (0, "1", backup_id)
+        assert (result.code, row["instance_id"], row["backup_id"]) == (0, 1, backup_id)
         assert "extra" in row
+        assert "get: 1 succeeded (1 completed), 0 failed" in result.err
 
     def test_one_that_is_not_there_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("get", "1", "999999", "-o", "jsonl")
-        assert (result.code, json.loads(result.out)["state"]) == (1, "error")
+        row = json.loads(result.out)
+        assert (result.code, row["state"], row["backup_id"]) == (1, "error", 999999)
         assert "instance 1 failed: " in result.err
+
+    @pytest.mark.parametrize("command", ["get", "wait"])
+    def test_one_has_its_row_without_a_token_too(
+        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        monkeypatch.setattr("random.uniform", lambda low, high: 0.0)  # the back-off
+        monkeypatch.setenv("BACKUPIFY_BASE_URL", "http://127.0.0.1:1")
+        result = run(command, "1", "2", "-o", "json")
+        (row,) = json.loads(result.out)
+        assert (result.code, row["instance_id"], row["backup_id"]) == (1, 1, 2)
+        assert row["error"].startswith("no token: ")
 
 
 class TestWait:
@@ -92,8 +106,33 @@ class TestWait:
     def test_one_that_is_not_over_in_time_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
         backup = server.start_backup(1)
         result = run("wait", "1", str(backup.id), "--interval", "0.1", "--wait-timeout", "0.3", "-o", "jsonl")
-        assert (result.code, json.loads(result.out)["state"]) == (1, "error")
-        assert "was not over after 0.3 s" in result.err
+        row = json.loads(result.out)
+        assert (result.code, row["state"], row["status"]) == (1, "error", "running")
+        assert f"instance 1: backup {backup.id} was not over after 0.3 s" in result.err
+
+    def test_one_that_fails_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
+        server.inject(Fault.answer(200, body='{"id": 9, "status": "failed"}', operation="get_backup"))
+        result = run("wait", "1", "9", "-o", "jsonl")
+        assert (result.code, json.loads(result.out)["state"]) == (1, "failed")
+        assert "wait: 1 succeeded (1 with a failed backup), 0 failed" in result.err
+
+    def test_an_end_with_an_unknown_status_is_explained_on_stderr(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        now = datetime.now(UTC).isoformat()
+        body = json.dumps({"id": 9, "status": "odd", "created_at": now, "completed_at": now})
+        server.inject(Fault.answer(200, body=body, operation="get_backup"))
+        result = run("wait", "1", "9")
+        said = "instance 1: backup 9 ended with status 'odd', which is not known to mean success\n"
+        assert (result.code, said in result.err) == (1, True)
+
+    @pytest.mark.backupify(instances=1, backups=1)
+    def test_one_that_does_not_exist_is_vanished_under_its_id(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
+        result = run("wait", "1", "999999", "--interval", "0.05", "-o", "jsonl")
+        row = json.loads(result.out)
+        assert (result.code, row["state"], row["backup_id"]) == (1, "vanished", 999999)
 
 
 def test_completion_is_installed_for_the_shell_that_runs(

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from backupify_async._cli.help_text import examples
+from backupify_async._cli.id_syntax import parse_id
 from backupify_async._cli.options import (
     CALL_DEFAULTS,
     WAITING,
@@ -14,9 +15,9 @@ from backupify_async._cli.options import (
     OneInstanceId,
     positive_number,
 )
-from backupify_async._cli.rows import WAITED_BACKUPS, waited_row
+from backupify_async._cli.rows import WAITED_BACKUPS, waited_found, waited_row
 from backupify_async._cli.shutdown import run_command
-from backupify_async._cli.single_backup import show_backup
+from backupify_async._cli.single_backup import BackupCommand, show_backup
 from backupify_async._cli.writers import Row
 from backupify_async.client import BackupifyClient
 from backupify_async.models import WaitKind
@@ -35,29 +36,38 @@ def wait(
     wait_timeout: Annotated[
         float | None,
         Parameter(
-            group=WAITING, converter=positive_number, metavar="SECONDS", help="Maximum.  [default: no limit]"
+            group=WAITING,
+            converter=positive_number,
+            metavar="SECONDS",
+            help="Maximum time to wait.  [default: no limit]",
         ),
     ] = None,
     interval: Annotated[
         float,
-        Parameter(group=WAITING, converter=positive_number, metavar="SECONDS", help="Between two checks."),
+        Parameter(
+            group=WAITING, converter=positive_number, metavar="SECONDS", help="Time between two checks."
+        ),
     ] = PollPolicy().interval,
     options: CallOptions = CALL_DEFAULTS,
 ) -> int:
-    """Wait until one backup is over. Exit code 0 only if it completed, else 1."""
+    """Wait until one backup is over, and show it as one row.
 
-    async def read(client: BackupifyClient) -> tuple[Row, bool]:
+    The exit code is 0 only if it completed, as with `trigger --wait`; else it is 1.
+    """
+    instance_id, backup_id = parse_id(instance), parse_id(backup)
+
+    async def read(client: BackupifyClient) -> Row:
         poll = PollPolicy(interval=interval)
-        result = await client.backups.wait(instance, backup, timeout=wait_timeout, poll=poll)
-        return waited_row(instance, result), result.kind is WaitKind.COMPLETED
+        result = await client.backups.wait(instance_id, backup_id, timeout=wait_timeout, poll=poll)
+        return waited_row(instance_id, result)
 
-    return run_command(
-        partial(
-            show_backup,
-            command="wait",
-            layout=WAITED_BACKUPS,
-            instance_id=instance,
-            read=read,
-            options=options,
-        )
+    command = BackupCommand(
+        "wait",
+        WAITED_BACKUPS,
+        instance_id,
+        backup_id,
+        read,
+        found=waited_found,
+        succeeded=lambda row: row["state"] == WaitKind.COMPLETED.value,
     )
+    return run_command(partial(show_backup, command=command, options=options))
