@@ -5,6 +5,12 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
+def is_callers_cancellation(error: BaseException) -> bool:
+    """Whether this task itself is cancelled, and not only something that it awaits."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
+
+
 async def cancel_and_wait(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks, and wait until all of them have ended, however long that takes.
 

@@ -28,6 +28,7 @@ from backupify_async.errors import (
     RequestTimeout,
 )
 from backupify_async.events import EventHook
+from backupify_async.ids import InstanceId
 
 
 @attrs.frozen
@@ -54,6 +55,25 @@ class CommandContext:
         if not self.quiet:
             self.output.show_status(self.progress.status)
         await self.output.rows(self.writer.header().encode())
+
+    def count_success(
+        self, instance_id: InstanceId, rows: Sequence[Row], found: tuple[str, int], code: ExitCode
+    ) -> None:
+        """Count an instance that succeeded, and report the errors in its rows: a table has no such column.
+
+        Args:
+            instance_id: The instance.
+            rows: Its rows.
+            found: What the rows count as in the summary, and how many of it.
+            code: The exit code for its result.
+        """
+        what, number = found
+        self.progress.succeeded += 1
+        self.progress.found[what] += number
+        self.progress.raise_code(code)
+        for row in rows:
+            if row["error"] is not None:
+                self.output.message(f"instance {instance_id}: {row['error']}")
 
     async def write(self, rows: Sequence[Row], fallback: Sequence[str] = ()) -> None:
         """Write rows; where that is impossible, write the fallback to stderr."""

@@ -36,16 +36,11 @@ class Confirmation:
         """
         if self._yes:
             return
-        if isinstance(self._source, FileIds) and self._source.path == STDIN:
-            raise Exit(
-                ExitCode.USAGE, "cannot ask for confirmation while the ids are read from stdin: add --yes"
-            )
-        if sys.stdin is None or not sys.stdin.isatty():
-            raise Exit(
-                ExitCode.USAGE,
-                f"would trigger a backup of {self._source.describe(None)}, but there is no terminal to ask "
-                "for confirmation: add --yes, or check with --dry-run",
-            )
+        reads_stdin = isinstance(self._source, FileIds) and self._source.path == STDIN
+        require_terminal(
+            f"trigger a backup of {self._source.describe(None)}",
+            stdin_use="the ids are read from stdin" if reads_stdin else None,
+        )
 
     async def ask(self, client: BackupifyClient) -> None:
         """Check and count the ids, where possible, and ask.
@@ -75,6 +70,26 @@ class Confirmation:
             return await source.count(client)
         except BackupifyError as error:
             raise Exit(ExitCode.SOME_FAILED, f"the instances cannot be listed: {error}") from None
+
+
+def require_terminal(action: str, *, stdin_use: str | None) -> None:
+    """Refuse to begin where a question could not be answered.
+
+    Args:
+        action: What would be done.
+        stdin_use: What stdin is used for instead; None where it is free.
+
+    Raises:
+        Exit: There is no terminal, or it is not free.
+    """
+    if stdin_use is not None:
+        raise Exit(ExitCode.USAGE, f"cannot ask for confirmation while {stdin_use}: add --yes")
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise Exit(
+            ExitCode.USAGE,
+            f"would {action}, but there is no terminal to ask for confirmation: add --yes, or check with "
+            "--dry-run",
+        )
 
 
 async def ask_on_terminal(question: str, nothing_done: str) -> None:

@@ -8,7 +8,7 @@ import attrs
 
 from backupify_async._cli.command_context import CommandContext
 from backupify_async._cli.exit_codes import ExitCode
-from backupify_async._cli.rows import failure_row
+from backupify_async._cli.rows import failure_row, found_state
 from backupify_async._cli.writers import Layout, Row
 from backupify_async._fleet.fan_out import FanOut
 from backupify_async._fleet.fleet import Fleet
@@ -47,7 +47,7 @@ class Operation(Generic[T]):
     start: Callable[[Fleet, bool], FanOut[InstanceId, T]]
     rows: Callable[[InstanceId, T], list[Row]]
     failure: Callable[[InstanceId, BaseException], Row] = failure_row
-    found: Callable[[list[Row]], tuple[str, int]] = lambda rows: (str(rows[0]["state"]), 1)
+    found: Callable[[list[Row]], tuple[str, int]] = found_state
     code: Callable[[T], ExitCode] = lambda _: ExitCode.SUCCESS
     confirm: Callable[[BackupifyClient], Awaitable[None]] | None = None
     known_result: Callable[[InstanceId], T | None] = lambda _: None

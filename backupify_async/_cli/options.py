@@ -92,6 +92,7 @@ def absolute_path(name: str) -> Path:
 
 Flag = Parameter(negative="", show_default=False)
 Count = Parameter(converter=whole_number, validator=Number(gte=1))
+VERBOSITY = Parameter(group=OUTPUT, alias="-v", count=True, negative="", show_default=False)
 OneInstanceId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The instance's id.")]
 BackupId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The backup's id.")]
 Fields = Annotated[
@@ -144,14 +145,10 @@ class CallOptions(RequestOptions):
     ] = False
     verbose: Annotated[
         int,
+        VERBOSITY,
         Parameter(
-            group=OUTPUT,
-            alias="-v",
-            count=True,
-            negative="",
-            show_default=False,
             help="Show the server's rate limit and how it was found, in progress and summary. -vv: also each "
-            "request and response, on stderr.",
+            "request and response, on stderr."
         ),
     ] = 0
     rate: Annotated[

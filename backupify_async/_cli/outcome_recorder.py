@@ -92,13 +92,7 @@ class OutcomeRecorder(Generic[T]):
             return await self._record_failure(outcome.key, outcome.error)
         value = outcome.value
         rows = operation.rows(outcome.key, value)
-        progress.succeeded += 1
-        progress.raise_code(operation.code(value))
-        what, number = operation.found(rows)
-        progress.found[what] += number
-        for row in rows:
-            if row["error"] is not None:  # a table has no such column
-                context.output.message(f"instance {outcome.key}: {row['error']}")
+        context.count_success(outcome.key, rows, operation.found(rows), operation.code(value))
         return await context.write(rows, list(map(row_message, rows)) if operation.graceful else ())
 
     async def _record_failure(self, instance_id: InstanceId, error: BaseException) -> None:

@@ -130,10 +130,15 @@ def waited_row(instance_id: InstanceId, waited: WaitResult) -> Row:
     return {**backup_row(instance_id, waited.kind.value, waited.backup), "error": _unknown_end(waited)}
 
 
+def found_state(rows: list[Row]) -> tuple[str, int]:
+    """What the row of an instance counts as in the summary: its state."""
+    return str(rows[0]["state"]), 1
+
+
 def waited_found(rows: list[Row]) -> tuple[str, int]:
     """What the row of a backup that was waited for counts as in the summary."""
-    state = str(rows[0]["state"])
-    return _WAITED_FOUND.get(state, state), 1
+    state, number = found_state(rows)
+    return _WAITED_FOUND.get(state, state), number
 
 
 def _unknown_end(waited: WaitResult) -> str | None:

@@ -7,7 +7,7 @@ import attrs
 from backupify_async._cli.command_context import CommandContext, command_context
 from backupify_async._cli.exit_codes import ExitCode, TokenUnavailable
 from backupify_async._cli.options import CallOptions
-from backupify_async._cli.rows import failure_message, failure_row
+from backupify_async._cli.rows import failure_message, failure_row, found_state
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.writers import Layout, Row
 from backupify_async.client import BackupifyClient
@@ -26,7 +26,7 @@ class BackupCommand:
         backup_id: The backup.
         read: Returns the row.
         found: Returns what the row counts as in the summary, and how many of it.
-        succeeded: Whether a row is a success.
+        code: Returns the exit code for the row.
     """
 
     name: str
@@ -34,8 +34,8 @@ class BackupCommand:
     instance_id: InstanceId
     backup_id: InstanceId
     read: Callable[[BackupifyClient], Awaitable[Row]]
-    found: Callable[[list[Row]], tuple[str, int]] = lambda rows: (str(rows[0]["state"]), 1)
-    succeeded: Callable[[Row], bool] = lambda _: True
+    found: Callable[[list[Row]], tuple[str, int]] = found_state
+    code: Callable[[Row], ExitCode] = lambda _: ExitCode.SUCCESS
 
 
 async def show_backup(shutdown: Shutdown, command: BackupCommand, options: CallOptions) -> ExitCode:
@@ -59,19 +59,14 @@ async def show_backup(shutdown: Shutdown, command: BackupCommand, options: CallO
 
 
 async def _row(context: CommandContext, command: BackupCommand) -> Row:
-    progress, instance_id = context.progress, command.instance_id
+    instance_id = command.instance_id
     try:
         row = await command.read(context.client)
     except BackupifyError as error:
-        progress.add_failure(error)
+        context.progress.add_failure(error)
         context.output.message(failure_message(instance_id, error))
         return failure_row(instance_id, error)
-    progress.succeeded += 1
-    what, number = command.found([row])
-    progress.found[what] += number
-    progress.raise_code(ExitCode.SUCCESS if command.succeeded(row) else ExitCode.SOME_FAILED)
-    if row["error"] is not None:  # a table has no such column
-        context.output.message(f"instance {instance_id}: {row['error']}")
+    context.count_success(instance_id, [row], command.found([row]), command.code(row))
     return row
 
 

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from backupify_async._cli.command_context import make_client
 from backupify_async._cli.error_messages import reason
 from backupify_async._cli.exit_codes import Exit, ExitCode, exit_code_of
-from backupify_async._cli.options import OUTPUT, RequestOptions
+from backupify_async._cli.options import VERBOSITY, RequestOptions
 from backupify_async._cli.output import Output
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async.client import BackupifyClient
@@ -26,14 +26,8 @@ class SingleCallOptions(RequestOptions):
 
     verbose: Annotated[
         int,
-        Parameter(
-            group=OUTPUT,
-            alias="-v",
-            count=True,
-            negative="",
-            show_default=False,
-            help="Show each request and response on stderr, as -vv of the other commands does.",
-        ),
+        VERBOSITY,
+        Parameter(help="Show each request and response on stderr, as -vv of the other commands does."),
     ] = 0
 
 

@@ -198,28 +198,25 @@ def _only_item(raw: Any) -> Any:
 
 def _object(raw: Any, model: type[ModelT]) -> dict[str, Any]:
     """The object that has an id, or all that the model requires; bare or in an envelope."""
-    if isinstance(raw, dict):
-        if "id" in raw:
-            return raw
-        required = required_names(model)
-        if not required:
-            inner = _unwrapped(raw)
-            return (
-                inner
-                if isinstance(inner, dict) and not raw.keys() <= attrs.fields_dict(model).keys()
-                else raw
-            )
-        if required <= raw.keys():
-            return raw
-        wrapped = [
-            value
-            for value in raw.values()
-            if isinstance(value, dict) and ("id" in value or required <= value.keys())
-        ]
-        if len(wrapped) == 1:
-            return wrapped[0]
+    if not isinstance(raw, dict):
+        raise Unreadable(f"no {model.__name__}: an object was expected")
+    if "id" in raw:
+        return raw
+    required = required_names(model)
+    if not required:
+        inner = _unwrapped(raw)
+        is_envelope = isinstance(inner, dict) and not raw.keys() <= attrs.fields_dict(model).keys()
+        return inner if is_envelope else raw
+    if required <= raw.keys():
+        return raw
+    wrapped = [
+        value
+        for value in raw.values()
+        if isinstance(value, dict) and ("id" in value or required <= value.keys())
+    ]
+    if len(wrapped) != 1:
         raise Unreadable(f"no {model.__name__}: an object with {_listed(required)} was expected")
-    raise Unreadable(f"no {model.__name__}: an object was expected")
+    return wrapped[0]
 
 
 def _listed(names: AbstractSet[str]) -> str:

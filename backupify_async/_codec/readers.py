@@ -17,6 +17,7 @@ import inspect
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
@@ -58,6 +59,7 @@ def reader(model: type[ModelT]) -> Reader[ModelT]:
     return read
 
 
+@cache
 def required_names(model: type[attrs.AttrsInstance]) -> frozenset[str]:
     """The fields without a default: `id` for our own models."""
     return frozenset(

@@ -9,10 +9,9 @@ import orjson
 from backupify_async._checks import check_count
 from backupify_async._endpoints import form as form_encoding
 from backupify_async._endpoints.path import fill_path, is_trigger
-from backupify_async._transport.request import Request
+from backupify_async._transport.request import AUTHORIZATION, FORM, Request
 from backupify_async._transport.transport import Response
 
-_FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 _METHOD = re.compile(r"[A-Z]+")
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # RFC 9110 section 9.2.2
@@ -93,9 +92,10 @@ def list_request(
 def _checked_method(method: str) -> str:
     if not isinstance(method, str):
         raise TypeError(f"the method must be a str, not {type(method).__name__}")
-    if not _METHOD.fullmatch(method.upper()) or method.upper() in ("CONNECT", "TRACE"):
+    upper = method.upper()
+    if not _METHOD.fullmatch(upper) or upper in ("CONNECT", "TRACE"):
         raise ValueError(f"not a method of the API: {method!r}")
-    return method.upper()
+    return upper
 
 
 def _checked_answers(answers: Collection[int]) -> frozenset[int]:
@@ -117,14 +117,14 @@ def _body(method: str, form: form_encoding.Fields | None, json: object) -> tuple
     if method in ("GET", "HEAD"):
         raise ValueError(f"a {method} has no body: use params=")
     if form is not None:
-        return form_encoding.encode(form).encode(), _FORM
+        return form_encoding.encode(form).encode(), FORM
     try:
         return orjson.dumps(json), _JSON
     except orjson.JSONEncodeError as error:
         raise TypeError(f"json: {error}") from None
 
 
-def _token_header(path: str) -> str | None:
+def _token_header(path: str) -> str:
     if path in _WITHOUT_TOKEN:
-        return None
-    return "Access-Token" if _BLOB.fullmatch(path) else "Authorization"
+        return ""
+    return "Access-Token" if _BLOB.fullmatch(path) else AUTHORIZATION

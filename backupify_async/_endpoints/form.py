@@ -32,12 +32,16 @@ def encode(fields: Fields, name: str = "form") -> str:
     """
     if not isinstance(fields, Mapping):
         raise TypeError(f"{name} must be a mapping, not {type(fields).__name__}")
-    pairs = []
-    for key, value in fields.items():
-        if not isinstance(key, str):
-            raise TypeError(f"{name}: a name must be a str, not {type(key).__name__}")
-        pairs += [f"{_quoted(path)}={_quoted(text)}" for path, text in _pairs(key, value)]
-    return "&".join(pairs)
+    pairs = (pair for key, value in _named(fields, name) for pair in _pairs(key, value))
+    return "&".join(f"{_quoted(path)}={_quoted(text)}" for path, text in pairs)
+
+
+def _named(fields: Fields, where: str) -> Iterator[tuple[str, Value]]:
+    """The fields of a mapping, whose names must be texts."""
+    for name, value in fields.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{where}: a name must be a str, not {type(name).__name__}")
+        yield name, value
 
 
 def _pairs(path: str, value: Value) -> Iterator[tuple[str, str]]:
@@ -46,9 +50,7 @@ def _pairs(path: str, value: Value) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         if not value:
             raise ValueError(f"{path}: a form cannot hold an empty mapping")
-        for key, inner in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"{path}: a name must be a str, not {type(key).__name__}")
+        for key, inner in _named(value, path):
             yield from _pairs(f"{path}[{key}]", inner)
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
         if not value:

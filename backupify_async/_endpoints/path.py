@@ -48,12 +48,13 @@ def _check(path: str) -> None:
         if mark in path:
             raise ValueError(f"a path must not hold {what}: {path!r}")
     # RFC 3986 section 5.2.4: dot segments vanish on the way, also where they are percent-encoded.
-    segments = unquote(path).replace("\\", "/").split("/")
+    decoded = unquote(path)
+    segments = decoded.replace("\\", "/").split("/")
     if "." in segments or ".." in segments:
         raise ValueError(f"a path must not hold dot segments: {path!r}")
     if not path.isascii():
         raise ValueError(f"a path must be ASCII: percent-encode it, or pass an id: {path!r}")
-    for text in (path, unquote(path)):
+    for text in (path, decoded):
         if any(unicodedata.category(character) in ("Cc", "Cs") or character.isspace() for character in text):
             raise ValueError(f"a path must not hold spaces or control characters: {path!r}")
 

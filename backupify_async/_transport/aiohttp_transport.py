@@ -7,6 +7,7 @@ import aiohttp
 import attrs
 from aiohttp import hdrs
 
+from backupify_async._tasks import is_callers_cancellation
 from backupify_async._transport.aiohttp_body import ERROR_BODY_BYTES, read_response
 from backupify_async._transport.aiohttp_connections import ATTEMPT, UsedUp
 from backupify_async._transport.aiohttp_errors import Failed, translate
@@ -157,7 +158,7 @@ class AiohttpTransport:
                     if not raw.closed:  # it is, once its body was read to the end
                         raw.close()
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, BackupifyError) or _is_callers_cancellation(error):
+            if isinstance(error, BackupifyError) or is_callers_cancellation(error):
                 raise
             failure = self._failure(error, request, attempt, session)
         # Not raised in the handler: aiohttp's exception, which holds the token, would be its context.
@@ -179,9 +180,3 @@ class AiohttpTransport:
         failure = translate(error, request.timeouts, sent=attempt.may_be_sent, repeatable=request.repeatable)
         failure.status = request.response_status
         return failure
-
-
-def _is_callers_cancellation(error: BaseException) -> bool:
-    """Whether the task itself is cancelled, and not only something within aiohttp."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)

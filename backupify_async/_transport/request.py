@@ -16,6 +16,7 @@ from backupify_async.errors import BackupifyError
 from backupify_async.ids import identifier
 
 AUTHORIZATION = "Authorization"
+FORM = "application/x-www-form-urlencoded"
 
 
 @attrs.define(unsafe_hash=True)
@@ -33,7 +34,7 @@ class Request:
             retried.
         body: The bytes of the body, already encoded; None for none.
         content_type: What the body is; None without one.
-        token_header: The header that carries the token; None for a request without a token.
+        token_header: The header that carries the token; "" for a request without a token.
     """
 
     method: str
@@ -45,7 +46,7 @@ class Request:
     decode: Callable[[Response], Any] | None = attrs.field(default=None, eq=False, repr=False)
     body: bytes | None = attrs.field(default=None, repr=False)
     content_type: str | None = None
-    token_header: str | None = AUTHORIZATION
+    token_header: str = AUTHORIZATION
 
     @property
     def target(self) -> str:

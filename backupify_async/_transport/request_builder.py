@@ -59,7 +59,7 @@ class RequestBuilder:
             headers, secrets = self._authorized, self._token_secrets
             if request.token_header != AUTHORIZATION:
                 headers = self._headers.copy()
-                headers[request.token_header or AUTHORIZATION] = token
+                headers[request.token_header] = token
         if request.content_type is not None or options.headers:
             headers = headers.copy()
             headers.update(options.headers)

@@ -25,7 +25,7 @@ from backupify_async._transport.lifecycle import Lifecycle
 from backupify_async._transport.outage import Outage
 from backupify_async._transport.rate import Limiter, Ticket, make_limiter
 from backupify_async._transport.report import Reporter
-from backupify_async._transport.request import DeliveryUnknown, Request
+from backupify_async._transport.request import FORM, DeliveryUnknown, Request
 from backupify_async._transport.request_builder import RequestBuilder
 from backupify_async._transport.retry_loop import Retrying
 from backupify_async._transport.scopes import CallScope, ScopeEnded
@@ -38,7 +38,6 @@ from backupify_async.events import EventHook
 from backupify_async.statistics import Statistics
 
 _OAUTH_PATH = "/oauth/token"
-_FORM = "application/x-www-form-urlencoded"
 
 
 class Session:
@@ -54,7 +53,6 @@ class Session:
         self.settings = settings
         self.options = CallOptions.of_client(settings, on_event)
         """The options of calls that have none of their own."""
-        self.on_event = on_event
         self._transport = transport
         self._lifecycle = Lifecycle(partial(transport.open, settings), self._release)
         self._now, self._utc = self._lifecycle.now, self._lifecycle.utc
@@ -90,7 +88,6 @@ class Session:
         view = copy.copy(self)
         view.options = options
         view.settings = attrs.evolve(self.settings, timeouts=options.timeouts, retry=options.retry)
-        view.on_event = options.on_event
         return view
 
     async def open(self) -> None:
@@ -154,7 +151,7 @@ class Session:
     async def _attempt(self, call: CallState, rejections: Rejections | None = None) -> Response:
         """One attempt of an API call, sent again with another token where the token is refused."""
         call.sent_at = call.status = None
-        token = self._keeper.current() if call.request.token_header is not None else ""
+        token = self._keeper.current() if call.request.token_header else ""
         ticket = None if token is None else self._gate.try_acquire(self._now())
         if token is None or ticket is None:
             token, ticket = await self._wait_for_token_and_gate(call)
@@ -186,7 +183,7 @@ class Session:
 
     def _current_token(self, call: CallState) -> str | None:
         """The token for a call: None where there is none yet, "" where the call needs none."""
-        return self._keeper.current() if call.request.token_header is not None else ""
+        return self._keeper.current() if call.request.token_header else ""
 
     async def _wait_for_token_and_gate(self, call: CallState) -> tuple[str, Ticket]:
         """A token, and a ticket of the gate that was granted while the token was current."""
@@ -236,7 +233,7 @@ class Session:
 
     async def _post_for_token(self, form: bytes, secrets: tuple[str, ...]) -> Response:
         """Post to the token endpoint, without the gate: calls that wait for a token could hold all places."""
-        request = Request("POST", _OAUTH_PATH, body=form, content_type=_FORM)
+        request = Request("POST", _OAUTH_PATH, body=form, content_type=FORM)
         call = CallState(request, self.options, retries_any_5xx=True)
 
         async def attempt() -> Response:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from backupify_async._tasks import is_callers_cancellation
 from backupify_async._transport.transport import Response
 from backupify_async.credentials import ASSUMED_LIFE, ClientCredentials, Token, TokenSource, visible_text
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError
@@ -71,9 +72,8 @@ async def _ask_source(credentials: TokenSource, seconds: float | None) -> Token:
     except BackupifyError:
         raise
     except (Exception, asyncio.CancelledError) as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise  # this task was cancelled, and not the source alone
+        if is_callers_cancellation(error):
+            raise
         what = (
             f"returned no token within attempt={seconds:g} s"
             if limit.expired()

@@ -82,7 +82,7 @@ class Triggers:
             with Operation(), PendingTrigger(self.drain, backup_instance_id, lambda: call.is_open):
                 return await self._run(backup_instance_id, call, recorded)
         except (asyncio.CancelledError, ClientDraining):
-            emit(self._session.on_event, TriggerStopped(backup_instance_id, call.in_doubt))
+            emit(self._session.options.on_event, TriggerStopped(backup_instance_id, call.in_doubt))
             raise
 
     async def _run(

@@ -1,13 +1,13 @@
 """The command `api`."""
 
-import sys
 from functools import partial
 from typing import Annotated
 
 from cyclopts import Group, Parameter
 
 from backupify_async._cli.api_call import JSONFormat, send, send_paginated
-from backupify_async._cli.api_request import APIRequest, read_request
+from backupify_async._cli.api_request import read_request
+from backupify_async._cli.confirmation import require_terminal
 from backupify_async._cli.exit_codes import Exit, ExitCode
 from backupify_async._cli.help_text import examples
 from backupify_async._cli.options import CONFIRMATION, OUTPUT, Flag, file_name
@@ -93,25 +93,7 @@ def api(
         return ExitCode.SUCCESS
     if paginate:
         return run_command(partial(send_paginated, request=request, output_format=output, options=options))
-    _require_terminal(request, yes=yes)
+    if not (yes or request.is_safe):
+        stdin_use = "stdin holds a part of the request" if request.reads_stdin else None
+        require_terminal(f"send {request.method} {request.path}", stdin_use=stdin_use)
     return run_command(partial(send, request=request, output_format=output, options=options, yes=yes))
-
-
-def _require_terminal(request: APIRequest, *, yes: bool) -> None:
-    """Refuse to begin where the question could not be answered.
-
-    Raises:
-        Exit: There is no terminal, or a part of the request was read from it.
-    """
-    if yes or request.is_safe:
-        return
-    if request.reads_stdin:
-        raise Exit(
-            ExitCode.USAGE, "cannot ask for confirmation while stdin holds a part of the request: add --yes"
-        )
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise Exit(
-            ExitCode.USAGE,
-            f"would send {request.method} {request.path}, but there is no terminal to ask for confirmation: "
-            "add --yes, or check with --dry-run",
-        )

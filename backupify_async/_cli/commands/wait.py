@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.help_text import examples
 from backupify_async._cli.id_syntax import parse_id
 from backupify_async._cli.options import (
@@ -62,12 +63,10 @@ def wait(
         return waited_row(instance_id, result)
 
     command = BackupCommand(
-        "wait",
-        WAITED_BACKUPS,
-        instance_id,
-        backup_id,
-        read,
-        found=waited_found,
-        succeeded=lambda row: row["state"] == WaitKind.COMPLETED.value,
+        "wait", WAITED_BACKUPS, instance_id, backup_id, read, found=waited_found, code=_code
     )
     return run_command(partial(show_backup, command=command, options=options))
+
+
+def _code(row: Row) -> ExitCode:
+    return ExitCode.SUCCESS if row["state"] == WaitKind.COMPLETED.value else ExitCode.SOME_FAILED

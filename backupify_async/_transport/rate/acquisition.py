@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
+from backupify_async._tasks import is_callers_cancellation
 from backupify_async._transport.rate.limiter import AsyncLimiter, Limiter
 
 _FIRST_DELAY = 0.001  # seconds; doubled with each run in a row that obtained no slot
@@ -50,9 +51,8 @@ class Acquisition:
             self._fruitless += 1
             if self._acquire is not None:
                 await self._acquire()
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+        except asyncio.CancelledError as cancelled:
+            if is_callers_cancellation(cancelled):
                 raise
             error = RuntimeError("acquire was cancelled from within")
         except Exception as raised:  # noqa: BLE001 - a waiting call raises it
