@@ -131,11 +131,13 @@ class TestEnd:
 
     async def test_a_stdout_that_takes_no_rows_is_given_no_footer(self, out: Pipe, err: Pipe) -> None:
         task = asyncio.create_task(asyncio.Event().wait())
+        shutdown = Shutdown(task)
         out.close_reader()
-        async with Output(Shutdown(task), out.stream, err.stream) as output:
+        async with Output(shutdown, out.stream, err.stream) as output:
             output.footer = pytest.fail
             await output.rows(b"[")
             await asyncio.wait([task])
+        assert shutdown.code is ExitCode.CLOSED_PIPE
 
     async def test_a_stopped_command_does_not_wait_for_ever_for_a_reader(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch

@@ -182,7 +182,7 @@ class TestLeavingEarly:
     async def test_before_anything_has_begun_ends_the_iteration(self) -> None:
         async with fan_out(Work(), range(10)) as outcomes:
             pass
-        await asyncio.wait_for(anext(outcomes, None), 10)
+        assert await asyncio.wait_for(anext(outcomes, None), 10) is None
 
     async def test_begins_nothing_more_where_a_call_ignores_its_cancellation(self) -> None:
         begun: list[int] = []

@@ -89,8 +89,10 @@ class TestAName:
         assert list(path.parent.iterdir()) == []
 
     async def test_of_the_greatest_length_works(self, path: Path) -> None:
-        async with Journal(path.with_name("x" * LONGEST)) as journal:
+        longest = path.with_name("x" * LONGEST)
+        async with Journal(longest) as journal:
             await journal.commit(journal.add(1))
+        assert longest.is_file()
 
     async def test_with_a_path_that_is_too_long_for_sqlite_is_refused(self, tmp_path: Path) -> None:
         directory = tmp_path.joinpath(*(["d" * 60] * 8))

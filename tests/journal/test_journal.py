@@ -307,6 +307,7 @@ class TestAFileThatIsNotAJournal:
         write(path)
         async with Journal(path) as journal:
             await journal.commit(journal.add(42))
+            assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
     async def test_a_damaged_journal_is_refused(self, path: Path) -> None:
         async with Journal(path) as journal:

@@ -80,6 +80,8 @@ class TestStopping:
         async with SimulatedBackupify() as server:
             await server.stop()
             await server.stop()
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", _port(server)))
 
 
 class TestLatency:

@@ -91,6 +91,7 @@ class TestWaiting:
         async with SimulatedBackupify() as server, calling(server) as call:
             await call.get("/v1/ping")
             await server.wait_for_requests(1)
+            assert len(server.requests) == 1
 
     async def test_it_can_be_given_up(self) -> None:
         async with SimulatedBackupify() as server, calling(server) as call:

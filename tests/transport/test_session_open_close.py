@@ -52,7 +52,7 @@ class TestOpening:
         session = unopened()
         await session.open()
         await session.open()
-        await session.send(PING)
+        assert (await session.send(PING)).status == 200
         await session.close()
 
     async def test_opened_by_two_at_once_it_opens_its_transport_once(self) -> None:
