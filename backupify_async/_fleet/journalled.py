@@ -22,10 +22,8 @@ from backupify_async.errors import (
     DuplicateInstance,
     JournalError,
 )
-from backupify_async.ids import identifier, instance_key
+from backupify_async.ids import InstanceId, identifier, instance_key
 from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerResult
-
-InstanceId = int | str
 
 
 class Trigger(Protocol):

@@ -17,10 +17,9 @@ from backupify_async._checks import check_positive
 from backupify_async._fleet.key_source import as_async
 from backupify_async._waits.waiting import Waits
 from backupify_async.errors import BackupifyError, WaitFailed
+from backupify_async.ids import InstanceId
 from backupify_async.models import Backup, TriggerResult, WaitResult
 from backupify_async.polling import PollPolicy
-
-InstanceId = int | str
 
 MAX_IN_PROGRESS = 10_000
 """Instances that are triggered or waited for at once. At about 4 kB each, they take 40 MB."""

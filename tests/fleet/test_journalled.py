@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from backupify_async._fleet.fan_out import FanOut
-from backupify_async._fleet.journalled import InstanceId, JournalledSweep
+from backupify_async._fleet.journalled import JournalledSweep
 from backupify_async._fleet.outcomes import Results
 from backupify_async._journal.entries import EntryState, JournalEntry, SweepAccount
 from backupify_async._journal.journal import Journal
@@ -25,6 +25,7 @@ from backupify_async.errors import (
     NotFound,
     RequestTimeout,
 )
+from backupify_async.ids import InstanceId
 from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerKind, TriggerResult
 from tests.support.files import ACCOUNT, files_no_larger_than, run_sql
 
