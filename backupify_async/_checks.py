@@ -19,12 +19,12 @@ def check_count(name: str, value: object, minimum: int = 1) -> None:
         raise ValueError(f"{name} must be an integer of at least {minimum}, not {value!r}")
 
 
-def count(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+def positive_integer(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
     """Validate an integer of at least 1."""
     check_count(attribute.name, value)
 
 
-def count_or_zero(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+def not_negative_integer(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
     """Validate an integer of at least 0."""
     check_count(attribute.name, value, minimum=0)
 

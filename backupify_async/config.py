@@ -9,7 +9,13 @@ import attrs
 from yarl import URL
 
 from backupify_async._addresses import DEFAULT_BASE_URL, check_proxy, parse_base_url
-from backupify_async._checks import count, count_or_zero, is_a, not_negative, positive_or_none
+from backupify_async._checks import (
+    is_a,
+    not_negative,
+    not_negative_integer,
+    positive_integer,
+    positive_or_none,
+)
 from backupify_async._headers import check_headers, check_user_agent
 from backupify_async.credentials import ClientCredentials, StaticToken, TokenSource, read_credentials
 from backupify_async.errors import ConfigurationError
@@ -36,7 +42,7 @@ class RateLimit:
     """
 
     per_second: float | None = attrs.field(default=None, validator=positive_or_none)
-    burst: int = attrs.field(default=10, validator=count)
+    burst: int = attrs.field(default=10, validator=positive_integer)
     adaptive: bool = True
 
 
@@ -62,12 +68,12 @@ class RetryPolicy:
         ValueError: A number is invalid; the message names it.
     """
 
-    attempts: int = attrs.field(default=4, validator=count)
+    attempts: int = attrs.field(default=4, validator=positive_integer)
     base: float = attrs.field(default=0.5, validator=not_negative)
     cap: float = attrs.field(default=8.0, validator=not_negative)
     max_retry_after: float = attrs.field(default=120.0, validator=not_negative)
     max_throttled: float = attrs.field(default=900.0, validator=not_negative)
-    budget: int = attrs.field(default=500, validator=count_or_zero)
+    budget: int = attrs.field(default=500, validator=not_negative_integer)
     max_outage: float = attrs.field(default=300.0, validator=not_negative)
 
 
@@ -187,8 +193,8 @@ class Settings:
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=is_a(RetryPolicy))
     timeouts: Timeouts = attrs.field(factory=Timeouts, validator=is_a(Timeouts))
     reconciliation: Reconciliation = attrs.field(factory=Reconciliation, validator=is_a(Reconciliation))
-    max_concurrency: int = attrs.field(default=64, validator=count)
-    max_body_bytes: int = attrs.field(default=64 * 2**20, validator=count)
+    max_concurrency: int = attrs.field(default=64, validator=positive_integer)
+    max_body_bytes: int = attrs.field(default=64 * 2**20, validator=positive_integer)
     proxy: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_proxy))
     trust_env: bool = False
     tls: ssl.SSLContext | None = attrs.field(default=None, validator=_tls)
