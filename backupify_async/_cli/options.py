@@ -29,7 +29,7 @@ _LOG_REQUESTS = 2  # times -v
 _MAX_BURST = 10  # requests; with a low --rate a burst of ten would exceed what was asked for
 
 
-def positive_number(_type: object, tokens: Sequence[Token]) -> float:
+def read_positive_number(_type: object, tokens: Sequence[Token]) -> float:
     """Read a finite number above 0. A validator would report 0 as 0.0.
 
     Raises:
@@ -43,7 +43,7 @@ def positive_number(_type: object, tokens: Sequence[Token]) -> float:
     raise ValueError(f"expected a number above 0, found {text}")
 
 
-def whole_number(_type: object, tokens: Sequence[Token]) -> int:
+def read_whole_number(_type: object, tokens: Sequence[Token]) -> int:
     """Read a whole number. cyclopts would truncate 1.5 to 1.
 
     Raises:
@@ -91,7 +91,7 @@ def absolute_path(name: str) -> Path:
 
 
 Flag = Parameter(negative="", show_default=False)
-Count = Parameter(converter=whole_number, validator=Number(gte=1))
+Count = Parameter(converter=read_whole_number, validator=Number(gte=1))
 VERBOSITY = Parameter(group=OUTPUT, alias="-v", count=True, negative="", show_default=False)
 OneInstanceId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The instance's id.")]
 BackupId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The backup's id.")]
@@ -113,7 +113,7 @@ class RequestOptions:
         float | None,
         Parameter(
             group=PACE,
-            converter=positive_number,
+            converter=read_positive_number,
             help="Maximum time for one call in seconds, including retries and waiting for the rate limit.  "
             "[default: no limit]",
         ),
@@ -155,7 +155,7 @@ class CallOptions(RequestOptions):
         float | None,
         Parameter(
             group=PACE,
-            converter=positive_number,
+            converter=read_positive_number,
             help="Maximum number of calls per second.  [default: the server's limit]",
         ),
     ] = None
@@ -223,7 +223,7 @@ class WaitOptions:
         float | None,
         Parameter(
             group=WAITING,
-            converter=positive_number,
+            converter=read_positive_number,
             metavar="SECONDS",
             help="Maximum time to wait for each backup, from its trigger.  [default: no limit]",
         ),

@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from backupify_async._cli.exit_codes import Exit, ExitCode
 from backupify_async._cli.help_text import examples
-from backupify_async._cli.options import positive_number, whole_number
+from backupify_async._cli.options import read_positive_number, read_whole_number
 from backupify_async._cli.plurals import count
 from backupify_async._cli.shutdown import Shutdown, run_command
 
@@ -23,10 +23,10 @@ _SECRET = "demo"  # noqa: S105 - not a secret: it opens only the simulated serve
 
 def simulate(
     *,
-    port: Annotated[int, Parameter(converter=whole_number, validator=Number(gte=0, lte=65_535))] = 8099,
-    instances: Annotated[int, Parameter(converter=whole_number, validator=Number(gte=0))] = 200,
-    rate: Annotated[float | None, Parameter(converter=positive_number)] = None,
-    seed: Annotated[int, Parameter(converter=whole_number)] = 1,
+    port: Annotated[int, Parameter(converter=read_whole_number, validator=Number(gte=0, lte=65_535))] = 8099,
+    instances: Annotated[int, Parameter(converter=read_whole_number, validator=Number(gte=0))] = 200,
+    rate: Annotated[float | None, Parameter(converter=read_positive_number)] = None,
+    seed: Annotated[int, Parameter(converter=read_whole_number)] = 1,
 ) -> int:
     """Serve a simulated Backupify until Ctrl-C, and print the environment variables for it.
 

@@ -14,7 +14,7 @@ from backupify_async._cli.options import (
     BackupId,
     CallOptions,
     OneInstanceId,
-    positive_number,
+    read_positive_number,
 )
 from backupify_async._cli.rows import WAITED_BACKUPS, waited_found, waited_row
 from backupify_async._cli.shutdown import run_command
@@ -38,7 +38,7 @@ def wait(
         float | None,
         Parameter(
             group=WAITING,
-            converter=positive_number,
+            converter=read_positive_number,
             metavar="SECONDS",
             help="Maximum time to wait.  [default: no limit]",
         ),
@@ -46,7 +46,7 @@ def wait(
     interval: Annotated[
         float,
         Parameter(
-            group=WAITING, converter=positive_number, metavar="SECONDS", help="Time between two checks."
+            group=WAITING, converter=read_positive_number, metavar="SECONDS", help="Time between two checks."
         ),
     ] = PollPolicy().interval,
     options: CallOptions = CALL_DEFAULTS,

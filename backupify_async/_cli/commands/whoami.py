@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from backupify_async._cli.exit_codes import ExitCode, most_severe
 from backupify_async._cli.help_text import examples
 from backupify_async._cli.identity import Check, check_access
-from backupify_async._cli.options import OUTPUT, PACE, positive_number
+from backupify_async._cli.options import OUTPUT, PACE, read_positive_number
 from backupify_async._cli.output import Output
 from backupify_async._cli.shutdown import Shutdown, run_command
 from backupify_async._cli.single_call import SingleCallOptions, single_call
@@ -28,7 +28,7 @@ class WhoamiOptions(SingleCallOptions):
 
     timeout: Annotated[
         float | None,
-        Parameter(group=PACE, converter=positive_number, help="Maximum time for each check in seconds."),
+        Parameter(group=PACE, converter=read_positive_number, help="Maximum time for each check in seconds."),
     ] = 30.0
 
 
