@@ -10,7 +10,7 @@ import attrs
 
 from backupify_async._cli.command_progress import CommandProgress
 from backupify_async._cli.exit_codes import Exit, ExitCode, TokenUnavailable, exit_code_of
-from backupify_async._cli.options import CallOptions
+from backupify_async._cli.options import RowOptions
 from backupify_async._cli.output import Output
 from backupify_async._cli.request_log import LoggingTransport, log_events
 from backupify_async._cli.shutdown import Shutdown
@@ -85,7 +85,7 @@ async def command_context(
     shutdown: Shutdown,
     command: str,
     layout: Layout,
-    options: CallOptions,
+    options: RowOptions,
     *,
     concurrency: int = 1,
     on_event: EventHook | None = None,

@@ -128,7 +128,7 @@ class RequestOptions:
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class CallOptions(RequestOptions):
+class RowOptions(RequestOptions):
     """The options of every command with rows that calls the API."""
 
     output: Annotated[
@@ -176,7 +176,7 @@ class CallOptions(RequestOptions):
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class FleetOptions(CallOptions):
+class FleetOptions(RowOptions):
     """The options of every command that processes many instances."""
 
     ordered: Annotated[
@@ -239,7 +239,7 @@ class WaitOptions:
             raise Exit(ExitCode.USAGE, "--wait-timeout needs --wait")
 
 
-CALL_DEFAULTS = CallOptions()
+ROW_DEFAULTS = RowOptions()
 FLEET_DEFAULTS = FleetOptions()
 SWEEP_DEFAULTS = SweepOptions()
 NO_WAIT = WaitOptions()

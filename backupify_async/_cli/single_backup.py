@@ -6,7 +6,7 @@ import attrs
 
 from backupify_async._cli.command_context import CommandContext, command_context
 from backupify_async._cli.exit_codes import ExitCode, TokenUnavailable
-from backupify_async._cli.options import CallOptions
+from backupify_async._cli.options import RowOptions
 from backupify_async._cli.rows import failure_message, failure_row, found_state
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.writers import Layout, Row
@@ -38,7 +38,7 @@ class BackupCommand:
     code: Callable[[Row], ExitCode] = lambda _: ExitCode.SUCCESS
 
 
-async def show_backup(shutdown: Shutdown, command: BackupCommand, options: CallOptions) -> ExitCode:
+async def show_backup(shutdown: Shutdown, command: BackupCommand, options: RowOptions) -> ExitCode:
     """Write the row of a backup, or of the error instead.
 
     Raises:

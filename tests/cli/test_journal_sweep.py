@@ -15,7 +15,7 @@ from backupify_async._cli.commands.journal import STATES
 from backupify_async._cli.exit_codes import Exit
 from backupify_async._cli.id_sources import AllIds, ArgumentIds, FileIds
 from backupify_async._cli.journal_sweep import remaining_source, sweep_name
-from backupify_async._cli.options import CallOptions
+from backupify_async._cli.options import RowOptions
 from backupify_async._journal.entries import EntryState, SweepInfo
 from backupify_async.config import RateLimit, Reconciliation, SettingsOptions
 from backupify_async.testing import Fault, SimulatedBackupify
@@ -363,7 +363,7 @@ class TestKill:
             assert "is in use: another process is sweeping with it" in run("resume", path).err
             assert "intended" in shown(run, path).values()
             sweeping.kill()
-        monkeypatch.setattr(CallOptions, "settings", at_once)
+        monkeypatch.setattr(RowOptions, "settings", at_once)
         result = run("resume", path, "-o", "jsonl")
         assert result.code == 0
         assert {key: len(begun) for key, begun in server.triggers.items()} == dict.fromkeys(range(1, 61), 1)
@@ -484,7 +484,7 @@ class TestKill:
         assert "not triggered" not in result.err
 
 
-def at_once(options: CallOptions, concurrency: int = 1) -> SettingsOptions:
+def at_once(options: RowOptions, concurrency: int = 1) -> SettingsOptions:
     """Settings of a command that does not give a server, which acts at once, half a minute to act late."""
     return SettingsOptions(
         rate_limit=RateLimit(None),

@@ -4,7 +4,7 @@ from functools import partial
 
 from backupify_async._cli.help_text import examples
 from backupify_async._cli.id_syntax import parse_id
-from backupify_async._cli.options import CALL_DEFAULTS, BackupId, CallOptions, OneInstanceId
+from backupify_async._cli.options import ROW_DEFAULTS, BackupId, OneInstanceId, RowOptions
 from backupify_async._cli.rows import BACKUPS, backup_rows
 from backupify_async._cli.shutdown import run_command
 from backupify_async._cli.single_backup import BackupCommand, show_backup
@@ -14,7 +14,7 @@ from backupify_async.client import BackupifyClient
 EXAMPLES = examples("backupify get 42 1007", "backupify get 42 1007 -o json | jq '.[0].extra'")
 
 
-def get(instance: OneInstanceId, backup: BackupId, /, *, options: CallOptions = CALL_DEFAULTS) -> int:
+def get(instance: OneInstanceId, backup: BackupId, /, *, options: RowOptions = ROW_DEFAULTS) -> int:
     """Show one backup, as one row.
 
     In JSON, `extra` holds the server's fields that have no column.

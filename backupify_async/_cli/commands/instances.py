@@ -10,7 +10,7 @@ from backupify_async._cli.command_context import command_context
 from backupify_async._cli.error_messages import ran_out_of_time, reason
 from backupify_async._cli.exit_codes import ExitCode, exit_code_of
 from backupify_async._cli.help_text import examples
-from backupify_async._cli.options import CALL_DEFAULTS, INSTANCES, CallOptions, valid_id
+from backupify_async._cli.options import INSTANCES, ROW_DEFAULTS, RowOptions, valid_id
 from backupify_async._cli.rows import INSTANCE_LAYOUT, instance_row
 from backupify_async._cli.shutdown import Shutdown, run_command
 from backupify_async.client import BackupifyClient
@@ -35,14 +35,14 @@ def instances(
         str | None,
         Parameter(group=INSTANCES, validator=valid_id, metavar="ID", help="Only of this customer."),
     ] = None,
-    options: CallOptions = CALL_DEFAULTS,
+    options: RowOptions = ROW_DEFAULTS,
 ) -> int:
     """List the instances that the credentials can access, one row per instance."""
     return run_command(partial(_list, definition=definition, customer=customer, options=options))
 
 
 async def _list(
-    shutdown: Shutdown, definition: str | None, customer: str | None, options: CallOptions
+    shutdown: Shutdown, definition: str | None, customer: str | None, options: RowOptions
 ) -> ExitCode:
     async with command_context(shutdown, "instances", INSTANCE_LAYOUT, options) as context:
         await context.start()

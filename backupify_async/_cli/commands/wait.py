@@ -9,11 +9,11 @@ from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.help_text import examples
 from backupify_async._cli.id_syntax import parse_id
 from backupify_async._cli.options import (
-    CALL_DEFAULTS,
+    ROW_DEFAULTS,
     WAITING,
     BackupId,
-    CallOptions,
     OneInstanceId,
+    RowOptions,
     read_positive_number,
 )
 from backupify_async._cli.rows import WAITED_BACKUPS, waited_found, waited_row
@@ -49,7 +49,7 @@ def wait(
             group=WAITING, converter=read_positive_number, metavar="SECONDS", help="Time between two checks."
         ),
     ] = PollPolicy().interval,
-    options: CallOptions = CALL_DEFAULTS,
+    options: RowOptions = ROW_DEFAULTS,
 ) -> int:
     """Wait until one backup is over, and show it as one row.
 
