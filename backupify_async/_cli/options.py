@@ -95,7 +95,7 @@ Count = Parameter(converter=read_whole_number, validator=Number(gte=1))
 VERBOSITY = Parameter(group=OUTPUT, alias="-v", count=True, negative="", show_default=False)
 OneInstanceId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The instance's id.")]
 BackupId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The backup's id.")]
-Fields = Annotated[
+FieldNames = Annotated[
     str | None,
     Parameter(group=OUTPUT, metavar="A,B,C", help="Write only these columns, in this order, in any format."),
 ]
@@ -139,7 +139,7 @@ class RowOptions(RequestOptions):
             help="A table for people; for programs json (one array), jsonl (one object per line) or csv.",
         ),
     ] = "table"
-    fields: Fields = None
+    fields: FieldNames = None
     quiet: Annotated[
         bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")
     ] = False

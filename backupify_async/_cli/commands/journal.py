@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from backupify_async._cli.command_context import selected_writer
 from backupify_async._cli.exit_codes import Exit, ExitCode
 from backupify_async._cli.help_text import examples
-from backupify_async._cli.options import OUTPUT, Fields, absolute_path, file_name
+from backupify_async._cli.options import OUTPUT, FieldNames, absolute_path, file_name
 from backupify_async._cli.output import Output
 from backupify_async._cli.rows import JOURNAL_COUNTS, JOURNAL_ENTRIES, count_rows, entry_row
 from backupify_async._cli.shutdown import Shutdown, run_command
@@ -46,7 +46,7 @@ def show(
         Format,
         Parameter(group=OUTPUT, alias="-o", help="A table counts the instances; other formats list them."),
     ] = "table",
-    fields: Fields = None,
+    fields: FieldNames = None,
 ) -> int:
     """Show the progress of a sweep."""
     return run_command(partial(_show, path=absolute_path(file), output_format=output, fields=fields))
