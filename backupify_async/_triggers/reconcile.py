@@ -90,12 +90,12 @@ class Undecided:
     reason: str
 
 
-Outcome = Adopt | AlreadyActive | SendAgain | Undecided
+Conclusion = Adopt | AlreadyActive | SendAgain | Undecided
 
 
 def next_step(
     window: ActionWindow, snapshots: Snapshots, now: float, settings: Reconciliation, downtime: float = 0.0
-) -> Outcome | CheckAgain:
+) -> Conclusion | CheckAgain:
     """What to do next about a trigger whose response was lost.
 
     Args:

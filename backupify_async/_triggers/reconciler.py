@@ -19,7 +19,7 @@ from backupify_async._triggers.reconcile import (
     Adopt,
     AlreadyActive,
     CheckAgain,
-    Outcome,
+    Conclusion,
     SendAgain,
     Undecided,
     candidates,
@@ -104,7 +104,7 @@ class Reconciler:
                 case _:
                     assert_never(outcome)
 
-    async def _find_out(self, lost: LostResponse) -> tuple[Outcome, LostResponse]:
+    async def _find_out(self, lost: LostResponse) -> tuple[Conclusion, LostResponse]:
         """What became of a request; and the request, with its window as wide as our clock made it."""
         loop = asyncio.get_running_loop()
         self._snapshots = []

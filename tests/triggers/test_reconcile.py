@@ -14,7 +14,7 @@ from backupify_async._triggers.reconcile import (
     Adopt,
     AlreadyActive,
     CheckAgain,
-    Outcome,
+    Conclusion,
     SendAgain,
     Undecided,
     candidates,
@@ -43,7 +43,7 @@ def failed(began: float, problem: str) -> FailedSnapshot:
 
 def step(
     *snapshots: Snapshot | FailedSnapshot, now: float = SETTLED + 1, **trigger: Any
-) -> Outcome | CheckAgain:
+) -> Conclusion | CheckAgain:
     return next_step(window_with(**trigger), snapshots, now, SETTINGS)
 
 
