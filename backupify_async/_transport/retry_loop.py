@@ -11,7 +11,7 @@ import attrs
 from backupify_async._transport.call_state import CallState
 from backupify_async._transport.request import DeliveryUnknown
 from backupify_async._transport.retry_rules import (
-    Failure,
+    FailedSending,
     GiveUp,
     Indeterminate,
     Retry,
@@ -124,7 +124,7 @@ class Retrying:
         return verdict
 
     def _decide(self, call: CallState, error: BackupifyError, *, repeatable: bool) -> Verdict:
-        failure = Failure(
+        failure = FailedSending(
             error=error,
             repeatable=repeatable,
             attempts=call.attempts,

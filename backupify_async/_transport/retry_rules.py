@@ -101,7 +101,7 @@ Verdict = Retry | GiveUp | Indeterminate
 
 
 @attrs.frozen(kw_only=True)
-class Failure:
+class FailedSending:
     """A failed sending, with what its call has met so far, this failure included.
 
     Attributes:
@@ -127,7 +127,7 @@ class Failure:
     budget: int
 
 
-def decide(failure: Failure, policy: RetryPolicy, uniform: Callable[[float, float], float]) -> Verdict:
+def decide(failure: FailedSending, policy: RetryPolicy, uniform: Callable[[float, float], float]) -> Verdict:
     """Decide whether a call goes on after a failed sending.
 
     Args:
@@ -150,7 +150,7 @@ def decide(failure: Failure, policy: RetryPolicy, uniform: Callable[[float, floa
             assert_never(reason)
 
 
-def _retry_reason(failure: Failure) -> RetryReason | GiveUp | Indeterminate:
+def _retry_reason(failure: FailedSending) -> RetryReason | GiveUp | Indeterminate:
     repeatable = failure.repeatable
     again = RetryReason.REPEATABLE if repeatable else Indeterminate()
     match failure.error:
@@ -173,7 +173,7 @@ def _retry_reason(failure: Failure) -> RetryReason | GiveUp | Indeterminate:
 
 
 def _wait_out(
-    refusal: Refusal, failure: Failure, policy: RetryPolicy, uniform: Callable[[float, float], float]
+    refusal: Refusal, failure: FailedSending, policy: RetryPolicy, uniform: Callable[[float, float], float]
 ) -> Verdict:
     asked = refusal.retry_after or 0.0
     if refusal.over_cap:
@@ -188,7 +188,7 @@ def _wait_out(
 
 
 def _back_off(
-    reason: RetryReason, failure: Failure, policy: RetryPolicy, uniform: Callable[[float, float], float]
+    reason: RetryReason, failure: FailedSending, policy: RetryPolicy, uniform: Callable[[float, float], float]
 ) -> Verdict:
     attempts, error = failure.attempts, failure.error
     if attempts >= policy.attempts:

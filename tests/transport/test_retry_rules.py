@@ -19,7 +19,7 @@ from backupify_async import (
 from backupify_async._transport.error_responses import api_error_type
 from backupify_async._transport.retry_rules import (
     NOTHING_DONE,
-    Failure,
+    FailedSending,
     GiveUp,
     Indeterminate,
     Retry,
@@ -34,8 +34,8 @@ from tests.support.making import lower, upper
 
 POLICY = RetryPolicy(attempts=4, base=0.5, cap=8.0, max_retry_after=120.0, max_throttled=900.0)
 ERROR = BackupifyError()
-FIRST = Failure(error=ERROR, attempts=1, budget=500)
-REFUSED = Failure(error=ERROR, refusals=1, budget=500, refusal=Refusal(429))
+FIRST = FailedSending(error=ERROR, attempts=1, budget=500)
+REFUSED = FailedSending(error=ERROR, refusals=1, budget=500, refusal=Refusal(429))
 BACKS_OFF = attrs.evolve(REFUSED, refusal=Refusal(429, backs_off=True))
 
 NEVER_SENT = [
@@ -52,7 +52,11 @@ def status(code: int, retry_after: float | None = None, gave_up: str | None = No
 
 
 def verdict(
-    error: BackupifyError, before: Failure = FIRST, *, repeatable: bool = True, policy: RetryPolicy = POLICY
+    error: BackupifyError,
+    before: FailedSending = FIRST,
+    *,
+    repeatable: bool = True,
+    policy: RetryPolicy = POLICY,
 ) -> Verdict:
     """The verdict on an error; where the failure is a refusal, the error's Retry-After is the refusal's."""
     refusal = before.refusal
