@@ -130,7 +130,7 @@ class Connector(aiohttp.TCPConnector):
             self._factory = protocol  # type: ignore[assignment] # of a subclass
 
 
-class Sending(aiohttp.ClientRequest):
+class CheckedRequest(aiohttp.ClientRequest):
     """A request that records in its attempt when it is sent, and refuses a connection that is used up."""
 
     def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:

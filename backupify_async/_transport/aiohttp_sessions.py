@@ -6,7 +6,7 @@ import aiohttp
 from yarl import URL
 
 from backupify_async._addresses import check_proxy, is_loopback
-from backupify_async._transport.aiohttp_connections import HEADER_BYTES, Connector, Sending
+from backupify_async._transport.aiohttp_connections import HEADER_BYTES, CheckedRequest, Connector
 from backupify_async._transport.loops import running_loop
 from backupify_async.errors import ConfigurationError
 
@@ -43,7 +43,7 @@ def make_session(
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             auto_decompress=False,  # aiohttp takes half a gzip stream for a whole one
-            request_class=Sending,
+            request_class=CheckedRequest,
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
             trace_configs=trace_configs,
