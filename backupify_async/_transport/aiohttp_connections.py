@@ -38,8 +38,8 @@ _INNER_PARTS = (  # of aiohttp's protocol
 )
 _END_OF_HEAD = b"\r\n\r\n"
 
-_Check = Callable[[], object]
-_checks: WeakKeyDictionary[ResponseHandler, _Check] = WeakKeyDictionary()
+_UnreadCheck = Callable[[], object]
+_checks: WeakKeyDictionary[ResponseHandler, _UnreadCheck] = WeakKeyDictionary()
 """The checks of the used connections of users' connectors."""
 
 
@@ -50,7 +50,7 @@ class UsedUp(Exception):
 class _Protocol(ResponseHandler):
     """aiohttp's protocol; it notices unsolicited bytes, and keeps a response that bad bytes follow."""
 
-    check: _Check | None = None
+    check: _UnreadCheck | None = None
     """Checks for unread bytes; None before the first request."""
     _unheard = b""
 
@@ -170,7 +170,7 @@ def _remember(protocol: ResponseHandler) -> None:
         transport.max_size = _RECEIVED_BYTES
 
 
-def _unread_check(transport: Any) -> _Check:
+def _unread_check(transport: Any) -> _UnreadCheck:
     """A check whether a socket has something that the loop has not read: bytes, or the end."""
     socket = None if transport is None else transport.get_extra_info("socket")
     if socket is None:

@@ -18,7 +18,7 @@ from backupify_async.config import Timeouts
 _CHECKS = 16  # in one time-out, which can be late by two: one sees the last bytes, the next that no more came
 
 
-class Body(Protocol):
+class IncomingBody(Protocol):
     """A body that is being received."""
 
     @property
@@ -50,12 +50,12 @@ class AttemptScope(CancelScope):
         super().__init__()
         self._others = others
         self.began = began
-        self.body: Body | None = None  # None while it connects: nothing was sent
+        self.body: IncomingBody | None = None  # None while it connects: nothing was sent
         self.seen = -1
         self.moved = math.inf
         self.transport: asyncio.WriteTransport | None = None
 
-    def waits_for(self, body: Body = _SILENCE) -> None:
+    def waits_for(self, body: IncomingBody = _SILENCE) -> None:
         """Record that it was sent, and waits for a response, or for more of this body."""
         self.body, self.seen = body, -1
 

@@ -12,14 +12,16 @@ from tests.support.work import now
 pytestmark = pytest.mark.looptime(start=0)
 
 
-class Body:
+class IncomingBody:
     """A body that grows."""
 
     def __init__(self) -> None:
         self.total_bytes = 0
 
 
-async def attempt(watch: Watch, seconds: float, body: Body | None = None, connected_at: float = 0.0) -> None:
+async def attempt(
+    watch: Watch, seconds: float, body: IncomingBody | None = None, connected_at: float = 0.0
+) -> None:
     with watch.scope(now()) as one:
         await asyncio.sleep(connected_at)
         one.waits_for()
@@ -39,12 +41,12 @@ class TestWatch:
         [
             (Timeouts(connect=1, read=8, attempt=100), None, "read", 8),
             (Timeouts(connect=1, read=None, attempt=8), None, "attempt", 8),
-            (Timeouts(connect=1, read=8, attempt=100), Body(), "read", 8),
+            (Timeouts(connect=1, read=8, attempt=100), IncomingBody(), "read", 8),
         ],
         ids=["no answer", "too long", "no body"],
     )
     async def test_what_is_not_ends(
-        self, timeouts: Timeouts, body: Body | None, why: str, when: float
+        self, timeouts: Timeouts, body: IncomingBody | None, why: str, when: float
     ) -> None:
         with pytest.raises(TimeoutError, match=f"^{why}$"):
             await attempt(Watch(timeouts), 1_000, body)
@@ -56,7 +58,7 @@ class TestWatch:
         assert 28 <= now() <= 29
 
     async def test_a_body_that_comes_bit_by_bit_is_let_come(self) -> None:
-        body = Body()
+        body = IncomingBody()
 
         async def grow() -> None:
             for _ in range(10):
