@@ -24,19 +24,19 @@ ATTEMPTS: ContextVar[AttemptCount | None] = ContextVar("backupify_async_attempts
 BACKGROUND: ContextVar[bool] = ContextVar("backupify_async_background", default=False)
 """Whether a call lets others pass at the gate."""
 
-_OPERATION: ContextVar["Operation | None"] = ContextVar("backupify_async_operation", default=None)
+_GROUP: ContextVar["CallGroup | None"] = ContextVar("backupify_async_call_group", default=None)
 _BEGINNINGS = itertools.count(1)
 _FEW = 8  # calls: as many as a trigger makes that is reconciled twice and sent again
 
 
-class Operation:
-    """An operation of several calls: its calls are queued by the time at which the operation began.
+class CallGroup:
+    """Several calls of one operation: they are queued by the time at which the first of them began.
 
-    Otherwise the second call of each operation would wait for the first calls of all that began meanwhile,
+    Otherwise the second call of each group would wait for the first calls of all groups that began meanwhile,
     and at a low rate nothing would end for a long time. This holds for its first few calls only. Each further
     call counts from when it is made, so that a list of many pages does not delay other calls.
 
-    An operation within another one is part of that one.
+    A group within another one is part of that one.
 
     Args:
         began: When its first call began, if that was before; 0 for now.
@@ -49,20 +49,20 @@ class Operation:
         self.calls_left = _FEW
 
     def __enter__(self) -> None:
-        if _OPERATION.get() is None:
-            _OPERATION.set(self)
+        if _GROUP.get() is None:
+            _GROUP.set(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if _OPERATION.get() is self:  # no token, because a coroutine can be closed in another context
-            _OPERATION.set(None)
+        if _GROUP.get() is self:  # no token, because a coroutine can be closed in another context
+            _GROUP.set(None)
 
 
 def begin_call() -> int:
     """The beginning of a call that is made now: a number, lower for what began earlier; never 0."""
-    operation = _OPERATION.get()
-    if operation is None or not operation.calls_left:
+    group = _GROUP.get()
+    if group is None or not group.calls_left:
         return next(_BEGINNINGS)
-    operation.calls_left -= 1
-    return operation.began
+    group.calls_left -= 1
+    return group.began

@@ -1,43 +1,43 @@
-"""When the calls of an operation count as begun."""
+"""When the calls of a group count as begun."""
 
 import contextlib
 import contextvars
 
-from backupify_async._call_context import Operation, begin_call
+from backupify_async._call_context import CallGroup, begin_call
 
 
-def test_calls_outside_of_operations_count_one_after_the_other() -> None:
+def test_calls_outside_of_groups_count_one_after_the_other() -> None:
     first, second = begin_call(), begin_call()
     assert 0 < first < second
 
 
-def test_the_first_calls_of_an_operation_count_from_when_it_began() -> None:
-    operation = Operation()
+def test_the_first_calls_of_a_group_count_from_when_it_began() -> None:
+    group = CallGroup()
     later = begin_call()
-    with operation:
+    with group:
         began = [begin_call() for _ in range(8)]
     assert len({*began}) == 1
     assert began[0] < later < begin_call()
 
 
-def test_further_calls_of_an_operation_count_from_when_they_are_made() -> None:
-    with Operation():
+def test_further_calls_of_a_group_count_from_when_they_are_made() -> None:
+    with CallGroup():
         began = [begin_call() for _ in range(8)]
         later = begin_call()
         assert began[-1] < later < begin_call()
 
 
-def test_an_operation_within_another_is_part_of_it() -> None:
-    with Operation():
+def test_a_group_within_another_is_part_of_it() -> None:
+    with CallGroup():
         outer = begin_call()
-        with Operation():
+        with CallGroup():
             assert begin_call() == outer
         assert begin_call() == outer
 
 
-def test_an_operation_ends_with_its_context_however_that_exits() -> None:
+def test_a_group_ends_with_its_context_however_that_exits() -> None:
     began = []
-    with contextlib.suppress(ValueError), Operation():
+    with contextlib.suppress(ValueError), CallGroup():
         began.append(begin_call())
         raise ValueError
     assert begin_call() not in began
@@ -49,12 +49,12 @@ def test_a_coroutine_that_is_closed_in_another_context_ends_nothing_there() -> N
             yield
 
     async def operate() -> None:
-        with Operation():
+        with CallGroup():
             await Never()
 
     coroutine = operate()
     contextvars.copy_context().run(coroutine.send, None)
-    with Operation():
+    with CallGroup():
         began = begin_call()
         coroutine.close()
         assert begin_call() == began

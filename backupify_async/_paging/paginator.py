@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
-from backupify_async._call_context import Operation
+from backupify_async._call_context import CallGroup
 from backupify_async._checks import check_count
 from backupify_async._codec.decode import decode_list
 from backupify_async._codec.readers import ModelT
@@ -135,7 +135,7 @@ class Paginator(Generic[T]):
         items: list[T] = []
         if limit == 0:
             return items
-        with Operation():
+        with CallGroup():
             async with self._fetched_pages(limit) as pages:
                 async for page in pages:
                     items += page.items
@@ -156,7 +156,7 @@ class Paginator(Generic[T]):
         found: dict[object, T] = {}  # an item is on two pages if the list shrinks during the read
         if count == 0:
             return []
-        with Operation():
+        with CallGroup():
             async with contextlib.aclosing(self._iterate_backwards()) as pages:
                 async for page in pages:
                     for item in reversed(page.items):
@@ -171,7 +171,7 @@ class Paginator(Generic[T]):
         If the list grows during the read, the additional pages are read too. From an empty last page it goes
         back.
         """
-        with Operation():
+        with CallGroup():
             newest = await self._tail().newest_page()
         return None if newest is None else newest.items[-1]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from backupify_async._call_context import Operation
+from backupify_async._call_context import CallGroup
 from backupify_async._checks import check_positive
 from backupify_async._endpoints.backups import (
     INSTANCE,
@@ -117,7 +117,7 @@ class Backups:
         response = await self._session.carry(call)
         if response.status != 404 or assume_exists:
             return read_active(response)
-        with Operation(call.began):
+        with CallGroup(call.began):
             exists = partial(self._exists, backup_instance_id)
             idle = self._internals.idle
             is_idle = await (idle.is_idle(response.body, exists) if response.whole else exists())

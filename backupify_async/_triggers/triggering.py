@@ -9,7 +9,7 @@
 import asyncio
 import logging
 
-from backupify_async._call_context import Operation
+from backupify_async._call_context import CallGroup
 from backupify_async._endpoints.backups import active_request, read_active
 from backupify_async._transport.error_responses import api_error
 from backupify_async._transport.session import Session
@@ -79,7 +79,7 @@ class Triggers:
             recorded=recorded,
         )
         try:
-            with Operation(), PendingTrigger(self.drain, backup_instance_id, lambda: call.is_open):
+            with CallGroup(), PendingTrigger(self.drain, backup_instance_id, lambda: call.is_open):
                 return await self._run(backup_instance_id, call, recorded)
         except (asyncio.CancelledError, ClientDraining):
             emit(self._session.options.on_event, TriggerStopped(backup_instance_id, call.in_doubt))

@@ -12,7 +12,7 @@ import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from backupify_async._call_context import BACKGROUND, Operation
+from backupify_async._call_context import BACKGROUND, CallGroup
 from backupify_async._endpoints.backups import backup_request, read_backup
 from backupify_async._endpoints.server_clock import server_time
 from backupify_async._tasks import forget_frames
@@ -147,7 +147,7 @@ class Waits:
     async def _check(self, backup_instance_id: InstanceId, progress: WaitProgress) -> WaitProgress:
         token = BACKGROUND.set(True)
         try:
-            with Operation():
+            with CallGroup():
                 progress = progress.checked(*await self._read(backup_instance_id, progress.backup_id))
                 if progress.needs_active:
                     progress = progress.compared_with(await self._get_active(backup_instance_id))

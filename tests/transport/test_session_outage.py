@@ -26,7 +26,7 @@ from tests.support.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 
-FailedSending = BackupifyError | int
+Failure = BackupifyError | int
 REFUSED = ConnectionFailed("no connection: refused", sent=False)
 RESET = TransportError("the server closed the connection before it responded")
 
@@ -39,9 +39,7 @@ def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 class Server(Script):
     """Answers as a script does, but fails whatever comes between two times."""
 
-    def __init__(
-        self, begin: float, end: float, failure: FailedSending = REFUSED, *, life: object = 899
-    ) -> None:
+    def __init__(self, begin: float, end: float, failure: Failure = REFUSED, *, life: object = 899) -> None:
         super().__init__(life=life)
         self.begin, self.end, self.failure = begin, end, failure
         self.sees_tokens = True
@@ -89,7 +87,7 @@ async def sweep(session: Session, numbers: Iterable[int], concurrency: int = 8) 
 class TestASweep:
     @pytest.mark.parametrize("lasts", [2, 30])
     @pytest.mark.parametrize("failure", [REFUSED, RESET, 502, 503, 504])
-    async def test_loses_nothing_through_a_restart(self, failure: FailedSending, lasts: float) -> None:
+    async def test_loses_nothing_through_a_restart(self, failure: Failure, lasts: float) -> None:
         server = Server(1, 1 + lasts, failure)
         transport = FakeTransport(server, round_trip=0.05)
         async with session_over(transport, rate_limit=UNLIMITED) as session:
@@ -153,7 +151,7 @@ class TestWhatIsNone:
             500,
         ],
     )
-    async def test_faults_of_our_own_of_tls_or_of_the_application(self, failure: FailedSending) -> None:
+    async def test_faults_of_our_own_of_tls_or_of_the_application(self, failure: Failure) -> None:
         async with session_over(FakeTransport(Server(1, 1e9, failure)), rate_limit=UNLIMITED) as session:
             await session.send(look(0))
             await asyncio.sleep(1)
