@@ -1,14 +1,17 @@
-"""What an answer's headers say of a quota."""
+"""What the headers of a response say about a limit: its quota, and the end of a wait."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from backupify_async._transport.rate.headers import Quota, read_quota
+from backupify_async._transport.rate.headers import Quota, TimeInterval, read_quota, wait_end
 
 WALL = 1_800_000_000.0
+
 WEEK = 7 * 86_400.0
+
+times = st.floats(0, 1e4)
 
 
 def read(**headers: str) -> Quota | None:
@@ -39,7 +42,7 @@ class TestTheDraft:
     def test_of_several_policies_the_tightest_applies(self) -> None:
         assert read(RateLimit='"minute";r=50;t=30, "second";r=2;t=1, "day";r=900;t=9000') == Quota(2, 1)
 
-    def test_several_lines_are_one_list(self) -> None:
+    def test_a_repeated_header_is_one_list(self) -> None:
         headers = CIMultiDict([("RateLimit", '"minute";r=50;t=30'), ("RateLimit", '"second";r=2;t=1')])
         assert read_quota(headers, WALL) == Quota(2, 1)
 
@@ -119,9 +122,35 @@ class TestContradictions:
         assert read(X_RateLimit_Remaining=remaining, X_RateLimit_Reset="5") is None
 
 
+class TestWhenAWaitEnds:
+    def test_whole_seconds_are_read_as_rounded_up(self) -> None:
+        assert wait_end(10.5, 10.0, 5.0, rounded_down=False) == TimeInterval(14.0, 15.5)
+
+    def test_whole_seconds_are_read_as_rounded_down_where_that_was_proven(self) -> None:
+        assert wait_end(10.5, 10.0, 5.0, rounded_down=True) == TimeInterval(15.0, 16.5)
+
+    def test_a_fraction_is_exact(self) -> None:
+        assert wait_end(10.5, 10.0, 2.5, rounded_down=False) == TimeInterval(12.5, 13.0)
+
+    def test_two_intervals_can_intersect(self) -> None:
+        assert TimeInterval(1, 5).intersect(TimeInterval(3, 9)) == TimeInterval(3, 5)
+
+    def test_disjoint_intervals_do_not_intersect(self) -> None:
+        assert TimeInterval(1, 2).intersect(TimeInterval(3, 9)) is None
+
+    @given(times, st.floats(0, 2), st.integers(0, 100), st.floats(0, 1), st.booleans())
+    def test_the_true_end_is_inside_the_interval(
+        self, sent_time: float, taken: float, whole: int, at: float, rounded_down: bool
+    ) -> None:
+        end = sent_time + at * taken + whole + (0.5 if rounded_down else -0.5)
+        span = wait_end(sent_time + taken, sent_time, float(whole), rounded_down=rounded_down)
+        assert span.low - 1e-6 <= end <= span.high + 1e-6
+
+
 numbers = st.one_of(
     st.floats().map(str), st.integers(-(10**15), 10**15).map(str), st.text(max_size=6), st.just("9" * 400)
 )
+
 structured = st.lists(
     st.tuples(
         st.sampled_from(["remaining", "reset", "r", "t", '"x"', "limit", ""]), numbers, st.sampled_from(";, ")
