@@ -12,16 +12,16 @@ import attrs
 from backupify_async._cli.command_context import CommandContext
 from backupify_async._cli.confirmation import Confirmation
 from backupify_async._cli.exit_codes import Exit, ExitCode
+from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.id_sources import AllIds, ArgumentIds, FileIds, IdSource, choose_source
 from backupify_async._cli.journal_ids import copy_path, secure_ids
-from backupify_async._cli.operation import Operation
 from backupify_async._cli.options import FleetOptions, WaitOptions
 from backupify_async._cli.outcome_recorder import WAIT_INTERRUPTED
 from backupify_async._cli.rows import add_run, with_run
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.stopped_triggers import StoppedTriggers
 from backupify_async._cli.sweep import sweep
-from backupify_async._cli.trigger_operation import trigger_operation
+from backupify_async._cli.trigger_action import trigger_action
 from backupify_async._cli.writers import Row
 from backupify_async._journal.entries import SweepInfo
 from backupify_async._journal.journal import Journal
@@ -33,15 +33,15 @@ from backupify_async.models import TriggerResult
 
 def begin_sweep(
     path: Path, given: IdSource, confirmation: Confirmation, wait: WaitOptions
-) -> tuple[Operation[TriggerResult], IdSource]:
-    """The operation of a sweep with a journal, and the ids that it reads. It is resumed if it has begun.
+) -> tuple[FleetAction[TriggerResult], IdSource]:
+    """The action of a sweep with a journal, and the ids that it reads. It is resumed if it has begun.
 
     Raises:
         Exit: The journal cannot be used.
     """
     source = _rereadable(given, path)
     journal = _journal(path, sweep_name(source))
-    return _operation(journal, source, given, wait, confirmation), source
+    return _action(journal, source, given, wait, confirmation), source
 
 
 async def resume_sweep(shutdown: Shutdown, path: Path, wait: WaitOptions, options: FleetOptions) -> ExitCode:
@@ -57,7 +57,7 @@ async def resume_sweep(shutdown: Shutdown, path: Path, wait: WaitOptions, option
         raise Exit(ExitCode.USAGE, str(error)) from None
     journal = _journal(path, info.name)
     source = await asyncio.to_thread(remaining_source, info, path)
-    return await sweep(shutdown, _operation(journal, source, source, wait), source, options)
+    return await sweep(shutdown, _action(journal, source, source, wait), source, options)
 
 
 def sweep_name(source: IdSource) -> str:
@@ -119,15 +119,15 @@ def _journal(path: Path, name: str) -> Journal:
         raise Exit(ExitCode.USAGE, str(error)) from None
 
 
-def _operation(
+def _action(
     journal: Journal,
     source: IdSource,
     given: IdSource,
     wait: WaitOptions,
     confirmation: Confirmation | None = None,
-) -> Operation[TriggerResult]:
+) -> FleetAction[TriggerResult]:
     stopped = StoppedTriggers()
-    plain = trigger_operation(wait, confirmation, journal, stopped)
+    plain = trigger_action(wait, confirmation, journal, stopped)
 
     def rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
         return [

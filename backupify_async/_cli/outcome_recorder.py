@@ -7,7 +7,7 @@ import attrs
 
 from backupify_async._cli.command_context import CommandContext
 from backupify_async._cli.exit_codes import ExitCode
-from backupify_async._cli.operation import Operation
+from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.plurals import count
 from backupify_async._cli.rows import failure_message, missing_row_message, row_message
 from backupify_async._cli.shutdown import Shutdown
@@ -27,13 +27,13 @@ class OutcomeRecorder(Generic[T]):
 
     Args:
         shutdown: Ends the command early.
-        operation: What is done to each instance.
+        action: What is done to each instance.
         context: Where the outcomes go.
         remaining: Returns the ids that were not begun, in words; None where all were.
     """
 
     _shutdown: Shutdown
-    _operation: Operation[T]
+    _action: FleetAction[T]
     _context: CommandContext
     _remaining: Callable[[], str | None]
     _not_sent: list[InstanceId] = attrs.field(factory=list, init=False)
@@ -65,12 +65,12 @@ class OutcomeRecorder(Generic[T]):
 
     def report_interrupted(self, unfinished: Sequence[InstanceId]) -> None:
         """Report the instances that were interrupted, and those that were not begun."""
-        operation, output, remaining = self._operation, self._context.output, self._remaining()
+        action, output, remaining = self._action, self._context.output, self._remaining()
         messages: list[str] = []
         if (waits := self._context.progress.found[WAIT_INTERRUPTED]) and output.takes_rows:
             messages += [f"{count(waits, 'backup')} still running: the wait was interrupted"]
-        if operation.interrupted_messages is not None:
-            messages += operation.interrupted_messages([*self._not_sent, *unfinished], remaining)
+        if action.interrupted_messages is not None:
+            messages += action.interrupted_messages([*self._not_sent, *unfinished], remaining)
         elif self._shutdown.code is not ExitCode.CLOSED_PIPE:  # where a command says nothing
             messages += [f"{count(len(unfinished), 'instance')} interrupted"] if unfinished else []
             messages += [f"not begun: {remaining}"] if remaining else []
@@ -79,11 +79,11 @@ class OutcomeRecorder(Generic[T]):
 
     def _known(self, unfinished: Sequence[InstanceId]) -> list[Outcome[InstanceId, T]]:
         """The outcomes of interrupted instances whose result is known anyway."""
-        known = [(one, self._operation.known_result(one)) for one in unfinished]
+        known = [(one, self._action.known_result(one)) for one in unfinished]
         return [Success(one, value, 0, 0.0) for one, value in known if value is not None]
 
     async def _record(self, outcome: Outcome[InstanceId, T]) -> None:
-        operation, context, progress = self._operation, self._context, self._context.progress
+        action, context, progress = self._action, self._context, self._context.progress
         if isinstance(outcome.error, DuplicateInstance):
             progress.duplicates += 1
             context.output.message(str(outcome.error))
@@ -91,9 +91,9 @@ class OutcomeRecorder(Generic[T]):
         if not outcome.ok:
             return await self._record_failure(outcome.key, outcome.error)
         value = outcome.value
-        rows = operation.rows(outcome.key, value)
-        context.count_success(outcome.key, rows, operation.found(rows), operation.code(value))
-        return await context.write(rows, list(map(row_message, rows)) if operation.graceful else ())
+        rows = action.rows(outcome.key, value)
+        context.count_success(outcome.key, rows, action.found(rows), action.code(value))
+        return await context.write(rows, list(map(row_message, rows)) if action.graceful else ())
 
     async def _record_failure(self, instance_id: InstanceId, error: BaseException) -> None:
         progress, message = self._context.progress, failure_message(instance_id, error)
@@ -105,4 +105,4 @@ class OutcomeRecorder(Generic[T]):
         else:
             progress.add_failure(error)
             self._context.output.message(message)
-        await self._context.write([self._operation.failure(instance_id, error)], fallback)
+        await self._context.write([self._action.failure(instance_id, error)], fallback)

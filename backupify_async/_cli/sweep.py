@@ -1,4 +1,4 @@
-"""Runs an operation over many instances: ids in, rows out, and every instance accounted for."""
+"""Runs an action over many instances: ids in, rows out, and every instance accounted for."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from backupify_async._cli.command_context import CommandContext, command_context
 from backupify_async._cli.exit_codes import Exit, ExitCode, NoInstances, TokenUnavailable
+from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.graceful_shutdown import graceful_shutdown
 from backupify_async._cli.id_cursor import IdCursor
 from backupify_async._cli.id_sources import AllIds, IdSource, choose_source
-from backupify_async._cli.operation import Operation
 from backupify_async._cli.options import FleetOptions, SweepOptions
 from backupify_async._cli.outcome_recorder import OutcomeRecorder
 from backupify_async._cli.shutdown import Shutdown, run_command
@@ -23,75 +23,73 @@ from backupify_async.ids import InstanceId
 T = TypeVar("T")
 
 
-def run_sweep(operation: Operation[T], ids: tuple[str, ...], options: SweepOptions) -> ExitCode:
-    """Run an operation over the instances that the command line names.
+def run_sweep(action: FleetAction[T], ids: tuple[str, ...], options: SweepOptions) -> ExitCode:
+    """Run an action over the instances that the command line names.
 
     Raises:
         Exit: It could not begin.
     """
     source = choose_source(ids, options.ids_file, everything=options.all)
-    return run_command(partial(sweep, operation=operation, source=source, options=options))
+    return run_command(partial(sweep, action=action, source=source, options=options))
 
 
 async def sweep(
-    shutdown: Shutdown, operation: Operation[T], source: IdSource, options: FleetOptions
+    shutdown: Shutdown, action: FleetAction[T], source: IdSource, options: FleetOptions
 ) -> ExitCode:
-    """Run an operation over instances.
+    """Run an action over instances.
 
     Raises:
         Exit: It could not begin.
     """
     async with command_context(
         shutdown,
-        operation.command,
-        operation.layout,
+        action.command,
+        action.layout,
         options,
         concurrency=options.concurrency,
-        on_event=operation.on_event,
-        without_token=partial(_write_failures, operation, source),
+        on_event=action.on_event,
+        without_token=partial(_write_failures, action, source),
     ) as context:
-        await _sweep(shutdown, operation, source, options, context)
+        await _sweep(shutdown, action, source, options, context)
     return context.progress.code
 
 
 async def _sweep(
     shutdown: Shutdown,
-    operation: Operation[T],
+    action: FleetAction[T],
     source: IdSource,
     options: FleetOptions,
     context: CommandContext,
 ) -> None:
-    if operation.confirm is not None:
-        await operation.confirm(context.client)
+    if action.confirm is not None:
+        await action.confirm(context.client)
     context.progress.total = lambda: source.total
     cursor = IdCursor(source)
     fleet = context.client.fleet(cursor.read(context.client), concurrency=options.concurrency)
     try:
-        async with operation.resources(context):
+        async with action.resources(context):
             await context.start()
-            fan_out = operation.start(fleet, options.ordered)
-            await stream(
-                shutdown, operation, fan_out, context, lambda: operation.remaining_ids(cursor.remaining())
-            )
+            fan_out = action.start(fleet, options.ordered)
+            await stream(shutdown, action, fan_out, context, lambda: action.remaining_ids(cursor.remaining()))
     except JournalError as error:
         _report_journal_error(error, context)
 
 
 async def _write_failures(
-    operation: Operation[T], source: IdSource, context: CommandContext, why: TokenUnavailable
+    action: FleetAction[T], source: IdSource, context: CommandContext, why: TokenUnavailable
 ) -> None:
     """Write a row for each id that was given, though there is no token."""
-    if operation.has_journal or isinstance(source, AllIds):
+    if action.has_journal or isinstance(source, AllIds):
         return
     await context.output.rows(context.writer.header().encode())
     async with aclosing(source.read(context.client)) as ids:
         async for instance_id in ids:
-            await context.write([{**operation.failure(instance_id, why.error), "error": why.message}])
+            await context.write([{**action.failure(instance_id, why.error), "error": why.message}])
 
 
 async def stream(
     shutdown: Shutdown,
-    operation: Operation[T],
+    action: FleetAction[T],
     fan_out: FanOut[InstanceId, T],
     context: CommandContext,
     remaining: Callable[[], str | None],
@@ -100,16 +98,14 @@ async def stream(
 
     Args:
         shutdown: Ends the command early.
-        operation: What is done to each instance.
+        action: What is done to each instance.
         fan_out: The fan-out.
         context: Where the outcomes go.
         remaining: Returns the ids that were not begun, in words; None where all were.
     """
     outcomes: Outcomes[InstanceId, T] | None = None
-    recorder = OutcomeRecorder(shutdown, operation, context, remaining)
-    ending = (
-        graceful_shutdown(shutdown, context.client, context.output) if operation.graceful else nullcontext()
-    )
+    recorder = OutcomeRecorder(shutdown, action, context, remaining)
+    ending = graceful_shutdown(shutdown, context.client, context.output) if action.graceful else nullcontext()
     progress = context.progress
     try:
         async with ending, fan_out as outcomes:

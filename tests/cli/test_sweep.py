@@ -8,7 +8,7 @@ from typing import cast
 from backupify_async import Backup, BackupifyClient, Statistics, fan_out
 from backupify_async._cli.command_context import CommandContext
 from backupify_async._cli.command_progress import CommandProgress
-from backupify_async._cli.commands.active import OPERATION
+from backupify_async._cli.commands.active import ACTION
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.output import Output
 from backupify_async._cli.rows import failure_message
@@ -67,7 +67,7 @@ async def sweep_that_is_stopped(shutdown: Shutdown) -> ExitCode:
     )
     ids: list[int | str] = [1, 2, 3, 4]
     outcomes = fan_out(idle_but_for_three, ids)
-    await stream(shutdown, OPERATION, outcomes, at, lambda: "any ids after 4 in stdin")
+    await stream(shutdown, ACTION, outcomes, at, lambda: "any ids after 4 in stdin")
     assert output.written == [1, 2, 4]
     assert output.said == ["interrupted", "1 instance interrupted", "not begun: any ids after 4 in stdin"]
     assert at.progress.succeeded == 3

@@ -5,8 +5,8 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
+from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.help_text import examples
-from backupify_async._cli.operation import Operation
 from backupify_async._cli.options import OUTPUT, SWEEP_DEFAULTS, Flag, InstanceIds, SweepOptions
 from backupify_async._cli.rows import RUNNING_BACKUPS, active_rows
 from backupify_async._cli.sweep import run_sweep
@@ -19,7 +19,7 @@ EXAMPLES = examples(
     "backupify active --all --running -o jsonl --fields instance_id,backup_id",
     "backupify active --ids-file ids.txt --rate 20 --concurrency 64",
 )
-OPERATION = Operation(
+ACTION = FleetAction(
     "active", RUNNING_BACKUPS, lambda fleet, ordered: fleet.get_active(ordered=ordered), active_rows
 )
 
@@ -32,8 +32,8 @@ def active(
     options: SweepOptions = SWEEP_DEFAULTS,
 ) -> int:
     """Show the active backup of each instance, one row per instance, including idle ones."""
-    operation = attrs.evolve(OPERATION, rows=_running_rows, found=_found) if running else OPERATION
-    return run_sweep(operation, ids, options)
+    action = attrs.evolve(ACTION, rows=_running_rows, found=_found) if running else ACTION
+    return run_sweep(action, ids, options)
 
 
 def _running_rows(instance_id: InstanceId, backup: Backup | None) -> list[Row]:

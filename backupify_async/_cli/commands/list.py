@@ -5,8 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from backupify_async._cli.exit_codes import Exit, ExitCode
+from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.help_text import examples
-from backupify_async._cli.operation import Operation
 from backupify_async._cli.options import OUTPUT, SWEEP_DEFAULTS, Count, InstanceIds, SweepOptions
 from backupify_async._cli.rows import BACKUPS, backup_rows
 from backupify_async._cli.sweep import run_sweep
@@ -39,13 +39,13 @@ def list_backups(
     """List all backups of each instance, one row per backup, oldest first."""
     if limit is not None and newest is not None:
         raise Exit(ExitCode.USAGE, "--limit and --newest exclude each other")
-    return run_sweep(_operation(limit, newest), ids, options)
+    return run_sweep(_action(limit, newest), ids, options)
 
 
-def _operation(limit: int | None, newest: int | None) -> Operation[list[Backup]]:
+def _action(limit: int | None, newest: int | None) -> FleetAction[list[Backup]]:
     def start(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, list[Backup]]:
         if newest is not None:
             return fleet.newest(newest, ordered=ordered)
         return fleet.list(limit=limit, ordered=ordered)
 
-    return Operation("list", BACKUPS, start, backup_rows, found=lambda rows: ("backups", len(rows)))
+    return FleetAction("list", BACKUPS, start, backup_rows, found=lambda rows: ("backups", len(rows)))

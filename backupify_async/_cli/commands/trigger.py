@@ -23,8 +23,8 @@ from backupify_async._cli.options import (
 )
 from backupify_async._cli.shutdown import run_command
 from backupify_async._cli.sweep import sweep
-from backupify_async._cli.trigger_operation import dry_run as dry_run_operation
-from backupify_async._cli.trigger_operation import trigger_operation
+from backupify_async._cli.trigger_action import dry_run as dry_run_action
+from backupify_async._cli.trigger_action import trigger_action
 
 EXAMPLES = examples(
     "backupify trigger 42",
@@ -69,14 +69,14 @@ def trigger(
     """
     source = choose_source(ids, options.ids_file, everything=options.all)
     if dry_run:
-        operation = dry_run_operation(source)
-        return run_command(partial(sweep, operation=operation, source=source, options=options))
+        action = dry_run_action(source)
+        return run_command(partial(sweep, action=action, source=source, options=options))
     wait.check()
     path = None if journal is None else absolute_path(journal)
     confirmation = Confirmation(source, yes=yes, journal=path)
     confirmation.require_terminal()
     if path is None:
-        triggering = trigger_operation(wait, confirmation)
+        triggering = trigger_action(wait, confirmation)
     else:
         triggering, source = begin_sweep(path, source, confirmation, wait)
-    return run_command(partial(sweep, operation=triggering, source=source, options=options))
+    return run_command(partial(sweep, action=triggering, source=source, options=options))

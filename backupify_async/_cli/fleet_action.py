@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @attrs.frozen
-class Operation(Generic[T]):
+class FleetAction(Generic[T]):
     """What a command does to each instance. Only the first four are needed.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Triggering backups as an operation, and its dry run."""
+"""The action that triggers backups, and its dry run."""
 
 from functools import partial
 
@@ -6,8 +6,8 @@ import attrs
 
 from backupify_async._cli.confirmation import Confirmation
 from backupify_async._cli.exit_codes import ExitCode
+from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.id_sources import FileIds, IdSource
-from backupify_async._cli.operation import Operation
 from backupify_async._cli.options import WaitOptions
 from backupify_async._cli.rows import RUNNING_BACKUPS, WAITED_BACKUPS, backup_row, trigger_rows, waited_found
 from backupify_async._cli.stopped_triggers import StoppedTriggers
@@ -20,12 +20,12 @@ from backupify_async.ids import InstanceId, instance_key
 from backupify_async.models import Backup, TriggerResult, WaitKind
 
 
-def trigger_operation(
+def trigger_action(
     wait: WaitOptions,
     confirmation: Confirmation | None = None,
     journal: Journal | None = None,
     stopped: StoppedTriggers | None = None,
-) -> Operation[TriggerResult]:
+) -> FleetAction[TriggerResult]:
     """Trigger a backup of each instance, and wait for its end if wanted.
 
     Args:
@@ -41,7 +41,7 @@ def trigger_operation(
             return fleet.trigger(journal=journal, ordered=ordered)
         return fleet.trigger(journal=journal, wait=True, wait_timeout=wait.wait_timeout, ordered=ordered)
 
-    operation = Operation(
+    action = FleetAction(
         "trigger",
         RUNNING_BACKUPS,
         start,
@@ -53,11 +53,11 @@ def trigger_operation(
         graceful=True,
     )
     if not wait.wait:
-        return operation
-    return attrs.evolve(operation, layout=WAITED_BACKUPS, found=waited_found, code=_code)
+        return action
+    return attrs.evolve(action, layout=WAITED_BACKUPS, found=waited_found, code=_code)
 
 
-def dry_run(source: IdSource) -> Operation[Backup | None]:
+def dry_run(source: IdSource) -> FleetAction[Backup | None]:
     """Find out what a trigger would do to each instance."""
     seen: set[str] = set()
 
@@ -69,7 +69,7 @@ def dry_run(source: IdSource) -> Operation[Backup | None]:
         seen.add(key)
         return [backup_row(instance_id, state, active)]
 
-    return Operation(
+    return FleetAction(
         "trigger --dry-run",
         RUNNING_BACKUPS,
         lambda fleet, ordered: fleet.get_active(ordered=ordered),
