@@ -24,6 +24,7 @@ ROOMS = [
     ["events", "_checks", "_addresses", "_headers"],
     ["config", "polling"],
     ["_transport"],
+    ["_shared"],
     ["_codec"],
     ["_paging"],
     ["_endpoints"],
