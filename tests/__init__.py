@@ -35,7 +35,8 @@ pure functions over values, one module of a room does I/O, and no code reads an 
 `python -m pytest tests/paging/test_links.py` runs one file; `-m "not slow"` leaves out what takes seconds.
 Class and test together are a sentence that says one behaviour. Waits run in virtual time
 (`pytest.mark.looptime`), never by sleeping. Without a network, use `FakeTransport` of
-tests/support/stand_ins.py; for a response through aiohttp tests/support/canned.py; for a server on a socket
-the fixture `backupify`. What rooms share is in tests/support/, which lists its modules. `nox -s lint types`
-is the rest of CI, `nox -s docs` the API pages.
+tests/support/fake_transport.py; for a response through aiohttp, `canned` of tests/support/canned.py; for a
+server that behaves, the fixture `backupify`; for one that sends any bytes, `serving` of
+tests/support/raw_servers.py. What rooms share is in tests/support/, which lists its modules. `nox -s lint
+types` is the rest of CI, `nox -s docs` the API pages.
 """

@@ -27,8 +27,8 @@ from backupify_async import (
     TransportError,
 )
 from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.fake_transport import FakeTransport, respond
 from tests.support.scripted import DEMO, UNLIMITED, Script, Step, after, bearer, now
-from tests.support.stand_ins import FakeTransport, respond
 
 pytestmark = pytest.mark.looptime
 TOKEN = "a-token-of-24-characters"

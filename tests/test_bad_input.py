@@ -29,8 +29,9 @@ from backupify_async import (
 )
 from backupify_async._escaping import printable
 from backupify_async.testing import Fault, SimulatedBackupify
-from tests.support.clients import TOKEN, Script, asked, client_of
-from tests.support.stand_ins import http, raw_server, shorten_token_troubles
+from tests.support.clients import TOKEN, asked, client_of
+from tests.support.fake_transport import shorten_token_troubles
+from tests.support.raw_servers import ScriptedServer, http, raw_server
 
 Call = Callable[[BackupifyClient, Any], Coroutine[Any, Any, Any]]
 
@@ -54,7 +55,7 @@ class TestIds:
     @pytest.mark.parametrize("call", BY_INSTANCE.values(), ids=BY_INSTANCE)
     @pytest.mark.parametrize("bad", ["", ".", "..", "a\nb", "\x00", "\x7f", "\x85", "\ud800"], ids=ascii)
     async def test_an_invalid_id_is_named_and_nothing_is_sent(self, call: Call, bad: str) -> None:
-        server = Script(http(200, b"{}"))
+        server = ScriptedServer(http(200, b"{}"))
         async with raw_server(server) as url, client_of(url) as client:
             with pytest.raises(ValueError, match=r"backup_instance_id|backup_id|customer_id"):
                 await call(client, bad)
@@ -65,7 +66,7 @@ class TestIds:
     async def test_an_id_that_is_no_number_or_text_is_named_and_nothing_is_sent(
         self, call: Call, bad: Any
     ) -> None:
-        server = Script(http(200, b"{}"))
+        server = ScriptedServer(http(200, b"{}"))
         async with raw_server(server) as url, client_of(url) as client:
             with pytest.raises(TypeError, match=r"backup_instance_id|backup_id|customer_id"):
                 await call(client, bad)
@@ -86,7 +87,7 @@ class TestIds:
         ],
     )
     async def test_any_other_id_is_sent_percent_encoded_whole(self, value: int | str, sent: str) -> None:
-        server = Script(http(200, json.dumps({"id": value}).encode()))
+        server = ScriptedServer(http(200, json.dumps({"id": value}).encode()))
         async with raw_server(server) as url, client_of(url) as client:
             await client.backups.get(value, str(value))
         assert server.request_lines == [f"GET /v1/backup_instances/{sent}/backups/{sent}"]
@@ -228,7 +229,7 @@ class TestABodyThatIsNotWhatItShouldBe:
         ids=ascii,
     )
     async def test_is_named_with_path_type_and_beginning(self, call: Call, body: bytes) -> None:
-        server = Script(http(200, body, "Content-Type: text/x-odd"))
+        server = ScriptedServer(http(200, body, "Content-Type: text/x-odd"))
         async with raw_server(server) as url, client_of(url) as client:
             with pytest.raises(DecodeError) as raised:
                 await call(client, 7)
@@ -238,7 +239,7 @@ class TestABodyThatIsNotWhatItShouldBe:
         assert error.excerpt == printable(body.decode(errors="backslashreplace"))
 
     async def test_shows_its_first_200_bytes(self) -> None:
-        async with raw_server(Script(http(200, b"x" * 1000))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(200, b"x" * 1000))) as url, client_of(url) as client:
             with pytest.raises(DecodeError) as raised:
                 await client.backups.get(1, 1)
         assert (raised.value.excerpt, raised.value.content_type) == ("x" * 200, "")
@@ -253,7 +254,7 @@ class TestABodyThatIsNotWhatItShouldBe:
         ids=["announced", "compressed", "chunked"],
     )
     async def test_over_the_cap_is_not_read_to_its_end(self, answer: bytes) -> None:
-        async with raw_server(Script(answer)) as url, client_of(url, max_body_bytes=1000) as client:
+        async with raw_server(ScriptedServer(answer)) as url, client_of(url, max_body_bytes=1000) as client:
             with pytest.raises(DecodeError, match="max_body_bytes=1000") as raised:
                 await client.backups.get(1, 1)
         assert raised.value.excerpt == "[" * 200
@@ -261,7 +262,7 @@ class TestABodyThatIsNotWhatItShouldBe:
     async def test_of_exactly_the_cap_is_read(self) -> None:
         body = b'{"id":1}'
         async with (
-            raw_server(Script(http(200, body))) as url,
+            raw_server(ScriptedServer(http(200, body))) as url,
             client_of(url, max_body_bytes=len(body)) as client,
         ):
             assert (await client.backups.get(1, 1)).id == 1
@@ -286,13 +287,13 @@ class TestNothingOnTheWay:
     )
     async def test_is_not_taken_for_an_idle_instance(self, answer: bytes) -> None:
         running = http(200, b'{"id":7,"status":"running"}')
-        async with raw_server(Script(answer, running)) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(answer, running)) as url, client_of(url) as client:
             active = await client.backups.get_active(1)
         assert active is not None
         assert active.id == 7
 
     async def test_is_an_error_if_it_stays_so(self) -> None:
-        server = Script(http(202))
+        server = ScriptedServer(http(202))
         async with raw_server(server) as url, client_of(url, retry=RetryPolicy(attempts=3, base=0)) as client:
             with pytest.raises(DecodeError, match="the body is empty") as raised:
                 await client.backups.get_active(1)
@@ -302,24 +303,24 @@ class TestNothingOnTheWay:
 @pytest.mark.parametrize("status", [200, 204])
 class TestNoBody:
     async def test_is_no_active_backup(self, status: int) -> None:
-        async with raw_server(Script(http(status))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(status))) as url, client_of(url) as client:
             assert await client.backups.get_active(1) is None
 
     async def test_does_not_end_a_list(self, status: int) -> None:
-        async with raw_server(Script(http(status))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(status))) as url, client_of(url) as client:
             for call in (client.backups.list(1).collect, lambda: client.backups.latest(1)):
                 with pytest.raises(DecodeError):
                     await call()
 
     async def test_of_a_middle_page_is_requested_again(self, status: int) -> None:
         first = http(200, b'[{"id":1}]', "Link: <?page=2>; rel=next")
-        server = Script(first, http(status), http(200, b'[{"id":2}]'))
+        server = ScriptedServer(first, http(status), http(200, b'[{"id":2}]'))
         async with raw_server(server) as url, client_of(url) as client:
             assert [one.id for one in await client.backups.list(1).collect()] == [1, 2]
         assert len(server.requests) == 3
 
     async def test_is_no_backup(self, status: int) -> None:
-        async with raw_server(Script(http(status))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(status))) as url, client_of(url) as client:
             with pytest.raises(DecodeError, match="no Backup in it"):
                 await client.backups.get(1, 1)
             with pytest.raises(DecodeError, match="no BackupInstance in it"):
@@ -330,7 +331,7 @@ class TestWhatIsNotKnown:
     async def test_is_accepted_and_stays_readable(self) -> None:
         body = b"""{"backup": {"id": "b-7", "status": "thinking", "created_at": "2026-01-02T03:04:05Z",
             "started_at": "yesterday", "completed_at": null, "size": {"bytes": 3}}}"""
-        async with raw_server(Script(http(200, body))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(200, body))) as url, client_of(url) as client:
             backup = await client.backups.get(1, "b-7")
         assert (backup.id, backup.status, backup.backup_instance_id) == ("b-7", "thinking", None)
         assert backup.created_at is not None
@@ -341,15 +342,15 @@ class TestWhatIsNotKnown:
         "body", [b'[{"id":1}]', b'{"backup_runs":[{"id":1}],"count":1}', b'{"data":[{"backup":{"id":1}}]}']
     )
     async def test_can_be_an_envelope(self, body: bytes) -> None:
-        async with raw_server(Script(http(200, body))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(200, body))) as url, client_of(url) as client:
             assert [backup.id async for backup in client.backups.list(1)] == [1]
 
 
 class TestLinksAndRedirects:
     async def test_a_link_to_another_origin_is_not_followed_and_the_token_stays(self) -> None:
-        elsewhere = Script(http(200, b"[]"))
+        elsewhere = ScriptedServer(http(200, b"[]"))
         async with raw_server(elsewhere) as other:
-            server = Script(http(200, b'[{"id":1}]', f'Link: <{other}/v1/list?page=2>; rel="next"'))
+            server = ScriptedServer(http(200, b'[{"id":1}]', f'Link: <{other}/v1/list?page=2>; rel="next"'))
             async with raw_server(server) as url, client_of(url) as client:
                 backups = aiter(client.backups.list(1))
                 assert (await anext(backups)).id == 1
@@ -360,9 +361,9 @@ class TestLinksAndRedirects:
 
     @pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
     async def test_a_redirect_is_not_followed_and_the_token_stays(self, status: int) -> None:
-        elsewhere = Script(http(200, b"[]"))
+        elsewhere = ScriptedServer(http(200, b"[]"))
         async with raw_server(elsewhere) as other:
-            server = Script(http(status, b"", f"Location: {other}/v1/list?page=2"))
+            server = ScriptedServer(http(status, b"", f"Location: {other}/v1/list?page=2"))
             async with raw_server(server) as url, client_of(url) as client:
                 with pytest.raises(APIError, match=other) as raised:
                     await client.backups.get(1, 1)

@@ -17,7 +17,7 @@ from blockbuster import blockbuster_ctx
 from backupify_async import Outcome, RateLimit, RequestSent, ResponseReceived, RetryPolicy, Statistics
 from backupify_async.testing import Fault, RequestRecord, SimulatedBackupify, TokenBucket
 from tests.support.clients import client_of
-from tests.support.stand_ins import http
+from tests.support.raw_servers import http
 
 pytestmark = pytest.mark.slow
 INSTANCES = 2000

@@ -40,7 +40,8 @@ from tests.support.echoes import (
     echoing_form,
     leaks,
 )
-from tests.support.stand_ins import raw_server, respond, shorten_token_troubles
+from tests.support.fake_transport import respond, shorten_token_troubles
+from tests.support.raw_servers import raw_server
 
 CALLS: list[Callable[[BackupifyClient], Awaitable[Any]]] = [
     lambda client: client.backups.get(1, 1),

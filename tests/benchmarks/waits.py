@@ -27,8 +27,8 @@ from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from tests.benchmarks.rate.virtual_time import run
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.files import ACCOUNT
-from tests.support.stand_ins import FakeTransport, respond, session_over
 
 LIMIT = RateLimit(per_second=20, burst=1, adaptive=False)
 ROUND_TRIP = 0.1

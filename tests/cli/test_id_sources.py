@@ -19,7 +19,7 @@ from backupify_async.ids import InstanceId
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.commands import Run
 from tests.support.processes import COMMAND, finish, process
-from tests.support.stand_ins import http, raw_server
+from tests.support.raw_servers import http, raw_server
 
 # No-break, ideographic, thin space; ends of a line, a paragraph; zero-width space, BOM, word joiner.
 UNSEEN = ["\u00a0", "\u3000", "\u2009", "\u2028", "\u2029", "\u200b", "\ufeff", "\u2060"]

@@ -28,7 +28,8 @@ from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.clients import AT_ONCE, client_of
 from tests.support.commands import Run
 from tests.support.echoes import ANSWERS, IN_A_NAME, SECRET, answering, echoing_form, leaks
-from tests.support.stand_ins import http, raw_server, shorten_token_troubles
+from tests.support.fake_transport import shorten_token_troubles
+from tests.support.raw_servers import http, raw_server
 
 
 @pytest.fixture(autouse=True)

@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from backupify_async import Backup, BackupInstance, DecodeError
 from backupify_async._codec.decode import decode_active, decode_list, decode_one, decode_present, require_same
 from backupify_async._codec.readers import ModelT
-from tests.support.making import PATH, answer
+from tests.support.transport_values import PATH, make_response
 
 ONE = {"id": 7}
 
 
 def one(body: bytes | object) -> Backup | None:
-    return decode_one(answer(body), Backup)
+    return decode_one(make_response(body), Backup)
 
 
 def present(body: bytes | object) -> Backup:
-    return decode_present(answer(body), Backup)
+    return decode_present(make_response(body), Backup)
 
 
 def listed(body: bytes | object) -> list[Backup]:
-    return decode_list(answer(body), Backup)
+    return decode_list(make_response(body), Backup)
 
 
 NO_JSON = [
@@ -132,7 +132,7 @@ class TestAnActiveBackup:
     @pytest.mark.parametrize("body", [b"null", b"{}", b"[]", b'{"backup": null}', b'{"backups": []}'])
     @pytest.mark.parametrize("status", [200, 201, 203])
     def test_json_can_state_that_there_is_none(self, body: bytes, status: int) -> None:
-        assert decode_active(42, answer(body, status)) is None
+        assert decode_active(42, make_response(body, status)) is None
 
     @pytest.mark.parametrize(
         ("status", "headers"),
@@ -144,7 +144,7 @@ class TestAnActiveBackup:
         ],
     )
     def test_the_headers_can_state_that_there_is_none(self, status: int, headers: dict[str, str]) -> None:
-        assert decode_active(42, answer(b"", status, headers)) is None
+        assert decode_active(42, make_response(b"", status, headers)) is None
 
     @pytest.mark.parametrize(
         ("status", "headers"),
@@ -157,17 +157,17 @@ class TestAnActiveBackup:
     )
     def test_an_unannounced_empty_body_is_an_error(self, status: int, headers: dict[str, str]) -> None:
         with pytest.raises(DecodeError, match="the body is empty, and the headers do not announce that"):
-            decode_active(42, answer(b"", status, headers))
+            decode_active(42, make_response(b"", status, headers))
 
     def test_a_list_of_one_is_read(self) -> None:
-        assert decode_active(42, answer([ONE])) == Backup(7)
+        assert decode_active(42, make_response([ONE])) == Backup(7)
 
 
 class TestAnotherObject:
     @pytest.mark.parametrize(("asked", "told"), [(7, 8), ("7", 8), (7, "8"), ("07", 8), (7, -7), (0, 1)])
     def test_a_response_about_another_id_is_an_error(self, asked: int | str, told: int | str) -> None:
         with pytest.raises(DecodeError, match=f"about instance {told}, but instance {int(asked)} was"):
-            require_same(answer([]), "instance", asked, told)
+            require_same(make_response([]), "instance", asked, told)
 
     @pytest.mark.parametrize(
         ("asked", "told"),
@@ -176,7 +176,7 @@ class TestAnotherObject:
     def test_equal_ids_and_ids_that_are_not_numbers_are_accepted(
         self, asked: int | str, told: int | str | None
     ) -> None:
-        require_same(answer([]), "instance", asked, told)
+        require_same(make_response([]), "instance", asked, told)
 
 
 class TestInvalidUnicode:
@@ -234,7 +234,7 @@ class TestIds:
     def test_the_error_does_not_quote_a_long_id(self) -> None:
         body = {"id": ["static-token"] + ["x"] * 10_000}
         with pytest.raises(DecodeError) as caught:
-            decode_one(answer(body, 200, None, "static-token"), Backup)
+            decode_one(make_response(body, 200, None, "static-token"), Backup)
         assert "static-token" not in str(caught.value)
         assert len(str(caught.value)) < 1000
 
@@ -262,7 +262,9 @@ class TestFields:
 
     def test_an_instance_is_read_by_the_same_rule(self) -> None:
         raw = {"id": "i", "customer_id": 7, "backup_definition_id": "d", "backup_frequency": 3, "x": [1]}
-        assert decode_present(answer(raw), BackupInstance) == BackupInstance("i", 7, "d", 3, extra={"x": [1]})
+        assert decode_present(make_response(raw), BackupInstance) == BackupInstance(
+            "i", 7, "d", 3, extra={"x": [1]}
+        )
 
     @pytest.mark.parametrize("status", ["", "no such status", "ÜBER"])
     def test_a_status_can_be_any_string(self, status: str) -> None:
@@ -295,7 +297,7 @@ def distinct(model: type[ModelT]) -> dict[str, Any]:
 def test_each_field_is_read_under_its_own_name(model: type[ModelT]) -> None:
     fields = distinct(model)
     raw = {name: told.isoformat() if isinstance(told, datetime) else told for name, told in fields.items()}
-    assert decode_one(answer(raw), model) == model(**fields)
+    assert decode_one(make_response(raw), model) == model(**fields)
 
 
 class TestDates:
@@ -334,7 +336,7 @@ class TestDates:
 
 class TestTheError:
     def test_the_error_has_the_path_the_content_type_and_200_bytes(self) -> None:
-        response = answer(b"<html>" + b"x" * 1000, 200, {"Content-Type": "text/html"})
+        response = make_response(b"<html>" + b"x" * 1000, 200, {"Content-Type": "text/html"})
         with pytest.raises(DecodeError) as caught:
             decode_one(response, Backup)
         error = caught.value
@@ -350,7 +352,7 @@ class TestTheError:
     def test_an_echoed_secret_is_redacted(self) -> None:
         body = b"x" * 190 + b"static-token is what you sent"
         with pytest.raises(DecodeError) as caught:
-            decode_one(answer(body, 200, None, "static-token"), Backup)
+            decode_one(make_response(body, 200, None, "static-token"), Backup)
         assert caught.value.excerpt == "x" * 190 + "[secret] i"
 
 
@@ -395,13 +397,13 @@ def test_serialized_fields_are_read_back(id_: int | str, status: str, when: date
 class TestADateWithoutAnOffset:
     @pytest.mark.parametrize("text", ["2024-01-02T03:04:05", "2024-01-02 03:04:05", " 2024-01-02t03:04:05 "])
     def test_a_naive_date_is_utc_and_its_raw_value_stays_in_extra(self, text: str) -> None:
-        backup = decode_present(answer({"id": 1, "created_at": text}), Backup)
+        backup = decode_present(make_response({"id": 1, "created_at": text}), Backup)
         assert backup.created_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
         assert backup.extra == {"created_at": text}
         assert backup.without_offset == {"created_at"}
 
     @pytest.mark.parametrize("text", ["2024-01-02T03:04:05Z", "2024-01-02T05:04:05+02:00"])
     def test_a_date_with_an_offset_is_not_in_extra(self, text: str) -> None:
-        backup = decode_present(answer({"id": 1, "created_at": text, "updated_at": "soon"}), Backup)
+        backup = decode_present(make_response({"id": 1, "created_at": text, "updated_at": "soon"}), Backup)
         assert backup.without_offset == frozenset()
         assert backup.extra == {"updated_at": "soon"}

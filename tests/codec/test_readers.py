@@ -12,7 +12,7 @@ from backupify_async import Backup, BackupInstance, DecodeError
 from backupify_async._codec.decode import decode_list, decode_present
 from backupify_async._codec.model_json import from_json, to_json
 from backupify_async._codec.readers import ModelT
-from tests.support.making import answer
+from tests.support.transport_values import make_response
 
 
 class Plan(Enum):
@@ -58,7 +58,7 @@ class Customer:
 
 
 def read(raw: object, model: type[ModelT]) -> ModelT:
-    return decode_present(answer(raw), model)
+    return decode_present(make_response(raw), model)
 
 
 def customer(**raw: Any) -> Customer:
@@ -145,7 +145,7 @@ class TestUserDefinedModel:
             read({"id": 1, "created_at": "2026-01-02"}, Strict)
 
     def test_a_list_of_a_model_is_read(self) -> None:
-        found = decode_list(answer({"customers": [{"id": 1}, {"id": 2}]}), Customer)
+        found = decode_list(make_response({"customers": [{"id": 1}, {"id": 2}]}), Customer)
         assert found == [Customer(1), Customer(2)]
 
     @pytest.mark.parametrize("model", [dict, int, "Customer"])

@@ -10,9 +10,9 @@ import pytest
 from backupify_async import APIError, PermissionDenied
 from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.raw_servers import ONCE
 from tests.support.scripted import UNLIMITED, now
-from tests.support.stand_ins import FakeTransport, respond, session_over
 
 
 class Instances:

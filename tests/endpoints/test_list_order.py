@@ -7,8 +7,8 @@ import pytest
 
 from backupify_async import Backup, PaginationError
 from backupify_async._endpoints.list_order import Order, order, refuse_descending, require_ascending
-from tests.support.clients import Script, client_of
-from tests.support.stand_ins import http, raw_server
+from tests.support.clients import client_of
+from tests.support.raw_servers import ScriptedServer, http, raw_server
 
 
 def one(backup_id: int | str, day: int | None = None, **fields: Any) -> Backup:
@@ -74,6 +74,6 @@ async def test_the_newest_of_a_descending_list_is_an_error_and_not_the_oldest(pe
     first = http(200, b'[{"id":3},{"id":2}]', "Link: <?page=2>; rel=last, <?page=2>; rel=next")
     answers = (first, last) if per_page == 1 else (http(200, b'[{"id":2},{"id":1}]'),) * 2
     for call in ("latest", "newest"):
-        async with raw_server(Script(*answers)) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(*answers)) as url, client_of(url) as client:
             with pytest.raises(PaginationError, match="the list descends"):
                 await (client.backups.latest(1) if call == "latest" else client.backups.list(1).newest(1))

@@ -11,9 +11,10 @@ from backupify_async import BackupifyError, DecodeError, RateLimit, RetryPolicy,
 from backupify_async._resources.backups import Backups
 from backupify_async._resources.instances import Instances
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.clients import Script, client_of
-from tests.support.making import upper
-from tests.support.stand_ins import FakeTransport, http, raw_server, respond, session_over
+from tests.support.clients import client_of
+from tests.support.fake_transport import FakeTransport, respond, session_over
+from tests.support.raw_servers import ScriptedServer, http, raw_server
+from tests.support.transport_values import upper_bound
 
 WHOLE = json.dumps([{"id": number, "status": "completed"} for number in range(40)]).encode()
 CUT = {
@@ -64,7 +65,7 @@ async def test_the_connection_of_an_unreadable_response_is_closed() -> None:
 
 
 async def test_a_response_that_is_too_large_is_not_requested_again() -> None:
-    server = Script(http(200, WHOLE))
+    server = ScriptedServer(http(200, WHOLE))
     async with raw_server(server) as url, client_of(url, max_body_bytes=100) as client:
         with pytest.raises(DecodeError, match="it would be the same again"):
             await client.backups.list(42).collect()
@@ -118,13 +119,13 @@ class TestAnotherInstancesAnswer:
     async def test_a_response_that_stays_about_another_instance_is_an_error(
         self, wrong: bytes, right: bytes, call: Callable[[Backups], object]
     ) -> None:
-        async with raw_server(Script(http(200, wrong))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(200, wrong))) as url, client_of(url) as client:
             with pytest.raises(DecodeError, match=r"about (instance 1|backup 1000), but .* was requested"):
                 await call(client.backups)  # type: ignore[misc]  # as above
 
 
 async def test_another_instance_than_requested_is_an_error() -> None:
-    async with raw_server(Script(http(200, b'{"id":8}'))) as url, client_of(url) as client:
+    async with raw_server(ScriptedServer(http(200, b'{"id":8}'))) as url, client_of(url) as client:
         with pytest.raises(DecodeError, match="about instance 8, but instance 7 was requested"):
             await client.instances.get(7)
 
@@ -132,7 +133,7 @@ async def test_another_instance_than_requested_is_an_error() -> None:
 async def test_a_prefetched_page_is_requested_again_too() -> None:
     link = "Link: <?page=2>; rel=next, <?page=3>; rel=last"
     pages = [http(200, b'[{"id":1}]', link), http(200), http(200), http(200, b'[{"id":2}]')]
-    async with raw_server(Script(*pages)) as url, client_of(url) as client:
+    async with raw_server(ScriptedServer(*pages)) as url, client_of(url) as client:
         assert [one.id for one in await client.backups.list(42, prefetch=1).collect()] == [1, 2]
 
 
@@ -145,7 +146,7 @@ class TestInVirtualTime:
     async def test_an_unreadable_response_costs_attempts_and_budget_like_a_lost_one(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("random.uniform", upper)
+        monkeypatch.setattr("random.uniform", upper_bound)
         transport = FakeTransport(self.unreadable)
         policy = RetryPolicy(attempts=3, base=1, budget=100)
         async with session_over(

@@ -9,8 +9,7 @@ import pytest
 
 from backupify_async import AmbiguousTrigger, DecodeError, NotFound, PermissionDenied, TransportError, fan_out
 from tests.support.clients import client_of
-from tests.support.raw_servers import ONCE, by_method
-from tests.support.stand_ins import http
+from tests.support.raw_servers import ONCE, by_method, http
 from tests.support.work import AsyncKeys, Keys, Work, drain, other_tasks
 
 

@@ -30,8 +30,8 @@ from backupify_async import (
 from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._waits.waiting import MAX_CHECKS
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.files import ACCOUNT
-from tests.support.stand_ins import FakeTransport, respond, session_over
 from tests.support.work import AsyncKeys, Keys, now, other_tasks
 
 pytestmark = pytest.mark.looptime

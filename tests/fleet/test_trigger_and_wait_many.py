@@ -10,8 +10,8 @@ import pytest
 from backupify_async import Fleet, RateLimit, RetryPolicy
 from backupify_async._resources.backups import Backups
 from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.files import ACCOUNT
-from tests.support.stand_ins import FakeTransport, respond, session_over
 from tests.support.work import now, other_tasks
 
 pytestmark = pytest.mark.looptime

@@ -21,10 +21,10 @@ from backupify_async import (
 from backupify_async._codec.decode import decode_items
 from backupify_async._transport.request import Request
 from backupify_async.testing import SimulatedBackupify
-from tests.support.clients import TOKEN, Script, asked, client_of
+from tests.support.clients import TOKEN, asked, client_of
 from tests.support.pages import Page as PageOf
 from tests.support.pages import Pages, backups, collected, numbers, three_pages
-from tests.support.stand_ins import http, raw_server
+from tests.support.raw_servers import ScriptedServer, http, raw_server
 
 
 async def read(pages: Pages) -> tuple[list[int | str], BaseException | None]:
@@ -127,7 +127,9 @@ class TestLinks:
         ],
     )
     async def test_links_are_sent_back_as_received(self, query: str) -> None:
-        server = Script(http(200, b'[{"id":1}]', f"Link: </list/a%2Fb?{query}>; rel=next"), http(200, b"[]"))
+        server = ScriptedServer(
+            http(200, b'[{"id":1}]', f"Link: </list/a%2Fb?{query}>; rel=next"), http(200, b"[]")
+        )
         async with raw_server(server) as url, client_of(url) as client:
             await client.backups.list(1).collect()
         assert server.request_lines[1] == f"GET /list/a%2Fb?{query}"
@@ -261,7 +263,7 @@ class TestALinkHeaderWithoutAKnownRelation:
 class TestATokenInALink:
     @pytest.mark.parametrize("link", ["?access_token={}", "/{}/list", "?q=x{}y"])
     async def test_a_link_with_the_token_is_not_followed_and_not_shown(self, link: str) -> None:
-        server = Script(http(200, b'[{"id":1}]', f"Link: <{link.format(TOKEN)}>; rel=next"))
+        server = ScriptedServer(http(200, b'[{"id":1}]', f"Link: <{link.format(TOKEN)}>; rel=next"))
         async with raw_server(server) as url, client_of(url) as client:
             with pytest.raises(UnsafeLink, match="holds the token") as raised:
                 await client.backups.list(1).collect()
@@ -270,7 +272,7 @@ class TestATokenInALink:
 
     @pytest.mark.parametrize("token", ["t", "backups", "127.0.0.1"])
     async def test_a_short_token_is_not_searched_in_links(self, token: str) -> None:
-        server = Script(
+        server = ScriptedServer(
             http(200, b'[{"id":1}]', "Link: </v1/backup_instances/1/backups?page=2>; rel=next"),
             http(200, b'[{"id":2}]', "Link: <http://127.0.0.1/first>; rel=first"),
         )
@@ -454,12 +456,12 @@ class TestNewest:
 class TestTotal:
     @pytest.mark.parametrize("text", ["", "many", "-1", "1.5", "٣"])
     async def test_a_total_that_is_not_a_number_is_none(self, text: str) -> None:
-        server = Script(http(200, b"[]", f"Total: {text}"))
+        server = ScriptedServer(http(200, b"[]", f"Total: {text}"))
         async with raw_server(server) as url, client_of(url) as client:
             assert [page.total async for page in client.backups.list(1).pages()] == [None]
 
     async def test_a_total_of_thousands_of_digits_is_none(self) -> None:
-        server = Script(http(200, b"[]", f"Total: {'9' * 5000}"))
+        server = ScriptedServer(http(200, b"[]", f"Total: {'9' * 5000}"))
         async with raw_server(server) as url, client_of(url) as client:
             assert [page.total async for page in client.backups.list(1).pages()] == [None]
 

@@ -18,8 +18,8 @@ from backupify_async._resources.backups import Backups
 from backupify_async._resources.customers import Customers
 from backupify_async._resources.instances import Instances
 from tests.benchmarks.rate import virtual_time
+from tests.support.fake_transport import FakeTransport, session_over
 from tests.support.sites import Site, pages_asked
-from tests.support.stand_ins import FakeTransport, session_over
 
 pytestmark = pytest.mark.looptime
 

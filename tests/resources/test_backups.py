@@ -7,8 +7,8 @@ import pytest
 
 from backupify_async import DecodeError, NotFound, PermissionDenied
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from tests.support.clients import Script, asked, client_of
-from tests.support.stand_ins import http, raw_server
+from tests.support.clients import asked, client_of
+from tests.support.raw_servers import ScriptedServer, http, raw_server
 
 IDLE_ANSWERS: list[Any] = [404, 204, "null", "{}", "[]"]
 
@@ -45,7 +45,7 @@ class TestGet:
 
     @pytest.mark.parametrize("body", [b"", b"null", b"{}", b"[]"])
     async def test_a_response_without_a_backup_is_a_decode_error(self, body: bytes) -> None:
-        async with raw_server(Script(http(200, body))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(200, body))) as url, client_of(url) as client:
             with pytest.raises(DecodeError, match="no Backup in it"):
                 await client.backups.get(7, 1)
 

@@ -4,8 +4,7 @@ import pytest
 
 from backupify_async import DecodeError
 from tests.support.clients import client_of
-from tests.support.raw_servers import by_method
-from tests.support.stand_ins import http
+from tests.support.raw_servers import by_method, http
 
 
 class TestGetActive:

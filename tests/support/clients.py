@@ -1,7 +1,5 @@
-"""Clients for tests over sockets, which never wait; and a server that answers from a script."""
+"""Clients for tests over sockets, which never wait."""
 
-import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from backupify_async import (
@@ -43,23 +41,6 @@ def asked(server: SimulatedBackupify, operation: str | None = None) -> list[Requ
         for request in server.requests
         if request.operation != "token" and operation in (None, request.operation)
     ]
-
-
-class Script:
-    """Answers requests with raw bytes in turn, the last one for ever; keeps what was asked."""
-
-    def __init__(self, *answers: bytes) -> None:
-        self.answers: Sequence[bytes] = answers
-        self.requests: list[bytes] = []
-
-    async def __call__(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        self.requests.append(request)
-        writer.write(self.answers[min(len(self.requests), len(self.answers)) - 1])
-
-    @property
-    def request_lines(self) -> list[str]:
-        """The first line of each request, without the HTTP version."""
-        return [request.split(b"\r\n", 1)[0].decode().rpartition(" ")[0] for request in self.requests]
 
 
 async def trigger(*faults: Fault, **settings: Any) -> tuple[TriggerResult | BackupifyError, int, int]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 from backupify_async import BackupifyError
-from tests.support.stand_ins import http, raw_server
+from tests.support.raw_servers import http, raw_server
 
 SECRET = "hush/hush+SECRET=="
 TOKEN = "b64+TOKEN/keep=="

@@ -12,7 +12,7 @@ from backupify_async import Backup, NotFound, Paginator
 from backupify_async._paging.paginator import paginate
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.stand_ins import respond
+from tests.support.fake_transport import respond
 
 Page = tuple[object, str | Mapping[str, str] | None]
 """A JSON body, and its Link header; or all its headers; or none."""

@@ -1,11 +1,10 @@
-"""Servers that write any bytes, and know their connections."""
+"""Servers that send any bytes, from a script or by the method, and know their connections."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from backupify_async import RetryPolicy
-from tests.support.stand_ins import http, raw_server
 
 ONCE = RetryPolicy(attempts=1)
 """No second attempt, so that no test waits for a back-off."""
@@ -14,9 +13,89 @@ ANY_BYTE = "\N{REPLACEMENT CHARACTER}"
 """Stands in a header for a byte that is no UTF-8."""
 
 
+@contextlib.asynccontextmanager
+async def raw_server(handle: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+    """A server of raw bytes on a loopback port; gives its base URL.
+
+    Args:
+        handle: Called with each request's head and body and the writer; it may write anything and close.
+    """
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = 0
+                for line in head.split(b"\r\n"):
+                    name, _, value = line.partition(b":")
+                    if name.strip().lower() == b"content-length":
+                        length = int(value)
+                body = await reader.readexactly(length) if length else b""
+                await handle(head + body, writer)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1")
+    host, port = server.sockets[0].getsockname()[:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.close()
+        server.close_clients() if hasattr(server, "close_clients") else None
+        await asyncio.sleep(0)
+
+
+def http(status: int, body: bytes = b"", *headers: str) -> bytes:
+    """A whole HTTP answer in bytes, with its Content-Length."""
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
 def odd(status: int, body: bytes, *headers: str) -> bytes:
     """A whole HTTP answer, with bytes that are no UTF-8 where its headers say `ANY_BYTE`."""
     return http(status, body, *headers).replace(ANY_BYTE.encode(), b"\xff")
+
+
+class ScriptedServer:
+    """Sends its responses in turn, the last one to all further requests, and records the requests.
+
+    A response is the bytes to write. None writes nothing and leaves the connection open. A response that ends
+    with `CLOSE` closes the connection.
+    """
+
+    CLOSE = b"\0close"
+
+    def __init__(self, *responses: bytes | None) -> None:
+        self._responses = responses
+        self.requests: list[bytes] = []
+        self.base_url = ""
+
+    async def __call__(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        """Respond to a request."""
+        self.requests.append(request)
+        response = self._responses[min(len(self.requests), len(self._responses)) - 1]
+        if response is not None:
+            writer.write(response.removesuffix(self.CLOSE))
+            if response.endswith(self.CLOSE):
+                writer.close()
+
+    @property
+    def request_lines(self) -> list[str]:
+        """The first line of each request, without the HTTP version."""
+        return [request.split(b"\r\n", 1)[0].decode().rpartition(" ")[0] for request in self.requests]
+
+    @property
+    def header_lines(self) -> list[str]:
+        """The header lines of the last request."""
+        return self.requests[-1].partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
+
+
+@contextlib.asynccontextmanager
+async def serving(*responses: bytes | None) -> AsyncIterator[ScriptedServer]:
+    """A server that sends these responses."""
+    server = ScriptedServer(*responses)
+    async with raw_server(server) as server.base_url:
+        yield server
 
 
 class Connections:

@@ -11,7 +11,7 @@ from backupify_async import RateLimit, RetryPolicy
 from backupify_async._resources.backups import Backups
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.stand_ins import FakeTransport, respond, session_over
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.work import now
 
 UNLIMITED = RateLimit(None, adaptive=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from backupify_async import BackupifyError, ClientCredentials, RateLimit, Token
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.stand_ins import FakeTransport, respond
+from tests.support.fake_transport import FakeTransport, respond
 
 Step = int | tuple[int, Mapping[str, str]] | BackupifyError
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.stand_ins import FakeTransport, respond
+from tests.support.fake_transport import FakeTransport, respond
 
 _PATH = "/v1/backup_instances/42/backups"
 

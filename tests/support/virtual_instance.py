@@ -19,7 +19,7 @@ from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._triggers.triggering import Triggers
 from tests.support.action_windows import NOON
-from tests.support.stand_ins import FakeTransport, respond, session_over
+from tests.support.fake_transport import FakeTransport, respond, session_over
 
 OLD_ONES = (-400_000.0, -300_000.0, -200_000.0, -100_000.0)
 FOREVER = 1e9

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from backupify_async._transport import aiohttp_connections
-from tests.support.sockets import get, open_transport_to, send, serving
-from tests.support.stand_ins import http, raw_server
+from tests.support.aiohttp_transports import get, open_transport_to, send
+from tests.support.raw_servers import http, raw_server, serving
 
 
 def answer(number: int) -> bytes:

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 
 from backupify_async import AiohttpTransport, BackupifyClient, ConfigurationError, StaticToken
-from tests.support.making import answer
-from tests.support.sockets import Server, get, open_transport, serving
-from tests.support.stand_ins import http
+from tests.support.aiohttp_transports import get, open_transport
+from tests.support.raw_servers import ScriptedServer, http, serving
+from tests.support.transport_values import make_response
 
 OK = http(200, b'{"id": 7, "status": "running"}')
 
@@ -65,7 +65,7 @@ class TestASessionOfTheUsers:
 
 
 class TestOverASessionOfTheUsers:
-    async def sent_to(self, *answers: bytes) -> tuple[int, Server]:
+    async def sent_to(self, *answers: bytes) -> tuple[int, ScriptedServer]:
         async with serving(*answers) as server, session_of_the_user() as session:
             transport = AiohttpTransport(session=session)
             async with open_transport(server.base_url, transport):
@@ -77,7 +77,7 @@ class TestOverASessionOfTheUsers:
         assert (status, len(server.requests)) == (302, 1)
 
     async def test_nothing_is_resent(self) -> None:
-        async with serving(OK, Server.CLOSE, OK) as server, session_of_the_user() as session:
+        async with serving(OK, ScriptedServer.CLOSE, OK) as server, session_of_the_user() as session:
             transport = AiohttpTransport(session=session)
             async with open_transport(server.base_url, transport):
                 await transport(get(server.base_url))
@@ -108,7 +108,10 @@ class TestRefused:
         [
             ({"headers": {"X-Tenant": "s3cret"}}, "session: has headers: give them to the client"),
             ({"proxy": "http://u:s3cret@proxy.example"}, "session: has proxy: give its proxy= to the client"),
-            ({"middlewares": (lambda request, handler: answer(),)}, "session: has middlewares: a middleware"),
+            (
+                {"middlewares": (lambda request, handler: make_response(),)},
+                "session: has middlewares: a middleware",
+            ),
         ],
     )
     async def test_is_a_setting_that_would_be_ignored_or_break_a_promise(

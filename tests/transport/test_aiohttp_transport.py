@@ -26,8 +26,8 @@ from backupify_async import (
 from backupify_async._transport import aiohttp_connections
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async.version import __version__
-from tests.support.sockets import Server, get, open_transport_to, send, serving
-from tests.support.stand_ins import http
+from tests.support.aiohttp_transports import get, open_transport_to, send
+from tests.support.raw_servers import ScriptedServer, http, serving
 
 OK = http(200, b'{"id": 1}', "Content-Type: application/json")
 
@@ -39,7 +39,7 @@ def chunked(*chunks: bytes, status: int = 200) -> bytes:
 
 def truncated(status: int, body: bytes = b"half") -> bytes:
     head = b"HTTP/1.1 %d X\r\nX-Request-Id: r1\r\nContent-Length: 99\r\n\r\n" % status
-    return head + body + Server.CLOSE
+    return head + body + ScriptedServer.CLOSE
 
 
 def packed(body: bytes) -> bytes:
@@ -205,8 +205,8 @@ class TestABrokenAnswer:
     @pytest.mark.parametrize(
         "answer",
         [
-            b"SMTP ready\r\n\r\n" + Server.CLOSE,
-            b"HTTP/1.1 200 X\r\nContent-Length: many\r\n\r\n" + Server.CLOSE,
+            b"SMTP ready\r\n\r\n" + ScriptedServer.CLOSE,
+            b"HTTP/1.1 200 X\r\nContent-Length: many\r\n\r\n" + ScriptedServer.CLOSE,
             http(200, b"", f"X-Long: {'x' * 65_537}"),
         ],
         ids=["no HTTP", "no length", "headers too large"],
@@ -233,7 +233,10 @@ class TestABrokenAnswer:
     @pytest.mark.parametrize("method", ["GET", "POST"])
     async def test_a_disconnect_is_one_request_that_we_counted(self, method: str) -> None:
         """Pins `_retry_connection`, which is private: aiohttp would send the GET twice."""
-        async with serving(OK, Server.CLOSE) as server, open_transport_to(server.base_url) as transport:
+        async with (
+            serving(OK, ScriptedServer.CLOSE) as server,
+            open_transport_to(server.base_url) as transport,
+        ):
             await transport(get(server.base_url))
             with pytest.raises(TransportError, match="closed the connection before it responded") as caught:
                 await transport(send(method, server.base_url))
@@ -260,7 +263,9 @@ class TestABrokenAnswer:
                 await transport(get(server.base_url))
         assert (caught.value.limit, caught.value.seconds) == ("attempt", 0.05)
 
-    @pytest.mark.parametrize("answer", [Server.CLOSE, truncated(200), b"SMTP\r\n\r\n" + Server.CLOSE])
+    @pytest.mark.parametrize(
+        "answer", [ScriptedServer.CLOSE, truncated(200), b"SMTP\r\n\r\n" + ScriptedServer.CLOSE]
+    )
     async def test_its_error_holds_no_token_even_in_its_context(self, answer: bytes) -> None:
         async with serving(answer) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(TransportError) as caught:

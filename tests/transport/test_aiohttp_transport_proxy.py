@@ -19,8 +19,8 @@ from yarl import URL
 
 from backupify_async import ConfigurationError, ConnectionFailed, Settings, StaticToken, TransportError
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
-from tests.support.sockets import get, open_transport_to, send, serving
-from tests.support.stand_ins import http
+from tests.support.aiohttp_transports import get, open_transport_to, send
+from tests.support.raw_servers import http, serving
 
 OK = http(200, b'{"id": 1}')
 API = "http://api.example"

@@ -18,9 +18,9 @@ from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.call_state import CallOptions, CallState
 from backupify_async._transport.session import Session
 from backupify_async.config import Settings
+from tests.support.fake_transport import FakeTransport, session_over
+from tests.support.raw_servers import serving
 from tests.support.scripted import PING, UNLIMITED, Script
-from tests.support.sockets import serving
-from tests.support.stand_ins import FakeTransport, session_over
 
 PATIENT = Timeouts()
 

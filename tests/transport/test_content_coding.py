@@ -17,8 +17,8 @@ from backupify_async._transport.content_coding import (
     most_packed,
     unpack,
 )
-from tests.support.sockets import get, open_transport_to, serving
-from tests.support.stand_ins import http
+from tests.support.aiohttp_transports import get, open_transport_to
+from tests.support.raw_servers import http, serving
 
 BODY = b'{"id": 1, "status": "running"}'
 

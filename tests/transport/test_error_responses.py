@@ -5,7 +5,7 @@ import pytest
 from backupify_async import NotFound, RateLimited, ServerError
 from backupify_async._transport.error_responses import api_error
 from backupify_async._transport.request import Request
-from tests.support.making import answer
+from tests.support.transport_values import make_response
 
 REQUEST = Request("GET", "/v1/ping", "page=2")
 
@@ -13,22 +13,22 @@ REQUEST = Request("GET", "/v1/ping", "page=2")
 class TestAnApiError:
     def test_it_says_what_was_asked_and_what_came(self) -> None:
         headers = {"X-Request-Id": "abc-1", "Retry-After": "5"}
-        error = api_error(REQUEST, answer(b"Retry later", 429, headers), "enough")
+        error = api_error(REQUEST, make_response(b"Retry later", 429, headers), "enough")
         assert isinstance(error, RateLimited)
         assert str(error) == (
             "GET /v1/ping answered 429: Retry later (Retry-After: 5 s) (request abc-1); gave up: enough"
         )
 
     def test_it_leaves_out_what_did_not_come(self) -> None:
-        assert str(api_error(REQUEST, answer(b"", 404))) == "GET /v1/ping answered 404"
+        assert str(api_error(REQUEST, make_response(b"", 404))) == "GET /v1/ping answered 404"
 
     def test_it_shows_200_bytes_and_no_more(self) -> None:
-        error = api_error(REQUEST, answer(b"x" * 1000, 500))
+        error = api_error(REQUEST, make_response(b"x" * 1000, 500))
         assert isinstance(error, ServerError)
         assert error.excerpt == "x" * 200
 
     def test_it_shows_no_body_where_it_must_not(self) -> None:
-        error = api_error(REQUEST, answer(b"secret", 404), show_body=False)
+        error = api_error(REQUEST, make_response(b"secret", 404), show_body=False)
         assert isinstance(error, NotFound)
         assert error.excerpt == ""
 
@@ -43,6 +43,6 @@ class TestAnApiError:
         ],
     )
     def test_a_redirect_shows_no_more_than_where_it_leads(self, location: str, shown: str) -> None:
-        error = api_error(REQUEST, answer(b"moved to /secret", 302, {"Location": location}))
+        error = api_error(REQUEST, make_response(b"moved to /secret", 302, {"Location": location}))
         assert error.excerpt == f"{shown}which is not followed"
         assert "secret" not in str(error)

@@ -10,7 +10,7 @@ from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.gate import Gate, GateBlocked
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
-from tests.support.making import refused
+from tests.support.transport_values import make_refusal
 
 pytestmark = pytest.mark.looptime
 
@@ -143,20 +143,20 @@ class TestAPause:
         subject = gate(per_second=1)
         tasks = [asyncio.create_task(pass_through(subject)) for _ in range(4)]
         await asyncio.sleep(1.5)
-        subject.on_response(now(), Ticket(1.0), 429, {}, refused(10.0))
+        subject.on_response(now(), Ticket(1.0), 429, {}, make_refusal(10.0))
         assert await asyncio.gather(*tasks) == [0, 1, 11.5, 12.5]
 
     async def test_it_can_be_extended_while_calls_wait(self) -> None:
         subject = gate()
-        subject.on_response(now(), Ticket(0.0), 429, {}, refused(5.0))
+        subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(5.0))
         task = asyncio.create_task(pass_through(subject))
         await asyncio.sleep(4)
-        subject.on_response(now(), Ticket(0.0), 429, {}, refused(5.0))
+        subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(5.0))
         assert await task == 9
 
     async def test_a_new_call_waits_for_its_end_too(self) -> None:
         subject = gate(per_second=10, burst=10)
-        subject.on_response(now(), Ticket(0.0), 429, {}, refused(5.0))
+        subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(5.0))
         assert await asyncio.gather(*(pass_through(subject) for _ in range(3))) == [5, 5.1, 5.2]
 
 
@@ -165,20 +165,20 @@ class TestABlockedGate:
         subject = gate(max_concurrency=1)
         tasks = [asyncio.create_task(pass_through(subject, 100)) for _ in range(4)]
         await asyncio.sleep(1)
-        subject.on_response(now(), Ticket(0.0), 429, {}, refused(3600.0))
+        subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(3600.0))
         results = await asyncio.gather(*tasks[1:], return_exceptions=True)
         assert (now(), [type(result) for result in results]) == (1, [GateBlocked] * 3)
 
     async def test_a_new_call_fails_at_once(self) -> None:
         subject = gate()
-        subject.on_response(now(), Ticket(0.0), 429, {}, refused(3600.0))
+        subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(3600.0))
         with pytest.raises(GateBlocked):
             await subject.acquire()
         assert (now(), subject.in_flight, subject.waiting) == (0, 0, 0)
 
     async def test_it_opens_again_when_the_wait_is_over(self) -> None:
         subject = gate()
-        subject.on_response(now(), Ticket(0.0), 429, {}, refused(3600.0))
+        subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(3600.0))
         await asyncio.sleep(3600)
         assert await pass_through(subject) == 3600
 
@@ -187,7 +187,7 @@ class TestABlockedGate:
         await subject.acquire()
         waiter = asyncio.create_task(subject.acquire())
         await settled()
-        subject.on_response(now(), Ticket(0.0), 429, {}, refused(3600.0))
+        subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(3600.0))
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiter
@@ -273,7 +273,7 @@ class TestCancelling:
         await settled()
         for ticket in tickets:
             subject.release(ticket)  # lets the waiters in
-        subject.on_response(now(), Ticket(0.0), 429, {}, refused(10.0))
+        subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(10.0))
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)

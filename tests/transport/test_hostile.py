@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from backupify_async import BackupifyError, RequestTimeout, RetryPolicy, StaticToken, Timeouts, TransportError
 from backupify_async.client import BackupifyClient
-from tests.support.sockets import Server, get, open_transport_to, send, serving
-from tests.support.stand_ins import http, raw_server
+from tests.support.aiohttp_transports import get, open_transport_to, send
+from tests.support.raw_servers import ScriptedServer, http, raw_server, serving
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -20,11 +20,11 @@ TWO = b"Content-Length: 2\r\n\r\n[]"
 SHORT = Timeouts(read=0.05, attempt=0.1)
 
 NO_HTTP = {
-    "HTTP/0.9": b"[]" + Server.CLOSE,
+    "HTTP/0.9": b"[]" + ScriptedServer.CLOSE,
     "an older HTTP": b"HTTP/0.8 200 OK\r\n" + TWO,
     "a newer HTTP": b"HTTP/2 200 OK\r\n" + TWO,
-    "frames of HTTP/2": b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + Server.CLOSE,
-    "an alert of TLS": b"\x15\x03\x01\x00\x02\x02\x46" + Server.CLOSE,
+    "frames of HTTP/2": b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + ScriptedServer.CLOSE,
+    "an alert of TLS": b"\x15\x03\x01\x00\x02\x02\x46" + ScriptedServer.CLOSE,
     "no status": b"HTTP/1.1\r\n" + TWO,
     "a status of four digits": b"HTTP/1.1 1000 X\r\n" + TWO,
     "a space in a name": OK + b"A b: 1\r\n" + TWO,
@@ -46,15 +46,15 @@ NO_HTTP = {
     "a chunk longer than it said": CHUNKED + b"2\r\n[]xx\r\n0\r\n\r\n",
     "trailers that are none": CHUNKED + b"2\r\n[]\r\n0\r\n\x00\x01: x\r\n\r\n",
     "an old web socket": OK + b"Sec-WebSocket-Key1: x\r\n" + TWO,
-    "half a head": OK + b"Content-Len" + Server.CLOSE,
-    "nothing": Server.CLOSE,
+    "half a head": OK + b"Content-Len" + ScriptedServer.CLOSE,
+    "nothing": ScriptedServer.CLOSE,
 }
 ODD = {
     "status 0": (b"HTTP/1.1 000 X\r\n" + TWO, 0),
     "status 99": (b"HTTP/1.1 099 X\r\n" + TWO, 99),
     "status 999": (b"HTTP/1.1 999 X\r\n" + TWO, 999),
     "no reason": (b"HTTP/1.1 200\r\n" + TWO, 200),
-    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n[]" + Server.CLOSE, 200),
+    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n[]" + ScriptedServer.CLOSE, 200),
     "line feeds alone": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\n[]", 200),
     "octets above 0x7F": (b"HTTP/1.1 200 \xff\r\nDate: \xff\r\nContent-Type: \xff\r\n" + TWO, 200),
     "another protocol unasked": (b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\nxx", 101),

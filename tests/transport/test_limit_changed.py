@@ -14,9 +14,9 @@ from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.events import Event
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.rate_simulation import LEARNING, OK, Reply, Server, bucket, window
 from tests.support.scripted import PING, now
-from tests.support.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 NOTHING_MET = Statistics(0, 0, None, 0, 0, 0, 500, LimitSource.NONE, None)

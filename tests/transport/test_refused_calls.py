@@ -10,8 +10,8 @@ import pytest
 from backupify_async import RateLimited, RetryPolicy
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import PING, UNLIMITED, Script, after, api_times, now
-from tests.support.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 HUNDRED_A_SECOND = attrs.evolve(UNLIMITED, per_second=100, burst=1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backupify_async._transport.request import Request
 from backupify_async.ids import identifier, instance_key
-from tests.support.making import answer, message
+from tests.support.transport_values import make_request, make_response
 
 TEMPLATE = "/v1/backup_instances/{instance_id}/backups/{backup_id}"
 
@@ -126,36 +126,36 @@ class TestARequest:
 
 class TestWhatMayBeShown:
     def test_a_message_shows_no_header_body_or_secret(self) -> None:
-        assert "s3cret" not in repr(message("s3cret"))
+        assert "s3cret" not in repr(make_request("s3cret"))
 
     def test_a_response_shows_neither_body_nor_request(self) -> None:
-        assert "s3cret" not in repr(answer(b"s3cret", 200, None, "s3cret"))
+        assert "s3cret" not in repr(make_response(b"s3cret", 200, None, "s3cret"))
 
     def test_an_excerpt_is_200_bytes_without_the_secrets(self) -> None:
-        response = answer(b"a=s3cret b=t0ken " + b"x" * 999, 400, None, "s3cret", "t0ken")
+        response = make_response(b"a=s3cret b=t0ken " + b"x" * 999, 400, None, "s3cret", "t0ken")
         assert response.excerpt == "a=[secret] b=[secret] " + "x" * 178
 
     def test_a_secret_that_the_cut_would_halve_is_blotted_out_first(self) -> None:
-        assert "s3c" not in answer(b"x" * 197 + b"s3cret", 400, None, "s3cret").excerpt
+        assert "s3c" not in make_response(b"x" * 197 + b"s3cret", 400, None, "s3cret").excerpt
 
     @pytest.mark.parametrize("echo", ["a/b+c=", "a%2Fb%2Bc%3D", "a\\/b+c="])
     def test_a_secret_is_blotted_out_however_it_is_written(self, echo: str) -> None:
-        response = answer(echo.encode(), 400, {"Content-Type": f"x; {echo}"}, "a/b+c=")
+        response = make_response(echo.encode(), 400, {"Content-Type": f"x; {echo}"}, "a/b+c=")
         assert (response.excerpt, response.content_type) == ("[secret]", "x; [secret]")
 
     def test_bytes_that_are_no_text_are_shown_escaped(self) -> None:
-        assert answer(b"\xff" * 999, 400).excerpt == "\\xff" * 50
+        assert make_response(b"\xff" * 999, 400).excerpt == "\\xff" * 50
 
     def test_what_does_not_print_is_escaped_wherever_a_response_is_shown(self) -> None:
         evil = "x\nCRITICAL root \x1b[2J\x7f\x9b\u2028\u202e"
         shown = "x\\nCRITICAL root \\x1b[2J\\x7f\\x9b\\u2028\\u202e"
-        response = answer(evil.encode(), 400, {"Content-Type": evil})
+        response = make_response(evil.encode(), 400, {"Content-Type": evil})
         assert (response.excerpt, response.content_type) == (shown, shown)
         assert response.request.conceal(f"{evil}\ud800") == f"{shown}\\ud800"
-        assert answer(b"\x1b" * 999, 400).excerpt == "\\x1b" * 50
+        assert make_response(b"\x1b" * 999, 400).excerpt == "\\x1b" * 50
 
     def test_an_excerpt_of_a_large_body_costs_no_more_than_it_shows(self) -> None:
-        response = answer(b"x" * 4 * 2**20, 200, None, "s3cret")
+        response = make_response(b"x" * 4 * 2**20, 200, None, "s3cret")
         tracemalloc.start()
         try:
             assert response.excerpt == "x" * 200
@@ -165,5 +165,5 @@ class TestWhatMayBeShown:
         assert peak < 2**20
 
     def test_the_content_type_may_be_missing(self) -> None:
-        assert answer().content_type == ""
-        assert answer(b"", 200, {"content-type": "text/html"}).content_type == "text/html"
+        assert make_response().content_type == ""
+        assert make_response(b"", 200, {"content-type": "text/html"}).content_type == "text/html"

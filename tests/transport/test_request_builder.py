@@ -9,9 +9,9 @@ from backupify_async._transport.request_builder import RequestBuilder
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.config import Settings
 from backupify_async.version import __version__
+from tests.support.fake_transport import FakeTransport, respond, session_over
+from tests.support.raw_servers import http, serving
 from tests.support.scripted import DEMO, PING, Script
-from tests.support.sockets import serving
-from tests.support.stand_ins import FakeTransport, http, respond, session_over
 
 VALUE = "tenant-of-the-user-0123456789"
 

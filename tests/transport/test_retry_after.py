@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupify_async._transport.retry_after import http_date, read_retry_after
-from tests.support.making import answer
+from tests.support.transport_values import make_response
 
 NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
 IN_TEN = ["Sun, 06 Nov 1994 08:49:47 GMT", "Sunday, 06-Nov-94 08:49:47 GMT", "Sun Nov  6 08:49:47 1994"]
@@ -63,8 +63,8 @@ class TestRetryAfter:
         assert read_retry_after(value, None, NOW) is None
 
     def test_it_is_found_in_an_answer_whatever_its_case(self) -> None:
-        assert answer(b"Retry later", 429, {"retry-after": "5"}).retry_after == 5.0
-        assert answer(b"Retry later", 429).retry_after is None
+        assert make_response(b"Retry later", 429, {"retry-after": "5"}).retry_after == 5.0
+        assert make_response(b"Retry later", 429).retry_after is None
 
     @given(st.text(), st.none() | st.text())
     def test_no_text_makes_it_raise(self, value: str, date: str | None) -> None:

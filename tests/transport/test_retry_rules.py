@@ -30,7 +30,7 @@ from backupify_async._transport.retry_rules import (
     full_jitter,
 )
 from backupify_async._transport.throttling import Refusal
-from tests.support.making import lower, upper
+from tests.support.transport_values import lower_bound, upper_bound
 
 POLICY = RetryPolicy(attempts=4, base=0.5, cap=8.0, max_retry_after=120.0, max_throttled=900.0)
 ERROR = BackupifyError()
@@ -64,7 +64,9 @@ def verdict(
         asked = error.retry_after
         over_cap = (asked or 0.0) > policy.max_retry_after
         refusal = attrs.evolve(refusal, status=error.status, retry_after=asked, over_cap=over_cap)
-    return decide(attrs.evolve(before, error=error, repeatable=repeatable, refusal=refusal), policy, upper)
+    return decide(
+        attrs.evolve(before, error=error, repeatable=repeatable, refusal=refusal), policy, upper_bound
+    )
 
 
 class TestTheTable:
@@ -250,8 +252,8 @@ class TestTheWait:
         ("failures", "bound"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (5000, 8)]
     )
     def test_the_bound_of_the_jitter_doubles_up_to_the_cap(self, failures: int, bound: float) -> None:
-        assert full_jitter(failures, POLICY, upper) == bound
-        assert full_jitter(failures, POLICY, lower) == 0.0
+        assert full_jitter(failures, POLICY, upper_bound) == bound
+        assert full_jitter(failures, POLICY, lower_bound) == 0.0
 
     def test_the_back_off_grows_with_the_attempts(self) -> None:
         assert verdict(status(500), attrs.evolve(FIRST, attempts=3)) == Retry(RetryReason.REPEATABLE, 2.0, 5)

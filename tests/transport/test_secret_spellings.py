@@ -10,9 +10,9 @@ import pytest
 
 from backupify_async import AuthenticationError, PermissionDenied
 from tests.support.clients import TOKEN, client_of
-from tests.support.raw_servers import ONCE, by_method
+from tests.support.fake_transport import FakeTransport, session_over
+from tests.support.raw_servers import ONCE, by_method, http
 from tests.support.scripted import PING, Script, Vault
-from tests.support.stand_ins import FakeTransport, http, session_over
 
 
 def each(spell: Callable[[str], str]) -> str:

@@ -15,9 +15,9 @@ import pytest
 from backupify_async import RateLimit, RetryPolicy, StaticToken
 from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
-from tests.support.making import upper
+from tests.support.fake_transport import FakeTransport, session_over
 from tests.support.scripted import DEMO, PING, TRIGGER, Script, after, api_times, now, settled, token_times
-from tests.support.stand_ins import FakeTransport, session_over
+from tests.support.transport_values import upper_bound
 
 pytestmark = pytest.mark.looptime
 
@@ -131,7 +131,7 @@ async def a_fresh_call_leaves_as_if_it_had_not_been(session: Session, transport:
 @pytest.mark.parametrize("when_done", [False, True], ids=["while it waits", "just as it is done"])
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_cancelled_at_any_await(name: str, when_done: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", upper)
+    monkeypatch.setattr("random.uniform", upper_bound)
     at = 1
     while await interrupt(SCENARIOS[name], at, when_done=when_done):
         at += 1

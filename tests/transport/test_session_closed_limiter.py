@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from backupify_async import RateLimited, RetryPolicy
-from tests.support.making import upper
+from tests.support.fake_transport import FakeTransport, session_over
 from tests.support.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now
-from tests.support.stand_ins import FakeTransport, session_over
+from tests.support.transport_values import upper_bound
 
 pytestmark = pytest.mark.looptime
 
@@ -46,7 +46,7 @@ async def test_it_opens_again() -> None:
 async def test_a_call_that_backs_off_meanwhile_fails_when_it_comes_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("random.uniform", upper)
+    monkeypatch.setattr("random.uniform", upper_bound)
     transport = FakeTransport(Script(500, (429, after("3600"))))
     async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(base=10, cap=10)) as session:
         backing_off = asyncio.create_task(session.send(PING))

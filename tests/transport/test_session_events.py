@@ -18,16 +18,16 @@ from backupify_async import (
 )
 from backupify_async._transport.session import Session
 from backupify_async.events import Event, EventHook, emit
-from tests.support.making import upper
+from tests.support.fake_transport import FakeTransport
 from tests.support.scripted import DEMO, PING, Script, Step, after
-from tests.support.stand_ins import FakeTransport
+from tests.support.transport_values import upper_bound
 
 pytestmark = pytest.mark.looptime
 
 
 @pytest.fixture(autouse=True)
 def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", upper)
+    monkeypatch.setattr("random.uniform", upper_bound)
 
 
 async def story(*steps: Step, hook: EventHook | None = None, tokens: tuple[Step, ...] = ()) -> list[Event]:

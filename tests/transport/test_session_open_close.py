@@ -18,9 +18,9 @@ from backupify_async import (
 )
 from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
-from tests.support.making import upper
+from tests.support.fake_transport import FakeTransport, session_over
 from tests.support.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, after, now, settled
-from tests.support.stand_ins import FakeTransport, session_over
+from tests.support.transport_values import upper_bound
 
 pytestmark = pytest.mark.looptime
 
@@ -108,8 +108,8 @@ class TestOpening:
 
 class TestClosing:
     @pytest.fixture(autouse=True)
-    def longest_jitter(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("random.uniform", upper)
+    def upper_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("random.uniform", upper_bound)
 
     async def ended(self, session: Session, *tasks: "asyncio.Task[object]") -> list[type[object]]:
         """Close; what became of calls that were under way, at once and without a task left behind."""

@@ -20,9 +20,9 @@ from backupify_async import (
 from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.making import upper
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import DEMO, UNLIMITED, Script, api_times, now, token_times
-from tests.support.stand_ins import FakeTransport, respond, session_over
+from tests.support.transport_values import upper_bound
 
 pytestmark = pytest.mark.looptime
 
@@ -33,7 +33,7 @@ RESET = TransportError("the server closed the connection before it responded")
 
 @pytest.fixture(autouse=True)
 def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", upper)
+    monkeypatch.setattr("random.uniform", upper_bound)
 
 
 class Server(Script):

@@ -14,16 +14,15 @@ from backupify_async import (
 )
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.session import Session
+from tests.support.raw_servers import ScriptedServer, http, serving
 from tests.support.scripted import PING
-from tests.support.sockets import Server, serving
-from tests.support.stand_ins import http
 
 TOKEN = http(200, b'{"access_token": "t0ken-of-the-server", "expires_in": "899"}')
 OK = http(200, b"[]")
 SECRET = "s3cret"
 
 
-async def failure(*answers: bytes | None, **options: int) -> tuple[BackupifyError, Server]:
+async def failure(*answers: bytes | None, **options: int) -> tuple[BackupifyError, ScriptedServer]:
     """The error of one call to a server that answers so."""
     async with serving(*answers) as server:
         settings = Settings(
@@ -77,7 +76,7 @@ async def test_a_token_endpoint_that_redirects_gets_no_secret_anywhere_else() ->
 
 
 async def test_a_token_endpoint_that_hangs_up_is_no_wrong_secret() -> None:
-    error, _ = await failure(Server.CLOSE)
+    error, _ = await failure(ScriptedServer.CLOSE)
     assert isinstance(error, TransportError)
     assert not isinstance(error, AuthenticationError)
 

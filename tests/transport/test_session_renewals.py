@@ -9,8 +9,8 @@ import pytest
 from backupify_async import AuthenticationError, Token, Unauthorized
 from backupify_async._transport.request import Request
 from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import DEMO, PING, UNLIMITED, Script, Vault, settled, token_times
-from tests.support.stand_ins import FakeTransport, respond, session_over
 from tests.support.work import other_tasks
 
 pytestmark = pytest.mark.looptime

@@ -17,7 +17,7 @@ from backupify_async import (
     Unauthorized,
 )
 from backupify_async._transport.session import Session
-from tests.support.making import upper
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import (
     DEMO,
     PING,
@@ -31,14 +31,14 @@ from tests.support.scripted import (
     now,
     token_times,
 )
-from tests.support.stand_ins import FakeTransport, respond, session_over
+from tests.support.transport_values import upper_bound
 
 pytestmark = pytest.mark.looptime
 
 
 @pytest.fixture(autouse=True)
 def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", upper)
+    monkeypatch.setattr("random.uniform", upper_bound)
 
 
 def bearers(transport: FakeTransport) -> list[str]:

@@ -6,9 +6,9 @@ import pytest
 
 from backupify_async import ConnectionFailed, RateLimit, RequestTimeout, ServerError, Timeouts
 from backupify_async._transport.request import DeliveryUnknown, Request
-from tests.support.making import upper
+from tests.support.fake_transport import FakeTransport, session_over
 from tests.support.scripted import DEMO, PING, TRIGGER, Script, Step, after, now
-from tests.support.stand_ins import FakeTransport, session_over
+from tests.support.transport_values import upper_bound
 
 pytestmark = pytest.mark.looptime
 
@@ -19,7 +19,7 @@ NOT_IN_TIME = r"^the call took longer than total=5 s$"
 
 @pytest.fixture(autouse=True)
 def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", upper)
+    monkeypatch.setattr("random.uniform", upper_bound)
 
 
 @BOTH

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from backupify_async import AuthenticationError, ConfigurationError, StaticToken, Timeouts, Token
+from tests.support.fake_transport import FakeTransport, session_over
 from tests.support.scripted import PING, Script, Vault, now, settled
-from tests.support.stand_ins import FakeTransport, session_over
 
 pytestmark = pytest.mark.looptime
 

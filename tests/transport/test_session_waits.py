@@ -20,16 +20,16 @@ from backupify_async._call_context import ATTEMPTS, AttemptCount
 from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.making import upper
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import DEMO, PING, TRIGGER, UNLIMITED, Script, Step, after, api_times, token_times
-from tests.support.stand_ins import FakeTransport, respond, session_over
+from tests.support.transport_values import upper_bound
 
 pytestmark = pytest.mark.looptime
 
 
 @pytest.fixture(autouse=True)
 def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", upper)
+    monkeypatch.setattr("random.uniform", upper_bound)
 
 
 async def pings(session: Session, count: int) -> None:

@@ -18,8 +18,8 @@ from backupify_async._transport.throttling import (
     concerns_all,
 )
 from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import PING, TRIGGER, UNLIMITED, Script, Step, after, now
-from tests.support.stand_ins import FakeTransport, respond, session_over
 
 SPENT = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
 THROTTLING = b'{"__type": "com.amazon#ThrottlingException", "message": "Rate exceeded"}'

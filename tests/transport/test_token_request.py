@@ -12,13 +12,13 @@ from backupify_async import AuthenticationError, ClientCredentials, Configuratio
 from backupify_async._transport.token_request import read_token, request_token
 from backupify_async._transport.transport import Response
 from backupify_async.credentials import read_life
-from tests.support.making import answer
+from tests.support.transport_values import make_response
 
 ENDPOINT = "the token endpoint /v1/backup_instances/42/backups"
 
 
 def read(body: bytes | object, status: int = 200) -> Token:
-    return read_token(answer(body, status))
+    return read_token(make_response(body, status))
 
 
 class TestTheResponse:
@@ -79,7 +79,9 @@ class TestTheResponse:
     def test_an_odd_token_type_shows_neither_a_secret_nor_an_escape(self) -> None:
         with pytest.raises(AuthenticationError) as caught:
             read_token(
-                answer({"access_token": "abc", "token_type": "s3cret\x1b[2J" + "x" * 99}, 200, None, "s3cret")
+                make_response(
+                    {"access_token": "abc", "token_type": "s3cret\x1b[2J" + "x" * 99}, 200, None, "s3cret"
+                )
             )
         assert "s3cret" not in str(caught.value)
         assert "\x1b" not in str(caught.value)
@@ -136,7 +138,7 @@ class TestTheSecret:
 
         async def post(form: bytes, secrets: tuple[str, ...]) -> Response:
             posted.append((form, secrets))
-            return answer({"access_token": "abc"})
+            return make_response({"access_token": "abc"})
 
         await request_token(ClientCredentials("demo", secret), post, 60)
         return posted[0]

@@ -20,6 +20,7 @@ from backupify_async import (
 from backupify_async._transport.request import Request
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import (
     DEMO,
     PING,
@@ -32,7 +33,6 @@ from tests.support.scripted import (
     now,
     settled,
 )
-from tests.support.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 

@@ -19,10 +19,10 @@ from backupify_async import (
 )
 from backupify_async._transport.request import DeliveryUnknown
 from backupify_async._transport.session import Session
-from tests.support.making import message
+from tests.support.fake_transport import session_over
+from tests.support.raw_servers import http, serving
 from tests.support.scripted import PING, TRIGGER
-from tests.support.sockets import serving
-from tests.support.stand_ins import http, session_over
+from tests.support.transport_values import make_request
 
 ACTIVE = b'{"id": 7, "status": "running"}'
 
@@ -159,8 +159,8 @@ class TestAnExceptionOfATransport:
 class TestAResponse:
     @pytest.mark.parametrize("headers", [{"content-type": "a/b"}, CIMultiDict({"CONTENT-TYPE": "a/b"})])
     def test_takes_any_mapping_of_headers_and_ignores_their_case(self, headers: Mapping[str, str]) -> None:
-        response = Response(message(), 200, headers, b"")
+        response = Response(make_request(), 200, headers, b"")
         assert response.headers["Content-Type"] == response.content_type == "a/b"
 
     def test_shows_no_header(self) -> None:
-        assert "s3cret" not in repr(Response(message(), 200, {"Set-Cookie": "s3cret"}, b""))
+        assert "s3cret" not in repr(Response(make_request(), 200, {"Set-Cookie": "s3cret"}, b""))

@@ -23,8 +23,8 @@ from backupify_async import (
 from backupify_async._transport.call_state import CallOptions
 from backupify_async._transport.rate import Estimate, Observation, Ticket
 from backupify_async._transport.transport import PreparedRequest, Response
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import DEMO, PING, UNLIMITED, Script, now
-from tests.support.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = pytest.mark.looptime
 

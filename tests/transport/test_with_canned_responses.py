@@ -7,8 +7,8 @@ import pytest
 from yarl import URL
 
 from backupify_async import DecodeError, TransportError
+from tests.support.aiohttp_transports import TOKEN, get, open_transport_to, send
 from tests.support.canned import API, canned
-from tests.support.sockets import TOKEN, get, open_transport_to, send
 
 PING = ("GET", URL(f"{API}/v1/ping"))
 

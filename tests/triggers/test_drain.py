@@ -13,8 +13,8 @@ from backupify_async._fleet.fleet import Fleet
 from backupify_async._resources.backups import Backups, internals
 from backupify_async.models import SentTrigger
 from tests.support.action_windows import NOON
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.files import ACCOUNT
-from tests.support.stand_ins import FakeTransport, respond, session_over
 from tests.support.virtual_instance import LOST_BEFORE, VirtualInstance, running_time, triggering
 
 pytestmark = pytest.mark.looptime(start=0)

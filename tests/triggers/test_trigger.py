@@ -24,8 +24,8 @@ from backupify_async import (
     UnprocessableEntity,
 )
 from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
-from tests.support.clients import Script, asked, client_of, trigger
-from tests.support.stand_ins import http, raw_server
+from tests.support.clients import asked, client_of, trigger
+from tests.support.raw_servers import ScriptedServer, http, raw_server
 
 
 class TestStarted:
@@ -137,13 +137,19 @@ class TestTheAgeOfTheBackupInA2xx:
         headers = []
         if date is not None:
             headers = [f"Date: {now + timedelta(seconds=date):%a, %d %b %Y %H:%M:%S GMT}"]
-        async with raw_server(Script(http(200, body.encode(), *headers))) as url, client_of(url) as client:
+        async with (
+            raw_server(ScriptedServer(http(200, body.encode(), *headers))) as url,
+            client_of(url) as client,
+        ):
             assert (await client.backups.trigger(7)).kind is kind
 
     @pytest.mark.parametrize("date", ["yesterday", "Thu, 01 Jan 1970 00:00:00 +9999999"])
     async def test_our_own_clock_decides_where_the_date_cannot_be_read(self, date: str) -> None:
         body = f'{{"id":5,"created_at":"{datetime.now(UTC).isoformat()}"}}'.encode()
-        async with raw_server(Script(http(200, body, f"Date: {date}"))) as url, client_of(url) as client:
+        async with (
+            raw_server(ScriptedServer(http(200, body, f"Date: {date}"))) as url,
+            client_of(url) as client,
+        ):
             assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
 
     async def test_the_servers_clock_decides_where_a_date_shows_it(self) -> None:
@@ -157,7 +163,7 @@ class TestTheAgeOfTheBackupInA2xx:
 
     @pytest.mark.parametrize("baseline", [5, 6])
     async def test_an_id_at_or_below_the_baseline_is_already_active(self, baseline: int) -> None:
-        async with raw_server(Script(http(200, b'{"id":5}'))) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(http(200, b'{"id":5}'))) as url, client_of(url) as client:
             assert (await client.backups.trigger(7, baseline=baseline)).kind is TriggerKind.ALREADY_ACTIVE
 
     async def test_the_creation_date_counts_for_a_backup_of_get_active_too(self) -> None:

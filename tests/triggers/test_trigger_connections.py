@@ -7,8 +7,7 @@ import pytest
 
 from backupify_async import AmbiguousTrigger, BackupifyError, TriggerKind, UnprocessableEntity
 from tests.support.clients import client_of
-from tests.support.raw_servers import ONCE, Connections, by_method
-from tests.support.stand_ins import http, raw_server
+from tests.support.raw_servers import ONCE, Connections, by_method, http, raw_server
 
 BEGUN = http(201, b'{"id":7}')
 SWITCHING = b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"

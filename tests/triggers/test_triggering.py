@@ -28,7 +28,7 @@ from backupify_async._endpoints.backups import active_request
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.models import SentTrigger
 from tests.support.action_windows import NOON, at
-from tests.support.stand_ins import FakeTransport
+from tests.support.fake_transport import FakeTransport
 from tests.support.virtual_instance import (
     LOST_AFTER,
     LOST_BEFORE,

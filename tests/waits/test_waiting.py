@@ -25,8 +25,8 @@ from backupify_async import (
 from backupify_async._resources.backups import Backups, internals
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async._waits.waiting import MAX_CHECKS
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.running_backups import UNLIMITED, Server, asked, backups_of
-from tests.support.stand_ins import FakeTransport, respond, session_over
 from tests.support.work import now, other_tasks
 
 pytestmark = pytest.mark.looptime

@@ -16,7 +16,7 @@ from tests.benchmarks.rate.limiter import LEARNING
 from tests.benchmarks.rate.run import Run
 from tests.benchmarks.rate.servers import LOST, Server
 from tests.benchmarks.rate.timing import PLAIN, Timing
-from tests.support.stand_ins import respond
+from tests.support.fake_transport import respond
 
 _PATH = "/v1/backup_instances/{instance}/backups/active"
 

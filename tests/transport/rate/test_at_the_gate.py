@@ -12,8 +12,8 @@ from backupify_async._transport.gate import Gate
 from backupify_async._transport.rate import Ticket, make_limiter
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
 from backupify_async._transport.wait_queue import WaitQueue
-from tests.support.making import refused
 from tests.support.scripted import now, settled
+from tests.support.transport_values import make_refusal
 
 pytestmark = pytest.mark.looptime
 
@@ -124,7 +124,7 @@ class TestAHundredThousand:
 class TestTenThousand:
     async def test_waiters_cancelled_at_once_leave_the_gate_as_it_was(self) -> None:
         subject = Gate(make_limiter(RateLimit(None, adaptive=True), RetryPolicy(), 64), 64)
-        subject.on_response(now(), Ticket(-0.1), 429, {}, refused(5.0))
+        subject.on_response(now(), Ticket(-0.1), 429, {}, make_refusal(5.0))
         waiters = [asyncio.create_task(subject.acquire()) for _ in range(10_000)]
         await settled()
         for waiter in waiters:

@@ -22,8 +22,8 @@ from backupify_async._transport.gate import Gate
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.config import Settings
+from tests.support.fake_transport import FakeTransport, respond
 from tests.support.scripted import PING, now, settled
-from tests.support.stand_ins import FakeTransport, respond
 
 pytestmark = pytest.mark.looptime
 

@@ -10,9 +10,9 @@ from backupify_async import ConnectionFailed, RetryPolicy, TransportError
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.statistics import LimitSource
+from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.rate_simulation import LEARNING, Reply, Server, bucket, window
 from tests.support.scripted import PING, now
-from tests.support.stand_ins import FakeTransport, respond, session_over
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 

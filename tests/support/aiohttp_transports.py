@@ -1,4 +1,4 @@
-"""A pool of connections and a server of raw bytes, on real sockets."""
+"""An open transport on real sockets, and requests for it."""
 
 import asyncio
 import contextlib
@@ -13,46 +13,8 @@ from yarl import URL
 from backupify_async import Settings, StaticToken
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.stand_ins import raw_server
 
 TOKEN = "static-token"
-
-
-class Server:
-    """Answers each request with the next of its answers, the last one for ever, and remembers the requests.
-
-    An answer is the bytes to write. None writes nothing and leaves the connection open; what ends with
-    CLOSE is followed by the end of the connection.
-    """
-
-    CLOSE = b"\0close"
-
-    def __init__(self, *answers: bytes | None) -> None:
-        self._answers = list(answers)
-        self.requests: list[bytes] = []
-        self.base_url = ""
-
-    async def __call__(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        """Answer one request."""
-        self.requests.append(request)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if answer is not None:
-            writer.write(answer.removesuffix(self.CLOSE))
-            if answer.endswith(self.CLOSE):
-                writer.close()
-
-    @property
-    def header_lines(self) -> list[str]:
-        """The header lines of the last request."""
-        return self.requests[-1].partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
-
-
-@contextlib.asynccontextmanager
-async def serving(*answers: bytes | None) -> AsyncIterator[Server]:
-    """A server that gives these answers."""
-    server = Server(*answers)
-    async with raw_server(server) as server.base_url:
-        yield server
 
 
 class TimedTransport(AiohttpTransport):

@@ -1,4 +1,4 @@
-"""Stand-ins for the network: a transport without one, for virtual time; a raw server, for bad responses."""
+"""A transport without a network, for virtual time, and a session over it."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from backupify_async._transport import token_rejections
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response, Transport
-from backupify_async.config import RateLimit, Settings, SettingsOptions
+from backupify_async.config import RateLimit, Settings
 from backupify_async.credentials import StaticToken
 
 Answer = Callable[[PreparedRequest], Awaitable[Response]]
@@ -89,44 +89,6 @@ async def session_over(transport: Transport, **options: Any) -> AsyncIterator[Se
         await session.close()
 
 
-@contextlib.asynccontextmanager
-async def raw_server(handle: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
-    """A server of raw bytes on a loopback port; gives its base URL.
-
-    Args:
-        handle: Called with each request's head and body and the writer; it may write anything and close.
-    """
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = 0
-                for line in head.split(b"\r\n"):
-                    name, _, value = line.partition(b":")
-                    if name.strip().lower() == b"content-length":
-                        length = int(value)
-                body = await reader.readexactly(length) if length else b""
-                await handle(head + body, writer)
-                await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1")
-    host, port = server.sockets[0].getsockname()[:2]
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.close()
-        server.close_clients() if hasattr(server, "close_clients") else None
-        await asyncio.sleep(0)
-
-
-def http(status: int, body: bytes = b"", *headers: str) -> bytes:
-    """A whole HTTP answer in bytes, with its Content-Length."""
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
-
-
 def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
     """Divide all waits after a 401 by this number, so that no test over sockets waits for long."""
     for name in (
@@ -142,15 +104,3 @@ def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> Non
     monkeypatch.setattr(
         "backupify_async._transport.token_keeper.REFRESH_JITTER", token_rejections.REFRESH_JITTER / times
     )
-
-
-__all__ = [
-    "Answer",
-    "FakeTransport",
-    "SettingsOptions",
-    "http",
-    "raw_server",
-    "respond",
-    "session_over",
-    "shorten_token_troubles",
-]

@@ -1,4 +1,4 @@
-"""What several tests of the transport make: answers out of nothing, and numbers that are not random."""
+"""Requests, responses and refusals without a network, and jitter that is not random."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,33 +8,33 @@ from yarl import URL
 from backupify_async import RetryPolicy
 from backupify_async._transport.throttling import Refusal
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.stand_ins import respond
+from tests.support.fake_transport import respond
 
 PATH = "/v1/backup_instances/42/backups"
 
 
-def message(*secrets: str, path: str = PATH) -> PreparedRequest:
+def make_request(*secrets: str, path: str = PATH) -> PreparedRequest:
     """A message that was sent with these secrets."""
     return PreparedRequest("GET", URL(f"https://api.example{path}"), {}, None, datetime.now(UTC), secrets)
 
 
-def answer(
+def make_response(
     body: bytes | object = b"", status: int = 200, headers: Mapping[str, str] | None = None, *secrets: str
 ) -> Response:
     """The answer to a message with these secrets."""
-    return respond(message(*secrets), status, body, headers)
+    return respond(make_request(*secrets), status, body, headers)
 
 
-def refused(retry_after: float) -> Refusal:
+def make_refusal(retry_after: float) -> Refusal:
     """A refusal of all calls by a 429."""
     return Refusal(429, retry_after, over_cap=retry_after > RetryPolicy().max_retry_after)
 
 
-def upper(_low: float, high: float) -> float:
+def upper_bound(_low: float, high: float) -> float:
     """The longest jitter."""
     return high
 
 
-def lower(low: float, _high: float) -> float:
+def lower_bound(low: float, _high: float) -> float:
     """The shortest jitter."""
     return low
