@@ -19,13 +19,13 @@ from backupify_async._fleet.trigger_and_wait import (
 from backupify_async._journal.entries import SweepAccount
 from backupify_async._journal.journal import Journal
 from backupify_async._resources.backups import Backups, internals
+from backupify_async._triggers.baseline import GivenBaseline
 from backupify_async.errors import ConnectionFailed, DuplicateInstance, JournalError, RateLimited
 from backupify_async.ids import InstanceId, instance_key
 from backupify_async.models import UNKNOWN_BASELINE, Backup, TriggerResult
 from backupify_async.polling import PollPolicy
 
 T = TypeVar("T")
-Baseline = Backup | int | str | None
 
 
 class Fleet:
@@ -133,7 +133,7 @@ class Fleet:
     def trigger(
         self,
         *,
-        baseline: Mapping[InstanceId, Baseline] | None = None,
+        baseline: Mapping[InstanceId, GivenBaseline] | None = None,
         journal: Journal | None = None,
         wait: bool = False,
         wait_timeout: float | None = None,
@@ -176,7 +176,7 @@ class Fleet:
 
     def _trigger(
         self,
-        baseline: Mapping[InstanceId, Baseline],
+        baseline: Mapping[InstanceId, GivenBaseline],
         journal: Journal | None,
         waiting: Waiting | None,
         ordered: bool,
@@ -243,7 +243,7 @@ async def _newest(backups: Backups, count: int, instance_id: InstanceId) -> list
 
 
 async def _trigger_once(
-    backups: Backups, seen: set[str], baseline: Mapping[InstanceId, Baseline], instance_id: InstanceId
+    backups: Backups, seen: set[str], baseline: Mapping[InstanceId, GivenBaseline], instance_id: InstanceId
 ) -> TriggerResult:
     key = instance_key(instance_id)
     if key in seen:

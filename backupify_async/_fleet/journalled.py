@@ -13,7 +13,7 @@ from backupify_async._fleet.key_source import as_async
 from backupify_async._journal.entries import JournalEntry, SweepAccount
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.transitions import ambiguous, failed, held_back, in_doubt, intended, settled
-from backupify_async._triggers.baseline import highest_id
+from backupify_async._triggers.baseline import GivenBaseline, highest_id
 from backupify_async._triggers.sending import BeforeSend, OnInDoubt
 from backupify_async.errors import (
     AmbiguousTrigger,
@@ -23,7 +23,7 @@ from backupify_async.errors import (
     JournalError,
 )
 from backupify_async.ids import InstanceId, identifier, instance_key
-from backupify_async.models import UNKNOWN_BASELINE, Backup, Baseline, SentTrigger, TriggerResult
+from backupify_async.models import UNKNOWN_BASELINE, Baseline, SentTrigger, TriggerResult
 
 
 class Trigger(Protocol):
@@ -57,7 +57,7 @@ class JournalledSweep:
         journal: Journal,
         account: SweepAccount,
         trigger: Trigger,
-        baselines: Mapping[InstanceId, Backup | int | str | None],
+        baselines: Mapping[InstanceId, GivenBaseline],
     ) -> None:
         self._journal = journal
         self._account = account

@@ -3,8 +3,11 @@
 from backupify_async.ids import identifier
 from backupify_async.models import Backup, Baseline, UnknownBaseline
 
+GivenBaseline = Backup | int | str | None
+"""The newest backup of an instance, or its id; None where there was none."""
 
-def highest_id(baseline: Backup | int | str | UnknownBaseline | None) -> Baseline:
+
+def highest_id(baseline: GivenBaseline | UnknownBaseline) -> Baseline:
     """The id of a baseline, however it is given.
 
     Raises:
