@@ -1,4 +1,4 @@
-"""The end in good order: `client.drain()`, in virtual time."""
+"""`client.drain()`: triggers in flight end, and no new one is sent; in virtual time."""
 
 import asyncio
 import contextlib
@@ -35,63 +35,64 @@ async def fleets(
         yield begin, backups
 
 
-def started() -> FakeTransport:
+def starting() -> FakeTransport:
+    """Each trigger starts a backup, after a round trip of 10 s."""
     return FakeTransport(lambda message: respond(message, 201, {"id": 1}), round_trip=10)
 
 
 class TestATrigger:
-    async def test_a_trigger_in_flight_is_waited_for(self) -> None:
-        async with fleets(started()) as (_, backups):
-            under_way = asyncio.create_task(backups.trigger(1))
+    async def test_the_drain_waits_for_a_trigger_in_flight(self) -> None:
+        async with fleets(starting()) as (_, backups):
+            triggered = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
             assert await internals(backups).triggers.drain.run(None) == 0
             assert running_time() == 10
-            assert (await under_way).kind is TriggerKind.STARTED
+            assert (await triggered).kind is TriggerKind.STARTED
 
     async def test_a_trigger_that_is_pending_at_the_time_out_is_counted(self) -> None:
-        async with fleets(started()) as (_, backups):
-            under_way = asyncio.create_task(backups.trigger(1))
+        async with fleets(starting()) as (_, backups):
+            triggered = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
             assert await internals(backups).triggers.drain.run(4) == 1
             assert running_time() == 5
-            await under_way
+            await triggered
 
     async def test_a_time_out_of_0_does_not_wait(self) -> None:
-        async with fleets(started()) as (_, backups):
-            under_way = asyncio.create_task(backups.trigger(1))
+        async with fleets(starting()) as (_, backups):
+            triggered = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
             assert (await internals(backups).triggers.drain.run(0), running_time()) == (1, 1)
-            await under_way
+            await triggered
 
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, "5"])
     async def test_an_invalid_time_out_drains_nothing(self, seconds: Any) -> None:
-        async with fleets(started()) as (_, backups):
+        async with fleets(starting()) as (_, backups):
             with pytest.raises(ValueError, match="timeout must be a finite number of at least 0, not "):
                 await internals(backups).triggers.drain.run(seconds)
             assert (await backups.trigger(1)).kind is TriggerKind.STARTED
 
     async def test_a_trigger_after_the_drain_is_not_sent(self) -> None:
-        transport = started()
+        transport = starting()
         async with fleets(transport) as (_, backups):
             assert await internals(backups).triggers.drain.run(None) == 0
             with pytest.raises(ClientDraining, match="no backup of instance 7 was triggered"):
                 await backups.trigger(7)
         assert transport.sent == []
 
-    async def test_a_trigger_that_waits_at_the_gate_is_not_sent_and_not_waited_for(self) -> None:
-        transport = started()
+    async def test_a_trigger_that_waits_at_the_gate_ends_unsent(self) -> None:
+        transport = starting()
         async with fleets(transport, rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
-            all_of_them = [asyncio.create_task(backups.trigger(instance)) for instance in range(50)]
+            calls = [asyncio.create_task(backups.trigger(instance)) for instance in range(50)]
             await asyncio.sleep(1)
             assert await internals(backups).triggers.drain.run(None) == 0
-            assert (await all_of_them[0]).kind is TriggerKind.STARTED
-            for other in all_of_them[1:]:
+            assert (await calls[0]).kind is TriggerKind.STARTED
+            for other in calls[1:]:
                 with pytest.raises(ClientDraining):
                     await other
         assert (transport.times, running_time()) == ([0], 10)
 
-    async def test_a_trigger_that_is_cancelled_as_the_drain_begins_ends_cancelled(self) -> None:
-        async with fleets(started(), rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
+    async def test_a_trigger_that_is_cancelled_just_before_the_drain_ends_cancelled(self) -> None:
+        async with fleets(starting(), rate_limit=RateLimit(0.001, 1, adaptive=False)) as (_, backups):
             first, second = [asyncio.create_task(backups.trigger(instance)) for instance in (1, 2)]
             await asyncio.sleep(1)
             second.cancel()
@@ -104,36 +105,36 @@ class TestATrigger:
         server = VirtualInstance()
         async with triggering(server) as (trigger, transport, _):
             sent_at = datetime.fromtimestamp(NOON + running_time() - 5, UTC)
-            under_way = asyncio.create_task(trigger.run(7, recorded=SentTrigger(7, sent_at)))
+            triggered = asyncio.create_task(trigger.run(7, recorded=SentTrigger(7, sent_at)))
             await asyncio.sleep(1)
             assert await trigger.drain.run(None) == 0
             with pytest.raises(ClientDraining):
-                await under_way
-            assert running_time() > 29  # it looked until the server had settled
+                await triggered
+            assert running_time() > 29  # it was checked until the server had settled
         assert "POST" not in [message.method for _, message in transport.sent]
 
     async def test_a_trigger_with_a_lost_response_is_reconciled_but_not_sent_again(self) -> None:
         server = VirtualInstance()
         server.posts.append(LOST_BEFORE)
         async with triggering(server) as (trigger, transport, _):
-            under_way = asyncio.create_task(trigger.run(7))
+            triggered = asyncio.create_task(trigger.run(7))
             await asyncio.sleep(1)
             assert await trigger.drain.run(None) == 0
             with pytest.raises(ClientDraining):
-                await under_way
+                await triggered
         assert [message.method for _, message in transport.sent].count("POST") == 1
 
-    async def test_a_cancelled_trigger_is_no_longer_waited_for(self) -> None:
-        async with fleets(started()) as (_, backups):
-            under_way = asyncio.create_task(backups.trigger(1))
+    async def test_the_drain_no_longer_waits_for_a_cancelled_trigger(self) -> None:
+        async with fleets(starting()) as (_, backups):
+            triggered = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
-            asyncio.get_running_loop().call_later(1, under_way.cancel)
+            asyncio.get_running_loop().call_later(1, triggered.cancel)
             assert await internals(backups).triggers.drain.run(None) == 0
             assert running_time() == 2
 
-    async def test_cancelling_the_drain_leaves_it_begun(self) -> None:
-        async with fleets(started()) as (_, backups):
-            under_way = asyncio.create_task(backups.trigger(1))
+    async def test_cancelling_the_drain_does_not_undo_it(self) -> None:
+        async with fleets(starting()) as (_, backups):
+            triggered = asyncio.create_task(backups.trigger(1))
             await asyncio.sleep(1)
             draining = asyncio.create_task(internals(backups).triggers.drain.run(None))
             await asyncio.sleep(1)
@@ -141,12 +142,12 @@ class TestATrigger:
             await asyncio.wait([draining])
             with pytest.raises(ClientDraining):
                 await backups.trigger(2)
-            await under_way
+            await triggered
 
 
-class TestASweep:
-    async def test_a_fan_out_stops_after_the_outcomes_of_what_was_begun(self) -> None:
-        transport = started()
+class TestAFanOut:
+    async def test_a_fan_out_stops_after_the_outcomes_of_the_calls_in_flight(self) -> None:
+        transport = starting()
         async with fleets(transport) as (fleet, backups):
             sweep = asyncio.ensure_future(fleet(range(100)).trigger())
             await asyncio.sleep(11)
@@ -157,26 +158,26 @@ class TestASweep:
         assert len(transport.sent) == 4
 
     async def test_a_fan_out_that_waits_for_an_id_stops_waiting(self) -> None:
-        async def silent() -> AsyncIterator[int]:
+        async def stalling() -> AsyncIterator[int]:
             yield 1
             await asyncio.Event().wait()
 
-        async with fleets(started()) as (fleet, backups):
-            sweep = asyncio.ensure_future(fleet(silent()).trigger())
+        async with fleets(starting()) as (fleet, backups):
+            sweep = asyncio.ensure_future(fleet(stalling()).trigger())
             await asyncio.sleep(1)
             await internals(backups).triggers.drain.run(None)
             with pytest.raises(FanOutAborted) as aborted:
                 await sweep
         assert (sorted(aborted.value.values), running_time()) == ([1], 10)
 
-    async def test_a_fan_out_after_the_drain_begins_nothing(self) -> None:
-        async with fleets(started()) as (fleet, backups):
+    async def test_a_fan_out_after_the_drain_sends_nothing(self) -> None:
+        async with fleets(starting()) as (fleet, backups):
             await internals(backups).triggers.drain.run(None)
             with pytest.raises(FanOutAborted, match="0 succeeded, 0 failed"):
                 await fleet(range(100)).trigger()
 
-    async def test_a_fan_out_whose_ids_were_all_read_ends_as_usual(self) -> None:
-        async with fleets(started()) as (fleet, backups):
+    async def test_a_fan_out_whose_ids_were_all_read_ends_normally(self) -> None:
+        async with fleets(starting()) as (fleet, backups):
             sweep = asyncio.ensure_future(fleet([1, 2], concurrency=3).trigger())
             await asyncio.sleep(1)
             await internals(backups).triggers.drain.run(None)

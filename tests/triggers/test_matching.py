@@ -1,4 +1,4 @@
-"""What one backup is to a trigger whose answer was lost."""
+"""Whether one backup can be that of a trigger whose response was lost."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -36,11 +36,11 @@ class TestByTheDate:
         ("seconds", "match"),
         [
             (-300.1, OLDER),
-            (-300.0, NEAR),  # who dates backups may have another clock than who adds the Date
+            (-300.0, NEAR),  # the clock that dates backups can differ from that of the Date
             (-0.1, NEAR),
-            (0.0, OURS),  # the sending's second, cut off: equality is ours
+            (0.0, OURS),  # sent in this second, and the fraction is cut off: equal dates are ours
             (0.7, OURS),
-            (33.7, OURS),  # the latest moment by the widest bound
+            (33.7, OURS),  # the last moment by the widest bound
             (33.8, NEAR),
             (333.7, NEAR),
             (333.8, LATER),
@@ -50,7 +50,7 @@ class TestByTheDate:
     def test_a_backup_created_inside_the_window_is_ours(self, seconds: float, match: Match) -> None:
         assert match_backup(made(seconds), WINDOW, SAME, TOLERANCE) is match
 
-    def test_the_start_stands_in_for_a_missing_creation_date(self) -> None:
+    def test_the_start_date_replaces_a_missing_creation_date(self) -> None:
         assert match_backup(Backup(7, started_at=at(1)), WINDOW, SAME, TOLERANCE) is OURS
         assert match_backup(Backup(7, started_at=at(-309)), WINDOW, SAME, TOLERANCE) is OLDER
 
@@ -62,18 +62,20 @@ class TestByTheDate:
     @pytest.mark.parametrize(
         ("off", "match"), [(-600.0, UNSURE), (-120.0, NEAR), (120.0, NEAR), (600.0, UNSURE)]
     )
-    def test_a_creation_that_follows_our_clock_and_not_the_date_can_be_ours(
+    def test_a_creation_date_by_our_clock_and_not_the_servers_can_be_ours(
         self, off: float, match: Match
     ) -> None:
         assert match_backup(made(1), WINDOW, ahead(off), TOLERANCE) is match
 
     @pytest.mark.parametrize(("off", "match"), [(-120, NEAR), (600, UNSURE), (86_400, UNSURE)])
-    def test_our_clock_keeps_its_tolerance_beside_any_date(self, off: float, match: Match) -> None:
+    def test_our_clock_keeps_its_tolerance_whatever_the_date_header_says(
+        self, off: float, match: Match
+    ) -> None:
         assert match_backup(made(-200), WINDOW, ahead(off), TOLERANCE) is match
         assert match_backup(made(-301), WINDOW, ahead(abs(off)), TOLERANCE) is OLDER
 
 
-class TestWithoutADate:
+class TestWithoutADateHeader:
     @pytest.mark.parametrize(
         ("seconds", "match"),
         [(-300.1, OLDER), (-300, NEAR), (-0.1, NEAR), (0, OURS), (32.7, OURS), (32.8, NEAR), (333, LATER)],
@@ -84,12 +86,12 @@ class TestWithoutADate:
         assert match_backup(made(seconds), WINDOW, None, TOLERANCE) is match
 
 
-class TestWithoutACreation:
+class TestWithoutACreationDate:
     def test_a_backup_without_dates_is_unsure(self) -> None:
         assert match_backup(Backup(7), WINDOW, SAME, TOLERANCE) is UNSURE
 
     @pytest.mark.parametrize("field", ["completed_at", "updated_at"])
-    def test_an_end_or_a_change_before_the_sending_shows_that_it_is_older(self, field: str) -> None:
+    def test_an_end_or_a_change_before_the_request_shows_that_it_is_older(self, field: str) -> None:
         before: dict[str, Any] = {field: at(-310)}
         shortly_before: dict[str, Any] = {field: at(-10)}
         after: dict[str, Any] = {field: at(10)}
@@ -131,7 +133,7 @@ class TestByTheBaseline:
         window = window_with(baseline=6)
         assert match_backup(made(-310), window, offset, TOLERANCE) is UNSURE
 
-    def test_ids_that_are_no_numbers_have_no_order(self) -> None:
+    def test_ids_that_are_not_numbers_have_no_order(self) -> None:
         window = window_with(baseline="b")
         assert match_backup(Backup("c"), window, SAME, TOLERANCE) is UNSURE
         assert match_backup(Backup("b"), window, SAME, TOLERANCE) is OLDER
@@ -148,7 +150,7 @@ def naive(seconds: float, name: str = "created_at") -> Backup:
 
 
 class TestADateWithoutAnOffset:
-    """It is somewhere from 14 hours before to 12 hours after what it says in UTC."""
+    """The true time is between 14 hours before and 12 hours after the date read as UTC."""
 
     @pytest.mark.parametrize("offset", [SAME, None])
     @pytest.mark.parametrize(
@@ -167,16 +169,18 @@ class TestADateWithoutAnOffset:
     ) -> None:
         assert match_backup(naive(seconds), WINDOW, offset, TOLERANCE) is match
 
-    def test_above_the_baseline_it_is_ours_unless_the_whole_range_is_before(self) -> None:
+    def test_above_the_baseline_a_date_without_an_offset_is_ours_unless_its_whole_range_is_before(
+        self,
+    ) -> None:
         window = window_with(baseline=6)
         assert match_backup(naive(-5 * HOUR), window, SAME, TOLERANCE) is OURS
         assert match_backup(naive(-13 * HOUR), window, SAME, TOLERANCE) is UNSURE
 
-    def test_an_end_without_an_offset_shows_as_little(self) -> None:
+    def test_a_completion_date_without_an_offset_is_older_only_if_its_whole_range_is(self) -> None:
         assert match_backup(naive(-5 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE) is UNSURE
         assert match_backup(naive(-13 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE) is OLDER
 
-    def test_a_mere_day_includes_its_end(self) -> None:
+    def test_a_date_without_a_time_includes_the_whole_day(self) -> None:
         day = Backup(7, created_at=at(-12 * HOUR), extra={"created_at": "2026-01-01"})
         assert (
             match_backup(day, attrs.evolve(WINDOW, sent=11 * HOUR, latest=12 * HOUR), SAME, TOLERANCE)
@@ -187,33 +191,36 @@ class TestADateWithoutAnOffset:
             is OLDER
         )
 
-    def test_a_date_without_an_offset_proves_neither_a_beginning_nor_an_end(self) -> None:
+    def test_a_date_without_an_offset_proves_neither_a_start_nor_an_end(self) -> None:
         assert not is_dated_before_sending(naive(-5 * HOUR), WINDOW, SAME, TOLERANCE)
         assert not is_dated_to_end_after_sending(naive(5 * HOUR, "completed_at"), WINDOW, SAME, TOLERANCE)
 
 
-class TestADateThatNobodySet:
-    NEVER = (
+class TestAPlaceholderDate:
+    PLACEHOLDERS = (
         datetime(1, 1, 1, tzinfo=UTC),
         datetime(1970, 1, 1, tzinfo=UTC),
         datetime(9999, 12, 31, tzinfo=UTC),
     )
 
-    @pytest.mark.parametrize("never", NEVER)
-    def test_a_date_that_was_never_set_shows_no_creation(self, never: datetime) -> None:
-        assert match_backup(Backup(7, created_at=never), WINDOW, SAME, TOLERANCE) is UNSURE
-        assert match_backup(Backup(7, created_at=never, started_at=at(1)), WINDOW, SAME, TOLERANCE) is OURS
+    @pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+    def test_a_placeholder_is_not_a_creation_date(self, placeholder: datetime) -> None:
+        assert match_backup(Backup(7, created_at=placeholder), WINDOW, SAME, TOLERANCE) is UNSURE
         assert (
-            match_backup(Backup(7, completed_at=never, updated_at=never), WINDOW, SAME, TOLERANCE) is UNSURE
+            match_backup(Backup(7, created_at=placeholder, started_at=at(1)), WINDOW, SAME, TOLERANCE) is OURS
         )
-        assert not is_dated_before_sending(Backup(7, created_at=never), WINDOW, SAME, TOLERANCE)
+        assert (
+            match_backup(Backup(7, completed_at=placeholder, updated_at=placeholder), WINDOW, SAME, TOLERANCE)
+            is UNSURE
+        )
+        assert not is_dated_before_sending(Backup(7, created_at=placeholder), WINDOW, SAME, TOLERANCE)
 
-    @pytest.mark.parametrize("never", [*NEVER, at(9000)])
-    def test_a_date_that_was_never_set_is_no_end(self, never: datetime) -> None:
-        assert not is_dated_to_end_after_sending(made(1, completed_at=never), WINDOW, SAME, TOLERANCE)
+    @pytest.mark.parametrize("placeholder", [*PLACEHOLDERS, at(9000)])
+    def test_a_placeholder_is_not_an_end(self, placeholder: datetime) -> None:
+        assert not is_dated_to_end_after_sending(made(1, completed_at=placeholder), WINDOW, SAME, TOLERANCE)
 
 
-class TestDatedBeforeTheSending:
+class TestDatedBeforeTheRequest:
     @pytest.mark.parametrize(
         ("seconds", "before"), [(-9000, True), (-8, True), (-0.2, True), (0, False), (5, False)]
     )
@@ -224,11 +231,11 @@ class TestDatedBeforeTheSending:
         assert not is_dated_before_sending(made(-9000), WINDOW, None, TOLERANCE)
         assert not is_dated_before_sending(Backup(7), WINDOW, SAME, TOLERANCE)
 
-    def test_nothing_is_before_if_our_clock_objects(self) -> None:
+    def test_nothing_is_before_if_our_clock_contradicts(self) -> None:
         assert not is_dated_before_sending(made(1), WINDOW, ahead(600), TOLERANCE)
 
 
-class TestEndedAfterTheSending:
+class TestEndedAfterTheRequest:
     @pytest.mark.parametrize(
         ("seconds", "offset", "after"),
         [(-2, SAME, False), (1, SAME, True), (200, None, False), (301, None, True)],
@@ -243,17 +250,17 @@ class TestEndedAfterTheSending:
         assert not is_dated_to_end_after_sending(made(1), WINDOW, SAME, TOLERANCE)
 
 
-class TestAMachineThatSlept:
-    """The loop's clock stood still for an hour: all others are ahead of it by an hour more."""
+class TestASuspendedMachine:
+    """The loop's clock stood still for an hour, so that all other clocks gained an hour."""
 
-    OURS_SLEPT = ClockOffset(NOON, NOON + HOUR)
+    AFTER_SUSPEND = ClockOffset(NOON, NOON + HOUR)
 
-    @pytest.mark.parametrize("noted", [SAME, None])
+    @pytest.mark.parametrize("recorded", [SAME, None])
     @pytest.mark.parametrize("read", [ahead(HOUR), None])
     def test_a_backup_created_during_the_suspend_is_ours(
-        self, noted: ClockOffset | None, read: ClockOffset | None
+        self, recorded: ClockOffset | None, read: ClockOffset | None
     ) -> None:
-        window = attrs.evolve(WINDOW, our_offset=self.OURS_SLEPT, server_offset=noted)
+        window = attrs.evolve(WINDOW, our_offset=self.AFTER_SUSPEND, server_offset=recorded)
         for created in (1, HOUR / 2):
             found = match_backup(made(created), window, read, TOLERANCE)
             assert found is OURS
@@ -261,7 +268,7 @@ class TestAMachineThatSlept:
 
     def test_a_suspend_is_noticed_by_reading_our_clock_again(self) -> None:
         slept = WINDOW.widened(NOON + HOUR)
-        assert slept.our_offset == self.OURS_SLEPT
+        assert slept.our_offset == self.AFTER_SUSPEND
         assert slept.widened(NOON - 1).our_offset == ClockOffset(NOON - 1, NOON + HOUR)
 
     def test_a_recorded_offset_is_not_widened(self) -> None:
@@ -277,15 +284,15 @@ class TestAMachineThatSlept:
     acted=st.floats(0, 1),
     dated=st.floats(0, 1),
 )
-def test_what_the_trigger_started_is_ours_whatever_the_clock(
+def test_a_backup_that_the_trigger_started_is_ours_whatever_the_clock(
     truth: float, sent: float, took: float, acted: float, dated: float
 ) -> None:
     """The server's clock is off by any amount, its Date is cut off, and it acts anywhere in the window."""
     latest = sent + took + 30
     window = ActionWindow(TRIGGER, sent, latest, latest, ClockOffset(NOON, NOON))
-    read_at, answered = latest, latest + 2
-    date = int(NOON + truth + read_at + dated * (answered - read_at))
-    offset = ClockOffset(date - answered, date + 1 - read_at)
+    read_at, received = latest, latest + 2
+    date = int(NOON + truth + read_at + dated * (received - read_at))
+    offset = ClockOffset(date - received, date + 1 - read_at)
     creation = NOON + truth + sent + acted * (took + 30)
     for written in (creation, int(creation)):
         backup = Backup(7, created_at=datetime.fromtimestamp(written, UTC))

@@ -1,7 +1,7 @@
-"""Never twice, whatever happens: a server that loses, delays, doubles and contradicts, in any order.
+"""Never two backups for one trigger, whatever the server loses, delays, doubles or contradicts.
 
-The promises that reconciliation rests on are kept: the server acts within the settling time, dates backups
-by its Date or within tolerance of our clock, and never hides a backup that is over. All else goes wrong.
+Only the assumptions of reconciliation hold: the server acts within the settling time, dates backups by its
+Date or within tolerance of our clock, and never hides a backup that is over. All else can go wrong.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ clocks = st.sampled_from(
         (0.0, -600.0),
     ]
 )
-"""How far the server's clock is ahead of ours, and its Date of that."""
+"""How far the server's clock is ahead of ours, and its Date ahead of its clock; None for no Date."""
 
 
 def failing(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
@@ -59,12 +59,12 @@ def empty_list(server: VirtualInstance) -> Callable[[PreparedRequest], Response 
 
 
 def list_without_the_newest(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
-    def answer(message: PreparedRequest) -> Response | None:
+    def respond(message: PreparedRequest) -> Response | None:
         if message.url.path.endswith("/active"):
             return None
         return server.page(message, [server.shown(one, 0) for one in server.backups[:-1]])
 
-    return answer
+    return respond
 
 
 def nothing_active(server: VirtualInstance) -> Callable[[PreparedRequest], Response | None]:
@@ -72,14 +72,14 @@ def nothing_active(server: VirtualInstance) -> Callable[[PreparedRequest], Respo
 
 
 class NeverTwice(RuleBasedStateMachine):
-    """One operator triggers one instance again and again; each trigger is one call of the client."""
+    """One operator triggers one instance repeatedly; each trigger is one call of the client."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = looptime.new_event_loop()
         self.task: asyncio.Task[TriggerResult] | None = None
         self.calls: list[tuple[int, int]] = []
-        """From which to which POST each call sent."""
+        """The first and the last POST of each call."""
         self.first_post = 1
         self.ended = 0.0
         """When the last task ended."""
@@ -106,7 +106,7 @@ class NeverTwice(RuleBasedStateMachine):
 
     @rule(lies=st.lists(st.sampled_from([failing, passing, empty_list, list_without_the_newest]), max_size=6))
     def contradict(self, lies: list[Callable[[VirtualInstance], Any]]) -> None:
-        if self.short:  # a backup that is over shows in the list alone: it must not lie about it
+        if self.short:  # only the list shows a backup that is over, so that it must not lie
             lies = [lie for lie in lies if lie in (failing, passing)]
         self.server.gets.extend(lie(self.server) for lie in lies)
 
@@ -116,7 +116,7 @@ class NeverTwice(RuleBasedStateMachine):
         self.server.gets.extend([nothing_active(self.server)] * count)
 
     @rule()
-    def let_somebody_else_start_one(self) -> None:
+    def let_another_caller_start_one(self) -> None:
         self.server.start(self.loop.time())
 
     @rule(seconds=st.sampled_from([0.05, 1.0, 31.0]))
@@ -152,7 +152,7 @@ class NeverTwice(RuleBasedStateMachine):
             return
         error = task.exception()
         assert error is None or isinstance(error, BackupifyError), error
-        # What a proxy brings again after a clear refusal is nothing that a look could foresee.
+        # No check can foresee that a proxy repeats a request after a clear refusal.
         until = self.ended if isinstance(error, Conflict) else self.loop.time()
         mine = self._starts(self.first_post, self.server.sendings, until)
         if error is not None and not isinstance(error, AmbiguousTrigger):
@@ -161,7 +161,7 @@ class NeverTwice(RuleBasedStateMachine):
             assert mine == 1
 
     def _starts(self, first: int, last: int, until: float = math.inf) -> int:
-        """How many POSTs of these started a backup; what a proxy brings a second time is the proxy's."""
+        """How many of these POSTs started a backup, each counted once though a proxy repeats it."""
         self.server.started_until(self.loop.time())
         started = {one.by for one in self.server.backups if one.begun <= until}
         return sum(number in started for number in range(first, last + 1))

@@ -1,4 +1,4 @@
-"""Triggers and the connections they go over, the clocks they meet, and the looks behind them."""
+"""Triggers on raw sockets: connections that close, a Date beyond all dates, and the check after a 422."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ BELOW_ANY = b"HTTP/1.1 099 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 class TestConnections:
     @pytest.mark.parametrize("concurrency", [1, 8])
     @pytest.mark.parametrize("after_each", [Connections.CLOSED, Connections.IDLED_OUT])
-    async def test_that_end_without_a_word_make_no_trigger_ambiguous(
+    async def test_that_close_without_notice_make_no_trigger_ambiguous(
         self, after_each: str, concurrency: int
     ) -> None:
         server = Connections(BEGUN, after_each)
@@ -48,43 +48,43 @@ class TestConnections:
         assert (len(server.of("GET")), len(set(server.of("GET")))) == (5, 1)
 
 
-class TestTheClockOfTheServer:
+class TestTheDateOfTheServer:
     @pytest.mark.parametrize("created", [True, False])
-    async def test_may_be_beyond_all_dates(self, created: bool) -> None:
+    async def test_can_be_beyond_what_a_datetime_holds(self, created: bool) -> None:
         date = f', "created_at": "{datetime.now(UTC).isoformat()}"' if created else ""
-        answer = http(201, f'{{"id":7{date}}}'.encode(), "Date: Fri, 31 Dec 9999 23:59:59 -2300")
-        async with by_method(b"", answer) as url, client_of(url) as client:
+        response = http(201, f'{{"id":7{date}}}'.encode(), "Date: Fri, 31 Dec 9999 23:59:59 -2300")
+        async with by_method(b"", response) as url, client_of(url) as client:
             assert (await client.backups.trigger(1)).kind is TriggerKind.STARTED
 
 
-class TestA422:
+class TestTheErrorOfA422:
     async def test_says_that_the_check_after_it_failed(self) -> None:
         async with by_method(http(403), http(422)) as url, client_of(url) as client:
             with pytest.raises(UnprocessableEntity) as caught:
                 await client.backups.trigger(1)
         assert "check" in (caught.value.gave_up or "")
 
-    async def test_says_nothing_of_a_check_that_found_none_active(self) -> None:
+    async def test_does_not_mention_a_check_that_found_no_active_backup(self) -> None:
         async with by_method(http(200, b"[]"), http(422)) as url, client_of(url) as client:
             with pytest.raises(UnprocessableEntity) as caught:
                 await client.backups.trigger(1)
         assert caught.value.gave_up is None
 
 
-@pytest.mark.parametrize("answer", [SWITCHING, BELOW_ANY], ids=["101", "099"])
+@pytest.mark.parametrize("response", [SWITCHING, BELOW_ANY], ids=["101", "099"])
 class TestAStatusBelow200:
-    async def test_leaves_a_trigger_ambiguous(self, answer: bytes) -> None:
-        async with by_method(answer, answer) as url, client_of(url, retry=ONCE) as client:
+    async def test_leaves_a_trigger_ambiguous(self, response: bytes) -> None:
+        async with by_method(response, response) as url, client_of(url, retry=ONCE) as client:
             with pytest.raises(AmbiguousTrigger):
                 await client.backups.trigger(1)
 
-    async def test_is_an_error_of_a_read(self, answer: bytes) -> None:
-        async with by_method(answer, answer) as url, client_of(url, retry=ONCE) as client:
+    async def test_is_an_error_for_a_read(self, response: bytes) -> None:
+        async with by_method(response, response) as url, client_of(url, retry=ONCE) as client:
             for call in (client.backups.get(1, 1), client.backups.list(1).collect()):
                 with pytest.raises(BackupifyError):
                     await call
 
-    async def test_does_not_say_that_nothing_is_active(self, answer: bytes) -> None:
-        async with by_method(answer, answer) as url, client_of(url, retry=ONCE) as client:
+    async def test_does_not_mean_that_nothing_is_active(self, response: bytes) -> None:
+        async with by_method(response, response) as url, client_of(url, retry=ONCE) as client:
             with pytest.raises(BackupifyError):
                 await client.backups.get_active(1)

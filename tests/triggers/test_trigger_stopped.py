@@ -1,4 +1,4 @@
-"""What the event `TriggerStopped` says of a trigger that was cancelled or drained, in virtual time."""
+"""The event `TriggerStopped` of a trigger that was cancelled or drained, in virtual time."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime(start=0)
 async def stopped_after(
     seconds: float, *posts: Post, recorded: SentTrigger | None = None, **options: Any
 ) -> SentTrigger | None:
-    """What was in doubt when a trigger was cancelled."""
+    """The trigger that `TriggerStopped` reports as in doubt after a cancellation."""
     events: list[object] = []
     server = VirtualInstance()
     server.posts.extend(posts)
@@ -36,17 +36,17 @@ async def test_a_trigger_in_flight_is_in_doubt() -> None:
     assert not in_doubt.accepted
 
 
-async def test_a_lost_response_is_in_doubt_and_known_to_have_ended() -> None:
+async def test_a_lost_response_is_in_doubt_and_no_longer_expected() -> None:
     in_doubt = await stopped_after(5, LOST_BEFORE)
     assert in_doubt is not None
     assert (in_doubt.response_by, in_doubt.accepted) == (at(0.1), False)
 
 
-@pytest.mark.parametrize("answer", [204, "queued"])
-async def test_an_accepted_trigger_is_known_to_be_accepted_while_its_backup_is_checked(
-    answer: int | str,
+@pytest.mark.parametrize("response", [204, "queued"])
+async def test_an_accepted_trigger_is_reported_as_accepted_while_its_backup_is_checked(
+    response: int | str,
 ) -> None:
-    in_doubt = await stopped_after(0.15, Post(None, answer))
+    in_doubt = await stopped_after(0.15, Post(None, response))
     assert in_doubt is not None
     assert in_doubt.accepted
 
@@ -67,7 +67,7 @@ async def test_a_trigger_that_was_sent_again_is_in_doubt_again() -> None:
     assert in_doubt.sent_at == at(30.4)
 
 
-async def test_a_trigger_of_a_previous_run_is_in_doubt_as_it_was_recorded() -> None:
+async def test_a_trigger_of_a_previous_run_is_in_doubt_exactly_as_it_was_recorded() -> None:
     recorded = SentTrigger(7, at(-60), 4)
     assert await stopped_after(1, recorded=recorded) == recorded
 
@@ -85,7 +85,7 @@ async def test_a_drained_trigger_is_not_in_doubt_once_it_surely_did_nothing() ->
     assert [event for event in events if isinstance(event, TriggerStopped)] == [TriggerStopped(7, None)]
 
 
-async def test_a_finished_trigger_tells_nothing() -> None:
+async def test_a_finished_trigger_emits_no_such_event() -> None:
     events: list[object] = []
     async with triggering(VirtualInstance(), on_event=events.append) as (trigger, _, _):
         await trigger.run(7)

@@ -1,4 +1,4 @@
-"""Looks for a trigger whose answer was lost, at lists that are not as they should be; in virtual time."""
+"""Checks after a lost response, where the list of backups is endless, cut or descending; in virtual time."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ IMPATIENT = Reconciliation(settling=1, patience=1)
 
 
 async def run(server: VirtualInstance) -> tuple[TriggerKind | AmbiguousTrigger, int]:
-    """How a trigger whose answer is lost ends, and how many requests it took."""
+    """The outcome of a trigger whose response is lost, and how many requests it took."""
     async with triggering(server, reconciliation=IMPATIENT) as (trigger, transport, _):
         try:
             return (await trigger.run(7)).kind, len(transport.sent)
@@ -24,7 +24,7 @@ async def run(server: VirtualInstance) -> tuple[TriggerKind | AmbiguousTrigger, 
 
 
 class Endless(VirtualInstance):
-    """Each page of its list has a backup that nobody has seen, and names another page."""
+    """Each page of its list has a new backup and a link to another page."""
 
     def page(self, message: PreparedRequest, items: list[dict[str, Any]]) -> Response:
         number = int(message.url.query.get("page", "1"))
@@ -46,7 +46,7 @@ class NewestFirst(VirtualInstance):
         return super().page(message, items[::-1])
 
 
-async def test_a_list_without_an_end_ends_the_check_in_time() -> None:
+async def test_an_endless_list_ends_the_check_in_time() -> None:
     server = Endless()
     server.posts.append(LOST_BEFORE)
     error, requests = await run(server)
@@ -56,7 +56,7 @@ async def test_a_list_without_an_end_ends_the_check_in_time() -> None:
     assert requests < 120
 
 
-async def test_a_list_without_an_end_ends_the_check_for_the_refusals_reason() -> None:
+async def test_an_endless_list_ends_the_check_for_the_reason_of_a_refusal() -> None:
     server = Endless()
     server.posts.append(Post(None, 409))
     async with triggering(server, reconciliation=IMPATIENT) as (trigger, _, _):
@@ -65,7 +65,7 @@ async def test_a_list_without_an_end_ends_the_check_for_the_refusals_reason() ->
     assert asyncio.get_running_loop().time() < 10
 
 
-async def test_a_list_that_is_cut_shows_nothing_and_the_trigger_is_not_sent_again() -> None:
+async def test_a_cut_list_shows_nothing_and_the_trigger_is_not_sent_again() -> None:
     server = WithoutLinks()
     server.posts.append(LOST_BEFORE)
     error, _ = await run(server)

@@ -1,4 +1,4 @@
-"""Answers to triggers that are lost, over sockets: the backup is found, or it is said that nobody knows."""
+"""Lost responses to triggers, over sockets: the backup is found, or `AmbiguousTrigger` is raised."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
 from tests.support.clients import asked, client_of, trigger
 
 
-class TestALostAnswer:
+class TestALostResponse:
     @pytest.mark.parametrize(
         "fault",
         [
@@ -69,7 +69,7 @@ class TestALostAnswer:
         error, sent, started = await trigger(fault)
         assert type(error) is cause
         assert str(error).endswith("no backup was started")
-        assert sent >= sent_times  # a 503 while the looks pass is a refusal, and does not count
+        assert sent >= sent_times  # a 503 is a refusal that does not count, if the checks pass
         assert started == 0
 
     @pytest.mark.parametrize("status", [None, 408, 500, 503])
@@ -108,7 +108,7 @@ class TestALostAnswer:
 
     async def test_the_baseline_of_a_fleet_finds_the_backup(self) -> None:
         lost = Fault.lose_response(after_acting=True, operation="trigger")
-        # A Date of its own, which is neither ours nor that of the backups: only ids tell.
+        # The Date follows neither our clock nor that of the backups: only ids show which is ours.
         settings: Any = {"faults": [lost], "date_header": True, "date_offset": 3600.0}
         async with SimulatedBackupify(instances=5, **settings) as server, client_of(server) as client:
             blind = await client.fleet([1]).trigger()

@@ -1,4 +1,4 @@
-"""Triggers that get a clear answer, over sockets: a backup is started once, or surely not."""
+"""Triggers with a clear response, over sockets: one backup is started, or surely none."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ from tests.support.raw_servers import ScriptedServer, http, raw_server
 
 class TestStarted:
     @pytest.mark.parametrize("envelope", [None, "backups"])
-    async def test_started_has_the_new_backup(self, envelope: str | None) -> None:
+    async def test_started_names_the_new_backup(self, envelope: str | None) -> None:
         async with SimulatedBackupify(envelope=envelope) as server, client_of(server) as client:
             result = await client.backups.trigger("7")
             assert result.kind is TriggerKind.STARTED
@@ -39,29 +39,29 @@ class TestStarted:
 
     @pytest.mark.parametrize("body", ["", " \n", "null", "{}", "[]", '{"backup": null}'])
     async def test_a_2xx_without_a_body_gives_the_active_backup(self, body: str) -> None:
-        silent = Fault.answer(201, body=body, operation="trigger", after_acting=True)
-        async with SimulatedBackupify(faults=[silent]) as server, client_of(server) as client:
+        empty = Fault.answer(201, body=body, operation="trigger", after_acting=True)
+        async with SimulatedBackupify(faults=[empty]) as server, client_of(server) as client:
             result = await client.backups.trigger(7)
             assert result == TriggerResult(TriggerKind.STARTED, await client.backups.get_active(7))
             assert result.backup is not None
             assert result.backup.id == server.triggers[7][0].id
 
-    async def test_a_2xx_without_a_body_and_without_an_active_backup_gives_none(self) -> None:
+    async def test_a_2xx_without_a_body_and_without_an_active_backup_names_no_backup(self) -> None:
         result, sent, _ = await trigger(Fault.answer(204, body="", operation="trigger"))
         assert (result, sent) == (TriggerResult(TriggerKind.STARTED, None), 1)
 
-    async def test_started_stands_though_the_check_after_it_fails(
+    async def test_started_is_the_result_though_the_check_after_it_fails(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        silent = Fault.answer(204, body="", operation="trigger", after_acting=True)
-        result, sent, started = await trigger(silent, Fault.answer(403, operation="get_active"))
+        empty = Fault.answer(204, body="", operation="trigger", after_acting=True)
+        result, sent, started = await trigger(empty, Fault.answer(403, operation="get_active"))
         assert (result, sent, started) == (TriggerResult(TriggerKind.STARTED, None), 1, 1)
         assert "instance 7: the check after its trigger failed" in caplog.text
 
-    async def test_started_stands_though_the_client_is_closed_during_the_check_after_it(self) -> None:
-        silent = Fault.answer(204, body="", operation="trigger", after_acting=True)
+    async def test_started_is_the_result_though_the_client_is_closed_during_the_check(self) -> None:
+        empty = Fault.answer(204, body="", operation="trigger", after_acting=True)
         hanging = Fault.hang(operation="get_active")
-        async with SimulatedBackupify(faults=[silent, hanging]) as server, client_of(server) as client:
+        async with SimulatedBackupify(faults=[empty, hanging]) as server, client_of(server) as client:
             call = asyncio.create_task(client.backups.trigger(7))
             await server.wait_for_requests(3)
             await client.close()
@@ -70,7 +70,7 @@ class TestStarted:
 
 class TestAlreadyActive:
     @pytest.mark.parametrize("conflict", [409, 422])
-    async def test_already_active_has_the_active_backup(self, conflict: Any) -> None:
+    async def test_already_active_names_the_active_backup(self, conflict: Any) -> None:
         async with SimulatedBackupify(active_conflict=conflict) as server, client_of(server) as client:
             running = server.start_backup(7)
             result = await client.backups.trigger(7)
@@ -79,7 +79,7 @@ class TestAlreadyActive:
             assert (result.backup.id, server.triggers[7]) == (running.id, [])
 
     @pytest.mark.parametrize(("status", "kind"), [(409, Conflict), (422, UnprocessableEntity)])
-    async def test_a_refusal_beside_an_active_backup_is_already_active(
+    async def test_a_refusal_without_an_active_backup_raises_its_own_error(
         self, status: int, kind: type[APIError]
     ) -> None:
         refused = Fault.answer(status, body='{"error":"in maintenance"}', operation="trigger")
@@ -99,7 +99,7 @@ class TestAlreadyActive:
             assert isinstance(result, TriggerResult)
             assert (result.kind, sent) == (TriggerKind.ALREADY_ACTIVE, 1)
             assert result.backup is not None
-        else:  # within the tolerance of the clocks it may have ended before
+        else:  # within the tolerance of the clocks, it can have ended before
             assert isinstance(result, APIError)
 
     @pytest.mark.parametrize("status", [409, 422])
@@ -111,7 +111,7 @@ class TestAlreadyActive:
 
 
 class TestTheAgeOfTheBackupInA2xx:
-    """A server may answer 200 with the one that ran before."""
+    """A server can respond 200 with a backup that was active before."""
 
     @pytest.mark.parametrize(
         ("field", "seconds", "date", "kind"),
@@ -119,17 +119,17 @@ class TestTheAgeOfTheBackupInA2xx:
             ("created_at", -310, None, TriggerKind.ALREADY_ACTIVE),
             ("started_at", -310, None, TriggerKind.ALREADY_ACTIVE),
             ("updated_at", -61, None, TriggerKind.STARTED),
-            ("created_at", -90, None, TriggerKind.STARTED),  # our clock may be ahead
+            ("created_at", -90, None, TriggerKind.STARTED),  # our clock can be ahead
             ("created_at", +3600, None, TriggerKind.STARTED),
             ("created_at", -310, 0, TriggerKind.ALREADY_ACTIVE),
-            ("created_at", -10, 0, TriggerKind.STARTED),  # the Date may be a proxy's
-            # A clock of the server's that is an hour behind, or before: with its Date that is known.
+            ("created_at", -10, 0, TriggerKind.STARTED),  # the Date can be a proxy's
+            # The Date shows that the server's clock is an hour behind ours, or ahead.
             ("created_at", -3600, -3600, TriggerKind.STARTED),
             ("created_at", -3910, -3600, TriggerKind.ALREADY_ACTIVE),
             ("created_at", -310, 3600, TriggerKind.ALREADY_ACTIVE),
         ],
     )
-    async def test_the_creation_date_shows_whether_it_was_started(
+    async def test_the_creation_date_decides_between_started_and_already_active(
         self, field: str, seconds: int, date: int | None, kind: TriggerKind
     ) -> None:
         now = datetime.now(UTC)
@@ -144,7 +144,7 @@ class TestTheAgeOfTheBackupInA2xx:
             assert (await client.backups.trigger(7)).kind is kind
 
     @pytest.mark.parametrize("date", ["yesterday", "Thu, 01 Jan 1970 00:00:00 +9999999"])
-    async def test_our_own_clock_decides_where_the_date_cannot_be_read(self, date: str) -> None:
+    async def test_our_clock_decides_where_the_date_header_is_unreadable(self, date: str) -> None:
         body = f'{{"id":5,"created_at":"{datetime.now(UTC).isoformat()}"}}'.encode()
         async with (
             raw_server(ScriptedServer(http(200, body, f"Date: {date}"))) as url,
@@ -152,8 +152,8 @@ class TestTheAgeOfTheBackupInA2xx:
         ):
             assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
 
-    async def test_the_servers_clock_decides_where_a_date_shows_it(self) -> None:
-        clock = ManualClock()  # far behind ours
+    async def test_the_servers_clock_decides_where_the_date_header_shows_it(self) -> None:
+        clock = ManualClock()  # far from ours
         settings: Any = {"clock": clock, "date_header": True, "active_conflict": 200, "backup_duration": 600}
         async with SimulatedBackupify(**settings) as server, client_of(server) as client:
             assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
@@ -166,11 +166,11 @@ class TestTheAgeOfTheBackupInA2xx:
         async with raw_server(ScriptedServer(http(200, b'{"id":5}'))) as url, client_of(url) as client:
             assert (await client.backups.trigger(7, baseline=baseline)).kind is TriggerKind.ALREADY_ACTIVE
 
-    async def test_the_creation_date_counts_for_a_backup_of_get_active_too(self) -> None:
+    async def test_the_creation_date_decides_for_a_backup_of_get_active_too(self) -> None:
         clock = ManualClock()
-        silent = Fault.answer(204, body="", operation="trigger")
+        empty = Fault.answer(204, body="", operation="trigger")
         settings: Any = {"clock": clock, "date_header": True, "backup_duration": 7200}
-        async with SimulatedBackupify(faults=[silent], **settings) as server, client_of(server) as client:
+        async with SimulatedBackupify(faults=[empty], **settings) as server, client_of(server) as client:
             running = server.start_backup(7)
             clock.advance(3600)
             result = await client.backups.trigger(7)
@@ -195,7 +195,7 @@ class TestSentAgain:
         assert isinstance(result, TriggerResult)
         assert (result.kind, sent, started) == (TriggerKind.STARTED, 4, 1)
 
-    async def test_refusals_cost_no_attempts_and_no_budget(self) -> None:
+    async def test_refusals_use_no_attempts_and_no_budget(self) -> None:
         fault = Fault.answer(503, retry_after=0, operation="trigger", first=10)
         async with SimulatedBackupify(faults=[fault]) as server:
             policy = RetryPolicy(attempts=1, base=0, cap=0, budget=0)
@@ -253,7 +253,7 @@ class TestNotStarted:
             with pytest.raises(NotFound):
                 await client.backups.trigger(999)
 
-    async def test_without_a_connection_it_is_tried_again_and_never_ambiguous(self) -> None:
+    async def test_a_trigger_without_a_connection_is_tried_again_and_never_ambiguous(self) -> None:
         async with SimulatedBackupify() as server:
             pass
         async with client_of(server.base_url) as client:
