@@ -1,7 +1,9 @@
 """An asyncio client for the Backupify API: list, watch and trigger backups across many instances at once.
 
+    from backupify_async import BackupifyClient
+
     async with BackupifyClient.from_env() as client:
-        async with client.fleet(ids).get_active() as outcomes:
+        async with client.fleet([41, 42, 43]).get_active() as outcomes:
             async for outcome in outcomes:
                 print(outcome.key, outcome.value if outcome.ok else outcome.error)
 
@@ -10,8 +12,8 @@ Backupify for your own tests.
 
 Names are imported on first use. pytest loads the plugin of every installed package, and must not pay for
 aiohttp here; and `backupify` can report why an import failed. `BackupifyClient` imports all that a call
-needs, also when
-it fails: nothing is imported on a failure path.
+needs, also
+when it fails: nothing is imported on a failure path.
 """
 
 from backupify_async.version import __version__

@@ -32,7 +32,9 @@ __all__ = ["BackupifyClient"]
 class BackupifyClient(AnyOperation):
     """A client of the Backupify API, for any number of tasks of one event loop.
 
-        async with BackupifyClient(ClientCredentials(id, secret)) as client:
+        from backupify_async import BackupifyClient, ClientCredentials
+
+        async with BackupifyClient(ClientCredentials("my-id", "my-secret")) as client:
             active = await client.backups.get_active(42)
 
     Or, in an application that starts and stops: `await client.open()`, and `await client.close()` at the end.

@@ -132,6 +132,15 @@ def test_own_limiter_shares_its_rate_through_a_file(backupify: SimulatedBackupif
     assert (done.returncode, done.stderr, time.monotonic() - began > 0.5) == (0, "", True)
 
 
+@pytest.mark.backupify(instances=12, backups=0)
+def test_simple_limiter_spaces_its_calls_evenly(backupify: SimulatedBackupify) -> None:
+    ids = [str(instance) for instance in backupify.instance_ids]
+    done = run(backupify, "simple_limiter.py", *ids)
+    times = sorted(record.at for record in backupify.requests if record.operation == "get_active")
+    assert sorted(done.stdout.splitlines()) == sorted(f"instance {instance}: idle" for instance in ids)
+    assert (done.returncode, done.stderr, times[-1] - times[0] >= 11 / 20 - 0.1) == (0, "", True)
+
+
 def test_the_test_with_aioresponses_passes_for_a_user_who_has_no_settings(tmp_path: Path) -> None:
     example = EXAMPLES / "test_with_aioresponses.py"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(example)]

@@ -2,19 +2,21 @@
 
 import ast
 import asyncio
+import inspect
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Coroutine
 from pathlib import Path
 from types import CodeType
 
 import pytest
 
-from backupify_async import BackupifyClient, RateLimit
+from backupify_async import BackupifyClient, ClientCredentials, Fleet, RateLimit
 from backupify_async._cli import main
 from backupify_async.testing import SimulatedBackupify
 
@@ -87,7 +89,22 @@ def test_the_tests_that_it_shows_pass(pytester: pytest.Pytester) -> None:
     (shown,) = [block for block in BLOCKS if "def test_" in block]
     pytester.makeini("[pytest]")
     pytester.makepyfile(shown)
-    pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:looptime_plugin").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:looptime_plugin").assert_outcomes(passed=1)
+
+
+@pytest.mark.backupify(instances=50, backups=1)
+@pytest.mark.parametrize("documented", [BackupifyClient.request, BackupifyClient.iterate, Fleet])
+def test_the_examples_of_a_docstring_run(documented: object, backupify: SimulatedBackupify) -> None:
+    docstring = inspect.getdoc(documented) or ""
+    example = "".join(re.findall(r"^(?:    .*)?\n", docstring.partition("\nArgs:")[0], re.MULTILINE))
+    code: CodeType = compile(textwrap.dedent(example), "docstring", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    async def run() -> None:
+        credentials = ClientCredentials("demo", "demo")
+        async with BackupifyClient(credentials, base_url=backupify.base_url) as client:
+            await eval(code, {"client": client})
+
+    asyncio.run(run())
 
 
 @pytest.mark.slow  # it waits for a backup

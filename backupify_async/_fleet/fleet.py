@@ -31,9 +31,11 @@ T = TypeVar("T")
 class Fleet:
     """Many instances: each method returns a fan-out over all of them, to be awaited or streamed.
 
-        results = await fleet.get_active()                # Results: .values, .errors
-        async with fleet.get_active() as outcomes:        # or one Outcome at a time, as they finish
-            async for outcome in outcomes: ...
+        fleet = client.fleet([41, 42, 43])
+        results = await fleet.get_active()          # Results: .values, .errors
+        async with fleet.get_active() as outcomes:  # or one Outcome at a time, as they finish
+            async for outcome in outcomes:
+                print(outcome.key, outcome.value if outcome.ok else outcome.error)
 
     Each id gets exactly one `Outcome`. An id that comes twice is called twice, except by `trigger`. At most
     `concurrency` ids are begun beyond the outcomes that were handed out; twice as many by `latest` and

@@ -35,8 +35,10 @@ class AnyOperation:
     ) -> "APIResponse":
         """Call any operation of the API, with token, rate limit, retries and time-outs as everywhere.
 
-            response = await client.request("GET", "/v1/customers/{customer_id}", customer_id=7)
-            customer = response.read_as(Customer)
+            response = await client.request("GET", "/v1/customers/{customer_id}", customer_id=1)
+            print(response.status, response.json()["name"])
+
+        `response.read_as(Model)` reads it as an attrs class of yours, as in the example of `iterate`.
 
         Args:
             method: The HTTP method.
@@ -110,7 +112,15 @@ class AnyOperation:
     ) -> Paginator[ModelT] | Paginator[dict[str, Any]]:
         """Any list of the API, page by page over its Link headers.
 
-            async for customer in client.iterate("/v1/customers", Customer): ...
+            import attrs
+
+            @attrs.frozen
+            class Customer:  # of the fields in a response, those that you need
+                id: int
+                name: str | None = None
+
+            async for customer in client.iterate("/v1/customers", Customer):
+                print(customer.id, customer.name)
 
         Args:
             path: The path below the base URL. `{names}` are filled with ids, quoted.
