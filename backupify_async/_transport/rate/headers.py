@@ -22,11 +22,15 @@ _EPOCH_MILLISECONDS = 1e11
 _DATE_LATE = 2.0  # seconds by which a Date can lag: it has whole seconds, and uvicorn keeps it for another
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[;,].*)?", re.ASCII)
 _ITEM = re.compile(r"(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII | re.IGNORECASE)
-_FAMILIES = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
 
+# Pairs of headers: the calls that remain, and the reset. Another pair is one more entry here.
+_PAIRS = (
+    ("RateLimit-Remaining", "RateLimit-Reset"),
+    ("X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    ("X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"),
+)
 # An `istr` folds its case once: these are looked up in every response.
-_DRAFTS = istr("RateLimit")
-_DRAFTS_OLD, _GITHUBS, _OTHERS = (istr(f"{family}-Remaining") for family in _FAMILIES)
+_ANNOUNCING = tuple(map(istr, ("RateLimit", *(remaining for remaining, _ in _PAIRS))))
 
 
 @attrs.frozen
@@ -53,7 +57,10 @@ def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
         headers: The response's headers.
         wall: Our time as an epoch in seconds, used if the response has no Date.
     """
-    if not (_GITHUBS in headers or _DRAFTS in headers or _DRAFTS_OLD in headers or _OTHERS in headers):
+    for name in _ANNOUNCING:
+        if name in headers:
+            break
+    else:
         return None  # as with most servers
     quota = partial(_quota, wall=wall, late=0.0)
     with contextlib.suppress(ValueError, OverflowError):
@@ -62,9 +69,7 @@ def read_quota(headers: Mapping[str, str], wall: float) -> Quota | None:
     text = _whole(headers, "RateLimit")
     announced = [quota(*_structured(item)) for item in text.split(",")]  # the newer form lists policies
     announced.append(quota(*_structured(text)) if not any(announced) else None)  # the older one, fields
-    for family in _FAMILIES:
-        remaining, reset = (_number(headers.get(f"{family}-{name}")) for name in ("Remaining", "Reset"))
-        announced.append(quota(remaining, reset))
+    announced += [quota(*(_number(headers.get(name)) for name in pair)) for pair in _PAIRS]
     known = [quota for quota in announced if quota is not None]
     return min(known, key=lambda quota: (quota.remaining, -quota.reset), default=None)
 
