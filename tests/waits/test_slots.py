@@ -1,4 +1,4 @@
-"""Which check is made when, in virtual time, and what a wait leaves behind."""
+"""When each check is made, and that each wait returns its slot; in virtual time."""
 
 import asyncio
 import itertools
@@ -20,11 +20,11 @@ def waits_of(backups: Backups) -> Waits:
 
 
 def wait_from(backups: Backups, one: int, seconds: float) -> "asyncio.Task[object]":
-    """Begin a wait whose first check is due after so many seconds."""
+    """Begin a wait whose first check is due after `seconds`."""
     waits, poll = waits_of(backups), PollPolicy(interval=seconds)
 
     async def wait() -> object:
-        waits.slots._phases = 0  # so that it begins with a whole interval
+        waits.slots._phases = 0  # begin with a whole interval
         return await waits.wait_from(one, Backup(one, status="running"), timeout=None, poll=poll)
 
     return asyncio.create_task(wait())
@@ -50,7 +50,7 @@ async def test_a_wait_that_begins_later_and_is_due_earlier_is_checked_earlier() 
         await late
 
 
-async def test_the_longest_overdue_is_checked_first() -> None:
+async def test_the_wait_that_is_overdue_the_longest_is_checked_first() -> None:
     busy = range(100, 100 + MAX_CHECKS)
     async with backups_of(Server(dict.fromkeys([*busy, 2, 4, 6, 8], 0.0)), round_trip=10) as (
         backups,
@@ -76,7 +76,7 @@ async def test_waits_that_begin_together_are_spread_over_the_interval() -> None:
         slots.waiting = 0
 
 
-async def test_a_wait_that_is_cancelled_just_when_it_gets_a_slot_passes_it_on() -> None:
+async def test_a_wait_that_is_cancelled_just_as_it_gets_a_slot_releases_it() -> None:
     busy = range(100, 100 + MAX_CHECKS)
     async with backups_of(Server(dict.fromkeys([*busy, 1, 2], 0.0)), round_trip=10) as (
         backups,
@@ -95,7 +95,7 @@ async def test_a_wait_that_is_cancelled_just_when_it_gets_a_slot_passes_it_on() 
 
 
 @pytest.mark.parametrize("seed", range(10))
-async def test_no_slot_is_lost_whatever_begins_and_is_cancelled(seed: int) -> None:
+async def test_no_slot_is_lost_whatever_waits_begin_and_are_cancelled(seed: int) -> None:
     rng = random.Random(seed)
     server = Server({one: rng.uniform(0, 60) for one in range(200)})
     async with backups_of(server, round_trip=3) as (backups, transport, _):
@@ -106,8 +106,8 @@ async def test_no_slot_is_lost_whatever_begins_and_is_cancelled(seed: int) -> No
                 await asyncio.sleep(rng.uniform(0, 2))
             if rng.random() < 0.3:
                 rng.choice(waiting).cancel()
-        endings = await asyncio.gather(*waiting, return_exceptions=True)
-        ended = {one for one, ending in enumerate(endings) if not isinstance(ending, BaseException)}
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        ended = {one for one, outcome in enumerate(outcomes) if not isinstance(outcome, BaseException)}
         assert ended <= {int(what) for _, what in asked(transport) if what != "active"}
         assert is_unused(waits_of(backups))
         assert transport.most_in_flight <= MAX_CHECKS

@@ -43,10 +43,10 @@ KNOWN: dict[StatusMeaning, list[str | None]] = {
 
 
 @pytest.mark.parametrize(
-    ("status", "word"), [(status, word) for word, statuses in KNOWN.items() for status in statuses]
+    ("status", "meaning"), [(status, meaning) for meaning, statuses in KNOWN.items() for status in statuses]
 )
-def test_a_status_means_what_people_mean_by_it(status: str | None, word: StatusMeaning) -> None:
-    assert Vocabulary().meaning(status) is word
+def test_a_status_has_its_common_meaning(status: str | None, meaning: StatusMeaning) -> None:
+    assert Vocabulary().meaning(status) is meaning
 
 
 @given(st.text())
@@ -55,13 +55,13 @@ def test_any_text_can_be_a_status(status: str) -> None:
 
 
 @given(st.sampled_from([word for words in KNOWN.values() for word in words if word]), st.text(" "))
-def test_a_status_means_the_same_in_any_case(status: str, between: str) -> None:
-    meant = Vocabulary().meaning(status.lower())
-    assert Vocabulary().meaning(f"{between}{status.upper()}{between}") is meant
+def test_case_and_surrounding_blanks_do_not_matter(status: str, blanks: str) -> None:
+    meaning = Vocabulary().meaning(status.lower())
+    assert Vocabulary().meaning(f"{blanks}{status.upper()}{blanks}") is meaning
 
 
 @given(st.text())
-def test_no_text_with_a_not_before_it_is_a_success(status: str) -> None:
+def test_a_status_that_begins_with_not_is_never_success(status: str) -> None:
     assert Vocabulary().meaning(f"not {status}") is not StatusMeaning.COMPLETED
 
 
@@ -86,7 +86,7 @@ class TestTheUsersWords:
     @pytest.mark.parametrize("words", ["done", b"done", 3, None, [3], [None]])
     def test_status_words_must_be_str(self, words: object) -> None:
         with pytest.raises(TypeError, match=r"status words? must be"):
-            PollPolicy(success=words)  # type: ignore[arg-type] # that is the point
+            PollPolicy(success=words)  # type: ignore[arg-type] # wrong on purpose
 
     @pytest.mark.parametrize("word", ["", " ", "🙂"])
     def test_a_status_word_needs_a_letter_or_a_digit(self, word: str) -> None:

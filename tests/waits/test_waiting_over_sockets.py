@@ -1,4 +1,4 @@
-"""Waiting against the simulated server, whose clock the test turns."""
+"""Waits over sockets, against a simulated server whose clock the test sets."""
 
 import asyncio
 import time
@@ -23,8 +23,8 @@ OFTEN = PollPolicy(interval=0.001)
 SELDOM = PollPolicy(interval=3_600)
 
 
-async def looked_at(server: SimulatedBackupify, times: int, operation: str = "get_backup") -> None:
-    """Wait until so many looks, or requests for something else, have reached the server."""
+async def wait_for_checks(server: SimulatedBackupify, times: int, operation: str = "get_backup") -> None:
+    """Wait until `times` checks, or requests of another operation, have reached the server."""
     while len(asked(server, operation)) < times:
         await server.wait_for_requests(len(server.requests) + 1)
 
@@ -35,7 +35,7 @@ async def test_a_wait_ends_with_its_backup(envelope: str | None) -> None:
     async with SimulatedBackupify(clock=clock, envelope=envelope) as server, client_of(server) as client:
         started = server.start_backup(7)
         waiting = asyncio.create_task(client.backups.wait(7, started.id, poll=OFTEN))
-        await looked_at(server, 3)
+        await wait_for_checks(server, 3)
         assert not waiting.done()
         clock.advance(60)
         result = await waiting
@@ -50,7 +50,7 @@ async def test_a_fleet_waits_for_all_of_its_backups() -> None:
         sweep = asyncio.ensure_future(
             client.fleet(range(1, 51), concurrency=4).trigger(wait=True, poll=OFTEN)
         )
-        await looked_at(server, 50, "trigger")
+        await wait_for_checks(server, 50, "trigger")
         assert not sweep.done()
         clock.advance(60)
         results = (await sweep).values
@@ -70,7 +70,7 @@ async def test_a_backup_that_the_server_does_not_know_has_vanished(idle: object)
         assert len(asked(server, "get_backup")) == 2
 
 
-async def test_an_unknown_backup_beside_an_active_one_was_replaced() -> None:
+async def test_an_unknown_backup_was_replaced_where_another_is_active() -> None:
     async with SimulatedBackupify(clock=ManualClock()) as server, client_of(server) as client:
         running = server.start_backup(7)
         result = await client.backups.wait(7, 10**9, poll=OFTEN)
@@ -89,7 +89,7 @@ async def test_a_forbidden_instance_is_an_error() -> None:
             await client.backups.wait(7, 1, poll=OFTEN)
 
 
-async def test_lost_responses_and_server_errors_are_waited_out() -> None:
+async def test_a_wait_continues_after_lost_responses_and_server_errors() -> None:
     faults = [
         Fault.answer(500, operation="get_backup", first=10),
         Fault.lose_response(after_acting=False, operation="get_backup", every=2),
@@ -102,7 +102,7 @@ async def test_lost_responses_and_server_errors_are_waited_out() -> None:
         assert (await client.backups.wait(7, started.id, poll=OFTEN)).kind is WaitKind.COMPLETED
 
 
-async def test_a_hanging_check_does_not_outlast_the_time_out() -> None:
+async def test_a_hanging_check_ends_with_the_time_out() -> None:
     faults = [Fault.hang(operation="get_backup")]
     async with SimulatedBackupify(faults=faults) as server, client_of(server) as client:
         with pytest.raises(WaitTimeout):
@@ -112,10 +112,10 @@ async def test_a_hanging_check_does_not_outlast_the_time_out() -> None:
 
 class TestClosing:
     async def wait_in(self, client: BackupifyClient, server: SimulatedBackupify) -> "asyncio.Task[object]":
-        """A wait that has looked once, and rests."""
+        """A wait between its first and its second check."""
         started = server.start_backup(7)
         waiting = asyncio.create_task(client.backups.wait(7, started.id, poll=SELDOM))
-        await looked_at(server, 1)
+        await wait_for_checks(server, 1)
         while client.statistics().in_flight:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0)
         return waiting
@@ -134,6 +134,6 @@ class TestClosing:
         async with SimulatedBackupify(faults=[Fault.hang(operation="get_backup")]) as server:
             async with client_of(server) as client:
                 waiting = asyncio.create_task(client.backups.wait(7, 1))
-                await looked_at(server, 1)
+                await wait_for_checks(server, 1)
             with pytest.raises(ClientClosed):
                 await waiting
