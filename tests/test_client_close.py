@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import attrs
 import pytest
 
-from backupify_async import BackupifyClient, ClientClosed, ConfigurationError, Token
+from backupify_async import BackupifyClient, ClientClosed, ConfigurationError, StaticToken, Token
+from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.clients import client_of
 from tests.support.scripted import settled
 
@@ -119,3 +120,69 @@ class TestClose:
         await client.close()
         await client.close()
         assert is_closed(client)
+
+
+class TestClosingWhileCallsAreInFlight:
+    async def test_ends_them_with_client_closed(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            client = await client_of(server, credentials=StaticToken(server.issue_token())).open()
+            calls = [asyncio.create_task(client.instances.get(key)) for key in (1, 2, 3)]
+            await server.wait_for_requests(3)
+            await client.close()
+            assert all(call.done() for call in calls)
+            for call in calls:
+                with pytest.raises(ClientClosed):
+                    await call
+
+    async def test_ends_those_that_wait_for_a_place_too(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            token = StaticToken(server.issue_token())
+            client = await client_of(server, credentials=token, max_concurrency=1).open()
+            calls = [asyncio.create_task(client.instances.get(key)) for key in (1, 2, 3)]
+            await server.wait_for_requests(1)
+            assert client.statistics().waiting == 2
+            await client.close()
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(result) for result in results} == {ClientClosed}
+            assert (client.statistics().in_flight, client.statistics().waiting) == (0, 0)
+            assert len(server.requests) == 1
+
+    async def test_ends_those_that_wait_for_a_token_too(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang(operation="token")]) as server:
+            client = await client_of(server).open()
+            call = asyncio.create_task(client.instances.get(1))
+            await server.wait_for_requests(1)
+            await client.close()
+            with pytest.raises(ClientClosed):
+                await call
+
+    async def test_ends_fetch_token_too(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang(operation="token")]) as server:
+            client = await client_of(server).open()
+            call = asyncio.create_task(client.fetch_token())
+            await server.wait_for_requests(1)
+            await client.close()
+            await asyncio.wait([call])
+            assert not call.cancelled()
+            assert isinstance(call.exception(), ClientClosed)
+
+    async def test_gives_a_fleet_its_outcomes(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            client = await client_of(server, credentials=StaticToken(server.issue_token())).open()
+            sweep = asyncio.ensure_future(client.fleet([1, 2, 3]).get_active())
+            await server.wait_for_requests(3)
+            await client.close()
+            assert {type(error) for error in (await sweep).errors.values()} == {ClientClosed}
+
+    async def test_leaves_no_task_and_no_connection(self) -> None:
+        async with SimulatedBackupify(faults=[Fault.hang()]) as server:
+            before = asyncio.all_tasks()
+            client = await client_of(server, credentials=StaticToken(server.issue_token())).open()
+            calls = [asyncio.create_task(client.instances.get(key)) for key in range(20)]
+            await server.wait_for_requests(20)
+            await client.close()
+            await asyncio.gather(*calls, return_exceptions=True)
+            # The server's own handlers are the only others: they end with their connections.
+            if others := asyncio.all_tasks() - before:
+                await asyncio.wait(others)
+            assert asyncio.all_tasks() == before

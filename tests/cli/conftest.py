@@ -1,6 +1,7 @@
 """Runs commands in this process, against the simulated server."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +48,9 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
         return Result(code, captured.out, captured.err)
 
     return run_here
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Where a command can create a journal."""
+    return str(tmp_path / "sweep.sqlite")

@@ -1,13 +1,10 @@
-"""`backupify api` and `backupify whoami`."""
+"""`backupify api` against the simulated server: bodies, files, stdin, confirmation and failures."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from backupify_async._cli.api_call import ItemWriter, body_text
-from backupify_async._cli.api_request import read_request
-from backupify_async._cli.exit_codes import Exit
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.commands import Run
 from tests.support.processes import Result, Terminal, finish, process
@@ -20,69 +17,6 @@ def with_stdin(path: Path, text: str, *arguments: str) -> Result:
     path.write_text(text)
     with path.open() as stdin, process(*arguments, stdin=stdin) as started:
         return finish(started)
-
-
-class TestTheRequest:
-    def test_is_a_get_and_a_post_where_there_are_fields(self) -> None:
-        assert read_request("/v1/x", None, [], None).method == "GET"
-        request = read_request("/v1/x", None, ["a=1"], None)
-        assert (request.method, request.form, request.params) == ("POST", {"a": "1"}, None)
-
-    def test_of_a_list_is_a_get_with_the_fields_in_its_query(self) -> None:
-        request = read_request("/v1/x?b=2", None, ["a=1"], None, paginate=True)
-        assert (request.method, request.form, request.params) == ("GET", None, {"b": "2", "a": "1"})
-
-    def test_takes_values_and_bodies_from_files(self, tmp_path: Path) -> None:
-        (tmp_path / "name").write_text("Ada & Co")
-        (tmp_path / "body").write_text('{"a": [1]}')
-        assert read_request("/v1/x", None, [f"n=@{tmp_path}/name"], None).form == {"n": "Ada & Co"}
-        assert read_request("/v1/x", "put", [], f"{tmp_path}/body").json == {"a": [1]}
-
-    @pytest.mark.parametrize(
-        ("path", "method", "fields", "problem"),
-        [
-            ("https://evil.example/v1", None, (), "no scheme"),
-            ("//evil.example", None, (), "one slash"),
-            ("/v1/{id}", None, (), "given whole"),
-            ("/v1/../x", None, (), "dot segments"),
-            ("/v1/x", "G T", (), "not a method"),
-            ("/v1/x", None, ("a",), "name=value"),
-            ("/v1/x", None, ("a=@/nowhere/at/all",), "no such file"),
-            ("/v1/x", None, ("a=@-", "b=@-"), "only once"),
-            ("/v1/backup_instances/42/backups", "POST", (), "use `backupify trigger 42`"),
-            ("/v1/backup_instances/42/%62ackups/", "POST", (), "starts a backup"),
-        ],
-    )
-    def test_that_makes_no_sense_is_refused(
-        self, path: str, method: str | None, fields: tuple[str, ...], problem: str
-    ) -> None:
-        with pytest.raises(Exit, match=problem):
-            read_request(path, method, fields, None)
-
-    def test_is_described_without_secrets(self) -> None:
-        request = read_request("/v1/x", None, ["client_secret=hunter2", "user[api_key]=hunter3", "a=1"], None)
-        assert request.description() == "POST /v1/x\nclient_secret=[secret]\nuser[api_key]=[secret]\na=1"
-        assert "hunter" not in repr(request)
-
-
-class TestTheBody:
-    def test_is_unchanged_for_a_program(self) -> None:
-        assert body_text(b'{"a":1}', "json", on_terminal=False) == b'{"a":1}'
-        assert body_text(b"\x00\xff", "jsonl", on_terminal=False) == b"\x00\xff"
-
-    def test_is_indented_and_escaped_for_a_person(self) -> None:
-        assert body_text(b'{"a":"\xc2\x9b1m"}', "json", on_terminal=True) == b'{\n  "a": "\\u009b1m"\n}\n'
-        assert body_text(b"\x1b[31mred\n", "json", on_terminal=True) == b"\\x1b[31mred\n"
-
-    def test_is_one_line_an_item_as_jsonl(self) -> None:
-        assert body_text(b'[{"a":1},2]', "jsonl", on_terminal=False) == b'{"a": 1}\n2\n'
-
-    def test_of_all_pages_is_one_array(self) -> None:
-        writer = ItemWriter("json", pretty_items=False)
-        text = writer.page([{"id": 1}, {"id": 2}]) + writer.page([]) + writer.page([{"id": 3}]) + writer.end()
-        assert json.loads(text) == [{"id": 1}, {"id": 2}, {"id": 3}]
-        empty = ItemWriter("json", pretty_items=False)
-        assert json.loads(empty.page([]) + empty.end()) == []
 
 
 @pytest.mark.backupify(instances=12)
@@ -217,70 +151,6 @@ class TestVerbose:
     def test_one_v_shows_requests(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("api", "/v1/ping", "-v")
         assert result.err.startswith(f"> [1] GET {server.base_url}/v1/ping\n< [1] 200 in ")
-
-
-class TestWhoami:
-    def test_says_who_and_how_long(self, server: SimulatedBackupify, run: Run) -> None:
-        result = run("whoami")
-        assert result.code == 0
-        server_line, token_line, vendor_line = result.out.splitlines()
-        assert server_line.startswith("server  ok, responded in ")
-        assert token_line == "token   ok, valid for 899 s"
-        assert vendor_line == "vendor  Simulated Vendor (id 900)"
-
-    def test_is_one_object_as_json(self, server: SimulatedBackupify, run: Run) -> None:
-        found = json.loads(run("whoami", "-o", "json").out)
-        assert {name: check["ok"] for name, check in found.items()} == dict.fromkeys(
-            ("server", "token", "vendor"), True
-        )
-        assert (found["vendor"]["value"], found["token"]["value"]) == (900, 899)
-
-    def test_wrong_credentials_are_exit_code_3_with_advice(
-        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", "wrong-secret")
-        result = run("whoami")
-        assert result.code == 3
-        assert result.out.splitlines()[0].startswith("server  ok")
-        assert result.out.splitlines()[1].startswith("token   failed: ")
-        assert "token: check BACKUPIFY_CLIENT_ID and BACKUPIFY_CLIENT_SECRET" in result.err
-        assert "wrong-secret" not in result.out + result.err
-
-    @pytest.mark.backupify(faults=[Fault.answer(403, operation="get_vendor")])
-    def test_other_credentials_than_a_vendors_are_named(self, server: SimulatedBackupify, run: Run) -> None:
-        result = run("whoami")
-        assert (result.code, "vendor: the credentials are valid, but not those" in result.err) == (1, True)
-
-    def test_a_server_that_is_not_there_is_named(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
-    ) -> None:
-        monkeypatch.setenv("BACKUPIFY_BASE_URL", f"http://127.0.0.1:{unused_tcp_port}")
-        monkeypatch.setenv("BACKUPIFY_TOKEN", "a-token-of-24-characters")
-        result = run("whoami", "--timeout", "5")
-        assert result.code == 1
-        assert "server: check BACKUPIFY_BASE_URL, the network and the proxy" in result.err
-
-    @pytest.mark.backupify(faults=[Fault.hang(operation="ping")])
-    def test_a_server_that_never_responds_is_named_in_time(
-        self, server: SimulatedBackupify, run: Run
-    ) -> None:
-        result = run("whoami", "--timeout", "0.2")
-        assert result.out.splitlines()[0] == "server  failed: the call took longer than --timeout 0.2 s"
-        assert "[default: 30.0]" in run("whoami", "--help").out
-
-    @pytest.mark.backupify(instances=1)
-    def test_a_given_token_that_is_refused_is_exit_code_3(
-        self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.delenv("BACKUPIFY_CLIENT_ID")
-        monkeypatch.delenv("BACKUPIFY_CLIENT_SECRET")
-        monkeypatch.setenv("BACKUPIFY_TOKEN", "a-token-of-24-characters")
-        result = run("whoami")
-        assert (result.code, result.out.splitlines()[1]) == (
-            3,
-            "token   from BACKUPIFY_TOKEN, with no known end",
-        )
-        assert "a-token-of-24-characters" not in result.out + result.err
 
 
 @pytest.mark.slow

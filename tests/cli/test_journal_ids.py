@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,6 @@ from tests.support.processes import COMMAND, Result, finish, process
 pytestmark = pytest.mark.slow
 
 CHANGED = "is not what this sweep began with (6 bytes with SHA-256 "
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "sweep.sqlite")
 
 
 @pytest.fixture
@@ -42,6 +38,73 @@ def with_stdin(file: Path, *arguments: str) -> Result:
             [*COMMAND, *arguments], stdin=stdin, capture_output=True, text=True, check=False
         )
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+class TestIdsThatCanBeReadOnlyOnce:
+    def trigger(self, ids: str, path: str) -> "subprocess.CompletedProcess[str]":
+        command = [*COMMAND, "trigger", "--ids-file", "-", "--yes", "--journal", path, "-o", "jsonl"]
+        return subprocess.run(command, input=ids, capture_output=True, text=True, check=False)
+
+    @pytest.mark.backupify(instances=3)
+    def test_are_kept_beside_the_journal(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+        assert self.trigger("1\n2\n3\n", path).returncode == 0
+        forget(path, 3)
+        result = run("resume", path, "--ordered", "-o", "jsonl")
+        assert (result.code, states(result)) == (0, {1: "started", 2: "started", 3: "already_active"})
+
+    @pytest.mark.backupify(instances=3)
+    def test_may_come_by_a_named_pipe(
+        self, server: SimulatedBackupify, run: Run, path: str, tmp_path: Path
+    ) -> None:
+        pipe = tmp_path / "ids"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_text, args=("1\n2\n",))
+        writer.start()
+        result = run("trigger", "--ids-file", str(pipe), "--yes", "--journal", path)
+        writer.join()
+        assert (result.code, shown(run, path)) == (0, {1: "started", 2: "started"})
+
+    @pytest.mark.backupify(instances=3)
+    def test_that_cannot_be_kept_are_not_triggered(self, server: SimulatedBackupify, path: str) -> None:
+        Path(f"{path}.ids.part").mkdir()
+        result = self.trigger("1\n", path)
+        assert (result.returncode, started(server)) == (2, {})
+        assert f"stdin cannot be copied to {path}.ids: Is a directory" in result.stderr
+
+    @pytest.mark.backupify(instances=3)
+    def test_are_not_read_anew_by_the_same_command(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        self.trigger("1\n2\n", path)
+        again = self.trigger("", path)
+        assert again.returncode == 0
+        assert f"the ids of this sweep are in {path}.ids already: stdin is not read" in again.stderr
+        assert started(server) == {1: 1, 2: 1}
+
+    @pytest.mark.backupify(instances=9)
+    def test_of_an_older_sweep_are_not_taken_for_those_of_a_new_journal(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        self.trigger("1\n2\n", path)
+        Path(path).unlink()
+        for _ in range(2):  # a refusal does not make them this sweep's
+            refused = self.trigger("7\n8\n9\n", path)
+            assert (refused.returncode, refused.stdout, started(server)) == (2, "", {1: 1, 2: 1})
+            assert f"{path}.ids exists already, but {path} is empty" in refused.stderr
+            assert f"`backupify resume {path}` begins with these ids" in refused.stderr
+        Path(f"{path}.ids").unlink()
+        assert self.trigger("7\n8\n9\n", path).returncode == 0
+        assert shown(run, path) == dict.fromkeys((7, 8, 9), "started")
+
+    @pytest.mark.backupify(instances=3)
+    def test_of_a_sweep_that_broke_off_before_it_began_are_resumed(
+        self, server: SimulatedBackupify, run: Run, path: str
+    ) -> None:
+        self.trigger("1\n2\n", path)
+        forget(path, 1, 2)
+        assert self.trigger("1\n2\n", path).returncode == 2
+        assert run("resume", path).code == 0
+        assert set(shown(run, path)) == {1, 2}
 
 
 @pytest.mark.backupify(instances=9, backup_duration=1e-3)

@@ -4,11 +4,12 @@ action_windows: a trigger whose response was lost, and the window in which the s
 aiohttp_transports: an open transport on real sockets, and requests for it.
 api_pages: the API pages, for `nox -s docs`.
 caller: an HTTP client for the tests of the simulated server.
+calls: the calls of a client by name, each with an id.
 canned: canned responses in place of aiohttp's requests, by aioresponses.
 clients: clients over sockets that never wait.
 commands: what a command printed and started; how to wait for it and to end it.
 echoes: servers that send a secret back wherever they can, and a search for it.
-fake_transport: a transport without a network, for virtual time, and a session over it.
+fake_transport: a transport without a network, for virtual time; a session and a client over it.
 files: disks and users that make a journal fail.
 json_lines_store: a second `JournalStore`, without SQLite.
 pages: pages of a list, without a network.
@@ -17,6 +18,7 @@ rate_simulation: a limiter and a server, from event to event.
 raw_servers: servers that send any bytes, one after the other, and know their connections.
 running_backups: instances whose backups run until a set time, over `FakeTransport`.
 scripted: an API that responds from a script, over `FakeTransport`.
+settings: settings with a token, for tests of the other options.
 sites: a list of numbered pages in virtual time, which can be wrong about its end.
 transport_values: requests, responses and refusals without a network, and jitter that is not random.
 virtual_instance: one instance of Backupify in virtual time.

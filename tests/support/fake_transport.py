@@ -1,4 +1,4 @@
-"""A transport without a network, for virtual time, and a session over it."""
+"""A transport without a network, for virtual time; a session and a client over it."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ import orjson
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from backupify_async import BackupifyClient
 from backupify_async._transport import token_rejections
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response, Transport
@@ -87,6 +88,21 @@ async def session_over(transport: Transport, **options: Any) -> AsyncIterator[Se
         yield session
     finally:
         await session.close()
+
+
+def client_over(
+    respond_to: Callable[[PreparedRequest], Response], round_trip: float = 0.0, **options: Any
+) -> tuple[BackupifyClient, FakeTransport]:
+    """A client over a fake transport, with a static token and without a rate limit."""
+    transport = FakeTransport(respond_to, round_trip)
+    options = {"rate_limit": RateLimit(None, adaptive=False), **options}
+    credentials = options.pop("credentials", StaticToken("a-token-of-24-characters"))
+    return BackupifyClient(credentials, transport=transport, **options), transport
+
+
+def says(body: object, status: int = 200, **headers: str) -> Callable[[PreparedRequest], Response]:
+    """The same response to each request."""
+    return lambda request: respond(request, status, body, headers)
 
 
 def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> None:

@@ -1,9 +1,6 @@
-"""How a process ends: by a signal, by a closed pipe, at a terminal's key."""
+"""How a signal ends a command, and what the command reports then."""
 
 import json
-import math
-import os
-import re
 import signal
 import subprocess
 from pathlib import Path
@@ -12,10 +9,9 @@ import pytest
 
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.commands import signal_twice, wait_for_requests
-from tests.support.processes import COMMAND, PATIENCE, Terminal, finish, process
+from tests.support.processes import PATIENCE, Terminal, finish, process
 
 pytestmark = pytest.mark.slow
-
 HANG = Fault.hang(operation="get_active", instance=3)
 SWEEP = ("active", "1", "2", "3", "-o", "csv", "--rate", "1000")
 
@@ -192,157 +188,3 @@ class TestSignals:
             started.send_signal(signal.SIGINT)
             assert started.wait(PATIENCE) == 130
         assert rows[1].startswith("1,idle")
-
-
-class TestClosedPipe:
-    @pytest.mark.backupify(instances=300, latency=0.002)
-    def test_it_ends_quietly_and_stops_the_sweep(self, server: SimulatedBackupify) -> None:
-        with process("active", "--all", "-o", "csv", "--rate", "1000", "--concurrency", "2") as started:
-            assert started.stdout is not None
-            assert started.stdout.readline().startswith("instance_id")
-            started.stdout.close()
-            assert started.stderr is not None
-            said = started.stderr.read()
-            assert started.wait(PATIENCE) == 141
-        assert said == ""
-        assert len(server.requests) < 300
-
-    @pytest.mark.backupify(instances=300, latency=0.002)
-    def test_a_trigger_still_reports_the_ids_not_begun(self, server: SimulatedBackupify) -> None:
-        ids = [str(one) for one in range(1, 301)]
-        with process("trigger", *ids, "--yes", "-o", "csv", "--concurrency", "1") as started:
-            assert started.stdout is not None
-            assert started.stdout.readline().startswith("instance_id")
-            started.stdout.close()
-            assert started.stderr is not None
-            said = started.stderr.read()
-            assert started.wait(PATIENCE) == 141
-        left = re.search(r"the (\d+) ids after (\d+) on the command line\n", said)
-        assert left is not None
-        assert int(left[1]) + int(left[2]) == 300
-
-    @pytest.mark.backupify(
-        instances=2,
-        latency=0.3,
-        backup_duration=math.inf,
-        faults=[Fault.answer(201, body='{"id": 5, "status": "failed"}', operation="trigger", instance=2)],
-    )
-    def test_a_backup_whose_row_cannot_be_written_is_named_on_stderr(
-        self, server: SimulatedBackupify
-    ) -> None:
-        with process("trigger", "1", "2", "--yes", "--wait", "-o", "csv", "--concurrency", "1") as started:
-            assert started.stdout is not None
-            assert started.stdout.readline().startswith("instance_id")
-            started.stdout.close()
-            assert started.stderr is not None
-            said = started.stderr.read()
-            assert started.wait(PATIENCE) == 141
-        (begun,) = server.triggers[1]
-        of_row, draining, of_wait = said.splitlines()
-        assert of_row == "instance 2: failed, backup 5"
-        assert draining.startswith("stdout has no reader: no more backups are triggered; ")
-        assert of_wait == f"instance 1: backup {begun.id} (started) is no longer waited for"
-
-    @pytest.mark.backupify(instances=40, latency=0.5)
-    def test_triggers_in_flight_are_completed(self, server: SimulatedBackupify) -> None:
-        with process("trigger", "--all", "--yes", "-o", "csv", "--concurrency", "4") as started:
-            assert started.stdout is not None
-            assert started.stdout.readline().startswith("instance_id")
-            started.stdout.close()
-            assert started.stderr is not None
-            said = started.stderr.read()
-            assert started.wait(PATIENCE) == 141
-        assert "may or may not" not in said
-        for instance_id, backups in server.triggers.items():
-            assert f"instance {instance_id}: started, backup {backups[0].id}\n" in said
-        assert re.search(r"^not triggered: the \d+ ids after \d+ of --all$", said, re.MULTILINE)
-
-    def test_a_help_without_a_reader_ends_likewise(self) -> None:
-        reader, writer = os.pipe()
-        os.close(reader)
-        with process("--help", stdout=writer) as started:
-            os.close(writer)
-            result = finish(started)
-        assert (result.code, result.err) == (141, "")
-
-
-class TestSecrets:
-    SECRET = "sEcReT-hunter2"
-
-    @pytest.mark.backupify(instances=3, client_secret=SECRET, faults=[HANG])
-    def test_none_is_seen_in_the_process_list_or_the_output(
-        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", self.SECRET)
-        with process(*SWEEP) as started:
-            wait_for_requests(server, 4)
-            listed = subprocess.run(
-                ["ps", "-ww", "-o", "args=", "-p", str(started.pid)],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            started.send_signal(signal.SIGINT)
-            result = finish(started)
-        assert "active 1 2 3" in listed.stdout
-        assert self.SECRET not in listed.stdout + result.out + result.err
-
-    @pytest.mark.backupify(client_secret="another")
-    def test_none_is_seen_where_it_is_wrong(
-        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", self.SECRET)
-        with process(*SWEEP) as started:
-            result = finish(started)
-        assert result.code == 3
-        assert self.SECRET not in result.err
-
-
-class TestStreams:
-    @pytest.mark.backupify(instances=1)
-    def test_closed_streams_are_no_reason_to_fail(self, server: SimulatedBackupify) -> None:
-        command = f"'{COMMAND[0]}' -m backupify_async._cli active 1 <&- >&- 2>&-"
-        ended = subprocess.run(["/bin/sh", "-c", command], timeout=PATIENCE, check=False)
-        assert (ended.returncode, len(server.requests)) == (0, 3)
-
-    @pytest.mark.backupify(instances=1)
-    def test_an_unset_home_and_an_ascii_locale_are_no_reason_either(
-        self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-        with process("active", "日本", "--quiet") as started:
-            result = finish(started)
-        assert result.code == 1
-        assert "instance \\u65e5\\u672c failed" in result.err
-
-
-class TestSimulate:
-    def test_what_it_prints_leads_to_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with process("simulate", "--port", "0", "--instances", "3", "--rate", "50", "--seed", "7") as serving:
-            assert serving.stdout is not None
-            lines = [serving.stdout.readline() for _ in range(4)]
-            for line in lines[1:]:
-                name, _, value = line.strip().removeprefix("export ").partition("=")
-                monkeypatch.setenv(name, value)
-            with process("active", "--all", "-o", "csv") as started:
-                rows = finish(started).rows
-            serving.send_signal(signal.SIGINT)
-            result = finish(serving)
-        assert (
-            lines[0] == "# a simulated Backupify with 3 instances and 50 calls per second; Ctrl-C ends it\n"
-        )
-        assert (len(rows), result.code, result.err) == (4, 0, "")
-
-    def test_sigterm_ends_it_well_too(self) -> None:
-        with process("simulate", "--port", "0") as serving:
-            assert serving.stdout is not None
-            assert "no rate limit" in serving.stdout.readline()
-            serving.send_signal(signal.SIGTERM)
-            assert serving.wait(PATIENCE) == 0
-
-    def test_a_port_in_use_is_a_usage_error(self, backupify: SimulatedBackupify) -> None:
-        port = backupify.base_url.rpartition(":")[2]
-        with process("simulate", "--port", port) as serving:
-            result = finish(serving)
-        assert (result.code, result.out) == (2, "")
-        assert f"port {port}: address already in use; --port 0 chooses a free one" in result.err

@@ -1,9 +1,7 @@
-"""`client.request`, `client.iterate` and `client.with_options`, without a network."""
+"""`client.request` and `client.iterate`, without a network."""
 
-import asyncio
 import copy
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -12,26 +10,19 @@ import pytest
 from backupify_async import (
     AmbiguousRequest,
     APIError,
-    BackupifyClient,
-    ClientClosed,
-    ConfigurationError,
     ConnectionFailed,
     DecodeError,
-    Event,
     NotFound,
     RequestTimeout,
     RetryPolicy,
     ServerError,
-    StaticToken,
-    Timeouts,
     TransportError,
 )
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.fake_transport import FakeTransport, respond
-from tests.support.scripted import DEMO, UNLIMITED, Script, Step, after, bearer, now
+from tests.support.fake_transport import client_over, respond, says
+from tests.support.scripted import DEMO, Script, Step, after, bearer
 
 pytestmark = pytest.mark.looptime
-TOKEN = "a-token-of-24-characters"
 
 
 @attrs.frozen
@@ -40,18 +31,6 @@ class Customer:
 
     id: int
     name: str | None = None
-
-
-def client_over(
-    answer: Callable[[PreparedRequest], Response], round_trip: float = 0.0, **options: Any
-) -> tuple[BackupifyClient, FakeTransport]:
-    transport = FakeTransport(answer, round_trip)
-    options = {"rate_limit": UNLIMITED, "credentials": StaticToken(TOKEN), **options}
-    return BackupifyClient(options.pop("credentials"), transport=transport, **options), transport
-
-
-def says(body: object, status: int = 200, **headers: str) -> Callable[[PreparedRequest], Response]:
-    return lambda request: respond(request, status, body, headers)
 
 
 class TestTheResponse:
@@ -250,107 +229,3 @@ class TestIterate:
             client.iterate("/v1/x", per_page=0)
         with pytest.raises(TypeError, match="needs an id: customer_id"):
             client.iterate("/v1/customers/{customer_id}/backup_instances")
-
-
-class TestOtherOptions:
-    async def test_are_those_of_its_calls_only(self) -> None:
-        client, transport = client_over(says({"id": 1}), headers={"X-One": "client-1", "X-Two": "client-2"})
-        async with client:
-            other = client.with_options(headers={"x-one": "option-1"})
-            other = other.with_options(headers={"X-Three": "option-3"})
-            await other.instances.get(1)
-            await client.instances.get(1)
-        names = ("X-One", "X-Two", "X-Three")
-        one, two = ([request.headers.get(name) for name in names] for _, request in transport.sent)
-        assert one == ["option-1", "client-2", "option-3"]
-        assert two == ["client-1", "client-2", None]
-
-    async def test_have_time_outs_of_their_own(self) -> None:
-        client, transport = client_over(says({"id": 1}), round_trip=5)
-        async with client:
-            with pytest.raises(RequestTimeout, match="total=2 s"):
-                await client.with_options(timeouts=Timeouts(total=2)).instances.get(1)
-            assert (await client.instances.get(1)).id == 1
-        assert transport.sent[0][1].timeouts == Timeouts(total=2)
-
-    async def test_have_retries_of_their_own_within_the_client_s_budget(self) -> None:
-        client, transport = client_over(Script(*[500] * 9), retry=RetryPolicy(budget=500))
-        async with client:
-            once = client.with_options(retry=RetryPolicy(attempts=1, budget=1, max_outage=1))
-            with pytest.raises(ServerError):
-                await once.instances.get(1)
-            assert len(transport.sent) == 1
-            assert once.statistics().budget_left == client.statistics().budget_left == 500
-
-    async def test_have_a_hook_of_their_own(self) -> None:
-        ours: list[Event] = []
-        theirs: list[Event] = []
-        client, _ = client_over(says({"id": 1}), on_event=ours.append)
-        async with client:
-            await client.with_options(on_event=theirs.append).instances.get(1)
-            assert [type(event).__name__ for event in theirs] == ["RequestSent", "ResponseReceived"]
-            await client.instances.get(1)
-        assert len(theirs) == 2
-        assert [type(event).__name__ for event in ours] == [
-            "TokenRefreshed",
-            "RequestSent",
-            "ResponseReceived",
-        ]
-
-    async def test_share_token_gate_and_counts(self) -> None:
-        client, transport = client_over(Script(), credentials=DEMO)
-        async with client:
-            await client.with_options(background=True).request("GET", "/v1/vendors/me")
-            await client.request("GET", "/v1/vendors/me")
-            assert client.statistics().requests == 3
-        assert len([request for _, request in transport.sent if request.url.path == "/oauth/token"]) == 1
-
-    async def test_let_other_calls_go_first(self) -> None:
-        order: list[str] = []
-        client, _ = client_over(says({}), round_trip=1, max_concurrency=1)
-
-        async def call(one: BackupifyClient, name: str) -> None:
-            await one.request("GET", "/v1/vendors/me")
-            order.append(name)
-
-        async with client:
-            behind = client.with_options(background=True)
-            names = {"first": client, "background": behind, "second": client, "third": client}
-            await asyncio.gather(*(call(one, name) for name, one in names.items()))
-        assert order == ["first", "second", "third", "background"]
-
-    async def test_leave_the_longest_retry_after_to_the_client(self) -> None:
-        client, transport = client_over(Script((429, after("3"))), retry=RetryPolicy(max_retry_after=5))
-        async with client:
-            other = client.with_options(retry=RetryPolicy(max_retry_after=1))
-            assert (await other.request("GET", "/v1/vendors/me")).status == 200
-        assert transport.times == [0, 3]
-
-    async def test_do_not_open_the_client(self) -> None:
-        client, _ = client_over(says({}))
-        with pytest.raises(ConfigurationError, match="the client is not open"):
-            async with client.with_options(background=True):
-                pass
-
-    async def test_close_nothing(self) -> None:
-        client, _ = client_over(says({"id": 1}))
-        async with client:
-            async with client.with_options(background=True) as other:
-                await other.instances.get(1)
-            assert (await client.instances.get(1)).id == 1
-        with pytest.raises(ClientClosed):
-            await other.instances.get(1)
-
-    async def test_are_drained_with_the_client(self) -> None:
-        client, _ = client_over(says({}, 201), round_trip=1)
-        async with client:
-            other = client.with_options(timeouts=Timeouts(attempt=5))
-            assert await client.drain() == 0
-            with pytest.raises(ClientClosed, match="no backup of instance 1 was triggered"):
-                await other.backups.trigger(1)
-            assert now() == 0
-
-    async def test_that_cannot_be_sent_are_refused(self) -> None:
-        client, _ = client_over(says({}))
-        with pytest.raises(ConfigurationError, match="the client sets Authorization"):
-            client.with_options(headers={"Authorization": "Bearer x"})
