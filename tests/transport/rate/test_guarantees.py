@@ -1,4 +1,4 @@
-"""What is promised above all models, whatever the server is and did: no crawl, and no storm."""
+"""What the adaptive limiter guarantees with any server, whatever happens to it: no crawl and no storm."""
 
 import math
 from collections import deque
@@ -19,11 +19,11 @@ from tests.benchmarks.rate.timing import Timing
 
 pytestmark = pytest.mark.slow
 
-# Below a call a second an outage of a minute behind a fall takes up to half a minute: 8 calls are looked at.
+# Below a call a second the limit is found up to half a minute after an outage: `span` is 8 calls.
 _SLOWEST, _FASTEST = 1.0, 300.0  # calls a second
 # Up to 1.3 calls a second, the first minute has 11 to 14 refusals; the following ones have 4 or 5.
 _SLOWEST_WITHOUT_STORM = 2.0
-_REST = 30.0  # seconds without an event, at the end of a story
+_REST = 30.0  # seconds without an event, at the end of a run
 
 
 class Model(StrEnum):
@@ -41,12 +41,12 @@ class Limit:
     Attributes:
         model: How it counts.
         seconds: Its burst in seconds of its rate, or its period.
-        tells: Whether refusals come with a Retry-After, in whole seconds, rounded up.
+        retry_after: Whether refusals have a Retry-After, in whole seconds, rounded up.
     """
 
     model: Model
     seconds: float
-    tells: bool
+    retry_after: bool
 
     @property
     def period(self) -> float:
@@ -54,8 +54,8 @@ class Limit:
         return self.seconds if self.model is Model.WINDOW else 0.0
 
     def at(self, rate: float) -> Server:
-        """Such a server that allows so many calls a second, and whose store is full."""
-        store, retry_after = max(5, round(rate * self.seconds)), math.ceil if self.tells else None
+        """A server of this kind that allows `rate` calls a second, and whose store is full."""
+        store, retry_after = max(5, round(rate * self.seconds)), math.ceil if self.retry_after else None
         if self.model is Model.WINDOW:
             return FixedWindow(store, self.seconds, retry_after=retry_after)
         if self.model is Model.GCRA:
@@ -68,9 +68,9 @@ class Event:
     """What happens to a server.
 
     Attributes:
-        after: Seconds since the end of what happened before.
+        after: Seconds since the end of the event before.
         kind: `RISE`, `FALL` or `OUTAGE`.
-        size: How many times the limit rises or falls, or how many seconds the outage lasts.
+        size: The factor by which the limit rises or falls, or how many seconds the outage lasts.
     """
 
     after: float
@@ -79,18 +79,18 @@ class Event:
 
 
 @attrs.frozen
-class DemoReport:
-    """A server, what happens to it, and the network before it.
+class Case:
+    """A server, what happens to it, and the network between.
 
     Attributes:
         limit: What kind of server it is.
         rate: Calls a second that it allows at first; infinity for no limit.
         debt: Seconds' worth of calls that it owes at the start; None where its store is full.
-        stray: Which call is refused for no reason of the limit's; 0 for none.
+        stray: The number of a call that is refused although the limit permits it; 0 for none.
         events: What happens.
-        timing: What network and server take.
+        timing: How long network and server take.
         seed: Of the network's jitter.
-        rest: Seconds behind the last event.
+        rest: Seconds after the last event.
     """
 
     limit: Limit
@@ -102,8 +102,8 @@ class DemoReport:
     seed: int = 0
     rest: float = 0.0
 
-    def told(self) -> Outcome:
-        """What comes of the client that meets it."""
+    def outcome(self) -> Outcome:
+        """What a client reaches."""
         servers, outages, moments = [(0.0, self.rate)], [], [Moment(0.0, Kind.START)]
         now = 0.0
         for event in self.events:
@@ -118,10 +118,10 @@ class DemoReport:
             servers.append((now, max(_SLOWEST, servers[-1][1] * factor)))
 
         def build(_: object, __: object) -> Server:
-            line = [(at, Unlimited() if rate > _FASTEST else self.limit.at(rate)) for at, rate in servers]
+            stages = [(at, Unlimited() if rate > _FASTEST else self.limit.at(rate)) for at, rate in servers]
             if self.debt is not None and self.rate <= _FASTEST:
-                empty(line[0][1], self.debt)
-            server = Scheduled(deque(line), outages)
+                empty(stages[0][1], self.debt)
+            server = Scheduled(deque(stages), outages)
             return Strays(server, lambda sending, _: sending == self.stray)
 
         slowest = min(rate for _, rate in servers)
@@ -130,16 +130,16 @@ class DemoReport:
         return meet(row, self.timing, OURS, self.seed)
 
     def late(self) -> list[str]:
-        """Where the client was back at the limit later than promised."""
+        """The events after which the client reached the limit later than promised."""
         return [
             f"{kind}: {seconds}"
-            for kind, seconds in self.told().back
+            for kind, seconds in self.outcome().back
             if seconds is None or seconds > MUST[kind] + self.limit.period
         ]
 
 
 def between(low: float, high: float) -> st.SearchStrategy[float]:
-    """Numbers of all sizes alike, in few digits."""
+    """Numbers of three digits, evenly distributed on a logarithmic scale."""
     return st.floats(math.log(low), math.log(high)).map(lambda power: float(f"{math.exp(power):.3g}"))
 
 
@@ -149,14 +149,14 @@ windows = st.builds(Limit, st.just(Model.WINDOW), st.sampled_from([2.0, 5.0, 10.
 
 
 def timing(round_trip: float, success: float) -> st.SearchStrategy[Timing]:
-    """Networks and servers of which the latter take as long at the least for a call that they let pass."""
+    """Networks with this round trip, and servers that take `success` seconds or more for an accepted call."""
     return st.builds(Timing, st.just(round_trip), between(success, 0.5), st.sampled_from([0.0, 0.001, 0.005]))
 
 
 far = timing(0.06, 0.001)
 short = st.builds(Timing, st.just(0.06), between(0.001, 0.05), st.just(0.001))
 near = timing(0.001, 0.001)
-busy = timing(0.001, 0.15) | timing(0.06, 0.1)  # 400 calls a second where no limit is felt: it takes time
+busy = timing(0.001, 0.15) | timing(0.06, 0.1)  # slow to run: 400 calls a second without a limit
 seeds = st.integers(0, 100)
 debts = st.none() | st.floats(0, 5)
 strays = st.sampled_from([0, 0, 1, 2, 30])
@@ -166,70 +166,68 @@ soon = between(2, 100)
 few = settings(max_examples=8, deadline=None, derandomize=True)
 
 
-def story(
+def cases(
     limit: st.SearchStrategy[Limit],
     *events: st.SearchStrategy[Event],
     rate: st.SearchStrategy[float] = rates,
     timing: st.SearchStrategy[Timing] = far | near,
-) -> st.SearchStrategy[DemoReport]:
-    """Any server of these kinds to which these events happen."""
-    return st.builds(DemoReport, limit, rate, debts, strays, st.tuples(*events), timing, seeds)
+) -> st.SearchStrategy[Case]:
+    """Servers of these kinds to which these events happen."""
+    return st.builds(Case, limit, rate, debts, strays, st.tuples(*events), timing, seeds)
 
 
 def event(
     kind: Kind, size: st.SearchStrategy[float], after: st.SearchStrategy[float]
 ) -> st.SearchStrategy[Event]:
-    """An event of a size, so long after the one before."""
+    """Events of one kind."""
     return st.builds(Event, after, st.just(kind), size)
 
 
-outages = event(Kind.OUTAGE, between(0.1, 120), soon)  # and blips
+outages = event(Kind.OUTAGE, between(0.1, 120), soon)  # and short ones
 rises = event(Kind.RISE, between(1.5, 1_000), between(2, 600))
 falls = event(Kind.FALL, between(1.5, 100), soon)
 
 
 class TestNoCrawl:
-    """Seconds until 90 % of what the server allows is accepted; a period more where it counts in windows."""
+    """Seconds until 90 % of the limit is used. Servers that count in windows get a period more."""
 
     @few
-    @given(story(silent | windows))
-    def test_ten_seconds_after_a_start_the_limit_is_used(self, story: DemoReport) -> None:
-        assert not story.late()
+    @given(cases(silent | windows))
+    def test_ten_seconds_after_a_start_the_limit_is_used(self, case: Case) -> None:
+        assert not case.late()
 
     @few
-    @given(st.builds(DemoReport, silent, st.just(math.inf), stray=strays, timing=busy, seed=seeds))
-    def test_ten_seconds_after_a_stray_refusal_without_a_limit_speed_is_full(self, story: DemoReport) -> None:
-        assert not story.late()
+    @given(st.builds(Case, silent, st.just(math.inf), stray=strays, timing=busy, seed=seeds))
+    def test_ten_seconds_after_a_stray_refusal_without_a_limit_the_speed_is_full(self, case: Case) -> None:
+        assert not case.late()
 
     @few
-    @given(story(silent | windows, outages))
-    def test_fifteen_seconds_after_an_outage_the_limit_is_used(self, story: DemoReport) -> None:
-        assert not story.late()
+    @given(cases(silent | windows, outages))
+    def test_fifteen_seconds_after_an_outage_the_limit_is_used(self, case: Case) -> None:
+        assert not case.late()
 
     @few
-    @given(story(silent, rises, timing=busy))
-    def test_twenty_five_seconds_after_a_rise_the_limit_is_used(self, story: DemoReport) -> None:
-        assert not story.late()
+    @given(cases(silent, rises, timing=busy))
+    def test_twenty_five_seconds_after_a_rise_the_limit_is_used(self, case: Case) -> None:
+        assert not case.late()
 
-    # Calls of at most 110 ms: a window has time for few questions where they take long beside its period.
+    # Calls of at most 110 ms: slower ones leave too little time in a window to probe its quota.
     @few
-    @given(story(windows, event(Kind.RISE, between(1.5, 30), soon), rate=between(1, 10), timing=short))
-    def test_twenty_five_seconds_after_the_rise_of_a_window_the_limit_is_used(
-        self, story: DemoReport
-    ) -> None:
-        assert not story.late()
+    @given(cases(windows, event(Kind.RISE, between(1.5, 30), soon), rate=between(1, 10), timing=short))
+    def test_twenty_five_seconds_after_the_rise_of_a_window_the_limit_is_used(self, case: Case) -> None:
+        assert not case.late()
 
     @few
-    @given(story(silent, falls, rises, timing=busy))
-    def test_after_a_fall_and_a_rise_the_limit_is_used(self, story: DemoReport) -> None:
-        assert not story.late()
+    @given(cases(silent, falls, rises, timing=busy))
+    def test_after_a_fall_and_a_rise_the_limit_is_used(self, case: Case) -> None:
+        assert not case.late()
 
 
 class TestNoStorm:
     @few
     @given(
         st.builds(
-            DemoReport,
+            Case,
             silent,
             between(_SLOWEST_WITHOUT_STORM, _FASTEST),
             debts,
@@ -239,5 +237,5 @@ class TestNoStorm:
             rest=st.just(75.0),
         )
     )
-    def test_after_a_start_refusals_are_1_percent_or_10_a_minute(self, story: DemoReport) -> None:
-        assert not story.told().refusals.too_many
+    def test_after_a_start_refusals_are_at_most_1_percent_or_10_a_minute(self, case: Case) -> None:
+        assert not case.outcome().refusals.too_many

@@ -1,4 +1,4 @@
-"""Nothing is accepted between two refusals: when to ask again, and what the end tells."""
+"""A lockout, in which every call is refused: when it is probed, and what its end shows."""
 
 import math
 
@@ -27,15 +27,15 @@ class TestProbes:
         lockout.schedule(lasted, 100.0)
         assert lockout.probe_at == pytest.approx(lasted + wait)
 
-    def test_none_is_sent_before_half_a_calls_time(self) -> None:
+    def test_at_a_low_rate_the_first_is_sent_after_half_the_interval_of_two_calls(self) -> None:
         assert locked_out(rate=0.5).probe_at == pytest.approx(1.0)
 
-    def test_one_is_sent_at_a_time(self) -> None:
+    def test_are_sent_one_at_a_time(self) -> None:
         lockout = locked_out()
         lockout.on_send(Ticket(0.1))
         assert lockout.earliest(0.2, 1, patience=0.5) == math.inf
 
-    def test_one_that_hangs_is_waited_for_no_longer_than_calls_take(self) -> None:
+    def test_one_that_hangs_is_waited_for_only_as_long_as_calls_take(self) -> None:
         lockout = locked_out()
         lockout.on_send(Ticket(0.1))
         assert lockout.earliest(0.6, 1, patience=0.5) == lockout.probe_at
@@ -47,15 +47,15 @@ class TestProbes:
 
 
 class TestTheEnd:
-    def test_of_a_short_one_says_nothing(self) -> None:
+    def test_of_a_short_one_shows_nothing(self) -> None:
         assert locked_out().end(0.9) == LockoutEnd()
 
-    def test_of_a_long_one_says_to_count_from_the_last_refusal(self) -> None:
+    def test_of_a_long_one_restarts_counting_at_the_last_refusal(self) -> None:
         lockout = locked_out()
         lockout.on_refusal(Depletion(9.0, 0))
         assert lockout.end(10.0) == LockoutEnd(Depletion(9.0, 0))
 
-    def test_is_the_end_of_it(self) -> None:
+    def test_leaves_no_lockout_active(self) -> None:
         lockout = locked_out()
         lockout.on_refusal(Depletion(9.0, 0))
         lockout.end(10.0)
@@ -64,21 +64,25 @@ class TestTheEnd:
 
 class TestACycle:
     def ends(self, *begins: tuple[float, int]) -> list[RefillCycle | None]:
-        """What the ends tell of silences of 5 s that begin then, with so many calls accepted before."""
+        """The refill cycles found at the ends of lockouts of 5 s.
+
+        Args:
+            begins: For each lockout its begin, and how many calls were accepted before.
+        """
         lockout = Lockout()
-        periods = []
+        cycles = []
         for at, accepted in begins:
             lockout.begin(at, Depletion(at, accepted), 10.0)
-            periods.append(lockout.end(at + 5).cycle)
-        return periods
+            cycles.append(lockout.end(at + 5).cycle)
+        return cycles
 
     def test_is_found_if_two_in_a_row_agree(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 300)) == [None, None, RefillCycle(10, 10)]
 
-    def test_is_none_if_their_rates_differ(self) -> None:
+    def test_is_not_found_if_their_rates_differ(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 500)) == [None, None, None]
 
-    def test_is_none_if_too_few_calls_fit(self) -> None:
+    def test_is_not_found_if_too_few_calls_were_accepted(self) -> None:
         assert self.ends((5, 100), (15, 107), (25, 114)) == [None, None, None]
 
     def test_is_probed_less_often(self) -> None:
@@ -94,10 +98,10 @@ class TestACycle:
     def test_is_averaged_over_all_cycles_that_agree(self) -> None:
         assert self.ends((5, 100), (14, 200), (25, 300))[-1] == RefillCycle(10, 9)
 
-    def test_stays_the_same_if_several_passed_unspent_in_between(self) -> None:
+    def test_is_kept_if_several_passed_unspent_in_between(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 300), (55, 500))[-1] == RefillCycle(10, 10, agreed=2)
 
-    def test_is_a_new_one_if_more_is_accepted(self) -> None:
+    def test_is_found_anew_if_more_is_accepted(self) -> None:
         assert self.ends((5, 100), (15, 200), (25, 300), (55, 900), (85, 1500))[-2:] == [
             None,
             RefillCycle(20, 30),

@@ -1,4 +1,4 @@
-"""The whole client over a real socket, against a limit that nobody told it."""
+"""The whole client over a real socket, with a limit that it must find."""
 
 import pytest
 

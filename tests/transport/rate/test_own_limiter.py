@@ -1,4 +1,4 @@
-"""A user's own limiter: what the client asks of it, and what it reports to it."""
+"""A user's own limiter: when the client asks it for slots, and what the client reports to it."""
 
 import asyncio
 import math
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Store:
-    """Slots that several clients share, over a network that takes its time.
+    """Slots that several clients share, over a network.
 
     Attributes:
         per_second: How many slots there are in each second.
@@ -41,18 +41,18 @@ class Store:
         self.leased: list[float] = []
         self._round_trip = round_trip
         self._second = 0
-        self._left = per_second
+        self._remaining = per_second
 
     async def lease(self, most: int) -> int:
-        """Some slots; waits for the next second if this one has none."""
+        """Lease slots, after waiting for the next second if the present one has none."""
         await asyncio.sleep(self._round_trip)
         loop = asyncio.get_running_loop()
-        if not self._left and int(loop.time()) == self._second:
+        if not self._remaining and int(loop.time()) == self._second:
             await asyncio.sleep(self._second + 1 - loop.time())
         if int(loop.time()) > self._second:
-            self._second, self._left = int(loop.time()), self.per_second
-        leased = min(most, self._left)
-        self._left -= leased
+            self._second, self._remaining = int(loop.time()), self.per_second
+        leased = min(most, self._remaining)
+        self._remaining -= leased
         self.leased.append(round(loop.time(), 6))
         return leased
 
@@ -68,7 +68,7 @@ class Leasing:
         self.slots = 0
         self.failing: Exception | None = None
         self.observations: list[Observation] = []
-        self.unanswered = 0
+        self.without_response = 0
 
     def earliest(self, now: float, in_flight: int) -> float:
         return now if self.slots > 0 else math.inf
@@ -86,7 +86,7 @@ class Leasing:
         self.slots += 1
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
-        self.unanswered += 1
+        self.without_response += 1
 
     def on_response(self, ticket: Ticket, observation: Observation) -> None:
         self.observations.append(observation)
@@ -95,9 +95,9 @@ class Leasing:
         return Estimate(LimitSource.HEADERS, self._store.per_second)
 
 
-def session(limiter: Leasing, answer: Callable[[PreparedRequest], Response] = respond) -> Session:
+def session(limiter: Leasing, server: Callable[[PreparedRequest], Response] = respond) -> Session:
     settings = Settings(credentials=StaticToken("token"), base_url="http://127.0.0.1")
-    return Session(settings, FakeTransport(answer), limiter=limiter)
+    return Session(settings, FakeTransport(server), limiter=limiter)
 
 
 class TestAClientWithItsOwnLimiter:
@@ -121,10 +121,10 @@ class TestAClientWithItsOwnLimiter:
 
     async def test_reports_each_response_to_it_as_a_value(self) -> None:
         limiter = Leasing(Store())
-        said = {"RateLimit": '"x";r=9;t=5', "Retry-After": "2"}
+        headers = {"RateLimit": '"x";r=9;t=5', "Retry-After": "2"}
         statuses = [429, 200]
 
-        client = session(limiter, lambda message: respond(message, statuses.pop(0), headers=said))
+        client = session(limiter, lambda request: respond(request, statuses.pop(0), headers=headers))
         await client.open()
         await client.send(PING)
         quota = Quota(remaining=9, reset=5)
@@ -133,7 +133,7 @@ class TestAClientWithItsOwnLimiter:
         assert (second.status, second.retry_after, second.quota) == (200, None, quota)
         await client.close()
 
-    async def test_raises_what_the_store_fails_with_from_one_call_each(self) -> None:
+    async def test_raises_each_error_of_the_store_from_one_call(self) -> None:
         limiter = Leasing(Store())
         limiter.failing = RuntimeError("the store is down")
         client = session(limiter)
@@ -145,11 +145,11 @@ class TestAClientWithItsOwnLimiter:
         await client.send(PING)
         await client.close()
 
-    async def test_says_in_its_statistics_what_the_limiter_believes(self) -> None:
+    async def test_has_the_estimate_of_the_limiter_in_its_statistics(self) -> None:
         client = session(Leasing(Store()))
         assert client.statistics().limit_per_second == 10
 
-    async def test_cancels_what_it_acquires_when_it_is_closed(self) -> None:
+    async def test_cancels_acquire_when_it_is_closed(self) -> None:
         client = session(Leasing(Store(round_trip=1e6)))
         await client.open()
         call = asyncio.create_task(client.send(PING))
@@ -158,13 +158,13 @@ class TestAClientWithItsOwnLimiter:
         await settled()
         assert (call.done(), asyncio.all_tasks()) == (True, {asyncio.current_task()})
 
-    def test_takes_no_rate_limit_beside_it(self) -> None:
+    def test_accepts_no_rate_limit_beside_the_limiter(self) -> None:
         with pytest.raises(ConfigurationError, match="limiter and rate_limit"):
             BackupifyClient(StaticToken("t"), limiter=Leasing(Store()), rate_limit=RateLimit())
 
 
 class TestACallThatIsCancelled:
-    async def test_while_the_store_is_asked_leaves_the_slots_to_the_next_one(self) -> None:
+    async def test_during_acquire_leaves_the_slots_to_the_next_call(self) -> None:
         store = Store()
         limiter = Leasing(store)
         gate = Gate(limiter, 64)
@@ -189,7 +189,7 @@ class TestACallThatIsCancelled:
         await gate.close()
         await settled()
 
-    async def test_after_it_was_released_changes_nothing(self) -> None:
+    async def test_after_its_release_changes_nothing(self) -> None:
         limiter = Leasing(Store())
         gate = Gate(limiter, 64)
 
@@ -201,8 +201,8 @@ class TestACallThatIsCancelled:
         await asyncio.sleep(0.5)
         call.cancel()
         await asyncio.wait([call])
-        assert (limiter.slots, limiter.unanswered, gate.in_flight) == (3, 1, 0)
+        assert (limiter.slots, limiter.without_response, gate.in_flight) == (3, 1, 0)
 
 
-def test_a_limiter_that_can_be_awaited_is_known_by_its_method() -> None:
+def test_a_limiter_with_acquire_is_an_async_limiter() -> None:
     assert isinstance(Leasing(Store()), AsyncLimiter)

@@ -1,4 +1,4 @@
-"""Answers are counted in the order in which their calls left."""
+"""Responses are passed on in the order in which their requests were sent."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,5 +38,6 @@ class TestOrder:
     def test_each_call_is_passed_on_once_and_in_order(self, order: list[int]) -> None:
         buffer = ReorderBuffer()
         tickets = [buffer.on_send(number / 1000) for number in range(12)]
-        handed = [one for at in order for one in buffer.settle(0.1, tickets[at], CallOutcome.ACCEPTED)]
-        assert handed == tickets
+
+        passed_on = [one for at in order for one in buffer.settle(0.1, tickets[at], CallOutcome.ACCEPTED)]
+        assert passed_on == tickets

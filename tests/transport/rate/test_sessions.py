@@ -1,4 +1,4 @@
-"""A whole session that finds the limit, in virtual time: faults, and who must not wait for ever."""
+"""A whole session that finds the limit, in virtual time: despite faults, no call waits for ever."""
 
 import asyncio
 import contextlib
@@ -20,21 +20,21 @@ ROUND_TRIP = 0.06
 PATIENT = RetryPolicy(max_throttled=7_200)
 
 
-def answering(server: Server) -> Callable[[PreparedRequest], Response]:
-    """The server's answers, as a carrier gives them."""
+def responses_of(server: Server) -> Callable[[PreparedRequest], Response]:
+    """The server's replies, as a transport returns them."""
 
-    def answer(message: PreparedRequest) -> Response:
+    def send(request: PreparedRequest) -> Response:
         reply = server(now())
         headers = dict(reply.headers)
         if reply.retry_after is not None:
             headers["Retry-After"] = f"{reply.retry_after:g}"
-        return respond(message, reply.status, b"", headers)
+        return respond(request, reply.status, b"", headers)
 
-    return answer
+    return send
 
 
-def carrier_of(server: Server) -> FakeTransport:
-    return FakeTransport(answering(server), round_trip=ROUND_TRIP)
+def transport_over(server: Server) -> FakeTransport:
+    return FakeTransport(responses_of(server), round_trip=ROUND_TRIP)
 
 
 async def pings(session: Session, count: int) -> list[Response | BaseException]:
@@ -47,24 +47,24 @@ def failures(results: list[Response | BaseException]) -> list[BaseException]:
 
 class TestAServerThatRefusesEverythingForTenMinutes:
     @pytest.mark.parametrize("retry_after", [None, 0.0, 1.0, 2.0, 30.0])
-    async def test_fails_no_call_and_meets_no_storm_when_it_recovers(self, retry_after: float | None) -> None:
+    async def test_fails_no_call_and_gets_no_storm_when_it_recovers(self, retry_after: float | None) -> None:
         recovered = bucket(50, 20)
-        transport = carrier_of(lambda at: Reply(429, retry_after) if 5 <= at < 605 else recovered(at))
+        transport = transport_over(lambda at: Reply(429, retry_after) if 5 <= at < 605 else recovered(at))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             results = await pings(session, 1_000)
         assert failures(results) == []
-        back = min(when for when in transport.times if when >= 605 - ROUND_TRIP)
-        assert len([when for when in transport.times if back <= when < back + 1]) <= 120
+        first = min(at for at in transport.times if at >= 605 - ROUND_TRIP)
+        assert len([at for at in transport.times if first <= at < first + 1]) <= 120
 
-    async def test_is_probed_rarely_meanwhile(self) -> None:
-        transport = carrier_of(lambda at: Reply(429 if at < 600 else 200))
+    async def test_is_probed_less_than_once_a_second(self) -> None:
+        transport = transport_over(lambda at: Reply(429 if at < 600 else 200))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             assert failures(await pings(session, 200)) == []
-        assert len([when for when in transport.times if 10 <= when < 600]) < 600
+        assert len([at for at in transport.times if 10 <= at < 600]) < 600
 
 
 class TestFaultsWhileAProbeIsInFlight:
-    """A probe, or a scout: whoever is asked first while all others wait for its answer."""
+    """A probe or a scout is sent while all other calls wait for its response."""
 
     KINDS = ("silent", "window", "headers")
 
@@ -75,16 +75,16 @@ class TestFaultsWhileAProbeIsInFlight:
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_network_errors_leave_no_call_waiting(self, kind: str) -> None:
-        count, answer = 0, answering(self.server(kind))
+        count, send = 0, responses_of(self.server(kind))
 
-        def failing(message: PreparedRequest) -> Response:
+        def failing(request: PreparedRequest) -> Response:
             nonlocal count
             count += 1
             if count % 3 == 0:
                 raise (
                     TransportError("reset by peer") if count % 2 else ConnectionFailed("refused", sent=False)
                 )
-            return answer(message)
+            return send(request)
 
         transport = FakeTransport(failing, round_trip=ROUND_TRIP)
         retry = RetryPolicy(attempts=50, budget=100_000, max_throttled=7_200)
@@ -94,12 +94,12 @@ class TestFaultsWhileAProbeIsInFlight:
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_cancellations_leave_no_call_waiting(self, kind: str) -> None:
-        transport = carrier_of(self.server(kind))
+        transport = transport_over(self.server(kind))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             tasks = [asyncio.create_task(session.send(PING)) for _ in range(200)]
             while not all(task.done() for task in tasks):
-                await asyncio.sleep(ROUND_TRIP / 2)  # in the midst of whoever is out
-                if (out := session.statistics().in_flight) and out <= 2:
+                await asyncio.sleep(ROUND_TRIP / 2)  # in the middle of a round trip
+                if session.statistics().in_flight in (1, 2):
                     next((task for task in tasks if not task.done()), tasks[0]).cancel()
             assert now() < 600
             assert isinstance(await session.send(PING), Response)
@@ -107,7 +107,7 @@ class TestFaultsWhileAProbeIsInFlight:
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_cancelling_all_calls_in_flight_leaves_no_call_waiting(self, kind: str) -> None:
-        transport = carrier_of(self.server(kind))
+        transport = transport_over(self.server(kind))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             for _ in range(5):
                 tasks = [asyncio.create_task(session.send(PING)) for _ in range(60)]
@@ -118,8 +118,8 @@ class TestFaultsWhileAProbeIsInFlight:
             results = await pings(session, 20)
             assert failures(results) == []
 
-    async def test_ten_thousand_waiters_cancelled_at_once(self) -> None:
-        transport = carrier_of(window(20, 5.0))
+    async def test_ten_thousand_waiting_calls_cancelled_at_once_leave_no_call_waiting(self) -> None:
+        transport = transport_over(window(20, 5.0))
         async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             tasks = [asyncio.create_task(session.send(PING)) for _ in range(10_000)]
             await asyncio.sleep(7)
@@ -133,7 +133,7 @@ class TestFaultsWhileAProbeIsInFlight:
 class TestSlowLimits:
     @pytest.mark.parametrize("every", [5, 60])
     @pytest.mark.parametrize("kind", ["window", "silent window", "bucket", "silent bucket", "headers"])
-    async def test_go_on(self, every: int, kind: str) -> None:
+    async def test_let_all_calls_succeed_in_time(self, every: int, kind: str) -> None:
         server = {
             "window": window(1, every),
             "silent window": window(1, every, silent=True),
@@ -141,11 +141,11 @@ class TestSlowLimits:
             "silent bucket": bucket(1 / every, 1),
             "headers": window(1, every, headers=True),
         }[kind]
-        async with session_over(carrier_of(server), rate_limit=LEARNING, retry=PATIENT) as session:
+        async with session_over(transport_over(server), rate_limit=LEARNING, retry=PATIENT) as session:
             assert failures(await pings(session, 40)) == []
         assert now() < 40 * every * 1.5 + 120
 
-    async def test_a_retry_after_that_grows_at_each_call(self) -> None:
+    async def test_let_all_calls_succeed_even_if_retry_after_grows_with_each_refusal(self) -> None:
         count = 0
 
         def growing(at: float) -> Reply:
@@ -153,12 +153,12 @@ class TestSlowLimits:
             count += 1
             return Reply(429, min(100.0, float(count))) if count < 60 and count % 10 else Reply(200)
 
-        async with session_over(carrier_of(growing), rate_limit=LEARNING, retry=PATIENT) as session:
+        async with session_over(transport_over(growing), rate_limit=LEARNING, retry=PATIENT) as session:
             assert failures(await pings(session, 100)) == []
 
 
 class TestTheClock:
-    async def test_an_epoch_by_a_wall_clock_that_steps_stops_nothing(
+    async def test_a_wall_clock_that_steps_stops_no_call_although_resets_are_epochs(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         plain = window(20, 5.0)
@@ -168,28 +168,28 @@ class TestTheClock:
         def dated(at: float) -> Reply:
             reply, number = plain(at), int(at // 5)
             counts[number] = counts.get(number, 0) + 1
-            left = max(0, 20 - counts[number])
-            said = {
-                "X-RateLimit-Remaining": f"{left}",
+            headers = {
+                "X-RateLimit-Remaining": f"{max(0, 20 - counts[number])}",
                 "X-RateLimit-Reset": f"{begin + 5 * (number + 1):.0f}",
             }
-            return Reply(reply.status, reply.retry_after, said)
+            return Reply(reply.status, reply.retry_after, headers)
 
         def stepping() -> float:
             steps = {0: 0.0, 1: -90.0, 2: -3_600.0, 3: 3_600.0}
             return begin + now() + steps.get(int(now() // 10) % 4, 0.0)
 
         monkeypatch.setattr("time.time", stepping)
-        async with session_over(carrier_of(dated), rate_limit=LEARNING, retry=PATIENT) as session:
+        async with session_over(transport_over(dated), rate_limit=LEARNING, retry=PATIENT) as session:
             assert failures(await pings(session, 100)) == []
         assert now() < 25 + 4 * 90
 
 
-class TestWhatItReports:
-    async def test_the_source_and_the_rate(self) -> None:
-        async with session_over(carrier_of(bucket(50, 10)), rate_limit=LEARNING, retry=PATIENT) as session:
+class TestStatistics:
+    async def test_name_the_source_and_the_rate(self) -> None:
+        transport = transport_over(bucket(50, 10))
+        async with session_over(transport, rate_limit=LEARNING, retry=PATIENT) as session:
             with contextlib.suppress(TransportError):
                 await pings(session, 1_000)
-            told = session.statistics()
-        assert told.limit_source is LimitSource.HISTORY
-        assert told.limit_per_second == pytest.approx(50, rel=0.02)
+            statistics = session.statistics()
+        assert statistics.limit_source is LimitSource.HISTORY
+        assert statistics.limit_per_second == pytest.approx(50, rel=0.02)

@@ -1,4 +1,4 @@
-"""The speed around a rate: a plateau, growth in time, and slots at a speed that varies."""
+"""The speed around a rate: a plateau, then growth, and slots at a varying speed."""
 
 import math
 
@@ -18,7 +18,7 @@ def test_growth_doubles_faster_and_faster() -> None:
 
 
 @given(st.floats(1e-3, 1e3))
-def test_from_any_rate_a_thousand_times_as_much_is_reached_in_seven_seconds(rate: float) -> None:
+def test_any_rate_grows_a_thousandfold_in_seven_seconds(rate: float) -> None:
     assert rate * growth(7) > 1000 * rate
 
 
@@ -29,7 +29,7 @@ class TestSlots:
         slots.on_send()
         assert slots.earliest(0.0, 10.0, steady_until=math.inf) == pytest.approx(0.1)
 
-    def test_a_late_timer_is_made_up_for(self) -> None:
+    def test_missed_by_a_late_timer_are_granted_at_once(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 100.0)
         slots.advance(0.05, 100.0)
@@ -37,7 +37,7 @@ class TestSlots:
             assert slots.earliest(0.05, 100.0, steady_until=math.inf) == 0.05
             slots.on_send()
 
-    def test_an_idle_time_is_not(self) -> None:
+    def test_of_an_idle_time_are_lost(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 100.0)
         slots.advance(60.0, 100.0)
@@ -45,19 +45,19 @@ class TestSlots:
             slots.on_send()
         assert slots.earliest(60.0, 100.0, steady_until=math.inf) > 60.0
 
-    def test_a_rest_lasts_as_long_as_a_number_of_calls(self) -> None:
+    def test_are_withheld_during_a_rest_of_a_number_of_calls(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 10.0)
         slots.rest(0.0, 2.0)
         assert slots.earliest(0.0, 10.0, steady_until=math.inf) == pytest.approx(0.2)
 
-    def test_a_growing_speed_is_computed_anew_soon(self) -> None:
+    def test_are_computed_anew_soon_while_the_speed_grows(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 0.01)
         slots.on_send()
         assert slots.earliest(0.0, 0.01, steady_until=0.0) == pytest.approx(0.25)
 
-    def test_that_are_given_back_are_free_again(self) -> None:
+    def test_of_cancelled_calls_are_free_again(self) -> None:
         slots = CreditBucket()
         slots.advance(0.0, 1.0)
         slots.on_send()

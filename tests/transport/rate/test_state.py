@@ -1,4 +1,4 @@
-"""What a limiter learned goes through JSON to another one."""
+"""A limiter's state as JSON, from which another limiter continues."""
 
 import json
 from collections.abc import Callable
@@ -20,8 +20,8 @@ SERVERS: dict[str, Callable[[], Server]] = {
 }
 
 
-def handed_on(limiter: AdaptiveLimiter, max_concurrency: int = 64) -> AdaptiveLimiter:
-    """Another limiter, which has read what this one wrote."""
+def restored(limiter: AdaptiveLimiter, max_concurrency: int = 64) -> AdaptiveLimiter:
+    """Another limiter, made from this one's state."""
     text = json.dumps(limiter.state(), allow_nan=False)
     assert len(text) < 6_000
     return AdaptiveLimiter.from_state(json.loads(text), LEARNING, RetryPolicy(), max_concurrency)
@@ -29,19 +29,19 @@ def handed_on(limiter: AdaptiveLimiter, max_concurrency: int = 64) -> AdaptiveLi
 
 @pytest.mark.parametrize("kind", SERVERS)
 class TestALimiterThatContinues:
-    def test_answers_the_same(self, kind: str) -> None:
+    def test_decides_the_same(self, kind: str) -> None:
         limiter = adaptive()
         run = Run(limiter, SERVERS[kind]()).until_accepted(1_000).rest(0.0)
-        other = handed_on(limiter)
+        other = restored(limiter)
         assert other.state() == limiter.state()
         assert other.estimate(run.now) == limiter.estimate(run.now)
         assert max(run.now, other.earliest(run.now, 0)) == max(run.now, limiter.earliest(run.now, 0))
 
-    def test_is_hardly_ever_refused(self, kind: str) -> None:
+    def test_is_rarely_refused(self, kind: str) -> None:
         limiter = adaptive()
         run = Run(limiter, SERVERS[kind]()).until_accepted(3_000).rest(0.0)
         before = run.refused
-        run.limiter = handed_on(limiter)
+        run.limiter = restored(limiter)
         run.until_accepted(3_500)
         assert run.refused - before <= 12
 
@@ -49,7 +49,7 @@ class TestALimiterThatContinues:
 def test_has_its_own_max_concurrency() -> None:
     limiter = adaptive(max_concurrency=64)
     Run(limiter, lambda at: OK).until_accepted(1_000)
-    other = handed_on(limiter, max_concurrency=8)
+    other = restored(limiter, max_concurrency=8)
     assert Run(other, lambda at: OK).until_accepted(1_000).most_in_flight == 8
 
 

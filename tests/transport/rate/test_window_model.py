@@ -96,14 +96,14 @@ class TestAWindowThatBeginsWithACall:
     def test_is_used_fully_with_few_refusals(self, rounding: Callable[[float], int]) -> None:
         end, count = -math.inf, 0
 
-        def respond(at: float) -> Reply:
+        def server(at: float) -> Reply:
             nonlocal end, count
             if at >= end:
                 end, count = at + 5, 0
             count += 1
             return OK if count <= 300 else Reply(429, float(rounding(end - at)), takes=0.003)
 
-        run = Run(adaptive(), respond).until_accepted(900)
+        run = Run(adaptive(), server).until_accepted(900)
         began, refused = run.now, run.refused
         run.until_accepted(3_900)
         assert run.now - began < 1.03 * 50

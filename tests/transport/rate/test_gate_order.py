@@ -1,4 +1,4 @@
-"""Who goes first at the gate, in virtual time."""
+"""Which waiting call the gate lets pass first, in virtual time."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Queue:
-    """A gate of one place that is taken, and the order in which those go that wait."""
+    """A gate whose only permit is taken, and the order in which the waiting calls pass."""
 
     def __init__(self) -> None:
         self.gate = Gate(FixedRateLimiter(RateLimit(None, adaptive=False), RetryPolicy()), 1)
@@ -27,15 +27,19 @@ class Queue:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def fill(self) -> None:
-        """Take the place."""
+        """Take the permit."""
         self._holder = await self.gate.acquire()
 
     def free(self) -> None:
-        """Give the place back."""
+        """Release the permit."""
         self.gate.release(self._holder)
 
     async def arrive(self, *names: str) -> None:
-        """`b` is background work; `a` began before all others, and `ab` is both; all else is a call."""
+        """Let calls wait in this order.
+
+        Args:
+            names: `b...` is background work, `a...` began before all others, `ab...` is both.
+        """
         for name in names:
             self.tasks.append(asyncio.create_task(self._pass(name)))
         await settled()
@@ -60,7 +64,7 @@ async def queue() -> Queue:
 
 
 class TestTheOrder:
-    async def test_background_work_lets_other_calls_pass(self, queue: Queue) -> None:
+    async def test_background_work_waits_for_other_calls(self, queue: Queue) -> None:
         await queue.arrive("b1", "b2", "c1", "c2")
         assert await queue.drain() == ["c1", "c2", "b1", "b2"]
 
@@ -77,7 +81,7 @@ class TestTheOrder:
         await queue.arrive("b1", *(f"c{number}" for number in range(100)))
         assert (await queue.drain()).index("b1") == 7
 
-    async def test_the_oldest_background_work_is_sent_first(self, queue: Queue) -> None:
+    async def test_of_background_work_the_oldest_is_sent_first(self, queue: Queue) -> None:
         await queue.arrive("b1", "ab1", "c1")
         assert await queue.drain() == ["c1", "ab1", "b1"]
 
@@ -89,7 +93,7 @@ class TestTheOrder:
         assert (queue.order, queue.gate.in_flight, queue.gate.waiting) == (["b1"], 0, 0)
 
     @pytest.mark.parametrize("seed", range(5))
-    async def test_within_a_priority_first_come_is_first_served(self, queue: Queue, seed: int) -> None:
+    async def test_within_a_priority_the_first_to_arrive_is_sent_first(self, queue: Queue, seed: int) -> None:
         chance = random.Random(seed)
         names = [f"{chance.choice('abc')}{number:03}" for number in range(200)]
         await queue.arrive(*names)
@@ -98,31 +102,31 @@ class TestTheOrder:
         queue.free()
         await asyncio.gather(*queue.tasks, return_exceptions=True)
         for kind in "abc":
-            went = [name for name in queue.order if name.startswith(kind)]
-            assert went == sorted(went)
+            sent = [name for name in queue.order if name.startswith(kind)]
+            assert sent == sorted(sent)
         assert (len(queue.order), queue.gate.in_flight, queue.gate.waiting) == (160, 0, 0)
 
 
 @pytest.mark.slow
 class TestAHundredThousand:
-    async def test_the_oldest_are_taken_first_and_cancelled_ones_leave_nothing(self) -> None:
-        line, loop, count = WaitQueue(), asyncio.get_running_loop(), 100_000
+    async def test_waiting_calls_are_taken_oldest_first_and_cancelled_ones_use_no_memory(self) -> None:
+        queue, loop, count = WaitQueue(), asyncio.get_running_loop(), 100_000
         turns = [loop.create_future() for _ in range(count)]
         for began in random.Random(1).sample(range(count), count):
-            line.join(began, turns[began], repeatable=began % 2 == 0)
+            queue.join(began, turns[began], repeatable=began % 2 == 0)
         for began in range(count):
             if began % 1000:
                 turns[began].cancel()
-                line.give_up()
-        sizes = [sys.getsizeof(heap) for heap in (line._repeatable, line._unrepeatable)]
-        assert (line.waiting, sum(sizes) < 10_000) == (100, True)
-        assert [line.take_next() for _ in range(100) if line.has_next()] == turns[::1000]
-        assert (line.waiting, line.has_next()) == (0, False)
+                queue.give_up()
+        sizes = [sys.getsizeof(heap) for heap in (queue._repeatable, queue._unrepeatable)]
+        assert (queue.waiting, sum(sizes) < 10_000) == (100, True)
+        assert [queue.take_next() for _ in range(100) if queue.has_next()] == turns[::1000]
+        assert (queue.waiting, queue.has_next()) == (0, False)
 
 
 @pytest.mark.slow
 class TestTenThousand:
-    async def test_waiters_cancelled_at_once_leave_the_gate_as_it_was(self) -> None:
+    async def test_calls_cancelled_at_once_do_not_change_the_gate(self) -> None:
         subject = Gate(make_limiter(RateLimit(None, adaptive=True), RetryPolicy(), 64), 64)
         subject.on_response(now(), Ticket(-0.1), 429, {}, make_refusal(5.0))
         waiters = [asyncio.create_task(subject.acquire()) for _ in range(10_000)]
@@ -135,7 +139,7 @@ class TestTenThousand:
         await subject.acquire()
         assert now() == pytest.approx(5.0)
 
-    async def test_waiters_cancelled_just_when_granted_give_their_slots_back(self) -> None:
+    async def test_calls_cancelled_just_when_granted_give_their_slots_back(self) -> None:
         subject = Gate(make_limiter(RateLimit(1, burst=64, adaptive=True), RetryPolicy(), 64), 8)
         tickets = [await subject.acquire() for _ in range(8)]
         waiters = [asyncio.create_task(subject.acquire()) for _ in range(10_000)]
