@@ -97,7 +97,12 @@ OneInstanceId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, he
 BackupId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The backup's id.")]
 FieldNames = Annotated[
     str | None,
-    Parameter(group=OUTPUT, metavar="A,B,C", help="Write only these columns, in this order, in any format."),
+    Parameter(
+        group=OUTPUT,
+        metavar="A,B,C",
+        help="Write only these columns, in this order, in any format. extra.NAME is a field of the server "
+        "that has no column, as JSON shows it in extra.",
+    ),
 ]
 InstanceIds = Annotated[
     str, Parameter(group=INSTANCES, help="Instance ids. After --, an id can begin with a hyphen.")

@@ -39,7 +39,7 @@ BACKUPS = _backup_layout(10, *_DROPPED_FIRST)
 WAITED_BACKUPS = _backup_layout(14, *_DROPPED_FIRST)
 RUNNING_BACKUPS = _backup_layout(14, "completed_at", "updated_at", "created_at", "status")
 JOURNAL_ENTRIES = Layout((*RUNNING_BACKUPS.columns, Column("sent_at", _DATE)), ())
-JOURNAL_COUNTS = Layout((Column("state", 14), Column("instances", _ID)), ())
+JOURNAL_COUNTS = Layout((Column("state", 14), Column("instances", _ID)), (), has_extra=False)
 INSTANCE_LAYOUT = Layout(
     (
         Column("id", _ID),

@@ -1,41 +1,29 @@
 """The output formats: rows as a table, as a JSON array, as JSON lines, or as CSV."""
 
-import csv
-import io
-import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 import attrs
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.style import Style
 
-from backupify_async._escaping import printable
+from backupify_async._cli.cells import EXTRA, EXTRA_FIELD, csv_cell, csv_line, json_line, table_cell, value_of
 
 Row = Mapping[str, object]
 Format = Literal["table", "json", "jsonl", "csv"]
 
 _GAP = "  "
 _STYLES = {
-    "active": Style(color="yellow"),
-    "running": Style(color="yellow"),
-    "already_active": Style(color="yellow"),
-    "started": Style(color="green"),
-    "adopted": Style(color="green"),
-    "would_start": Style(color="green"),
-    "completed": Style(color="green"),
-    "failed": Style(color="red"),
-    "vanished": Style(color="red"),
-    "replaced": Style(color="red"),
-    "duplicate": Style(color="red"),
-    "error": Style(color="red"),
-    "ambiguous": Style(color="red"),
-    "idle": Style(dim=True),
-    "none": Style(dim=True),
-    "previous": Style(dim=True),
+    **dict.fromkeys(("active", "running", "already_active"), Style(color="yellow")),
+    **dict.fromkeys(("started", "adopted", "would_start", "completed"), Style(color="green")),
+    **dict.fromkeys(
+        ("failed", "vanished", "replaced", "duplicate", "error", "ambiguous"), Style(color="red")
+    ),
+    **dict.fromkeys(("idle", "none", "previous"), Style(dim=True)),
 }
+_EXTRA_WIDTH = 12  # characters
 _FORMULA = ("=", "+", "-", "@")  # OWASP, CSV Injection; tabs and line ends before one are escaped
 _HEADING = Style(bold=True)
 
@@ -64,10 +52,12 @@ class Layout:
     Attributes:
         columns: The columns, in order.
         dropped_first: The names of those that a table leaves out on a narrow terminal, in this order.
+        has_extra: Whether the rows have `extra` too, which only JSON shows unless it is selected.
     """
 
     columns: tuple[Column, ...]
     dropped_first: tuple[str, ...]
+    has_extra: bool = True
 
     @property
     def names(self) -> list[str]:
@@ -77,34 +67,41 @@ class Layout:
     def select(self, names: Sequence[str]) -> "Layout":
         """The layout with these columns only, in this order; a table has all of them.
 
+        Args:
+            names: Column names, `extra`, or `extra.NAME` for a field of the server that has no column.
+
         Raises:
             ValueError: There is no such column, or one is named twice; the message lists the columns.
         """
-        known = {column.name: column for column in self.columns}
+        known = {column.name: attrs.evolve(column, in_table=True) for column in self.columns}
+        listed = [*known, *([EXTRA, f"{EXTRA_FIELD}NAME"] if self.has_extra else [])]
+        for name in names if self.has_extra else ():
+            if name == EXTRA or (name.startswith(EXTRA_FIELD) and name != EXTRA_FIELD):
+                known[name] = Column(name, _EXTRA_WIDTH, free_text=True)
         if unknown := [name for name in names if name not in known]:
-            raise ValueError(f"no field {', '.join(unknown)}; the fields are {', '.join(known)}")
+            raise ValueError(f"no field {', '.join(unknown)}; the fields are {', '.join(listed)}")
         if len({*names}) < len(names):
             raise ValueError("a field is named twice")
-        return Layout(tuple(attrs.evolve(known[name], in_table=True) for name in names), ())
+        return Layout(tuple(known[name] for name in names), ())
 
 
-class Writer(Protocol):
+class Writer(ABC):
     """Formats rows as text."""
 
     def header(self) -> str:
         """The text before the first row."""
-        ...
+        return ""
 
+    @abstractmethod
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as lines."""
-        ...
 
     def footer(self) -> str:
         """The text after the last row, which also ends the output of an interrupted command."""
-        ...
+        return ""
 
 
-class JsonWriter:
+class JsonWriter(Writer):
     """One JSON array. Each row is a line of its own that begins with its comma, so that it can be streamed.
 
     Without a header there is no footer: the output of a command that could not begin is empty in all formats.
@@ -121,10 +118,9 @@ class JsonWriter:
 
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as JSON objects, with dates in ISO 8601."""
-        lines = [f"{_json(row, self._names)}\n" for row in rows]
-        if not lines:
+        if not rows:
             return ""
-        text = self._separator + ",".join(lines)
+        text = self._separator + ",".join(json_line(row, self._names) for row in rows)
         self._separator = ","
         return text
 
@@ -133,26 +129,18 @@ class JsonWriter:
         return "]\n" if self._separator else ""
 
 
-class JsonLinesWriter:
+class JsonLinesWriter(Writer):
     """JSON lines: one object per line, in ASCII, which is safe in any encoding and on any terminal."""
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         self._names = names
 
-    def header(self) -> str:
-        """JSON lines have no header."""
-        return ""
-
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as JSON objects, with dates in ISO 8601."""
-        return "".join(f"{_json(row, self._names)}\n" for row in rows)
-
-    def footer(self) -> str:
-        """JSON lines have no footer."""
-        return ""
+        return "".join(json_line(row, self._names) for row in rows)
 
 
-class CsvWriter:
+class CsvWriter(Writer):
     """CSV, quoted as in RFC 4180, but with LF at line ends.
 
     Text from the server has its control characters escaped, and an apostrophe where a spreadsheet would take
@@ -165,22 +153,18 @@ class CsvWriter:
 
     def header(self) -> str:
         """The column names."""
-        return _csv_line(self._names)
+        return csv_line(self._names)
 
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as lines, with dates in ISO 8601; a missing value is empty."""
-        return "".join(_csv_line([self._cell(name, row[name]) for name in self._names]) for row in rows)
+        return "".join(csv_line([self._cell(name, row) for name in self._names]) for row in rows)
 
-    def footer(self) -> str:
-        """CSV has no footer."""
-        return ""
-
-    def _cell(self, name: str, value: object) -> str:
-        text = "" if value is None else printable(_iso(value))
+    def _cell(self, name: str, row: Row) -> str:
+        text = csv_cell(value_of(row, name))
         return f"'{text}" if name in self._free_text and text.startswith(_FORMULA) else text
 
 
-class TableWriter:
+class TableWriter(Writer):
     """A table. Its column widths are fixed, because rows are written as they arrive.
 
     Args:
@@ -204,12 +188,9 @@ class TableWriter:
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as lines of the table."""
         return "".join(
-            self._line([_table_cell(row[column.name]) for column in self._columns], None) for row in rows
+            self._line([table_cell(value_of(row, column.name)) for column in self._columns], None)
+            for row in rows
         )
-
-    def footer(self) -> str:
-        """A table has no footer."""
-        return ""
 
     def _line(self, cells: Sequence[str], style: Style | None) -> str:
         pieces = []
@@ -259,32 +240,3 @@ def writer(
 
 def _total_width(columns: Sequence[Column]) -> int:
     return sum(column.width + len(_GAP) for column in columns) - len(_GAP)
-
-
-def _json(row: Row, names: Sequence[str] | None) -> str:
-    """A row as JSON; without `extra` where that is nested more deeply than `json` can write."""
-    if names is not None:
-        row = {name: row[name] for name in names}
-    try:
-        return json.dumps(row, default=_iso)
-    except RecursionError:
-        return json.dumps({name: value for name, value in row.items() if name != "extra"}, default=_iso)
-
-
-def _iso(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    # The csv module quotes a cell that contains a line end only if that is part of `lineterminator`.
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue()[:-2] + "\n"
-
-
-def _table_cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-    return printable(str(value))

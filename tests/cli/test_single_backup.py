@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backupify_async._cli.rows import JOURNAL_COUNTS
 from backupify_async._cli.writers import Column, Layout, writer
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.commands import Run
@@ -52,6 +53,65 @@ class TestFields:
         result = run("journal", "show", path, "-o", "csv", "--fields", "state,instance_id")
         assert (result.code, result.out) == (0, "state,instance_id\nstarted,1\n")
         assert run("journal", "show", path, "--fields", "backup_id").code == 2  # a table counts the states
+
+
+class TestExtraFields:
+    ROWS = (
+        {
+            "id": 1,
+            "state": "idle",
+            "error": None,
+            "extra": {"size": 5, "tags": ["a"], "note": "=1", "on": True},
+        },
+        {"id": 2, "state": "idle", "error": None, "extra": {}},
+    )
+
+    @pytest.mark.parametrize(
+        ("output", "text"),
+        [
+            ("table", "id    extra.size\n1     5\n2     -\n"),
+            ("json", '[\n {"id": 1, "extra.size": 5}\n,{"id": 2, "extra.size": null}\n]\n'),
+            ("jsonl", '{"id": 1, "extra.size": 5}\n{"id": 2, "extra.size": null}\n'),
+            ("csv", "id,extra.size\n1,5\n2,\n"),
+        ],
+    )
+    def test_are_columns_in_every_format(self, output: str, text: str) -> None:
+        rows = writer(output, LAYOUT, 5, fields=["id", "extra.size"])  # type: ignore[arg-type]
+        assert rows.header() + rows.write(self.ROWS) + rows.footer() == text
+
+    @pytest.mark.parametrize(
+        ("field", "cell"),
+        [
+            ("extra.tags", '"[""a""]"'),
+            ("extra.note", "'=1"),
+            ("extra.on", "true"),
+            ("extra", '"{""size"": 5, ""tags"": [""a""], ""note"": ""=1"", ""on"": true}"'),
+        ],
+    )
+    def test_that_are_not_text_are_json_and_no_formula_is_run(self, field: str, cell: str) -> None:
+        assert writer("csv", LAYOUT, fields=[field]).write(self.ROWS[:1]) == f"{cell}\n"
+
+    def test_that_are_nested_too_deeply_are_omitted(self) -> None:
+        deep: list[object] = []
+        for _ in range(100_000):
+            deep = [deep]
+        row = {"id": 1, "state": "idle", "error": None, "extra": {"x": deep}}
+        texts = [writer(name, LAYOUT, fields=["id", "extra.x"]).write([row]) for name in ("jsonl", "csv")]
+        assert texts == ['{"id": 1}\n', "1,\n"]
+
+    @pytest.mark.parametrize("fields", ["extra.", "extrasize", "extra.size,extra.size"])
+    def test_must_have_a_name_once(self, fields: str) -> None:
+        with pytest.raises(ValueError, match=r"no field .*, extra, extra\.NAME|named twice"):
+            writer("csv", LAYOUT, fields=fields.split(","))
+
+    def test_are_refused_where_rows_have_none(self) -> None:
+        with pytest.raises(ValueError, match=r"no field extra\.size; the fields are state, instances$"):
+            writer("table", JOURNAL_COUNTS, fields=["state", "extra.size"])
+
+    def test_of_the_server_are_shown(self, server: SimulatedBackupify, run: Run) -> None:
+        server.inject(Fault.answer(200, body='{"id": 9, "size": 7}', operation="get_backup"))
+        result = run("get", "1", "9", "-o", "csv", "--fields", "backup_id,extra.size")
+        assert (result.code, result.out) == (0, "backup_id,extra.size\n9,7\n")
 
 
 class TestRunning:
