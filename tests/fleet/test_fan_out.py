@@ -1,4 +1,4 @@
-"""What a fan-out does with its keys, in virtual time."""
+"""Fan-outs: keys, outcomes, arguments, and errors of the function; in virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,16 +19,16 @@ class TestOutcomes:
         assert results.values == {0: "did 0", 1: "did 1", 3: "did 3"}
         assert repr(results.errors) == "{2: LookupError(2)}"
 
-    async def test_come_as_they_complete(self) -> None:
+    async def test_are_yielded_in_the_order_of_completion(self) -> None:
         work = Work(lambda key: key)
         async with fan_out(work, [3, 1, 2]) as outcomes:
             assert [outcome.key async for outcome in outcomes] == [1, 2, 3]
 
-    async def test_keep_the_order_of_the_keys_where_asked_to(self) -> None:
+    async def test_keep_the_order_of_the_keys_if_ordered(self) -> None:
         async with fan_out(Work(lambda key: key), [3, 1, 2], ordered=True) as outcomes:
             assert [outcome.key async for outcome in outcomes] == [3, 1, 2]
 
-    async def test_say_how_long_each_took(self) -> None:
+    async def test_have_the_time_that_each_took(self) -> None:
         async with fan_out(Work(lambda key: key, failing=[2]), [3, 2]) as outcomes:
             assert [(outcome.key, outcome.elapsed) async for outcome in outcomes] == [(2, 2), (3, 3)]
 
@@ -40,7 +40,7 @@ class TestOutcomes:
         assert isinstance(bad, Failure)
         assert (bad.key, bad.ok, bad.value, type(bad.error)) == ("b", False, None, LookupError)
 
-    async def test_of_a_key_that_comes_twice_are_two_and_results_have_the_later(self) -> None:
+    async def test_of_a_duplicate_key_are_two_and_results_hold_the_later(self) -> None:
         values = iter(["first", "second"])
 
         async def take(_key: int) -> str:
@@ -78,33 +78,33 @@ class TestKeys:
         assert await fan_out(Work(), [], concurrency=concurrency) == Results({}, {})
         assert other_tasks() == set()
 
-    async def test_come_from_an_async_iterable_which_one_task_reads_at_a_time(self) -> None:
+    async def test_can_be_an_async_iterable_which_one_task_reads_at_a_time(self) -> None:
         source = AsyncKeys(range(50), seconds=0.1)
         results = await fan_out(Work(), source, concurrency=8)
         assert sorted(results.values) == list(range(50))
         assert source.closed
 
-    async def test_come_from_an_async_iterable_that_cannot_be_closed(self) -> None:
+    async def test_can_be_an_async_iterable_that_cannot_be_closed(self) -> None:
         class Bare:
             def __init__(self) -> None:
-                self.left = 3
+                self.remaining = 3
 
             def __aiter__(self) -> AsyncIterator[int]:
                 return self
 
             async def __anext__(self) -> int:
-                self.left -= 1
-                if self.left < 0:
+                self.remaining -= 1
+                if self.remaining < 0:
                     raise StopAsyncIteration
-                return self.left
+                return self.remaining
 
         assert set((await fan_out(Work(), Bare())).values) == {0, 1, 2}
 
-    async def test_are_called_while_a_slow_source_is_still_reading(self) -> None:
+    async def test_of_a_slow_source_are_worked_on_while_it_is_read(self) -> None:
         async with fan_out(Work(1), AsyncKeys([1, 2], seconds=10)) as outcomes:
             assert [(outcome.key, now()) async for outcome in outcomes] == [(1, 11), (2, 21)]
 
-    async def test_can_be_anything_for_a_stream_and_must_be_hashable_for_results(self) -> None:
+    async def test_can_be_anything_for_a_stream_but_must_be_hashable_for_results(self) -> None:
         anything: list[Any] = [[1], "text", None]
         async with fan_out(Work(), anything, ordered=True) as outcomes:
             assert [outcome.key async for outcome in outcomes] == [[1], "text", None]
@@ -114,7 +114,7 @@ class TestKeys:
         assert other_tasks() == set()
 
     @pytest.mark.parametrize("keys", ["abc", b"abc", 42, None], ids=repr)
-    def test_must_be_iterable_and_not_a_text(self, keys: Any) -> None:
+    def test_must_be_an_iterable_other_than_text(self, keys: Any) -> None:
         with pytest.raises(TypeError, match="keys"):
             fan_out(Work(), keys)
 
@@ -132,31 +132,31 @@ class TestArguments:
 
 
 class TestOneUse:
-    async def test_awaited_twice_is_refused(self) -> None:
+    async def test_awaiting_twice_is_refused(self) -> None:
         work = fan_out(Work(), [1])
         await work
         with pytest.raises(RuntimeError, match="used already"):
             await work
 
-    async def test_entered_after_it_was_awaited_is_refused(self) -> None:
+    async def test_entering_after_awaiting_is_refused(self) -> None:
         work = fan_out(Work(), [1])
         await work
         with pytest.raises(RuntimeError, match="used already"):
             await work.__aenter__()
 
-    async def test_entered_within_itself_is_refused_and_the_outer_use_goes_on(self) -> None:
+    async def test_awaiting_it_while_entered_is_refused_and_the_first_use_continues(self) -> None:
         work = fan_out(Work(), [1, 2])
         async with work as outcomes:
             with pytest.raises(RuntimeError, match="used already"):
                 await work
             assert {outcome.key async for outcome in outcomes} == {1, 2}
 
-    async def test_an_iteration_that_ended_stays_ended(self) -> None:
+    async def test_an_iteration_that_has_ended_yields_nothing_more(self) -> None:
         async with fan_out(Work(), [1]) as outcomes:
             assert [outcome.key async for outcome in outcomes] == [1]
             assert [outcome async for outcome in outcomes] == []
 
-    async def test_a_second_loop_goes_on_where_the_first_one_stopped(self) -> None:
+    async def test_a_second_loop_continues_where_the_first_one_stopped(self) -> None:
         async with fan_out(Work(), range(3), ordered=True) as outcomes:
             async for outcome in outcomes:
                 assert outcome.key == 0
@@ -169,16 +169,16 @@ class TestAnErrorOfTheFunction:
         results = await fan_out(Work(lambda key: key, failing=[1]), [1, 2, 3])
         assert (set(results.values), set(results.errors)) == ({2, 3}, {1})
 
-    async def test_can_be_a_cancellation_of_its_own(self) -> None:
+    async def test_can_be_a_cancelled_error(self) -> None:
         async def give_up(key: int) -> int:
             if key == 1:
-                raise asyncio.CancelledError("of my own")
+                raise asyncio.CancelledError("given up")
             return key
 
         results = await fan_out(give_up, [1, 2, 3], concurrency=1)
         assert (set(results.values), type(results.errors[1])) == ({2, 3}, asyncio.CancelledError)
 
-    async def test_can_come_before_there_is_anything_to_await(self) -> None:
+    async def test_can_be_raised_before_there_is_anything_to_await(self) -> None:
         def no_coroutine(_key: int) -> Any:
             raise ValueError("at once")
 
@@ -189,7 +189,7 @@ class TestAnErrorOfTheFunction:
         assert type((await fan_out(no_awaitable, [1])).errors[1]) is TypeError
 
     @pytest.mark.parametrize("error", [StopIteration(), StopAsyncIteration(), TimeoutError()], ids=repr)
-    async def test_that_is_a_stop_iteration_ends_no_loop(self, error: Exception) -> None:
+    async def test_that_would_end_a_loop_is_an_outcome_too(self, error: Exception) -> None:
         def raising(_key: int) -> Any:
             raise error
 
@@ -201,8 +201,10 @@ class TestAnErrorOfTheFunction:
             results.raise_errors()
         assert set(raised.value.exceptions) == set(results.errors.values())
 
-    async def test_that_never_came_raises_nothing(self) -> None:
-        (await fan_out(Work(), [1])).raise_errors()
+    async def test_that_did_not_occur_is_not_raised(self) -> None:
+        results = await fan_out(Work(), [1])
+        results.raise_errors()
+        assert (results.values, results.errors) == ({1: "did 1"}, {})
 
 
 class TestNested:
@@ -216,7 +218,7 @@ class TestNested:
         assert results.values == {4: 4, 5: 5, 6: 6}
         assert work.most_in_flight == 6
 
-    async def test_cancelling_the_outer_one_ends_the_inner_ones(self) -> None:
+    async def test_cancelling_the_outer_fan_out_ends_the_inner_ones(self) -> None:
         work = Work(100)
 
         async def inner(key: int) -> Any:

@@ -1,4 +1,4 @@
-"""A whole sweep of triggers on each store, with a crash and a second run."""
+"""A whole sweep of triggers with each journal store, with a crash and a second run."""
 
 import asyncio
 import sys
@@ -43,7 +43,7 @@ def journal_on(name: str, path: Path) -> Journal:
 
 
 @pytest.mark.parametrize("name", STORES)
-async def test_a_sweep_that_is_killed_is_finished_by_the_next_run_and_nothing_is_triggered_twice(
+async def test_the_next_run_finishes_a_killed_sweep_and_triggers_nothing_twice(
     name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "journal"
@@ -52,7 +52,7 @@ async def test_a_sweep_that_is_killed_is_finished_by_the_next_run_and_nothing_is
         sweep = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _SWEEP, name, str(path), server.base_url
         )
-        await server.wait_for_requests(3)  # the token, and two triggers, whose responses never come
+        await server.wait_for_requests(3)  # the token, and two triggers without a response
         sweep.kill()
         assert await sweep.wait() == -9
         async with journal_on(name, path) as journal:
@@ -70,7 +70,7 @@ async def test_a_sweep_that_is_killed_is_finished_by_the_next_run_and_nothing_is
 
 
 @pytest.mark.parametrize("name", STORES)
-async def test_a_sweep_that_was_finished_sends_nothing_again(name: str, tmp_path: Path) -> None:
+async def test_a_finished_sweep_sends_nothing_again(name: str, tmp_path: Path) -> None:
     path = tmp_path / "journal"
     async with SimulatedBackupify(instances=3) as server, client_of(server.base_url) as client:
         async with journal_on(name, path) as journal:

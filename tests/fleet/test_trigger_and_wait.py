@@ -1,4 +1,4 @@
-"""`fleet.trigger(wait=True)`, in virtual time: a wait takes no slot of a trigger."""
+"""`fleet.trigger(wait=True)`, in virtual time: waits do not use the slots of triggers."""
 
 import asyncio
 import contextlib
@@ -41,12 +41,12 @@ EVERY_10_S = PollPolicy(interval=10)
 
 @attrs.define
 class Server:
-    """Starts a backup of any instance, of the same id, that runs for some seconds."""
+    """Starts a backup of any instance, with the instance's id, that runs for `seconds`."""
 
     seconds: float = 60.0
     failing: frozenset[int] = frozenset()
     forbidden: frozenset[int] = frozenset()
-    silent: bool = False
+    omits_backups: bool = False
     active: frozenset[int] = frozenset()
     started: dict[int, float] = attrs.field(factory=dict)
 
@@ -59,8 +59,8 @@ class Server:
                 return respond(message, 409)
             assert instance not in self.started
             self.started[instance] = now()
-            return respond(message, 201, b"" if self.silent else self.shown(instance))
-        if self.silent:
+            return respond(message, 201, b"" if self.omits_backups else self.shown(instance))
+        if self.omits_backups:
             return respond(message, 204)
         if instance in self.forbidden:
             return respond(message, 403)
@@ -91,7 +91,7 @@ def posts(transport: FakeTransport) -> list[float]:
 
 
 class TestOutcomes:
-    async def test_each_comes_when_its_backup_is_over(self) -> None:
+    async def test_each_is_yielded_when_its_backup_is_over(self) -> None:
         async with fleet_of(Server(failing=frozenset({2})), [1, 2]) as (fleet, _, _):
             results = await fleet.trigger(wait=True, poll=EVERY_10_S)
             assert 60 <= now() <= 75
@@ -114,17 +114,17 @@ class TestOutcomes:
         assert transport.times == [0, 10]
         assert (outcome.attempts, outcome.elapsed) == (2, 10)
 
-    async def test_a_backup_that_was_running_before_is_waited_for_too(self) -> None:
+    async def test_a_backup_that_was_already_active_is_waited_for_too(self) -> None:
         async with fleet_of(Server(active=frozenset({1})), [1]) as (fleet, _, _):
             result = (await fleet.trigger(wait=True)).values[1]
         assert result.kind is TriggerKind.ALREADY_ACTIVE
         assert result.waited is not None
         assert result.waited.kind is WaitKind.COMPLETED
 
-    async def test_without_a_named_backup_there_is_nothing_to_wait_for(
+    async def test_a_response_without_a_backup_ends_without_a_wait(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        async with fleet_of(Server(silent=True), [1], round_trip=0) as (fleet, _, _):
+        async with fleet_of(Server(omits_backups=True), [1], round_trip=0) as (fleet, _, _):
             with caplog.at_level(logging.WARNING):
                 results = await fleet.trigger(wait=True)
             assert now() == 0
@@ -145,22 +145,22 @@ class TestOutcomes:
         assert isinstance(error, WaitFailed)
         assert isinstance(error.cause, WaitTimeout)
 
-    async def test_an_id_that_comes_twice_is_triggered_once(self) -> None:
+    async def test_a_duplicate_id_is_triggered_once(self) -> None:
         async with fleet_of(Server(), [1, "1"]) as (fleet, transport, _):
             results = await fleet.trigger(wait=True)
         assert (len(posts(transport)), list(results.values)) == (1, [1])
         assert isinstance(results.errors["1"], DuplicateInstance)
 
     async def test_a_trigger_that_fails_releases_its_slot(self) -> None:
-        def answer(message: PreparedRequest) -> Response:
+        def forbid(message: PreparedRequest) -> Response:
             return respond(message, 403)
 
         async with fleet_of(Server(), range(5), concurrency=1) as (fleet, transport, _):
-            transport.answer = answer
+            transport.answer = forbid
             results = await fleet.trigger(wait=True)
         assert (len(results.errors), len(posts(transport))) == (5, 5)
 
-    async def test_come_in_the_order_of_the_ids_where_asked_to(self) -> None:
+    async def test_keep_the_order_of_the_ids_if_ordered(self) -> None:
         async with (
             fleet_of(Server(), range(20, 0, -1)) as (fleet, _, _),
             fleet.trigger(wait=True, ordered=True) as outcomes,
@@ -169,7 +169,7 @@ class TestOutcomes:
 
 
 class TestSlots:
-    async def test_are_free_while_a_backup_is_waited_for(self) -> None:
+    async def test_are_released_while_backups_are_waited_for(self) -> None:
         async with fleet_of(Server(seconds=100), range(40), concurrency=4) as (fleet, transport, _):
             await fleet.trigger(wait=True)
         assert posts(transport) == [float(at // 4) for at in range(40)]
@@ -197,7 +197,7 @@ class TestSlots:
                 await sweep
         assert len(sweep.results.values) == 10
 
-    async def test_too_many_failures_stop_the_triggers_and_the_waits_finish(self) -> None:
+    async def test_too_many_failures_stop_the_triggers_but_the_waits_finish(self) -> None:
         ids = [1, 2, 3, 1, 1, *range(4, 100)]
         async with fleet_of(Server(), ids, concurrency=1) as (fleet, transport, _):
             with pytest.raises(FanOutAborted) as raised:
@@ -215,7 +215,7 @@ class TestSlots:
         assert transport.sent == []
 
 
-class TestEnds:
+class TestLeaveCancelAndClose:
     async def test_leaving_early_leaves_no_task_running(self) -> None:
         async with fleet_of(Server(seconds=1e6), range(100)) as (fleet, transport, backups):
             before = other_tasks()
@@ -226,12 +226,12 @@ class TestEnds:
             waits = internals(backups).waits
             assert (waits.waited_for, waits.slots.free._value) == (0, MAX_CHECKS)
 
-    async def test_leaving_early_reports_what_was_triggered_and_not_waited_for(self) -> None:
+    async def test_leaving_early_reports_triggered_backups_as_leftover(self) -> None:
         async with (
             fleet_of(Server(seconds=1e6), [1, 2, 3], concurrency=1) as (fleet, _, _),
             fleet.trigger(wait=True) as outcomes,
         ):
-            await asyncio.sleep(2.5)  # two are triggered, and the third is under way
+            await asyncio.sleep(2.5)  # two are triggered, and the third is in flight
         errors = {outcome.key: outcome.error for outcome in outcomes.leftover}
         assert all(isinstance(error, WaitFailed) and error.cause is None for error in errors.values())
         assert {
@@ -239,12 +239,12 @@ class TestEnds:
         } == {one: Backup(one, status="running") for one in (1, 2)}
         assert outcomes.unfinished == [3]
 
-    async def test_cancelling_the_await_reports_what_was_triggered_in_the_results(self) -> None:
+    async def test_cancelling_the_await_keeps_triggered_backups_in_the_results(self) -> None:
         async with fleet_of(Server(seconds=1e6), [1, 2, 3], concurrency=1) as (fleet, _, backups):
             before = other_tasks()
             sweep = fleet.trigger(wait=True)
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(2.5):  # two are triggered, and the third is under way
+                async with asyncio.timeout(2.5):  # two are triggered, and the third is in flight
                     await sweep
             assert (other_tasks(), internals(backups).waits.waited_for) == (before, 0)
         assert {key: type(error) for key, error in sweep.results.errors.items()} == {

@@ -82,7 +82,7 @@ def same_instance(entry: JournalEntry) -> JournalEntry:
 entries = entries.map(same_instance)
 
 
-class Named(str, Enum):  # noqa: UP042 - StrEnum has no words of its own
+class Named(str, Enum):  # noqa: UP042 - unlike a StrEnum, its str() is not its value
     ONE = "42"
 
 

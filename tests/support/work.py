@@ -88,6 +88,10 @@ class AsyncKeys:
         self.closed = True
 
 
+class BaseError(BaseException):
+    """Neither an `Exception` nor an end of the process, like pyo3's PanicException and pytest's Failed."""
+
+
 async def drain(outcomes: Outcomes[Any, Any]) -> tuple[list[Outcome[Any, Any]], BaseException | None]:
     """All outcomes that are handed out, and the error that ended them; None where there was none."""
     found: list[Outcome[Any, Any]] = []

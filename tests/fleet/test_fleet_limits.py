@@ -1,4 +1,4 @@
-"""What a fleet waits for, in virtual time: the client's concurrency, its rate, and pauses of all calls."""
+"""A fleet keeps within the client's concurrency and rate, and releases its slots; in virtual time."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ async def fleets(transport: FakeTransport, **options: Any) -> AsyncIterator[tupl
         yield begin, session.statistics
 
 
-async def test_a_fleet_above_the_clients_concurrency_waits_for_it() -> None:
+async def test_calls_beyond_the_clients_concurrency_wait() -> None:
     transport = FakeTransport(backup, round_trip=1, max_concurrency=4)
     async with fleets(transport) as (fleet, statistics):
         sweep = asyncio.ensure_future(fleet(range(40), concurrency=20).get_active())
@@ -63,17 +63,17 @@ async def test_calls_are_sent_at_the_clients_rate() -> None:
 
 
 async def test_a_429_pauses_the_whole_fleet() -> None:
-    def answer(message: PreparedRequest) -> Response:
+    def refuse_third(message: PreparedRequest) -> Response:
         refused = len(transport.sent) == 3
         return respond(message, 429, headers={"Retry-After": "60"}) if refused else backup(message)
 
-    transport = FakeTransport(answer)
+    transport = FakeTransport(refuse_third)
     async with fleets(transport, rate_limit=RateLimit(per_second=1, burst=1, adaptive=False)) as (fleet, _):
         results = await fleet(range(5)).get_active()
     assert (len(results.values), transport.times) == (5, [0, 1, 2, 62, 63, 64])
 
 
-async def test_elapsed_counts_the_waits() -> None:
+async def test_elapsed_includes_waiting_for_the_rate_limit() -> None:
     transport = FakeTransport(backup, round_trip=0.25)
     limit = RateLimit(per_second=1, burst=1, adaptive=False)
     async with fleets(transport, rate_limit=limit) as (fleet, _), fleet(range(3)).get_active() as outcomes:
@@ -95,14 +95,14 @@ async def test_a_cancelled_sweep_leaves_no_task_and_releases_its_slots(at: float
             await sweep
         assert other_tasks() == before
         assert (statistics().in_flight, statistics().waiting, transport.in_flight) == (0, 0, 0)
-        # No slot went to a cancelled waiter: the next call is sent one interval after the last.
+        # No cancelled call took a slot: the next call is sent one interval after the last.
         sent = transport.times
         await asyncio.sleep(0)
         await fleet([1]).get_active()
         assert transport.times[len(sent)] == max(at, sent[-1] + 1 if sent else at)
 
 
-async def test_a_cancelled_back_off_leaves_nothing() -> None:
+async def test_a_cancelled_back_off_leaves_no_task_and_no_slot() -> None:
     transport = FakeTransport(lambda message: respond(message, 503), max_concurrency=8)
     async with fleets(transport, retry=RetryPolicy(base=100, cap=100)) as (fleet, statistics):
         before = other_tasks()
@@ -120,7 +120,7 @@ async def test_leaving_a_stream_early_ends_its_calls() -> None:
         assert len(outcomes.leftover) + len(outcomes.unfinished) == 39
 
 
-async def test_no_more_triggers_are_begun_than_the_concurrency_beyond_the_outcomes_handed_out() -> None:
+async def test_at_most_the_concurrency_of_triggers_is_begun_beyond_the_outcomes_handed_out() -> None:
     sent: list[str] = []
 
     def started(message: PreparedRequest) -> Response:
@@ -133,4 +133,4 @@ async def test_no_more_triggers_are_begun_than_the_concurrency_beyond_the_outcom
     ):
         await anext(outcomes)
         await asyncio.sleep(100)
-        assert len(sent) == 2  # the second is done, and waits to be seen
+        assert len(sent) == 2  # the second is done, but not handed out

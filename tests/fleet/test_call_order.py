@@ -1,4 +1,4 @@
-"""At a slow rate outcomes come steadily from the start: the oldest operation goes first. In virtual time."""
+"""At a slow rate the oldest operation goes first, so that outcomes come from the start; in virtual time."""
 
 import asyncio
 import contextlib
@@ -18,13 +18,13 @@ from tests.support.work import now
 pytestmark = pytest.mark.looptime
 
 TWO_A_SECOND = RateLimit(2, burst=1, adaptive=False)
-AT_ONCE = 32
+CONCURRENCY = 32
 
 Begin = Callable[..., Fleet]
 
 
-def answer(message: PreparedRequest) -> Response:
-    """Idle instances, each with its own 404, and lists of three pages.
+def respond_idle(message: PreparedRequest) -> Response:
+    """Respond for idle instances, each with its own 404, and with lists of three pages.
 
     A trigger is accepted without a backup in the response; the list of instance 0 is endless.
     """
@@ -47,49 +47,51 @@ async def backups_at(
 ) -> AsyncIterator[tuple[Backups, Begin]]:
     """The backups of a session, and a function that creates its fleets."""
     policy = RetryPolicy(max_throttled=7_200)
-    transport = transport or FakeTransport(answer, round_trip=0.1)
+    transport = transport or FakeTransport(respond_idle, round_trip=0.1)
     async with session_over(transport, rate_limit=limit, retry=policy) as session:
         await session.fetch_token()
         backups = Backups(session)
 
         def begin(ids: Any, **options: Any) -> Fleet:
             is_blocked = session.is_blocked
-            return Fleet(backups, ids, concurrency=AT_ONCE, is_blocked=is_blocked, account=ACCOUNT, **options)
+            return Fleet(
+                backups, ids, concurrency=CONCURRENCY, is_blocked=is_blocked, account=ACCOUNT, **options
+            )
 
         yield backups, begin
 
 
 OPERATIONS: dict[str, tuple[Callable[[Fleet], Any], int]] = {
-    "get-active with a second look": (lambda fleet: fleet.get_active(), 2),
+    "get-active with a check of the instance": (lambda fleet: fleet.get_active(), 2),
     "the newest, from the end": (lambda fleet: fleet.latest(), 2),
     "the newest few": (lambda fleet: fleet.newest(1), 2),
     "a list of three pages": (lambda fleet: fleet.list(), 3),
-    "a trigger with a look": (lambda fleet: fleet.trigger(), 2),
+    "a trigger with a check": (lambda fleet: fleet.trigger(), 2),
 }
 
 
 @pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_a_fleet_has_outcomes_from_the_start(name: str, background: bool) -> None:
+async def test_a_fleet_yields_outcomes_from_the_start(name: str, background: bool) -> None:
     operation, calls = OPERATIONS[name]
-    came: list[float] = []
+    times: list[float] = []
     async with backups_at() as (_, fleet), operation(fleet(range(1, 41), background=background)) as outcomes:
         async for outcome in outcomes:
             assert outcome.ok, outcome.error
-            came.append(now())
-    assert came == [pytest.approx(0.5 * (calls * number - 1) + 0.1) for number in range(1, 41)]
+            times.append(now())
+    assert times == [pytest.approx(0.5 * (calls * number - 1) + 0.1) for number in range(1, 41)]
 
 
 async def test_gathered_calls_end_in_the_order_they_began() -> None:
-    came: list[int] = []
+    ended: list[int] = []
 
-    async def look(backups: Backups, instance: int) -> None:
+    async def get_active(backups: Backups, instance: int) -> None:
         await backups.get_active(instance)
-        came.append(instance)
+        ended.append(instance)
 
     async with backups_at() as (backups, _):
-        await asyncio.gather(*(look(backups, instance) for instance in range(1, 101)))
-    assert came == [*range(1, 101)]
+        await asyncio.gather(*(get_active(backups, instance) for instance in range(1, 101)))
+    assert ended == [*range(1, 101)]
     assert now() == pytest.approx(99.6)
 
 
@@ -118,7 +120,7 @@ async def test_an_endless_fleet_does_not_delay_later_calls() -> None:
     async with backups_at() as (backups, fleet), fleet(itertools.count(1)).get_active() as outcomes:
         reader = asyncio.ensure_future(anext(_all_of(outcomes)))
         await asyncio.sleep(20)
-        async with asyncio.timeout(AT_ONCE + 1):  # at two calls each, and two calls a second
+        async with asyncio.timeout(CONCURRENCY + 1):  # each takes two requests, at two requests a second
             assert await backups.get_active(5) is None
         reader.cancel()
 
@@ -146,26 +148,25 @@ async def test_two_fleets_take_turns() -> None:
         first.cancel()
         second.cancel()
         await asyncio.wait([first, second])
-    assert done["second"] == pytest.approx(done["first"] - before, abs=AT_ONCE + 1)
+    assert done["second"] == pytest.approx(done["first"] - before, abs=CONCURRENCY + 1)
 
 
-async def test_a_refused_call_goes_before_those_that_were_not_sent_yet() -> None:
+async def test_a_refused_call_is_sent_again_before_calls_that_were_not_sent_yet() -> None:
     refused: list[str] = []
 
     def refusing(message: PreparedRequest) -> Response:
         if not refused and now() >= 2:
             refused.append(message.url.path)
             return respond(message, 429, headers={"Retry-After": "5"})
-        return answer(message)
+        return respond_idle(message)
 
     transport = FakeTransport(refusing, round_trip=0.1)
     async with backups_at(transport=transport) as (backups, _):
         await asyncio.gather(*(backups.get(instance, instance) for instance in range(1, 21)))
     paths = [message.url.path for _, message in transport.sent]
     at = paths.index(refused[0])
-    assert (
-        refused[0] in paths[at + 1 : at + 5]
-    )  # three others go first: the refusal can be for this call alone
+    # Up to three others go first, as the refusal can be for this call alone.
+    assert refused[0] in paths[at + 1 : at + 5]
 
 
 async def test_checks_of_waits_do_not_delay_background_work() -> None:

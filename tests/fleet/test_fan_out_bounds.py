@@ -1,4 +1,4 @@
-"""How many keys and tasks a fan-out has at once."""
+"""How many calls, tasks and keys a fan-out has at once."""
 
 import asyncio
 import itertools
@@ -15,13 +15,13 @@ from tests.support.work import AsyncKeys, Keys, Work, now, other_tasks
 @pytest.mark.looptime
 class TestInFlight:
     @pytest.mark.parametrize("concurrency", [1, 3, 10])
-    async def test_never_more_than_concurrency(self, concurrency: int) -> None:
+    async def test_calls_never_exceed_the_concurrency(self, concurrency: int) -> None:
         work = Work(lambda key: 1 + key % 7)
         await fan_out(work, range(100), concurrency=concurrency)
         assert work.most_in_flight == concurrency
 
     @pytest.mark.parametrize("ordered", [False, True])
-    async def test_concurrency_is_used_up_while_there_are_keys(self, ordered: bool) -> None:
+    async def test_calls_reach_the_concurrency_while_there_are_keys(self, ordered: bool) -> None:
         await fan_out(Work(1), range(100), concurrency=10, ordered=ordered)
         assert now() == 10
 
@@ -47,9 +47,9 @@ class TestInFlight:
 
 
 @pytest.mark.looptime
-class TestTaken:
+class TestKeysRead:
     @pytest.mark.parametrize(("ordered", "ahead"), [(False, 5), (True, 10)])
-    async def test_at_most_a_window_of_keys_beyond_the_outcomes_handed_out(
+    async def test_at_most_a_window_of_keys_is_read_beyond_the_outcomes_handed_out(
         self, ordered: bool, ahead: int
     ) -> None:
         source = Keys(range(50))
@@ -61,7 +61,7 @@ class TestTaken:
                     break
         assert handed_out == 50
 
-    async def test_twice_as_many_where_calls_go_ahead(self) -> None:
+    async def test_twice_as_many_keys_are_read_where_calls_go_ahead(self) -> None:
         source = Keys(range(50))
         async with FanOut(Work(), source, concurrency=5, ahead=True) as outcomes:
             await asyncio.sleep(10)
@@ -70,7 +70,7 @@ class TestTaken:
             await asyncio.sleep(10)
             assert source.taken == 11
 
-    async def test_an_async_source_is_read_no_further(self) -> None:
+    async def test_an_async_source_is_read_no_further_than_the_window(self) -> None:
         source = Keys(range(50))
 
         async def generate() -> Any:
@@ -91,7 +91,7 @@ class TestTaken:
             assert (source.taken, len(outcomes.leftover), outcomes.unfinished) == (10, 9, [0])
             assert [outcome.key async for outcome in outcomes] == list(range(50))
 
-    async def test_no_key_waits_for_a_slow_first_one_without_order(self) -> None:
+    async def test_no_key_waits_for_a_slow_first_one_unless_ordered(self) -> None:
         work = Work(lambda key: 1000 if key == 0 else 1)
         async with fan_out(work, range(50), concurrency=5) as outcomes:
             keys = [outcome.key async for outcome in outcomes]
@@ -103,7 +103,7 @@ class TestTaken:
 
 
 class Key:
-    """A key that counts how many of its kind are alive."""
+    """A key that counts how many keys are alive."""
 
     alive: ClassVar[int] = 0
     most_alive: ClassVar[int] = 0
@@ -116,14 +116,12 @@ class Key:
         Key.alive -= 1
 
 
-class TestHeld:
+class TestMemory:
     @pytest.mark.slow
     @pytest.mark.parametrize(
         ("count", "ordered", "window"), [(100_000, False, 32), (10_000, True, 64)], ids=["100,000", "ordered"]
     )
-    async def test_memory_is_bounded_for_any_number_of_keys(
-        self, count: int, ordered: bool, window: int
-    ) -> None:
+    async def test_is_bounded_for_any_number_of_keys(self, count: int, ordered: bool, window: int) -> None:
         def keys() -> Iterator[Key]:
             return (Key() for _ in range(count))
 
@@ -136,6 +134,6 @@ class TestHeld:
             async for _ in outcomes:
                 handed_out += 1
             assert len(outcomes._workers) <= 32
-        # One more that the consumer has, and one that each worker has just delivered.
+        # The consumer holds one more, and each worker one that it has just delivered.
         assert Key.most_alive <= window + 33
         assert handed_out == count

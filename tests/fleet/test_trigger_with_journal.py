@@ -28,12 +28,7 @@ from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.files import files_no_larger_than, run_sql
 
-NOW = Reconciliation(settling=0.0, patience=0.0)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "sweep.sqlite"
+AT_ONCE = Reconciliation(settling=0.0, patience=0.0)
 
 
 def simulated(instances: int, *faults: Fault) -> SimulatedBackupify:
@@ -45,7 +40,7 @@ def client_of(server: SimulatedBackupify) -> BackupifyClient:
         ClientCredentials("demo", "demo"),
         base_url=server.base_url,
         rate_limit=RateLimit(None, adaptive=False),
-        reconciliation=NOW,
+        reconciliation=AT_ONCE,
     )
 
 
@@ -75,7 +70,7 @@ async def test_a_crash_after_the_request_was_sent_is_reconciled_and_starts_no_se
     assert backup.id == begun.id
 
 
-async def test_a_crash_before_the_request_had_an_effect_is_reconciled_and_sent_again(path: Path) -> None:
+async def test_a_request_without_an_effect_before_a_crash_is_reconciled_and_sent_again(path: Path) -> None:
     hang = Fault.hang(operation="trigger", after_acting=False, first=1)
     async with (
         SimulatedBackupify(instances=1, faults=[hang], date_header=True) as server,
@@ -88,7 +83,7 @@ async def test_a_crash_before_the_request_had_an_effect_is_reconciled_and_sent_a
         assert (results.values[1].kind, len(server.triggers[1])) == (TriggerKind.STARTED, 1)
 
 
-async def test_the_baseline_from_before_the_crash_is_used_and_no_later_one(path: Path) -> None:
+async def test_the_baseline_from_before_the_crash_is_used_instead_of_a_later_one(path: Path) -> None:
     hang = Fault.hang(operation="trigger", after_acting=True, first=1)
     async with (
         SimulatedBackupify(instances=1, faults=[hang], date_header=True) as server,
@@ -123,7 +118,9 @@ async def test_a_trigger_that_cannot_be_recorded_is_not_sent_and_stops_the_sweep
         assert (len(results.values), {len(begun) for begun in server.triggers.values()}) == (50, {1})
 
 
-async def test_a_second_sweep_past_the_lock_ends_the_first_and_nothing_is_triggered_twice(path: Path) -> None:
+async def test_a_second_sweep_despite_the_lock_ends_the_first_and_nothing_is_triggered_twice(
+    path: Path,
+) -> None:
     quick = SimulatedBackupify(instances=40, backups=1, backup_duration=1e-3, latency=0.02, date_header=True)
     async with quick as server, client_of(server) as first, client_of(server) as second:
         ids = server.instance_ids
@@ -139,7 +136,7 @@ async def test_a_second_sweep_past_the_lock_ends_the_first_and_nothing_is_trigge
             await one.close()
         assert {len(begun) for begun in server.triggers.values()} == {1}
     assert len(done.values) == 40
-    # Triggers in flight were finished, and each that was begun is accounted for.
+    # Triggers in flight were finished, and each that was begun has an outcome.
     assert {type(error) for error in stopped.value.errors.values()} == {JournalError}
     assert 0 < len(stopped.value.values) < 40
 
@@ -162,7 +159,7 @@ async def test_a_sweep_whose_file_is_gone_triggers_nothing_more(path: Path) -> N
         assert (len(results.values), {len(begun) for begun in server.triggers.values()}) == (40, {1})
 
 
-async def test_a_token_is_another_account_than_a_client(path: Path) -> None:
+async def test_a_token_counts_as_another_account_than_client_credentials(path: Path) -> None:
     async with SimulatedBackupify(instances=1) as server:
         async with client_of(server) as client, Journal(path) as journal:
             await client.fleet([1]).trigger(journal=journal)
@@ -175,7 +172,7 @@ async def test_a_token_is_another_account_than_a_client(path: Path) -> None:
             assert list((await client.fleet([1]).trigger(journal=journal)).values) == [1]
 
 
-async def test_a_journal_that_is_not_open_says_so(path: Path) -> None:
+async def test_a_journal_that_is_not_open_is_refused(path: Path) -> None:
     async with SimulatedBackupify(instances=1) as server, client_of(server) as client:
         with pytest.raises(Exception, match="is not open: use `async with`"):
             await client.fleet([1]).trigger(journal=Journal(path))
@@ -183,17 +180,17 @@ async def test_a_journal_that_is_not_open_says_so(path: Path) -> None:
 
 
 class TestWithAWait:
-    EVERY_MOMENT = PollPolicy(interval=0.01)
+    EVERY_10_MS = PollPolicy(interval=0.01)
 
-    async def test_each_is_recorded_as_triggered_and_reported_when_it_is_over(self, path: Path) -> None:
+    async def test_each_trigger_is_recorded_at_once_and_has_its_outcome_when_the_backup_is_over(
+        self, path: Path
+    ) -> None:
         async with (
             SimulatedBackupify(instances=3, backup_duration=0.05) as server,
             client_of(server) as client,
             Journal(path) as journal,
         ):
-            results = await client.fleet([1, 2, 3]).trigger(
-                journal=journal, wait=True, poll=self.EVERY_MOMENT
-            )
+            results = await client.fleet([1, 2, 3]).trigger(journal=journal, wait=True, poll=self.EVERY_10_MS)
             started = {one: begun.id for one, (begun,) in server.triggers.items()}
         assert over(results) == dict.fromkeys((1, 2, 3), (TriggerKind.STARTED, WaitKind.COMPLETED, False))
         assert {entry.instance_id: entry.state for entry in await entries(path)} == dict.fromkeys(
@@ -210,23 +207,23 @@ class TestWithAWait:
         ):
             async with Journal(path) as journal:
                 fleet = client.fleet([1, 2, 3], concurrency=1)
-                async with fleet.trigger(journal=journal, wait=True, poll=self.EVERY_MOMENT) as outcomes:
+                async with fleet.trigger(journal=journal, wait=True, poll=self.EVERY_10_MS) as outcomes:
                     await server.wait_for_requests(8)  # the token, triggers and checks
-            left = {one.key: one.error for one in outcomes.leftover}
-            assert {type(error) for error in left.values()} == {WaitFailed}
+            leftover = {one.key: one.error for one in outcomes.leftover}
+            assert {type(error) for error in leftover.values()} == {WaitFailed}
             server.inject(
                 Fault.answer(200, body='{"id": "b-1", "status": "completed"}', operation="get_backup")
             )
             async with Journal(path) as journal:
                 results = await client.fleet([1, 2, 3]).trigger(
-                    journal=journal, wait=True, poll=self.EVERY_MOMENT
+                    journal=journal, wait=True, poll=self.EVERY_10_MS
                 )
             assert {one: len(begun) for one, begun in server.triggers.items()} == {1: 1, 2: 1, 3: 1}
-        earlier = {one for one, result in results.values.items() if result.from_previous_run}
-        assert earlier >= set(left) >= {1}
+        continued = {one for one, result in results.values.items() if result.from_previous_run}
+        assert continued >= set(leftover) >= {1}
         assert {waited for _, waited, _ in over(results).values()} == {WaitKind.COMPLETED}
 
-    async def test_a_drain_ends_the_triggers_and_lets_the_waits_end(self, path: Path) -> None:
+    async def test_a_drain_stops_the_triggers_and_lets_the_waits_finish(self, path: Path) -> None:
         async with (
             SimulatedBackupify(instances=9, backup_duration=0.2, latency=0.05) as server,
             client_of(server) as client,
@@ -234,9 +231,9 @@ class TestWithAWait:
             async with Journal(path) as journal:
                 fleet = client.fleet(server.instance_ids, concurrency=2)
                 sweep = asyncio.ensure_future(
-                    fleet.trigger(journal=journal, wait=True, poll=self.EVERY_MOMENT)
+                    fleet.trigger(journal=journal, wait=True, poll=self.EVERY_10_MS)
                 )
-                await server.wait_for_requests(4)  # the token, two triggers, and what comes next
+                await server.wait_for_requests(4)  # the token, two triggers, and one more
                 assert await client.drain() == 0
                 with pytest.raises(FanOutAborted) as stopped:
                     await sweep
@@ -244,7 +241,7 @@ class TestWithAWait:
             assert 0 < len(done) < 9
             async with client_of(server) as later, Journal(path) as journal:
                 results = await later.fleet(server.instance_ids).trigger(
-                    journal=journal, wait=True, poll=self.EVERY_MOMENT
+                    journal=journal, wait=True, poll=self.EVERY_10_MS
                 )
             assert {len(begun) for begun in server.triggers.values()} == {1}
         assert len(results.values) == 9
@@ -255,7 +252,7 @@ class TestWithAWait:
 def over(
     results: Results[int | str, TriggerResult],
 ) -> dict[int | str, tuple[TriggerKind, WaitKind | None, bool]]:
-    """How each was triggered, how its backup ended, and whether a previous run triggered it."""
+    """How each trigger and its wait ended, and whether a previous run triggered it."""
     return {
         one: (result.kind, result.waited.kind if result.waited else None, result.from_previous_run)
         for one, result in results.values.items()

@@ -1,4 +1,4 @@
-"""A server that restarts costs a sweep nothing; one that stays down stops it. Over sockets."""
+"""A sweep continues after the server restarts, and stops if the server stays down; over sockets."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ async def test_a_sweep_loses_nothing_while_the_server_restarts(operation: str) -
             sweep = asyncio.ensure_future(getattr(fleet, operation)())
             await server.wait_for_requests(60)
             await server.stop()
-            while client.statistics().down_since is None:  # noqa: ASYNC110 - the event may be a second late
+            while client.statistics().down_since is None:  # noqa: ASYNC110 - the event can be a second late
                 await asyncio.sleep(0.01)
             await server.start()
             results = await sweep
