@@ -97,7 +97,7 @@ class CallState:
         down: Whether the last sending failed because the server is down for all calls.
         suspect: Whether the last sending failed as if the server were down, which is not yet known.
         last_cost: What the last retry took from the budget.
-        status: The status of the last response whose head came and whose body did not.
+        status: The status of the last response that was lost, and whose head came.
         distrusts: Whether it needs a new connection: the last response may have been another request's.
     """
 

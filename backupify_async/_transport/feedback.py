@@ -80,18 +80,22 @@ class Feedback:
             ticket: The ticket of the gate; None for a token request.
         """
         status, headers = response.status, response.headers
-        date = headers.get(_DATE)
-        if date is not None:
-            self.last_date = DateSeen(date, call.sent_time, now, time.time() - now)
-        self._report.received(call, response, now - call.sent_time)
-        if status < 400:
-            self._passed(call, now, of_api=ticket is not None)
-        elif self._refuses(call, response, now, ticket):
-            return
-        if ticket is not None:
-            if status < 500:
-                self._recent.accepted(call.sent_time)
-            self._gate.on_response(now, ticket, status, headers)
+        try:
+            date = headers.get(_DATE)
+            if date is not None:
+                self.last_date = DateSeen(date, call.sent_time, now, time.time() - now)
+            self._report.received(call, response, now - call.sent_time)
+            if status < 400:
+                self._passed(call, now, of_api=ticket is not None)
+            elif self._refuses(call, response, now, ticket):
+                return
+            if ticket is not None:
+                if status < 500:
+                    self._recent.accepted(call.sent_time)
+                self._gate.on_response(now, ticket, status, headers)
+        except Exception:  # of the limiter: the response is lost, but a 2xx accepted the request
+            call.status = status
+            raise
 
     def _passed(self, call: CallState, now: float, *, of_api: bool) -> None:
         down = self._outage.on_success(call.sent_time, now, of_api=of_api)

@@ -20,6 +20,7 @@ from backupify_async._call_context import ATTEMPTS, begin_call
 from backupify_async._transport.call_state import CallOptions, CallState
 from backupify_async._transport.error_responses import api_error, call_cut_short, gate_closed
 from backupify_async._transport.feedback import DateSeen, Feedback
+from backupify_async._transport.foreign_errors import foreign_exception, transport_failure
 from backupify_async._transport.gate import Gate, GateBlocked, ServerDown
 from backupify_async._transport.lifecycle import Lifecycle
 from backupify_async._transport.outage import Outage
@@ -31,7 +32,7 @@ from backupify_async._transport.retry_loop import Retrying
 from backupify_async._transport.scopes import CallScope, ScopeEnded
 from backupify_async._transport.token_keeper import make_token_keeper
 from backupify_async._transport.token_rejections import ACCEPTED, Rejections
-from backupify_async._transport.transport import Response, Transport, foreign_exception
+from backupify_async._transport.transport import Response, Transport
 from backupify_async.config import Settings
 from backupify_async.errors import AuthenticationError, BackupifyError, DecodeError
 from backupify_async.events import EventHook
@@ -143,10 +144,16 @@ class Session:
                 self.retrying.budget.succeeded(call.last_cost)
                 return response
         except ScopeEnded:
-            cut_short = self.why_cut_short(call)
+            failure = self.why_cut_short(call)
+        except (BackupifyError, DeliveryUnknown):
+            raise
+        except Exception as error:  # of a limiter, say, after the request was sent
+            if call.sent_at is None or call.request.repeatable:
+                raise
+            failure = foreign_exception(error)
         if call.sent_at is not None and not call.request.repeatable:
-            raise DeliveryUnknown(call.sent_at, cut_short)
-        raise cut_short
+            raise DeliveryUnknown(call.sent_at, failure)
+        raise failure
 
     async def _attempt(self, call: CallState, rejections: Rejections | None = None) -> Response:
         """One attempt of an API call, sent again with another token where the token is refused."""
@@ -219,11 +226,8 @@ class Session:
             response = await self._transport(request)
         except BaseException as error:  # before a cancellation, too, the head of a response may have come
             call.status = request.response_status
-            if isinstance(error, BackupifyError):
-                failure: BackupifyError = error
-            elif isinstance(error, Exception) and not request.repeatable:
-                failure = foreign_exception(error)
-            else:
+            failure = transport_failure(error, request)
+            if failure is None:
                 raise
         else:
             self._feedback.on_response(call, response, self._now(), ticket)

@@ -12,6 +12,7 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from backupify_async._transport.foreign_errors import foreign_exception
 from backupify_async._transport.held_token import HeldToken, hold
 from backupify_async._transport.token_rejections import (
     REFRESH_JITTER,
@@ -22,7 +23,7 @@ from backupify_async._transport.token_rejections import (
     next_action,
 )
 from backupify_async._transport.token_request import TokenSourceFailed, request_token
-from backupify_async._transport.transport import Response, foreign_exception
+from backupify_async._transport.transport import Response
 from backupify_async.config import Settings
 from backupify_async.credentials import StaticToken, Token
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError, RateLimited

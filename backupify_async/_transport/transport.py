@@ -7,11 +7,9 @@ The values are not changed once they are made, `PreparedRequest.response_status`
 only because that costs an `object.__setattr__` for each field of each request.
 """
 
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
@@ -23,7 +21,7 @@ from backupify_async._transport.redaction import holds_secret, redact
 from backupify_async._transport.retry_after import read_retry_after
 from backupify_async.config import Settings, Timeouts
 from backupify_async.credentials import Unpicklable
-from backupify_async.errors import DecodeError, TransportError
+from backupify_async.errors import DecodeError
 
 # Bytes of a body that are searched for secrets: more than the longest token, however it is escaped.
 _REDACTED_BYTES = 64 * 2**10
@@ -202,16 +200,13 @@ class Transport(Protocol):
 
         Raises:
             TransportError: No whole response came; `sent=False` says that no byte of the request can have
-                reached the server. `RequestTimeout` and `ConnectionFailed` are kinds of it. Any other
-                exception is not retried: the caller gets it, but for a trigger, which then counts as one that
-                may have arrived.
+                reached the server. `RequestTimeout` and `ConnectionFailed` are kinds of it. Secrets in its
+                text and its fields are replaced by `[secret]`; a cause that shows one is dropped. Any other
+                exception is not retried: the caller gets it unchanged. Of a request that is not repeatable,
+                as a trigger, it puts the outcome in doubt.
             DecodeError: The body is larger than `max_body_bytes`, or its content coding is unknown.
+            asyncio.CancelledError: The calling task was cancelled: stop soon, and let it pass. It is how a
+                call ends at its `total` time-out, and how `close()` ends all calls. A `CancelledError` for
+                another reason, such as a task of the transport that was cancelled, is a `TransportError`.
         """
         ...
-
-
-def foreign_exception(error: Exception) -> TransportError:
-    """The error for an exception that no transport should raise; the text of that could hold the token."""
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-    file = Path(frame.f_code.co_filename).name
-    return TransportError(f"the transport raised {type(error).__name__} in {file}, line {line}")

@@ -13,7 +13,7 @@ from backupify_async._transport.call_state import CallState
 from backupify_async._transport.feedback import DateSeen
 from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
-from backupify_async._transport.transport import Response, foreign_exception
+from backupify_async._transport.transport import Response
 from backupify_async._triggers.drain import Drain
 from backupify_async._triggers.window import ActionWindow, response_timeout, utc, window_of_previous_run
 from backupify_async.errors import APIError, BackupifyError, DecodeError, TransportError
@@ -116,13 +116,6 @@ class TriggerCall:
             response = await self._session.carry(call)
         except DeliveryUnknown as unknown:
             return self._lost(unknown.cause)
-        except BackupifyError:
-            raise
-        except Exception as error:
-            if call.sent_at is None:
-                raise
-            # A transport or limiter of the user's failed after the request was sent.
-            return self._lost(foreign_exception(error))
         except asyncio.CancelledError:
             if _is_success(call.status):
                 self.note_response(accepted=True)

@@ -151,7 +151,7 @@ class TestAnExceptionOfATransport:
             with pytest.raises(DeliveryUnknown) as caught:
                 await session.send(TRIGGER)
         cause = caught.value.cause
-        assert "the transport raised ValueError in test_transport.py, line " in str(cause)
+        assert "ValueError was raised in test_transport.py, line " in str(cause)
         assert cause.__cause__ is cause.__context__ is None
         assert len(replay.requests) == 1
 
