@@ -1,4 +1,4 @@
-"""The entries of a journal, as values."""
+"""The entries of a journal, and the records that stores keep of them."""
 
 from datetime import UTC
 from enum import Enum
@@ -28,8 +28,8 @@ texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 ids = st.integers() | texts
 
 
-def can_be_one(text: int | str) -> bool:
-    """Whether an id can stand in a path."""
+def is_identifier(text: int | str) -> bool:
+    """Whether it can be part of a path."""
     try:
         return bool(identifier(text))
     except ValueError:
@@ -65,7 +65,7 @@ triggers = st.builds(
 entries = st.builds(
     JournalEntry,
     number=st.integers(1, 2**62),
-    instance_id=ids.filter(can_be_one),
+    instance_id=ids.filter(is_identifier),
     state=st.sampled_from(EntryState),
     trigger=st.none() | triggers,
     backup=st.none() | backups,
@@ -103,7 +103,7 @@ class TestARecord:
         assert JournalEntry.from_record(entry.to_record()) == entry
 
     @pytest.mark.parametrize("more", [b"1", b'{"a":' * 900 + b"1" + b"}" * 900])
-    def test_remembers_which_dates_had_no_offset(self, more: bytes) -> None:
+    def test_keeps_which_dates_had_no_offset(self, more: bytes) -> None:
         backup = from_json(b'{"id": 7, "created_at": "2026-01-01T12:00:00", "more": ' + more + b"}", Backup)
         entry = JournalEntry.from_record(JournalEntry(1, 42, EntryState.STARTED, backup=backup).to_record())
         assert entry.backup is not None
@@ -111,21 +111,19 @@ class TestARecord:
         assert entry.backup.created_at == backup.created_at
 
     @pytest.mark.parametrize("depth", [300, 1_000])
-    def test_leaves_out_the_extra_fields_of_a_backup_that_are_nested_too_deep_to_be_written(
-        self, depth: int
-    ) -> None:
+    def test_omits_extra_fields_of_a_backup_that_are_nested_too_deep_to_write(self, depth: int) -> None:
         deep = from_json(b'{"id": 7, "more": ' + b'{"a":' * depth + b"1" + b"}" * (depth + 1), Backup)
         entry = settled(INTENDED, TriggerResult(TriggerKind.STARTED, deep))
         assert deep.extra
         assert JournalEntry.from_record(entry.to_record()) == attrs.evolve(entry, backup=Backup(7))
 
     @pytest.mark.parametrize("instance_id", [42, "42", "007", "a b", 2**80])
-    def test_distinguishes_a_number_from_a_text(self, instance_id: int | str) -> None:
+    def test_distinguishes_a_number_from_text(self, instance_id: int | str) -> None:
         read = JournalEntry.from_record(JournalEntry(1, instance_id).to_record()).instance_id
         assert (read, type(read)) == (instance_id, type(instance_id))
 
     @pytest.mark.parametrize("instance_id", [Named.ONE, Numbered(42)])
-    def test_has_an_id_as_a_path_has_it_whatever_its_class(self, instance_id: int | str) -> None:
+    def test_has_an_id_as_it_is_in_a_path_whatever_its_class(self, instance_id: int | str) -> None:
         read = JournalEntry.from_record(JournalEntry(1, instance_id).to_record()).instance_id
         assert (read, identifier(read)) == (instance_id, identifier(instance_id))
 
@@ -149,7 +147,7 @@ class TestAnEntry:
         assert (INTENDED.result, INTENDED.is_in_doubt) == (None, True)
 
     @pytest.mark.parametrize("kind", TriggerKind)
-    def test_that_is_settled_is_done(self, kind: TriggerKind) -> None:
+    def test_that_is_settled_has_a_result(self, kind: TriggerKind) -> None:
         done = settled(INTENDED, TriggerResult(kind, Backup(8)))
         result = TriggerResult(kind, Backup(8), from_previous_run=True)
         assert (done.result, done.is_in_doubt, done.trigger) == (result, False, SENT)
@@ -159,23 +157,23 @@ class TestAnEntry:
         assert entry == JournalEntry(1, 42, EntryState.FAILED, problem="403")
         assert (entry.result, entry.is_in_doubt) == (None, False)
 
-    def test_that_is_held_back_is_as_it_was_read(self) -> None:
+    def test_that_is_held_back_equals_the_entry_as_read(self) -> None:
         assert held_back(INTENDED) == READ
 
-    def test_that_is_ambiguous_knows_when_it_was_sent(self) -> None:
+    def test_that_is_ambiguous_keeps_when_it_was_sent(self) -> None:
         entry = ambiguous(INTENDED, SENT, "contradictions")
         assert entry.trigger == SENT
         assert (entry.result, entry.is_in_doubt, entry.problem) == (None, True, "contradictions")
 
-    def test_that_is_sent_again_forgets_its_problem(self) -> None:
+    def test_that_is_sent_again_drops_its_problem(self) -> None:
         assert intended(failed(INTENDED, "403"), SENT).problem == ""
 
-    def test_that_is_sent_again_forgets_what_was_known_of_the_last_request(self) -> None:
+    def test_that_is_sent_again_drops_what_was_known_about_the_last_request(self) -> None:
         lost = ambiguous(INTENDED, attrs.evolve(SENT, accepted=True, seen=(7,)), "contradictions")
         assert intended(lost, SENT).trigger == SENT
         assert settled(lost, TriggerResult(TriggerKind.ADOPTED, Backup(7))).trigger == SENT
 
 
-def test_an_account_is_printed_in_words() -> None:
+def test_an_account_has_a_readable_text() -> None:
     assert str(SweepAccount("https://a.example", "ops")) == "client ops at https://a.example"
     assert str(SweepAccount("https://a.example", None)) == "a token at https://a.example"

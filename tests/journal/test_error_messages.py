@@ -1,4 +1,4 @@
-"""A journal that cannot be used says what the problem is and what to do."""
+"""The error of a journal that cannot be used states the problem and the remedy."""
 
 import contextlib
 import errno
@@ -17,28 +17,24 @@ from backupify_async._journal.journal import Journal
 from backupify_async._journal.locking import take_lock
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import JournalError
+from tests.journal.journal_files import refusal
 from tests.support.files import as_common_user, content, link, read_only_directory, write
 
-LONGEST = 255 - len(".ids.part")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "sweep.sqlite"
+LONGEST_NAME = 255 - len(".ids.part")
 
 
 @contextlib.contextmanager
-def files_left_to_open(more: int) -> Iterator[None]:
-    """Let this process open a number of files more, and not one beyond that."""
+def openable_files(count: int) -> Iterator[None]:
+    """Limit how many more files this process can open to `count`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = [os.open(os.devnull, os.O_RDONLY)]
     highest = max(int(each.name) for each in Path("/dev/fd").iterdir())
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + more, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + count, hard))
     try:
         with contextlib.suppress(OSError):
             while True:
                 taken += [os.open(os.devnull, os.O_RDONLY)]
-        for _ in range(more):
+        for _ in range(count):
             os.close(taken.pop())
         yield
     finally:
@@ -47,14 +43,8 @@ def files_left_to_open(more: int) -> Iterator[None]:
             os.close(one)
 
 
-async def refusal(path: Path) -> str:
-    with pytest.raises(JournalError) as raised:
-        await Journal(path).open()
-    return str(raised.value)
-
-
 class TestALock:
-    async def test_of_another_user_is_named(self) -> None:
+    async def test_of_another_user_is_reported(self) -> None:
         with read_only_directory() as directory:
             path = directory / "sweep.sqlite"
             async with Journal(path):
@@ -62,14 +52,16 @@ class TestALock:
             directory.chmod(0o777)
             path.chmod(0o666)
             with as_common_user():
-                said = await refusal(path)
-        assert said == (
+                message = await refusal(path)
+        assert message == (
             f"{path} cannot be locked (Permission denied): its lock {path}.lock is another user's: "
             "this user needs permission to write it"
         )
 
     @pytest.mark.parametrize("make", [Path.mkdir, lambda lock: link(lock, lock.with_name("precious"))])
-    async def test_that_is_something_else_is_named_and_left_alone(self, path: Path, make: object) -> None:
+    async def test_that_is_not_a_regular_file_is_reported_and_unchanged(
+        self, path: Path, make: object
+    ) -> None:
         lock, precious = Path(f"{path}.lock"), path.with_name("precious")
         write(precious, "precious")
         assert callable(make)
@@ -80,16 +72,16 @@ class TestALock:
 
 
 class TestAName:
-    @pytest.mark.parametrize("letters", [LONGEST + 1, 249, 252, 255])
-    async def test_that_leaves_no_room_for_the_names_beside_it_is_refused(
+    @pytest.mark.parametrize("letters", [LONGEST_NAME + 1, 249, 252, 255])
+    async def test_that_is_too_long_for_its_accompanying_files_is_refused(
         self, path: Path, letters: int
     ) -> None:
         path = path.with_name("x" * letters)
         assert "its name is too long: files beside it have up to 9 letters more" in await refusal(path)
         assert list(path.parent.iterdir()) == []
 
-    async def test_of_the_greatest_length_works(self, path: Path) -> None:
-        longest = path.with_name("x" * LONGEST)
+    async def test_of_the_greatest_length_is_accepted(self, path: Path) -> None:
+        longest = path.with_name("x" * LONGEST_NAME)
         async with Journal(longest) as journal:
             await journal.commit(journal.add(1))
         assert longest.is_file()
@@ -106,7 +98,7 @@ class TestAName:
         assert message.isprintable()
 
 
-async def test_a_working_directory_that_is_gone_is_reported(
+async def test_a_removed_working_directory_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "gone").mkdir()
@@ -119,10 +111,10 @@ async def test_a_working_directory_that_is_gone_is_reported(
 
 
 class TestTooManyOpenFiles:
-    def test_are_reported_by_each_way_to_open_a_file(self, path: Path) -> None:
+    def test_are_reported_by_each_function_that_opens_a_file(self, path: Path) -> None:
         raise_limit = "this process has too many files open: raise its limit"
         write(path, "x" * 100)
-        with files_left_to_open(0):
+        with openable_files(0):
             with pytest.raises(JournalError, match=raise_limit):
                 is_journal(path)
             with pytest.raises(JournalError, match=raise_limit):
@@ -131,13 +123,13 @@ class TestTooManyOpenFiles:
                 sqlite3.connect(path)
         assert is_file(path)
 
-    @pytest.mark.parametrize("left", range(4))
-    async def test_are_reported_at_each_step_of_opening_a_journal(self, path: Path, left: int) -> None:
+    @pytest.mark.parametrize("openable", range(4))
+    async def test_are_reported_at_each_step_of_opening_a_journal(self, path: Path, openable: int) -> None:
         async with Journal(path):
             pass
-        with files_left_to_open(left):
-            said = await refusal(path)
-        assert "too many files open: raise its limit (ulimit -n), and try again" in said
+        with openable_files(openable):
+            message = await refusal(path)
+        assert "too many files open: raise its limit (ulimit -n), and try again" in message
         async with Journal(path) as journal:
             await journal.commit(journal.add(1))
 

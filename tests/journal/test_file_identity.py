@@ -1,4 +1,4 @@
-"""One process writes a journal, and only while its names lead to the files that it opened."""
+"""One process writes a journal, and only while the path leads to the files that it opened."""
 
 import asyncio
 import shutil
@@ -16,6 +16,7 @@ from backupify_async._journal.transitions import intended
 from backupify_async.errors import JournalError
 from backupify_async.models import SentTrigger
 from tests.journal.examples import WHEN
+from tests.journal.journal_files import ids_of, remove_lock
 from tests.support.files import ACCOUNT, link, move, write
 
 OVERTAKEN = "another process has opened .* since, and continues its sweep: nothing more is triggered here"
@@ -24,23 +25,13 @@ MOVED = (
 )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "sweep.sqlite"
-
-
-def forget_lock(path: Path) -> None:
-    """Remove the lock file, like a clean-up of empty files."""
-    Path(f"{path}.lock").unlink()
-
-
 def remove(*paths: Path) -> None:
     for one in paths:
         one.unlink()
 
 
 async def open_elsewhere(path: Path, sweep: str = "") -> int:
-    """Another process opens it and closes it; the exit code, 1 where it was refused."""
+    """Open and close a journal in another process; returns its exit code, 1 if it was refused."""
     code = (
         "import asyncio, sys\n"
         "from backupify_async import JournalError\n"
@@ -59,17 +50,12 @@ async def open_elsewhere(path: Path, sweep: str = "") -> int:
     return done.returncode
 
 
-async def ids_of(path: Path) -> list[int | str]:
-    async with open_snapshot(path) as storage:
-        return [entry.instance_id async for entry in storage.read_entries()]
-
-
-class TestAJournalThatAnotherProcessOpenedSince:
+class TestAJournalThatAnotherProcessHasOpened:
     async def test_writes_no_intent(self, path: Path) -> None:
         async with Journal(path) as journal:
             entry = journal.add(1)
             await journal.commit(entry)
-            forget_lock(path)
+            remove_lock(path)
             assert await open_elsewhere(path) == 0
             with pytest.raises(JournalError, match=OVERTAKEN):
                 await journal.commit(intended(entry, SentTrigger(entry.instance_id, WHEN)))
@@ -77,11 +63,11 @@ class TestAJournalThatAnotherProcessOpenedSince:
                 await journal.close()
         assert await ids_of(path) == [1, "elsewhere"]
 
-    async def test_writes_no_outcome_and_says_how_many_are_missing(self, path: Path) -> None:
+    async def test_writes_no_outcome_and_reports_how_many_are_missing(self, path: Path) -> None:
         journal = await Journal(path).open()
         entries = [journal.add(1), journal.add(2)]
         await journal.commit(entries[0])
-        forget_lock(path)
+        remove_lock(path)
         assert await open_elsewhere(path) == 0
         for entry in entries:
             journal.put(intended(entry, SentTrigger(entry.instance_id, WHEN)))
@@ -91,40 +77,40 @@ class TestAJournalThatAnotherProcessOpenedSince:
 
     async def test_records_nothing_about_its_sweep(self, path: Path) -> None:
         async with Journal(path) as journal:
-            forget_lock(path)
+            remove_lock(path)
             assert await open_elsewhere(path) == 0
-            for noting in (journal.begin(ACCOUNT), journal.mark_end(), journal.note_source("x")):
+            for recording in (journal.begin(ACCOUNT), journal.mark_end(), journal.note_source("x")):
                 with pytest.raises(JournalError, match=OVERTAKEN):
-                    await noting
+                    await recording
             async with open_snapshot(path) as storage:
                 sweep = await storage.read_sweep()
         assert (sweep.account, sweep.read_to_end, sweep.source) == (None, False, None)
 
-    async def test_gives_way_though_its_own_process_read_it(self, path: Path) -> None:
+    async def test_writes_nothing_though_its_own_process_read_it(self, path: Path) -> None:
         async with Journal(path) as journal:
             await journal.commit(journal.add(1))
             assert await ids_of(path) == [1]
             with pytest.raises(JournalError, match="is in use"):
                 await Journal(path).open()
             log = await asyncio.to_thread(identity, Path(f"{path}-wal"))
-            forget_lock(path)
+            remove_lock(path)
             assert await open_elsewhere(path) == 0
-            # Otherwise SQLite's lock was dropped, and the other process took the log for an abandoned one.
+            # Otherwise SQLite dropped its lock, and the other process took the log for an abandoned one.
             assert await asyncio.to_thread(identity, Path(f"{path}-wal")) == log
             with pytest.raises(JournalError, match=OVERTAKEN):
                 await journal.mark_end()
 
-    async def test_goes_on_where_the_other_process_was_refused(self, path: Path) -> None:
+    async def test_continues_if_the_other_process_was_refused(self, path: Path) -> None:
         async with Journal(path, sweep="nightly") as journal:
             assert await open_elsewhere(path) == 1
-            forget_lock(path)
+            remove_lock(path)
             assert await open_elsewhere(path, "weekly") == 1
             await journal.commit(journal.add(1))
         assert await ids_of(path) == [1]
 
-    async def test_can_be_opened_again(self, path: Path) -> None:
+    async def test_can_be_reopened(self, path: Path) -> None:
         journal = await Journal(path).open()
-        forget_lock(path)
+        remove_lock(path)
         assert await open_elsewhere(path) == 0
         await journal.close()
         async with journal:
@@ -152,12 +138,12 @@ class TestAJournalWhoseFiles:
             replace,
             lambda path: remove(Path(f"{path}-wal")),
             lambda path: remove(Path(f"{path}-shm")),
-            lambda path: write_anew(Path(f"{path}-wal")),
+            lambda path: recreate(Path(f"{path}-wal")),
             move_directory,
         ],
         ids=["all", "removed", "moved", "replaced", "log", "index", "log replaced", "directory"],
     )
-    async def test_are_not_where_they_were_triggers_nothing(
+    async def test_are_no_longer_in_place_triggers_nothing(
         self, tmp_path: Path, lose: Callable[[Path], None]
     ) -> None:
         (tmp_path / "of").mkdir()
@@ -173,7 +159,7 @@ class TestAJournalWhoseFiles:
         with pytest.raises(JournalError, match="outcomes that were not written: 1"):
             await journal.close()
 
-    async def test_were_replaced_by_those_of_another_journal_leaves_them_alone(self, path: Path) -> None:
+    async def test_were_replaced_by_those_of_another_journal_does_not_change_them(self, path: Path) -> None:
         journal = await Journal(path).open()
         await journal.commit(journal.add(1))
         remove(*path.parent.iterdir())
@@ -186,7 +172,7 @@ class TestAJournalWhoseFiles:
                 await journal.close()
         assert await ids_of(path) == ["other", "others"]
 
-    async def test_are_named_by_a_link_that_leads_elsewhere_triggers_nothing(self, path: Path) -> None:
+    async def test_are_no_longer_the_target_of_its_link_triggers_nothing(self, path: Path) -> None:
         named = path.with_name("tonight")
         link(named, path)
         async with Journal(named) as journal:
@@ -200,7 +186,7 @@ class TestAJournalWhoseFiles:
             link(named, path)
         assert await ids_of(path) == [1, 2]
 
-    async def test_were_put_back_writes_what_is_pending_when_it_is_closed(self, path: Path) -> None:
+    async def test_were_put_back_writes_pending_entries_at_close(self, path: Path) -> None:
         async with Journal(path) as journal:
             await journal.commit(journal.add(1))
             move(path, f"{path}.old")
@@ -210,6 +196,6 @@ class TestAJournalWhoseFiles:
         assert await ids_of(path) == [1, 2]
 
 
-def write_anew(path: Path) -> None:
+def recreate(path: Path) -> None:
     remove(path)
     write(path)

@@ -1,4 +1,4 @@
-"""Which files a journal creates beside its own; anything that is not a journal is left as it is."""
+"""The files that a journal creates; a file that is not a journal stays unchanged, without files beside it."""
 
 import asyncio
 import os
@@ -13,12 +13,8 @@ import pytest
 from backupify_async._journal.journal import Journal
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import JournalError
+from tests.journal.journal_files import ids_of, remove_lock
 from tests.support.files import as_common_user, link, move, read_only_directory, run_sql, write
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "sweep.sqlite"
 
 
 async def make_journal(path: Path, *ids: int, sweep: str = "nightly") -> None:
@@ -27,24 +23,14 @@ async def make_journal(path: Path, *ids: int, sweep: str = "nightly") -> None:
             journal.add(instance_id)
 
 
-async def ids_of(path: Path) -> list[int | str]:
-    async with open_snapshot(path) as storage:
-        return [entry.instance_id async for entry in storage.read_entries()]
-
-
 def copy_in_use(path: Path, directory: Path, *kinds: str) -> Path:
-    """Copy a journal as a killed process leaves it: its last entry is in the write-ahead log only."""
+    """Copy a journal as if its process was killed: its last entry is in the write-ahead log only."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("INSERT INTO lines SELECT 99, 'late', 0, 'read', NULL, NULL, NULL, '', NULL")
     for kind in ("", *kinds):
         shutil.copy(f"{path}{kind}", directory)
     connection.close()
     return directory / path.name
-
-
-def forget_lock(path: Path) -> None:
-    """Remove the lock, as where the file alone was copied."""
-    Path(f"{path}.lock").unlink()
 
 
 def names(path: Path) -> list[str]:
@@ -81,7 +67,7 @@ class TestNothingIsCreatedBeside:
 
     async def test_a_journal_of_another_version(self, path: Path) -> None:
         await make_journal(path)
-        forget_lock(path)
+        remove_lock(path)
         run_sql(path, "PRAGMA user_version = 1")
         for refused in (Journal(path).open(), ids_of(path)):
             with pytest.raises(JournalError, match="another version of this library"):
@@ -90,7 +76,7 @@ class TestNothingIsCreatedBeside:
 
     async def test_a_journal_of_another_sweep(self, path: Path) -> None:
         await make_journal(path, 42)
-        forget_lock(path)
+        remove_lock(path)
         with pytest.raises(JournalError, match="another sweep"):
             await Journal(path, sweep="weekly").open()
         assert names(path) == [""]
@@ -100,16 +86,16 @@ class TestNothingIsCreatedBeside:
         assert await ids_of(path) == [42]
         assert names(path) == ["", ".lock"]
 
-    async def test_what_is_not_a_regular_file(self, path: Path) -> None:
+    async def test_a_pipe(self, path: Path) -> None:
         os.mkfifo(path)
         for refused in (Journal(path).open(), ids_of(path)):
             with pytest.raises(JournalError, match=f"{path} is not a regular file: choose a file"):
                 await refused
         assert names(path) == [""]
 
-    async def test_what_is_not_a_regular_file_and_has_a_rollback_journal(self, path: Path) -> None:
+    async def test_a_pipe_with_a_rollback_journal(self, path: Path) -> None:
         os.mkfifo(path)
-        write(Path(f"{path}-journal"), "left by somebody")
+        write(Path(f"{path}-journal"), "of another program")
         for refused in (Journal(path).open(), ids_of(path)):
             with pytest.raises(JournalError, match=f"{path} is not a regular file: choose a file"):
                 await refused
@@ -122,7 +108,7 @@ class TestNothingIsCreatedBeside:
                 await refused
         assert names(path) == [""]
 
-    async def test_a_name_that_no_file_can_have(self, path: Path) -> None:
+    async def test_a_name_that_is_too_long_for_a_file(self, path: Path) -> None:
         path = path.with_name(300 * "x")
         for refused in (Journal(path).open(), ids_of(path)):
             with pytest.raises(JournalError, match=r"cannot be used \(File name too long\): choose a sho"):
@@ -132,7 +118,7 @@ class TestNothingIsCreatedBeside:
         with read_only_directory() as directory:
             path = directory / "sweep.sqlite"
             await make_journal(path, 42)
-            forget_lock(path)
+            remove_lock(path)
             path.chmod(0o444)
             directory.chmod(0o777)
             with as_common_user(), pytest.raises(JournalError, match="cannot be written: this user needs"):
@@ -140,8 +126,8 @@ class TestNothingIsCreatedBeside:
             assert names(path) == [""]
 
 
-class TestASnapshotWhereNothingCanBeWritten:
-    async def test_shows_a_journal_that_was_closed(self) -> None:
+class TestASnapshotInAReadOnlyDirectory:
+    async def test_shows_a_closed_journal(self) -> None:
         with read_only_directory() as directory:
             await make_journal(directory / "sweep.sqlite", 42, 43)
             (directory / "sweep.sqlite").chmod(0o444)
@@ -149,7 +135,7 @@ class TestASnapshotWhereNothingCanBeWritten:
             with as_common_user():
                 assert await ids_of(directory / "sweep.sqlite") == [42, 43]
 
-    async def test_shows_a_journal_whose_files_are_all_there(self, path: Path) -> None:
+    async def test_shows_an_open_journal_with_all_its_files(self, path: Path) -> None:
         await make_journal(path, 42)
         with read_only_directory() as directory:
             copied = copy_in_use(path, directory, "-wal", "-shm")
@@ -157,7 +143,7 @@ class TestASnapshotWhereNothingCanBeWritten:
             with as_common_user():
                 assert await ids_of(copied) == [42, "late"]
 
-    async def test_refuses_to_show_less_than_there_is(self, path: Path) -> None:
+    async def test_is_refused_if_it_would_be_incomplete(self, path: Path) -> None:
         await make_journal(path, 42)
         with read_only_directory() as directory:
             copied = copy_in_use(path, directory, "-wal")
@@ -165,7 +151,7 @@ class TestASnapshotWhereNothingCanBeWritten:
             with as_common_user(), pytest.raises(JournalError, match="copy it with its -wal to a directory"):
                 await ids_of(copied)
 
-    async def test_says_so_where_the_file_cannot_be_read(self) -> None:
+    async def test_is_refused_if_the_file_cannot_be_read(self) -> None:
         with read_only_directory() as directory:
             await make_journal(directory / "sweep.sqlite", 42)
             (directory / "sweep.sqlite").chmod(0)
@@ -175,19 +161,19 @@ class TestASnapshotWhereNothingCanBeWritten:
                 pytest.raises(JournalError, match="cannot be read: this user needs permission to read it"),
             ):
                 await ids_of(directory / "sweep.sqlite")
-            (directory / "nobodys").mkdir(mode=0)
+            (directory / "locked").mkdir(mode=0)
             with (
                 as_common_user(),
                 pytest.raises(JournalError, match=r"used \(Permission denied\): choose an"),
             ):
-                await Journal(directory / "nobodys" / "below" / "sweep.sqlite").open()
+                await Journal(directory / "locked" / "below" / "sweep.sqlite").open()
 
 
-async def test_a_journal_that_was_only_half_created_is_created_anew(path: Path) -> None:
+async def test_a_half_created_journal_is_created_anew(path: Path) -> None:
     code = (
         "import os, sqlite3, sys\n"
         "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-        "connection.execute('PRAGMA cache_size = 1')\n"  # what does not fit is written before the commit
+        "connection.execute('PRAGMA cache_size = 1')\n"  # write what does not fit before the commit
         "connection.execute('BEGIN IMMEDIATE')\n"
         "connection.execute('CREATE TABLE half (a)')\n"
         "connection.execute('INSERT INTO half VALUES (zeroblob(99999))')\n"
@@ -201,7 +187,7 @@ async def test_a_journal_that_was_only_half_created_is_created_anew(path: Path) 
     assert await ids_of(path) == [43]
 
 
-async def test_a_snapshot_during_which_a_sweep_begins_says_to_read_it_again(path: Path) -> None:
+async def test_a_sweep_that_begins_during_a_snapshot_is_reported(path: Path) -> None:
     await make_journal(path, 42)
     with pytest.raises(JournalError, match=f"a sweep began with {path} while it was read"):
         async with open_snapshot(path):
@@ -209,7 +195,7 @@ async def test_a_snapshot_during_which_a_sweep_begins_says_to_read_it_again(path
     assert await ids_of(path) == [42, 43]
 
 
-async def test_a_snapshot_during_which_a_sweep_begins_is_not_taken_for_damage(path: Path) -> None:
+async def test_a_sweep_that_begins_during_a_snapshot_is_not_reported_as_damage(path: Path) -> None:
     async def read_damage() -> None:
         async with open_snapshot(path):
             await make_journal(path, 43)
@@ -220,14 +206,14 @@ async def test_a_snapshot_during_which_a_sweep_begins_is_not_taken_for_damage(pa
         await read_damage()
 
 
-async def test_a_snapshot_of_a_journal_that_is_moved_says_to_read_it_again(path: Path) -> None:
+async def test_a_journal_that_is_moved_during_a_snapshot_is_reported(path: Path) -> None:
     await make_journal(path, 42)
     with pytest.raises(JournalError, match="or the file was moved: read it again"):
         async with open_snapshot(path):
             move(path, f"{path}.moved")
 
 
-async def test_a_journal_that_was_moved_with_its_log_alone_has_all_entries(
+async def test_a_journal_that_was_copied_with_only_its_log_has_all_entries(
     path: Path, tmp_path: Path
 ) -> None:
     await make_journal(path, 42)

@@ -1,4 +1,4 @@
-"""The lock file of a journal, and what can be in its place."""
+"""The lock file of a journal."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,9 @@ from backupify_async import JournalError
 from backupify_async._journal.locking import lock_of, take_lock
 
 
-@pytest.mark.skipif(os.name == "nt", reason="making a symbolic link needs a right there")
-def test_a_link_at_its_name_is_not_followed(tmp_path: Path) -> None:
-    """In a directory that other users can write to, a lock must not empty a file of this user."""
+@pytest.mark.skipif(os.name == "nt", reason="a symbolic link needs a privilege on Windows")
+def test_a_symbolic_link_with_its_name_is_not_followed(tmp_path: Path) -> None:
+    """A link that another user made in a shared directory must not empty a file of this user."""
     precious, path = tmp_path / "precious", tmp_path / "sweep.journal"
     precious.write_text("keep me", "utf-8")
     lock_of(path).symlink_to(precious)

@@ -1,4 +1,4 @@
-"""What each `JournalStore` must do. To check your own: copy this file, and let `STORES` name your store."""
+"""The contract of `JournalStore`. To check your own store: copy this file, and put your store in `STORES`."""
 
 import asyncio
 import sys
@@ -66,7 +66,7 @@ async def entries_of(store: JournalStore) -> list[JournalEntry]:
     return [entry async for entry in store.read_entries()]
 
 
-async def in_another_process(name: str, path: Path, then: str) -> int:
+async def run_in_another_process(name: str, path: Path, then: str) -> int:
     """Open a store in another process, write the entries and run a statement; returns the exit code."""
     code = (
         "import asyncio, os, sys\n"
@@ -121,10 +121,10 @@ class TestEntries:
         async with opened(make(path)) as store:
             assert await entries_of(store) == ENTRIES
 
-    async def test_outlive_a_process_that_is_killed_when_the_write_has_returned(
+    async def test_outlive_a_process_that_is_killed_after_the_write(
         self, name: str, make: Factory, path: Path
     ) -> None:
-        assert await in_another_process(name, path, "os.kill(os.getpid(), 9)") == -9
+        assert await run_in_another_process(name, path, "os.kill(os.getpid(), 9)") == -9
         async with opened(make(path)) as store:
             assert await entries_of(store) == ENTRIES
 
@@ -146,11 +146,11 @@ class TestEntries:
             read = []
             async for entry in store.read_entries():
                 read.append(entry)
-                await store.write_entries([attrs.evolve(entry, problem="written anew")])
+                await store.write_entries([attrs.evolve(entry, problem="rewritten")])
             assert [entry.number for entry in read] == [1, 2, 3, 4, 5]
-            assert {entry.problem for entry in await entries_of(store)} == {"written anew"}
+            assert {entry.problem for entry in await entries_of(store)} == {"rewritten"}
 
-    async def test_can_be_many(self, make: Factory, path: Path) -> None:
+    async def test_can_be_thousands(self, make: Factory, path: Path) -> None:
         many = [JournalEntry(number, number) for number in range(1, 2_502)]
         async with opened(make(path)) as store:
             await store.write_entries(many)
@@ -164,7 +164,7 @@ class TestEntries:
         assert counts == dict.fromkeys((entry.state for entry in ENTRIES), 1) | {EntryState.READ: 2}
 
 
-class TestWhatIsKnownOfTheSweep:
+class TestTheRecordOfTheSweep:
     async def test_is_replaced_and_outlives_the_store(self, make: Factory, path: Path) -> None:
         async with opened(make(path), "nightly") as store:
             sweep = attrs.evolve(
@@ -178,7 +178,7 @@ class TestWhatIsKnownOfTheSweep:
         async with opened(make(path)) as store:
             assert await store.read_sweep() == sweep
 
-    async def test_leaves_the_entries_as_they_are(self, make: Factory, path: Path) -> None:
+    async def test_is_written_without_a_change_to_the_entries(self, make: Factory, path: Path) -> None:
         async with opened(make(path)) as store:
             await store.write_entries(ENTRIES)
             await store.write_sweep(attrs.evolve(await store.read_sweep(), read_to_end=True))
@@ -198,10 +198,10 @@ class TestOpening:
         self, name: str, make: Factory, path: Path
     ) -> None:
         async with opened(make(path)):
-            assert await in_another_process(name, path, "sys.exit(0)") == 1
-        assert await in_another_process(name, path, "await store.close()") == 0
+            assert await run_in_another_process(name, path, "sys.exit(0)") == 1
+        assert await run_in_another_process(name, path, "await store.close()") == 0
 
-    async def test_is_refused_where_the_journal_is_of_another_sweep(self, make: Factory, path: Path) -> None:
+    async def test_is_refused_if_the_journal_is_of_another_sweep(self, make: Factory, path: Path) -> None:
         async with opened(make(path), "nightly") as store:
             await store.write_entries(ENTRIES)
         with pytest.raises(JournalError):
@@ -211,7 +211,7 @@ class TestOpening:
                 assert (await store.read_sweep()).name == "nightly"
                 assert await entries_of(store) == ENTRIES
 
-    async def test_is_refused_where_there_is_something_else_which_is_left_as_it_is(
+    async def test_is_refused_where_another_file_is_which_stays_unchanged(
         self, make: Factory, path: Path
     ) -> None:
         await asyncio.to_thread(path.write_text, "42\n43\n")
@@ -219,7 +219,7 @@ class TestOpening:
             await make(path).open("")
         assert await asyncio.to_thread(path.read_text) == "42\n43\n"
 
-    async def test_works_again_after_it_was_closed(self, make: Factory, path: Path) -> None:
+    async def test_works_again_after_a_close(self, make: Factory, path: Path) -> None:
         store = make(path)
         for entry in ENTRIES:
             async with opened(store):
@@ -228,8 +228,8 @@ class TestOpening:
             assert await entries_of(store) == ENTRIES
 
 
-class TestAJournalOnIt:
-    async def test_numbers_its_entries_on_and_has_them_on_disk_after_a_commit(
+class TestAJournalOnTheStore:
+    async def test_continues_its_numbers_and_has_entries_on_disk_after_a_commit(
         self, make: Factory, path: Path
     ) -> None:
         async with Journal.on(make(path)) as journal:
@@ -239,7 +239,9 @@ class TestAJournalOnIt:
         async with opened(make(path)) as store:
             assert await entries_of(store) == [JournalEntry(1, 42), JournalEntry(2, 43)]
 
-    async def test_is_done_once_all_ids_are_read_and_each_is_done(self, make: Factory, path: Path) -> None:
+    async def test_is_done_once_all_ids_are_read_and_each_entry_is_done(
+        self, make: Factory, path: Path
+    ) -> None:
         async with Journal.on(make(path), sweep="nightly") as journal:
             await journal.begin(SweepAccount("https://api.example.com", "ops"))
             entry = journal.add(42)
