@@ -1,7 +1,7 @@
 """No secret and no token in anything that can be printed, logged, pickled or sent to somebody else.
 
 One test walks all: it makes every error that it can, over a server that echoes what it is told wherever it
-can, and looks into every corner of what came of it.
+can, and looks into every text of what came of it.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from backupify_async import (
 from backupify_async._transport.transport import PreparedRequest, Response
 from tests.support.clients import AT_ONCE, client_of
 from tests.support.echoes import (
-    ANSWERS,
-    IN_A_NAME,
+    IN_LINKS_AND_HEADERS,
+    RESPONSES,
     SECRET,
     TOKEN,
-    answering,
-    corners,
     echo,
+    echoing,
     echoing_form,
     leaks,
+    shown_by,
 )
 from tests.support.fake_transport import respond, shorten_token_troubles
 from tests.support.raw_servers import raw_server
@@ -81,29 +81,29 @@ async def what_comes_of(url: str, events: list[object], **options: Any) -> list[
 
 
 def assert_tight(errors: list[BaseException], events: list[object], logged: list[str]) -> None:
-    found = [(type(error).__name__, corner) for error in errors for corner in corners(error) if leaks(corner)]
+    found = [(type(error).__name__, text) for error in errors for text in shown_by(error) if leaks(text)]
     assert found == []
     assert [text for event in events for text in (repr(event), pickle.dumps(event)) if leaks(text)] == []
     assert [line for line in logged if leaks(line)] == []
 
 
 class TestErrorsEventsAndLogs:
-    @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+    @pytest.mark.parametrize("reply", RESPONSES.values(), ids=RESPONSES)
     async def test_an_echoed_token_is_not_shown(
-        self, answer: Callable[[bytes], bytes], logged: Callable[[], list[str]]
+        self, reply: Callable[[bytes], bytes], logged: Callable[[], list[str]]
     ) -> None:
         events: list[object] = []
-        async with answering(answer) as url:
+        async with echoing(reply) as url:
             errors = await what_comes_of(url, events, retry=attrs.evolve(AT_ONCE, max_throttled=0))
         assert events
         assert_tight(errors, events, logged())
 
-    @pytest.mark.parametrize("answer", IN_A_NAME.values(), ids=IN_A_NAME)
+    @pytest.mark.parametrize("reply", IN_LINKS_AND_HEADERS.values(), ids=IN_LINKS_AND_HEADERS)
     async def test_a_token_in_a_quoted_link_or_header_is_not_shown(
-        self, answer: Callable[[bytes], bytes], logged: Callable[[], list[str]]
+        self, reply: Callable[[bytes], bytes], logged: Callable[[], list[str]]
     ) -> None:
         events: list[object] = []
-        async with answering(answer) as url:
+        async with echoing(reply) as url:
             errors = await what_comes_of(url, events)
         assert errors
         assert_tight(errors, events, logged())
@@ -156,7 +156,7 @@ class TestErrorsEventsAndLogs:
                 return Token(TOKEN, 60.0)
 
         events: list[object] = []
-        async with answering(echo(401)) as url:
+        async with echoing(echo(401)) as url:
             errors = await what_comes_of(url, events, credentials=Vault())
         assert len(errors) == len(CALLS)
         assert_tight(errors, events, logged())
@@ -164,7 +164,7 @@ class TestErrorsEventsAndLogs:
     async def test_an_aborted_fleet_reveals_no_secret(self, logged: Callable[[], list[str]]) -> None:
         credentials = ClientCredentials("demo", SECRET)
         async with (
-            answering(ANSWERS["429, too long"]) as url,
+            echoing(RESPONSES["429, too long"]) as url,
             client_of(url, credentials=credentials) as client,
         ):
             with pytest.raises(BackupifyError) as raised:

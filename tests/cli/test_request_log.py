@@ -27,9 +27,11 @@ from backupify_async.events import Event
 from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.clients import AT_ONCE, client_of
 from tests.support.commands import Run
-from tests.support.echoes import ANSWERS, IN_A_NAME, SECRET, answering, echoing_form, leaks
+from tests.support.echoes import IN_LINKS_AND_HEADERS, RESPONSES, SECRET, echoing, echoing_form, leaks
 from tests.support.fake_transport import shorten_token_troubles
 from tests.support.raw_servers import http, raw_server
+
+ALL_RESPONSES = {**RESPONSES, **IN_LINKS_AND_HEADERS}
 
 
 @pytest.fixture(autouse=True)
@@ -87,9 +89,9 @@ class TestVeryVerbose:
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("answer", [*ANSWERS.values(), *IN_A_NAME.values()], ids=[*ANSWERS, *IN_A_NAME])
-    async def test_no_echoed_token_is_shown(self, answer: Callable[[bytes], bytes]) -> None:
-        async with answering(answer) as url:
+    @pytest.mark.parametrize("reply", ALL_RESPONSES.values(), ids=ALL_RESPONSES)
+    async def test_no_echoed_token_is_shown(self, reply: Callable[[bytes], bytes]) -> None:
+        async with echoing(reply) as url:
             assert [line for line in await logged(url) if leaks(line)] == []
 
     @pytest.mark.parametrize("status", [200, 401, 503])
@@ -105,7 +107,7 @@ class TestSecrets:
             more = [] if b"page=2" in request else [link]
             return http(200, b'[{"id": %d}]' % (2 - len(more)), f"X-Request-Id: {value}", *more)
 
-        async with answering(echo) as url:
+        async with echoing(echo) as url:
             lines = await logged(url, headers={"X-Tenant": value})
         assert "?page=2&tenant=[secret]" in "".join(lines)
         assert "request id [secret]" in "".join(lines)

@@ -156,7 +156,7 @@ class TestOutcomes:
             return respond(message, 403)
 
         async with fleet_of(Server(), range(5), concurrency=1) as (fleet, transport, _):
-            transport.answer = forbid
+            transport.responder = forbid
             results = await fleet.trigger(wait=True)
         assert (len(results.errors), len(posts(transport))) == (5, 5)
 

@@ -1,4 +1,4 @@
-"""One lost trigger, and the window in which the server can have acted on it."""
+"""A trigger whose response was lost, and the window in which the server can have acted on it."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,11 +11,12 @@ from backupify_async.models import SentTrigger
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 TOLERANCE = 300.0
-# Sent just after noon by our clock. The response was lost two seconds later; it settles for thirty.
+# Sent just after noon by our clock. The response was lost two seconds later, and the server can act for 30
+# seconds more.
 TRIGGER = SentTrigger(1, datetime.fromtimestamp(NOON + 0.7, UTC))
 WINDOW = ActionWindow(TRIGGER, sent=0.7, latest=32.7, settled=32.7, our_offset=ClockOffset(NOON, NOON))
 SAME = ClockOffset(NOON - 0.1, NOON + 1)
-"""A Date as our own clock shows it."""
+"""The offset where a Date shows the same time as our clock."""
 
 
 def window_with(**trigger: Any) -> ActionWindow:

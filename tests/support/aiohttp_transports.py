@@ -57,7 +57,7 @@ def send(
     body: bytes | None = None,
     headers: dict[str, str] | None = None,
 ) -> PreparedRequest:
-    """A message that carries the token."""
+    """A request that carries the token."""
     all_headers = {"Authorization": f"Bearer {TOKEN}", **(headers or {})}
     url, now = URL(base_url + path), asyncio.get_running_loop().time()
     return PreparedRequest(method, url, all_headers, body, datetime.now(UTC), (TOKEN,), sent_time=now)

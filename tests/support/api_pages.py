@@ -1,4 +1,4 @@
-"""The API pages: all that a user calls, in the order in which the README speaks of it. For `nox -s docs`."""
+"""The API pages: all that a user calls, in the order of the README. For `nox -s docs`."""
 
 import inspect
 import re
@@ -15,7 +15,7 @@ from backupify_async._resources.backups import Backups
 from backupify_async._resources.customers import Customers
 from backupify_async._resources.instances import Instances
 
-# What a user calls and does not import stands on the page too: `client.backups` is one of `Backups`.
+# A user calls these and does not import them: `client.backups` is one of `Backups`.
 RESOURCES: list[type] = [Backups, Instances, Customers]
 GROUPS = {
     "Client and credentials": "BackupifyClient ClientCredentials StaticToken Token TokenSource",
@@ -34,7 +34,7 @@ GROUPS = {
 
 
 def groups() -> dict[str, list[str]]:
-    """Each name of the menu under its heading; all that is in no group is an error or a function."""
+    """Each public name under its heading; a name without a group is an error or one of the others."""
     named = {heading: names.split() for heading, names in GROUPS.items()}
     grouped = {name for names in named.values() for name in names}
     rest = [name for name in backupify_async.__all__ if name not in grouped and name != "__version__"]
@@ -48,7 +48,7 @@ def _is_error(value: object) -> bool:
 
 
 def _let_pdoc_find_the_source_of(kind: type) -> None:
-    """Errors and client show themselves as users import them, which is not where their source stands."""
+    """Errors and client have the `__module__` that users import from, which is not where their source is."""
     for name, module in list(sys.modules.items()):
         if name.startswith("backupify_async.") and re.search(
             rf"^class {kind.__name__}\b", inspect.getsource(module), re.MULTILINE

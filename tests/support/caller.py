@@ -53,8 +53,8 @@ class Caller:
 
 @asynccontextmanager
 async def calling(server: SimulatedBackupify, *, token: str | None = "") -> AsyncIterator[Caller]:
-    """A client with a good token, unless it is told which; None sends none."""
+    """A client with a valid token, or with this one; None sends none."""
     async with aiohttp.ClientSession(headers={"User-Agent": "a stranger"}) as session:
-        # aiohttp resends by itself what was lost; these tests count every request.
+        # aiohttp itself repeats a request whose connection was lost; these tests count every request.
         session._retry_connection = False
         yield Caller(session, server.base_url, server.issue_token() if token == "" else token)

@@ -1,8 +1,8 @@
 """Canned responses in place of aiohttp's requests, by aioresponses.
 
-It replaces `ClientSession._request`. A test sees what a resource asks for, and what it makes of a response,
-through our transport and aiohttp's own response. No connection, time-out, middleware or resend takes part;
-tests of these use a server on a socket.
+It replaces `ClientSession._request`. A test sees what a resource asks for, and how it reads a response,
+through our transport and aiohttp's own response. Connections, time-outs, middlewares and repeated requests
+are not involved; tests of these use a server on a socket.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -29,19 +29,19 @@ class CannedResponse(aiohttp.ClientResponse):
 
 @contextmanager
 def canned() -> Iterator[aioresponses]:
-    """Responds as it is told, and with a connection error to all else."""
+    """Responds to the requests that are registered; all others fail with a connection error."""
     with patch("aioresponses.core.ClientResponse", CannedResponse), aioresponses() as api:
         yield api
 
 
 @asynccontextmanager
 async def client_of_canned(**options: Any) -> AsyncIterator[BackupifyClient]:
-    """A client with a token, which sends each request at once and once."""
+    """A client with a token, which sends each request once and without a delay."""
     options = {"rate_limit": RateLimit(None, adaptive=False), "retry": RetryPolicy(attempts=1), **options}
     async with BackupifyClient(StaticToken("secret"), base_url=API, **options) as client:
         yield client
 
 
 def requests(api: aioresponses) -> list[str]:
-    """What was asked for, in the order of the first request to each address."""
+    """The requests, in the order of the first one to each address."""
     return [f"{method} {URL(url).relative()}" for method, url in api.requests]

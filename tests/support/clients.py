@@ -15,16 +15,16 @@ from backupify_async import (
 from backupify_async.testing import Fault, RequestRecord, SimulatedBackupify
 
 AT_ONCE = RetryPolicy(base=0, cap=0)
-"""Retries and pauses of no length: the order of things is the same, and no test waits."""
+"""Retries and pauses without a delay: the order of events is the same, and no test waits."""
 
 SETTLED = Reconciliation(settling=0, patience=0)
-"""For servers that act at once or never: one look tells."""
+"""For servers that act at once or never: one check is enough."""
 
 TOKEN = "b64+of/a-token=="
 
 
 def client_of(server: SimulatedBackupify | str, **options: Any) -> BackupifyClient:
-    """A client of a simulator, or with a static token of any server by its base URL."""
+    """A client of a simulated server, or of any server by its base URL, with a static token."""
     where: dict[str, Any]
     if isinstance(server, str):
         where = {"base_url": server, "credentials": StaticToken(TOKEN)}
@@ -35,7 +35,7 @@ def client_of(server: SimulatedBackupify | str, **options: Any) -> BackupifyClie
 
 
 def asked(server: SimulatedBackupify, operation: str | None = None) -> list[RequestRecord]:
-    """What a simulator was asked, but for tokens."""
+    """The requests that a simulated server received, without those for tokens."""
     return [
         request
         for request in server.requests
@@ -44,7 +44,7 @@ def asked(server: SimulatedBackupify, operation: str | None = None) -> list[Requ
 
 
 async def trigger(*faults: Fault, **settings: Any) -> tuple[TriggerResult | BackupifyError, int, int]:
-    """What a trigger of instance 7 gives, how often it was sent, and how many backups it started."""
+    """The result of a trigger of instance 7, how often it was sent, and how many backups it started."""
     async with SimulatedBackupify(faults=faults, **settings) as server, client_of(server) as client:
         result: TriggerResult | BackupifyError
         try:

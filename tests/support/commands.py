@@ -32,7 +32,7 @@ def wait_for_requests(server: SimulatedBackupify, count: int) -> None:
 
 
 def signal_twice(started: subprocess.Popen[str], number: int) -> None:
-    """The first lets what has left come to its end; once that was said, the second does not."""
+    """Send a signal, and once the command reports that it finishes what it has sent, send another."""
     started.send_signal(number)
     assert started.stderr is not None
     assert "no more backups are triggered" in started.stderr.readline()
@@ -54,7 +54,7 @@ def states(result: Result) -> dict[object, str]:
 
 
 def forget(path: str, *instance_ids: int) -> None:
-    """As if a crash had come before these were begun, and before the source's end."""
+    """Change a journal as if a crash had come before these ids, and before the end of their source."""
     for instance_id in instance_ids:
         run_sql(Path(path), f"DELETE FROM lines WHERE instance_id = '{instance_id}'")
     run_sql(Path(path), "UPDATE sweep SET read_to_end = 0")

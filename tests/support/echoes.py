@@ -1,4 +1,4 @@
-"""Servers that say back what they were told wherever they can, and a search for what they may have spread."""
+"""Servers that send a secret back wherever they can, and a search for it."""
 
 import asyncio
 import copy
@@ -16,7 +16,7 @@ TOKEN = "b64+TOKEN/keep=="
 
 
 def spellings(secret: str) -> Iterator[str]:
-    """A secret as it is, as it goes into a form or a URL, and as JSON and repr may write it."""
+    """A secret unchanged, as a form and a URL encode it, and as JSON and repr can write it."""
     yield secret
     yield urllib.parse.quote(secret, safe="")
     yield urllib.parse.quote_plus(secret)
@@ -28,17 +28,17 @@ FORBIDDEN = sorted({text for secret in (SECRET, TOKEN) for text in spellings(sec
 
 
 def leaks(value: object) -> list[str]:
-    """Which spellings of a secret a text holds."""
+    """The spellings of a secret that a text contains."""
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     return [spelling for spelling in FORBIDDEN if spelling in text]
 
 
-def corners(error: BaseException) -> Iterator[object]:
-    """All that an error shows of itself and of those behind it."""
+def shown_by(error: BaseException) -> Iterator[object]:
+    """All texts and pickles of an error, of its causes and of the errors that it holds."""
     seen: set[int] = set()
-    ahead: list[BaseException | None] = [error]
-    while ahead:
-        one = ahead.pop()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        one = pending.pop()
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
@@ -46,20 +46,20 @@ def corners(error: BaseException) -> Iterator[object]:
         yield from getattr(one, "__notes__", ())
         if isinstance(one, BackupifyError):
             yield pickle.dumps(one)
-        ahead += [one.__cause__, one.__context__]
-        ahead += [value for value in vars(one).values() if isinstance(value, BaseException)]
+        pending += [one.__cause__, one.__context__]
+        pending += [value for value in vars(one).values() if isinstance(value, BaseException)]
 
 
 def echo(status: int, *names: str, body: bool = True) -> Callable[[bytes], bytes]:
-    """An answer that says back what it was told: in its body, and in the headers of these names."""
+    """A response that contains the secret of its request: in its body, and in the headers of these names."""
 
-    def answer(request: bytes) -> bytes:
-        said = TOKEN if TOKEN.encode() in request else SECRET
-        headers = [f"{name}: {template.format(said)}" for name, template in _TEMPLATES if name in names]
-        text = json.dumps({"error": f"no: {said}", "raw": request.decode()}).encode() if body else b""
+    def respond(request: bytes) -> bytes:
+        secret = TOKEN if TOKEN.encode() in request else SECRET
+        headers = [f"{name}: {template.format(secret)}" for name, template in _TEMPLATES if name in names]
+        text = json.dumps({"error": f"no: {secret}", "raw": request.decode()}).encode() if body else b""
         return http(status, text, *headers)
 
-    return answer
+    return respond
 
 
 _TEMPLATES = [
@@ -74,11 +74,11 @@ _TEMPLATES = [
 
 
 def links(template: str) -> Callable[[bytes], bytes]:
-    """A page with a Link header that holds the token."""
+    """A page with a Link header that contains the token."""
     return lambda request: http(200, b'[{"id":1}]', f"Link: {template.format(TOKEN)}")
 
 
-ANSWERS: dict[str, Callable[[bytes], bytes]] = {
+RESPONSES: dict[str, Callable[[bytes], bytes]] = {
     "400": echo(400),
     "401": echo(401),
     "403, html": lambda request: http(403, b"<html>" + request, "Content-Type: text/html"),
@@ -102,7 +102,7 @@ ANSWERS: dict[str, Callable[[bytes], bytes]] = {
     "link elsewhere": echo(200, "Link", body=False),
     "link that is no URL": links("<https://[{0}>; rel=next"),
 }
-IN_A_NAME: dict[str, Callable[[bytes], bytes]] = {
+IN_LINKS_AND_HEADERS: dict[str, Callable[[bytes], bytes]] = {
     "request id": echo(400, "X-Request-Id"),
     "content type": lambda request: http(200, b"<html>", f"Content-Type: text/{TOKEN}"),
     "page loop": links("</v1/list?access_token={0}>; rel=next"),
@@ -113,14 +113,14 @@ IN_A_NAME: dict[str, Callable[[bytes], bytes]] = {
 
 
 @asynccontextmanager
-async def answering(answer: Callable[[bytes], bytes]) -> AsyncIterator[str]:
-    """A server that gives out a token, and then answers everything in one way and hangs up."""
+async def echoing(respond: Callable[[bytes], bytes]) -> AsyncIterator[str]:
+    """A server that issues a token, and responds to all other requests in one way and hangs up."""
 
     async def handle(request: bytes, writer: asyncio.StreamWriter) -> None:
         if request.startswith(b"POST /oauth/token"):
             writer.write(http(200, json.dumps({"access_token": TOKEN, "expires_in": 899}).encode()))
         else:
-            writer.write(answer(request))
+            writer.write(respond(request))
             writer.close()
 
     async with raw_server(handle) as url:
@@ -128,7 +128,7 @@ async def answering(answer: Callable[[bytes], bytes]) -> AsyncIterator[str]:
 
 
 def echoing_form(status: int, header: str) -> Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]:
-    """A token endpoint that says back the secret it was sent."""
+    """A token endpoint that sends back the client secret."""
 
     async def handle(request: bytes, writer: asyncio.StreamWriter) -> None:
         form = urllib.parse.parse_qs(request.partition(b"\r\n\r\n")[2].decode())

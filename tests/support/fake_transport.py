@@ -16,35 +16,35 @@ from backupify_async._transport.transport import PreparedRequest, Response, Tran
 from backupify_async.config import RateLimit, Settings
 from backupify_async.credentials import StaticToken
 
-Answer = Callable[[PreparedRequest], Awaitable[Response]]
+SlowResponder = Callable[[PreparedRequest], Awaitable[Response]]
 
 
 def respond(
-    message: PreparedRequest,
+    request: PreparedRequest,
     status: int = 200,
     body: bytes | object = b"",
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer to a message; a body that is no bytes is written as JSON."""
+    """The response to a request; a body that is not bytes is written as JSON."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    return Response(message, status, CIMultiDictProxy(CIMultiDict(headers or {})), content)
+    return Response(request, status, CIMultiDictProxy(CIMultiDict(headers or {})), content)
 
 
 class FakeTransport:
-    """Answers messages from a function, after a round trip of loop time, and remembers when they left."""
+    """Responds to requests by a function, after a round trip of loop time, and records when they came."""
 
     def __init__(
         self,
-        answer: Callable[[PreparedRequest], Response],
+        responder: Callable[[PreparedRequest], Response],
         round_trip: float = 0.0,
         max_concurrency: int = 64,
     ) -> None:
-        self.answer = answer
+        self.responder = responder
         self.round_trip = round_trip
         self.max_concurrency = max_concurrency
         self.sent: list[tuple[float, PreparedRequest]] = []
-        self.slow: Answer | None = None
-        """Answers the next message in its own time."""
+        self.slow: SlowResponder | None = None
+        """Responds to the next request, without the round trip."""
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -54,30 +54,30 @@ class FakeTransport:
     async def close(self) -> None:
         """There is nothing to close."""
 
-    async def __call__(self, message: PreparedRequest) -> Response:
-        """Answer a message, `round_trip` seconds later."""
-        self.sent.append((asyncio.get_running_loop().time(), message))
+    async def __call__(self, request: PreparedRequest) -> Response:
+        """Respond to a request, `round_trip` seconds later."""
+        self.sent.append((asyncio.get_running_loop().time(), request))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             slow, self.slow = self.slow, None
             if slow is not None:
-                return await slow(message)
+                return await slow(request)
             if self.round_trip:
                 await asyncio.sleep(self.round_trip)
-            return self.answer(message)
+            return self.responder(request)
         finally:
             self.in_flight -= 1
 
     @property
     def times(self) -> list[float]:
-        """When each message left, in seconds of the loop."""
+        """When each request was sent, in seconds of the loop."""
         return [round(when, 6) for when, _ in self.sent]
 
 
 @contextlib.asynccontextmanager
 async def session_over(transport: Transport, **options: Any) -> AsyncIterator[Session]:
-    """A session that sends through a stand-in, with a static token unless `credentials` says otherwise."""
+    """A session over a transport, with a static token where there are no `credentials`."""
     credentials = options.pop("credentials", StaticToken("static-token"))
     on_event, limiter = options.pop("on_event", None), options.pop("limiter", None)
     options.setdefault("rate_limit", RateLimit(10, adaptive=False))
@@ -106,7 +106,7 @@ def says(body: object, status: int = 200, **headers: str) -> Callable[[PreparedR
 
 
 def shorten_token_troubles(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
-    """Divide all waits after a 401 by this number, so that no test over sockets waits for long."""
+    """Divide all waits after a 401 by this number: a test over sockets waits in real time."""
     for name in (
         "_PROBE_INTERVAL",
         "_SETTLING",

@@ -14,7 +14,7 @@ from backupify_async._journal.entries import SweepAccount
 
 ACCOUNT = SweepAccount("https://api.example.com", "ops")
 _NOBODY = 65_534
-_OF_TO_THREAD = "concurrent.futures.thread"
+_THREAD_POOL = "concurrent.futures.thread"
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def files_no_larger_than(size: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_only_directory() -> Iterator[Path]:
-    """A directory that a common user can only read. Create its files before `as_common_user`."""
+    """A directory that only root can write to. Create its files before `as_common_user`."""
     directory = Path(tempfile.mkdtemp())
     try:
         yield directory
@@ -41,11 +41,11 @@ def read_only_directory() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def as_common_user() -> Iterator[None]:
-    """Run without the rights of root, to whom nothing is read-only.
+    """Run without the rights of root, who can write to a read-only directory.
 
-    What a journal needs is imported before: it can be installed for root only.
+    The modules of a journal are imported before: they can be installed for root only.
     """
-    for name in ("backupify_async._journal.sqlite_store", _OF_TO_THREAD):
+    for name in ("backupify_async._journal.sqlite_store", _THREAD_POOL):
         importlib.import_module(name)
     root = os.geteuid() == 0
     if root:
@@ -78,7 +78,7 @@ def content(path: Path) -> bytes | None:
 
 
 def run_sql(path: Path, statement: str) -> None:
-    """Run a statement on a database, past the journal."""
+    """Run a statement on the database of a journal, without the journal."""
     connection = sqlite3.connect(path)
     connection.execute(statement)
     connection.commit()

@@ -1,4 +1,4 @@
-"""A second `JournalStore`, which shows that the protocol needs no SQLite."""
+"""A second `JournalStore`: the protocol does not need SQLite."""
 
 import asyncio
 import fcntl
@@ -76,9 +76,9 @@ class JsonLinesStore:
     def _read(self, sweep: str) -> None:
         self._entries = {}
         content = self._file.read()
-        whole, _, _ = content.rpartition(b"\n")  # a line without an end is a write that was cut short
+        whole, _, _ = content.rpartition(b"\n")  # a line without an end is a write that did not finish
         lines = whole.splitlines()
-        if _BEGIN.startswith(content) or lines == [_BEGIN.strip()]:  # new, or cut short when it was created
+        if _BEGIN.startswith(content) or lines == [_BEGIN.strip()]:  # new, or created in part
             self._sweep = SweepInfo(sweep, datetime.now(UTC))
             self._undo(0)
             self._file.write(_BEGIN)
@@ -109,7 +109,7 @@ class JsonLinesStore:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            self._undo(end)  # else a later write would follow half a line
+            self._undo(end)  # otherwise a later write would follow half a line
             raise JournalError(f"{self.name} cannot be written: {error.strerror}") from None
 
     def _undo(self, end: int) -> None:

@@ -1,4 +1,4 @@
-"""A list's pages without a network: for servers that are odder than the simulated one."""
+"""Pages of a list without a network, also those that the simulated server never sends."""
 
 import asyncio
 import contextlib
@@ -15,15 +15,15 @@ from backupify_async._transport.transport import PreparedRequest, Response
 from tests.support.fake_transport import respond
 
 Page = tuple[object, str | Mapping[str, str] | None]
-"""A JSON body, and its Link header; or all its headers; or none."""
+"""A JSON body, and its Link header, all its headers, or None."""
 
 
 class Pages:
-    """Sends as a session would, answering with a page by path and query.
+    """Takes requests as a session does, and responds with the page of their path and query.
 
     Args:
-        pages: The answers; what is not in here answers with an empty page.
-        base_url: Origin, and perhaps a path prefix.
+        pages: By path and query. All others are empty pages.
+        base_url: Origin, optionally with a path prefix.
     """
 
     def __init__(self, pages: Mapping[str, Page], base_url: str = "https://api.example") -> None:
@@ -33,7 +33,7 @@ class Pages:
         self.arrived = asyncio.Event()
         self.held_back: asyncio.Event | None = None
         self.gone: list[str] = []
-        """What is not there when it is asked for the next time: path and query."""
+        """Paths and queries that are a 404 at the next request, and only then."""
 
     async def __call__(self, request: Request) -> Response:
         base = str(self.base_url.origin() if request.from_origin else self.base_url).rstrip("/")
@@ -48,8 +48,8 @@ class Pages:
         body, headers = self.pages.get(url.raw_path_qs, ([], None))
         if isinstance(headers, str):
             headers = {"Link": headers}
-        message = PreparedRequest(request.method, url, {}, None, datetime.now(UTC), ("the-token",))
-        response = respond(message, 200, body, headers)
+        prepared = PreparedRequest(request.method, url, {}, None, datetime.now(UTC), ("the-token",))
+        response = respond(prepared, 200, body, headers)
         if request.decode is not None:
             response.decode(request.decode)
         return response
@@ -60,7 +60,7 @@ class Pages:
 
 
 def backups(*ids: int) -> list[dict[str, int]]:
-    """Backups as JSON has them."""
+    """Backups as JSON objects."""
     return [{"id": number} for number in ids]
 
 
@@ -70,7 +70,7 @@ def numbers(found: list[Backup]) -> list[int | str]:
 
 
 def three_pages(base_url: str = "https://api.example", prefix: str = "") -> Pages:
-    """Two full pages and a last one."""
+    """Two full pages, and a last one that is not."""
     link = f"<{base_url}{prefix}/list?page={{}}>; rel=next".format
     pages: dict[str, Page] = {
         f"{prefix}/list": (backups(1, 2), link(2)),
@@ -82,7 +82,7 @@ def three_pages(base_url: str = "https://api.example", prefix: str = "") -> Page
 
 @contextlib.contextmanager
 def collected() -> Iterator[list[AsyncGenerator[object]]]:
-    """Async generators that were left to the garbage collector."""
+    """Async generators that only the garbage collector closed."""
     hooks = sys.get_asyncgen_hooks()
     found: list[AsyncGenerator[object]] = []
 

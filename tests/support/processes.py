@@ -34,7 +34,7 @@ class Result:
 
 @contextlib.contextmanager
 def process(*arguments: str, **options: object) -> Iterator[subprocess.Popen[str]]:
-    """A command under way, its streams being pipes; killed at the end if need be."""
+    """A running command whose streams are pipes; it is killed if it still runs at the end of the block."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     with subprocess.Popen([*COMMAND, *arguments], text=True, **streams) as started:  # type: ignore[call-overload]
         try:
@@ -52,7 +52,7 @@ def finish(started: subprocess.Popen[str]) -> Result:
 
 @attrs.define
 class Terminal:
-    """A pseudo-terminal of some columns, with a command on it; `seen` is all that was on its screen."""
+    """A command on a pseudo-terminal of some columns; `seen` is all that it has shown."""
 
     arguments: tuple[str, ...]
     columns: int = 100
@@ -90,12 +90,12 @@ class Terminal:
             os.close(self._master)
 
     def expect(self, text: str) -> None:
-        """Read on until this has been on the screen."""
+        """Read until this has been shown."""
         while text not in self.seen:
-            assert self._read(), f"{text!r} never came: {self.seen!r}"
+            assert self._read(), f"{text!r} was not shown: {self.seen!r}"
 
     def hang_up(self) -> None:
-        """Let the terminal go away: kernel and shell tell of it by a SIGHUP each, and no write succeeds."""
+        """Close the terminal: the kernel and the shell send a SIGHUP each, and writes fail."""
         self.process.send_signal(signal.SIGHUP)
         os.close(self._master)
         self._master = -1
@@ -105,16 +105,16 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def end(self) -> int:
-        """Read to the end; the exit code."""
+        """Read to the end, and return the exit code."""
         while self._read():
             pass
         return self.process.wait(timeout=PATIENCE)
 
     def _read(self) -> bool:
-        """Read on; return whether anything came."""
+        """Read once; return whether there was anything."""
         try:
             piece = os.read(self._master, 65_536)
-        except OSError:  # Linux: the last process has left the terminal
+        except OSError:  # Linux: the last process has closed the terminal
             return False
-        self.seen += self._decoder.decode(piece)  # a character may come in two pieces
+        self.seen += self._decoder.decode(piece)  # a character can be split between two reads
         return bool(piece)

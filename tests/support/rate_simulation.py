@@ -17,7 +17,7 @@ from backupify_async._transport.rate.headers import read_quota
 
 @attrs.frozen
 class Reply:
-    """What a server says; `LOST` is a call that the network lost, `UNUSED` one that never left."""
+    """A response of a server; `LOST` is a call without a response, `UNUSED` one that was not sent."""
 
     status: int
     retry_after: float | None = None
@@ -33,8 +33,8 @@ LOST = Reply(0)
 UNUSED = Reply(-1)
 
 
-class Says(Protocol):
-    """What a run asks of a limiter, or of a part of one."""
+class SimulatedLimiter(Protocol):
+    """The methods of a limiter, or of a part of one, that a run calls."""
 
     def earliest(self, now: float, in_flight: int) -> float: ...
     def on_send(self, now: float) -> Ticket: ...
@@ -43,8 +43,8 @@ class Says(Protocol):
     def on_response(self, ticket: Ticket, observation: Observation) -> None: ...
 
 
-def respond(  # noqa: PLR0917 - as a response has them
-    limiter: Says,
+def respond(  # noqa: PLR0917 - the parts of a response
+    limiter: SimulatedLimiter,
     now: float,
     ticket: Ticket,
     status: int,
@@ -59,72 +59,72 @@ def respond(  # noqa: PLR0917 - as a response has them
 
 
 def adaptive(per_second: float | None = None, burst: int = 10, max_concurrency: int = 64) -> AdaptiveLimiter:
-    """A limiter as a client has it."""
+    """The limiter of a client with these settings."""
     return AdaptiveLimiter(RateLimit(per_second, burst), RetryPolicy(), max_concurrency)
 
 
 @attrs.define
 class Run:
-    """What a run came to: who left when, and what came of it."""
+    """A run of calls: when each was sent, and what the response was."""
 
-    limiter: Says
+    limiter: SimulatedLimiter
     server: Server
     max_concurrency: int = 64
     now: float = 0.0
     sent: list[float] = attrs.field(factory=list)
-    answers: list[tuple[float, float, Reply]] = attrs.field(factory=list)
+    responses: list[tuple[float, float, Reply]] = attrs.field(factory=list)
     most_in_flight: int = 0
     accepted: int = 0
-    _under_way: list[tuple[float, int, Ticket, Reply]] = attrs.field(factory=list)
+    _in_flight: list[tuple[float, int, Ticket, Reply]] = attrs.field(factory=list)
 
     @property
     def refused(self) -> int:
-        """How many calls were refused for now."""
-        return sum(reply.status == 429 for _, _, reply in self.answers)
+        """How many calls were refused with 429."""
+        return sum(reply.status == 429 for _, _, reply in self.responses)
 
     def until_accepted(self, count: int, at_most: float = math.inf) -> "Run":
-        """Go on until this number of calls was accepted, or the time is over."""
+        """Continue until this many calls are accepted, or the time is over."""
         while self.accepted < count and self.now < at_most:
             self.step()
         return self
 
     def step(self) -> None:
-        """The next event: a call leaves, or an answer comes."""
-        flying = len(self._under_way)
-        when = self.limiter.earliest(self.now, flying) if flying < self.max_concurrency else math.inf
-        answer_at = self._under_way[0][0] if self._under_way else math.inf
-        assert min(when, answer_at) < math.inf, "everybody waits for ever"
+        """The next event: a call is sent, or a response arrives."""
+        in_flight = len(self._in_flight)
+        when = self.limiter.earliest(self.now, in_flight) if in_flight < self.max_concurrency else math.inf
+        response_at = self._in_flight[0][0] if self._in_flight else math.inf
+        assert min(when, response_at) < math.inf, "all calls wait for ever"
         if when <= self.now:
-            self._leave()
-        elif when < answer_at:
+            self._send()
+        elif when < response_at:
             self.now = when
         else:
             self._arrive()
 
     def rest(self, seconds: float) -> "Run":
-        """Let all answers come, and time pass in which nobody has work."""
+        """Let all responses arrive, and let time pass without calls."""
         until = self.now + seconds
-        while self._under_way:
+        while self._in_flight:
             self._arrive()
         self.now = max(self.now, until)
         return self
 
-    def _leave(self) -> None:
+    def _send(self) -> None:
         ticket = self.limiter.on_send(self.now)
         reply = self.server(self.now + 0.03)
-        heapq.heappush(self._under_way, (self.now + reply.takes, len(self.sent), ticket, reply))
+        heapq.heappush(self._in_flight, (self.now + reply.takes, len(self.sent), ticket, reply))
         self.sent.append(self.now)
-        self.most_in_flight = max(self.most_in_flight, len(self._under_way))
+        self.most_in_flight = max(self.most_in_flight, len(self._in_flight))
 
     def _arrive(self) -> None:
-        self.now, _, ticket, reply = heapq.heappop(self._under_way)
+        self.now, _, ticket, reply = heapq.heappop(self._in_flight)
         if reply is UNUSED:
             self.limiter.on_cancel(self.now, ticket)
         elif reply is LOST:
             self.limiter.on_no_response(self.now, ticket)
         else:
             respond(self.limiter, self.now, ticket, reply.status, reply.retry_after, reply.headers)
-            self.answers.append((self.now, ticket.sent_time, reply))
+            self.responses.append((self.now, ticket.sent_time, reply))
             self.accepted += reply.status == 200
 
 
@@ -132,7 +132,7 @@ def bucket(per_second: float, burst: float, *, whole_seconds: bool = False) -> S
     """A bucket that fills evenly; silent, or with a Retry-After that is rounded up."""
     level, since = burst, 0.0
 
-    def answer(at: float) -> Reply:
+    def respond_at(at: float) -> Reply:
         nonlocal level, since
         level, since = min(burst, level + (at - since) * per_second), at
         if level >= 1:
@@ -140,32 +140,34 @@ def bucket(per_second: float, burst: float, *, whole_seconds: bool = False) -> S
             return OK
         return Reply(429, float(math.ceil((1 - level) / per_second))) if whole_seconds else REFUSED
 
-    return answer
+    return respond_at
 
 
 def window(quota: int, period: float, *, silent: bool = False, headers: bool = False) -> Server:
-    """So many calls in each period, counted from time 0."""
+    """A quota of calls in each period; the periods begin at time 0."""
     count, index = 0, -1
 
-    def answer(at: float) -> Reply:
+    def respond_at(at: float) -> Reply:
         nonlocal count, index
         if int(at // period) > index:
             index, count = int(at // period), 0
         count += 1
-        left = (index + 1) * period - at
-        said = {"RateLimit": f'"default";r={max(0, quota - count)};t={math.ceil(left)}'} if headers else {}
+        remaining = (index + 1) * period - at
+        quota_headers = (
+            {"RateLimit": f'"default";r={max(0, quota - count)};t={math.ceil(remaining)}'} if headers else {}
+        )
         if count <= quota:
-            return Reply(200, None, said)
-        return Reply(429, None if silent else float(math.ceil(left)), said)
+            return Reply(200, None, quota_headers)
+        return Reply(429, None if silent else float(math.ceil(remaining)), quota_headers)
 
-    return answer
+    return respond_at
 
 
 def sliding(quota: int, period: float) -> Server:
-    """So many calls in each stretch of time, with a Retry-After that is rounded up."""
+    """A quota of calls in the last `period` seconds at any time, with a Retry-After that is rounded up."""
     log: deque[float] = deque()
 
-    def answer(at: float) -> Reply:
+    def respond_at(at: float) -> Reply:
         while log and log[0] <= at - period:
             log.popleft()
         if len(log) < quota:
@@ -173,4 +175,4 @@ def sliding(quota: int, period: float) -> Server:
             return OK
         return Reply(429, float(math.ceil(log[0] + period - at)))
 
-    return answer
+    return respond_at

@@ -10,7 +10,7 @@ ONCE = RetryPolicy(attempts=1)
 """No second attempt, so that no test waits for a back-off."""
 
 ANY_BYTE = "\N{REPLACEMENT CHARACTER}"
-"""Stands in a header for a byte that is no UTF-8."""
+"""Stands in a header for a byte that is not UTF-8."""
 
 
 @contextlib.asynccontextmanager
@@ -18,7 +18,7 @@ async def raw_server(handle: Callable[[bytes, asyncio.StreamWriter], Awaitable[N
     """A server of raw bytes on a loopback port; gives its base URL.
 
     Args:
-        handle: Called with each request's head and body and the writer; it may write anything and close.
+        handle: Called with the bytes of each request and the writer; it can write any bytes and close.
     """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,13 +46,13 @@ async def raw_server(handle: Callable[[bytes, asyncio.StreamWriter], Awaitable[N
 
 
 def http(status: int, body: bytes = b"", *headers: str) -> bytes:
-    """A whole HTTP answer in bytes, with its Content-Length."""
+    """A whole HTTP response in bytes, with its Content-Length."""
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 def odd(status: int, body: bytes, *headers: str) -> bytes:
-    """A whole HTTP answer, with bytes that are no UTF-8 where its headers say `ANY_BYTE`."""
+    """A whole HTTP response, with a byte that is not UTF-8 for each `ANY_BYTE` in its headers."""
     return http(status, body, *headers).replace(ANY_BYTE.encode(), b"\xff")
 
 
@@ -99,29 +99,30 @@ async def serving(*responses: bytes | None) -> AsyncIterator[ScriptedServer]:
 
 
 class Connections:
-    """Answers each request, and remembers over which connection it came.
+    """Responds to each request, and records over which connection it came.
 
     Args:
-        answer: The bytes to write.
-        after_each: What becomes of a connection once it was used: kept; closed right behind the answer,
-            without a word; or closed as the next request arrives, as by a server that idled out just then.
+        response: The bytes to write.
+        after_each: What happens to a connection after its first response: it is kept; closed at once,
+            without `Connection: close`; or closed when the next request arrives, as a server does whose idle
+            time-out ends just then.
     """
 
     KEPT, CLOSED, IDLED_OUT = "kept", "closed", "idled out"
 
-    def __init__(self, answer: bytes, after_each: str = KEPT) -> None:
-        self._answer = answer
+    def __init__(self, response: bytes, after_each: str = KEPT) -> None:
+        self._response = response
         self._after_each = after_each
         self.used: list[tuple[str, asyncio.StreamWriter]] = []
 
     async def __call__(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        """Answer one request, or hang up."""
+        """Respond to a request, or close the connection."""
         seen = writer in self.of("GET", "POST")
         self.used.append((request.split(b" ", 1)[0].decode(), writer))
         if seen and self._after_each == self.IDLED_OUT:
             writer.close()
             return
-        writer.write(self._answer)
+        writer.write(self._response)
         if self._after_each == self.CLOSED:
             writer.close()
 
@@ -132,7 +133,7 @@ class Connections:
 
 @contextlib.asynccontextmanager
 async def by_method(get: bytes, post: bytes) -> AsyncIterator[str]:
-    """A server with one answer to a GET and one to a POST, which hangs up behind each; gives its base URL."""
+    """A server with one response to GET and one to POST, which then hangs up; gives its base URL."""
 
     async def handle(request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(post if request.startswith(b"POST") else get)

@@ -20,7 +20,7 @@ NO_RETRY = RetryPolicy(attempts=1)
 
 @attrs.define
 class Server:
-    """Backups by their ids, each of the instance of the same id: until when they run, and how they look."""
+    """Backups by id, each of the instance with the same id: when they end, and how they are shown."""
 
     ends: dict[int, float] = attrs.field(factory=dict)
     running: str | None = "running"
@@ -29,18 +29,18 @@ class Server:
     trouble: Callable[[str], tuple[int, Any] | None] = lambda _path: None
     replaced: bool = False
 
-    def answer(self, message: PreparedRequest) -> Response:
-        path = message.url.path
+    def respond(self, request: PreparedRequest) -> Response:
+        path = request.url.path
         trouble = self.trouble(path)
         if trouble is not None:
             status, body = trouble
-            return respond(message, status, body)
+            return respond(request, status, body)
         instance, last = int(path.split("/")[3]), path.rpartition("/")[2]
         if last == "active":
             runs = now() < self.ends.get(instance, 0)
             other = {"id": 999, "status": "running"} if self.replaced else None
-            return respond(message, body=self.shown(instance) if runs and not self.replaced else other)
-        return respond(message, body=self.shown(instance)) if instance in self.ends else respond(message, 404)
+            return respond(request, body=self.shown(instance) if runs and not self.replaced else other)
+        return respond(request, body=self.shown(instance)) if instance in self.ends else respond(request, 404)
 
     def shown(self, instance: int) -> dict[str, Any]:
         over = now() >= self.ends[instance]
@@ -52,7 +52,7 @@ class Server:
 async def backups_of(
     server: Server, round_trip: float = 0.0, **options: Any
 ) -> AsyncIterator[tuple[Backups, FakeTransport, Session]]:
-    transport = FakeTransport(server.answer, round_trip)
+    transport = FakeTransport(server.respond, round_trip)
     options.setdefault("rate_limit", UNLIMITED)
     options.setdefault("retry", NO_RETRY)
     async with session_over(transport, **options) as session:
@@ -60,5 +60,5 @@ async def backups_of(
 
 
 def asked(transport: FakeTransport) -> list[tuple[float, str]]:
-    """When was asked for what: the last part of the path."""
-    return [(round(when, 6), message.url.path.rpartition("/")[2]) for when, message in transport.sent]
+    """When each request was sent, and the last part of its path."""
+    return [(round(when, 6), request.url.path.rpartition("/")[2]) for when, request in transport.sent]

@@ -1,4 +1,4 @@
-"""An API that answers from a script, over `FakeTransport`: no network, no clock of its own."""
+"""An API that responds from a script, over `FakeTransport`: without a network, in virtual time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ UNLIMITED = RateLimit(per_second=None, adaptive=False)
 
 
 def after(seconds: str) -> Mapping[str, str]:
-    """The header that asks to wait so long."""
+    """A header that asks to wait for this long."""
     return {"Retry-After": seconds}
 
 
 class Script:
-    """Answers calls step by step, then 200 for ever; and token requests with token-1, token-2, ...
+    """Responds to calls step by step, then with 200; and to token requests with token-1, token-2, ...
 
     Attributes:
         refused: Tokens that get a 401.
-        tokens: What the token endpoint answers first, before it gives tokens.
-        given: How many tokens it gave.
+        tokens: The first responses of the token endpoint, before it issues tokens.
+        issued: How many tokens it issued.
     """
 
     def __init__(self, *steps: Step, tokens: tuple[Step, ...] = (), life: object = 899) -> None:
@@ -35,57 +35,57 @@ class Script:
         self.tokens = list(tokens)
         self.life = life
         self.refused: set[str] = set()
-        self.given = 0
+        self.issued = 0
 
-    def __call__(self, message: PreparedRequest) -> Response:
-        """Answer one message."""
-        if message.url.path.endswith("/oauth/token"):
+    def __call__(self, request: PreparedRequest) -> Response:
+        """Respond to a request."""
+        if request.url.path.endswith("/oauth/token"):
             if self.tokens:
-                return _step(message, self.tokens.pop(0))
-            self.given += 1
-            return respond(message, 200, {"access_token": f"token-{self.given}", "expires_in": self.life})
-        if bearer(message) in self.refused:
-            return respond(message, 401)
-        return _step(message, self.steps.pop(0)) if self.steps else respond(message)
+                return _step(request, self.tokens.pop(0))
+            self.issued += 1
+            return respond(request, 200, {"access_token": f"token-{self.issued}", "expires_in": self.life})
+        if bearer(request) in self.refused:
+            return respond(request, 401)
+        return _step(request, self.steps.pop(0)) if self.steps else respond(request)
 
 
-def _step(message: PreparedRequest, step: Step) -> Response:
+def _step(request: PreparedRequest, step: Step) -> Response:
     if isinstance(step, BackupifyError):
         raise step
     status, headers = step if isinstance(step, tuple) else (step, {})
-    return respond(message, status, b"", headers)
+    return respond(request, status, b"", headers)
 
 
-def bearer(message: PreparedRequest) -> str:
-    """The token that came with a message, "" where none did."""
-    return message.headers.get("Authorization", "").removeprefix("Bearer ")
+def bearer(request: PreparedRequest) -> str:
+    """The token of a request; "" where it has none."""
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 def api_times(transport: FakeTransport) -> list[float]:
-    """When calls left, those for tokens not counted."""
+    """When calls were sent, without requests for tokens."""
     return [
-        round(when, 6) for when, message in transport.sent if not message.url.path.endswith("/oauth/token")
+        round(when, 6) for when, request in transport.sent if not request.url.path.endswith("/oauth/token")
     ]
 
 
 def token_times(transport: FakeTransport) -> list[float]:
-    """When requests for tokens left."""
-    return [round(when, 6) for when, message in transport.sent if message.url.path.endswith("/oauth/token")]
+    """When requests for tokens were sent."""
+    return [round(when, 6) for when, request in transport.sent if request.url.path.endswith("/oauth/token")]
 
 
 def now() -> float:
-    """The loop's time."""
+    """The time of the loop, in seconds."""
     return round(asyncio.get_running_loop().time(), 6)
 
 
 async def settled() -> None:
-    """Let all that is ready run."""
+    """Let all tasks that are ready run."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 class Vault:
-    """A caller's own credentials: gives what it was told to, one after the other, the last one for ever."""
+    """Credentials of a user's own: gives these tokens in turn, then always the last; raises errors."""
 
     def __init__(self, *gives: object, takes: float = 0.0) -> None:
         self.gives = list(gives)
@@ -93,10 +93,10 @@ class Vault:
         self.asked = 0
 
     async def token(self) -> Token:
-        """The next of them, after a while."""
+        """The next one, after `takes` seconds."""
         self.asked += 1
         await asyncio.sleep(self.takes)
         given = self.gives.pop(0) if len(self.gives) > 1 else self.gives[0]
         if isinstance(given, BaseException):
             raise given
-        return given  # type: ignore[return-value]  # nonsense, on purpose
+        return given  # type: ignore[return-value]  # also what is not a Token, on purpose

@@ -1,4 +1,4 @@
-"""A list of numbered pages, in virtual time, that may lie about its end, or fail in the midst."""
+"""A list of numbered pages in virtual time, which can be wrong about its end, or fail in the middle."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ _PATH = "/v1/backup_instances/42/backups"
 
 @attrs.frozen
 class Site:
-    """What the server has.
+    """A server with one list.
 
     Attributes:
         pages: How many items each page holds.
-        says_last: Which page it calls the last one; None: it names none.
-        query: How a link says which page it means.
-        broken: Which page cannot be had.
-        how: What that page does instead: "missing", "unreadable", or a Link header's value.
+        says_last: The number of the `last` page in its links; None for no such link.
+        query: The query of a link, with the page's number as {}.
+        broken: The number of the page that cannot be read.
+        how: What that page is instead: "missing", "unreadable", or the value of its Link header.
     """
 
     pages: Sequence[int]
@@ -28,20 +28,20 @@ class Site:
     broken: int | None = None
     how: str = "missing"
 
-    def __call__(self, message: PreparedRequest) -> Response:
-        """Answer a request for a page."""
+    def __call__(self, request: PreparedRequest) -> Response:
+        """Respond to a request for a page."""
         queries = {self.query.format(page): page for page in range(1, len(self.pages) + 1)}
-        page = queries.get(message.url.raw_query_string, 1 if not message.url.raw_query_string else 0)
+        page = queries.get(request.url.raw_query_string, 1 if not request.url.raw_query_string else 0)
         if page == 0:
-            return respond(message, body=[])  # as the gem does, past the end
+            return respond(request, body=[])  # past the end, as the server's gem does
         if page == self.broken and self.how == "missing":
-            return respond(message, 404)
+            return respond(request, 404)
         if page == self.broken and self.how == "unreadable":
-            return respond(message, body=b"<html>")
+            return respond(request, body=b"<html>")
         first = sum(self.pages[: page - 1])
         items = [{"id": first + at} for at in range(1, self.pages[page - 1] + 1)]
         link = self.how if page == self.broken else self._link(page)
-        return respond(message, body=items, headers={"Link": link})
+        return respond(request, body=items, headers={"Link": link})
 
     def _link(self, page: int) -> str:
         targets = {} if page == len(self.pages) else {"next": page + 1}
@@ -51,5 +51,5 @@ class Site:
 
 
 def pages_asked(transport: FakeTransport) -> list[str]:
-    """The query of each request that left, in the order in which they did."""
-    return [message.url.raw_query_string for _, message in transport.sent]
+    """The query of each request, in the order of sending."""
+    return [request.url.raw_query_string for _, request in transport.sent]

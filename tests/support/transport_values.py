@@ -14,14 +14,14 @@ PATH = "/v1/backup_instances/42/backups"
 
 
 def make_request(*secrets: str, path: str = PATH) -> PreparedRequest:
-    """A message that was sent with these secrets."""
+    """A request that is sent with these secrets."""
     return PreparedRequest("GET", URL(f"https://api.example{path}"), {}, None, datetime.now(UTC), secrets)
 
 
 def make_response(
     body: bytes | object = b"", status: int = 200, headers: Mapping[str, str] | None = None, *secrets: str
 ) -> Response:
-    """The answer to a message with these secrets."""
+    """The response to a request with these secrets."""
     return respond(make_request(*secrets), status, body, headers)
 
 

@@ -1,4 +1,4 @@
-"""One instance of a Backupify in virtual time, which does to each request what a test tells it to."""
+"""One instance of a Backupify server in virtual time, which treats each request as a test decides."""
 
 import asyncio
 import contextlib
@@ -27,19 +27,19 @@ FOREVER = 1e9
 
 @attrs.frozen
 class Post:
-    """What becomes of a POST.
+    """What happens to a POST.
 
     Attributes:
-        acts: How many seconds after it came the server does what it asks; None for never.
-        answer: A status; "lost" for none; "garbage" for a 201 that nobody can read; "broken" for one whose
-            body breaks off; "queued" for a 202 that names no backup; "another" for a 201
-            about another instance.
-        again: How many seconds after it came a proxy brings it a second time; None for never.
-        retry_after: What the Retry-After of the answer says, in seconds; None sends none.
+        acts: How many seconds after its arrival the server starts the backup; None for never.
+        response: A status; "lost" for no response; "garbage" for a 201 that is not JSON; "broken" for one
+            whose body breaks off; "queued" for a 202 that names no backup; "another" for a 201 about another
+            instance.
+        again: How many seconds after its arrival a proxy repeats it; None for never.
+        retry_after: The Retry-After of the response, in seconds; None sends none.
     """
 
     acts: float | None = 0.0
-    answer: int | str = 201
+    response: int | str = 201
     again: float | None = None
     retry_after: int | None = None
 
@@ -49,8 +49,8 @@ LOST_AFTER = Post(0.0, "lost")
 
 
 @attrs.frozen
-class Made:
-    """A backup; `by` is the number of the POST that started it, None for somebody else's."""
+class VirtualBackup:
+    """A backup; `by` is the number of the POST that started it, None where it was none of these."""
 
     id: int | str
     begun: float
@@ -63,17 +63,17 @@ def running_time() -> float:
 
 
 class VirtualInstance:
-    """Answers messages; its clock is `offset` seconds before ours, its Date `date` seconds before that.
+    """Responds to requests; its clock can be ahead of ours, and its Date ahead of its clock.
 
     Args:
         offset: How far its clock is ahead of ours, in seconds.
         date: How far its Date is ahead of its clock, in seconds; None sends none.
-        tells_creation: Whether backups have a `created_at`.
+        has_created_at: Whether backups have a `created_at`.
         duration: How long a backup runs, in seconds.
         lag: How long the list hides a backup that has begun, in seconds.
-        old: When, in seconds of the loop, the backups began that were there before.
-        name: Makes an id of a number.
-        zone: Dates have no offset, and are local times so far ahead of UTC; None for dates with one.
+        old: When the backups began that existed before, in seconds of the loop.
+        name: Turns a number into an id.
+        zone: Dates are local times this far ahead of UTC, without an offset; None for dates in UTC with one.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class VirtualInstance:
         *,
         offset: float = 0.0,
         date: float | None = 0.0,
-        tells_creation: bool = True,
+        has_created_at: bool = True,
         duration: float = FOREVER,
         lag: float = 0.0,
         old: tuple[float, ...] = OLD_ONES,
@@ -90,15 +90,17 @@ class VirtualInstance:
         zone: timedelta | None = None,
     ) -> None:
         self.zone = zone
-        self.offset, self.date, self.tells_creation = offset, date, tells_creation
+        self.offset, self.date, self.has_created_at = offset, date, has_created_at
         self.duration, self.lag, self.per_page, self.name = duration, lag, per_page, name
-        self.backups = [Made(name(number), begun, begun + 600) for number, begun in enumerate(old, 1)]
+        self.backups = [
+            VirtualBackup(name(number), begun, begun + 600) for number, begun in enumerate(old, 1)
+        ]
         self.posts: deque[Post] = deque()
         self.gets: deque[Callable[[PreparedRequest], Response | None]] = deque()
-        """What is done to the next GETs; what returns None lets one pass."""
-        self.sendings = 0
+        """Responders for the next GETs, one each; None is the usual response."""
+        self.triggers_received = 0
         self.sleeps: list[tuple[float, float]] = []
-        """When the client's machine slept, by its loop's clock, and for how many seconds."""
+        """When the client's machine was suspended, by its loop's clock, and for how many seconds."""
         self._late: list[tuple[float, int]] = []
 
     @property
@@ -107,94 +109,94 @@ class VirtualInstance:
         return self.started_until(running_time())
 
     def started_until(self, now: float) -> Counter[int]:
-        """How many backups each POST has started by then."""
+        """How many backups each POST has started by this time."""
         self._catch_up(now)
         return Counter({one.by for one in self.backups if one.by is not None})
 
     @property
-    def newest(self) -> Made:
+    def newest(self) -> VirtualBackup:
         return self.backups[-1]
 
     def start(self, at: float, by: int | None = None) -> None:
         """Start a backup unless one runs."""
         if self._active(at) is None:
             backup_id = self.name(len(self.backups) + 1)
-            self.backups.append(Made(backup_id, at, at + self.duration, by))
+            self.backups.append(VirtualBackup(backup_id, at, at + self.duration, by))
 
-    def __call__(self, message: PreparedRequest) -> Response:
-        """Answer a message."""
+    def __call__(self, request: PreparedRequest) -> Response:
+        """Respond to a request."""
         now = running_time()
         self._catch_up(now)
-        if message.method == "POST":
-            return self._post(message, now)
-        told = self.gets.popleft()(message) if self.gets else None
-        return told or self._get(message, now)
+        if request.method == "POST":
+            return self._post(request, now)
+        response = self.gets.popleft()(request) if self.gets else None
+        return response or self._get(request, now)
 
-    def _post(self, message: PreparedRequest, now: float) -> Response:
+    def _post(self, request: PreparedRequest, now: float) -> Response:
         post = self.posts.popleft() if self.posts else Post()
-        self.sendings += 1
+        self.triggers_received += 1
         was_active = self._active(now)
         for delay in (post.acts, post.again):
             if delay is not None:
-                self._late.append((now + delay, self.sendings))
+                self._late.append((now + delay, self.triggers_received))
         self._catch_up(now)
-        match post.answer:
+        match post.response:
             case "lost":
-                raise TransportError("the answer was lost")
+                raise TransportError("the response was lost")
             case "queued":
-                return self.respond(message, 202, {"status": "queued"})
+                return self.respond(request, 202, {"status": "queued"})
             case "another":
-                return self.respond(message, 201, {"id": 99, "backup_instance_id": 999})
+                return self.respond(request, 201, {"id": 99, "backup_instance_id": 999})
             case "broken":
                 raise TransportError("the connection closed in the middle of the response", status=201)
             case "garbage":
-                return self.respond(message, 201, b"<html>")
+                return self.respond(request, 201, b"<html>")
             case 201 if was_active is not None:
-                return self.respond(message, 409)
+                return self.respond(request, 409)
             case 201:
-                return self.respond(message, 201, self.shown(self.newest, now))
+                return self.respond(request, 201, self.shown(self.newest, now))
             case int(status):
                 asked = {} if post.retry_after is None else {"Retry-After": str(post.retry_after)}
-                return self.respond(message, status, headers=asked)
+                return self.respond(request, status, headers=asked)
         raise AssertionError(post)
 
-    def _get(self, message: PreparedRequest, now: float) -> Response:
-        if message.url.path.endswith("/active"):
+    def _get(self, request: PreparedRequest, now: float) -> Response:
+        if request.url.path.endswith("/active"):
             active = self._active(now)
             if active is None:
-                return self.respond(message, 404, {"error": "none"})
-            return self.respond(message, 200, self.shown(active, now))
+                return self.respond(request, 404, {"error": "none"})
+            return self.respond(request, 200, self.shown(active, now))
         listed = [one for one in self.backups if one.begun <= now - self.lag or one.begun <= 0]
-        return self.page(message, [self.shown(one, now) for one in listed])
+        return self.page(request, [self.shown(one, now) for one in listed])
 
-    def page(self, message: PreparedRequest, items: list[dict[str, Any]]) -> Response:
-        """The page of a list that a message asks for."""
-        number = int(message.url.query.get("page", "1"))
+    def page(self, request: PreparedRequest, items: list[dict[str, Any]]) -> Response:
+        """The page of a list that a request asks for."""
+        number = int(request.url.query.get("page", "1"))
         last = max(1, -(-len(items) // self.per_page))
         targets = {"first": 1, "prev": number - 1} if number > 1 else {}
         targets |= {"last": last, "next": number + 1} if number < last else {}
-        link = ", ".join(f'<{message.url.path}?page={page}>; rel="{rel}"' for rel, page in targets.items())
+        link = ", ".join(f'<{request.url.path}?page={page}>; rel="{rel}"' for rel, page in targets.items())
         here = items[(number - 1) * self.per_page : number * self.per_page]
-        return self.respond(message, 200, here, {"Link": link} if link else {})
+        return self.respond(request, 200, here, {"Link": link} if link else {})
 
     def respond(
-        self, message: PreparedRequest, status: int, body: Any = b"", headers: dict[str, str] | None = None
+        self, request: PreparedRequest, status: int, body: Any = b"", headers: dict[str, str] | None = None
     ) -> Response:
-        """An answer with a Date, if this server sends one."""
+        """A response, with a Date if this server sends one."""
         headers = dict(headers or {})
         if self.date is not None:
             headers["Date"] = formatdate(self._wall(running_time()) + self.date, usegmt=True)
-        return respond(message, status, body, headers)
+        return respond(request, status, body, headers)
 
-    def shown(self, backup: Made, now: float) -> dict[str, Any]:
-        """A backup as it is shown."""
-        if not self.tells_creation:
+    def shown(self, backup: VirtualBackup, now: float) -> dict[str, Any]:
+        """A backup as JSON."""
+        if not self.has_created_at:
             return {"id": backup.id}
         completed = self._stamp(backup.ends) if backup.ends <= now else None
         return {"id": backup.id, "created_at": self._stamp(backup.begun), "completed_at": completed}
 
     def slept_until(self, when: float) -> float:
-        """For how many seconds the client's machine slept before a time of its loop."""
+        """For how many seconds the client's machine was suspended before a time of its loop."""
         return sum(seconds for began, seconds in self.sleeps if began < when)
 
     def _wall(self, when: float) -> float:
@@ -204,7 +206,7 @@ class VirtualInstance:
         date = datetime.fromtimestamp(self._wall(when), UTC)
         return date.isoformat() if self.zone is None else (date + self.zone).replace(tzinfo=None).isoformat()
 
-    def _active(self, now: float) -> Made | None:
+    def _active(self, now: float) -> VirtualBackup | None:
         return next((one for one in reversed(self.backups) if one.begun <= now < one.ends), None)
 
     def _catch_up(self, now: float) -> None:
@@ -215,7 +217,7 @@ class VirtualInstance:
 
 @contextlib.contextmanager
 def our_clock(jumps: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
-    """Our own wall clock in virtual time; it may jump."""
+    """Our own wall clock in virtual time, which can jump."""
     shown = SimpleNamespace(time=lambda: NOON + running_time() + jumps())
     with mock.patch.object(server_clock, "time", shown), mock.patch.object(feedback, "time", shown):
         yield
@@ -225,7 +227,7 @@ def our_clock(jumps: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
 async def triggering(
     server: VirtualInstance, round_trip: float = 0.1, clock_moved: float = 0.0, **options: Any
 ) -> AsyncIterator[tuple[Triggers, FakeTransport, Session]]:
-    """What triggers over that server, without a rate limit and without back-off."""
+    """`Triggers` over this server, without a rate limit and without back-off."""
     transport = FakeTransport(server, round_trip)
     options = {"rate_limit": RateLimit(None, adaptive=False), "retry": RetryPolicy(base=0), **options}
     with our_clock(lambda: clock_moved):

@@ -40,7 +40,7 @@ class Work:
 
 
 class Keys:
-    """A lazy source of keys that counts those it gave, and fails at its end where asked to."""
+    """A lazy source of keys that counts those that were taken, and can raise at its end."""
 
     def __init__(self, keys: Iterable[Any], fails_with: BaseException | None = None) -> None:
         self._keys = iter(keys)
@@ -60,7 +60,7 @@ class Keys:
 
 
 class AsyncKeys:
-    """An async source that refuses to be read by two tasks at once, and knows whether it was closed."""
+    """An async source that fails if two tasks read at once, and records whether it was closed."""
 
     def __init__(self, keys: Iterable[Any], *, seconds: float = 0.0) -> None:
         self._keys = iter(keys)
@@ -93,7 +93,7 @@ class BaseError(BaseException):
 
 
 async def drain(outcomes: Outcomes[Any, Any]) -> tuple[list[Outcome[Any, Any]], BaseException | None]:
-    """All outcomes that are handed out, and the error that ended them; None where there was none."""
+    """All outcomes, and the error that ended them; None for no error."""
     found: list[Outcome[Any, Any]] = []
     try:
         async for outcome in outcomes:

@@ -69,7 +69,7 @@ class TestAnInstanceThatAlwaysAnswers401:
                 except Unauthorized:
                     failed.append(number)
         assert failed == list(range(0, 300, 3))
-        assert script.given <= 5
+        assert script.issued <= 5
 
     async def test_gets_no_second_renewal_within_five_seconds_of_the_last(self) -> None:
         script = Script(200, *[401] * 1000)
@@ -94,7 +94,7 @@ class TestAnInstanceThatAlwaysAnswers401:
             calls = [session.send(PING) for _ in range(1000)]
             answers = await asyncio.gather(*calls)
         assert {answer.status for answer in answers} == {200}
-        assert script.given == 2
+        assert script.issued == 2
 
 
 def futures() -> int:

@@ -46,7 +46,7 @@ class Halfway(FakeTransport):
         """Answer a message."""
         self.sent.append((asyncio.get_running_loop().time(), message))
         await asyncio.sleep(self.round_trip / 2)
-        response = self.answer(message)
+        response = self.responder(message)
         await asyncio.sleep(self.round_trip / 2)
         return response
 

@@ -80,22 +80,22 @@ class TestClocks:
                 assert (await trigger.run(7)).kind is ADOPTED
 
     async def test_without_a_creation_date_the_baseline_decides(self) -> None:
-        assert (await run(VirtualInstance(tells_creation=False), LOST_AFTER, baseline=4))[0].kind is ADOPTED
-        assert (await run(VirtualInstance(tells_creation=False), LOST_BEFORE, baseline=4))[0].kind is STARTED
-        assert (await run(VirtualInstance(tells_creation=False, old=()), LOST_AFTER, baseline=None))[
+        assert (await run(VirtualInstance(has_created_at=False), LOST_AFTER, baseline=4))[0].kind is ADOPTED
+        assert (await run(VirtualInstance(has_created_at=False), LOST_BEFORE, baseline=4))[0].kind is STARTED
+        assert (await run(VirtualInstance(has_created_at=False, old=()), LOST_AFTER, baseline=None))[
             0
         ].kind is ADOPTED
 
     async def test_without_a_creation_date_and_a_baseline_it_is_ambiguous(self) -> None:
         with pytest.raises(AmbiguousTrigger, match="neither its id nor its dates show it"):
-            await run(VirtualInstance(tells_creation=False), LOST_BEFORE)
+            await run(VirtualInstance(has_created_at=False), LOST_BEFORE)
 
     async def test_where_ids_have_no_order_the_dates_decide(self) -> None:
         name = "run-{}".format
         result, _ = await run(VirtualInstance(name=name), LOST_AFTER, baseline="run-4")
         assert (result.kind, backup_id(result)) == (ADOPTED, "run-5")
         with pytest.raises(AmbiguousTrigger, match="nothing shows that the list ascends from backup 'run-1'"):
-            await run(VirtualInstance(name=name, tells_creation=False), LOST_AFTER, baseline="run-9")
+            await run(VirtualInstance(name=name, has_created_at=False), LOST_AFTER, baseline="run-9")
 
 
 class TestASuspendedMachine:
@@ -121,7 +121,7 @@ class TestASuspendedMachine:
             server.sleeps.append((start + asleep, self.HOUR))
             with our_clock(lambda: server.slept_until(running_time())):
                 result = await trigger.run(7)
-        assert (result.kind, backup_id(result), server.sendings) == (ADOPTED, 5, 1)
+        assert (result.kind, backup_id(result), server.triggers_received) == (ADOPTED, 5, 1)
 
     async def test_a_trigger_that_did_nothing_is_sent_again_after_a_suspend(self) -> None:
         server = VirtualInstance()
@@ -130,7 +130,7 @@ class TestASuspendedMachine:
         async with triggering(server) as (trigger, _, _):
             with our_clock(lambda: server.slept_until(running_time())):
                 result = await trigger.run(7)
-        assert (result.kind, server.sendings) == (STARTED, 2)
+        assert (result.kind, server.triggers_received) == (STARTED, 2)
 
     async def test_a_201_after_a_suspend_is_not_taken_for_an_older_backup(self) -> None:
         server = VirtualInstance()

@@ -111,7 +111,7 @@ class TestALostResponse:
             return
         with pytest.raises(ServerError, match=expected):
             await run(server, Post(acts, 503, retry_after=500))
-        assert server.sendings == 1
+        assert server.triggers_received == 1
 
     async def test_the_first_backup_of_an_instance_is_found(self) -> None:
         assert backup_id((await run(VirtualInstance(old=()), LOST_AFTER))[0]) == 1

@@ -27,7 +27,7 @@ SETTLING = 30.0
 late = st.none() | st.sampled_from([0.0, 0.0, 0.3, 5.0, 20.0, 29.0])
 doubled = st.none() | st.sampled_from([0.1, 3.0, 25.0])
 lost = st.sampled_from(["lost", "lost", "garbage", 500, 503, 504, 408])
-posts = st.builds(Post, acts=late, answer=lost, again=doubled) | st.builds(Post, again=doubled)
+posts = st.builds(Post, acts=late, response=lost, again=doubled) | st.builds(Post, again=doubled)
 clocks = st.sampled_from(
     [
         (0.0, 0.0),
@@ -85,12 +85,12 @@ class NeverTwice(RuleBasedStateMachine):
         """When the last task ended."""
 
     @initialize(
-        clock=clocks, short=st.booleans(), tells_creation=st.booleans(), lag=st.sampled_from([0.0, 15.0])
+        clock=clocks, short=st.booleans(), has_created_at=st.booleans(), lag=st.sampled_from([0.0, 15.0])
     )
-    def open(self, clock: tuple[float, float | None], short: bool, tells_creation: bool, lag: float) -> None:
+    def open(self, clock: tuple[float, float | None], short: bool, has_created_at: bool, lag: float) -> None:
         offset, date = clock
         self.short = short
-        more: dict[str, Any] = {"tells_creation": tells_creation, "lag": 0.0 if short else lag}
+        more: dict[str, Any] = {"has_created_at": has_created_at, "lag": 0.0 if short else lag}
         self.server = VirtualInstance(offset=offset, date=date, duration=2.0 if short else FOREVER, **more)
         self.context = triggering(self.server, retry=RetryPolicy(base=0.1, budget=10**6))
         self.trigger, _, self.session = self.loop.run_until_complete(self.context.__aenter__())
@@ -99,7 +99,7 @@ class NeverTwice(RuleBasedStateMachine):
     @rule(first=posts, more=st.lists(posts, max_size=3), knows_baseline=st.booleans())
     def begin(self, first: Post, more: list[Post], knows_baseline: bool) -> None:
         self.server.posts.extend([first, *more])
-        self.first_post = self.server.sendings + 1
+        self.first_post = self.server.triggers_received + 1
         baseline = self.server.newest.id if knows_baseline else UNKNOWN_BASELINE
         self.task = self.loop.create_task(self.trigger.run(7, baseline))
         self.task.add_done_callback(self._note_end)
@@ -132,7 +132,7 @@ class NeverTwice(RuleBasedStateMachine):
         self.wait(1000.0)
         assert self.task is None
 
-    @precondition(lambda self: self.task is not None and self.server.sendings >= self.first_post)
+    @precondition(lambda self: self.task is not None and self.server.triggers_received >= self.first_post)
     @rule()
     def give_up(self) -> None:
         assert self.task is not None
@@ -147,14 +147,14 @@ class NeverTwice(RuleBasedStateMachine):
     def _note(self, task: "asyncio.Task[TriggerResult]") -> None:
         self.server.posts.clear()
         self.server.gets.clear()
-        self.calls.append((self.first_post, self.server.sendings))
+        self.calls.append((self.first_post, self.server.triggers_received))
         if task.cancelled():
             return
         error = task.exception()
         assert error is None or isinstance(error, BackupifyError), error
         # No check can foresee that a proxy repeats a request after a clear refusal.
         until = self.ended if isinstance(error, Conflict) else self.loop.time()
-        mine = self._starts(self.first_post, self.server.sendings, until)
+        mine = self._starts(self.first_post, self.server.triggers_received, until)
         if error is not None and not isinstance(error, AmbiguousTrigger):
             assert mine == 0, "an error that is not ambiguous says that nothing was started"
         if error is None and task.result().kind is TriggerKind.STARTED:

@@ -39,7 +39,7 @@ async def crashed(server: VirtualInstance, post: Post, slow: float = 0.0, **opti
         await asyncio.sleep(2 * slow + 0.15)
         task.cancel()
         await asyncio.wait([task])
-    assert server.sendings == 1
+    assert server.triggers_received == 1
     return recorded[-1]
 
 
@@ -112,7 +112,7 @@ class TestWithAJournal:
         assert posts(transport)[0] >= 1030
 
     async def test_a_recorded_trigger_that_stays_ambiguous_names_when_it_was_sent(self) -> None:
-        server = VirtualInstance(tells_creation=False)
+        server = VirtualInstance(has_created_at=False)
         recorded = sent_before(-60)  # a clock that was set back since
         with pytest.raises(AmbiguousTrigger, match="ended before the response came") as raised:
             await run(server, recorded=recorded, options={"timeouts": Timeouts(attempt=None)})
@@ -144,7 +144,7 @@ class TestAfterACrash:
         recorded = await crashed(server, Post(250.0, "lost"), slow, timeouts=Timeouts(attempt=300, read=None))
         await asyncio.sleep(1300)
         result, _ = await run(server, recorded=recorded)
-        assert (result.kind, backup_id(result), server.sendings) == (ADOPTED, 5, 1)
+        assert (result.kind, backup_id(result), server.triggers_received) == (ADOPTED, 5, 1)
 
     @pytest.mark.parametrize("attempt", [Timeouts(attempt=None, total=500), Timeouts(attempt=500)])
     async def test_the_latest_time_of_a_response_is_recorded(self, attempt: Timeouts) -> None:
@@ -162,14 +162,14 @@ class TestAfterACrash:
         await asyncio.sleep(1000)
         async with triggering(server, clock_moved=moved) as (trigger, _, _):
             result = await trigger.run(7, recorded=recorded)
-        assert (result.kind, backup_id(result), server.sendings) == (ADOPTED, 5, 1)
+        assert (result.kind, backup_id(result), server.triggers_received) == (ADOPTED, 5, 1)
 
     async def test_a_recorded_acceptance_is_never_sent_again(self) -> None:
         server = VirtualInstance()
         accepted = attrs.evolve(sent_before(600), accepted=True)
         with pytest.raises(AmbiguousTrigger, match="2xx"):
             await run(server, recorded=accepted)
-        assert server.sendings == 0
+        assert server.triggers_received == 0
 
     @pytest.mark.parametrize("seen", [(5,), (3, "5"), ("run-5",)])
     async def test_a_recorded_backup_that_is_missing_now_is_ambiguous(

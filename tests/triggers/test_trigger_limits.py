@@ -33,7 +33,7 @@ class TestAttemptsBudgetAndTotal:
         server = VirtualInstance()
         with pytest.raises(TransportError, match="sent 3 times, and no backup was started"):
             await run(server, *[LOST_BEFORE] * 9, options={"retry": RetryPolicy(attempts=3, base=0)})
-        assert server.sendings == 3
+        assert server.triggers_received == 3
 
     async def test_a_spent_budget_prevents_sending_again(self) -> None:
         with pytest.raises(TransportError, match="budget is spent, and no backup was started"):

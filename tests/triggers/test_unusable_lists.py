@@ -71,7 +71,7 @@ async def test_a_cut_list_shows_nothing_and_the_trigger_is_not_sent_again() -> N
     error, _ = await run(server)
     assert isinstance(error, AmbiguousTrigger)
     assert "3 of 4 items" in error.reason
-    assert server.sendings == 1
+    assert server.triggers_received == 1
 
 
 @pytest.mark.parametrize("old", [3, 4, 5, 6, 7])
@@ -81,7 +81,10 @@ async def test_a_list_with_the_newest_first_never_makes_a_second_backup(old: int
     server = NewestFirst(old=begun, name=name, duration=0.5)
     server.posts.append(LOST_AFTER)
     error, _ = await run(server)
-    assert (isinstance(error, AmbiguousTrigger) or error is TriggerKind.ADOPTED, server.sendings) == (True, 1)
+    assert (
+        isinstance(error, AmbiguousTrigger) or error is TriggerKind.ADOPTED,
+        server.triggers_received,
+    ) == (True, 1)
 
 
 @pytest.mark.parametrize("kind", [Endless, WithoutLinks, NewestFirst])

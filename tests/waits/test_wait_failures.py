@@ -75,11 +75,11 @@ class TestFailedChecks:
         def respond_once(message: PreparedRequest) -> Response:
             if len(transport.sent) == 2:
                 return respond(message, 429, headers={"Retry-After": "3600"})
-            return server.answer(message)
+            return server.respond(message)
 
         server = Server({7: 25})
         async with backups_of(server) as (backups, transport, _):
-            transport.answer = respond_once
+            transport.responder = respond_once
             result = await backups.wait(7, 7, poll=EVERY_10_S)
         assert (result.kind, transport.times) == (WaitKind.COMPLETED, [0, 10, 3610])
 

@@ -148,7 +148,7 @@ class TestCancelAndClose:
             return respond(message, 404)
 
         async with backups_of(Server()) as (backups, transport, session):
-            transport.answer = respond_once
+            transport.responder = respond_once
             with pytest.raises(ClientClosed):
                 await backups.wait(7, 7)
         assert len(transport.sent) == 1

@@ -64,12 +64,12 @@ def test_at_most_max_concurrency_calls_are_in_flight(script: list[Reply], max_co
 def test_after_a_refusal_at_most_one_probe_is_sent_before_its_earliest_end(script: list[Reply]) -> None:
     run = run_through(script)
     end: TimeInterval | None = None
-    responses = iter(run.answers)
+    responses = iter(run.responses)
     following = next(responses, None)
     probes: list[float] = []
     probed = False
     accepted: dict[float, float] = {}
-    for now, sent_time, reply in run.answers:
+    for now, sent_time, reply in run.responses:
         if reply.status == 200:
             accepted.setdefault(sent_time, now)
     for sending in run.sent:

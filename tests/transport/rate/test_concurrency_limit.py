@@ -120,12 +120,12 @@ def in_flight(most: Callable[[float], int], seconds: float = 0.05, stray: int = 
 
 def accepted(run: Run, begin: float, end: float) -> int:
     """How many calls were accepted from `begin` to `end`."""
-    return sum(begin <= now < end and reply.status == 200 for now, _, reply in run.answers)
+    return sum(begin <= now < end and reply.status == 200 for now, _, reply in run.responses)
 
 
 def refused(run: Run, begin: float, end: float) -> int:
     """How many calls were refused from `begin` to `end`."""
-    return sum(begin <= now < end and reply.status == 429 for now, _, reply in run.answers)
+    return sum(begin <= now < end and reply.status == 429 for now, _, reply in run.responses)
 
 
 def run_for(server: Server, until: float) -> Run:

@@ -110,7 +110,7 @@ class TestTheSpeed:
 
     def test_stays_longer_each_time_that_the_limit_is_confirmed(self) -> None:
         _, done = run(bucket(100, 20), 8_000)
-        refusals = [at for at, _, reply in done.answers if reply is REFUSED and at > 1]
+        refusals = [at for at, _, reply in done.responses if reply is REFUSED and at > 1]
         gaps = [b - a for a, b in itertools.pairwise(refusals)]
         assert gaps == [
             pytest.approx(plateau + 0.8, abs=0.3) for plateau in (2, 4, 8, *[12] * (len(gaps) - 3))
@@ -119,7 +119,7 @@ class TestTheSpeed:
     def test_around_a_confirmed_rate_grows_despite_a_refusal_within_the_plateau(self) -> None:
         server, strays = bucket(100, 20), itertools.count()
         _, done = run(lambda at: REFUSED if at > 36 and next(strays) == 0 else server(at), 5_000)
-        refusals = [at for at, _, reply in done.answers if reply is REFUSED and at > 20]
+        refusals = [at for at, _, reply in done.responses if reply is REFUSED and at > 20]
         assert refusals[:3] == [pytest.approx(at, abs=0.5) for at in (31, 36, 44)]
 
     def test_does_not_grow_while_no_call_waits(self) -> None:
