@@ -1,4 +1,4 @@
-"""Pages ahead: the same list, sooner; in virtual time."""
+"""Prefetched pages give the same list in less time; in virtual time."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ def fleet_of(backups: Backups, ids: list[int | str]) -> Fleet:
 
 
 async def read(site: Site, prefetch: int, stop_after: int | None = None) -> tuple[list[Any], str | None]:
-    """The ids that were handed out, and how the error that ended them names itself."""
+    """The ids that were handed out, and the repr of the error that ended the list."""
     found: list[int | str] = []
     async with backups_of(site) as (backups, transport):
         listed = backups.list(42, prefetch=prefetch)
@@ -55,7 +55,7 @@ async def read(site: Site, prefetch: int, stop_after: int | None = None) -> tupl
     return found, None
 
 
-class TestTime:
+class TestRoundTrips:
     @pytest.mark.parametrize(("prefetch", "round_trips"), [(0, 10), (1, 10), (2, 6), (3, 4), (9, 2), (99, 2)])
     async def test_prefetched_pages_share_a_round_trip(self, prefetch: int, round_trips: int) -> None:
         loop = asyncio.get_running_loop()
@@ -86,7 +86,9 @@ class TestLimit:
         ("limit", "pages"), [(0, 0), (1, 1), (2, 1), (3, 2), (9, 5), (20, 10), (99, 10), (None, 10)]
     )
     @pytest.mark.parametrize("prefetch", [0, 1, 4, 16])
-    async def test_no_needless_page_is_fetched(self, prefetch: int, limit: int | None, pages: int) -> None:
+    async def test_only_needed_pages_are_requested(
+        self, prefetch: int, limit: int | None, pages: int
+    ) -> None:
         async with backups_of(TEN) as (backups, transport):
             found = await backups.list(42, prefetch=prefetch).collect(limit)
         assert (len(found), len(transport.sent)) == (min(limit if limit is not None else 20, 20), pages)
@@ -110,7 +112,9 @@ class TestLinks:
         ("query", "in_flight"),
         [("a=1&page={0}", 3), ("page={0}&again={0}", 1), ("page=0{}", 1), ("cursor=x{}", 1)],
     )
-    async def test_only_a_single_page_number_is_read_as_one(self, query: str, in_flight: int) -> None:
+    async def test_only_an_unambiguous_page_number_is_used_for_prefetching(
+        self, query: str, in_flight: int
+    ) -> None:
         async with backups_of(Site([1] * 6, says_last=6, query=query)) as (backups, transport):
             await backups.list(42, prefetch=3).collect()
         assert transport.most_in_flight == in_flight
@@ -120,7 +124,7 @@ class TestLinks:
             await backups.list(42, prefetch=3).collect()
         assert transport.most_in_flight == 1
 
-    async def test_a_last_link_to_another_origin_is_not_followed_and_not_needed(self) -> None:
+    async def test_a_last_link_to_another_origin_is_neither_followed_nor_needed(self) -> None:
         link = "<?page=2>; rel=next, <https://elsewhere.example/?page=9>; rel=last"
         assert await read(Site([1] * 3, broken=1, how=link), 3) == ([1, 2, 3], None)
 
@@ -194,7 +198,7 @@ class TestLeaving:
             assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     @pytest.mark.parametrize("after", [0.02, 0.05, 0.07, 0.1, 0.12])
-    async def test_cancellation_leaves_nothing_in_flight(self, after: float) -> None:
+    async def test_cancellation_leaves_no_task_and_no_request(self, after: float) -> None:
         async with backups_of(TEN) as (backups, transport):
             before = asyncio.all_tasks()
             reading = asyncio.create_task(backups.list(42, prefetch=4).collect())
@@ -204,20 +208,20 @@ class TestLeaving:
                 await reading
             assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
-    async def test_closing_the_client_is_reported_once(self) -> None:
-        heard: list[dict[str, Any]] = []
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context))
+    async def test_closing_the_client_reports_no_unhandled_error(self) -> None:
+        unhandled: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: unhandled.append(context))
         async with backups_of(TEN) as (backups, _):
             pages = backups.list(42, prefetch=4).pages()
             await anext(pages)
         await pages.aclose()
         del pages, backups
         gc.collect()
-        assert heard == []
+        assert unhandled == []
 
 
 class TestOtherLists:
-    async def test_instances_and_those_of_a_customer_are_prefetched_too(self) -> None:
+    async def test_instances_also_of_a_customer_are_prefetched_too(self) -> None:
         transport = FakeTransport(TEN, 0.05)
         async with session_over(transport, rate_limit=RateLimit(None, adaptive=False)) as session:
             await Instances(session).list(prefetch=3).collect()
@@ -245,7 +249,7 @@ class TestOtherLists:
             assert (asyncio.all_tasks(), transport.in_flight) == (before, 0)
 
     @pytest.mark.parametrize("prefetch", [-1, 1.5, True, "4", None])
-    async def test_an_invalid_prefetch_is_named(self, prefetch: Any) -> None:
+    async def test_an_invalid_prefetch_is_refused(self, prefetch: Any) -> None:
         async with backups_of(TEN) as (backups, _):
             for listing in (partial(backups.list, 42), fleet_of(backups, [42]).list):
                 with pytest.raises(ValueError, match="prefetch"):
@@ -269,17 +273,17 @@ sites = st.builds(
 @given(sites, st.integers(1, 20), st.one_of(st.none(), st.integers(1, 30)))
 @settings(max_examples=200, deadline=None)
 def test_the_items_are_the_same_without_prefetch(site: Site, prefetch: int, stop_after: int | None) -> None:
-    alone = virtual_time.run(read(site, 0, stop_after))
-    assert virtual_time.run(read(site, prefetch, stop_after)) == alone
+    expected = virtual_time.run(read(site, 0, stop_after))
+    assert virtual_time.run(read(site, prefetch, stop_after)) == expected
 
 
 @given(sites, st.integers(1, 20), st.one_of(st.none(), st.integers(0, 30)))
 @settings(max_examples=100, deadline=None)
 def test_collect_is_the_same_without_prefetch(site: Site, prefetch: int, limit: int | None) -> None:
-    async def collect(pages_ahead: int) -> object:
+    async def collect(prefetched: int) -> object:
         async with backups_of(site) as (backups, transport):
             try:
-                return await backups.list(42, prefetch=pages_ahead).collect(limit)
+                return await backups.list(42, prefetch=prefetched).collect(limit)
             except BackupifyError as error:
                 return repr(error)
             finally:

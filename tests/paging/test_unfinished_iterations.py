@@ -1,4 +1,4 @@
-"""Leaving a list before its end leaves nothing behind."""
+"""Iterations that end before their list: no task and no open generator remains."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -10,13 +10,13 @@ from backupify_async import Backup, Page
 from tests.support.pages import collected, numbers, three_pages
 
 
-class TestLeaving:
+class TestLeavingEarly:
     @pytest.mark.parametrize("iterate", [aiter, lambda pages: pages.pages()])
-    async def test_aclose_ends_each_iteration_that_was_left(
+    async def test_aclose_ends_each_unfinished_iteration(
         self, iterate: Callable[[Any], AsyncGenerator[Any]]
     ) -> None:
         paginator = three_pages().paginator()
-        with collected() as left:
+        with collected() as unclosed:
             begun = [iterate(paginator), iterate(paginator), iterate(paginator)]
             await anext(begun[0])
             await anext(begun[1])
@@ -24,18 +24,18 @@ class TestLeaving:
             for iteration in begun:
                 with pytest.raises(StopAsyncIteration):
                     await anext(iteration)
-        assert left == []
+        assert unclosed == []
 
-    async def test_a_closed_paginator_begins_anew(self) -> None:
+    async def test_a_closed_paginator_starts_again_at_the_beginning(self) -> None:
         paginator = three_pages().paginator()
         await anext(aiter(paginator))
         await paginator.aclose()
         assert numbers(await paginator.collect()) == [1, 2, 3, 4, 5]
 
-    async def test_collecting_a_part_leaves_no_generator(self) -> None:
-        with collected() as left:
+    async def test_collecting_a_part_leaves_no_generator_open(self) -> None:
+        with collected() as unclosed:
             await three_pages().paginator().collect(1)
-        assert left == []
+        assert unclosed == []
 
     async def test_breaking_out_leaves_no_task(self) -> None:
         before = asyncio.all_tasks()
@@ -45,30 +45,30 @@ class TestLeaving:
         await asyncio.wait_for(_ended(before), 10)
         assert asyncio.all_tasks() == before
 
-    async def test_being_cancelled_while_a_page_is_fetched_leaves_no_generator(self) -> None:
+    async def test_a_cancellation_during_a_request_leaves_no_generator_open(self) -> None:
         pages = three_pages()
         pages.held_back = asyncio.Event()
-        with collected() as left:
+        with collected() as unclosed:
             waiting = asyncio.create_task(pages.paginator().collect())
             await pages.arrived.wait()
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-        assert left == []
+        assert unclosed == []
 
-    async def test_aclose_while_another_task_waits_for_a_page_ends_the_rest(self) -> None:
+    async def test_aclose_ends_idle_iterations_but_not_one_that_waits_for_a_page(self) -> None:
         pages = three_pages()
         paginator = pages.paginator()
-        at_rest = aiter(paginator)
-        await anext(at_rest)
+        idle = aiter(paginator)
+        await anext(idle)
         pages.held_back, pages.arrived = asyncio.Event(), asyncio.Event()
-        at_work = asyncio.create_task(paginator.collect())
+        collecting = asyncio.create_task(paginator.collect())
         reading = asyncio.create_task(_next(paginator.pages()))
         await pages.arrived.wait()
         await paginator.aclose()
-        assert [item async for item in at_rest] == []
+        assert [item async for item in idle] == []
         pages.held_back.set()
-        assert (len(await at_work), (await reading).number) == (5, 1)
+        assert (len(await collecting), (await reading).number) == (5, 1)
 
 
 async def _next(pages: AsyncGenerator[Page[Backup]]) -> Page[Backup]:

@@ -1,4 +1,4 @@
-"""The newest backup: by `rel="last"`, however long the list."""
+"""The newest backup, read from the page of `rel="last"`, however long the list is."""
 
 import pytest
 
@@ -83,13 +83,11 @@ class TestAListThatChanges:
                 "/list?page=8": (backups(15), "</list?page=7>; rel=prev"),
             }
         )
-        with collected() as left:
+        with collected() as unclosed:
             assert await newest(pages) == 15
-        assert left == []
+        assert unclosed == []
 
-    async def test_an_empty_last_page_that_names_no_other_does_not_make_an_old_backup_the_newest(
-        self,
-    ) -> None:
+    async def test_an_empty_last_page_without_links_does_not_make_an_old_backup_the_newest(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1, 2), LAST),
@@ -101,7 +99,7 @@ class TestAListThatChanges:
 
 
 class TestALastPageThatDisappears:
-    async def test_the_last_page_is_looked_up_again(self) -> None:
+    async def test_the_link_to_the_last_page_is_requested_again(self) -> None:
         pages = Pages(
             {"/list": (backups(1, 2), LAST), "/list?page=9": (backups(17), "</list?page=8>; rel=prev")}
         )
@@ -128,7 +126,7 @@ class TestALastPageThatDisappears:
 
 
 class TestUnusualServers:
-    async def test_many_empty_last_pages_are_not_all_read(self) -> None:
+    async def test_only_some_of_many_empty_last_pages_are_read(self) -> None:
         empty: dict[str, Page] = {
             f"/list?page={at}": ([], f"</list?page={at - 1}>; rel=prev") for at in range(3, 10)
         }
@@ -140,7 +138,7 @@ class TestUnusualServers:
         pages = Pages({"/list": (backups(1, 2), itself), "/list?page=1": (backups(1, 2), itself)})
         assert await newest(pages) == 2
 
-    async def test_without_a_last_link_the_list_is_read_through(self) -> None:
+    async def test_without_a_last_link_the_whole_list_is_read(self) -> None:
         pages = Pages(
             {
                 "/list": (backups(1), "</list?page=2>; rel=next"),

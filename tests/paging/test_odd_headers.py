@@ -1,4 +1,4 @@
-"""Link headers, and errors, with what no server should write."""
+"""Headers with invalid UTF-8, and Link headers that are hard to parse."""
 
 import pytest
 
@@ -39,8 +39,8 @@ class TestInvalidUtf8:
     async def test_an_error_with_invalid_utf_8_can_be_printed(
         self, status: int, header: str, kind: type[BackupifyError]
     ) -> None:
-        answer = odd(status, b"<html>", header)
-        async with by_method(answer, b"") as url, client_of(url, retry=ONCE) as client:
+        response = odd(status, b"<html>", header)
+        async with by_method(response, b"") as url, client_of(url, retry=ONCE) as client:
             with pytest.raises(kind) as caught:
                 await client.backups.get(1, 1)
         assert str(caught.value).encode()
@@ -49,7 +49,7 @@ class TestInvalidUtf8:
 
 class TestUnclosedBrackets:
     @pytest.mark.parametrize("header", ["<," * 4000, "<" * 8000, "<a>;" + " " * 8000 + "x <"])
-    def test_many_open_brackets_are_unreadable(self, header: str) -> None:
+    def test_thousands_of_open_brackets_are_unreadable(self, header: str) -> None:
         assert not parse_links([header]).readable
 
     def test_open_brackets_do_not_hide_an_earlier_link(self) -> None:
