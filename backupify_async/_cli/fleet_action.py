@@ -44,7 +44,7 @@ class FleetAction(Generic[T]):
 
     command: str
     layout: Layout
-    start: Callable[[Fleet, bool], FanOut[InstanceId, T]]
+    start: Callable[[BackupifyClient, Fleet, bool], FanOut[InstanceId, T]]
     rows: Callable[[InstanceId, T], list[Row]]
     failure: Callable[[InstanceId, BaseException], Row] = failure_row
     found: Callable[[list[Row]], tuple[str, int]] = found_state

@@ -136,6 +136,9 @@ class RequestOptions:
 class RowOptions(RequestOptions):
     """The options of every command with rows that calls the API."""
 
+    ordered = False
+    concurrency = 1
+
     output: Annotated[
         Format,
         Parameter(

@@ -12,7 +12,7 @@ from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.graceful_shutdown import graceful_shutdown
 from backupify_async._cli.id_cursor import IdCursor
 from backupify_async._cli.id_sources import AllIds, IdSource, choose_source
-from backupify_async._cli.options import FleetOptions, SweepOptions
+from backupify_async._cli.options import RowOptions, SweepOptions
 from backupify_async._cli.outcome_recorder import OutcomeRecorder
 from backupify_async._cli.shutdown import Shutdown, run_command
 from backupify_async._fleet.fan_out import FanOut
@@ -34,7 +34,7 @@ def run_sweep(action: FleetAction[T], ids: tuple[str, ...], options: SweepOption
 
 
 async def sweep(
-    shutdown: Shutdown, action: FleetAction[T], source: IdSource, options: FleetOptions
+    shutdown: Shutdown, action: FleetAction[T], source: IdSource, options: RowOptions
 ) -> ExitCode:
     """Run an action over instances.
 
@@ -55,11 +55,7 @@ async def sweep(
 
 
 async def _sweep(
-    shutdown: Shutdown,
-    action: FleetAction[T],
-    source: IdSource,
-    options: FleetOptions,
-    context: CommandContext,
+    shutdown: Shutdown, action: FleetAction[T], source: IdSource, options: RowOptions, context: CommandContext
 ) -> None:
     if action.confirm is not None:
         await action.confirm(context.client)
@@ -69,7 +65,7 @@ async def _sweep(
     try:
         async with action.resources(context):
             await context.start()
-            fan_out = action.start(fleet, options.ordered)
+            fan_out = action.start(context.client, fleet, options.ordered)
             await stream(shutdown, action, fan_out, context, lambda: action.remaining_ids(cursor.remaining()))
     except JournalError as error:
         _report_journal_error(error, context)

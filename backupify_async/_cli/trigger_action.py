@@ -36,7 +36,7 @@ def trigger_action(
     """
     stopped = StoppedTriggers() if stopped is None else stopped
 
-    def start(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
+    def start(_: BackupifyClient, fleet: Fleet, ordered: bool) -> FanOut[InstanceId, TriggerResult]:
         if not wait.wait:
             return fleet.trigger(journal=journal, ordered=ordered)
         return fleet.trigger(journal=journal, wait=True, wait_timeout=wait.wait_timeout, ordered=ordered)
@@ -72,7 +72,7 @@ def dry_run(source: IdSource) -> FleetAction[Backup | None]:
     return FleetAction(
         "trigger --dry-run",
         RUNNING_BACKUPS,
-        lambda fleet, ordered: fleet.get_active(ordered=ordered),
+        lambda _, fleet, ordered: fleet.get_active(ordered=ordered),
         rows,
         confirm=partial(_check, source),
     )

@@ -20,7 +20,7 @@ EXAMPLES = examples(
     "backupify active --ids-file ids.txt --rate 20 --concurrency 64",
 )
 ACTION = FleetAction(
-    "active", RUNNING_BACKUPS, lambda fleet, ordered: fleet.get_active(ordered=ordered), active_rows
+    "active", RUNNING_BACKUPS, lambda _, fleet, ordered: fleet.get_active(ordered=ordered), active_rows
 )
 
 

@@ -11,7 +11,7 @@ EXAMPLES = examples(
     "backupify latest --all --output csv --quiet > latest.csv",
     "backupify instances --customer 7 -o jsonl | jq .id | backupify latest --ids-file -",
 )
-ACTION = FleetAction("latest", BACKUPS, lambda fleet, ordered: fleet.latest(ordered=ordered), latest_rows)
+ACTION = FleetAction("latest", BACKUPS, lambda _, fleet, ordered: fleet.latest(ordered=ordered), latest_rows)
 
 
 def latest(*ids: InstanceIds, options: SweepOptions = SWEEP_DEFAULTS) -> int:

@@ -12,6 +12,7 @@ from backupify_async._cli.rows import BACKUPS, backup_rows
 from backupify_async._cli.sweep import run_sweep
 from backupify_async._fleet.fan_out import FanOut
 from backupify_async._fleet.fleet import Fleet
+from backupify_async.client import BackupifyClient
 from backupify_async.ids import InstanceId
 from backupify_async.models import Backup
 
@@ -43,7 +44,7 @@ def list_backups(
 
 
 def _action(limit: int | None, newest: int | None) -> FleetAction[list[Backup]]:
-    def start(fleet: Fleet, ordered: bool) -> FanOut[InstanceId, list[Backup]]:
+    def start(_: BackupifyClient, fleet: Fleet, ordered: bool) -> FanOut[InstanceId, list[Backup]]:
         if newest is not None:
             return fleet.newest(newest, ordered=ordered)
         return fleet.list(limit=limit, ordered=ordered)

@@ -1,13 +1,11 @@
 """The command `wait`."""
 
-from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.help_text import examples
-from backupify_async._cli.id_syntax import parse_id
 from backupify_async._cli.options import (
     ROW_DEFAULTS,
     WAITING,
@@ -17,10 +15,10 @@ from backupify_async._cli.options import (
     read_positive_number,
 )
 from backupify_async._cli.rows import WAITED_BACKUPS, waited_found, waited_row
-from backupify_async._cli.shutdown import run_command
-from backupify_async._cli.single_backup import BackupCommand, show_backup
+from backupify_async._cli.single_backup import show_backup
 from backupify_async._cli.writers import Row
 from backupify_async.client import BackupifyClient
+from backupify_async.ids import InstanceId
 from backupify_async.models import WaitKind
 from backupify_async.polling import PollPolicy
 
@@ -55,17 +53,15 @@ def wait(
 
     The exit code is 0 only if it completed, as with `trigger --wait`; else it is 1.
     """
-    instance_id, backup_id = parse_id(instance), parse_id(backup)
 
-    async def read(client: BackupifyClient) -> Row:
+    async def read(client: BackupifyClient, backup_id: InstanceId, instance_id: InstanceId) -> Row:
         poll = PollPolicy(interval=interval)
         result = await client.backups.wait(instance_id, backup_id, timeout=wait_timeout, poll=poll)
         return waited_row(instance_id, result)
 
-    command = BackupCommand(
-        "wait", WAITED_BACKUPS, instance_id, backup_id, read, found=waited_found, code=_code
+    return show_backup(
+        "wait", WAITED_BACKUPS, (instance, backup), read, options, found=waited_found, code=_code
     )
-    return run_command(partial(show_backup, command=command, options=options))
 
 
 def _code(row: Row) -> ExitCode:
