@@ -9,15 +9,12 @@ from backupify_async._cli.confirmation import ask_on_terminal
 from backupify_async._cli.error_messages import reason
 from backupify_async._cli.exit_codes import Exit, ExitCode, exit_code_of
 from backupify_async._cli.json_text import compact, escaped_lines, pretty
-from backupify_async._cli.output import Output
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.single_call import SingleCallOptions, failed, single_call
-from backupify_async.client import BackupifyClient
+from backupify_async._cli.writers import JsonLinesWriter, JsonWriter, Row
 from backupify_async.errors import BackupifyError
 
 JSONFormat = Literal["json", "jsonl"]
-
-_INDENT = 2  # columns
 
 
 async def send(
@@ -55,70 +52,27 @@ async def send_paginated(
         Exit: A page could not be fetched. The JSON array is then not closed, so that no program takes a part
             of the list for all of it.
     """
+    writer = JsonWriter(_item_line) if output_format == "json" else JsonLinesWriter(_item_line)
+    begun = False
     async with single_call(shutdown, options) as (client, output):
-        writer = ItemWriter(output_format, pretty_items=_stdout_is_terminal())
         try:
-            await _write_pages(client, request, writer, output)
+            async for page in client.iterate(request.path, params=request.params).pages():
+                text = writer.write(page.items) if begun else writer.header() + writer.write(page.items)
+                begun = True
+                await output.rows(text.encode())
         except BackupifyError as error:
-            if writer.pages == 0:
+            if not begun:
                 raise failed(error) from None
             raise Exit(exit_code_of(error), f"the list ended early: {reason(error)}") from None
-        await output.rows(writer.end().encode("utf-8", "backslashreplace"))
+        await output.rows(writer.footer().encode())
     return ExitCode.SUCCESS
 
 
-async def _write_pages(
-    client: BackupifyClient, request: APIRequest, writer: "ItemWriter", output: Output
-) -> None:
-    async for page in client.iterate(request.path, params=request.params).pages():
-        try:
-            text = writer.page(page.items)
-        except RecursionError:
-            raise Exit(ExitCode.SOME_FAILED, "an item is nested too deeply to be written") from None
-        await output.rows(text.encode("utf-8", "backslashreplace"))
-
-
-class ItemWriter:
-    """Writes the items of a list page by page: one JSON array, or one item a line.
-
-    Args:
-        output_format: `json` for an array, `jsonl` for lines.
-        pretty_items: Whether the items of an array are indented, for a person.
-    """
-
-    def __init__(self, output_format: JSONFormat, *, pretty_items: bool) -> None:
-        self._array = output_format == "json"
-        self._pretty = pretty_items
-        self._empty = True
-        self.pages = 0
-        """How many pages were written."""
-
-    def page(self, items: list[dict[str, object]]) -> str:
-        """The text of the next page.
-
-        Raises:
-            RecursionError: An item is nested more deeply than `json` can write.
-        """
-        self.pages += 1
-        if not self._array:
-            return "".join(f"{compact(item)}\n" for item in items)
-        text = "[" if self.pages == 1 else ""
-        for item in items:
-            text += ("" if self._empty else ",") + "\n" + self._item(item)
-            self._empty = False
-        return text
-
-    def end(self) -> str:
-        """The text after the last page."""
-        if not self._array:
-            return ""
-        return "]\n" if self._empty else "\n]\n"
-
-    def _item(self, item: dict[str, object]) -> str:
-        if not self._pretty:
-            return compact(item)
-        indent = " " * _INDENT
-        return "\n".join(indent + line for line in pretty(item).split("\n"))
+def _item_line(item: Row) -> str:
+    try:
+        return f"{compact(item)}\n"
+    except RecursionError:
+        raise Exit(ExitCode.SOME_FAILED, "an item is nested too deeply to be written") from None
 
 
 def body_text(body: bytes, output_format: JSONFormat, *, on_terminal: bool) -> bytes:

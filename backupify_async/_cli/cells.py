@@ -22,7 +22,7 @@ def value_of(row: Mapping[str, object], name: str) -> object:
     return extra.get(name.removeprefix(EXTRA_FIELD)) if isinstance(extra, Mapping) else None
 
 
-def json_line(row: Mapping[str, object], names: Sequence[str] | None) -> str:
+def json_line(row: Mapping[str, object], names: Sequence[str] | None = None) -> str:
     """A row as a line of JSON; without `extra` where that is nested more deeply than `json` can write."""
     if names is not None:
         row = {name: value_of(row, name) for name in names}

@@ -1,7 +1,8 @@
 """The output formats: rows as a table, as a JSON array, as JSON lines, or as CSV."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import attrs
@@ -105,10 +106,13 @@ class JsonWriter(Writer):
     """One JSON array. Each row is a line of its own that begins with its comma, so that it can be streamed.
 
     Without a header there is no footer: the output of a command that could not begin is empty in all formats.
+
+    Args:
+        line: Returns a row as a line of JSON.
     """
 
-    def __init__(self, names: Sequence[str] | None = None) -> None:
-        self._names = names
+    def __init__(self, line: Callable[[Row], str] = json_line) -> None:
+        self._row_line = line
         self._separator = ""
 
     def header(self) -> str:
@@ -120,7 +124,7 @@ class JsonWriter(Writer):
         """The rows as JSON objects, with dates in ISO 8601."""
         if not rows:
             return ""
-        text = self._separator + ",".join(json_line(row, self._names) for row in rows)
+        text = self._separator + ",".join(map(self._row_line, rows))
         self._separator = ","
         return text
 
@@ -130,14 +134,18 @@ class JsonWriter(Writer):
 
 
 class JsonLinesWriter(Writer):
-    """JSON lines: one object per line, in ASCII, which is safe in any encoding and on any terminal."""
+    """JSON lines: one object per line, in ASCII, which is safe in any encoding and on any terminal.
 
-    def __init__(self, names: Sequence[str] | None = None) -> None:
-        self._names = names
+    Args:
+        line: Returns a row as a line of JSON.
+    """
+
+    def __init__(self, line: Callable[[Row], str] = json_line) -> None:
+        self._row_line = line
 
     def write(self, rows: Sequence[Row]) -> str:
         """The rows as JSON objects, with dates in ISO 8601."""
-        return "".join(json_line(row, self._names) for row in rows)
+        return "".join(map(self._row_line, rows))
 
 
 class CsvWriter(Writer):
@@ -229,9 +237,9 @@ def writer(
         layout = layout.select(fields)
     match output:
         case "json":
-            return JsonWriter(fields)
+            return JsonWriter(partial(json_line, names=fields))
         case "jsonl":
-            return JsonLinesWriter(fields)
+            return JsonLinesWriter(partial(json_line, names=fields))
         case "csv":
             return CsvWriter(layout)
         case "table":

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from backupify_async._cli.api_call import ItemWriter, body_text
+from backupify_async._cli.api_call import body_text
 from backupify_async._cli.api_request import read_request
 from backupify_async._cli.exit_codes import Exit
+from backupify_async._cli.writers import JsonWriter
 
 
 class TestTheRequest:
@@ -66,8 +67,9 @@ class TestTheBody:
         assert body_text(b'[{"a":1},2]', "jsonl", on_terminal=False) == b'{"a": 1}\n2\n'
 
     def test_of_all_pages_is_one_array(self) -> None:
-        writer = ItemWriter("json", pretty_items=False)
-        text = writer.page([{"id": 1}, {"id": 2}]) + writer.page([]) + writer.page([{"id": 3}]) + writer.end()
+        writer = JsonWriter()
+        pages = [writer.write([{"id": 1}, {"id": 2}]), writer.write([]), writer.write([{"id": 3}])]
+        text = "".join([writer.header(), *pages, writer.footer()])
         assert json.loads(text) == [{"id": 1}, {"id": 2}, {"id": 3}]
-        empty = ItemWriter("json", pretty_items=False)
-        assert json.loads(empty.page([]) + empty.end()) == []
+        empty = JsonWriter()
+        assert json.loads(empty.header() + empty.write([]) + empty.footer()) == []
