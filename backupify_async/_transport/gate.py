@@ -4,8 +4,7 @@ A call that held a permit while it waited for a slot, or the other way round, wo
 from what it cannot use. A waiting call costs one future, and one timer serves all of them. `wait_queue`
 decides which one comes next.
 
-While the server is down, as `outage` decides, one call at a time is sent, the probe: a repeatable one, where
-one waits.
+While the server is down, as `outage` decides, one call at a time is sent: the probe, repeatable if one waits.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ import math
 from collections.abc import Mapping
 
 from backupify_async._call_context import BACKGROUND, begin_call
-from backupify_async._transport.outage import Outage
+from backupify_async._transport.outage import Outage, ServerDown
 from backupify_async._transport.rate import CallOutcome, Limiter, Ticket
 from backupify_async._transport.rate.acquisition import Acquisition
 from backupify_async._transport.throttling import Refusal, observe
@@ -22,10 +21,6 @@ from backupify_async._transport.wait_queue import WaitQueues
 
 class GateBlocked(Exception):
     """The server refuses all calls for longer than `max_retry_after`."""
-
-
-class ServerDown(Exception):
-    """The server has been down for longer than `max_outage`."""
 
 
 class Gate:
@@ -56,10 +51,7 @@ class Gate:
         return self._queues.waiting
 
     def try_acquire(self, now: float) -> Ticket | None:
-        """Take a permit and a slot if both are free and no call waits.
-
-        Args:
-            now: The loop's time.
+        """Take a permit and a slot, if both are free `now`, the loop's time, and no call waits.
 
         Returns:
             The ticket, for which `release` must be called once; or None.
@@ -75,8 +67,9 @@ class Gate:
             or limiter.earliest(now, self.in_flight) > now
         ):
             return None
+        ticket = limiter.on_send(now)
         self.in_flight += 1
-        return limiter.on_send(now)
+        return ticket
 
     async def acquire(
         self,
@@ -105,8 +98,7 @@ class Gate:
         now = loop.time()
         if now < self._limiter.blocked_until:
             raise GateBlocked
-        ticket = self.try_acquire(now)
-        if ticket is not None:
+        if (ticket := self.try_acquire(now)) is not None:
             return ticket
         queues = self._queues
         others = queues.background if background or BACKGROUND.get() else queues.foreground
@@ -134,11 +126,12 @@ class Gate:
             GateBlocked: The server refuses all calls for too long.
             ServerDown: The server has been down for too long.
         """
-        if asyncio.get_running_loop().time() < self._limiter.blocked_until:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._limiter.blocked_until:
             raise GateBlocked
         if self._outage.down_since is None:
             return False
-        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[bool] = loop.create_future()
         self._bypass = turn
         self._wake()
         try:
@@ -153,14 +146,16 @@ class Gate:
     def release(self, ticket: Ticket, *, unused: bool = False) -> None:
         """Give the permit back; with `unused`, where nothing was sent, the slot too."""
         self.in_flight -= 1
-        if ticket.outcome is CallOutcome.PENDING:
-            end = self._limiter.on_cancel if unused else self._limiter.on_no_response
-            end(asyncio.get_running_loop().time(), ticket)
-        if ticket is self._probe:
-            self._probe = None
-            self.end_probe(unused=unused)
-        elif self._queues.waiting:
-            self._wake()
+        try:
+            if ticket.outcome is CallOutcome.PENDING:
+                end = self._limiter.on_cancel if unused else self._limiter.on_no_response
+                end(asyncio.get_running_loop().time(), ticket)
+        finally:
+            if ticket is self._probe:
+                self._probe = None
+                self.end_probe(unused=unused)
+            elif self._queues.waiting:
+                self._wake()
 
     def end_probe(self, *, unused: bool) -> None:
         """Record that the probe is over; its response or failure was recorded before."""
@@ -194,17 +189,26 @@ class Gate:
             self._wake()  # this grants nothing, but fails the waiting calls where the gate is blocked now
 
     def _wake(self) -> None:
-        """Grant what can be granted now, and set the timer for the next grant."""
-        if not self.waiting and self._bypass is None:
-            return
+        """Grant what can be granted now, and set the timer for the next grant.
+
+        If the limiter raises, the call whose turn it is gets the exception, and no call waits for ever.
+        """
+        again = True
+        while again and (self.waiting or self._bypass is not None):
+            again = False
+            try:
+                self._grant_due()
+            except Exception as error:  # noqa: BLE001 - that call raises it
+                again = self._fail_next(error)
+
+    def _grant_due(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        blocked = now < self._limiter.blocked_until
-        if self._outage.down_since is not None and not blocked:
-            self._wake_probe(loop, now)
-            return
-        if blocked:
+        if now < self._limiter.blocked_until:
             self._fail_all(GateBlocked)
+            return
+        if self._outage.down_since is not None:
+            self._wake_probe(loop, now)
             return
         self._grant_bypass(probe=False)
         while self.in_flight < self._max_concurrency and (queue := self._queues.next_queue()) is not None:
@@ -215,12 +219,16 @@ class Gate:
             self._queues.on_grant(queue)
 
     def _on_acquired(self, error: Exception | None) -> None:
-        if error is not None and (queue := self._queues.next_queue()) is not None:
-            queue.take_next().set_exception(error)
+        if error is not None and self._queues.waiting:
+            self._fail_next(error)
         self._wake()
 
-    def _grant(self, turn: asyncio.Future[Ticket], now: float) -> Ticket:
-        ticket = self._limiter.on_send(now)
+    def _grant(self, turn: asyncio.Future[Ticket], now: float) -> Ticket | None:
+        try:
+            ticket = self._limiter.on_send(now)
+        except Exception as error:  # noqa: BLE001 - the call raises it
+            turn.set_exception(error)
+            return None
         self.in_flight += 1
         turn.set_result(ticket)
         return ticket
@@ -240,14 +248,17 @@ class Gate:
     def _send_probe(self, now: float, earliest: float) -> bool:
         """Grant one call, a trigger only where no other waits; return whether there was one."""
         can_grant = earliest <= now and self.in_flight < self._max_concurrency
-        turn = self._queues.take_repeatable() if can_grant else None
-        if turn is None and self._grant_bypass(probe=True):
-            return True
-        if turn is None and can_grant and (queue := self._queues.next_queue()) is not None:
-            turn = queue.take_next()
-        if turn is not None:
-            self._probe = self._grant(turn, now)
-        return turn is not None
+        while True:
+            turn = self._queues.take_repeatable() if can_grant else None
+            if turn is None and self._grant_bypass(probe=True):
+                return True
+            if turn is None and can_grant and (queue := self._queues.next_queue()) is not None:
+                turn = queue.take_next()
+            if turn is None:
+                return False
+            if (ticket := self._grant(turn, now)) is not None:
+                self._probe = ticket
+                return True
 
     def _grant_bypass(self, *, probe: bool) -> bool:
         """Let the token request pass; return whether one waited."""
@@ -259,19 +270,24 @@ class Gate:
 
     def _fail_all(self, kind: type[Exception]) -> None:
         """Fail all waiting calls."""
-        turn, self._bypass = self._bypass, None
-        if turn is not None and not turn.done():
-            turn.set_exception(kind())
-        while (queue := self._queues.next_queue()) is not None:
-            queue.take_next().set_exception(kind())
+        while self._fail_next(kind()):
+            pass
+
+    def _fail_next(self, error: Exception) -> bool:
+        """Fail the call whose turn it is, the token request last; return whether one waited."""
+        queue = self._queues.next_queue()
+        turn = self._bypass if queue is None else queue.take_next()
+        self._bypass = None if queue is None else self._bypass
+        if turn is None or turn.done():
+            return False
+        turn.set_exception(error)
+        return True
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
-        if self._timer is not None:
-            if self._timer_at == when:
-                return
+        if self._timer is not None and self._timer_at != when:
             self._timer.cancel()
             self._timer = None
-        if when < math.inf:  # else a response changes it, and `release` tries again
+        if self._timer is None and when < math.inf:  # else a response changes it, and `release` tries again
             self._timer, self._timer_at = loop.call_at(when, self._on_timer), when
 
     def _on_timer(self) -> None:
@@ -280,7 +296,5 @@ class Gate:
 
     async def close(self) -> None:
         """Stop the timer. No call waits any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._set_timer(asyncio.get_running_loop(), math.inf)
         await self._acquisition.close()

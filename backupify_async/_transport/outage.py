@@ -27,6 +27,10 @@ _GATEWAY_TIMED_OUT = 408
 _INSTANCE = re.compile(r"/backup_instances/([^/]+)")
 
 
+class ServerDown(Exception):
+    """The server has been down for longer than `max_outage`."""
+
+
 def shows_down(status: int) -> bool:
     """Whether a status says that the server itself did not respond; a 503 only where it is no refusal."""
     return status in _DOWN

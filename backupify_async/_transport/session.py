@@ -21,9 +21,9 @@ from backupify_async._transport.call_state import CallOptions, CallState
 from backupify_async._transport.error_responses import api_error, call_cut_short, gate_closed
 from backupify_async._transport.feedback import DateSeen, Feedback
 from backupify_async._transport.foreign_errors import foreign_exception, transport_failure
-from backupify_async._transport.gate import Gate, GateBlocked, ServerDown
+from backupify_async._transport.gate import Gate, GateBlocked
 from backupify_async._transport.lifecycle import Lifecycle
-from backupify_async._transport.outage import Outage
+from backupify_async._transport.outage import Outage, ServerDown
 from backupify_async._transport.rate import Limiter, Ticket, make_limiter
 from backupify_async._transport.report import Reporter
 from backupify_async._transport.request import FORM, DeliveryUnknown, Request
