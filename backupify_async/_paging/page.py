@@ -136,7 +136,7 @@ def linked_request(page: FetchedPage[Any], relation: str) -> Request | None:
         return None
     name = f"the {relation!r} link of {page.url}"
     target = _absolute(links.targets[relation], page.url)
-    if page.sent_request.gives_away(links.targets[relation]):
+    if page.request.token_header and page.sent_request.gives_away(links.targets[relation]):
         raise UnsafeLink(f"{name} holds the token, which does not belong in a URL: not followed")
     if target is None:
         raise PaginationError(f"{name} is not a URL: {links.targets[relation]!r}")

@@ -40,8 +40,8 @@ class PreparedRequest(Unpicklable):
             and the like.
         body: The bytes to send; None for no body.
         sent_at: The wall-clock time of sending, UTC.
-        secrets: Texts that no error, log or repr may show: the token first, then the values of the user's
-            headers.
+        secrets: Texts that no error, log or repr may show: the token first, if it carries one, then the
+            values of the user's headers.
         repeatable: Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2).
         sent_time: The time of sending by the event loop's clock, in seconds.
         new_connection: Whether it needs a new connection: a kept one may be closed by the server at the same
@@ -72,7 +72,10 @@ class PreparedRequest(Unpicklable):
         return redact(text, self.secrets)
 
     def gives_away(self, text: str) -> bool:
-        """Whether a text holds the token. Values of the user's headers, as a tenant's name, do not count."""
+        """Whether a text holds the token of a request that carries one.
+
+        Values of the user's headers, as a tenant's name, do not count.
+        """
         return holds_secret(text, self.secrets[:1])
 
 
