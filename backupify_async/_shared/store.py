@@ -10,6 +10,10 @@ class StoreUnavailable(Exception):
     """The store is away, too slow, or hangs. Whether the value was changed is unknown."""
 
 
+class StoreMisused(StoreUnavailable):
+    """The store is shared in a way that cannot work, which does not pass by itself; the message says how."""
+
+
 class BadRecord(Exception):
     """A stored value cannot be read. A `Change` raises it; the store then puts the value aside.
 

@@ -12,6 +12,7 @@ echoes: servers that send a secret back wherever they can, and a search for it.
 fake_transport: a transport without a network, for virtual time; a session and a client over it.
 files: disks and users that make a journal fail.
 json_lines_store: a second `JournalStore`, without SQLite.
+memory_store: a `StateStore` in memory, for virtual time.
 pages: pages of a list, without a network.
 processes: the command line as a process: over pipes, and on a pseudo-terminal.
 rate_simulation: a limiter and a server, from event to event.

@@ -1,0 +1,398 @@
+"""A directory that is shared by the processes of one machine."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backupify_async import ConfigurationError
+from backupify_async._shared import file_store, value_file
+from backupify_async._shared.file_store import FileStore
+from backupify_async._shared.store import StoreMisused, StoreUnavailable
+from backupify_async._shared.value_file import Content
+from tests.shared.members import Wake, Writing, opened, read
+from tests.shared.stores import KEY, increment
+
+ROOT = os.geteuid() == 0
+USER = 65_534  # nobody, where root runs the tests
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "shared"
+
+
+@pytest.fixture
+def limit(directory: Path) -> Path:
+    return directory / f"{KEY}.limit"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+async def in_another_process(code: str, directory: Path, user: int | None = None) -> tuple[int, str]:
+    """Run code with a store that is open as `store`; the exit code and what it printed."""
+    program = (
+        "import asyncio, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from backupify_async._shared.file_store import FileStore\n"
+        "from tests.shared.stores import KEY, increment\n"
+        "if len(sys.argv) > 2:\n"
+        "    os.setgroups([])\n"
+        "    os.setgid(int(sys.argv[2]))\n"
+        "    os.setuid(int(sys.argv[2]))\n"
+        "async def main():\n"
+        "    store = FileStore(Path(sys.argv[1]), KEY)\n"
+        "    await store.open(lambda: None)\n"
+        f"    {code}\n"
+        "asyncio.run(main())\n"
+    )
+    arguments = [sys.executable, "-c", program, str(directory), *([] if user is None else [str(user)])]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=pipe, stderr=pipe)
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, (out + err).decode()
+
+
+class TestTheDirectory:
+    async def test_is_created_for_this_user_alone(self, directory: Path, limit: Path) -> None:
+        store = FileStore(directory / "inner", KEY)
+        async with opened(store):
+            await store.turn("limit", increment)
+            assert mode(directory / "inner") == 0o700
+            assert mode(directory / "inner" / f"{KEY}.limit") == 0o600
+
+    async def test_and_its_home_can_be_named_by_a_tilde(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        async with opened(FileStore(Path("~/shared"), KEY)):
+            assert (tmp_path / "shared").is_dir()
+
+    async def test_that_a_group_can_write_has_files_which_it_can_write(
+        self, directory: Path, limit: Path
+    ) -> None:
+        directory.mkdir()
+        directory.chmod(0o770)
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            await store.turn("limit", increment)
+            sockets = [*(directory / f"{KEY}.members").iterdir()]
+            assert mode(directory / f"{KEY}.members") == 0o770
+            assert {mode(path) for path in (limit, directory / f"{KEY}.lock", *sockets)} == {0o660}
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not ROOT, reason="only root can start a process of another user")
+    @pytest.mark.parametrize("rights", [0o700, 0o770], ids=["by its owner", "by a group"])
+    async def test_is_shared_by_root_and_a_user(self, rights: int) -> None:
+        directory = Path(f"/tmp/{KEY}-{os.getpid()}-{rights:o}")
+        directory.mkdir()
+        try:
+            os.chown(directory, USER if rights == 0o700 else 0, USER)
+            directory.chmod(rights)
+            wake = Wake()
+            store = FileStore(directory, KEY)
+            async with opened(store, wake=wake):
+                await store.turn("limit", increment)
+                code = "await store.turn('limit', increment); await store.announce(); await store.close()"
+                assert await in_another_process(code, directory, USER) == (0, "")
+                await wake.arrived()
+                await store.turn("limit", increment)
+                assert (await read(store)).value == b"3"
+        finally:
+            shutil.rmtree(directory)
+
+    async def test_that_all_users_can_write_is_refused(self, directory: Path) -> None:
+        directory.mkdir()
+        directory.chmod(0o1777)
+        with pytest.raises(ConfigurationError, match=r"every user can write to .*chmod o-rwx"):
+            await FileStore(directory, KEY).open(Wake())
+
+    async def test_that_is_a_file_is_refused(self, directory: Path) -> None:
+        directory.write_text("")
+        with pytest.raises(ConfigurationError, match="is not a directory"):
+            await FileStore(directory, KEY).open(Wake())
+        with pytest.raises(ConfigurationError, match="is not a directory"):
+            await FileStore(directory / "inner", KEY).open(Wake())
+
+    @pytest.mark.skipif(not ROOT, reason="only root can start a process of another user")
+    async def test_that_this_user_cannot_write_is_refused(self) -> None:
+        code, printed = await in_another_process("pass", Path("/etc"), USER)
+        assert code == 1
+        assert "ConfigurationError: this user cannot write to /etc" in printed
+
+    async def test_whose_lock_is_a_symbolic_link_is_refused(self, directory: Path, tmp_path: Path) -> None:
+        directory.mkdir(mode=0o700)
+        (tmp_path / "victim").write_text("precious")
+        (directory / f"{KEY}.lock").symlink_to(tmp_path / "victim")
+        with pytest.raises(ConfigurationError, match="is not a regular file: remove it"):
+            await FileStore(directory, KEY).open(Wake())
+        assert (tmp_path / "victim").read_text() == "precious"
+
+
+class TestOnWindows:
+    async def test_opening_says_what_to_use_instead(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "platform", "win32")
+        with pytest.raises(ConfigurationError, match=r"Windows.*Redis"):
+            await FileStore(directory, KEY).open(Wake())
+
+
+class TestAFileThatCannotBeRead:
+    @pytest.mark.parametrize(
+        "data",
+        [b"", b"{}", b"\0" * 4096, value_file.encode(Content(b"value", ("a",), 0.0))[:-1], b"x" * (2 << 20)],
+        ids=["empty", "foreign", "zeros", "torn", "large"],
+    )
+    async def test_is_put_aside_with_a_warning(
+        self, directory: Path, limit: Path, data: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            limit.write_bytes(data)
+            with caplog.at_level(logging.WARNING, "backupify_async.shared"):
+                await store.turn("limit", increment)
+            assert (await read(store)).value == b"1"
+        (broken,) = directory.glob(f"{KEY}.limit.broken-*")
+        assert broken.read_bytes() == data
+        assert str(broken) in caplog.text
+
+    async def test_is_put_aside_though_it_is_a_link_and_what_it_leads_to_is_untouched(
+        self, directory: Path, limit: Path, tmp_path: Path
+    ) -> None:
+        victim = tmp_path / "victim"
+        victim.write_text("precious")
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            limit.symlink_to(victim)
+            (directory / f"{KEY}.limit.new").symlink_to(victim)
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"1"
+        assert victim.read_text() == "precious"
+
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "directory"])
+    async def test_is_put_aside_though_it_is_no_file(
+        self, directory: Path, limit: Path, make: object
+    ) -> None:
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            make(limit)  # type: ignore[operator]
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"1"
+
+    async def test_is_kept_with_the_latest_such_files(self, directory: Path, limit: Path) -> None:
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            for number in range(6):
+                limit.write_text(f"broken {number}")
+                await store.turn("limit", increment)
+        kept = sorted(path.read_text() for path in directory.glob("*.broken-*"))
+        assert kept == ["broken 3", "broken 4", "broken 5"]
+
+    async def test_and_is_of_a_later_format_means_two_versions_when_it_comes_back(
+        self, directory: Path, limit: Path
+    ) -> None:
+        later = value_file.encode(Content(b"value", ("a",), 0.0)).replace(b" 1 ", b" 2 ", 1)
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            limit.write_bytes(later)
+            await store.turn("limit", increment)
+            limit.write_bytes(later)
+            with pytest.raises(StoreMisused, match="two versions of backupify_async share this store"):
+                await store.turn("limit", increment)
+
+
+class TestTheMachine:
+    async def test_can_be_booted_again(self, directory: Path) -> None:
+        for boot in ("a", "b", "c", "d", "e", "f"):
+            store = FileStore(directory, KEY, boot=boot)
+            async with opened(store):
+                await store.turn("limit", increment)
+                stored = await read(store)
+        assert (stored.value, stored.epoch) == (b"6", "f")
+
+    async def test_is_not_the_only_one_if_two_boots_write_by_turns(self, directory: Path) -> None:
+        mine, theirs = FileStore(directory, KEY, boot="a"), FileStore(directory, KEY, boot="b")
+        async with opened(mine, theirs):
+            await mine.turn("limit", increment)
+            await theirs.turn("limit", increment)
+            with pytest.raises(StoreMisused, match="the path is on a network disk"):
+                await mine.turn("limit", increment)
+            await theirs.turn("limit", increment)  # one of them can go on
+        with pytest.raises(ConfigurationError, match="the path is on a network disk"):
+            await FileStore(directory, KEY, boot="a").open(Wake())
+
+    async def test_has_the_directory_to_itself_once_the_other_has_not_written_for_a_minute(
+        self, directory: Path, limit: Path
+    ) -> None:
+        store = FileStore(directory, KEY, boot="a")
+        async with opened(store):
+            limit.write_bytes(value_file.encode(Content(b"41", ("b", "a"), time.time() - 61.0)))
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"42"
+
+    async def test_has_a_boot_id(self, directory: Path) -> None:
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            assert len((await read(store)).epoch) == 36
+
+
+class TestTheLock:
+    async def test_that_another_process_never_releases_makes_the_store_unavailable(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(file_store, "_PATIENCE", 0.05)
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            with (directory / f"{KEY}.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                with pytest.raises(StoreUnavailable, match="locked by other processes"):
+                    await store.turn("limit", increment)
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"1"
+
+    async def test_is_waited_for(self, directory: Path) -> None:
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            with (directory / f"{KEY}.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                turn = asyncio.create_task(store.turn("limit", increment))
+                await asyncio.sleep(0.0)
+                assert not turn.done()
+            await turn
+            assert (await read(store)).value == b"1"
+
+    async def test_is_not_held_by_a_turn_that_is_cancelled_while_it_waits(self, directory: Path) -> None:
+        store, other = FileStore(directory, KEY), FileStore(directory, KEY)
+        async with opened(store, other):
+            with (directory / f"{KEY}.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                turn = asyncio.create_task(store.turn("limit", increment))
+                await asyncio.sleep(0.0)
+                turn.cancel()
+                await asyncio.wait([turn])
+            await other.turn("limit", increment)
+            assert (await read(other)).value == b"1"
+
+    @pytest.mark.slow
+    async def test_is_released_by_a_process_that_is_killed_during_its_turn(
+        self, directory: Path, limit: Path
+    ) -> None:
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            await store.turn("limit", increment)
+            code = "await store.turn('limit', lambda stored: os.kill(os.getpid(), signal.SIGKILL))"
+            assert await in_another_process(code, directory) == (-signal.SIGKILL, "")
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"2"
+
+    async def test_that_was_replaced_is_not_believed(self, directory: Path) -> None:
+        mine, theirs = FileStore(directory, KEY), FileStore(directory, KEY)
+        async with opened(mine):
+            (directory / f"{KEY}.lock").unlink()
+            async with opened(theirs):
+                for store in (mine, theirs) * 3:
+                    await store.turn("limit", increment)
+                assert (await read(mine)).value == b"6"
+
+
+class TestADirectoryThatIsRemoved:
+    async def test_is_created_again_where_it_is_this_users_alone(self, directory: Path) -> None:
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            await store.turn("limit", increment)
+            shutil.rmtree(directory)
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"1"
+            assert mode(directory) == 0o700
+
+    async def test_is_waited_for_where_a_group_shares_it(self, directory: Path) -> None:
+        directory.mkdir()
+        directory.chmod(0o770)
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            shutil.rmtree(directory)
+            with pytest.raises(StoreUnavailable, match="No such file"):
+                await store.turn("limit", increment)
+            directory.mkdir()
+            directory.chmod(0o770)
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"1"
+
+    async def test_has_sockets_again_after_the_next_turn_of_each(self, directory: Path) -> None:
+        mine, theirs, wake = FileStore(directory, KEY), FileStore(directory, KEY), Wake()
+        async with opened(mine), opened(theirs, wake=wake):
+            shutil.rmtree(directory)
+            with pytest.raises(StoreUnavailable):
+                await mine.announce()
+            await mine.turn("limit", increment)
+            await theirs.turn("limit", increment)
+            await mine.announce()
+            await wake.arrived()
+
+
+class TestADiskThat:
+    @pytest.mark.parametrize("fault", [28, 30, 5], ids=["is full", "is read-only", "fails"])
+    async def test_fails_makes_the_store_unavailable_until_it_works_again(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch, fault: int
+    ) -> None:
+        def fail(fd: int, data: bytes) -> int:
+            raise OSError(fault, os.strerror(fault))
+
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            await store.turn("limit", increment)
+            with monkeypatch.context() as patch:
+                patch.setattr(value_file.os, "write", fail)  # type: ignore[attr-defined]
+                with pytest.raises(StoreUnavailable, match=os.strerror(fault)):
+                    await store.turn("limit", increment)
+            assert (await read(store)).value == b"1"
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"2"
+        assert [*directory.glob("*.new")] == []
+
+    async def test_writes_in_pieces_is_written_to_the_end(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = os.write
+        monkeypatch.setattr(value_file.os, "write", lambda fd, data: write(fd, data[:7]))  # type: ignore[attr-defined]
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            await store.turn("limit", Writing(b"a value of more than seven bytes"))
+            assert (await read(store)).value == b"a value of more than seven bytes"
+
+
+class TestAFork:
+    @pytest.mark.slow
+    async def test_cannot_use_the_store_of_its_parent_and_leaves_it_alone(self, directory: Path) -> None:
+        code = (
+            "child = os.fork()\n"
+            "    if child == 0:\n"
+            "        try:\n"
+            "            store._turn_now('limit', increment)\n"
+            "        except Exception as error:\n"
+            "            print(error, flush=True)\n"
+            "        try:\n"
+            "            store.close().send(None)\n"
+            "        except StopIteration:\n"
+            "            os._exit(0)\n"
+            "    os.waitpid(child, 0)\n"
+            "    await store.turn('limit', increment)\n"
+            "    print(len(list(Path(sys.argv[1]).glob('*.members/*.sock'))))\n"
+            "    await store.close()"
+        )
+        assert await in_another_process(code, directory) == (
+            0,
+            "this store was opened before a fork: open one in each process\n1\n",
+        )
