@@ -29,7 +29,8 @@ values, one module of a room does I/O, and no code reads an error's message.
     a limiter         implements `Limiter` in _transport/rate/limiter.py
     a journal store   implements `JournalStore` in _journal/store.py; add it to `STORES` in
                       tests/journal/stores.py
-    a shared store    implements `StateStore` in _shared/store.py
+    a shared store    implements `StateStore` in _shared/store.py; add it to `STORES` in
+                      tests/shared/stores.py
     a command         like _cli/commands/instances.py, registered in _cli/app.py; columns: _cli/rows.py and
                       tests/cli/test_writers.py; shared options: _cli/options.py
     an error          _errors/ and errors.py; tests/test_errors.py checks the whole tree
