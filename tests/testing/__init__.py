@@ -1,1 +1,1 @@
-"""The simulated server's tests: real sockets and a plain client, never ours."""
+"""Tests of the simulated server: over real sockets, and with a plain client instead of ours."""

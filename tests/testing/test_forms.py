@@ -22,11 +22,11 @@ class TestNested:
     def test_brackets_become_mappings_and_lists(self, form: Any, parameters: Any) -> None:
         assert nested(form) == parameters
 
-    def test_of_equal_names_the_last_one_counts(self) -> None:
+    def test_the_last_of_equal_names_counts(self) -> None:
         assert nested([("a[b]", "1"), ("a[b]", "2")]) == {"a": {"b": "2"}}
 
     @pytest.mark.parametrize("name", ["a[", "a]", "[a]", "a[b", "a[b]c", "a[[b]]", ""])
-    def test_a_name_with_other_brackets_is_taken_as_it_is(self, name: str) -> None:
+    def test_a_name_with_other_brackets_is_kept_as_it_is(self, name: str) -> None:
         assert nested([(name, "1")]) == {name: "1"}
 
     @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ class TestNested:
             [("a[]", "1"), ("a[b]", "2")],
         ],
     )
-    def test_a_name_of_two_types_is_refused(self, form: Any) -> None:
+    def test_a_name_with_two_types_is_refused(self, form: Any) -> None:
         assert nested(form) is None
 
     def test_depth_is_limited(self) -> None:

@@ -1,4 +1,4 @@
-"""The rate limits as models: what passes, and what a refusal says."""
+"""The rate limits of the simulated server: which requests pass, and the Retry-After of a refusal."""
 
 import math
 
@@ -11,7 +11,7 @@ _NOW = 1_767_225_600.0
 
 
 class TestTokenBucket:
-    def test_a_full_bucket_lets_a_burst_pass_and_no_more(self) -> None:
+    def test_a_full_bucket_lets_exactly_a_burst_pass(self) -> None:
         counter = TokenBucket(10, 3).counter()
         assert [counter.take(_NOW) for _ in range(4)] == [None, None, None, Refusal(1)]
 
@@ -24,7 +24,7 @@ class TestTokenBucket:
         counter.take(_NOW)
         assert [counter.take(_NOW + 0.5), counter.take(_NOW + 1)] == [Refusal(1), None]
 
-    def test_a_rest_saves_up_one_burst_at_most(self) -> None:
+    def test_a_pause_saves_one_burst_at_most(self) -> None:
         counter = TokenBucket(1, 2).counter()
         counter.take(_NOW)
         assert [counter.take(_NOW + 1000) is None for _ in range(3)] == [True, True, False]
@@ -34,13 +34,13 @@ class TestTokenBucket:
         counter.take(_NOW)
         assert counter.take(_NOW) == Refusal(3)
 
-    def test_a_silent_one_does_not_say_when(self) -> None:
+    def test_retry_after_can_be_omitted(self) -> None:
         counter = TokenBucket(1, 1, retry_after=False).counter()
         counter.take(_NOW)
         assert counter.take(_NOW) == Refusal(None)
 
     @pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
-    def test_a_rate_that_is_none_is_refused(self, rate: float) -> None:
+    def test_an_invalid_rate_is_refused(self, rate: float) -> None:
         with pytest.raises(ValueError, match="per_second"):
             TokenBucket(rate)
 
@@ -58,12 +58,12 @@ class TestFixedWindow:
         counter = FixedWindow(1, 60).counter()
         assert [counter.take(_NOW + 59), counter.take(_NOW + 60)] == [None, None]
 
-    def test_retry_after_is_what_is_left_of_the_window_by_whole_seconds(self) -> None:
+    def test_retry_after_is_the_rest_of_the_window_in_whole_seconds(self) -> None:
         counter = FixedWindow(1, 60).counter()
         counter.take(_NOW)
         assert [counter.take(_NOW + 0.9), counter.take(_NOW + 59.9)] == [Refusal(60), Refusal(1)]
 
-    def test_a_silent_one_does_not_say_when(self) -> None:
+    def test_retry_after_can_be_omitted(self) -> None:
         counter = FixedWindow(1, 60, retry_after=False).counter()
         counter.take(_NOW)
         assert counter.take(_NOW) == Refusal(None)
@@ -73,6 +73,6 @@ class TestFixedWindow:
         with pytest.raises(ValueError, match="must be >= 1"):
             FixedWindow(limit, period)
 
-    def test_a_period_of_half_seconds_is_refused(self) -> None:
+    def test_a_period_of_half_a_second_is_refused(self) -> None:
         with pytest.raises(TypeError, match="period"):
             FixedWindow(1, 0.5)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The pytest plugin, as a user's own tests meet it."""
+"""The pytest plugin, as the tests of a user see it."""
 
 import http.client
 import subprocess
@@ -27,28 +27,28 @@ class TestFixture:
     def test_it_is_a_running_server_for_a_plain_function(self, backupify: SimulatedBackupify) -> None:
         assert _status(backupify) == 200
 
-    async def test_and_for_a_coroutine(self, backupify: SimulatedBackupify) -> None:
+    async def test_it_is_a_running_server_for_a_coroutine(self, backupify: SimulatedBackupify) -> None:
         assert backupify.instance_ids == list(range(1, 51))
 
-    def test_each_test_has_a_fresh_one(self, backupify: SimulatedBackupify) -> None:
+    def test_each_test_has_a_new_one(self, backupify: SimulatedBackupify) -> None:
         assert backupify.requests == []
 
 
 @pytest.mark.backupify(instances=3, faults=[Fault.answer(503)])
 class TestMark:
-    def test_it_sets_the_server_up(self, backupify: SimulatedBackupify) -> None:
+    def test_it_configures_the_server(self, backupify: SimulatedBackupify) -> None:
         assert (backupify.instance_ids, _status(backupify)) == ([1, 2, 3], 503)
 
     @pytest.mark.backupify(faults=[])
-    def test_the_nearest_one_wins_for_what_it_says(self, backupify: SimulatedBackupify) -> None:
+    def test_the_nearest_one_takes_precedence_for_each_setting(self, backupify: SimulatedBackupify) -> None:
         assert (backupify.instance_ids, _status(backupify)) == ([1, 2, 3], 200)
 
-    def test_it_is_known(self, pytestconfig: pytest.Config) -> None:
+    def test_it_is_registered(self, pytestconfig: pytest.Config) -> None:
         assert any(line.startswith("backupify(") for line in pytestconfig.getini("markers"))
 
 
 class TestSettling:
-    """How soon a client may look for what came of a lost answer."""
+    """How soon a client can check what a request with a lost response did."""
 
     def test_is_short(self, backupify: SimulatedBackupify) -> None:
         assert backupify.settling == 0.1
@@ -62,7 +62,7 @@ class TestSettling:
         assert backupify.settling == 2
 
     @pytest.mark.backupify(faults=[Fault.lose_response(after_acting=True, late=3)], settling=0.5)
-    def test_is_what_the_mark_says(self, backupify: SimulatedBackupify) -> None:
+    def test_can_be_set_by_the_mark(self, backupify: SimulatedBackupify) -> None:
         assert backupify.settling == 0.5
 
     @pytest.mark.timeout(10)
@@ -79,7 +79,7 @@ class TestSettling:
         assert len(backupify.triggers[3]) == 1
 
 
-def test_it_weighs_nothing_in_runs_that_do_not_take_it(pytester: pytest.Pytester) -> None:
+def test_the_plugin_imports_nothing_heavy_unless_it_is_used(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]")
     pytester.makepyfile(
         """
@@ -93,7 +93,7 @@ def test_it_weighs_nothing_in_runs_that_do_not_take_it(pytester: pytest.Pytester
     pytester.runpytest_subprocess(*_NO_ASYNC_PLUGIN, "-W", "error").assert_outcomes(passed=1)
 
 
-def test_it_needs_no_name_that_pytest_6_has_not() -> None:
+def test_the_plugin_uses_only_names_that_pytest_6_has() -> None:
     code = (
         "import pytest\n"
         "for name in 'Config', 'FixtureRequest', 'Item', 'Parser': delattr(pytest, name)\n"
@@ -119,15 +119,15 @@ def test_positional_arguments_of_the_mark_are_an_error(pytester: pytest.Pytester
     result.stdout.fnmatch_lines(["*takes keywords only*"])
 
 
-def test_a_stranger_without_any_async_plugin_can_take_it(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]")  # a stranger's own, wherever the temporary folder lies
+def test_the_fixture_works_without_an_async_plugin(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]")  # its own configuration, wherever the temporary folder is
     pytester.makepyfile(
         """
         import urllib.request
 
         def test_it(backupify):
-            with urllib.request.urlopen(f"{backupify.base_url}/v1/ping") as answer:
-                assert answer.status == 200
+            with urllib.request.urlopen(f"{backupify.base_url}/v1/ping") as response:
+                assert response.status == 200
         """
     )
     pytester.runpytest_subprocess(*_NO_ASYNC_PLUGIN, "-W", "error").assert_outcomes(passed=1)
