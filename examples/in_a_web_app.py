@@ -1,11 +1,10 @@
 """A small web service with one client for its whole life: `python examples/in_a_web_app.py 8080`.
 
-    GET /active/42      the backup that runs now, or null
-    POST /trigger/42    starts a backup now
+    GET /active/42      the running backup, or null
+    POST /trigger/42    starts a backup
     GET /statistics     what the client is doing
 
-One client means one token, one rate limit and one pool of connections for all requests that the service
-gets at once.
+One client has one token, one rate limit and one pool of connections for all requests to the service.
 """
 
 import sys
@@ -18,16 +17,16 @@ from backupify_async import BackupifyClient, BackupifyError, NotFound
 CLIENT = web.AppKey("client", BackupifyClient)
 
 
-async def client_for_life(app: web.Application) -> AsyncIterator[None]:
+async def client_context(app: web.Application) -> AsyncIterator[None]:
     """Open the client when the service starts, and close it when it stops."""
     app[CLIENT] = await BackupifyClient.from_env().open()
     yield
-    await app[CLIENT].drain(timeout=20)  # triggers that have left are followed to their end
+    await app[CLIENT].drain(timeout=20)  # triggers that were sent are followed to their result
     await app[CLIENT].close()
 
 
 async def active(request: web.Request) -> web.Response:
-    """The backup that runs now."""
+    """Respond with the running backup, or null."""
     try:
         backup = await request.app[CLIENT].backups.get_active(request.match_info["instance"])
     except NotFound:
@@ -38,7 +37,7 @@ async def active(request: web.Request) -> web.Response:
 
 
 async def trigger(request: web.Request) -> web.Response:
-    """Start a backup; of one that may or may not have started, the answer says so."""
+    """Start a backup; the error of the response says whether it may have started."""
     try:
         result = await request.app[CLIENT].backups.trigger(request.match_info["instance"])
     except BackupifyError as error:
@@ -47,14 +46,14 @@ async def trigger(request: web.Request) -> web.Response:
 
 
 async def statistics(request: web.Request) -> web.Response:
-    """What the client is doing."""
+    """Respond with what the client is doing."""
     return web.json_response(request.app[CLIENT].statistics().to_dict())
 
 
 def application() -> web.Application:
     """The service."""
     app = web.Application()
-    app.cleanup_ctx.append(client_for_life)
+    app.cleanup_ctx.append(client_context)
     app.add_routes(
         [
             web.get("/active/{instance}", active),

@@ -3,7 +3,7 @@
 The slots are counted in FILE, an SQLite database. Each process leases a few at a time.
 """
 
-# ruff: noqa: ARG002 - the protocol names all arguments
+# ruff: noqa: ARG002 - the protocol has more arguments than this limiter needs
 
 import asyncio
 import math
@@ -19,7 +19,7 @@ LEASE = 5
 
 
 class SharedLimiter:
-    """A limiter whose slots come from a file; it waits for them in `acquire`."""
+    """A limiter whose slots come from a file; `acquire` waits for them."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -27,7 +27,7 @@ class SharedLimiter:
         self.paused_until = self.blocked_until = -math.inf
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """Now while there are slots; else the client awaits `acquire`."""
+        """Now while there are slots; otherwise the client awaits `acquire`."""
         return now if self._slots > 0 else math.inf
 
     async def acquire(self) -> None:
@@ -60,7 +60,7 @@ class SharedLimiter:
         """Nothing is learned."""
 
     def on_response(self, ticket: Ticket, observation: Observation) -> None:
-        """After a 429, drop the slots that are left: the next lease takes its time."""
+        """After a 429, drop the remaining slots: the next call waits for a new lease."""
         if observation.status == 429:
             self._slots = min(self._slots, 0)
 

@@ -1,7 +1,7 @@
 """Poll a whole fleet for stale instances: a cron job.
 
-Exit code 0 if the newest backup of each instance is younger than a day, else 1; the stale ones and those that
-could not be asked are named. It takes two calls an instance at the most, however many backups there are.
+The exit code is 0 if the newest backup of each instance is less than a day old, else 1. Stale instances, and
+those whose calls failed, are printed. Each instance takes two calls at most, however many backups it has.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ LIMIT = timedelta(days=1)
 
 
 async def instance_ids(client: BackupifyClient) -> AsyncIterator[int | str]:
-    """All instances, page by page: the sweep begins before the last page has come."""
+    """All instances, page by page: the first calls are sent before the last page is read."""
     async for instance in client.instances.list():
         yield instance.id
 
 
-def complaint(newest: Backup | None, now: datetime) -> str | None:
-    """What is wrong with an instance whose newest backup this is; None where nothing is."""
+def problem(newest: Backup | None, now: datetime) -> str | None:
+    """The problem of an instance with this newest backup; None if there is none."""
     if newest is None:
         return "has no backup"
     if newest.created_at is None:
@@ -32,19 +32,19 @@ def complaint(newest: Backup | None, now: datetime) -> str | None:
 
 async def main() -> int:
     """Poll, print, and return the exit code."""
-    polled = wrong = 0
+    polled = problems = 0
     async with (
         BackupifyClient.from_env() as client,
         client.fleet(instance_ids(client), concurrency=64).latest() as outcomes,
     ):
         async for outcome in outcomes:
             polled += 1
-            said = complaint(outcome.value, datetime.now(UTC)) if outcome.ok else f"failed: {outcome.error}"
-            if said is not None:
-                wrong += 1
-                print(f"instance {outcome.key} {said}")
-    print(f"{polled} instances polled, {wrong} to look after", file=sys.stderr)
-    return 1 if wrong else 0
+            found = problem(outcome.value, datetime.now(UTC)) if outcome.ok else f"failed: {outcome.error}"
+            if found is not None:
+                problems += 1
+                print(f"instance {outcome.key} {found}")
+    print(f"{polled} instances polled, {problems} to check", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

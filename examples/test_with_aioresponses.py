@@ -1,4 +1,4 @@
-"""A test of your own code without a server: aioresponses responds in place of the network.
+"""Tests of your own code without a server: aioresponses responds in place of the network.
 
     pip install aioresponses pytest
     pytest examples/test_with_aioresponses.py
@@ -37,7 +37,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
 
 
 async def describe(instance_id: int) -> str:
-    """What your code does with the client."""
+    """Your code that uses the client."""
     once = RetryPolicy(attempts=1)  # a request without a response fails at once
     async with BackupifyClient(StaticToken("token"), base_url=API, retry=once) as client:
         active = await client.backups.get_active(instance_id)
@@ -45,13 +45,13 @@ async def describe(instance_id: int) -> str:
 
 
 def test_a_running_backup_is_described(api: aioresponses) -> None:
-    """Get-active gives the backup."""
+    """The response to the request for the active backup is the backup."""
     api.get(f"{API}/v1/backup_instances/42/backups/active", payload={"id": 7, "status": "running"})
     assert asyncio.run(describe(42)) == "backup 7 is running"
 
 
 def test_an_idle_instance_is_described(api: aioresponses) -> None:
-    """Get-active gives 404 for an idle instance and for a missing one; a second request tells them apart."""
+    """A 404 means idle or no such instance; a second request, to the instance, decides."""
     api.get(f"{API}/v1/backup_instances/42/backups/active", status=404)
     api.get(f"{API}/v1/backup_instances/42", payload={"id": 42})
     assert asyncio.run(describe(42)) == "idle"

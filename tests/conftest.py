@@ -1,4 +1,4 @@
-"""What every test has: no blocking call in the event loop, and no warning let pass."""
+"""What applies to every test: a blocking call in the event loop is an error."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,16 +6,16 @@ from collections.abc import Iterator
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
-# pytest-asyncio 1.5 asks for the main thread's event loop before its first test. Up to Python 3.13 that makes
-# one which nobody closes, and its ResourceWarning fails whichever test runs by then. None makes none.
+# pytest-asyncio 1.5 asks for the main thread's event loop before its first test. Up to Python 3.13 that
+# creates a loop that is never closed, and its ResourceWarning fails the test that runs at that time.
 asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")
 def blockbuster() -> Iterator[BlockBuster]:
-    """A call of ours that blocks the event loop raises BlockingError."""
+    """A blocking call of the package in an event loop raises BlockingError."""
     with blockbuster_ctx("backupify_async") as blockbuster:
-        # Where several threads run our code, coverage itself waits for its lock, within whatever is measured.
+        # Where several threads run measured code, coverage itself waits for its lock within that code.
         lock = blockbuster.functions["threading.Lock.acquire"]
         lock.can_block_in("coverage/collector.py", {"lock_data"})
         for function in blockbuster.functions.values():
@@ -27,7 +27,7 @@ def blockbuster() -> Iterator[BlockBuster]:
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls(request: pytest.FixtureRequest, blockbuster: BlockBuster) -> Iterator[None]:
-    """Blocking calls are caught, except in a test that is marked to make one."""
+    """Detect blocking calls, except in a test that is marked `blocking`."""
     if request.node.get_closest_marker("blocking") is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""The API pages have all that a user calls."""
+"""The API pages contain all that a user calls."""
 
 import subprocess
 import sys
@@ -27,9 +27,9 @@ def missing(page: Path, names: list[str]) -> list[str]:
     return [name for name in names if f'id="{name}"' not in shown]
 
 
-def test_each_name_of_the_menu_is_on_the_page(pages: Path) -> None:
-    menu = [name for name in backupify_async.__all__ if name != "__version__"]
-    assert missing(pages / "backupify_async.html", menu) == []
+def test_each_public_name_is_on_the_page(pages: Path) -> None:
+    names = [name for name in backupify_async.__all__ if name != "__version__"]
+    assert missing(pages / "backupify_async.html", names) == []
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_simulated_server_has_a_page(pages: Path) -> None:
     assert missing(pages / "backupify_async" / "testing.html", testing.__all__) == []
 
 
-def test_the_first_page_links_to_each_name_in_its_group(pages: Path) -> None:
+def test_the_first_page_links_to_each_name(pages: Path) -> None:
     shown = (pages / "backupify_async.html").read_text()
     names = [*(name for name in backupify_async.__all__ if name != "__version__"), "Backups"]
     assert [name for name in names if f'href="#{name}"' not in shown] == []

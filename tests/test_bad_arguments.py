@@ -23,7 +23,7 @@ class TestIds:
 
     @pytest.mark.parametrize("call", CALLS_WITH_AN_ID.values(), ids=CALLS_WITH_AN_ID)
     @pytest.mark.parametrize("bad", [1.0, True, None, b"1", [1]], ids=repr)
-    async def test_an_id_that_is_no_number_or_text_is_named_and_nothing_is_sent(
+    async def test_an_id_that_is_neither_int_nor_str_is_named_and_nothing_is_sent(
         self, call: Call, bad: Any
     ) -> None:
         server = ScriptedServer(http(200, b"{}"))
@@ -46,7 +46,7 @@ class TestIds:
             ("042", "042"),
         ],
     )
-    async def test_any_other_id_is_sent_percent_encoded_whole(self, value: int | str, sent: str) -> None:
+    async def test_any_other_id_is_sent_percent_encoded(self, value: int | str, sent: str) -> None:
         server = ScriptedServer(http(200, json.dumps({"id": value}).encode()))
         async with raw_server(server) as url, client_of(url) as client:
             await client.backups.get(value, str(value))
@@ -65,7 +65,9 @@ class TestConfiguration:
             ({"BACKUPIFY_TOKEN": "t", "BACKUPIFY_BASE_URL": "http://api.example"}, "BACKUPIFY_BASE_URL"),
         ],
     )
-    def test_an_error_in_the_environment_names_it(self, environ: dict[str, str], named: str) -> None:
+    def test_an_error_in_the_environment_names_the_variable(
+        self, environ: dict[str, str], named: str
+    ) -> None:
         with pytest.raises(ConfigurationError, match=named):
             BackupifyClient.from_env(environ)
 
@@ -76,11 +78,11 @@ class TestConfiguration:
         with pytest.raises(ConfigurationError, match="base_url"):
             BackupifyClient(StaticToken("t"), base_url=base_url)
 
-    def test_an_empty_secret_is_an_error_that_says_so(self) -> None:
+    def test_an_empty_secret_is_named(self) -> None:
         with pytest.raises(ConfigurationError, match="secret"):
             ClientCredentials("id", "")
 
-    def test_an_object_that_is_no_credentials_is_an_error_that_says_so(self) -> None:
+    def test_an_object_that_is_not_credentials_is_named(self) -> None:
         no_credentials: Any = None
         with pytest.raises(ConfigurationError, match="credentials"):
             BackupifyClient(no_credentials)

@@ -1,4 +1,4 @@
-"""Responses that break the API's rules: what a call makes of each, over a socket."""
+"""Responses that the API does not document, and what a call does with each, over a socket."""
 
 import gzip
 
@@ -21,7 +21,7 @@ from tests.support.clients import TOKEN, asked, client_of
 from tests.support.raw_servers import ScriptedServer, http, raw_server
 
 
-class TestABodyThatIsNotWhatItShouldBe:
+class TestAnUnexpectedBody:
     @pytest.mark.parametrize(
         "call", [CALLS_WITH_AN_ID[name] for name in ("get", "instance", "list", "latest")]
     )
@@ -44,7 +44,7 @@ class TestABodyThatIsNotWhatItShouldBe:
         ],
         ids=ascii,
     )
-    async def test_is_named_with_path_type_and_beginning(self, call: Call, body: bytes) -> None:
+    async def test_is_reported_with_path_content_type_and_excerpt(self, call: Call, body: bytes) -> None:
         server = ScriptedServer(http(200, body, "Content-Type: text/x-odd"))
         async with raw_server(server) as url, client_of(url) as client:
             with pytest.raises(DecodeError) as raised:
@@ -54,14 +54,14 @@ class TestABodyThatIsNotWhatItShouldBe:
         assert error.content_type == "text/x-odd"
         assert error.excerpt == printable(body.decode(errors="backslashreplace"))
 
-    async def test_shows_its_first_200_bytes(self) -> None:
+    async def test_is_quoted_up_to_200_bytes(self) -> None:
         async with raw_server(ScriptedServer(http(200, b"x" * 1000))) as url, client_of(url) as client:
             with pytest.raises(DecodeError) as raised:
                 await client.backups.get(1, 1)
         assert (raised.value.excerpt, raised.value.content_type) == ("x" * 200, "")
 
     @pytest.mark.parametrize(
-        "answer",
+        "response",
         [
             http(200, b"[" * 1001),
             http(200, gzip.compress(b"[" * 100_000), "Content-Encoding: gzip"),
@@ -69,8 +69,8 @@ class TestABodyThatIsNotWhatItShouldBe:
         ],
         ids=["announced", "compressed", "chunked"],
     )
-    async def test_over_the_cap_is_not_read_to_its_end(self, answer: bytes) -> None:
-        async with raw_server(ScriptedServer(answer)) as url, client_of(url, max_body_bytes=1000) as client:
+    async def test_above_the_cap_is_not_read_to_its_end(self, response: bytes) -> None:
+        async with raw_server(ScriptedServer(response)) as url, client_of(url, max_body_bytes=1000) as client:
             with pytest.raises(DecodeError, match="max_body_bytes=1000") as raised:
                 await client.backups.get(1, 1)
         assert raised.value.excerpt == "[" * 200
@@ -87,11 +87,11 @@ class TestABodyThatIsNotWhatItShouldBe:
 ONLY_THE_GZIP_HEADER = gzip.compress(b'{"id":7,"status":"running"}')[:10]
 
 
-class TestNothingOnTheWay:
-    """What is lost between the head and the body is no answer."""
+class TestALostBody:
+    """A response whose body is lost on the way says nothing."""
 
     @pytest.mark.parametrize(
-        "answer",
+        "response",
         [
             b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             http(200, ONLY_THE_GZIP_HEADER, "Content-Encoding: gzip"),
@@ -99,16 +99,16 @@ class TestNothingOnTheWay:
             http(200, b" \r\n"),
             http(202),
         ],
-        ids=["chunked", "gzip cut behind its header", "gzip of nothing", "white space", "202"],
+        ids=["chunked", "gzip cut after its header", "empty gzip", "white space", "202"],
     )
-    async def test_is_not_taken_for_an_idle_instance(self, answer: bytes) -> None:
+    async def test_does_not_mean_an_idle_instance(self, response: bytes) -> None:
         running = http(200, b'{"id":7,"status":"running"}')
-        async with raw_server(ScriptedServer(answer, running)) as url, client_of(url) as client:
+        async with raw_server(ScriptedServer(response, running)) as url, client_of(url) as client:
             active = await client.backups.get_active(1)
         assert active is not None
         assert active.id == 7
 
-    async def test_is_an_error_if_it_stays_so(self) -> None:
+    async def test_is_an_error_if_it_persists(self) -> None:
         server = ScriptedServer(http(202))
         async with raw_server(server) as url, client_of(url, retry=RetryPolicy(attempts=3, base=0)) as client:
             with pytest.raises(DecodeError, match="the body is empty") as raised:
@@ -118,7 +118,7 @@ class TestNothingOnTheWay:
 
 @pytest.mark.parametrize("status", [200, 204])
 class TestNoBody:
-    async def test_is_no_active_backup(self, status: int) -> None:
+    async def test_means_that_no_backup_is_active(self, status: int) -> None:
         async with raw_server(ScriptedServer(http(status))) as url, client_of(url) as client:
             assert await client.backups.get_active(1) is None
 
@@ -128,14 +128,14 @@ class TestNoBody:
                 with pytest.raises(DecodeError):
                     await call()
 
-    async def test_of_a_middle_page_is_requested_again(self, status: int) -> None:
+    async def test_of_a_middle_page_is_retried(self, status: int) -> None:
         first = http(200, b'[{"id":1}]', "Link: <?page=2>; rel=next")
         server = ScriptedServer(first, http(status), http(200, b'[{"id":2}]'))
         async with raw_server(server) as url, client_of(url) as client:
             assert [one.id for one in await client.backups.list(1).collect()] == [1, 2]
         assert len(server.requests) == 3
 
-    async def test_is_no_backup(self, status: int) -> None:
+    async def test_is_an_error_where_a_backup_is_expected(self, status: int) -> None:
         async with raw_server(ScriptedServer(http(status))) as url, client_of(url) as client:
             with pytest.raises(DecodeError, match="no Backup in it"):
                 await client.backups.get(1, 1)
@@ -143,8 +143,8 @@ class TestNoBody:
                 await client.instances.get(1)
 
 
-class TestWhatIsNotKnown:
-    async def test_is_accepted_and_stays_readable(self) -> None:
+class TestUnknownData:
+    async def test_is_accepted_and_kept(self) -> None:
         body = b"""{"backup": {"id": "b-7", "status": "thinking", "created_at": "2026-01-02T03:04:05Z",
             "started_at": "yesterday", "completed_at": null, "size": {"bytes": 3}}}"""
         async with raw_server(ScriptedServer(http(200, body))) as url, client_of(url) as client:
@@ -163,7 +163,7 @@ class TestWhatIsNotKnown:
 
 
 class TestLinksAndRedirects:
-    async def test_a_link_to_another_origin_is_not_followed_and_the_token_stays(self) -> None:
+    async def test_a_link_to_another_origin_is_not_followed_and_the_token_is_not_sent(self) -> None:
         elsewhere = ScriptedServer(http(200, b"[]"))
         async with raw_server(elsewhere) as other:
             server = ScriptedServer(http(200, b'[{"id":1}]', f'Link: <{other}/v1/list?page=2>; rel="next"'))
@@ -176,7 +176,7 @@ class TestLinksAndRedirects:
         assert elsewhere.requests == []
 
     @pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
-    async def test_a_redirect_is_not_followed_and_the_token_stays(self, status: int) -> None:
+    async def test_a_redirect_is_not_followed_and_the_token_is_not_sent(self, status: int) -> None:
         elsewhere = ScriptedServer(http(200, b"[]"))
         async with raw_server(elsewhere) as other:
             server = ScriptedServer(http(status, b"", f"Location: {other}/v1/list?page=2"))
@@ -192,7 +192,7 @@ class TestLinksAndRedirects:
                 await client.instances.get(1)
         assert len(asked(backupify)) == 1
 
-    async def test_a_page_loop_names_the_url(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_page_loop_is_reported_with_its_url(self, backupify: SimulatedBackupify) -> None:
         path = "/v1/backup_instances/1/backups"
         backupify.inject(Fault.wrong_link(f'<{path}?page=2>; rel="next"'))
         async with client_of(backupify) as client:
@@ -216,7 +216,7 @@ class TestRetryAfter:
         "value", ["-1", "nan", "inf", "1e9", "99999999999", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT"]
     )
     @pytest.mark.parametrize("status", [429, 503])
-    async def test_that_is_invalid_counts_as_missing(
+    async def test_that_is_invalid_is_ignored(
         self, backupify: SimulatedBackupify, status: int, value: str
     ) -> None:
         backupify.inject(Fault.answer(status, retry_after=value, operation="get_instance", first=2))
@@ -224,7 +224,7 @@ class TestRetryAfter:
             assert (await client.instances.get(1)).id == 1
         assert len(asked(backupify)) == 3
 
-    async def test_of_a_429_above_the_cap_blocks_the_client_until_then(
+    async def test_of_a_429_above_the_cap_blocks_the_client_until_it_is_over(
         self, backupify: SimulatedBackupify
     ) -> None:
         backupify.inject(Fault.answer(429, retry_after=121, operation="get_instance", first=1))
@@ -235,7 +235,7 @@ class TestRetryAfter:
             assert raised.value.retry_after == pytest.approx(121, abs=10)
         assert len(asked(backupify)) == 1
 
-    async def test_of_a_503_above_the_cap_fails_that_call_only(self, backupify: SimulatedBackupify) -> None:
+    async def test_of_a_503_above_the_cap_fails_only_its_call(self, backupify: SimulatedBackupify) -> None:
         backupify.inject(Fault.answer(503, retry_after=121, operation="get_instance", first=1))
         async with client_of(backupify) as client:
             with pytest.raises(ServerError, match="max_retry_after=120"):

@@ -1,4 +1,4 @@
-"""What a client takes and gives: its connector, environment, events, token and statistics."""
+"""A client's connector, environment, events, token and statistics."""
 
 import asyncio
 from pathlib import Path
@@ -25,7 +25,7 @@ from backupify_async.testing import Fault, SimulatedBackupify
 from tests.support.clients import asked, client_of
 
 
-class TestAConnectorOfTheCallers:
+class TestAConnectorOfTheUser:
     async def test_stays_open_and_is_used(self, backupify: SimulatedBackupify) -> None:
         async with aiohttp.TCPConnector(limit=3) as connector:
             for _ in range(2):
@@ -33,7 +33,7 @@ class TestAConnectorOfTheCallers:
                     await client.fleet(range(1, 20)).latest()
                 assert not connector.closed
 
-    async def test_bounds_what_is_in_flight(self) -> None:
+    async def test_limits_the_requests_in_flight(self) -> None:
         hanging = Fault.hang(operation="get_instance")
         async with SimulatedBackupify(faults=[hanging]) as server, aiohttp.TCPConnector(limit=3) as connector:
             client = await client_of(server, connector=connector).open()
@@ -44,7 +44,7 @@ class TestAConnectorOfTheCallers:
             await asyncio.wait(calls)
             assert {type(call.exception()) for call in calls} == {ClientClosed}
 
-    async def test_of_another_loop_is_refused_by_name_and_the_client_is_not_half_open(
+    async def test_of_another_loop_is_refused_by_name_at_each_open(
         self, backupify: SimulatedBackupify
     ) -> None:
         async def make() -> aiohttp.BaseConnector:
@@ -61,7 +61,7 @@ class TestAConnectorOfTheCallers:
             await asyncio.to_thread(loop.run_until_complete, connector.close())
             loop.close()
 
-    async def test_that_was_closed_is_an_error_of_ours(self, backupify: SimulatedBackupify) -> None:
+    async def test_that_was_closed_is_a_configuration_error(self, backupify: SimulatedBackupify) -> None:
         connector = aiohttp.TCPConnector()
         async with client_of(backupify, connector=connector) as client:
             await client.fetch_token()
@@ -113,11 +113,11 @@ class TestFromEnv:
             assert not connector.closed
         assert events
 
-    def test_says_which_variable_is_missing(self) -> None:
+    def test_names_the_variable_that_is_missing(self) -> None:
         with pytest.raises(ConfigurationError, match="BACKUPIFY_CLIENT_ID"):
             BackupifyClient.from_env({})
 
-    def test_a_subclass_makes_its_own_kind(self) -> None:
+    def test_returns_the_subclass_it_is_called_on(self) -> None:
         class Mine(BackupifyClient):
             pass
 
@@ -125,7 +125,7 @@ class TestFromEnv:
 
 
 class TestEvents:
-    async def test_tell_what_happens_in_its_order(self, backupify: SimulatedBackupify) -> None:
+    async def test_are_emitted_in_order(self, backupify: SimulatedBackupify) -> None:
         events: list[Any] = []
         backupify.inject(
             Fault.answer(500, operation="get_instance", first=1),
@@ -156,7 +156,7 @@ class TestEvents:
         ]
         assert events[-1].attempt == 3
 
-    async def test_a_hook_that_raises_harms_no_call(
+    async def test_a_hook_that_raises_fails_no_call(
         self, backupify: SimulatedBackupify, caplog: pytest.LogCaptureFixture
     ) -> None:
         def broken(event: object) -> None:
@@ -168,7 +168,7 @@ class TestEvents:
 
 
 class TestFetchToken:
-    async def test_gets_one_ahead_of_the_first_call(self, backupify: SimulatedBackupify) -> None:
+    async def test_requests_the_token_before_the_first_call(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             await client.fetch_token()
             await client.fetch_token()
@@ -176,12 +176,12 @@ class TestFetchToken:
             await client.instances.get(1)
             assert backupify.tokens_issued == 1
 
-    async def test_shows_a_wrong_secret(self, backupify: SimulatedBackupify) -> None:
+    async def test_reports_a_wrong_secret(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify, credentials=ClientCredentials("demo", "wrong")) as client:
             with pytest.raises(Exception, match="invalid_client"):
                 await client.fetch_token()
 
-    async def test_asks_an_object_of_the_callers(self, backupify: SimulatedBackupify) -> None:
+    async def test_calls_the_users_own_credentials(self, backupify: SimulatedBackupify) -> None:
         class Vault:
             asked = 0
 
@@ -197,7 +197,7 @@ class TestFetchToken:
 
 
 class TestStatistics:
-    async def test_before_it_is_opened_are_zero(self, backupify: SimulatedBackupify) -> None:
+    async def test_are_zero_before_the_client_is_opened(self, backupify: SimulatedBackupify) -> None:
         statistics = client_of(backupify).statistics()
         assert (statistics.requests, statistics.in_flight, statistics.paused_until) == (0, 0, None)
         assert statistics.budget_left == 500
@@ -221,7 +221,7 @@ class TestStatistics:
         assert client.statistics().refused == 1
         assert [event.path for event in events if isinstance(event, Throttled)] == ["/oauth/token"]
 
-    async def test_say_until_when_no_call_is_sent(self, backupify: SimulatedBackupify) -> None:
+    async def test_show_until_when_no_call_is_sent(self, backupify: SimulatedBackupify) -> None:
         backupify.inject(Fault.answer(429, retry_after=500, operation="get_instance"))
         async with client_of(backupify) as client:
             with pytest.raises(Exception, match="Retry-After"):
@@ -243,7 +243,7 @@ class TestStatistics:
             assert (client.statistics().in_flight, client.statistics().waiting) == (0, 0)
 
 
-async def test_it_says_who_it_is(backupify: SimulatedBackupify) -> None:
+async def test_the_user_agent_has_name_and_version(backupify: SimulatedBackupify) -> None:
     async with client_of(backupify) as client:
         await client.instances.get(1)
     assert {request.user_agent for request in backupify.requests} == {f"backupify-async/{__version__}"}

@@ -1,4 +1,4 @@
-"""Closing: cancelled, twice, from elsewhere."""
+"""Closing a client: cancelled, twice, from another loop, and while calls are in flight."""
 
 import asyncio
 import contextlib
@@ -15,39 +15,39 @@ from tests.support.scripted import settled
 NOWHERE = "http://127.0.0.1:1"
 
 
-class Reluctant:
-    """A vault that never answers, and takes its time to be cancelled."""
+class SlowVault:
+    """Credentials that never return a token, and whose cancellation ends only when a test lets it."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
-        self.may_end = asyncio.Event()
+        self.can_end = asyncio.Event()
 
     async def token(self) -> Token:
-        """Never."""
+        """Wait until it is cancelled."""
         self.asked.set()
         try:
             await asyncio.Event().wait()
         finally:
-            await self.may_end.wait()
+            await self.can_end.wait()
         raise AssertionError
 
 
 @attrs.frozen
 class Closing:
-    """A client whose close() cannot end before the vault lets it."""
+    """A client whose `close()` waits for its credentials."""
 
     client: BackupifyClient
-    vault: Reluctant
+    vault: SlowVault
     call: asyncio.Task[object]
 
     async def close(self) -> bool:
-        """Close the client; returns whether its connections are closed by then."""
+        """Close the client, and return whether its connections are closed."""
         await self.client.close()
         return is_closed(self.client)
 
 
 def is_closed(client: BackupifyClient) -> bool:
-    """Whether the pool of connections is closed."""
+    """Whether the connections are closed."""
     pool = getattr(client._session._transport, "_session", None)
     assert pool is not None
     return bool(pool.closed)
@@ -56,12 +56,12 @@ def is_closed(client: BackupifyClient) -> bool:
 @contextlib.asynccontextmanager
 async def held_open() -> AsyncIterator[Closing]:
     """A client with a call that waits for its token."""
-    vault = Reluctant()
+    vault = SlowVault()
     client = await client_of(NOWHERE, credentials=vault).open()
     call: asyncio.Task[object] = asyncio.create_task(client.backups.get(1, 1))
     await vault.asked.wait()
     yield Closing(client, vault, call)
-    vault.may_end.set()
+    vault.can_end.set()
     (ended,) = await asyncio.gather(call, return_exceptions=True)
     assert isinstance(ended, ClientClosed)
 
@@ -75,17 +75,17 @@ class TestClose:
             await settled()
             second = asyncio.create_task(held.close())
             await settled()
-            held.vault.may_end.set()
+            held.vault.can_end.set()
             await asyncio.gather(first, return_exceptions=True)
             assert await second
             assert first.cancelled()
 
-    async def test_that_is_cancelled_is_finished_by_one_that_comes_late(self) -> None:
+    async def test_that_was_cancelled_is_finished_by_a_later_one(self) -> None:
         async with held_open() as held:
             first = asyncio.create_task(held.close())
             await settled()
             first.cancel()
-            held.vault.may_end.set()
+            held.vault.can_end.set()
             await asyncio.gather(first, return_exceptions=True)
             assert await held.close()
 
@@ -94,7 +94,7 @@ class TestClose:
             both = [asyncio.create_task(held.close()) for _ in range(2)]
             await settled()
             assert not any(closing.done() for closing in both)
-            held.vault.may_end.set()
+            held.vault.can_end.set()
             assert await asyncio.gather(*both) == [True, True]
 
     async def test_that_is_cancelled_does_not_cancel_another(self) -> None:
@@ -103,7 +103,7 @@ class TestClose:
             await settled()
             first.cancel()
             await settled()
-            held.vault.may_end.set()
+            held.vault.can_end.set()
             assert await second
             await asyncio.wait([first])
             assert first.cancelled()
@@ -134,7 +134,7 @@ class TestClosingWhileCallsAreInFlight:
                 with pytest.raises(ClientClosed):
                     await call
 
-    async def test_ends_those_that_wait_for_a_place_too(self) -> None:
+    async def test_ends_calls_that_wait_to_be_sent_too(self) -> None:
         async with SimulatedBackupify(faults=[Fault.hang()]) as server:
             token = StaticToken(server.issue_token())
             client = await client_of(server, credentials=token, max_concurrency=1).open()
@@ -147,7 +147,7 @@ class TestClosingWhileCallsAreInFlight:
             assert (client.statistics().in_flight, client.statistics().waiting) == (0, 0)
             assert len(server.requests) == 1
 
-    async def test_ends_those_that_wait_for_a_token_too(self) -> None:
+    async def test_ends_calls_that_wait_for_a_token_too(self) -> None:
         async with SimulatedBackupify(faults=[Fault.hang(operation="token")]) as server:
             client = await client_of(server).open()
             call = asyncio.create_task(client.instances.get(1))
@@ -166,7 +166,7 @@ class TestClosingWhileCallsAreInFlight:
             assert not call.cancelled()
             assert isinstance(call.exception(), ClientClosed)
 
-    async def test_gives_a_fleet_its_outcomes(self) -> None:
+    async def test_gives_each_key_of_a_fleet_its_outcome(self) -> None:
         async with SimulatedBackupify(faults=[Fault.hang()]) as server:
             client = await client_of(server, credentials=StaticToken(server.issue_token())).open()
             sweep = asyncio.ensure_future(client.fleet([1, 2, 3]).get_active())
@@ -182,7 +182,7 @@ class TestClosingWhileCallsAreInFlight:
             await server.wait_for_requests(20)
             await client.close()
             await asyncio.gather(*calls, return_exceptions=True)
-            # The server's own handlers are the only others: they end with their connections.
+            # The only other tasks are the server's handlers, which end with their connections.
             if others := asyncio.all_tasks() - before:
                 await asyncio.wait(others)
             assert asyncio.all_tasks() == before

@@ -27,19 +27,19 @@ def in_another_loop(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 class TestOpenAndClose:
-    async def test_a_block_opens_and_closes_it(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_block_opens_and_closes_the_client(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             assert (await client.instances.get(1)).id == 1
         with pytest.raises(ClientClosed, match="closed"):
             await client.instances.get(1)
 
-    async def test_so_do_its_methods(self, backupify: SimulatedBackupify) -> None:
+    async def test_its_methods_open_and_close_the_client(self, backupify: SimulatedBackupify) -> None:
         client = client_of(backupify)
         assert await client.open() is client
         assert (await client.instances.get(1)).id == 1
         await client.close()
 
-    async def test_twice_is_once(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_second_open_or_close_does_nothing(self, backupify: SimulatedBackupify) -> None:
         client = client_of(backupify)
         await client.open()
         async with client:
@@ -47,14 +47,14 @@ class TestOpenAndClose:
         await client.close()
         await client.close()
 
-    async def test_before_it_is_opened_a_call_is_refused(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_call_before_it_is_opened_is_refused(self, backupify: SimulatedBackupify) -> None:
         client = client_of(backupify)
         for call in (client.instances.get(1), client.backups.trigger(1), client.fetch_token()):
             with pytest.raises(ConfigurationError, match=r"open\(\)"):
                 await call
         assert backupify.requests == []
 
-    async def test_a_closed_one_does_not_reopen(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_closed_client_does_not_reopen(self, backupify: SimulatedBackupify) -> None:
         client = client_of(backupify)
         async with client:
             pass
@@ -62,7 +62,7 @@ class TestOpenAndClose:
             await client.open()
 
     @pytest.mark.parametrize("ever_open", [True, False])
-    async def test_whatever_is_asked_of_a_closed_one_says_that_it_is_closed(
+    async def test_every_call_of_a_closed_client_raises_client_closed(
         self, backupify: SimulatedBackupify, ever_open: bool
     ) -> None:
         client = client_of(backupify)
@@ -98,7 +98,7 @@ class TestOpenAndClose:
         with pytest.raises(ClientClosed, match="does not reopen"):
             await client.open()
 
-    async def test_it_closes_though_the_block_raises(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_block_that_raises_closes_the_client(self, backupify: SimulatedBackupify) -> None:
         with pytest.raises(ZeroDivisionError):
             async with client_of(backupify) as client:
                 _ = 1 / 0
@@ -106,8 +106,8 @@ class TestOpenAndClose:
             await client.fetch_token()
 
 
-class TestLoops:
-    def test_a_call_from_another_one_is_refused(self, backupify: SimulatedBackupify) -> None:
+class TestEventLoops:
+    def test_a_call_from_another_loop_is_refused(self, backupify: SimulatedBackupify) -> None:
         client = client_of(backupify)
         with another_loop() as home:
             home.run_until_complete(client.open())
@@ -117,7 +117,7 @@ class TestLoops:
             home.run_until_complete(client.instances.get(1))
             home.run_until_complete(client.close())
 
-    def test_opening_it_in_another_one_is_refused(self, backupify: SimulatedBackupify) -> None:
+    def test_opening_it_in_another_loop_is_refused(self, backupify: SimulatedBackupify) -> None:
         client = client_of(backupify)
         with another_loop() as home:
             home.run_until_complete(client.open())
@@ -128,17 +128,17 @@ class TestLoops:
     @pytest.mark.parametrize(
         "begin", [BackupifyClient.open, BackupifyClient.close, BackupifyClient.__aenter__]
     )
-    def test_a_loop_that_is_not_asyncios_is_refused_by_name(
+    def test_a_loop_other_than_asyncios_is_refused_by_name(
         self, begin: Callable[[BackupifyClient], Coroutine[None, None, object]]
     ) -> None:
-        """As trio's, which steps through a coroutine without asyncio's knowledge."""
+        """Trio steps through a coroutine without an asyncio loop."""
         work = begin(client_of("http://127.0.0.1"))
         with pytest.raises(
             ConfigurationError, match="this client needs asyncio, and does not work with trio"
         ):
             work.send(None)
 
-    def test_it_may_be_made_where_no_loop_runs(self, backupify: SimulatedBackupify) -> None:
+    def test_it_can_be_created_where_no_loop_runs(self, backupify: SimulatedBackupify) -> None:
         client = client_of(backupify)
 
         async def use() -> int | str:
@@ -149,7 +149,7 @@ class TestLoops:
 
 
 class TestTasks:
-    async def test_any_number_of_one_loop_may_use_it(self, backupify: SimulatedBackupify) -> None:
+    async def test_any_number_of_tasks_of_one_loop_can_use_it(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             found = await asyncio.gather(*(client.instances.get(1 + key % 50) for key in range(200)))
         assert [instance.id for instance in found] == [1 + key % 50 for key in range(200)]

@@ -54,14 +54,14 @@ class TestTheResponse:
         with pytest.raises(DecodeError, match="not JSON"):
             response.json()
 
-    async def test_shows_no_token_and_is_not_pickled(self) -> None:
+    async def test_shows_no_token_and_cannot_be_pickled_or_copied(self) -> None:
         client, _ = client_over(says({}))
         async with client:
             response = await client.request("GET", "/v1/vendors/me")
         assert repr(response) == "APIResponse(status=200)"
-        for keep in (pickle.dumps, copy.deepcopy):
+        for copy_out in (pickle.dumps, copy.deepcopy):
             with pytest.raises(TypeError, match="keep its json"):
-                keep(response)
+                copy_out(response)
 
 
 class TestARequest:
@@ -93,7 +93,7 @@ class TestARequest:
             ((1, "/v1/x"), TypeError, "the method must be a str"),
         ],
     )
-    async def test_that_makes_no_sense_is_refused_unsent(
+    async def test_that_is_invalid_is_refused_and_not_sent(
         self, arguments: tuple[Any, str], error: type[Exception], problem: str
     ) -> None:
         client, transport = client_over(says({}))
@@ -116,7 +116,7 @@ class TestARequest:
             ({"customer_id": 7}, TypeError, "no such id"),
         ],
     )
-    async def test_with_options_that_make_no_sense_is_refused_unsent(
+    async def test_with_invalid_options_is_refused_and_not_sent(
         self, options: dict[str, Any], error: type[Exception], problem: str
     ) -> None:
         client, transport = client_over(says({}))
@@ -131,7 +131,7 @@ class TestARequest:
             with pytest.raises(ValueError, match="a GET has no body: use params="):
                 await client.request("GET", "/v1/customers", form={"a": 1})
 
-    async def test_that_is_a_trigger_is_refused_with_a_pointer(self) -> None:
+    async def test_that_is_a_trigger_is_refused_and_names_the_method_for_it(self) -> None:
         client, transport = client_over(says({}, 201))
         path = "/v1/backup_instances/{instance}/backups"
         async with client:
@@ -153,23 +153,23 @@ class TestARequestThatFails:
         return outcome, len(transport.sent)
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
-    async def test_is_sent_again_where_its_method_is_repeatable(self, method: str) -> None:
+    async def test_is_retried_if_its_method_is_repeatable(self, method: str) -> None:
         assert await self.run(500, method=method) == (200, 2)
 
     @pytest.mark.parametrize("lost", [500, 503, RequestTimeout("slow"), ConnectionFailed("reset")])
-    async def test_is_ambiguous_where_its_method_is_not(self, lost: Step) -> None:
+    async def test_is_ambiguous_if_its_method_is_not_repeatable(self, lost: Step) -> None:
         error, sent = await self.run(lost)
         assert isinstance(error, AmbiguousRequest)
         assert (error.method, error.path, sent) == ("POST", "/v1/customers", 1)
         assert isinstance(error.cause, ServerError | TransportError)
         assert error.__cause__ is error.cause
 
-    async def test_is_sent_again_where_the_caller_says_that_it_is_repeatable(self) -> None:
+    async def test_is_retried_if_the_caller_says_that_it_is_repeatable(self) -> None:
         assert await self.run(500, repeatable=True) == (200, 2)
         error, sent = await self.run(500, method="PUT", repeatable=False)
         assert (isinstance(error, AmbiguousRequest), sent) == (True, 1)
 
-    async def test_is_sent_again_where_it_did_nothing(self) -> None:
+    async def test_is_retried_if_the_server_did_nothing(self) -> None:
         assert await self.run((429, after("2"))) == (200, 2)
         assert await self.run(ConnectionFailed("no route", sent=False)) == (200, 2)
 
@@ -181,7 +181,7 @@ class TestThePing:
             assert (await client.request("GET", "/v1/ping")).status == 200
         assert [bearer(request) for _, request in transport.sent] == [""]
 
-    async def test_that_is_answered_401_is_raised_at_once(self) -> None:
+    async def test_raises_a_401_at_once(self) -> None:
         client, transport = client_over(says({}, 401))
         async with client:
             with pytest.raises(APIError):
@@ -202,7 +202,7 @@ class TestIterate:
             found = [customer async for customer in client.iterate("/v1/customers", Customer)]
         assert found == [Customer(1, "x"), Customer(2, "x"), Customer(3, "x")]
 
-    async def test_reads_raw_objects_without_one(self) -> None:
+    async def test_reads_raw_objects_without_a_model(self) -> None:
         client, _ = client_over(self.pages)
         async with client:
             assert await client.iterate("/v1/customers").collect(limit=2) == [
@@ -211,19 +211,19 @@ class TestIterate:
             ]
             assert [len(page.items) async for page in client.iterate("/v1/customers").pages()] == [1, 1, 1]
 
-    async def test_asks_for_what_params_say(self) -> None:
+    async def test_sends_params_and_per_page(self) -> None:
         client, transport = client_over(says([]))
         async with client:
             await client.iterate("/v1/x", params={"vendor_id": 3, "none": None}, per_page=50).collect()
         assert dict(transport.sent[0][1].url.query) == {"vendor_id": "3", "per_page": "50"}
 
-    async def test_of_something_else_than_objects_is_a_decode_error(self) -> None:
+    async def test_of_items_other_than_objects_is_a_decode_error(self) -> None:
         client, _ = client_over(says([1]))
         async with client:
             with pytest.raises(DecodeError, match="a list of objects was expected, not of int"):
                 await client.iterate("/v1/x").collect()
 
-    async def test_refuses_at_once_what_makes_no_sense(self) -> None:
+    async def test_refuses_invalid_arguments_at_once(self) -> None:
         client, _ = client_over(says([]))
         with pytest.raises(ValueError, match="per_page"):
             client.iterate("/v1/x", per_page=0)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.looptime
 
 
 class TestOtherOptions:
-    async def test_are_those_of_its_calls_only(self) -> None:
+    async def test_apply_only_to_its_calls(self) -> None:
         client, transport = client_over(says({"id": 1}), headers={"X-One": "client-1", "X-Two": "client-2"})
         async with client:
             other = client.with_options(headers={"x-one": "option-1"})
@@ -33,7 +33,7 @@ class TestOtherOptions:
         assert one == ["option-1", "client-2", "option-3"]
         assert two == ["client-1", "client-2", None]
 
-    async def test_have_time_outs_of_their_own(self) -> None:
+    async def test_can_be_time_outs(self) -> None:
         client, transport = client_over(says({"id": 1}), round_trip=5)
         async with client:
             with pytest.raises(RequestTimeout, match="total=2 s"):
@@ -41,7 +41,7 @@ class TestOtherOptions:
             assert (await client.instances.get(1)).id == 1
         assert transport.sent[0][1].timeouts == Timeouts(total=2)
 
-    async def test_have_retries_of_their_own_within_the_client_s_budget(self) -> None:
+    async def test_can_be_retries_within_the_budget_of_the_client(self) -> None:
         client, transport = client_over(Script(*[500] * 9), retry=RetryPolicy(budget=500))
         async with client:
             once = client.with_options(retry=RetryPolicy(attempts=1, budget=1, max_outage=1))
@@ -50,16 +50,16 @@ class TestOtherOptions:
             assert len(transport.sent) == 1
             assert once.statistics().budget_left == client.statistics().budget_left == 500
 
-    async def test_have_a_hook_of_their_own(self) -> None:
-        ours: list[Event] = []
-        theirs: list[Event] = []
-        client, _ = client_over(says({"id": 1}), on_event=ours.append)
+    async def test_can_be_a_hook(self) -> None:
+        events: list[Event] = []
+        other_events: list[Event] = []
+        client, _ = client_over(says({"id": 1}), on_event=events.append)
         async with client:
-            await client.with_options(on_event=theirs.append).instances.get(1)
-            assert [type(event).__name__ for event in theirs] == ["RequestSent", "ResponseReceived"]
+            await client.with_options(on_event=other_events.append).instances.get(1)
+            assert [type(event).__name__ for event in other_events] == ["RequestSent", "ResponseReceived"]
             await client.instances.get(1)
-        assert len(theirs) == 2
-        assert [type(event).__name__ for event in ours] == [
+        assert len(other_events) == 2
+        assert [type(event).__name__ for event in events] == [
             "TokenRefreshed",
             "RequestSent",
             "ResponseReceived",
@@ -73,7 +73,7 @@ class TestOtherOptions:
             assert client.statistics().requests == 3
         assert len([request for _, request in transport.sent if request.url.path == "/oauth/token"]) == 1
 
-    async def test_let_other_calls_go_first(self) -> None:
+    async def test_can_let_other_calls_go_first(self) -> None:
         order: list[str] = []
         client, _ = client_over(says({}), round_trip=1, max_concurrency=1)
 
@@ -82,12 +82,12 @@ class TestOtherOptions:
             order.append(name)
 
         async with client:
-            behind = client.with_options(background=True)
-            names = {"first": client, "background": behind, "second": client, "third": client}
+            background = client.with_options(background=True)
+            names = {"first": client, "background": background, "second": client, "third": client}
             await asyncio.gather(*(call(one, name) for name, one in names.items()))
         assert order == ["first", "second", "third", "background"]
 
-    async def test_leave_the_longest_retry_after_to_the_client(self) -> None:
+    async def test_do_not_change_the_longest_retry_after_of_the_client(self) -> None:
         client, transport = client_over(Script((429, after("3"))), retry=RetryPolicy(max_retry_after=5))
         async with client:
             other = client.with_options(retry=RetryPolicy(max_retry_after=1))

@@ -35,7 +35,7 @@ class TestTheBaseUrl:
             "https://my_host.example",
         ],
     )
-    def test_https_and_loopback_are_taken(self, text: str) -> None:
+    def test_https_and_loopback_are_accepted(self, text: str) -> None:
         assert settings(base_url=text).url == parse_base_url(text, allow_insecure=False)
 
     @pytest.mark.parametrize(
@@ -85,17 +85,17 @@ class TestTheBaseUrl:
             ),
         ],
     )
-    def test_any_other_is_refused_and_says_why(self, text: Any, says: str) -> None:
+    def test_any_other_url_is_refused_with_the_reason(self, text: Any, says: str) -> None:
         with pytest.raises(ConfigurationError, match=says) as caught:
             settings(base_url=text)
         assert str(caught.value).startswith("base_url: ")
         assert "s3cret" not in str(caught.value)
 
-    def test_the_clear_may_be_allowed(self) -> None:
+    def test_http_can_be_allowed(self) -> None:
         assert settings(base_url="http://api.example", allow_insecure=True).url.host == "api.example"
 
     @pytest.mark.parametrize(
-        ("host", "stays"),
+        ("host", "is_local"),
         [
             *(
                 ("localhost", True),
@@ -114,19 +114,19 @@ class TestTheBaseUrl:
             ),
         ],
     )
-    def test_a_loopback_host_stays_on_this_machine(self, host: str, stays: bool) -> None:
-        assert is_loopback(host) is stays
+    def test_a_loopback_host_is_recognised(self, host: str, is_local: bool) -> None:
+        assert is_loopback(host) is is_local
 
 
 class TestTheProxy:
     @pytest.mark.parametrize("proxy", ["http://p.example:3128", "https://u:s3cret@p.example", None])
-    def test_a_url_is_taken_and_its_password_never_shown(self, proxy: str | None) -> None:
+    def test_a_url_is_accepted_and_its_password_not_shown(self, proxy: str | None) -> None:
         made = settings(proxy=proxy)
         assert made.proxy == proxy
         assert "s3cret" not in repr(made)
 
     @pytest.mark.parametrize("proxy", ["", "p.example:3128", "socks5://u:s3cret@p", "http://", "http://[", 7])
-    def test_any_other_is_refused_unseen(self, proxy: Any) -> None:
+    def test_any_other_value_is_refused_and_not_shown(self, proxy: Any) -> None:
         with pytest.raises(
             ConfigurationError, match=r"^proxy: needs http:// or https:// and a host"
         ) as caught:
@@ -144,7 +144,7 @@ class TestTheProxy:
             (f"http://u:s3cret@{'a' * 64}.example", "its host has an empty label, a label of more"),
         ],
     )
-    def test_one_that_could_not_be_used_is_refused_unseen(self, proxy: str, says: str) -> None:
+    def test_an_unusable_url_is_refused_and_not_shown(self, proxy: str, says: str) -> None:
         with pytest.raises(ConfigurationError, match=f"^proxy: {says}") as caught:
             settings(proxy=proxy)
         links: list[BaseException | None] = [caught.value, caught.value.__cause__, caught.value.__context__]
@@ -162,6 +162,6 @@ class TestTls:
         with pytest.raises(ConfigurationError, match=r"^tls: is a server's context"):
             settings(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
-    def test_a_clients_context_is_taken(self) -> None:
+    def test_a_clients_context_is_accepted(self) -> None:
         context = ssl.create_default_context()
         assert settings(tls=context).tls is context

@@ -1,4 +1,4 @@
-"""Credentials hold a secret, and show it to nobody."""
+"""Credentials hold a secret, and never show it."""
 
 import copy
 import pickle
@@ -38,14 +38,16 @@ class TestASecret:
 @pytest.mark.parametrize("kind", [Token, StaticToken])
 class TestAToken:
     @pytest.mark.parametrize("value", ["", None, 7, b"abc"])
-    def test_a_value_that_is_no_text_is_refused(self, kind: type[Token], value: str) -> None:
+    def test_a_value_that_is_not_text_is_refused(self, kind: type[Token], value: str) -> None:
         with pytest.raises(ConfigurationError, match=r"^token: must be a non-empty string$"):
             kind(value)
 
     @pytest.mark.parametrize(
         "value", ["s3cret\n", " s3cret", "s3 cret", "s3\x00cret", "s3\x7fcret", "s3\u2028", "\ufeffs3cret"]
     )
-    def test_a_text_that_no_header_can_carry_is_refused_unseen(self, kind: type[Token], value: str) -> None:
+    def test_a_text_that_no_header_can_carry_is_refused_and_not_shown(
+        self, kind: type[Token], value: str
+    ) -> None:
         with pytest.raises(
             ConfigurationError, match="white space, control or invisible characters"
         ) as caught:
@@ -88,7 +90,7 @@ class TestClientCredentials:
     @pytest.mark.parametrize(
         "text", ["s3\x00cret", "s3\ncret", "s3\tcret", "s3\x7fcret", "s3crét", "s3\ufeffcret", "s3cret\udcff"]
     )
-    def test_characters_that_oauth_forbids_are_reported_unseen(self, text: str) -> None:
+    def test_characters_that_oauth_forbids_are_reported_and_not_shown(self, text: str) -> None:
         for name, values in (("client id", (text, "abc")), ("client secret", ("demo", text))):
             with pytest.raises(
                 ConfigurationError, match=rf"^{name}: contains a character outside of"

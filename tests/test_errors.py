@@ -1,4 +1,4 @@
-"""The tree of errors, walked leaf by leaf."""
+"""Every error of the tree: its bases, text, fields, pickle and copy."""
 
 import copy
 import inspect
@@ -145,7 +145,7 @@ walk = pytest.mark.parametrize(
 
 
 def fields(error: BaseException) -> dict[str, object]:
-    """What an error holds; errors within it by what they say, for they are compared by identity."""
+    """The fields of an error; errors in it by type and text, because they are compared by identity."""
     return {name: plain(value) for name, value in vars(error).items()}
 
 
@@ -166,13 +166,15 @@ def test_every_error_is_in_the_tree() -> None:
 
 
 @walk
-def test_it_belongs_to_its_family(error: BackupifyError, family: tuple[type, ...], text: str) -> None:
+def test_its_bases_are_those_of_its_family(
+    error: BackupifyError, family: tuple[type, ...], text: str
+) -> None:
     assert isinstance(error, BackupifyError)
     assert set(type(error).__bases__) == set(family or (BackupifyError,))
 
 
 @walk
-def test_it_is_readable(error: BackupifyError, family: tuple[type, ...], text: str) -> None:
+def test_its_text_is_readable(error: BackupifyError, family: tuple[type, ...], text: str) -> None:
     assert str(error) == text
     assert "None" not in str(error)
 
@@ -246,7 +248,7 @@ def test_each_status_has_its_class(status: int, kind: type[APIError]) -> None:
     assert api_error_type(status) is kind
 
 
-def test_the_drawing_names_every_error() -> None:
+def test_the_tree_in_the_docstring_has_every_error() -> None:
     assert errors.__doc__ is not None
     drawn = {word.strip("│├└─ ").split(" ")[0] for word in errors.__doc__.splitlines() if "─" in word}
     assert drawn == {kind.__name__ for kind in all_errors()} - {"BackupifyError"}

@@ -1,4 +1,4 @@
-"""Events are frozen values, and a hook can do no harm."""
+"""Events are frozen values, and an error of a hook is logged."""
 
 from datetime import UTC, datetime
 
@@ -43,9 +43,9 @@ def test_an_event_is_a_value(event: Event) -> None:
 
 @each
 def test_a_hook_gets_the_event(event: Event) -> None:
-    told: list[Event] = []
-    emit(told.append, event)
-    assert told == [event]
+    received: list[Event] = []
+    emit(received.append, event)
+    assert received == [event]
 
 
 @each

@@ -1,4 +1,4 @@
-"""Each example, started as its user would start it, against the simulated server."""
+"""Each example, run as a user runs it, against the simulated server."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def run(server: SimulatedBackupify, example: str, *arguments: str) -> subprocess
 
 
 @pytest.mark.backupify(instances=3, backups=2)
-def test_list_backups_lists_those_of_the_instances_that_are_named(backupify: SimulatedBackupify) -> None:
+def test_list_backups_lists_the_backups_of_the_named_instances(backupify: SimulatedBackupify) -> None:
     done = run(backupify, "list_backups.py", "2", "1", "99")
     assert [line for line in done.stdout.splitlines() if line.startswith("instance")] == [
         "instance 2: 2 backups",
@@ -47,7 +47,7 @@ def test_list_backups_lists_those_of_the_instances_that_are_named(backupify: Sim
 
 
 @pytest.mark.backupify(instances=3, backups=1)
-def test_list_backups_without_ids_lists_those_of_all(backupify: SimulatedBackupify) -> None:
+def test_list_backups_without_ids_lists_the_backups_of_all_instances(backupify: SimulatedBackupify) -> None:
     done = run(backupify, "list_backups.py")
     assert (done.stdout.count("instance "), done.stderr) == (3, "")
 
@@ -70,7 +70,7 @@ def test_poll_fleet_exits_0_where_all_are_fresh(backupify: SimulatedBackupify) -
 @pytest.mark.backupify(
     instances=3, backups=0, faults=[Fault.lose_response(operation="trigger", instance=3, after_acting=True)]
 )
-def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_response_was_lost(
+def test_trigger_fleet_starts_one_backup_each_and_finds_the_one_whose_response_was_lost(
     backupify: SimulatedBackupify, tmp_path: Path
 ) -> None:
     backupify.start_backup(2)
@@ -78,21 +78,21 @@ def test_trigger_fleet_starts_one_backup_each_and_finds_one_whose_response_was_l
     ids.write_text("# the fleet\n1\n2\n\n3\n1\n")
     done = run(backupify, "trigger_fleet.py", str(ids))
     assert sorted(done.stdout.splitlines()) == [
-        "instance 1: stands in the file twice, triggered once",
+        "instance 1: in the file twice, triggered once",
         "instance 1: started",
         "instance 2: a backup was running already",
-        "instance 3: started; the answer was lost, and the backup was found",
+        "instance 3: started; the response was lost, and the backup was found",
     ]
     assert (done.returncode, [len(backupify.triggers[instance]) for instance in (1, 2, 3)]) == (0, [1, 0, 1])
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"), [("the list is empty", "the list is empty"), ("", "no answer in 60 s")]
+    ("reason", "said"), [("the list is empty", "the list is empty"), ("", "no response in 60 s")]
 )
 def test_trigger_fleet_says_why_an_outcome_is_unknown(reason: str, said: str) -> None:
-    lost = AmbiguousTrigger(SentTrigger(3, datetime.now(UTC)), RequestTimeout("no answer in 60 s"), reason)
+    lost = AmbiguousTrigger(SentTrigger(3, datetime.now(UTC)), RequestTimeout("no response in 60 s"), reason)
     in_words = runpy.run_path(str(EXAMPLES / "trigger_fleet.py"))["in_words"]
-    assert in_words(Failure("3", lost, 1, 0.0)) == f"LOOK AT IT before you trigger again: {said}"
+    assert in_words(Failure("3", lost, 1, 0.0)) == f"CHECK THE INSTANCE before you trigger again: {said}"
 
 
 @pytest.mark.backupify(instances=2, backups=0)
@@ -107,14 +107,14 @@ def test_in_a_web_app_serves_with_one_client_and_stops_cleanly(backupify: Simula
         assert service.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:\d+", service.stdout.readline())
         assert found is not None
-        with urllib.request.urlopen(f"{found[0]}/active/1", timeout=30) as answer:
-            active = answer.read().decode()
-        with urllib.request.urlopen(f"{found[0]}/active/2", timeout=30) as answer:
-            idle = answer.read().decode()
-        with urllib.request.urlopen(f"{found[0]}/trigger/2", data=b"", timeout=30) as answer:
-            triggered = json.load(answer)
-        with urllib.request.urlopen(f"{found[0]}/statistics", timeout=30) as answer:
-            statistics = json.load(answer)
+        with urllib.request.urlopen(f"{found[0]}/active/1", timeout=30) as response:
+            active = response.read().decode()
+        with urllib.request.urlopen(f"{found[0]}/active/2", timeout=30) as response:
+            idle = response.read().decode()
+        with urllib.request.urlopen(f"{found[0]}/trigger/2", data=b"", timeout=30) as response:
+            triggered = json.load(response)
+        with urllib.request.urlopen(f"{found[0]}/statistics", timeout=30) as response:
+            statistics = json.load(response)
         service.send_signal(signal.SIGINT)
         service.communicate(timeout=30)
     assert (json.loads(active)["id"], json.loads(active)["status"], idle) == (running.id, "running", "null")
@@ -141,7 +141,7 @@ def test_simple_limiter_spaces_its_calls_evenly(backupify: SimulatedBackupify) -
     assert (done.returncode, done.stderr, times[-1] - times[0] >= 11 / 20 - 0.1) == (0, "", True)
 
 
-def test_the_test_with_aioresponses_passes_for_a_user_who_has_no_settings(tmp_path: Path) -> None:
+def test_the_tests_with_aioresponses_pass_without_a_pytest_configuration(tmp_path: Path) -> None:
     example = EXAMPLES / "test_with_aioresponses.py"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(example)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

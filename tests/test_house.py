@@ -43,7 +43,7 @@ for module in sys.argv[1:]:
         del sys.modules[name]
     importlib.import_module(module)
 """
-FRONT_DOOR = "from backupify_async import BackupifyClient"
+IMPORT_CLIENT = "from backupify_async import BackupifyClient"
 FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
@@ -104,13 +104,13 @@ def test_the_simulated_server_shares_no_code_with_the_client(module: str) -> Non
 @pytest.mark.parametrize(
     "module", [module for module in MODULES if room(module) not in ("_cli", "testing", "")]
 )
-def test_only_the_command_line_knows_the_simulated_server_and_only_it_prints(module: str) -> None:
+def test_only_the_command_line_imports_the_simulated_server_and_prints(module: str) -> None:
     calls = [node.func for node in ast.walk(tree(module)) if isinstance(node, ast.Call)]
     assert [name for name in imports(module) if room(name) == "testing"] == []
     assert [call for call in calls if isinstance(call, ast.Name) and call.id == "print"] == []
 
 
-def test_only_the_aiohttp_transport_and_the_front_door_know_aiohttp() -> None:
+def test_only_the_aiohttp_transport_and_the_client_import_aiohttp() -> None:
     users = {module for module in MODULES if room(module) != "testing" and "aiohttp" in imports(module)}
     transport = {
         f"backupify_async._transport.aiohttp_{name}"
@@ -119,7 +119,7 @@ def test_only_the_aiohttp_transport_and_the_front_door_know_aiohttp() -> None:
     assert users == {*transport, "backupify_async.client"}
 
 
-def test_only_the_database_module_the_file_format_and_the_error_messages_know_sqlite() -> None:
+def test_only_the_database_module_the_file_format_and_the_error_messages_import_sqlite() -> None:
     users = {module for module in MODULES if {"sqlite3", "aiosqlite"} & {*imports(module)}}
     rooms = {name.removeprefix("backupify_async._journal.") for name in users}
     assert rooms == {
@@ -154,18 +154,18 @@ def test_the_public_modules_are_these() -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_a_public_module_exports_only_names_of_its_own(module: str) -> None:
-    """What a type checker and completion offer is `__all__`."""
+    """Type checkers and completion offer the names in `__all__`."""
     loaded = importlib.import_module(module)
     exported = {name: getattr(loaded, name) for name in getattr(loaded, "__all__", ["__version__"])}
     homes = {getattr(value, "__module__", module) for value in exported.values()}
-    own = homes - {"types", "typing", "builtins", "collections.abc"}  # what aliases and constants are made of
+    own = homes - {"types", "typing", "builtins", "collections.abc"}  # of aliases and constants
     if module in ("backupify_async", "backupify_async.testing"):
         assert all(home.split(".")[0] == "backupify_async" for home in own)
     else:
         assert own <= {module, "backupify_async"}
 
 
-def test_every_public_name_but_the_helpers_is_on_the_menu() -> None:
+def test_every_public_name_but_the_helpers_is_exported_by_the_package() -> None:
     helpers = {"SettingsOptions", "identifier", "instance_key", "whole_number"}
     baselines = {"UNKNOWN_BASELINE", "UnknownBaseline", "Baseline"}
     modules = [module for module in PUBLIC if module not in ("backupify_async", "backupify_async.testing")]
@@ -173,17 +173,17 @@ def test_every_public_name_but_the_helpers_is_on_the_menu() -> None:
     assert public - {*backupify_async.__all__} <= helpers | baselines
 
 
-def test_the_menu_is_sorted_and_complete() -> None:
-    menu = backupify_async.__all__
-    for name in menu:
-        getattr(backupify_async, name)  # some are imported only now
+def test_the_names_that_the_package_exports_are_sorted_and_complete() -> None:
+    exported = backupify_async.__all__
+    for name in exported:
+        getattr(backupify_async, name)  # some are imported at first use
     public = {
         name
         for name, value in vars(backupify_async).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert set(menu) - {"__version__"} == public
-    assert menu == sorted(menu)
+    assert set(exported) - {"__version__"} == public
+    assert exported == sorted(exported)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -212,23 +212,23 @@ def test_everything_public_has_a_docstring(module: str) -> None:
 
 def test_importing_the_package_needs_no_extra() -> None:
     unwanted = ("cyclopts", "rich", "pytest", "aiohttp.web", "aiosqlite", "filelock", "sqlite3", "uvloop")
-    code = f"import sys; {FRONT_DOOR}; print([name for name in {unwanted} if name in sys.modules])"
+    code = f"import sys; {IMPORT_CLIENT}; print([name for name in {unwanted} if name in sys.modules])"
     command = [sys.executable, "-c", code]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
-    assert done.stdout.strip() == "[]"  # a measured process would import sqlite3 to write what it measured
+    assert done.stdout.strip() == "[]"  # coverage would import sqlite3 to write its data
 
 
-def test_importing_the_package_leaves_out_what_a_first_call_does_not_need() -> None:
+def test_importing_the_package_imports_nothing_that_a_first_call_does_not_need() -> None:
     rooms = ("_fleet", "_journal", "_triggers.triggering", "_waits.waiting")
     unwanted = ("tenacity", *(f"backupify_async.{room}" for room in rooms))
-    code = f"import sys; {FRONT_DOOR}; print([name for name in {unwanted} if name in sys.modules])"
+    code = f"import sys; {IMPORT_CLIENT}; print([name for name in {unwanted} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("module", ["backupify_async", "backupify_async._cli", "backupify_async.testing"])
-def test_modules_that_others_load_import_nothing_heavy(module: str) -> None:
+def test_modules_that_are_loaded_often_import_nothing_heavy(module: str) -> None:
     unwanted = ("aiohttp", "asyncio", "attrs", "cattrs", "orjson", "yarl")
     code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

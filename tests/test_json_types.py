@@ -1,4 +1,4 @@
-"""What users get, as plain JSON types: a web framework, a log and `json.dumps` take it as it is."""
+"""`to_dict()` returns JSON types, which `json.dumps`, a log or a web framework can write unchanged."""
 
 import json
 import uuid
@@ -60,7 +60,7 @@ PLAIN_MISSING = {
 }
 STARTED = TriggerResult(TriggerKind.STARTED, BACKUP)
 PLAIN_STARTED = {"kind": "started", "backup": PLAIN_BACKUP, "waited": None, "from_previous_run": False}
-LOST = RequestTimeout("no answer in 60 s")
+LOST = RequestTimeout("no response in 60 s")
 UNKNOWN = AmbiguousTrigger(SentTrigger(9, WHEN), LOST, "the list is empty", (BACKUP,))
 
 EXPECTED: list[tuple[Any, dict[str, Any]]] = [

@@ -1,6 +1,6 @@
-"""Once a client was created, no failure needs an import.
+"""Once a client is created, no failure needs an import.
 
-A process that is out of file descriptors cannot import, and one whose files were replaced must not.
+A process without free file descriptors cannot import, and one whose files were replaced must not.
 """
 
 import asyncio
@@ -44,23 +44,23 @@ class NoImports:
 
 async def main(base_url, closed_url):
     events = []
-    here = client_of(base_url, ClientCredentials("demo", "demo"), on_event=events.append)
+    client = client_of(base_url, ClientCredentials("demo", "demo"), on_event=events.append)
     refusing = client_of(closed_url)
     nowhere = client_of("https://no-such-host.invalid")
     no_tls = client_of(base_url.replace("http:", "https:"))
-    sweep = here.fleet([7, 8])
+    sweep = client.fleet([7, 8])
     sys.meta_path.insert(0, NoImports())
     report = {}
-    async with here, refusing, nowhere, no_tls:
-        report["lost"] = [await outcome(here.backups.trigger(number)) for number in (1, 2, 3, 4)]
-        report["active"] = [await outcome(here.backups.get_active(number)) for number in (1, 2, 3, 4, 5, 6)]
-        report["listed"] = len(await here.backups.list(1).collect())
-        report["waited"] = await outcome(here.backups.wait(1, report["active"][0], timeout=0.01))
+    async with client, refusing, nowhere, no_tls:
+        report["lost"] = [await outcome(client.backups.trigger(number)) for number in (1, 2, 3, 4)]
+        report["active"] = [await outcome(client.backups.get_active(number)) for number in (1, 2, 3, 4, 5, 6)]
+        report["listed"] = len(await client.backups.list(1).collect())
+        report["waited"] = await outcome(client.backups.wait(1, report["active"][0], timeout=0.01))
         report["refused"] = await outcome(refusing.backups.trigger(1))
         report["nowhere"] = await outcome(nowhere.backups.trigger(1))
         report["no TLS"] = await outcome(no_tls.backups.trigger(1))
         report["swept"] = len((await sweep.trigger()).values)
-        report["drained"] = await here.drain(1)
+        report["drained"] = await client.drain(1)
     report["late"] = late
     print(json.dumps(report))
 
@@ -70,45 +70,45 @@ asyncio.run(main(*sys.argv[1:]))
 OUT_OF_DESCRIPTORS = """
 import aiohttp, resource
 
-plenty = resource.getrlimit(resource.RLIMIT_NOFILE)
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-def allow_none():
+def allow_no_more():
     lowest = os.open(os.devnull, os.O_RDONLY)
     os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, plenty[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
 
 def allow_many():
-    resource.setrlimit(resource.RLIMIT_NOFILE, plenty)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
-def when_tried_again(event):
-    if isinstance(event, RetryScheduled) and helped:
+def on_event(event):
+    if isinstance(event, RetryScheduled) and freed:
         allow_many()
 
 async def main(base_url):
-    global helped
+    global freed
     report = {}
     credentials = ClientCredentials("demo", "demo")
-    keeps_none = aiohttp.TCPConnector(force_close=True)
-    reading = client_of(base_url, credentials, on_event=when_tried_again, connector=keeps_none)
-    triggering = client_of(base_url, credentials, on_event=when_tried_again)
-    async with keeps_none, reading, triggering:
+    one_use_connections = aiohttp.TCPConnector(force_close=True)
+    reading = client_of(base_url, credentials, on_event=on_event, connector=one_use_connections)
+    triggering = client_of(base_url, credentials, on_event=on_event)
+    async with one_use_connections, reading, triggering:
         await asyncio.gather(reading.fetch_token(), triggering.fetch_token())
-        for helped in (False, True):
-            report[str(helped)] = []
+        for freed in (False, True):
+            report[str(freed)] = []
             for call in (reading.backups.get_active, triggering.backups.trigger):
                 await asyncio.sleep(0.01)  # until closed connections are closed
-                allow_none()
-                report[str(helped)].append(await outcome(call(1)))
+                allow_no_more()
+                report[str(freed)].append(await outcome(call(1)))
                 allow_many()
     print(json.dumps(report))
 
-helped = False
+freed = False
 asyncio.run(main(*sys.argv[1:]))
 """
 
 
 async def run(code: str, *arguments: str) -> dict[str, Any]:
-    """Run code in a process; returns the JSON that it prints."""
+    """Run code in a process, and return the JSON that it prints."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -124,7 +124,7 @@ async def run(code: str, *arguments: str) -> dict[str, Any]:
 
 
 class TestWithoutImports:
-    async def test_every_failure_ends_as_it_would_with_them(self) -> None:
+    async def test_every_failure_ends_as_it_does_with_imports(self) -> None:
         faults = [
             Fault.lose_response(after_acting=True, operation="trigger", instance=1, first=1),
             Fault.lose_response(after_acting=False, operation="trigger", instance=2, first=1),
@@ -154,9 +154,9 @@ class TestWithoutImports:
         assert (report["swept"], report["drained"]) == (2, 0)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit to set")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 class TestOutOfDescriptors:
-    async def test_nothing_is_sent_and_the_call_is_tried_again(self) -> None:
+    async def test_nothing_is_sent_and_the_call_is_retried(self) -> None:
         async with SimulatedBackupify() as server:
             report = await run(OUT_OF_DESCRIPTORS, server.base_url)
             started = len(server.triggers[1])

@@ -1,7 +1,7 @@
-"""The main job, as the issue says when it is done: 2,000 instances, 64 at once, over a bad network.
+"""The main job: a sweep over 2,000 instances, 64 at once, over a bad network.
 
-The sweep runs once, at the server's 200 calls a second: ten seconds and a bit. All tests of it look at that
-one run.
+The sweep runs once, at the 200 calls a second of the server: about ten seconds. All of its tests check this
+run.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ FAILED = {None, 429, 503}
 
 @attrs.frozen
 class Sweep:
-    """What a sweep came to, on both sides."""
+    """The result of a sweep, for the client and for the server."""
 
     outcomes: list[Outcome[Any, Any]]
     statistics: Statistics
@@ -68,22 +68,22 @@ class TestASweepOver2000InstancesOnABadNetwork:
     def test_every_instance_has_one_outcome(self, sweep: Sweep) -> None:
         assert sorted(outcome.key for outcome in sweep.outcomes) == list(range(1, INSTANCES + 1))
 
-    def test_none_is_an_error(self, sweep: Sweep) -> None:
+    def test_no_outcome_is_an_error(self, sweep: Sweep) -> None:
         assert [outcome.error for outcome in sweep.outcomes if not outcome.ok] == []
 
     def test_the_network_was_bad(self, sweep: Sweep) -> None:
         assert {request.status for request in sweep.requests} >= {None, 503}
 
-    def test_no_instance_was_asked_twice_without_cause(self, sweep: Sweep) -> None:
+    def test_a_call_is_repeated_only_after_a_failure(self, sweep: Sweep) -> None:
         asked: dict[tuple[str | None, int | None], list[int | None]] = defaultdict(list)
         for request in sweep.requests:
             asked[request.operation, request.instance_id].append(request.status)
         assert [key for key, statuses in asked.items() if not FAILED.issuperset(statuses[:-1])] == []
         assert [key for key, statuses in asked.items() if statuses[-1] in FAILED] == []
-        looks = [key for key in asked if key[0] == "get_instance"]
-        assert (len(asked), len(looks)) == (INSTANCES + 2, 1)  # one look, and one token
+        checks = [key for key in asked if key[0] == "get_instance"]
+        assert (len(asked), len(checks)) == (INSTANCES + 2, 1)  # one request for an instance, one for a token
 
-    def test_attempts_are_as_many_as_the_server_saw(self, sweep: Sweep) -> None:
+    def test_attempts_are_the_requests_that_the_server_received(self, sweep: Sweep) -> None:
         seen: dict[int | None, int] = defaultdict(int)
         for request in sweep.requests:
             seen[request.instance_id] += 1
@@ -91,12 +91,12 @@ class TestASweepOver2000InstancesOnABadNetwork:
             key: count for key, count in seen.items() if key is not None
         }
 
-    def test_statistics_are_what_the_server_saw(self, sweep: Sweep) -> None:
+    def test_statistics_agree_with_the_requests_that_the_server_received(self, sweep: Sweep) -> None:
         failed = [request for request in sweep.requests if request.status in FAILED]
         statistics = sweep.statistics
         busy = [request for request in failed if request.status == 503]
         assert statistics.requests == len(sweep.requests)
-        # A 503 while others pass waits for its turn; it is told as a refusal where several come at once.
+        # A 503 counts as retried, or as a refusal where several come at once.
         assert statistics.refused <= len(busy)
         assert len(failed) - len(busy) <= statistics.retried <= len(failed)
         assert statistics.answered_from_memory == INSTANCES - 1
@@ -104,13 +104,13 @@ class TestASweepOver2000InstancesOnABadNetwork:
 
 
 class Silent:
-    """A server that answers the first so many requests, and then no more; it knows its connections."""
+    """A server that responds to the first requests only, and counts its connections."""
 
-    def __init__(self, answers: int) -> None:
-        self._answers = answers
+    def __init__(self, responses: int) -> None:
+        self._responses = responses
         self.open = 0
         self.opened = 0
-        self.unanswered = 0
+        self.without_response = 0
         self.changed = asyncio.Condition()
 
     async def until(self, **wanted: int) -> None:
@@ -129,11 +129,11 @@ class Silent:
         await self._change(open=1, opened=1)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while await reader.readuntil(b"\r\n\r\n"):
-                if self._answers > 0:
-                    self._answers -= 1
+                if self._responses > 0:
+                    self._responses -= 1
                     writer.write(http(200, b'{"id":1}'))
                 else:
-                    await self._change(unanswered=1)
+                    await self._change(without_response=1)
         writer.close()
         await self._change(open=-1)
 
@@ -147,10 +147,10 @@ class Silent:
 
 class TestACancelledSweep:
     async def test_leaves_no_task_no_connection_and_no_slot(self) -> None:
-        server = Silent(answers=500)
+        server = Silent(responses=500)
         async with server.listening() as url, client_of(url) as client:
             sweep = asyncio.ensure_future(client.fleet(range(2000), concurrency=64).get_active())
-            await server.until(unanswered=64)
+            await server.until(without_response=64)
             before = asyncio.all_tasks()
             sweep.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -159,10 +159,10 @@ class TestACancelledSweep:
             assert (statistics.in_flight, statistics.waiting, statistics.requests) == (0, 0, 564)
             assert {task.get_name() for task in before - asyncio.all_tasks()} >= {"backupify_async fan-out"}
             assert not [task for task in asyncio.all_tasks() if "fan-out" in task.get_name()]
-            await server.until(open=0)  # each of them had a call in flight
+            await server.until(open=0)  # each connection had a call in flight
         assert server.opened == 64
 
-    async def test_leaves_a_client_that_works(self, backupify: SimulatedBackupify) -> None:
+    async def test_leaves_the_client_usable(self, backupify: SimulatedBackupify) -> None:
         backupify.inject(Fault.hang(method="GET"))
         async with client_of(backupify) as client:
             await client.fetch_token()
@@ -175,7 +175,7 @@ class TestACancelledSweep:
         assert (sweep.cancelled(), len(results.values)) == (True, 50)
 
     async def test_closes_its_pool_with_the_client(self) -> None:
-        server = Silent(answers=10_000)
+        server = Silent(responses=10_000)
         async with server.listening() as url:
             async with client_of(url) as client:
                 await client.fleet(range(100), concurrency=8).get_active()

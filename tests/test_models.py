@@ -1,4 +1,4 @@
-"""What the API speaks of, as values."""
+"""The models: frozen values that can be compared, copied and pickled."""
 
 import copy
 import pickle
@@ -42,5 +42,5 @@ class TestBackup:
         assert Backup(1).extra is not Backup(1).extra
 
 
-def test_the_kinds_of_a_trigger_are_these() -> None:
+def test_a_trigger_has_three_kinds_of_result() -> None:
     assert [kind.value for kind in TriggerKind] == ["started", "already_active", "adopted"]

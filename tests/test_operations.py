@@ -33,7 +33,7 @@ PAGES = 3
 
 @attrs.frozen
 class Received:
-    """A request as it came over the socket."""
+    """A request as the server received it."""
 
     method: str
     path: str
@@ -51,7 +51,7 @@ def credentials_of(request: web.Request) -> str:
 
 @asynccontextmanager
 async def recording_server(*, paginated: bool) -> AsyncIterator[tuple[str, list[Received]]]:
-    """A server that takes everything, and has three pages of two things where it is to page."""
+    """A server that accepts every request; `paginated` responses are three pages of two items."""
     received: list[Received] = []
 
     async def respond(request: web.Request) -> web.Response:
@@ -89,7 +89,7 @@ async def recording_server(*, paginated: bool) -> AsyncIterator[tuple[str, list[
 
 
 def nested(names: list[str]) -> dict[str, Any]:
-    """Form names with brackets, as a caller writes them: nested mappings."""
+    """Form names with brackets, as the nested mappings that a caller writes."""
     fields: dict[str, Any] = {}
     for name in names:
         first, *rest = re.findall(r"[^\[\]]+", name)
@@ -114,7 +114,7 @@ def expected_credentials(operation: dict[str, Any]) -> str:
     return "access token" if "Access-Token" in operation["auth"] else "bearer"
 
 
-def test_all_documented_operations_are_here() -> None:
+def test_all_41_documented_operations_are_tested() -> None:
     assert len(OPERATIONS) == len({operation["operation"] for operation in OPERATIONS}) == 41
 
 

@@ -1,4 +1,4 @@
-"""What the README says can be run is run."""
+"""The code and the commands of the README work."""
 
 import ast
 import asyncio
@@ -28,7 +28,7 @@ LINES = [
     line
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
-    if line.startswith("backupify ") and not line.startswith("backupify simulate")  # which has no end
+    if line.startswith("backupify ") and not line.startswith("backupify simulate")  # which does not end
 ]
 FIRST, *BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
@@ -45,7 +45,7 @@ def test_ci_runs_the_test_command_to_the_letter() -> None:
 
 
 @pytest.mark.backupify(instances=5)
-def test_the_first_block_is_a_whole_program(backupify: SimulatedBackupify) -> None:
+def test_the_first_block_is_a_complete_program(backupify: SimulatedBackupify) -> None:
     environment = {
         **os.environ,
         "BACKUPIFY_CLIENT_ID": "demo",
@@ -61,7 +61,7 @@ def test_the_first_block_is_a_whole_program(backupify: SimulatedBackupify) -> No
 
 
 @pytest.mark.backupify(instances=50, backups=25, backup_duration=0.001)
-def test_each_other_block_runs_with_nothing_but_a_client(
+def test_each_other_block_needs_only_a_client(
     backupify: SimulatedBackupify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -85,7 +85,7 @@ def test_each_other_block_runs_with_nothing_but_a_client(
     assert len(backupify.triggers[42]) == 1
 
 
-def test_the_tests_that_it_shows_pass(pytester: pytest.Pytester) -> None:
+def test_the_tests_in_it_pass(pytester: pytest.Pytester) -> None:
     (shown,) = [block for block in BLOCKS if "def test_" in block]
     pytester.makeini("[pytest]")
     pytester.makepyfile(shown)
@@ -109,7 +109,7 @@ def test_the_examples_of_a_docstring_run(documented: object, backupify: Simulate
 
 @pytest.mark.slow  # it waits for a backup
 @pytest.mark.backupify(instances=50, backups=25, backup_duration=0.001)
-def test_each_line_of_the_command_line_does_its_work(
+def test_each_command_in_it_exits_with_0(
     backupify: SimulatedBackupify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -125,14 +125,14 @@ def test_each_line_of_the_command_line_does_its_work(
 
 
 @pytest.mark.parametrize("command", ["pip install", "pip3 install"])
-def test_nothing_is_installed_from_an_index_on_which_it_is_not(command: str) -> None:
+def test_the_package_is_installed_from_the_checkout_and_not_from_an_index(command: str) -> None:
     named = {*re.findall(rf"{command} (\S+)", README)} - {"nox"}
     assert all(name.strip("'").startswith(".") for name in named)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_first_command_sets_up_a_fresh_machine_and_shows_the_demo(tmp_path: Path) -> None:
+def test_the_first_command_installs_in_a_fresh_checkout_and_runs_the_demo(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     ignored = shutil.ignore_patterns(".*", "__pycache__", "docs", "dist")
     shutil.copytree(ROOT, checkout, ignore=ignored)
@@ -145,7 +145,7 @@ def test_the_first_command_sets_up_a_fresh_machine_and_shows_the_demo(tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_wheel_alone_imports_and_its_command_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_extras_the_package_imports_and_its_command_names_the_missing_extra(tmp_path: Path) -> None:
     python, command = tmp_path / "bin" / "python", tmp_path / "bin" / "backupify"
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path)], check=True)
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(ROOT)], check=True)

@@ -1,7 +1,7 @@
-"""No secret and no token in anything that can be printed, logged, pickled or sent to somebody else.
+"""No secret and no token is in anything that is printed, logged, pickled or sent to another server.
 
-One test walks all: it makes every error that it can, over a server that echoes what it is told wherever it
-can, and looks into every text of what came of it.
+The calls run against servers that send the secret back wherever they can. The tests search for it in all
+errors, events and log records that result.
 """
 
 import asyncio
@@ -59,15 +59,15 @@ def _short_troubles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """All that is logged by us and by aiohttp, at DEBUG, with its arguments and tracebacks."""
+    """All log records of the package and of aiohttp, from DEBUG, with their arguments and tracebacks."""
     for name in ("backupify_async", "aiohttp", "asyncio", ""):
         caplog.set_level(logging.DEBUG, logger=name)
     formatter = logging.Formatter("%(name)s %(message)s")
     return lambda: [formatter.format(record) + repr(record.args) for record in caplog.records]
 
 
-async def what_comes_of(url: str, events: list[object], **options: Any) -> list[BaseException]:
-    """The errors of each call; their events, statistics and reprs are looked at on the way."""
+async def errors_of_all_calls(url: str, events: list[object], **options: Any) -> list[BaseException]:
+    """The errors of all calls; appends their events, and checks the reprs of client and statistics."""
     errors: list[BaseException] = []
     credentials = options.pop("credentials", ClientCredentials("demo", SECRET))
     for call in CALLS:
@@ -80,7 +80,7 @@ async def what_comes_of(url: str, events: list[object], **options: Any) -> list[
     return errors
 
 
-def assert_tight(errors: list[BaseException], events: list[object], logged: list[str]) -> None:
+def assert_no_leak(errors: list[BaseException], events: list[object], logged: list[str]) -> None:
     found = [(type(error).__name__, text) for error in errors for text in shown_by(error) if leaks(text)]
     assert found == []
     assert [text for event in events for text in (repr(event), pickle.dumps(event)) if leaks(text)] == []
@@ -94,9 +94,9 @@ class TestErrorsEventsAndLogs:
     ) -> None:
         events: list[object] = []
         async with echoing(reply) as url:
-            errors = await what_comes_of(url, events, retry=attrs.evolve(AT_ONCE, max_throttled=0))
+            errors = await errors_of_all_calls(url, events, retry=attrs.evolve(AT_ONCE, max_throttled=0))
         assert events
-        assert_tight(errors, events, logged())
+        assert_no_leak(errors, events, logged())
 
     @pytest.mark.parametrize("reply", IN_LINKS_AND_HEADERS.values(), ids=IN_LINKS_AND_HEADERS)
     async def test_a_token_in_a_quoted_link_or_header_is_not_shown(
@@ -104,9 +104,9 @@ class TestErrorsEventsAndLogs:
     ) -> None:
         events: list[object] = []
         async with echoing(reply) as url:
-            errors = await what_comes_of(url, events)
+            errors = await errors_of_all_calls(url, events)
         assert errors
-        assert_tight(errors, events, logged())
+        assert_no_leak(errors, events, logged())
 
     @pytest.mark.parametrize("header", ["X-Other", "X-Request-Id"])
     @pytest.mark.parametrize("status", [408, 429, 500, 503])
@@ -115,9 +115,9 @@ class TestErrorsEventsAndLogs:
     ) -> None:
         events: list[object] = []
         async with raw_server(echoing_form(status, header)) as url:
-            errors = await what_comes_of(url, events, retry=attrs.evolve(AT_ONCE, max_throttled=0))
+            errors = await errors_of_all_calls(url, events, retry=attrs.evolve(AT_ONCE, max_throttled=0))
         assert len(errors) == len(CALLS)
-        assert_tight(errors, events, logged())
+        assert_no_leak(errors, events, logged())
 
     @pytest.mark.parametrize("status", [200, 302, 400, 401])
     async def test_a_refusing_token_endpoint_does_not_reveal_the_secret(
@@ -125,9 +125,9 @@ class TestErrorsEventsAndLogs:
     ) -> None:
         events: list[object] = []
         async with raw_server(echoing_form(status, "X-Request-Id")) as url:
-            errors = await what_comes_of(url, events)
+            errors = await errors_of_all_calls(url, events)
         assert len(errors) == len(CALLS)
-        assert_tight(errors, events, logged())
+        assert_no_leak(errors, events, logged())
 
     async def test_a_missing_response_reveals_no_secret(self, logged: Callable[[], list[str]]) -> None:
         async def hang(_request: bytes, _writer: asyncio.StreamWriter) -> None: ...
@@ -139,14 +139,14 @@ class TestErrorsEventsAndLogs:
         errors: list[BaseException] = []
         static = StaticToken(TOKEN)
         async with raw_server(drop) as url:
-            errors += await what_comes_of(url, events)
-            errors += await what_comes_of(url, events, credentials=static)
-        errors += await what_comes_of(url, events, credentials=static)  # it listens no more
+            errors += await errors_of_all_calls(url, events)
+            errors += await errors_of_all_calls(url, events, credentials=static)
+        errors += await errors_of_all_calls(url, events, credentials=static)  # no longer listening
         for timeouts in (Timeouts(read=0.001), Timeouts(attempt=0.001), Timeouts(total=0.001)):
             async with raw_server(hang) as url:
-                errors += await what_comes_of(url, events, credentials=static, timeouts=timeouts)
+                errors += await errors_of_all_calls(url, events, credentials=static, timeouts=timeouts)
         assert len(errors) == 6 * len(CALLS)
-        assert_tight(errors, events, logged())
+        assert_no_leak(errors, events, logged())
 
     async def test_a_token_from_custom_credentials_is_not_shown(
         self, logged: Callable[[], list[str]]
@@ -157,9 +157,9 @@ class TestErrorsEventsAndLogs:
 
         events: list[object] = []
         async with echoing(echo(401)) as url:
-            errors = await what_comes_of(url, events, credentials=Vault())
+            errors = await errors_of_all_calls(url, events, credentials=Vault())
         assert len(errors) == len(CALLS)
-        assert_tight(errors, events, logged())
+        assert_no_leak(errors, events, logged())
 
     async def test_an_aborted_fleet_reveals_no_secret(self, logged: Callable[[], list[str]]) -> None:
         credentials = ClientCredentials("demo", SECRET)
@@ -169,7 +169,7 @@ class TestErrorsEventsAndLogs:
         ):
             with pytest.raises(BackupifyError) as raised:
                 await client.fleet(range(10)).get_active()
-        assert_tight([raised.value], [], logged())
+        assert_no_leak([raised.value], [], logged())
 
 
 MESSAGE = PreparedRequest(
@@ -246,12 +246,12 @@ class TestValuesWithSecretsCannotBePickled:
     }
 
     @pytest.mark.parametrize("value", HOLDERS.values(), ids=HOLDERS)
-    @pytest.mark.parametrize("carry", [pickle.dumps, copy.deepcopy], ids=["pickle", "deepcopy"])
+    @pytest.mark.parametrize("copy_out", [pickle.dumps, copy.deepcopy], ids=["pickle", "deepcopy"])
     def test_a_value_with_a_secret_cannot_be_copied_out(
-        self, value: object, carry: Callable[[object], object]
+        self, value: object, copy_out: Callable[[object], object]
     ) -> None:
         with pytest.raises(TypeError, match="secret") as raised:
-            carry(value)
+            copy_out(value)
         assert leaks(str(raised.value)) == []
 
     async def test_a_client_cannot_be_pickled(self) -> None:

@@ -1,4 +1,4 @@
-"""What the token endpoint can send, and what a client does after a 401."""
+"""What a client does with the responses of the token endpoint, and after a 401."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -19,7 +19,7 @@ from tests.support.fake_transport import shorten_token_troubles
 
 
 class TestTheTokenEndpoint:
-    async def test_a_wrong_secret_is_tried_once(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_wrong_secret_is_sent_once(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify, credentials=ClientCredentials("demo", "a-wrong-one")) as client:
             for _ in range(50):
                 with pytest.raises(AuthenticationError, match="invalid_client") as raised:
@@ -28,7 +28,7 @@ class TestTheTokenEndpoint:
         assert len(backupify.requests) == 1
 
     @pytest.mark.parametrize(
-        "answer",
+        "fault",
         [
             Fault.answer(200, body="<html>echo", content_type="text/html", operation="token"),
             Fault.answer(200, body="{}", operation="token"),
@@ -41,10 +41,10 @@ class TestTheTokenEndpoint:
         ],
         ids=str,
     )
-    async def test_a_response_without_a_token_is_an_error_that_does_not_quote_it(
-        self, backupify: SimulatedBackupify, answer: Fault
+    async def test_a_response_without_a_token_is_an_error_that_does_not_quote_the_response(
+        self, backupify: SimulatedBackupify, fault: Fault
     ) -> None:
-        backupify.inject(answer)
+        backupify.inject(fault)
         async with client_of(backupify) as client:
             for _ in range(2):
                 with pytest.raises(AuthenticationError) as raised:
@@ -53,13 +53,13 @@ class TestTheTokenEndpoint:
         assert len(backupify.requests) == 1
 
     @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-    async def test_a_failure_that_passes_is_retried(self, backupify: SimulatedBackupify, status: int) -> None:
+    async def test_a_transient_failure_is_retried(self, backupify: SimulatedBackupify, status: int) -> None:
         backupify.inject(Fault.answer(status, operation="token", first=2))
         async with client_of(backupify) as client:
             assert (await client.instances.get(1)).id == 1
         assert [request.status for request in backupify.requests] == [status, status, 200, 200]
 
-    async def test_a_failure_that_stays_is_a_server_error(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_persistent_failure_is_a_server_error(self, backupify: SimulatedBackupify) -> None:
         backupify.inject(Fault.answer(500, operation="token"))
         async with client_of(backupify) as client:
             with pytest.raises(ServerError, match="sent 4 times"):
@@ -91,7 +91,7 @@ class TestTheTokenEndpoint:
 
 
 class TestA401:
-    async def test_amid_1000_calls_costs_one_refresh(self) -> None:
+    async def test_during_1000_calls_costs_one_refresh(self) -> None:
         async with SimulatedBackupify() as server, client_of(server) as client:
             calls = [asyncio.create_task(client.instances.get(1 + key % 50)) for key in range(1000)]
             await server.wait_for_requests(300)
@@ -104,11 +104,11 @@ class TestA401:
 
     @pytest.fixture
     def short_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """All waits of a trouble at a tenth."""
+        """The waits after a 401 are ten times shorter."""
         shorten_token_troubles(monkeypatch, 10)
 
     @pytest.mark.usefixtures("short_waits")
-    async def test_of_two_clients_at_a_server_that_takes_the_newest_token_only_fails_no_call(self) -> None:
+    async def test_for_two_clients_of_a_server_that_accepts_only_the_newest_token_fails_no_call(self) -> None:
         async with AsyncExitStack() as stack:
             server = SimulatedBackupify(newest_token_only=True)
             await stack.enter_async_context(server)
@@ -119,7 +119,7 @@ class TestA401:
         assert any(request.status == 401 for request in server.requests)
 
     @pytest.mark.usefixtures("short_waits")
-    async def test_by_nodes_that_do_not_know_the_token_yet_fails_no_call(self) -> None:
+    async def test_from_a_node_that_does_not_know_the_token_yet_fails_no_call(self) -> None:
         async with SimulatedBackupify(token_lag=0.15) as server, client_of(server) as client:
             results = await client.fleet(server.instance_ids).trigger()
         assert results.errors == {}

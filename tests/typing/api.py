@@ -1,4 +1,4 @@
-"""What an editor shows: checked by mypy, never run."""
+"""The types that an editor shows: checked by mypy, never run."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
@@ -92,8 +92,8 @@ async def many_instances(client: BackupifyClient) -> None:
 
 
 def in_one_line(outcome: Outcome[int | str, TriggerResult]) -> TriggerKind | str:
-    """An outcome narrows: who has asked which it is has its value, or its error."""
-    if outcome.ok:  # mypy narrows by truth; pyright wants one of the ways below
+    """A check of `ok`, of the error or of the class narrows an outcome."""
+    if outcome.ok:  # mypy narrows by truth; pyright only by the checks below
         assert_type(outcome, Success[int | str, TriggerResult])  # pyright: ignore[reportAssertTypeFailure]
         assert_type(outcome.value.kind, TriggerKind)  # pyright: ignore[reportOptionalMemberAccess]
     else:
@@ -110,8 +110,8 @@ def in_one_line(outcome: Outcome[int | str, TriggerResult]) -> TriggerKind | str
     return outcome.value.kind
 
 
-def told_apart(outcome: Outcome[str, Backup | None]) -> Backup | None:
-    """Also where a value may be None, and exhaustively."""
+def matched(outcome: Outcome[str, Backup | None]) -> Backup | None:
+    """Also where the value can be None, and exhaustively."""
     match outcome:
         case Success(value=value):
             return assert_type(value, Backup | None)
