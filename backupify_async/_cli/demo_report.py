@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
-from rich.console import RenderableType
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -30,29 +29,19 @@ class Step:
     Attributes:
         name: Its name.
         found: What it found, counted.
-        failures: The instances that failed, with their errors.
-        slowest: The outcomes that took longest.
-        calls: Requests sent.
-        throttled: Calls refused by the rate limit (429) and sent again.
-        retried: Calls sent again after another failure.
+        outcomes: The outcome of each instance.
         seconds: Its duration.
     """
 
     name: str
     found: Counter[str] = attrs.field(factory=Counter)
-    failures: dict[InstanceId, BaseException] = attrs.field(factory=dict)
-    slowest: list[Outcome[InstanceId, Any]] = attrs.field(factory=list)
-    calls: int = 0
-    throttled: int = 0
-    retried: int = 0
+    outcomes: list[Outcome[InstanceId, Any]] = attrs.field(factory=list)
     seconds: float = 0.0
 
-    def add(self, outcome: Outcome[InstanceId, Any], found: Counter[str]) -> None:
-        """Count an instance."""
-        self.found += found
-        if outcome.error is not None:
-            self.failures[outcome.key] = outcome.error
-        self.slowest = sorted([*self.slowest, outcome], key=lambda one: -one.elapsed)[:_SLOWEST]
+    @property
+    def failures(self) -> dict[InstanceId, BaseException]:
+        """The instances that failed, with their errors."""
+        return {one.key: one.error for one in self.outcomes if one.error is not None}
 
     def summary(self) -> str:
         """What it found, in words."""
@@ -70,17 +59,17 @@ class DemoReport:
         self.steps: list[Step] = []
         self._console = PipeConsole(highlight=False, markup=False, emoji=False)
         self._statistics = statistics
-        self._before = statistics()
+        self._requests_before = 0
         self._started = 0.0
         self._status: Status | None = None
 
     def introduce(self, title: str, text: str) -> None:
         """Print the introduction."""
-        self._print(Text.assemble("\n", (title, "bold"), "\n", text, "\n"))
+        self._console.print(Text.assemble("\n", (title, "bold"), "\n", text, "\n"))
 
     def begin(self, name: str) -> Step:
         """Begin a step."""
-        self._before, self._started = self._statistics(), time.monotonic()
+        self._requests_before, self._started = self._statistics().requests, time.monotonic()
         if self._console.is_terminal:
             self._status = self._console.status(name)
             self._status.start()
@@ -97,18 +86,17 @@ class DemoReport:
     def end(self) -> None:
         """End the current step, and print its line."""
         self.stop()
-        step, now, before = self.steps[-1], self._statistics(), self._before
+        step = self.steps[-1]
         step.seconds = time.monotonic() - self._started
-        step.calls, step.throttled = now.requests - before.requests, now.refused - before.refused
-        step.retried = now.retried - before.retried
+        calls = self._statistics().requests - self._requests_before
         failed = f", {len(step.failures)} failed" if step.failures else ""
         line = Text.assemble(
             (f"  {len(self.steps)} {step.name:<9} ", "bold cyan"), step.summary(), (failed, "red")
         )
         line.align("left", _RESULTS_WIDTH)
-        rate = step.calls / max(step.seconds, 0.001)
-        line.append(f"{step.calls:>4,} calls {step.seconds:>3.1f} s {rate:>3.0f}/s", "dim")
-        self._print(line)
+        rate = calls / max(step.seconds, 0.001)
+        line.append(f"{calls:>4,} calls {step.seconds:>3.1f} s {rate:>3.0f}/s", "dim")
+        self._console.print(line)
 
     def stop(self) -> None:
         """Remove the status line."""
@@ -130,40 +118,26 @@ class DemoReport:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="bold", no_wrap=True)
         table.add_column()
-        calls, seconds = sum(step.calls for step in self.steps), sum(step.seconds for step in self.steps)
-        throttled = sum(step.throttled for step in self.steps)
-        retried = sum(step.retried for step in self.steps)
-        speed = f"{calls / seconds:.0f} calls/s, {concurrency} instances at a time"
-        table.add_row("  Throughput", f"{count(calls, 'call')} in {seconds:.1f} s: {speed}")
-        table.add_row("  Rate limit", limit_explanation(self._statistics()))
+        now, seconds = self._statistics(), sum(step.seconds for step in self.steps)
+        speed = f"{now.requests / seconds:.0f} calls/s, {concurrency} instances at a time"
+        table.add_row("  Throughput", f"{count(now.requests, 'call')} in {seconds:.1f} s: {speed}")
+        table.add_row("  Rate limit", limit_explanation(now))
         table.add_row("", actual)
-        table.add_row("  Throttled", f"{count(throttled, 'call')} refused with 429, and sent again")
-        table.add_row("  Retried", f"{count(retried, 'call')} sent again after another failure")
-        for heading, line in self._slowest():
-            table.add_row(heading, line)
+        table.add_row("  Throttled", f"{count(now.refused, 'call')} refused with 429, and sent again")
+        table.add_row("  Retried", f"{count(now.retried, 'call')} sent again after another failure")
+        ranked = sorted(
+            ((step.name, one) for step in self.steps for one in step.outcomes),
+            key=lambda entry: -entry[1].elapsed,
+        )
+        for number, (name, one) in enumerate(ranked[:_SLOWEST]):
+            line = f"{name} of instance {one.key}: {one.elapsed:.2f} s, {count(one.attempts, 'call')}"
+            table.add_row("" if number else "  Slowest", line)
         for number, (instance, reason) in enumerate(failures):
             heading = "" if number else "  Failed"
             table.add_row(heading, Text.assemble((instance, "red"), ": ", printable(reason)))
-        self._print(Text(""), table, Text(""))
+        self._console.print(Text(""), table, Text(""))
         for problem in problems:
-            self._print(Text(f"Unexpected: {problem}", "bold red"))
+            self._console.print(Text(f"Unexpected: {problem}", "bold red"))
         if not problems:
-            self._print(
-                Text("Every instance is accounted for, and no backup was started twice.", "bold green")
-            )
-
-    def _slowest(self) -> list[tuple[str, str]]:
-        ranked = sorted(
-            ((one.elapsed, step.name, one) for step in self.steps for one in step.slowest),
-            key=lambda entry: -entry[0],
-        )
-        return [
-            (
-                "" if number else "  Slowest",
-                f"{name} of instance {one.key}: {elapsed:.2f} s, {count(one.attempts, 'call')}",
-            )
-            for number, (elapsed, name, one) in enumerate(ranked[:_SLOWEST])
-        ]
-
-    def _print(self, *parts: RenderableType) -> None:
-        self._console.print(*parts)
+            end = "Every instance is accounted for, and no backup was started twice."
+            self._console.print(Text(end, "bold green"))

@@ -87,7 +87,8 @@ async def _sweep(
     step = report.begin(name)
     async with fan_out as outcomes:
         async for outcome in outcomes:
-            step.add(outcome, found(outcome.value) if outcome.ok else Counter())
+            step.outcomes.append(outcome)
+            step.found += found(outcome.value) if outcome.ok else Counter()
             report.update()
     report.end()
 
@@ -107,28 +108,19 @@ def _triggered(result: TriggerResult) -> Counter[str]:
 def _failures(steps: list[Step]) -> list[tuple[str, str]]:
     """Each instance that failed, with the steps in which it did, and the last reason."""
     names: dict[InstanceId, list[str]] = {}
-    errors: dict[InstanceId, BaseException] = {}
+    reasons: dict[InstanceId, str] = {}
     for step in steps:
-        for instance_id, error in step.failures.items():
-            names.setdefault(instance_id, []).append(step.name)
-            errors[instance_id] = error
-    return [(f"instance {one}", f"{', '.join(names[one])}: {_reason(errors[one])}") for one in names]
-
-
-def _reason(error: BaseException) -> str:
-    match error:
-        case APIError():
-            return f"{error.status} {error.excerpt}"
-        case _:
-            return str(error)
+        for one, error in step.failures.items():
+            names.setdefault(one, []).append(step.name)
+            reasons[one] = f"{error.status} {error.excerpt}" if isinstance(error, APIError) else str(error)
+    return [(f"instance {one}", f"{', '.join(names[one])}: {reasons[one]}") for one in names]
 
 
 def _problems(steps: list[Step], server: SimulatedBackupify) -> Iterator[str]:
     """What differs from the result that this server must lead to."""
-    expected: list[dict[InstanceId, type[Exception]]] = [{_FORBIDDEN: PermissionDenied} for _ in steps]
-    expected[0] = {}
-    for step, failures in zip(steps, expected, strict=True):
-        if {one: type(error) for one, error in step.failures.items()} != failures:
+    for number, step in enumerate(steps):
+        expected = {_FORBIDDEN: PermissionDenied} if number else {}
+        if {one: type(error) for one, error in step.failures.items()} != expected:
             yield f"{step.name}: {len(step.failures)} instances failed"
     started = [one for one in server.instance_ids if one not in _ALREADY_ACTIVE and one != _FORBIDDEN]
     if {one: len(backups) for one, backups in server.triggers.items()} != dict.fromkeys(started, 1):

@@ -7,29 +7,20 @@ from backupify_async.errors import AuthenticationError, BackupifyError, Configur
 
 
 class ExitCode(IntEnum):
-    """The exit codes of a command."""
+    """The exit codes of a command, the most severe first."""
 
-    SUCCESS = 0
-    SOME_FAILED = 1
-    USAGE = 2
-    AUTHENTICATION = 3
     INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h: a bug in this program
-    HUNG_UP = 129  # 128 + SIGHUP: its terminal was closed
     INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
-    CLOSED_PIPE = 141  # 128 + SIGPIPE, as a shell reports `yes | head -1`
     TERMINATED = 143  # 128 + SIGTERM
+    HUNG_UP = 129  # 128 + SIGHUP: its terminal was closed
+    CLOSED_PIPE = 141  # 128 + SIGPIPE, as a shell reports `yes | head -1`
+    AUTHENTICATION = 3
+    USAGE = 2
+    SOME_FAILED = 1
+    SUCCESS = 0
 
 
-_MOST_SEVERE_FIRST = (
-    ExitCode.INTERRUPTED,
-    ExitCode.TERMINATED,
-    ExitCode.HUNG_UP,
-    ExitCode.CLOSED_PIPE,
-    ExitCode.AUTHENTICATION,
-    ExitCode.USAGE,
-    ExitCode.SOME_FAILED,
-    ExitCode.SUCCESS,
-)
+_SEVERITY = tuple(ExitCode)
 
 
 class Exit(Exception):
@@ -64,7 +55,7 @@ class TokenUnavailable(Exit):
 
 def most_severe(*codes: ExitCode) -> ExitCode:
     """The code to exit with where several apply."""
-    return min(codes, key=_MOST_SEVERE_FIRST.index)
+    return min(codes, key=_SEVERITY.index)
 
 
 def exit_code_of(error: BaseException) -> ExitCode:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 import attrs
 
@@ -24,42 +24,7 @@ def no_instances() -> NoInstances:
     return NoInstances(ExitCode.SOME_FAILED, "--all: the server lists no instances for these credentials")
 
 
-class IdSource(Protocol):
-    """A source of ids."""
-
-    @property
-    def total(self) -> int | None:
-        """The number of ids, as far as it is known by now."""
-        ...
-
-    @property
-    def location(self) -> str:
-        """For messages: "on the command line"."""
-        ...
-
-    def read(self, client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
-        """The ids, read lazily.
-
-        Raises:
-            Exit: They cannot be read, or one of them is invalid.
-        """
-        ...
-
-    async def count(self, client: BackupifyClient, /) -> int | None:
-        """The number of ids, where it can be known before the sweep begins.
-
-        Raises:
-            Exit: They cannot be read, or one of them is invalid.
-            BackupifyError: The server does not say.
-        """
-        ...
-
-    def describe(self, number: int | None, /) -> str:
-        """For a question: "3 instances"."""
-        ...
-
-
-def choose_source(arguments: tuple[str, ...], ids_file: str | None, *, everything: bool) -> IdSource:
+def choose_source(arguments: tuple[str, ...], ids_file: str | None, *, everything: bool) -> "IdSource":
     """The source of ids that the command line names.
 
     Raises:
@@ -108,20 +73,20 @@ class ArgumentIds:
 
     @property
     def total(self) -> int | None:
-        """As `IdSource.total`."""
+        """The number of ids."""
         return len(self.ids)
 
     async def read(self, _client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
-        """As `IdSource.read`."""
+        """The ids."""
         for instance_id in self.ids:
             yield instance_id
 
     async def count(self, _client: BackupifyClient, /) -> int | None:
-        """As `IdSource.count`."""
+        """The number of ids, where it can be known before the sweep begins."""
         return len(self.ids)
 
     def describe(self, _number: int | None, /) -> str:
-        """As `IdSource.describe`."""
+        """For a question: "3 instances"."""
         return count(len(self.ids), "instance")
 
 
@@ -173,7 +138,7 @@ class AllIds:
         return None if "next" in page.links else len(page.items)
 
     def describe(self, number: int | None, /) -> str:
-        """As `IdSource.describe`."""
+        """For a question: "3 instances"."""
         return "all instances" if number is None else f"all {count(number, 'instance')}"
 
 
@@ -202,7 +167,7 @@ class FileIds:
 
     @property
     def location(self) -> str:
-        """As `IdSource.location`."""
+        """For messages: where the ids are."""
         return f"in {self.name}"
 
     async def read(self, _client: BackupifyClient, /) -> AsyncGenerator[InstanceId, None]:
@@ -258,7 +223,11 @@ class FileIds:
         )
 
     def describe(self, number: int | None, /) -> str:
-        """As `IdSource.describe`."""
+        """For a question: "3 instances"."""
         if number is None:
             return f"the instances in {self.name} (number unknown)"
         return f"{count(number, 'instance')} named in {self.name}"
+
+
+IdSource: TypeAlias = ArgumentIds | AllIds | FileIds
+"""Each reads its ids lazily, and knows their number as far as it can be known before (`count`) or by now."""

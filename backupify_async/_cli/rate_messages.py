@@ -1,9 +1,15 @@
 """The client's rate, and the server's limit, in words."""
 
 from datetime import UTC, datetime
-from typing import assert_never
 
 from backupify_async.statistics import LimitSource, SpeedReason, Statistics
+
+_FOUND_FROM = {
+    LimitSource.HEADERS: "the quota in the headers",
+    LimitSource.WINDOW: "Retry-After",
+    LimitSource.IN_FLIGHT: "its limit of calls in flight",
+    LimitSource.HISTORY: "429 responses alone",
+}
 
 
 def rate_status(now: Statistics, *, verbose: bool) -> list[str]:
@@ -34,18 +40,9 @@ def limit_explanation(now: Statistics) -> str:
     """The server's limit and how the client found it, for the demo."""
     if now.limit_per_second is None or now.limit_source is LimitSource.NONE:
         return "not found: too few calls were throttled"
-    match now.limit_source:
-        case LimitSource.HEADERS:
-            source = "the quota in the headers"
-        case LimitSource.WINDOW:
-            source = "Retry-After"
-        case LimitSource.IN_FLIGHT:
-            source = "its limit of calls in flight"
-        case LimitSource.HISTORY:
-            source = "429 responses alone"
-        case _:
-            assert_never(now.limit_source)
-    return f"about {now.limit_per_second:.0f} calls/s, found by the client from {source}"
+    return (
+        f"about {now.limit_per_second:.0f} calls/s, found by the client from {_FOUND_FROM[now.limit_source]}"
+    )
 
 
 def _seconds_paused(now: Statistics) -> int:
