@@ -16,6 +16,7 @@ from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.rate import Limiter
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import Transport
+from backupify_async._transport.user_parts import check_limiter, check_transport
 from backupify_async.config import RetryPolicy, Settings, SettingsOptions, Timeouts, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
 from backupify_async.errors import ConfigurationError
@@ -61,8 +62,8 @@ class BackupifyClient(AnyOperation):
         customers: List the instances of a customer.
 
     Raises:
-        ConfigurationError: A setting cannot work, or two of them exclude each other; the message says which
-            and why.
+        ConfigurationError: A setting or a part of yours cannot work, or two exclude each other; the message
+            says which and why.
         ValueError: A number is invalid; the message names it.
     """
 
@@ -83,6 +84,9 @@ class BackupifyClient(AnyOperation):
             transport = AiohttpTransport(connector)
         elif connector is not None:
             raise ConfigurationError("connector: give it to the transport")
+        check_transport(transport)
+        if limiter is not None:
+            check_limiter(limiter)
         self._owns_session = True
         self._use(Session(settings, transport, on_event, limiter))
 
@@ -184,7 +188,7 @@ class BackupifyClient(AnyOperation):
             on_event: Called with the events of its requests, instead of this client's hook.
 
         Raises:
-            ConfigurationError: A header cannot be sent, or is one that the client sets.
+            ConfigurationError: A value has another type; or a header cannot be sent, or the client sets it.
         """
         options = self._session.options.replaced(
             timeouts=timeouts, retry=retry, headers=headers, background=background, on_event=on_event

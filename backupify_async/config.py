@@ -10,6 +10,7 @@ from yarl import URL
 
 from backupify_async._addresses import DEFAULT_BASE_URL, check_proxy, parse_base_url
 from backupify_async._checks import (
+    boolean,
     is_a,
     not_negative,
     not_negative_integer,
@@ -39,11 +40,12 @@ class RateLimit:
 
     Raises:
         ValueError: A value is 0, negative or not a number.
+        ConfigurationError: `adaptive` is neither True nor False.
     """
 
     per_second: float | None = attrs.field(default=None, validator=positive_or_none)
     burst: int = attrs.field(default=10, validator=positive_integer)
-    adaptive: bool = True
+    adaptive: bool = attrs.field(default=True, validator=boolean)
 
 
 @attrs.frozen
@@ -182,8 +184,8 @@ class Settings:
         user_agent: A suffix for the User-Agent, as in `myapp/1.2`.
 
     Raises:
-        ConfigurationError: The credentials, base URL, proxy, TLS context or headers cannot work; the message
-            says which and why.
+        ConfigurationError: The credentials, base URL, proxy, TLS context or headers cannot work, or a value
+            has another type; the message says which and why.
         ValueError: A number is invalid; the message names it.
     """
 
@@ -196,9 +198,9 @@ class Settings:
     max_concurrency: int = attrs.field(default=64, validator=positive_integer)
     max_body_bytes: int = attrs.field(default=64 * 2**20, validator=positive_integer)
     proxy: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_proxy))
-    trust_env: bool = False
+    trust_env: bool = attrs.field(default=False, validator=boolean)
     tls: ssl.SSLContext | None = attrs.field(default=None, validator=_tls)
-    allow_insecure: bool = False
+    allow_insecure: bool = attrs.field(default=False, validator=boolean)
     headers: Mapping[str, str] = attrs.field(
         factory=dict, converter=check_headers, repr=lambda headers: f"{sorted(headers)}", hash=False
     )

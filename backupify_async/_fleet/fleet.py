@@ -168,6 +168,7 @@ class Fleet:
         Raises:
             ValueError: `wait_timeout` is not above 0; or it, or `poll`, is given without `wait`.
             TypeError: `baseline` is not a mapping, or `journal` not a Journal.
+            ConfigurationError: `poll` is no PollPolicy.
         """
         check_waiting(wait=wait, wait_timeout=wait_timeout, poll=poll)
         if not isinstance(baseline, Mapping | None) or not isinstance(journal, Journal | None):

@@ -13,7 +13,7 @@ from contextlib import aclosing
 import attrs
 
 from backupify_async._call_context import ATTEMPTS
-from backupify_async._checks import check_positive
+from backupify_async._checks import check_is_a, check_positive
 from backupify_async._fleet.key_source import as_async
 from backupify_async._waits.waiting import Waits
 from backupify_async.errors import BackupifyError, WaitFailed
@@ -31,11 +31,14 @@ def check_waiting(*, wait: bool, wait_timeout: float | None, poll: PollPolicy | 
 
     Raises:
         ValueError: `wait_timeout` is not above 0; or it, or `poll`, is given without `wait`.
+        ConfigurationError: `poll` is no PollPolicy.
     """
     if not wait and (wait_timeout is not None or poll is not None):
         raise ValueError("wait_timeout and poll are for wait=True only")
     if wait_timeout is not None:
         check_positive("wait_timeout", wait_timeout)
+    if poll is not None:
+        check_is_a("poll", poll, PollPolicy)
 
 
 async def read_with_slots(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from backupify_async._checks import check_part
 from backupify_async._journal.entries import DONE, EntryState, JournalEntry, SweepAccount, SweepInfo
 from backupify_async._journal.extra import require_extra
 from backupify_async._journal.group_commit import GroupCommit
@@ -19,6 +20,19 @@ from backupify_async.errors import ConfigurationError, JournalError
 
 if TYPE_CHECKING:
     from backupify_async._journal.sqlite_store import SQLiteStore
+
+
+_STORE = (
+    "name",
+    "open()",
+    "close()",
+    "read_sweep()",
+    "write_sweep()",
+    "read_entries()",
+    "write_entries()",
+    "counts()",
+    "last_number()",
+)
 
 
 class Journal:
@@ -40,6 +54,7 @@ class Journal:
 
     Raises:
         ConfigurationError: The extra `journal` is not installed.
+        TypeError: `path` is no path, or `sweep` not a str.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, sweep: str = "") -> None:
@@ -56,12 +71,19 @@ class Journal:
         Args:
             store: Where it is kept. It serves one journal.
             sweep: What the sweep goes over, in your words. The journal of another sweep is refused.
+
+        Raises:
+            ConfigurationError: The store is a class, or a member is missing; the message says which.
+            TypeError: `sweep` is not a str.
         """
+        check_part("store", store, _STORE, "do as `JournalStore` says; a path goes into Journal(path)")
         journal = cls.__new__(cls)
         journal._prepare(store, sweep, None)  # noqa: SLF001 - `__init__` is for a path
         return journal
 
     def _prepare(self, store: JournalStore, sweep: str, file: "SQLiteStore | None") -> None:
+        if not isinstance(sweep, str):
+            raise TypeError(f"sweep must be a str, not {sweep!r}")
         self._file = file
         self._store = store
         self._sweep = sweep

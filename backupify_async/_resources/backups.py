@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from backupify_async._call_context import CallGroup
-from backupify_async._checks import check_positive
+from backupify_async._checks import check_is_a, check_positive
 from backupify_async._endpoints.backups import (
     INSTANCE,
     active_request,
@@ -191,7 +191,7 @@ class Backups:
             read.
 
         Raises:
-            TypeError, ValueError: An argument is invalid; the message names it.
+            TypeError, ValueError, ConfigurationError: An argument is invalid; the message names it.
             WaitTimeout: It was not over in time; it goes on.
             NotFound: There is no such instance.
             PermissionDenied: The token has no permission to read it.
@@ -202,6 +202,8 @@ class Backups:
             identifier(value, name)
         if timeout is not None:
             check_positive("timeout", timeout)
+        if poll is not None:
+            check_is_a("poll", poll, PollPolicy)
         return await self._internals.waits.wait(
             backup_instance_id, backup_id, timeout=timeout, poll=poll or PollPolicy()
         )

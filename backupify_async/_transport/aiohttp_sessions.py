@@ -56,12 +56,24 @@ def make_session(
     return session
 
 
+def check_user_connector(connector: object) -> None:
+    """Refuse what is no connector.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if not isinstance(connector, aiohttp.BaseConnector):
+        raise ConfigurationError(f"connector: must be an aiohttp connector, not {type(connector).__name__}")
+
+
 def check_user_session(session: aiohttp.ClientSession) -> None:
     """Refuse a session of the user's whose settings would be ignored, or would break a promise.
 
     Raises:
         ConfigurationError: It is closed, or has one of these settings; the message says what to do instead.
     """
+    if not isinstance(session, aiohttp.ClientSession):
+        raise ConfigurationError(f"session: must be an aiohttp.ClientSession, not {type(session).__name__}")
     if session.closed:
         raise ConfigurationError("session: is closed")
     for name, advice in _OF_A_USERS_SESSION.items():

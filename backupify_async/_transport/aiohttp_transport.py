@@ -12,6 +12,7 @@ from backupify_async._transport.aiohttp_body import ERROR_BODY_BYTES, read_respo
 from backupify_async._transport.aiohttp_connections import ATTEMPT, UsedUp
 from backupify_async._transport.aiohttp_errors import Failed, translate
 from backupify_async._transport.aiohttp_sessions import (
+    check_user_connector,
     check_user_session,
     make_session,
     proxy_from_environment,
@@ -54,8 +55,8 @@ class AiohttpTransport:
             used; its time-outs and cookies are not.
 
     Raises:
-        ConfigurationError: `connector` and `session` are both given; or the session is closed, or has
-            `auth`, headers, a proxy or middlewares, which the client sets for itself.
+        ConfigurationError: `connector` and `session` are both given, or are none of aiohttp's; or the session
+            is closed, or has something that would be ignored, or that the client sets for itself.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class AiohttpTransport:
         # What resolves a host name; asyncio imports it when it first does, and no file may be open any more.
         import concurrent.futures.thread  # noqa: F401, PLC0415
 
+        if connector is not None:
+            check_user_connector(connector)
         if session is not None:
             if connector is not None:
                 raise ConfigurationError("connector: the session has one already; give only one of them")

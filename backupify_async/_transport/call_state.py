@@ -5,6 +5,7 @@ from datetime import datetime
 
 import attrs
 
+from backupify_async._checks import boolean, check_is_a, hook_or_none, is_a
 from backupify_async._headers import check_headers
 from backupify_async._transport.request import Request
 from backupify_async._transport.throttling import Refusal
@@ -26,16 +27,16 @@ class CallOptions(Unpicklable):
         on_event: Called with the events of its requests; None for no hook.
 
     Raises:
-        ConfigurationError: A header cannot be sent, or is one that the client sets.
+        ConfigurationError: A value has another type; or a header cannot be sent, or the client sets it.
     """
 
-    timeouts: Timeouts
-    retry: RetryPolicy
+    timeouts: Timeouts = attrs.field(validator=is_a(Timeouts))
+    retry: RetryPolicy = attrs.field(validator=is_a(RetryPolicy))
     headers: Mapping[str, str] = attrs.field(
         factory=dict, converter=check_headers, repr=lambda headers: f"{sorted(headers)}", hash=False
     )
-    background: bool = False
-    on_event: EventHook | None = None
+    background: bool = attrs.field(default=False, validator=boolean)
+    on_event: EventHook | None = attrs.field(default=None, validator=hook_or_none)
 
     @classmethod
     def of_client(cls, settings: Settings, on_event: EventHook | None = None) -> "CallOptions":
@@ -54,9 +55,10 @@ class CallOptions(Unpicklable):
         """These options with others in place of some; None leaves one as it is.
 
         Raises:
-            ConfigurationError: A header cannot be sent, or is one that the client sets.
+            ConfigurationError: A value has another type; or a header cannot be sent, or the client sets it.
         """
         if retry is not None:
+            check_is_a("retry", retry, RetryPolicy)
             client = self.retry
             retry = attrs.evolve(
                 retry,
@@ -68,11 +70,11 @@ class CallOptions(Unpicklable):
         names = {name.lower() for name in new}
         kept = {name: value for name, value in self.headers.items() if name.lower() not in names}
         return CallOptions(
-            timeouts or self.timeouts,
-            retry or self.retry,
+            self.timeouts if timeouts is None else timeouts,
+            self.retry if retry is None else retry,
             {**kept, **new},
             self.background if background is None else background,
-            on_event or self.on_event,
+            self.on_event if on_event is None else on_event,
         )
 
 

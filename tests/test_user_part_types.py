@@ -1,0 +1,160 @@
+"""Parts and options of a wrong type are refused where they are given, and not by the first call."""
+
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from backupify_async import (
+    AdaptiveLimiter,
+    AiohttpTransport,
+    BackupifyClient,
+    ConfigurationError,
+    Journal,
+    PollPolicy,
+    RateLimit,
+    Settings,
+    StaticToken,
+)
+from backupify_async.events import Event
+from tests.support.fake_transport import FakeTransport
+from tests.support.scripted import Script
+
+TOKEN = StaticToken("token")
+
+
+async def coroutine_hook(event: Event) -> None: ...
+
+
+class CoroutineHook:
+    async def __call__(self, event: Event) -> None: ...
+
+
+class Delegating:
+    """Has no member itself: all come from what it wraps."""
+
+    def __init__(self, inner: object) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def client(**options: Any) -> BackupifyClient:
+    return BackupifyClient(TOKEN, **options)
+
+
+class TestATransport:
+    def test_needs_all_members(self) -> None:
+        class OnlyCallable:
+            max_concurrency = None
+
+            async def __call__(self) -> None: ...
+
+        with pytest.raises(ConfigurationError, match=r"transport: OnlyCallable has no open\(\), close\(\)"):
+            client(transport=OnlyCallable())
+
+    def test_is_an_instance(self) -> None:
+        with pytest.raises(ConfigurationError, match="transport: is the class FakeTransport: give an inst"):
+            client(transport=FakeTransport)
+
+    async def test_is_no_session_of_aiohttp(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(ConfigurationError, match=r"goes into AiohttpTransport\(session=...\)"):
+                client(transport=session)
+
+    @pytest.mark.parametrize("number", [0, -1, 1.5, "8", True])
+    def test_has_a_valid_concurrency(self, number: Any) -> None:
+        with pytest.raises(ValueError, match=r"transport\.max_concurrency must be an integer"):
+            client(transport=FakeTransport(Script(), max_concurrency=number))
+
+    def test_can_get_its_members_from_another(self) -> None:
+        class Wrapper(Delegating):
+            async def __call__(self, *args: Any) -> Any:
+                return await self.inner(*args)  # type: ignore[operator]
+
+        client(transport=Wrapper(FakeTransport(Script())))
+
+
+class TestALimiter:
+    def test_needs_all_members(self) -> None:
+        with pytest.raises(ConfigurationError, match="limiter: int has no paused_until, blocked_until, earl"):
+            client(limiter=5)
+
+    def test_is_no_rate_limit(self) -> None:
+        with pytest.raises(ConfigurationError, match="a RateLimit goes into rate_limit="):
+            client(limiter=RateLimit(5))
+
+    def test_is_an_instance(self) -> None:
+        with pytest.raises(ConfigurationError, match="limiter: is the class AdaptiveLimiter"):
+            client(limiter=AdaptiveLimiter)
+
+    def test_can_get_its_members_from_another(self) -> None:
+        client(limiter=Delegating(AdaptiveLimiter()))
+
+
+class TestAHook:
+    @pytest.mark.parametrize("hook", [5, "print", [print]])
+    def test_is_callable(self, hook: object) -> None:
+        with pytest.raises(ConfigurationError, match="on_event: must be a function of one event"):
+            client(on_event=hook)
+        with pytest.raises(ConfigurationError, match="on_event: must be a function of one event"):
+            client().with_options(on_event=hook)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("hook", [coroutine_hook, CoroutineHook()])
+    def test_is_no_coroutine_function(self, hook: object) -> None:
+        with pytest.raises(ConfigurationError, match="on_event: must not be a coroutine function"):
+            client(on_event=hook)
+
+    def test_can_be_a_method(self) -> None:
+        client(on_event=[].append)
+
+
+class TestAnAiohttpTransport:
+    @pytest.mark.parametrize("name", ["connector", "session"])
+    def test_takes_parts_of_aiohttp_only(self, name: str) -> None:
+        with pytest.raises(ConfigurationError, match=f"{name}: must be an aiohttp.*, not str"):
+            AiohttpTransport(**{name: "http://user:password@proxy"})  # type: ignore[arg-type]
+
+
+class TestAStore:
+    def test_needs_all_members(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"store: str has no name, open\(\), .*Journal\(path\)"):
+            Journal.on("sweep.sqlite")  # type: ignore[arg-type]
+
+    def test_goes_with_the_name_of_a_sweep(self) -> None:
+        with pytest.raises(TypeError, match="sweep must be a str, not 5"):
+            Journal("sweep.sqlite", sweep=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("timeouts", 5), ("timeouts", ""), ("retry", 3), ("retry", []), ("background", "no")]
+)
+def test_an_option_of_some_calls_has_its_type(name: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: must be"):
+        client().with_options(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Settings(credentials=TOKEN, trust_env="false"),  # type: ignore[arg-type]
+        lambda: Settings(credentials=TOKEN, allow_insecure="false"),  # type: ignore[arg-type]
+        lambda: RateLimit(5, adaptive="false"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_switch_is_true_or_false(make: Callable[[], object]) -> None:
+    with pytest.raises(ConfigurationError, match="must be True or False, not 'false'"):
+        make()
+
+
+class TestPoll:
+    async def test_of_a_wait_is_a_poll_policy(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"poll: must be a PollPolicy\(...\), not 5"):
+            await client().backups.wait(1, 2, poll=5)  # type: ignore[arg-type]
+
+    def test_of_a_fleet_is_a_poll_policy(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"poll: must be a PollPolicy\(...\), not 5"):
+            client().fleet([1]).trigger(wait=True, poll=5)  # type: ignore[arg-type]
+        client().fleet([1]).trigger(wait=True, poll=PollPolicy(5))
