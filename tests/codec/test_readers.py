@@ -1,4 +1,4 @@
-"""Any attrs class can be a model: one rule reads them all."""
+"""Any attrs class can be a model, and all are read by one rule."""
 
 from datetime import UTC, datetime
 from enum import Enum
@@ -27,7 +27,7 @@ class Contact:
 
 @attrs.frozen
 class Variable:
-    """What is known by a key, and has no id."""
+    """A model with a key instead of an id."""
 
     key: str
     value: str | None = None
@@ -35,7 +35,7 @@ class Variable:
 
 @attrs.frozen
 class Health:
-    """Nothing of it is required."""
+    """A model without required fields."""
 
     status: str | None = None
 
@@ -122,7 +122,7 @@ class TestUserDefinedModel:
         with pytest.raises(DecodeError, match="an id must be an integer, not "):
             read({"id": value}, Customer)
 
-    def test_a_model_can_have_no_extra(self) -> None:
+    def test_a_model_needs_no_extra(self) -> None:
         @attrs.frozen
         class Small:
             id: str
@@ -161,7 +161,7 @@ class TestUserDefinedModel:
             {"ok": True, "variable": {"key": "a", "value": "1"}},
         ],
     )
-    def test_a_model_without_an_id_is_known_by_its_required_fields(self, raw: Any) -> None:
+    def test_a_model_without_an_id_is_recognized_by_its_required_fields(self, raw: Any) -> None:
         assert read(raw, Variable) == Variable("a", "1")
 
     def test_the_message_names_the_required_fields(self) -> None:
@@ -180,13 +180,13 @@ class TestUserDefinedModel:
         {"id": "a", "backup_instance_id": 42, "updated_at": "2026-01-02T03:04:05+02:00"},
     ],
 )
-def test_a_model_survives_json(raw: dict[str, Any]) -> None:
+def test_a_model_is_read_back_from_json(raw: dict[str, Any]) -> None:
     backup = read(raw, Backup)
     assert from_json(to_json(backup), Backup) == backup
     assert from_json(orjson.dumps({"id": 1}), BackupInstance) == BackupInstance(1)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"id": null}', b"7"])
-def test_json_of_something_else_is_refused(body: bytes) -> None:
+def test_other_json_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"id|object"):
         from_json(body, Backup)

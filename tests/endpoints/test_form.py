@@ -1,4 +1,4 @@
-"""How nested values become a form or a query that Rails reads."""
+"""Nested values as a form or a query that Rails reads."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,20 +16,20 @@ def pairs(fields: Fields) -> list[tuple[str, str]]:
 
 
 def rack(fields: Fields) -> dict[str, Any]:
-    """What Rack's parser makes of it: names with one level of lists of texts."""
+    """The parameters that Rack reads: nested names, and lists of texts at the innermost level."""
     found: dict[str, Any] = {}
     for name, value in pairs(fields):
         first, *rest = name.split("[")
         keys = [first, *(part.removesuffix("]") for part in rest)]
-        place = found
+        target = found
         for key, following in zip(keys, [*keys[1:], None], strict=True):
             if following is None:
-                place[key] = value
+                target[key] = value
             elif following == "":
-                place.setdefault(key, []).append(value)
+                target.setdefault(key, []).append(value)
                 break
             else:
-                place = place.setdefault(key, {})
+                target = target.setdefault(key, {})
     return found
 
 
@@ -49,7 +49,7 @@ def test_a_list_repeats_its_name_with_empty_brackets() -> None:
     ]
 
 
-def test_a_list_of_mappings_puts_the_names_behind_the_empty_brackets() -> None:
+def test_a_list_of_mappings_puts_each_name_after_the_empty_brackets() -> None:
     assert pairs({"v": [{"key": "a", "value": 1}, {"key": "b", "value": 2}]}) == [
         ("v[][key]", "a"),
         ("v[][value]", "1"),
@@ -58,7 +58,7 @@ def test_a_list_of_mappings_puts_the_names_behind_the_empty_brackets() -> None:
     ]
 
 
-def test_none_is_left_out_and_an_empty_text_is_not() -> None:
+def test_none_is_omitted_but_an_empty_text_is_not() -> None:
     assert pairs({"a": None, "b": "", "c": {"d": None, "e": ""}}) == [("b", ""), ("c[e]", "")]
 
 
@@ -79,7 +79,7 @@ def test_a_value_is_written_as_rails_reads_it(value: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "error", "says"),
+    ("fields", "error", "message"),
     [
         ({"a": {"b": []}}, ValueError, r"a\[b\]: a form cannot hold an empty list"),
         ({"a": {}}, ValueError, "a: a form cannot hold an empty mapping"),
@@ -94,8 +94,8 @@ def test_a_value_is_written_as_rails_reads_it(value: Any, text: str) -> None:
         ([("a", 1)], TypeError, "form must be a mapping, not list"),
     ],
 )
-def test_what_a_form_cannot_hold_is_refused(fields: Any, error: type[Exception], says: str) -> None:
-    with pytest.raises(error, match=says):
+def test_what_a_form_cannot_hold_is_refused(fields: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         encode(fields)
 
 
@@ -113,5 +113,5 @@ forms = st.dictionaries(
 
 
 @given(forms)
-def test_what_was_encoded_is_read_back_by_rack(fields: dict[str, Any]) -> None:
+def test_rack_reads_back_what_was_encoded(fields: dict[str, Any]) -> None:
     assert rack(fields) == fields

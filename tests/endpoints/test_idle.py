@@ -1,4 +1,4 @@
-"""What 404 bodies meant, remembered."""
+"""Remembering which bodies of a 404 mean that an instance is idle."""
 
 import asyncio
 
@@ -7,24 +7,24 @@ import pytest
 from backupify_async._endpoints.idle import IdleMemory
 
 
-class Snapshot:
-    """A look at an instance, which ends when the test says so."""
+class Check:
+    """A check whether an instance exists, which ends when the test lets it."""
 
     def __init__(self, *exists: bool) -> None:
         self.exists = list(exists)
-        self.may_end = asyncio.Event()
-        self.under_way = 0
-        self.most_under_way = 0
+        self.can_end = asyncio.Event()
+        self.in_flight = 0
+        self.most_in_flight = 0
         self.count = 0
 
     async def __call__(self) -> bool:
         self.count += 1
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            await self.may_end.wait()
+            await self.can_end.wait()
         finally:
-            self.under_way -= 1
+            self.in_flight -= 1
         return self.exists.pop(0) if len(self.exists) > 1 else self.exists[0]
 
 
@@ -33,65 +33,65 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def test_checks_run_one_at_a_time_per_body_until_its_meaning_is_known() -> None:
-    memory, look = IdleMemory(), Snapshot(True)
-    waiting = [asyncio.create_task(memory.is_idle(b"idle", look)) for _ in range(10)]
+async def test_checks_for_one_body_run_one_at_a_time_until_its_meaning_is_known() -> None:
+    memory, check = IdleMemory(), Check(True)
+    waiting = [asyncio.create_task(memory.is_idle(b"idle", check)) for _ in range(10)]
     await turns()
-    look.may_end.set()
+    check.can_end.set()
     assert await asyncio.gather(*waiting) == [True] * 10
-    assert (look.count, look.most_under_way, memory.answered) == (1, 1, 9)
+    assert (check.count, check.most_in_flight, memory.answered) == (1, 1, 9)
 
 
 async def test_another_body_does_not_wait() -> None:
-    memory, held, free = IdleMemory(), Snapshot(True), Snapshot(True)
-    free.may_end.set()
+    memory, held, free = IdleMemory(), Check(True), Check(True)
+    free.can_end.set()
     waiting = asyncio.create_task(memory.is_idle(b"one", held))
     await turns()
     assert await memory.is_idle(b"other", free)
-    held.may_end.set()
+    held.can_end.set()
     assert await waiting
 
 
-async def test_a_body_that_means_both_is_checked_by_each_waiting_call() -> None:
-    memory, look = IdleMemory(), Snapshot(False, True)
-    waiting = [asyncio.create_task(memory.is_idle(b"either", look)) for _ in range(5)]
+async def test_an_ambiguous_body_is_checked_by_each_waiting_call() -> None:
+    memory, check = IdleMemory(), Check(False, True)
+    waiting = [asyncio.create_task(memory.is_idle(b"either", check)) for _ in range(5)]
     await turns()
-    look.may_end.set()
+    check.can_end.set()
     assert await asyncio.gather(*waiting) == [False, True, True, True, True]
-    assert (look.count, memory.answered) == (5, 0)
+    assert (check.count, memory.answered) == (5, 0)
 
 
-async def test_a_body_that_meant_idle_means_both_once_it_came_with_a_missing_instance() -> None:
-    memory, look = IdleMemory(), Snapshot(True)
-    look.may_end.set()
-    assert await memory.is_idle(b"404", look)
+async def test_a_body_that_meant_idle_is_ambiguous_after_a_missing_instance_sent_it() -> None:
+    memory, check = IdleMemory(), Check(True)
+    check.can_end.set()
+    assert await memory.is_idle(b"404", check)
     memory.came_with_missing(b"404")
-    assert await memory.is_idle(b"404", look)
-    assert (look.count, memory.answered) == (2, 0)
+    assert await memory.is_idle(b"404", check)
+    assert (check.count, memory.answered) == (2, 0)
 
 
-async def test_a_missing_instance_is_not_forgotten_for_one_that_exists() -> None:
-    memory, look = IdleMemory(), Snapshot(False, True)
-    look.may_end.set()
-    assert not await memory.is_idle(b"404", look)
-    assert [await memory.is_idle(b"404", look) for _ in range(3)] == [True] * 3
-    assert look.count == 4
+async def test_a_body_stays_ambiguous_after_an_instance_that_exists() -> None:
+    memory, check = IdleMemory(), Check(False, True)
+    check.can_end.set()
+    assert not await memory.is_idle(b"404", check)
+    assert [await memory.is_idle(b"404", check) for _ in range(3)] == [True] * 3
+    assert check.count == 4
 
 
-async def test_a_check_that_found_a_missing_instance_is_not_overruled() -> None:
-    memory, look = IdleMemory(), Snapshot(True)
-    waiting = asyncio.create_task(memory.is_idle(b"404", look))
+async def test_a_body_of_a_missing_instance_stays_ambiguous_though_a_check_in_flight_found_one() -> None:
+    memory, check = IdleMemory(), Check(True)
+    waiting = asyncio.create_task(memory.is_idle(b"404", check))
     await turns()
     memory.came_with_missing(b"404")
-    look.may_end.set()
+    check.can_end.set()
     assert await waiting
-    assert await memory.is_idle(b"404", look)
-    assert look.count == 2
+    assert await memory.is_idle(b"404", check)
+    assert check.count == 2
 
 
 async def test_a_cancelled_check_lets_the_next_call_check() -> None:
-    memory, held, free = IdleMemory(), Snapshot(True), Snapshot(True)
-    free.may_end.set()
+    memory, held, free = IdleMemory(), Check(True), Check(True)
+    free.can_end.set()
     first = asyncio.create_task(memory.is_idle(b"404", held))
     second = asyncio.create_task(memory.is_idle(b"404", free))
     await turns()
@@ -101,8 +101,8 @@ async def test_a_cancelled_check_lets_the_next_call_check() -> None:
 
 
 async def test_a_failed_check_lets_the_next_call_check() -> None:
-    memory, free = IdleMemory(), Snapshot(True)
-    free.may_end.set()
+    memory, free = IdleMemory(), Check(True)
+    free.can_end.set()
 
     async def failing() -> bool:
         raise ConnectionError
@@ -112,18 +112,18 @@ async def test_a_failed_check_lets_the_next_call_check() -> None:
     assert await memory.is_idle(b"404", free)
 
 
-async def test_a_new_body_each_time_costs_a_check_each_and_no_memory() -> None:
-    memory, look = IdleMemory(), Snapshot(True)
-    look.may_end.set()
+async def test_ever_new_bodies_take_a_check_each_but_bounded_memory() -> None:
+    memory, check = IdleMemory(), Check(True)
+    check.can_end.set()
     for number in range(1000):
-        assert await memory.is_idle(b"request %d" % number, look)
-    assert (look.count, len(memory._bodies)) == (1000, 64)
+        assert await memory.is_idle(b"request %d" % number, check)
+    assert (check.count, len(memory._bodies)) == (1000, 64)
 
 
-async def test_the_bodies_that_are_in_use_are_kept() -> None:
-    memory, look = IdleMemory(), Snapshot(True)
-    look.may_end.set()
+async def test_a_body_in_use_is_kept() -> None:
+    memory, check = IdleMemory(), Check(True)
+    check.can_end.set()
     for number in range(100):
-        await memory.is_idle(b"idle", look)
-        await memory.is_idle(b"request %d" % number, look)
-    assert (look.count, memory.answered) == (101, 99)
+        await memory.is_idle(b"idle", check)
+        await memory.is_idle(b"request %d" % number, check)
+    assert (check.count, memory.answered) == (101, 99)

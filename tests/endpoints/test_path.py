@@ -1,4 +1,4 @@
-"""Paths that a caller wrote: filled with ids, on the API's own origin, and no trigger by accident."""
+"""Paths that a caller wrote: ids are filled in, another origin is refused, and triggers are recognized."""
 
 from typing import Any
 
@@ -46,13 +46,13 @@ def test_names_in_braces_are_filled_with_quoted_ids() -> None:
         "/v1/{a:>9}",
     ],
 )
-def test_what_is_no_plain_path_is_refused(path: str) -> None:
+def test_anything_but_a_plain_path_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match=r"path|brace"):
         fill_path(path, {"a": 1})
 
 
 @pytest.mark.parametrize(
-    ("ids", "error", "says"),
+    ("ids", "error", "message"),
     [
         ({}, TypeError, "the path needs an id: customer_id"),
         ({"customer_id": 1, "id": 2}, TypeError, "has no such id: id"),
@@ -62,12 +62,14 @@ def test_what_is_no_plain_path_is_refused(path: str) -> None:
         ({"customer_id": ""}, ValueError, "customer_id must not be"),
     ],
 )
-def test_an_id_that_does_not_fit_is_named(ids: dict[str, Any], error: type[Exception], says: str) -> None:
-    with pytest.raises(error, match=says):
+def test_an_id_that_does_not_fit_is_refused(
+    ids: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
         fill_path("/v1/customers/{customer_id}", ids)
 
 
-def test_a_path_that_is_no_text_is_a_type_error() -> None:
+def test_a_path_that_is_not_text_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="the path must be a str, not int"):
         fill_path(42, {})  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Canned responses for the tests of what a resource asks for."""
+"""A client over canned responses."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -19,6 +19,6 @@ def api() -> Iterator[aioresponses]:
 
 @pytest_asyncio.fixture
 async def client(api: aioresponses) -> AsyncIterator[BackupifyClient]:
-    """A client that gets them."""
+    """A client that gets these responses."""
     async with client_of_canned() as client:
         yield client

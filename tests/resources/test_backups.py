@@ -1,4 +1,4 @@
-"""List, get and get-active of one instance."""
+"""`get` and `get_active`, over sockets."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from backupify_async.testing import Fault, ManualClock, SimulatedBackupify
 from tests.support.clients import asked, client_of
 from tests.support.raw_servers import ScriptedServer, http, raw_server
 
-IDLE_ANSWERS: list[Any] = [404, 204, "null", "{}", "[]"]
+IDLE_RESPONSES: list[Any] = [404, 204, "null", "{}", "[]"]
 
 
 class TestGet:
@@ -59,12 +59,12 @@ class TestGetActive:
         assert active is not None
         assert active.id == started.id
 
-    @pytest.mark.parametrize("idle_response", IDLE_ANSWERS)
-    async def test_get_active_returns_none_for_each_way_of_saying_so(self, idle_response: Any) -> None:
+    @pytest.mark.parametrize("idle_response", IDLE_RESPONSES)
+    async def test_get_active_returns_none_for_each_idle_response(self, idle_response: Any) -> None:
         async with SimulatedBackupify(idle_response=idle_response) as server, client_of(server) as client:
             assert await client.backups.get_active(7) is None
 
-    @pytest.mark.parametrize("idle_response", IDLE_ANSWERS)
+    @pytest.mark.parametrize("idle_response", IDLE_RESPONSES)
     async def test_get_active_of_a_missing_instance_is_an_error(self, idle_response: Any) -> None:
         async with SimulatedBackupify(idle_response=idle_response) as server, client_of(server) as client:
             with pytest.raises(NotFound) as raised:
@@ -87,14 +87,14 @@ class TestGetActive:
 
 
 class TestAnIdle404:
-    async def test_200_idle_instances_cost_one_check(self) -> None:
+    async def test_200_idle_instances_take_one_check(self) -> None:
         async with SimulatedBackupify(instances=200) as server, client_of(server) as client:
             results = await client.fleet(server.instance_ids).get_active()
             assert list(results.values.values()) == [None] * 200
             assert len(asked(server, "get_instance")) == 1
             assert client.statistics().answered_from_memory == 199
 
-    async def test_a_missing_instance_is_still_noticed_afterwards(
+    async def test_a_missing_instance_is_still_an_error_afterwards(
         self, backupify: SimulatedBackupify
     ) -> None:
         async with client_of(backupify) as client:
@@ -104,10 +104,10 @@ class TestAnIdle404:
             with pytest.raises(NotFound):
                 await client.backups.get_active(998)
             assert await client.backups.get_active(8) is None
-        looks = [request.instance_id for request in asked(backupify, "get_instance")]
-        assert looks == [7, 999, 998]
+        checks = [request.instance_id for request in asked(backupify, "get_instance")]
+        assert checks == [7, 999, 998]
 
-    async def test_a_404_that_is_the_same_for_a_missing_instance_is_checked_each_time(self) -> None:
+    async def test_a_404_with_the_body_of_a_missing_instance_is_checked_each_time(self) -> None:
         same = Fault.answer(404, operation="get_active")
         async with SimulatedBackupify(faults=[same]) as server, client_of(server) as client:
             with pytest.raises(NotFound):
@@ -117,15 +117,15 @@ class TestAnIdle404:
             assert len(asked(server, "get_instance")) == 4
             assert client.statistics().answered_from_memory == 0
 
-    async def test_a_404_like_that_of_the_missing_instance_itself_is_checked_each_time(self) -> None:
-        # The look at 999 shows what a missing instance says; the idle ones say the same to get-active.
-        says_so = Fault.answer(404, body="gone", path=r"/v1/backup_instances/999")
+    async def test_a_404_with_the_body_of_get_instance_for_a_missing_one_is_checked_each_time(self) -> None:
+        # The 404 of missing instance 999 has the same body as the 404 of get-active for idle instance 7.
+        missing = Fault.answer(404, body="gone", path=r"/v1/backup_instances/999")
         same = Fault.answer(404, body="gone", operation="get_active", instance=7)
-        async with SimulatedBackupify(faults=[says_so, same]) as server, client_of(server) as client:
+        async with SimulatedBackupify(faults=[missing, same]) as server, client_of(server) as client:
             with pytest.raises(NotFound):
                 await client.backups.get_active(999)
             assert [await client.backups.get_active(7) for _ in range(2)] == [None, None]
-            assert [look.instance_id for look in asked(server, "get_instance")] == [999, 7, 7]
+            assert [request.instance_id for request in asked(server, "get_instance")] == [999, 7, 7]
 
     async def test_a_404_with_a_truncated_body_is_checked_each_time(self) -> None:
         cut = Fault.truncate(operation="get_active")
@@ -139,18 +139,20 @@ class TestAnIdle404:
             Fault.truncate(operation="get_instance", instance=999),
             Fault.answer(404, body="x" * 70_000, operation="get_instance", instance=999),
         ],
-        ids=["by the network", "by us"],
+        ids=["by the network", "by the client"],
     )
-    async def test_the_meaning_of_a_404_survives_a_cancelled_check(self, cut: Fault) -> None:
+    async def test_a_truncated_404_of_a_missing_instance_does_not_change_what_a_body_means(
+        self, cut: Fault
+    ) -> None:
         empty = Fault.answer(404, body="", operation="get_active", instance=7)
         async with SimulatedBackupify(faults=[empty, cut]) as server, client_of(server) as client:
             assert await client.backups.get_active(7) is None
             with pytest.raises(NotFound):
                 await client.backups.get_active(999)
             assert [await client.backups.get_active(7) for _ in range(3)] == [None] * 3
-            assert [look.instance_id for look in asked(server, "get_instance")] == [7, 999]
+            assert [request.instance_id for request in asked(server, "get_instance")] == [7, 999]
 
-    async def test_a_failed_check_is_that_calls_error_and_nothing_is_remembered(self) -> None:
+    async def test_a_failed_check_is_the_error_of_its_call_and_is_not_remembered(self) -> None:
         failing = Fault.answer(403, operation="get_instance", first=1)
         async with SimulatedBackupify(faults=[failing]) as server, client_of(server) as client:
             with pytest.raises(PermissionDenied):

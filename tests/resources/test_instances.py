@@ -1,4 +1,4 @@
-"""Which instances there are."""
+"""The instances of the account and of a customer, over sockets."""
 
 from typing import Any
 
@@ -33,13 +33,13 @@ class TestInstances:
         assert (instance.id, instance.customer_id, instance.backup_definition_id) == (5, 2, 2)
         assert (instance.backup_frequency, dict(instance.extra)) == ("daily", {})
 
-    async def test_a_missing_one_is_an_error(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_missing_instance_is_an_error(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             with pytest.raises(NotFound):
                 await client.instances.get(999)
 
     @pytest.mark.parametrize("definition", [1.5, True, "", ".."])
-    async def test_an_invalid_definition_is_named_in_the_error(
+    async def test_an_invalid_definition_is_refused(
         self, backupify: SimulatedBackupify, definition: Any
     ) -> None:
         async with client_of(backupify) as client:
@@ -62,7 +62,7 @@ class TestCustomers:
         assert ids(instances) == [4, 5, 6]
         assert {instance.customer_id for instance in instances} == {2}
 
-    async def test_a_missing_one_is_an_error(self, backupify: SimulatedBackupify) -> None:
+    async def test_a_missing_customer_is_an_error(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             with pytest.raises(NotFound):
                 await client.customers.instances(999).collect()

@@ -1,4 +1,4 @@
-"""What each resource asks for, and what it makes of one response: by aioresponses, without a socket."""
+"""What each resource requests, and how it reads one response: by aioresponses, without a socket."""
 
 from datetime import UTC, datetime
 
@@ -12,13 +12,13 @@ MISSING = {"error": "not found"}
 
 
 class TestGetActive:
-    async def test_gives_the_backup_that_is_running(self, api: aioresponses, client: BackupifyClient) -> None:
+    async def test_returns_the_active_backup(self, api: aioresponses, client: BackupifyClient) -> None:
         api.get(f"{INSTANCE}/backups/active", payload={"id": 7, "status": "running", "node": "n1"})
         active = await client.backups.get_active(42)
         assert active is not None
         assert (active.id, active.status, active.extra) == (7, "running", {"node": "n1"})
 
-    async def test_gives_none_for_an_instance_that_is_idle(
+    async def test_returns_none_for_an_idle_instance(
         self, api: aioresponses, client: BackupifyClient
     ) -> None:
         api.get(f"{INSTANCE}/backups/active", status=404, payload=MISSING)
@@ -26,7 +26,7 @@ class TestGetActive:
         assert await client.backups.get_active(42) is None
         assert requests(api) == ["GET /v1/backup_instances/42/backups/active", "GET /v1/backup_instances/42"]
 
-    async def test_raises_not_found_for_an_instance_that_is_missing(
+    async def test_raises_not_found_for_a_missing_instance(
         self, api: aioresponses, client: BackupifyClient
     ) -> None:
         api.get(f"{INSTANCE}/backups/active", status=404, payload=MISSING)
@@ -34,7 +34,7 @@ class TestGetActive:
         with pytest.raises(NotFound, match="42/backups/active answered 404"):
             await client.backups.get_active(42)
 
-    async def test_raises_a_decode_error_for_a_body_that_is_no_json(
+    async def test_raises_a_decode_error_for_a_body_that_is_not_json(
         self, api: aioresponses, client: BackupifyClient
     ) -> None:
         api.get(f"{INSTANCE}/backups/active", body="<html>", content_type="text/html")
@@ -57,7 +57,7 @@ class TestList:
         api.get(f"{INSTANCE}/backups?page=2", payload=[{"id": 3}])
         assert [backup.id async for backup in client.backups.list(42)] == [1, 2, 3]
 
-    async def test_asks_for_no_page_before_it_is_needed(
+    async def test_requests_no_page_before_it_is_needed(
         self, api: aioresponses, client: BackupifyClient
     ) -> None:
         link = f'<{INSTANCE}/backups?page=2>; rel="next"'
@@ -67,21 +67,17 @@ class TestList:
             break
         assert requests(api) == ["GET /v1/backup_instances/42/backups"]
 
-    async def test_of_instances_starts_at_all_of_them(
-        self, api: aioresponses, client: BackupifyClient
-    ) -> None:
+    async def test_of_instances_needs_no_argument(self, api: aioresponses, client: BackupifyClient) -> None:
         api.get(f"{API}/v1/backup_instances", payload=[{"id": 1}, {"id": 2}])
         assert [instance.id async for instance in client.instances.list()] == [1, 2]
 
-    async def test_of_a_customer_holds_its_instances(
-        self, api: aioresponses, client: BackupifyClient
-    ) -> None:
+    async def test_of_a_customer_has_its_instances(self, api: aioresponses, client: BackupifyClient) -> None:
         api.get(f"{API}/v1/customers/9/backup_instances", payload=[{"id": 4}])
         assert [instance.id async for instance in client.customers.instances(9)] == [4]
 
 
 class TestTrigger:
-    async def test_gives_the_backup_that_was_started(
+    async def test_returns_the_backup_that_was_started(
         self, api: aioresponses, client: BackupifyClient
     ) -> None:
         api.post(f"{INSTANCE}/backups", status=201, payload={"id": 8})
@@ -89,7 +85,7 @@ class TestTrigger:
         assert (result.kind, result.backup.id if result.backup else None) == (TriggerKind.STARTED, 8)
         assert requests(api) == ["POST /v1/backup_instances/42/backups"]
 
-    async def test_says_that_a_backup_was_active_already(
+    async def test_reports_that_a_backup_was_already_active(
         self, api: aioresponses, client: BackupifyClient
     ) -> None:
         api.post(f"{INSTANCE}/backups", status=422, payload={"error": "already running"})
@@ -98,7 +94,7 @@ class TestTrigger:
 
 
 class TestErrors:
-    async def test_hold_what_the_server_said_and_not_the_token(
+    async def test_hold_the_text_of_the_server_without_the_token(
         self, api: aioresponses, client: BackupifyClient
     ) -> None:
         api.get(INSTANCE, status=404, payload={"error": "secret not found"}, headers={"X-Request-Id": "r-1"})

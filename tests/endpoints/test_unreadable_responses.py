@@ -1,4 +1,4 @@
-"""Answers that cannot be read, or that are another request's: asked for again, over another connection."""
+"""Responses that are unreadable, or about another object: they are requested again on another connection."""
 
 import asyncio
 import gzip
@@ -18,29 +18,29 @@ from tests.support.transport_values import upper_bound
 
 WHOLE = json.dumps([{"id": number, "status": "completed"} for number in range(40)]).encode()
 CUT = {
-    "by a length that is its own": http(200, WHOLE[:700]),
-    "by the connection's end": b"HTTP/1.0 200 X\r\n\r\n" + WHOLE[:700],
+    "by a matching length": http(200, WHOLE[:700]),
+    "by the end of the connection": b"HTTP/1.0 200 X\r\n\r\n" + WHOLE[:700],
     "by a proxy that ends the chunks": (
         b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n2bc\r\n" + WHOLE[:700] + b"\r\n0\r\n\r\n"
     ),
     "within gzip": http(200, gzip.compress(WHOLE)[:-60], "Content-Encoding: gzip"),
     "to nothing": http(200),
-    "by a page of a proxy's": http(200, b"<html>back soon</html>", "Content-Type: text/html"),
+    "by a page of a proxy": http(200, b"<html>back soon</html>", "Content-Type: text/html"),
 }
 
 
 class Connections:
-    """Answers requests with raw bytes in turn; keeps over which connection each came, and closes at will."""
+    """Sends raw responses in turn, the last one repeatedly; records the connection of each request."""
 
-    def __init__(self, *answers: bytes) -> None:
-        self.answers = answers
+    def __init__(self, *responses: bytes) -> None:
+        self.responses = responses
         self.used: list[asyncio.StreamWriter] = []
 
     async def __call__(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        answer = self.answers[min(len(self.used), len(self.answers) - 1)]
+        response = self.responses[min(len(self.used), len(self.responses) - 1)]
         self.used.append(writer)
-        writer.write(answer)
-        if answer.startswith(b"HTTP/1.0"):
+        writer.write(response)
+        if response.startswith(b"HTTP/1.0"):
             writer.close()
 
 
@@ -75,17 +75,17 @@ async def test_a_response_that_is_too_large_is_not_requested_again() -> None:
 async def test_a_trigger_with_an_unreadable_response_is_not_sent_again() -> None:
     begun = http(200, b'{"id":1,"status":"running"}')
 
-    async def answer(request: bytes, writer: asyncio.StreamWriter) -> None:
+    async def respond_to(request: bytes, writer: asyncio.StreamWriter) -> None:
         sent.append(request.split(b" ", 1)[0])
         writer.write(http(201) if sent[-1] == b"POST" else begun)
 
     sent: list[bytes] = []
-    async with raw_server(answer) as url, client_of(url) as client:
+    async with raw_server(respond_to) as url, client_of(url) as client:
         assert (await client.backups.trigger(42)).kind is TriggerKind.STARTED
     assert sent.count(b"POST") == 1
 
 
-ANOTHERS: dict[str, tuple[bytes, bytes, Callable[[Backups], object]]] = {
+WRONG_OBJECTS: dict[str, tuple[bytes, bytes, Callable[[Backups], object]]] = {
     "get_active": (
         b'{"id":1000,"backup_instance_id":1}',
         b'{"id":2000,"backup_instance_id":2}',
@@ -105,9 +105,9 @@ ANOTHERS: dict[str, tuple[bytes, bytes, Callable[[Backups], object]]] = {
 }
 
 
-@pytest.mark.parametrize(("wrong", "right", "call"), ANOTHERS.values(), ids=ANOTHERS)
-class TestAnotherInstancesAnswer:
-    async def test_a_response_about_another_instance_is_requested_again_over_a_new_connection(
+@pytest.mark.parametrize(("wrong", "right", "call"), WRONG_OBJECTS.values(), ids=WRONG_OBJECTS)
+class TestAResponseAboutAnotherObject:
+    async def test_is_requested_again_over_a_new_connection(
         self, wrong: bytes, right: bytes, call: Callable[[Backups], object]
     ) -> None:
         server = Connections(http(200, wrong), http(200, right))
@@ -116,7 +116,7 @@ class TestAnotherInstancesAnswer:
         assert found.id == 2000
         assert len(set(server.used)) == 2
 
-    async def test_a_response_that_stays_about_another_instance_is_an_error(
+    async def test_is_an_error_if_it_is_the_same_again(
         self, wrong: bytes, right: bytes, call: Callable[[Backups], object]
     ) -> None:
         async with raw_server(ScriptedServer(http(200, wrong))) as url, client_of(url) as client:
@@ -143,7 +143,7 @@ class TestInVirtualTime:
     def unreadable(message: PreparedRequest) -> Response:
         return respond(message, 200, b"<html>")
 
-    async def test_an_unreadable_response_costs_attempts_and_budget_like_a_lost_one(
+    async def test_an_unreadable_response_takes_attempts_and_budget_like_a_lost_one(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("random.uniform", upper_bound)

@@ -1,4 +1,4 @@
-"""Checks of an idle instance that fail."""
+"""Checks whether an instance exists that fail, after a 404 of `get_active`."""
 
 import asyncio
 import contextlib
@@ -16,17 +16,18 @@ from tests.support.scripted import UNLIMITED, now
 
 
 class Instances:
-    """Idle instances, the looks at which answer with one status."""
+    """Idle instances that respond to checks with one status."""
 
-    def __init__(self, look: int) -> None:
-        self.look = look
-        self.looks: list[float] = []
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.checks: list[float] = []
+        """When each check was made."""
 
     def __call__(self, message: PreparedRequest) -> Response:
         if message.url.name == "active":
             return respond(message, 404, {"error": "none"})
-        self.looks.append(now())
-        return respond(message, self.look, {"id": 1} if self.look == 200 else {"error": "no"})
+        self.checks.append(now())
+        return respond(message, self.status, {"id": 1} if self.status == 200 else {"error": "no"})
 
 
 @contextlib.asynccontextmanager
@@ -39,20 +40,20 @@ async def idle(instances: Instances) -> AsyncIterator[Backups]:
 @pytest.mark.looptime
 class TestChecksThatFail:
     @pytest.mark.parametrize("status", [403, 500])
-    async def test_are_concurrent_from_then_on(self, status: int) -> None:
-        instances = Instances(look=status)
+    async def test_make_later_checks_concurrent(self, status: int) -> None:
+        instances = Instances(status=status)
         async with idle(instances) as backups:
             calls = [backups.get_active(number) for number in range(32)]
             errors = await asyncio.gather(*calls, return_exceptions=True)
         assert [isinstance(error, APIError) and error.status == status for error in errors] == [True] * 32
-        assert len(instances.looks) == 32
-        assert max(Counter(instances.looks).values()) > 1
+        assert len(instances.checks) == 32
+        assert max(Counter(instances.checks).values()) > 1
 
-    async def test_are_forgotten_once_one_succeeds(self) -> None:
-        instances = Instances(look=403)
+    async def test_have_no_effect_once_one_succeeds(self) -> None:
+        instances = Instances(status=403)
         async with idle(instances) as backups:
             with pytest.raises(PermissionDenied):
                 await backups.get_active(1)
-            instances.look = 200
+            instances.status = 200
             assert [await backups.get_active(number) for number in range(5)] == [None] * 5
-            assert (len(instances.looks), internals(backups).idle.answered) == (2, 4)
+            assert (len(instances.checks), internals(backups).idle.answered) == (2, 4)
