@@ -13,7 +13,7 @@ from tests.support.aiohttp_transports import get, open_transport_to, send
 from tests.support.raw_servers import http, raw_server, serving
 
 
-def answer(number: int) -> bytes:
+def response_to(number: int) -> bytes:
     return http(200, b'{"id": %d}' % number)
 
 
@@ -22,15 +22,15 @@ class WaitQueue:
 
     def __init__(self) -> None:
         self.writers: list[asyncio.StreamWriter] = []
-        self.behind = b""
+        self.trailing = b""
         """What follows the first answer, in the same write."""
 
     async def __call__(self, request: bytes, writer: asyncio.StreamWriter) -> None:
         """Answer one request."""
         if writer not in self.writers:
             self.writers.append(writer)
-        writer.write(answer(int(request.split()[1].removeprefix(b"/"))) + self.behind)
-        self.behind = b""
+        writer.write(response_to(int(request.split()[1].removeprefix(b"/"))) + self.trailing)
+        self.trailing = b""
 
 
 @contextlib.asynccontextmanager
@@ -54,9 +54,9 @@ async def later() -> None:
 
 
 LATE = [
-    answer(1),
-    answer(1)[:20],
-    answer(1) + answer(1),
+    response_to(1),
+    response_to(1)[:20],
+    response_to(1) + response_to(1),
     b"HTTP/1.1 100 Continue\r\n\r\n",
     b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
     b"\r\n",
@@ -77,10 +77,10 @@ async def test_a_late_response_is_given_to_no_request(late: bytes, wait: Wait) -
 
 
 @pytest.mark.parametrize("wait", [at_once, later])
-@pytest.mark.parametrize("behind", [answer(1), b"\0" * 8, b"0\r\n\r\n"])
-async def test_bytes_after_a_response_are_dropped_and_do_not_spoil_it(behind: bytes, wait: Wait) -> None:
+@pytest.mark.parametrize("trailing", [response_to(1), b"\0" * 8, b"0\r\n\r\n"])
+async def test_bytes_after_a_response_are_dropped_and_do_not_spoil_it(trailing: bytes, wait: Wait) -> None:
     async with line() as (served, base_url), open_transport_to(base_url) as transport:
-        served.behind = behind
+        served.trailing = trailing
         assert (await transport(get(base_url, "/1"))).body == b'{"id": 1}'
         await wait()
         assert (await transport(get(base_url, "/2"))).body == b'{"id": 2}'
@@ -100,7 +100,7 @@ async def test_all_that_came_late_are_given_up_one_by_one() -> None:
     async with line() as (served, base_url), open_transport_to(base_url) as transport:
         await asyncio.gather(*(transport(get(base_url, f"/{number}")) for number in range(5)))
         for writer in served.writers:
-            writer.write(answer(99))
+            writer.write(response_to(99))
         assert (await transport(get(base_url, "/2"))).body == b'{"id": 2}'
         assert len(served.writers) == 6
 
@@ -113,7 +113,7 @@ async def test_a_quiet_connection_is_used_again() -> None:
         assert len(served.writers) == 1
 
 
-@pytest.mark.parametrize("late", [answer(1), b"HTTP/1.1 100 Continue\r\n\r\n", b"no HTTP at all"])
+@pytest.mark.parametrize("late", [response_to(1), b"HTTP/1.1 100 Continue\r\n\r\n", b"no HTTP at all"])
 @pytest.mark.parametrize("wait", [at_once, later])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_users_connector_gives_no_late_response_either(late: bytes, wait: Wait, method: str) -> None:
@@ -133,7 +133,7 @@ async def test_an_aiohttp_with_other_internals_is_checked_from_outside(
     monkeypatch.setattr(aiohttp_connections, "_INNER_PARTS", ("_unknown",))
     async with line() as (served, base_url), open_transport_to(base_url) as transport:
         await transport(get(base_url, "/1"))
-        served.writers[0].write(answer(1))
+        served.writers[0].write(response_to(1))
         assert (await transport(get(base_url, "/2"))).body == b'{"id": 2}'
 
 
@@ -142,7 +142,7 @@ async def test_a_system_without_poll_is_asked_by_select(monkeypatch: pytest.Monk
     async with line() as (served, base_url), open_transport_to(base_url) as transport:
         for number in (1, 2):
             await transport(get(base_url, f"/{number}"))
-        served.writers[0].write(answer(1))
+        served.writers[0].write(response_to(1))
         assert (await transport(get(base_url, "/3"))).body == b'{"id": 3}'
         assert len(served.writers) == 2
 
@@ -182,7 +182,10 @@ class TestAnAnswerWithoutContent:
 
     async def test_an_interim_response_is_skipped(self) -> None:
         interim = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
-        async with serving(interim + answer(1)) as server, open_transport_to(server.base_url) as transport:
+        async with (
+            serving(interim + response_to(1)) as server,
+            open_transport_to(server.base_url) as transport,
+        ):
             for _ in range(2):
                 response = await transport(get(server.base_url))
                 assert (response.status, response.body) == (200, b'{"id": 1}')

@@ -65,8 +65,8 @@ class TestASessionOfTheUsers:
 
 
 class TestOverASessionOfTheUsers:
-    async def sent_to(self, *answers: bytes) -> tuple[int, ScriptedServer]:
-        async with serving(*answers) as server, session_of_the_user() as session:
+    async def sent_to(self, *responses: bytes) -> tuple[int, ScriptedServer]:
+        async with serving(*responses) as server, session_of_the_user() as session:
             transport = AiohttpTransport(session=session)
             async with open_transport(server.base_url, transport):
                 response = await transport(get(server.base_url))

@@ -95,26 +95,26 @@ class TestWhatIsSent:
 
 class TestTheBody:
     @pytest.mark.parametrize(
-        "answer",
+        "raw",
         [http(200, b"x" * 100), chunked(b"x" * 60, b"x" * 40), packed(b"x" * 100)],
         ids=["plain", "chunked", "packed"],
     )
-    async def test_the_cap_may_be_met(self, answer: bytes) -> None:
+    async def test_the_cap_may_be_met(self, raw: bytes) -> None:
         async with (
-            serving(answer) as server,
+            serving(raw) as server,
             open_transport_to(server.base_url, max_body_bytes=100) as transport,
         ):
             response = await transport(get(server.base_url))
         assert (response.body, response.whole) == (b"x" * 100, True)
 
     @pytest.mark.parametrize(
-        "answer",
+        "raw",
         [http(200, b"x" * 101), chunked(b"x" * 60, b"x" * 41), packed(b"x" * 101), packed(b"x" * 50_000_000)],
         ids=["plain", "chunked", "packed", "bomb"],
     )
-    async def test_more_than_the_cap_is_a_decode_error(self, answer: bytes) -> None:
+    async def test_more_than_the_cap_is_a_decode_error(self, raw: bytes) -> None:
         async with (
-            serving(answer) as server,
+            serving(raw) as server,
             open_transport_to(server.base_url, max_body_bytes=100) as transport,
         ):
             with pytest.raises(DecodeError, match="the body is larger than max_body_bytes=100") as caught:
@@ -132,16 +132,16 @@ class TestTheBody:
 
         monkeypatch.setattr(ResponseHandler, "pause_reading", pause)
         monkeypatch.setattr(aiohttp_connections, "_RECEIVED_BYTES", 2**20)  # else none is that fast here
-        answer = chunked(*[b"x"] * 100_000)
-        async with serving(answer, OK) as server, open_transport_to(server.base_url) as transport:
+        raw = chunked(*[b"x"] * 100_000)
+        async with serving(raw, OK) as server, open_transport_to(server.base_url) as transport:
             assert (await transport(get(server.base_url))).body == b"x" * 100_000
             assert (await transport(get(server.base_url))).status == 200
         assert pauses
 
     async def test_the_connection_of_one_too_large_is_not_used_again(self) -> None:
-        answers = chunked(b"x" * 101), OK
+        responses = chunked(b"x" * 101), OK
         async with (
-            serving(*answers) as server,
+            serving(*responses) as server,
             open_transport_to(server.base_url, max_body_bytes=100) as transport,
         ):
             with pytest.raises(DecodeError):
@@ -203,7 +203,7 @@ class TestTheBody:
 
 class TestABrokenAnswer:
     @pytest.mark.parametrize(
-        "answer",
+        "raw",
         [
             b"SMTP ready\r\n\r\n" + ScriptedServer.CLOSE,
             b"HTTP/1.1 200 X\r\nContent-Length: many\r\n\r\n" + ScriptedServer.CLOSE,
@@ -211,14 +211,14 @@ class TestABrokenAnswer:
         ],
         ids=["no HTTP", "no length", "headers too large"],
     )
-    async def test_it_is_a_transport_error_and_not_the_400_that_aiohttp_makes_up(self, answer: bytes) -> None:
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+    async def test_it_is_a_transport_error_and_not_the_400_that_aiohttp_makes_up(self, raw: bytes) -> None:
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(TransportError, match="not valid HTTP, or its headers are too large"):
                 await transport(get(server.base_url))
 
     async def test_a_header_of_64_kib_is_none(self) -> None:
-        answer = http(429, b"", "Retry-After: 3", f"X-Long: {'x' * (65_536 - len('X-Long'))}")
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+        raw = http(429, b"", "Retry-After: 3", f"X-Long: {'x' * (65_536 - len('X-Long'))}")
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             response = await transport(get(server.base_url))
         assert (response.status, response.headers["Retry-After"]) == (429, "3")
 
@@ -264,10 +264,10 @@ class TestABrokenAnswer:
         assert (caught.value.limit, caught.value.seconds) == ("attempt", 0.05)
 
     @pytest.mark.parametrize(
-        "answer", [ScriptedServer.CLOSE, truncated(200), b"SMTP\r\n\r\n" + ScriptedServer.CLOSE]
+        "raw", [ScriptedServer.CLOSE, truncated(200), b"SMTP\r\n\r\n" + ScriptedServer.CLOSE]
     )
-    async def test_its_error_holds_no_token_even_in_its_context(self, answer: bytes) -> None:
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+    async def test_its_error_holds_no_token_even_in_its_context(self, raw: bytes) -> None:
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(TransportError) as caught:
                 await transport(get(server.base_url))
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)

@@ -206,11 +206,11 @@ class TestTls:
         context = ssl.create_default_context(cafile=certificate[0])
         with asking_server(certificate) as base_url:
             async with open_transport_to(base_url, tls=context) as transport:
-                message = attrs.evolve(send(method, base_url), repeatable=repeatable)
+                request = attrs.evolve(send(method, base_url), repeatable=repeatable)
                 with pytest.raises(
                     TransportError, match=r"the connection broke: .*CERTIFICATE_REQUIRED"
                 ) as caught:
-                    await transport(message)
+                    await transport(request)
         assert caught.value.sent
         assert (caught.value.gave_up is not None) is repeatable
 

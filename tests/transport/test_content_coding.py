@@ -96,9 +96,9 @@ class TestDecompression:
         with pytest.raises(BadCoding, match="gzip data is cut off"):
             unpacked(gzip.compress(b"one ") + gzip.compress(b"two")[:-1], "gzip")
 
-    @pytest.mark.parametrize("behind", [b"\0" * 20, b"\r\n", b"x"])
-    def test_other_bytes_after_the_end_are_ignored(self, behind: bytes) -> None:
-        assert unpacked(gzip.compress(BODY) + behind, "gzip") == BODY
+    @pytest.mark.parametrize("trailing", [b"\0" * 20, b"\r\n", b"x"])
+    def test_other_bytes_after_the_end_are_ignored(self, trailing: bytes) -> None:
+        assert unpacked(gzip.compress(BODY) + trailing, "gzip") == BODY
 
     def test_a_flipped_bit_is_an_error(self) -> None:
         packed = bytearray(gzip.compress(BODY))
@@ -118,39 +118,39 @@ class TestDecompression:
 class TestOverASocket:
     @pytest.mark.parametrize("coding", PACKERS)
     async def test_a_whole_body_is_read(self, coding: str) -> None:
-        answer = http(200, PACKERS[coding](BODY), f"Content-Encoding: {coding}")
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+        raw = http(200, PACKERS[coding](BODY), f"Content-Encoding: {coding}")
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             assert (await transport(get(server.base_url))).body == BODY
 
     async def test_a_body_that_was_compressed_twice_is_read(self) -> None:
-        answer = http(200, zlib.compress(gzip.compress(BODY)), "Content-Encoding: gzip, deflate")
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+        raw = http(200, zlib.compress(gzip.compress(BODY)), "Content-Encoding: gzip, deflate")
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             assert (await transport(get(server.base_url))).body == BODY
 
     async def test_a_large_body_is_decompressed_in_pieces(self) -> None:
         body = b"x" * 5_000_000
-        answer = http(200, gzip.compress(body), "Content-Encoding: gzip")
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+        raw = http(200, gzip.compress(body), "Content-Encoding: gzip")
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             assert (await transport(get(server.base_url))).body == body
 
     @pytest.mark.parametrize("coding", PACKERS)
     @pytest.mark.parametrize("cut", [0, 3, -1])
     async def test_half_a_compressed_body_is_half_a_response(self, coding: str, cut: int) -> None:
-        answer = http(201, PACKERS[coding](BODY)[:cut], f"Content-Encoding: {coding}")
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+        raw = http(201, PACKERS[coding](BODY)[:cut], f"Content-Encoding: {coding}")
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(TransportError, match="data is cut off") as caught:
                 await transport(get(server.base_url))
         assert (caught.value.sent, caught.value.status) == (True, 201)
 
     async def test_a_body_that_is_not_compressed_at_all_is_an_error(self) -> None:
-        answer = http(200, BODY, "Content-Encoding: gzip")
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+        raw = http(200, BODY, "Content-Encoding: gzip")
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(TransportError, match="the body is not gzip, as its Content-Encoding says"):
                 await transport(get(server.base_url))
 
     async def test_a_coding_that_was_not_accepted_is_named(self) -> None:
-        answer = http(200, BODY, "Content-Encoding: br", "Content-Type: application/json")
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+        raw = http(200, BODY, "Content-Encoding: br", "Content-Type: application/json")
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(
                 DecodeError, match="the body is encoded as br, which the request did not accept"
             ):
@@ -177,7 +177,7 @@ class TestOverASocket:
     async def test_the_readable_part_of_an_error_s_body_is_kept(
         self, body: bytes, coding: str, read: bytes
     ) -> None:
-        answer = http(503, body, f"Content-Encoding: {coding}")
-        async with serving(answer) as server, open_transport_to(server.base_url) as transport:
+        raw = http(503, body, f"Content-Encoding: {coding}")
+        async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             response = await transport(get(server.base_url))
         assert (response.status, response.body, response.whole) == (503, read, False)

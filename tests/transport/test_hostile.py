@@ -76,12 +76,12 @@ async def connector(request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.Bas
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("answer", NO_HTTP.values(), ids=NO_HTTP.keys())
+@pytest.mark.parametrize("raw", NO_HTTP.values(), ids=NO_HTTP.keys())
 async def test_no_http_is_a_transport_error(
-    answer: bytes, method: str, connector: aiohttp.BaseConnector | None
+    raw: bytes, method: str, connector: aiohttp.BaseConnector | None
 ) -> None:
     async with (
-        serving(answer) as server,
+        serving(raw) as server,
         open_transport_to(server.base_url, connector, timeouts=Timeouts(read=0.1)) as transport,
     ):
         with pytest.raises(TransportError) as caught:
@@ -90,11 +90,11 @@ async def test_no_http_is_a_transport_error(
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-@pytest.mark.parametrize(("answer", "status"), ODD.values(), ids=ODD.keys())
+@pytest.mark.parametrize(("raw", "status"), ODD.values(), ids=ODD.keys())
 async def test_odd_http_is_a_response(
-    answer: bytes, status: int, connector: aiohttp.BaseConnector | None
+    raw: bytes, status: int, connector: aiohttp.BaseConnector | None
 ) -> None:
-    async with serving(answer) as server, open_transport_to(server.base_url, connector) as transport:
+    async with serving(raw) as server, open_transport_to(server.base_url, connector) as transport:
         assert (await transport(get(server.base_url))).status == status
 
 

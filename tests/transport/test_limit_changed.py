@@ -40,10 +40,10 @@ class Listener:
 
 
 def carrier_of(server: Server) -> FakeTransport:
-    def answer(message: PreparedRequest) -> Response:
+    def answer(request: PreparedRequest) -> Response:
         reply = server(now())
         asks = {} if reply.retry_after is None else {"Retry-After": f"{reply.retry_after:g}"}
-        return respond(message, reply.status, b"", {**reply.headers, **asks})
+        return respond(request, reply.status, b"", {**reply.headers, **asks})
 
     return FakeTransport(answer, round_trip=0.05)
 
@@ -99,10 +99,10 @@ class TestAPause:
 
 class TestAServerThatIsDown:
     async def test_is_reported_when_it_begins_and_when_it_ends(self) -> None:
-        def answer(message: PreparedRequest) -> Response:
+        def answer(request: PreparedRequest) -> Response:
             if 1 <= now() < 11:
                 raise ConnectionFailed("refused", sent=False)
-            return respond(message)
+            return respond(request)
 
         listener, transport = Listener(), FakeTransport(answer, round_trip=0.05)
         async with session_over(transport, rate_limit=LEARNING, on_event=listener) as session:

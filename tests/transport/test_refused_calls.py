@@ -21,14 +21,14 @@ def refusing(status: int, number: str, times: int) -> Callable[[PreparedRequest]
     """Answers 200, but refuses one call so many times, with a small Retry-After."""
     left = times
 
-    def answer(message: PreparedRequest) -> Response:
+    def server(request: PreparedRequest) -> Response:
         nonlocal left
-        if message.url.name != number or not left:
-            return respond(message)
+        if request.url.name != number or not left:
+            return respond(request)
         left -= 1
-        return respond(message, status, b"", after("0.01"))
+        return respond(request, status, b"", after("0.01"))
 
-    return answer
+    return server
 
 
 def one(number: int) -> Request:
@@ -41,14 +41,14 @@ class TestARefusedCall:
         transport = FakeTransport(refusing(status, "5", 2))
         retry = RetryPolicy(max_throttled=2)
         async with session_over(transport, rate_limit=HUNDRED_A_SECOND, retry=retry) as session:
-            answers = await asyncio.gather(*(session.send(one(number)) for number in range(300)))
-        assert [answer.status for answer in answers] == [200] * 300
+            responses = await asyncio.gather(*(session.send(one(number)) for number in range(300)))
+        assert [response.status for response in responses] == [200] * 300
 
     async def test_lets_three_others_go_first_and_no_more(self) -> None:
         transport = FakeTransport(refusing(429, "5", 2))
         async with session_over(transport, rate_limit=HUNDRED_A_SECOND) as session:
             await asyncio.gather(*(session.send(one(number)) for number in range(10)))
-        assert [message.url.name for _, message in transport.sent] == list("012345678595")
+        assert [request.url.name for _, request in transport.sent] == list("012345678595")
 
     async def test_gives_up_once_it_was_refused_for_too_long(self) -> None:
         transport = FakeTransport(Script(*[(429, after("1"))] * 100))

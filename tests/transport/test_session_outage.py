@@ -45,20 +45,20 @@ class Server(Script):
         self.sees_tokens = True
         self.failed: list[PreparedRequest] = []
 
-    def __call__(self, message: PreparedRequest) -> Response:
+    def __call__(self, request: PreparedRequest) -> Response:
         """Answer one message."""
-        is_token = message.url.path.endswith("/oauth/token")
+        is_token = request.url.path.endswith("/oauth/token")
         if not self.begin <= now() < self.end or (is_token and not self.sees_tokens):
-            return super().__call__(message)
-        self.failed.append(message)
+            return super().__call__(request)
+        self.failed.append(request)
         if isinstance(self.failure, BackupifyError):
             raise type(self.failure)(*self.failure.args)
-        return respond(message, self.failure)
+        return respond(request, self.failure)
 
     @property
     def failed_at(self) -> list[float]:
         """When what failed had left."""
-        return [round(message.sent_time, 6) for message in self.failed]
+        return [round(request.sent_time, 6) for request in self.failed]
 
 
 def look(number: int) -> Request:
@@ -202,7 +202,7 @@ class TestTheProbe:
             triggers = [asyncio.create_task(session.send(trigger(number))) for number in (1, 2, 3)]
             waiting = asyncio.create_task(session.send(look(4)))
             await asyncio.gather(*triggers, waiting)
-        assert [message.method for message in server.failed[4:]] == ["GET"] * (len(server.failed) - 4)
+        assert [request.method for request in server.failed[4:]] == ["GET"] * (len(server.failed) - 4)
 
     async def test_is_a_trigger_where_nothing_else_waits_which_may_be_lost(self) -> None:
         server = Server(1e9, 1e9)

@@ -22,9 +22,9 @@ OK = http(200, b"[]")
 SECRET = "s3cret"
 
 
-async def failure(*answers: bytes | None, **options: int) -> tuple[BackupifyError, ScriptedServer]:
+async def failure(*responses: bytes | None, **options: int) -> tuple[BackupifyError, ScriptedServer]:
     """The error of one call to a server that answers so."""
-    async with serving(*answers) as server:
+    async with serving(*responses) as server:
         settings = Settings(
             credentials=ClientCredentials("demo", SECRET),
             base_url=server.base_url,

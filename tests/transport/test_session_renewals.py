@@ -55,12 +55,12 @@ class TestAnInstanceThatAlwaysAnswers401:
     async def test_does_not_cost_the_others_their_token(self, round_trip: float) -> None:
         script = Script()
 
-        def answer(message: PreparedRequest) -> Response:
-            instance = message.url.name
+        def server(request: PreparedRequest) -> Response:
+            instance = request.url.name
             refused = instance.isdigit() and int(instance) % 3 == 0
-            return respond(message, 401) if refused else script(message)
+            return respond(request, 401) if refused else script(request)
 
-        transport = FakeTransport(answer, round_trip=round_trip)
+        transport = FakeTransport(server, round_trip=round_trip)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             failed = []
             for number in range(300):
@@ -92,8 +92,8 @@ class TestAnInstanceThatAlwaysAnswers401:
             await asyncio.sleep(61)
             script.refused.add("token-1")
             calls = [session.send(PING) for _ in range(1000)]
-            answers = await asyncio.gather(*calls)
-        assert {answer.status for answer in answers} == {200}
+            responses = await asyncio.gather(*calls)
+        assert {response.status for response in responses} == {200}
         assert script.issued == 2
 
 

@@ -42,7 +42,7 @@ def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bearers(transport: FakeTransport) -> list[str]:
-    return [bearer(message) for _, message in transport.sent if not message.url.path.endswith("/oauth/token")]
+    return [bearer(request) for _, request in transport.sent if not request.url.path.endswith("/oauth/token")]
 
 
 class TestTheTokenRequest:
@@ -50,11 +50,11 @@ class TestTheTokenRequest:
         transport = FakeTransport(Script())
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
-        message = transport.sent[0][1]
-        assert (message.method, str(message.url)) == ("POST", "http://127.0.0.1/oauth/token")
-        assert message.headers["Content-Type"] == "application/x-www-form-urlencoded"
-        assert "Authorization" not in message.headers
-        assert message.body == (
+        request = transport.sent[0][1]
+        assert (request.method, str(request.url)) == ("POST", "http://127.0.0.1/oauth/token")
+        assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        assert "Authorization" not in request.headers
+        assert request.body == (
             b"client_id=demo&client_secret=s3cret&grant_type=client_credentials&scope=write"
         )
 
@@ -119,7 +119,7 @@ class TestTheTokenRequest:
             assert session.statistics().refused == 1
 
     async def test_a_server_that_goes_on_failing_is_a_server_error_without_its_body(self) -> None:
-        transport = FakeTransport(lambda message: respond(message, 500, b"echo: s3cret"))
+        transport = FakeTransport(lambda request: respond(request, 500, b"echo: s3cret"))
         async with session_over(transport, credentials=DEMO) as session:
             with pytest.raises(ServerError, match=r"^POST /oauth/token answered 500; gave up: sent 4 times$"):
                 await session.send(PING)
@@ -182,7 +182,7 @@ class TestTheTokenRequest:
         await session.open()
         await session.send(PING)
         await session.close()
-        assert [message.url.path for _, message in transport.sent] == ["/proxy/oauth/token", "/proxy/v1/ping"]
+        assert [request.url.path for _, request in transport.sent] == ["/proxy/oauth/token", "/proxy/v1/ping"]
 
 
 class TestA401:

@@ -231,7 +231,7 @@ class TestTheBudget:
         assert len(transport.sent) == 3
 
     async def test_it_is_shared_by_all_calls(self) -> None:
-        transport = FakeTransport(lambda message: respond(message, 500))
+        transport = FakeTransport(lambda request: respond(request, 500))
         async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(budget=20)) as session:
             calls = (session.send(PING) for _ in range(50))
             errors = await asyncio.gather(*calls, return_exceptions=True)
@@ -269,7 +269,7 @@ class TestStatistics:
 
 
 async def test_a_failure_that_is_not_ours_passes_through() -> None:
-    def broken(message: PreparedRequest) -> Response:
+    def broken(request: PreparedRequest) -> Response:
         raise LookupError("a bug")
 
     async with session_over(FakeTransport(broken)) as session:

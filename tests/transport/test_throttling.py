@@ -160,7 +160,7 @@ def instance(number: int) -> Request:
 
 def poisoned(numbers: set[str], status: int) -> Callable[[PreparedRequest], Response]:
     """Respond with 200, but for some instances always with this status."""
-    return lambda message: respond(message, status if message.url.parts[3] in numbers else 200)
+    return lambda request: respond(request, status if request.url.parts[3] in numbers else 200)
 
 
 def classify(
@@ -249,12 +249,12 @@ class TestASession:
     async def test_a_400_that_names_throttling_is_a_refusal_where_the_request_is_repeatable(
         self, asked: Request
     ) -> None:
-        answers = [(400, THROTTLING), (200, b"{}")]
+        responses = [(400, THROTTLING), (200, b"{}")]
 
-        def answer(message: PreparedRequest) -> Response:
-            return respond(message, *answers.pop(0))
+        def server(request: PreparedRequest) -> Response:
+            return respond(request, *responses.pop(0))
 
-        async with session_over(FakeTransport(answer)) as session:
+        async with session_over(FakeTransport(server)) as session:
             result = await asyncio.gather(session.send(asked), return_exceptions=True)
         assert isinstance(result[0], Response) is asked.repeatable
 
@@ -327,26 +327,26 @@ class TestASession:
     async def test_a_proxy_that_throttles_with_503_fails_no_call(self) -> None:
         tokens = [20.0, 0.0]  # a bucket of 20, filled at 50 a second
 
-        def answer(message: PreparedRequest) -> Response:
+        def server(request: PreparedRequest) -> Response:
             now = asyncio.get_running_loop().time()
             tokens[:] = [min(20.0, tokens[0] + 50 * (now - tokens[1])), now]
             if tokens[0] < 1:
-                return respond(message, 503)
+                return respond(request, 503)
             tokens[0] -= 1
-            return respond(message)
+            return respond(request)
 
-        transport = FakeTransport(answer, round_trip=0.02)
+        transport = FakeTransport(server, round_trip=0.02)
         async with session_over(transport, rate_limit=UNLIMITED) as session:
-            answers = await asyncio.gather(*(session.send(instance(one)) for one in range(300)))
+            responses = await asyncio.gather(*(session.send(instance(one)) for one in range(300)))
             assert session.statistics().retried < 5  # by chance a call is refused twice while others pass
-        assert {answer.status for answer in answers} == {200}
+        assert {response.status for response in responses} == {200}
 
 
 class TestAnUnexplained503:
     @staticmethod
-    def hear(recent: RecentResponses, answers: int, every: int) -> None:
+    def hear(recent: RecentResponses, responses: int, every: int) -> None:
         """Answers, of which one in `every` is a 503."""
-        for number in range(1, answers + 1):
+        for number in range(1, responses + 1):
             if number % every:
                 recent.accepted(float(number))
             else:

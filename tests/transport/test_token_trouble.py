@@ -42,11 +42,11 @@ RoundTrip = Callable[[], float]
 class Halfway(FakeTransport):
     """Answers in the middle of the round trip, as a server does."""
 
-    async def __call__(self, message: PreparedRequest) -> Response:
+    async def __call__(self, request: PreparedRequest) -> Response:
         """Answer a message."""
-        self.sent.append((asyncio.get_running_loop().time(), message))
+        self.sent.append((asyncio.get_running_loop().time(), request))
         await asyncio.sleep(self.round_trip / 2)
-        response = self.responder(message)
+        response = self.responder(request)
         await asyncio.sleep(self.round_trip / 2)
         return response
 
@@ -62,14 +62,14 @@ class Issuer:
         self.takes = takes
         self.issued: list[float] = []
 
-    def __call__(self, message: PreparedRequest) -> Response:
+    def __call__(self, request: PreparedRequest) -> Response:
         """Answer one message."""
-        if message.url.path.endswith("/oauth/token"):
+        if request.url.path.endswith("/oauth/token"):
             self.issued.append(now())
-            return respond(message, 200, {"access_token": f"token-{len(self.issued)}", "expires_in": 899})
-        number = int(bearer(message).removeprefix("token-"))
-        good = self.takes(self, message, number, now() - self.issued[number - 1])
-        return respond(message, 200 if good else 401)
+            return respond(request, 200, {"access_token": f"token-{len(self.issued)}", "expires_in": 899})
+        number = int(bearer(request).removeprefix("token-"))
+        good = self.takes(self, request, number, now() - self.issued[number - 1])
+        return respond(request, 200 if good else 401)
 
 
 def newest_only(server: Issuer, _message: PreparedRequest, number: int, _age: float) -> bool:
@@ -121,7 +121,7 @@ class TestATokenThatIsNotKnownYet:
 
     async def test_of_a_vault_that_gives_the_same_again_fails_no_call(self) -> None:
         transport = FakeTransport(
-            lambda message: respond(message, 200 if now() >= 1.5 else 401), round_trip=0.02
+            lambda request: respond(request, 200 if now() >= 1.5 else 401), round_trip=0.02
         )
         vault = Vault(Token("one"))
         async with session_over(transport, credentials=vault, rate_limit=UNLIMITED) as session:
@@ -146,7 +146,7 @@ class TestATokenThatIsNotKnownYet:
 
 class TestTheWait:
     async def test_gives_the_place_back(self) -> None:
-        server = Issuer(lambda _server, message, _number, _age: message.url.path.endswith("ping"))
+        server = Issuer(lambda _server, request, _number, _age: request.url.path.endswith("ping"))
         transport = FakeTransport(server, round_trip=0.1, max_concurrency=1)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             refused = asyncio.create_task(session.send(one(1)))
@@ -245,7 +245,7 @@ class TestARefusalThatStays:
         assert 25 <= now() < 35
 
     async def test_of_a_static_token_is_raised_at_once_and_soon_not_sent(self) -> None:
-        transport = FakeTransport(lambda message: respond(message, 401))
+        transport = FakeTransport(lambda request: respond(request, 401))
         async with session_over(transport, credentials=StaticToken("abc"), rate_limit=UNLIMITED) as session:
             errors = [await sweep(session, 1, workers=1) for _ in range(100)]
         assert now() == 0
@@ -254,7 +254,7 @@ class TestARefusalThatStays:
 
     async def test_of_a_vault_that_gives_the_same_again_is_raised_after_five_seconds(self) -> None:
         vault = Vault(Token("one"))
-        transport = FakeTransport(lambda message: respond(message, 401))
+        transport = FakeTransport(lambda request: respond(request, 401))
         async with session_over(transport, credentials=vault, rate_limit=UNLIMITED) as session:
             with pytest.raises(Unauthorized, match="there is no other token"):
                 await session.send(PING)
@@ -285,7 +285,7 @@ class TestARefusalThatStays:
 class TestARefusalOfOnesOwn:
     async def test_costs_one_replay_and_no_renewal_where_others_pass(self) -> None:
         own = {"17", "500", "501", "502", "900"}
-        server = Issuer(lambda _server, message, *_: message.url.name not in own)
+        server = Issuer(lambda _server, request, *_: request.url.name not in own)
         transport = FakeTransport(server, round_trip=0.05)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             first, *_ = await sweep(session, 3000)  # which finds out that there are such
@@ -294,21 +294,21 @@ class TestARefusalOfOnesOwn:
             transport.sent.clear()
             errors = await sweep(session, 1000)
         assert {type(error) for error in errors} == {Unauthorized}
-        sent = [message.url.name for _, message in transport.sent]
+        sent = [request.url.name for _, request in transport.sent]
         assert {sent.count(name) for name in own} == {2}
         assert (len(errors), len(server.issued)) == (5, renewals)
         assert now() < began + 4
 
     async def test_waits_for_a_new_token_to_settle(self) -> None:
-        server = Issuer(lambda _server, message, *_: message.url.name != "7")
+        server = Issuer(lambda _server, request, *_: request.url.name != "7")
         transport = FakeTransport(server, round_trip=0.05)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             (error,) = await sweep(session, 5000, workers=8)
         assert isinstance(error, Unauthorized)
-        assert [message.url.name for _, message in transport.sent].count("7") <= 20
+        assert [request.url.name for _, request in transport.sent].count("7") <= 20
 
     async def test_of_calls_one_after_another_is_waited_for_once_a_minute(self) -> None:
-        server = Issuer(lambda _server, message, *_: int(message.url.name) % 5 > 0)
+        server = Issuer(lambda _server, request, *_: int(request.url.name) % 5 > 0)
         async with session_over(FakeTransport(server, round_trip=0.1), credentials=DEMO) as session:
             errors = await sweep(session, 300, workers=1)
         assert len(errors) == 60

@@ -77,15 +77,15 @@ class TestATriggerWhoseTransportFails:
     @pytest.mark.parametrize("given", [None, RuntimeError("broken"), TimeoutError("late")])
     async def test_is_in_doubt(self, given: object) -> None:
         class Broken(FakeTransport):
-            async def __call__(self, message: PreparedRequest) -> Response:
-                response = await super().__call__(message)
-                if message.method != "POST":
+            async def __call__(self, request: PreparedRequest) -> Response:
+                response = await super().__call__(request)
+                if request.method != "POST":
                     return response
                 if isinstance(given, Exception):
                     raise given
                 return given  # type: ignore[return-value]
 
-        transport = Broken(lambda message: respond(message, 404))
+        transport = Broken(lambda request: respond(request, 404))
         settled = Reconciliation(settling=1, patience=1)
         client = BackupifyClient(
             StaticToken("token"), transport=transport, rate_limit=UNLIMITED, reconciliation=settled
@@ -93,14 +93,14 @@ class TestATriggerWhoseTransportFails:
         async with client:
             with pytest.raises(AmbiguousTrigger):
                 await client.backups.trigger(1)
-        assert [message.method for _, message in transport.sent].count("POST") == 1
+        assert [request.method for _, request in transport.sent].count("POST") == 1
 
 
 class TestATokenRequestWhoseTransportFails:
     async def test_is_held_off_like_any_other_failure(self) -> None:
         class Broken(FakeTransport):
-            async def __call__(self, message: PreparedRequest) -> Response:
-                await super().__call__(message)
+            async def __call__(self, request: PreparedRequest) -> Response:
+                await super().__call__(request)
                 raise RuntimeError("the token is hunter2")
 
         transport = Broken(Script())
