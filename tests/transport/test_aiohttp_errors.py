@@ -1,4 +1,4 @@
-"""Our words for aiohttp's exceptions: what cannot be brought about on a loopback address."""
+"""The errors that aiohttp's exceptions become: those that a loopback address cannot cause."""
 
 import ssl
 
@@ -11,7 +11,7 @@ from backupify_async._transport.aiohttp_errors import translate
 KEY = aiohttp.client_reqrep.ConnectionKey("api.example", 443, True, True, None, None, None)
 
 
-class TestBeforeItLeft:
+class TestBeforeTheRequestWasSent:
     @pytest.mark.parametrize(
         ("error", "text"),
         [
@@ -33,7 +33,9 @@ class TestBeforeItLeft:
             (aiohttp.ClientConnectionError("token"), "no connection was established: ClientConnectionError"),
         ],
     )
-    def test_nothing_was_sent_and_it_may_be_tried_again(self, error: Exception, text: str) -> None:
+    def test_the_error_says_that_nothing_was_sent_and_permits_a_retry(
+        self, error: Exception, text: str
+    ) -> None:
         failure = translate(error, Timeouts(), sent=False, repeatable=False)
         assert str(failure) == text
         assert (type(failure), failure.sent) in ((ConnectionFailed, False), (RequestTimeout, False))
@@ -47,7 +49,7 @@ class TestBeforeItLeft:
             (OSError(111, "Connection refused"), False),
         ],
     )
-    def test_what_this_machine_lacks_is_distinguished_from_what_the_server_does(
+    def test_a_fault_of_this_machine_is_distinguished_from_one_of_the_server(
         self, error: Exception, ours: bool
     ) -> None:
         assert translate(error, Timeouts(), sent=False, repeatable=True).ours is ours
@@ -67,7 +69,7 @@ class TestBeforeItLeft:
             ),
         ],
     )
-    def test_what_would_fail_again_is_tried_once(self, error: Exception, text: str) -> None:
+    def test_a_failure_that_would_repeat_permits_no_retry(self, error: Exception, text: str) -> None:
         failure = translate(error, Timeouts(), sent=False, repeatable=True)
         assert str(failure).startswith(text)
         assert not failure.sent
@@ -75,7 +77,7 @@ class TestBeforeItLeft:
         assert "token" not in str(failure)
 
 
-class TestAfterItLeft:
+class TestAfterTheRequestWasSent:
     @pytest.mark.parametrize(
         ("error", "text"),
         [
@@ -92,7 +94,9 @@ class TestAfterItLeft:
             (ValueError("token"), "the request failed: ValueError"),
         ],
     )
-    def test_it_may_have_arrived_and_is_not_given_up(self, error: Exception, text: str) -> None:
+    def test_the_error_says_that_the_request_was_sent_and_permits_a_retry(
+        self, error: Exception, text: str
+    ) -> None:
         for repeatable in (True, False):
             failure = translate(error, Timeouts(), sent=True, repeatable=repeatable)
             assert (str(failure), failure.sent, failure.gave_up) == (text, True, None)

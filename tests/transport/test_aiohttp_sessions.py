@@ -1,4 +1,4 @@
-"""A `ClientSession` of the user's: it stays theirs, and the client's promises hold over it."""
+"""A transport over a `ClientSession` of the user's, which the client neither changes nor closes."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ OK = http(200, b'{"id": 7, "status": "running"}')
 
 
 @contextlib.asynccontextmanager
-async def session_of_the_user(**options: Any) -> AsyncIterator[aiohttp.ClientSession]:
+async def user_session(**options: Any) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(**options) as session:
         yield session
 
 
 class TestASessionOfTheUsers:
     async def test_is_open_after_the_client_is_closed(self) -> None:
-        async with serving(OK) as server, session_of_the_user() as session:
+        async with serving(OK) as server, user_session() as session:
             transport = AiohttpTransport(session=session)
             async with BackupifyClient(
                 StaticToken("t"), base_url=server.base_url, transport=transport
@@ -34,18 +34,15 @@ class TestASessionOfTheUsers:
             async with session.get(server.base_url) as response:
                 assert response.status == 200
 
-    async def test_lends_its_connector_and_its_trace_configs(self) -> None:
+    async def test_is_used_with_its_connector_and_its_trace_configs(self) -> None:
         trace, started = aiohttp.TraceConfig(), []
 
-        async def note(_session: object, _context: object, params: aiohttp.TraceRequestStartParams) -> None:
+        async def record(_session: object, _context: object, params: aiohttp.TraceRequestStartParams) -> None:
             started.append(params.url.path)
 
-        trace.on_request_start.append(note)
+        trace.on_request_start.append(record)
         connector = aiohttp.TCPConnector(limit=3)
-        async with (
-            serving(OK) as server,
-            session_of_the_user(connector=connector, trace_configs=[trace]) as own,
-        ):
+        async with serving(OK) as server, user_session(connector=connector, trace_configs=[trace]) as own:
             transport = AiohttpTransport(session=own)
             assert transport.max_concurrency == 3
             async with open_transport(server.base_url, transport):
@@ -56,7 +53,7 @@ class TestASessionOfTheUsers:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         api = "http://api.example"
-        async with serving(OK) as proxy, session_of_the_user(trust_env=True) as session:
+        async with serving(OK) as proxy, user_session(trust_env=True) as session:
             monkeypatch.setenv("HTTP_PROXY", proxy.base_url)
             transport = AiohttpTransport(session=session)
             async with open_transport(api, transport, allow_insecure=True):
@@ -66,7 +63,7 @@ class TestASessionOfTheUsers:
 
 class TestOverASessionOfTheUsers:
     async def sent_to(self, *responses: bytes) -> tuple[int, ScriptedServer]:
-        async with serving(*responses) as server, session_of_the_user() as session:
+        async with serving(*responses) as server, user_session() as session:
             transport = AiohttpTransport(session=session)
             async with open_transport(server.base_url, transport):
                 response = await transport(get(server.base_url))
@@ -77,7 +74,7 @@ class TestOverASessionOfTheUsers:
         assert (status, len(server.requests)) == (302, 1)
 
     async def test_nothing_is_resent(self) -> None:
-        async with serving(OK, ScriptedServer.CLOSE, OK) as server, session_of_the_user() as session:
+        async with serving(OK, ScriptedServer.CLOSE, OK) as server, user_session() as session:
             transport = AiohttpTransport(session=session)
             async with open_transport(server.base_url, transport):
                 await transport(get(server.base_url))
@@ -89,7 +86,7 @@ class TestOverASessionOfTheUsers:
         jar = aiohttp.CookieJar(unsafe=True)
         async with (
             serving(http(200, b"", "Set-Cookie: theirs=1")) as server,
-            session_of_the_user(cookie_jar=jar, cookies={"mine": "1"}) as session,
+            user_session(cookie_jar=jar, cookies={"mine": "1"}) as session,
         ):
             transport = AiohttpTransport(session=session)
             async with open_transport(server.base_url, transport):
@@ -97,7 +94,7 @@ class TestOverASessionOfTheUsers:
         assert not [line for line in server.header_lines if line.startswith("Cookie")]
         assert [cookie.key for cookie in jar] == ["mine"]
 
-    async def test_half_a_gzip_is_an_error(self) -> None:
+    async def test_an_incomplete_gzip_is_an_error(self) -> None:
         with pytest.raises(Exception, match="gzip"):
             await self.sent_to(http(200, b"\x1f\x8b\x08\x00", "Content-Encoding: gzip"))
 
@@ -114,32 +111,32 @@ class TestRefused:
             ),
         ],
     )
-    async def test_is_a_setting_that_would_be_ignored_or_break_a_promise(
+    async def test_is_a_setting_that_would_be_ignored_or_break_a_guarantee(
         self, options: dict[str, Any], problem: str
     ) -> None:
-        async with session_of_the_user(**options) as session:
+        async with user_session(**options) as session:
             with pytest.raises(ConfigurationError, match=problem) as caught:
                 AiohttpTransport(session=session)
         assert "s3cret" not in str(caught.value)
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")
     async def test_is_a_session_with_a_user_and_a_password(self) -> None:
-        async with session_of_the_user(auth=aiohttp.BasicAuth("user", "s3cret")) as session:
+        async with user_session(auth=aiohttp.BasicAuth("user", "s3cret")) as session:
             with pytest.raises(ConfigurationError, match="session: has auth: the client sends a token"):
                 AiohttpTransport(session=session)
 
     async def test_is_a_session_that_is_closed(self) -> None:
-        async with session_of_the_user() as session:
+        async with user_session() as session:
             pass
         with pytest.raises(ConfigurationError, match="session: is closed"):
             AiohttpTransport(session=session)
 
     async def test_is_a_connector_beside_a_session(self) -> None:
-        async with session_of_the_user() as session:
+        async with user_session() as session:
             with pytest.raises(ConfigurationError, match="connector: the session has one already"):
                 AiohttpTransport(session.connector, session=session)
 
-    async def test_is_a_second_client(self) -> None:
+    async def test_is_a_transport_that_another_client_uses(self) -> None:
         transport = AiohttpTransport()
         async with open_transport("http://127.0.0.1", transport):
             with pytest.raises(ConfigurationError, match="transport: is open already"):

@@ -22,16 +22,16 @@ class IncomingBody:
 async def attempt(
     watch: Watch, seconds: float, body: IncomingBody | None = None, connected_at: float = 0.0
 ) -> None:
-    with watch.scope(now()) as one:
+    with watch.scope(now()) as scope:
         await asyncio.sleep(connected_at)
-        one.waits_for()
+        scope.waits_for()
         if body is not None:
-            one.waits_for(body)
+            scope.waits_for(body)
         await asyncio.sleep(seconds - connected_at)
 
 
 class TestWatch:
-    async def test_what_is_in_time_is_let_be(self) -> None:
+    async def test_an_attempt_in_time_is_not_ended(self) -> None:
         watch = Watch(Timeouts(connect=1, read=8, attempt=16))
         await attempt(watch, 7)
         assert now() == 7
@@ -43,21 +43,21 @@ class TestWatch:
             (Timeouts(connect=1, read=None, attempt=8), None, "attempt", 8),
             (Timeouts(connect=1, read=8, attempt=100), IncomingBody(), "read", 8),
         ],
-        ids=["no answer", "too long", "no body"],
+        ids=["no response", "too long", "no body"],
     )
-    async def test_what_is_not_ends(
+    async def test_an_attempt_that_takes_too_long_is_ended(
         self, timeouts: Timeouts, body: IncomingBody | None, why: str, when: float
     ) -> None:
         with pytest.raises(TimeoutError, match=f"^{why}$"):
             await attempt(Watch(timeouts), 1_000, body)
         assert when <= now() <= when + 1  # at most an eighth later
 
-    async def test_a_request_that_still_connects_has_no_read_time_out(self) -> None:
+    async def test_the_read_time_out_begins_after_connecting(self) -> None:
         with pytest.raises(TimeoutError, match=r"^read$"):
             await attempt(Watch(Timeouts(read=8, attempt=100)), 1_000, connected_at=20)
         assert 28 <= now() <= 29
 
-    async def test_a_body_that_comes_bit_by_bit_is_let_come(self) -> None:
+    async def test_a_body_that_keeps_arriving_is_not_ended(self) -> None:
         body = IncomingBody()
 
         async def grow() -> None:
@@ -69,7 +69,7 @@ class TestWatch:
         with pytest.raises(TimeoutError, match="read"):
             await attempt(Watch(Timeouts(connect=1, read=8, attempt=None)), 1_000, body)
         await growing
-        assert 58 <= now() <= 60  # a time-out behind the last bit, and at most an eighth later
+        assert 58 <= now() <= 60  # a time-out after the last piece, and at most an eighth later
 
     async def test_without_time_outs_there_is_no_timer(self) -> None:
         await attempt(Watch(Timeouts(read=None, attempt=None)), 1e6)
@@ -85,8 +85,8 @@ class TestWatch:
         assert watch._timer is None
 
 
-class TestAPiece:
-    async def test_that_somebody_else_cancels_stays_cancelled(self) -> None:
+class TestAScope:
+    async def test_that_is_cancelled_from_outside_stays_cancelled(self) -> None:
         watch = Watch(Timeouts(connect=1, read=8, attempt=8))
         task = asyncio.create_task(attempt(watch, 100))
         await asyncio.sleep(1)
@@ -94,32 +94,32 @@ class TestAPiece:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    async def test_that_ends_and_is_cancelled_in_one_turn_is_cancelled(self) -> None:
+    async def test_that_is_ended_and_cancelled_in_one_turn_of_the_loop_is_cancelled(self) -> None:
         async def work() -> str | None:
-            piece = CancelScope()
-            asyncio.get_running_loop().call_soon(piece.end, "time")
+            scope = CancelScope()
+            asyncio.get_running_loop().call_soon(scope.end, "time")
             task = asyncio.current_task()
             assert task is not None
             asyncio.get_running_loop().call_soon(task.cancel)
             try:
                 await asyncio.sleep(100)
             except asyncio.CancelledError:
-                return piece.ended_by()
+                return scope.ended_by()
             return "never"
 
         assert await work() is None
 
     async def test_that_is_ended_twice_is_ended_once(self) -> None:
         async def work() -> tuple[str | None, int]:
-            piece = CancelScope()
+            scope = CancelScope()
             for why in ("first", "second"):
-                asyncio.get_running_loop().call_soon(piece.end, why)
+                asyncio.get_running_loop().call_soon(scope.end, why)
             task = asyncio.current_task()
             assert task is not None
             try:
                 await asyncio.sleep(100)
             except asyncio.CancelledError:
-                return piece.ended_by(), task.cancelling()
+                return scope.ended_by(), task.cancelling()
             return None, -1
 
         assert await asyncio.create_task(work()) == ("first", 0)

@@ -1,4 +1,4 @@
-"""Settings of one call: they hold for it, and for no other call of the same session."""
+"""Options of one call, which apply to no other call of the session."""
 
 import asyncio
 
@@ -31,7 +31,7 @@ def options(**changes: object) -> CallOptions:
 
 class TestTimeouts:
     @pytest.mark.looptime
-    async def test_total_ends_one_call_and_no_other(self) -> None:
+    async def test_of_the_total_end_one_call_and_no_other(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=5), rate_limit=UNLIMITED) as session:
             short = session.carry(CallState(PING, options(timeouts=Timeouts(total=1))))
             results = await asyncio.gather(short, session.send(PING), return_exceptions=True)
@@ -56,14 +56,14 @@ class TestTimeouts:
 
 class TestRetry:
     @pytest.mark.parametrize("attempts", [1, 3])
-    async def test_attempts_are_the_calls_own(self, attempts: int) -> None:
+    async def test_attempts_are_those_of_the_call(self, attempts: int) -> None:
         transport = FakeTransport(Script(*[500] * 9))
         async with session_over(transport) as session:
             with pytest.raises(ServerError):
                 await session.carry(CallState(PING, options(retry=RetryPolicy(attempts=attempts, base=0))))
         assert len(transport.sent) == attempts
 
-    async def test_the_budget_is_the_clients(self) -> None:
+    async def test_the_budget_is_that_of_the_client(self) -> None:
         transport = FakeTransport(Script(*[500] * 9))
         async with session_over(transport, retry=RetryPolicy(budget=5)) as session:
             with pytest.raises(BackupifyError, match="budget"):
@@ -74,7 +74,7 @@ class TestRetry:
 
 
 @pytest.mark.looptime
-async def test_a_background_call_lets_others_pass() -> None:
+async def test_a_background_call_waits_for_other_calls() -> None:
     transport = FakeTransport(Script())
     async with session_over(transport, rate_limit=RateLimit(1, burst=1, adaptive=False)) as session:
         await session.send(PING)

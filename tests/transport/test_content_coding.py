@@ -1,4 +1,4 @@
-"""Content codings: whole ones are taken off, and half a one is an error."""
+"""Content codings: a whole body is decoded, and an incomplete one is an error."""
 
 import contextlib
 import gzip
@@ -71,7 +71,7 @@ class TestDecompression:
         assert unpacked(packed, coding) == body
 
     @given(st.binary(max_size=5000))
-    def test_deflate_can_lack_its_zlib_header(self, body: bytes) -> None:
+    def test_a_deflate_body_can_lack_its_zlib_header(self, body: bytes) -> None:
         assert unpacked(raw_deflate(body), "deflate") == body
 
     @pytest.mark.parametrize("coding", PACKERS)
@@ -85,7 +85,7 @@ class TestDecompression:
 
     @pytest.mark.parametrize("coding", PACKERS)
     @given(body=st.binary(max_size=200))
-    def test_any_bytes_are_decompressed_or_a_bad_coding(self, coding: str, body: bytes) -> None:
+    def test_any_bytes_are_decompressed_or_an_error(self, coding: str, body: bytes) -> None:
         with contextlib.suppress(BadCoding):
             assert len(unpacked(body, coding, limit=1000)) <= 1001
 
@@ -135,7 +135,9 @@ class TestOverASocket:
 
     @pytest.mark.parametrize("coding", PACKERS)
     @pytest.mark.parametrize("cut", [0, 3, -1])
-    async def test_half_a_compressed_body_is_half_a_response(self, coding: str, cut: int) -> None:
+    async def test_an_incomplete_compressed_body_is_an_incomplete_response(
+        self, coding: str, cut: int
+    ) -> None:
         raw = http(201, PACKERS[coding](BODY)[:cut], f"Content-Encoding: {coding}")
         async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             with pytest.raises(TransportError, match="data is cut off") as caught:
@@ -164,7 +166,7 @@ class TestOverASocket:
             assert (await transport(get(server.base_url))).status == 204
 
     @pytest.mark.parametrize(
-        ("body", "coding", "read"),
+        ("body", "coding", "kept"),
         [
             (gzip.compress(BODY)[:-1], "gzip", BODY),
             (BODY, "gzip", b""),
@@ -172,12 +174,12 @@ class TestOverASocket:
             (b"", "gzip", b""),
             (gzip.compress(b"x" * 100_000), "gzip", b"x" * 65_536),
         ],
-        ids=["cut", "not packed", "not asked for", "empty", "long"],
+        ids=["cut", "not compressed", "not accepted", "empty", "long"],
     )
-    async def test_the_readable_part_of_an_error_s_body_is_kept(
-        self, body: bytes, coding: str, read: bytes
+    async def test_the_readable_part_of_an_error_response_is_kept(
+        self, body: bytes, coding: str, kept: bytes
     ) -> None:
         raw = http(503, body, f"Content-Encoding: {coding}")
         async with serving(raw) as server, open_transport_to(server.base_url) as transport:
             response = await transport(get(server.base_url))
-        assert (response.status, response.body, response.whole) == (503, read, False)
+        assert (response.status, response.body, response.whole) == (503, kept, False)

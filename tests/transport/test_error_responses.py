@@ -11,7 +11,7 @@ REQUEST = Request("GET", "/v1/ping", "page=2")
 
 
 class TestAnApiError:
-    def test_it_says_what_was_asked_and_what_came(self) -> None:
+    def test_names_the_request_and_the_response(self) -> None:
         headers = {"X-Request-Id": "abc-1", "Retry-After": "5"}
         error = api_error(REQUEST, make_response(b"Retry later", 429, headers), "enough")
         assert isinstance(error, RateLimited)
@@ -19,15 +19,15 @@ class TestAnApiError:
             "GET /v1/ping answered 429: Retry later (Retry-After: 5 s) (request abc-1); gave up: enough"
         )
 
-    def test_it_leaves_out_what_did_not_come(self) -> None:
+    def test_leaves_out_what_the_response_lacks(self) -> None:
         assert str(api_error(REQUEST, make_response(b"", 404))) == "GET /v1/ping answered 404"
 
-    def test_it_shows_200_bytes_and_no_more(self) -> None:
+    def test_shows_200_bytes_of_the_body(self) -> None:
         error = api_error(REQUEST, make_response(b"x" * 1000, 500))
         assert isinstance(error, ServerError)
         assert error.excerpt == "x" * 200
 
-    def test_it_shows_no_body_where_it_must_not(self) -> None:
+    def test_can_leave_out_the_body(self) -> None:
         error = api_error(REQUEST, make_response(b"secret", 404), show_body=False)
         assert isinstance(error, NotFound)
         assert error.excerpt == ""
@@ -42,7 +42,7 @@ class TestAnApiError:
             ("https://[secret", "a redirect to a relative URL, "),
         ],
     )
-    def test_a_redirect_shows_no_more_than_where_it_leads(self, location: str, shown: str) -> None:
+    def test_of_a_redirect_shows_only_the_origin_of_its_target(self, location: str, shown: str) -> None:
         error = api_error(REQUEST, make_response(b"moved to /secret", 302, {"Location": location}))
         assert error.excerpt == f"{shown}which is not followed"
         assert "secret" not in str(error)

@@ -1,4 +1,4 @@
-"""The gate in virtual time: which call is granted when, and what a cancelled one leaves behind."""
+"""The gate in virtual time: which call is granted when, and what follows a cancellation."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.gate import Gate, GateBlocked
 from backupify_async._transport.rate import Ticket
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
+from tests.support.scripted import now, settled
 from tests.support.transport_values import make_refusal
 
 pytestmark = pytest.mark.looptime
@@ -22,25 +23,15 @@ def gate(
     return Gate(FixedRateLimiter(limit, RetryPolicy(**policy)), max_concurrency)  # type: ignore[arg-type]
 
 
-def now() -> float:
-    return round(asyncio.get_running_loop().time(), 6)
-
-
 async def pass_through(subject: Gate, hold: float = 0.0) -> float:
-    """Acquire, hold, release; return the time of the grant."""
+    """Acquire, hold and release. Returns the time of the grant."""
     ticket = await subject.acquire()
-    entered = now()
+    granted = now()
     try:
         await asyncio.sleep(hold)
     finally:
         subject.release(ticket)
-    return entered
-
-
-async def settled() -> None:
-    """Let all that is ready run."""
-    for _ in range(5):
-        await asyncio.sleep(0)
+    return granted
 
 
 @pytest.fixture
@@ -49,39 +40,37 @@ async def nothing_left() -> AsyncIterator[None]:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-class Mute:
-    """A timer as some loops have them: it can be cancelled, and does not show when it fires."""
+class TimerWithoutWhen:
+    """A timer of another event loop, which has no `when`."""
 
     def __init__(self, timer: asyncio.TimerHandle) -> None:
         self.cancel = timer.cancel
 
 
 class TestTheOrderOfGrants:
-    async def test_it_works_with_timers_that_do_not_show_when_they_fire(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_does_not_need_timers_with_when(self, monkeypatch: pytest.MonkeyPatch) -> None:
         loop = asyncio.get_running_loop()
         call_at = loop.call_at
         monkeypatch.setattr(
-            loop, "call_at", lambda *arguments, **options: Mute(call_at(*arguments, **options))
+            loop, "call_at", lambda *arguments, **options: TimerWithoutWhen(call_at(*arguments, **options))
         )
         subject = gate(per_second=2)
-        entered = await asyncio.gather(*(pass_through(subject) for _ in range(4)))
-        assert entered == [0.0, 0.5, 1.0, 1.5]
+        granted = await asyncio.gather(*(pass_through(subject) for _ in range(4)))
+        assert granted == [0.0, 0.5, 1.0, 1.5]
 
     async def test_slots_are_granted_at_the_rate(self) -> None:
         subject = gate(per_second=2, burst=3)
         assert await asyncio.gather(*(pass_through(subject) for _ in range(6))) == [0, 0, 0, 0.5, 1, 1.5]
 
-    async def test_a_place_is_granted_once_another_call_releases_it(self) -> None:
+    async def test_a_permit_is_granted_once_another_call_releases_it(self) -> None:
         subject = gate(max_concurrency=2)
         assert await asyncio.gather(*(pass_through(subject, 3) for _ in range(5))) == [0, 0, 3, 3, 6]
 
-    async def test_place_and_slot_are_granted_together(self) -> None:
+    async def test_permit_and_slot_are_granted_together(self) -> None:
         subject = gate(max_concurrency=1, per_second=1)
         assert await asyncio.gather(*(pass_through(subject, 2.5) for _ in range(3))) == [0, 2.5, 5]
 
-    async def test_no_slot_is_taken_while_no_place_is_free(self) -> None:
+    async def test_no_slot_is_taken_while_no_permit_is_free(self) -> None:
         subject = gate(max_concurrency=1, per_second=1, burst=2)
         assert await asyncio.gather(*(pass_through(subject, 10) for _ in range(3))) == [0, 10, 20]
 
@@ -129,7 +118,7 @@ class TestTheOrderOfGrants:
         assert [await pass_through(subject), await pass_through(subject)] == [0, 1]
         assert overtaken == []
 
-    async def test_it_counts_the_calls_in_flight_and_those_that_wait(self) -> None:
+    async def test_the_calls_in_flight_and_those_that_wait_are_counted(self) -> None:
         subject = gate(max_concurrency=2)
         tasks = [asyncio.create_task(pass_through(subject, 1)) for _ in range(5)]
         await settled()
@@ -182,7 +171,7 @@ class TestABlockedGate:
         await asyncio.sleep(3600)
         assert await pass_through(subject) == 3600
 
-    async def test_a_call_that_fails_and_is_cancelled_at_once_takes_no_place(self) -> None:
+    async def test_a_call_that_fails_and_is_cancelled_at_once_holds_no_permit(self) -> None:
         subject = gate(max_concurrency=1)
         await subject.acquire()
         waiter = asyncio.create_task(subject.acquire())
@@ -196,7 +185,7 @@ class TestABlockedGate:
 
 @pytest.mark.usefixtures("nothing_left")
 class TestCancelling:
-    """Each `enter` in its three moments: while it waits, when it was just let in, and after `leave`."""
+    """A call while it waits, just after it was granted, and after it was sent."""
 
     async def test_a_call_that_waits_for_a_slot_can_be_cancelled(self) -> None:
         subject = gate(per_second=1)
@@ -207,7 +196,7 @@ class TestCancelling:
         assert await second == 1
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
-    async def test_a_call_that_waits_for_a_place_can_be_cancelled(self) -> None:
+    async def test_a_call_that_waits_for_a_permit_can_be_cancelled(self) -> None:
         subject = gate(max_concurrency=1)
         holder, first, second = (asyncio.create_task(pass_through(subject, 2)) for _ in range(3))
         await asyncio.sleep(1)
@@ -226,7 +215,7 @@ class TestCancelling:
         assert await second == 0
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
-    async def test_the_slot_of_a_call_that_was_just_granted_is_free_where_no_other_waits(self) -> None:
+    async def test_the_slot_of_a_call_that_was_just_granted_is_free_if_no_other_waits(self) -> None:
         subject = gate(max_concurrency=1, per_second=1, burst=2)
         ticket = await subject.acquire()
         only = asyncio.create_task(pass_through(subject))
@@ -245,13 +234,13 @@ class TestCancelling:
         task.cancel()
         assert [*await asyncio.gather(pass_through(subject), pass_through(subject))] == [2, 3]
 
-    async def test_a_slot_that_is_cancelled_before_its_time_is_free(self) -> None:
+    async def test_a_cancelled_call_in_the_queue_is_skipped(self) -> None:
         subject = gate(max_concurrency=1)
         ticket = await subject.acquire()
         first, second = (asyncio.create_task(pass_through(subject)) for _ in range(2))
         await settled()
         first.cancel()
-        subject.release(ticket)  # the cancelled one is still in the queue, and is passed over
+        subject.release(ticket)  # the cancelled one is still in the queue
         assert await second == 0
         assert (subject.in_flight, subject.waiting) == (0, 0)
 
@@ -272,7 +261,7 @@ class TestCancelling:
         waiters = [asyncio.create_task(pass_through(subject)) for _ in range(3)]
         await settled()
         for ticket in tickets:
-            subject.release(ticket)  # lets the waiters in
+            subject.release(ticket)  # grants the waiters
         subject.on_response(now(), Ticket(0.0), 429, {}, make_refusal(10.0))
         for waiter in waiters:
             waiter.cancel()

@@ -1,4 +1,4 @@
-"""Whether the server is down for all calls: values in, a decision out."""
+"""The decision whether the server is down for all calls."""
 
 import math
 
@@ -10,28 +10,28 @@ from backupify_async._transport.request import Request
 from backupify_async.errors import BackupifyError
 
 
-def up(passed: float = 0.0, max_outage: float = 300.0) -> Outage:
-    """A server that responded to a call that was sent then."""
+def up(accepted_at: float = 0.0, max_outage: float = 300.0) -> Outage:
+    """No outage; the last accepted call was sent at `accepted_at`."""
     outage = Outage(max_outage)
-    outage.on_success(passed, passed, of_api=True)
+    outage.on_success(accepted_at, accepted_at, of_api=True)
     return outage
 
 
 def down(at: float = 10.0) -> Outage:
-    """A server that went down."""
+    """An outage since `at`."""
     outage = up()
-    for who in "abc":
-        outage.on_failure(at, at, who)
+    for key in "abc":
+        outage.on_failure(at, at, key)
     return outage
 
 
 class TestTheBeginning:
     def test_an_outage_begins_once_three_instances_failed_and_no_call_succeeded_since(self) -> None:
         outage = up()
-        assert [outage.on_failure(10 + one, 20, who) for one, who in enumerate("abc")] == [False, False, True]
+        assert [outage.on_failure(10 + one, 20, key) for one, key in enumerate("abc")] == [False, False, True]
         assert outage.down_since == 10
 
-    def test_one_instance_that_fails_again_and_again_is_no_outage(self) -> None:
+    def test_one_instance_that_keeps_failing_is_no_outage(self) -> None:
         outage = up()
         assert not any(outage.on_failure(when, when, "a") for when in range(1, 99))
 
@@ -39,7 +39,7 @@ class TestTheBeginning:
         outage = Outage(300)
         assert not any(outage.on_failure(when, when, str(when)) for when in range(1, 99))
 
-    def test_a_token_is_no_first_success(self) -> None:
+    def test_a_token_does_not_count_as_the_first_success(self) -> None:
         outage = Outage(300)
         outage.on_success(0, 0, of_api=False)
         assert not any(outage.on_failure(when, when, str(when)) for when in range(1, 99))
@@ -58,17 +58,17 @@ class TestTheBeginning:
         outage.on_success(9, 12, of_api=True)
         assert outage.on_failure(13, 13, "c")
 
-    def test_a_failure_of_a_call_sent_before_the_last_success_says_nothing(self) -> None:
-        outage = up(passed=20)
-        assert not any(outage.on_failure(19, 60, who) for who in "abcd")
+    def test_a_failure_of_a_call_sent_before_the_last_success_does_not_count(self) -> None:
+        outage = up(accepted_at=20)
+        assert not any(outage.on_failure(19, 60, key) for key in "abcd")
 
     def test_it_can_be_switched_off(self) -> None:
         outage = up(max_outage=0)
-        assert not any(outage.on_failure(10, 10, who) for who in "abcd")
+        assert not any(outage.on_failure(10, 10, key) for key in "abcd")
 
 
 class TestProbes:
-    def test_probes_come_one_at_a_time_at_growing_intervals(self) -> None:
+    def test_probes_are_sent_one_at_a_time_at_growing_intervals(self) -> None:
         outage, now, gaps = down(), 10.0, []
         for _ in range(10):
             assert outage.next_probe > now
@@ -116,7 +116,7 @@ class TestTheEnd:
         outage.end_probe(400, unused=False)
         assert outage.next_probe == 405
 
-    def test_its_downtime_is_known_so_that_other_limits_can_allow_for_it(self) -> None:
+    def test_its_downtime_is_known_while_it_lasts_and_afterwards(self) -> None:
         outage = down(at=10)
         assert outage.downtime(12) == 2
         outage.on_success(15, 16, of_api=True)
@@ -163,7 +163,7 @@ class TestWhatCounts:
         assert not fails_as_down(error)
 
     @pytest.mark.parametrize(
-        ("request_", "who"),
+        ("request_", "key"),
         [
             (Request("GET", "/api/v1/backup_instances/42/backups", "page=2"), "42"),
             (Request("POST", "/v1/backup_instances/42/backups"), "42"),
@@ -171,5 +171,5 @@ class TestWhatCounts:
             (Request("POST", "/oauth/token"), "/oauth/token 3"),
         ],
     )
-    def test_failures_are_counted_by_instance_or_else_by_request(self, request_: Request, who: str) -> None:
-        assert failure_key(request_, 3) == who
+    def test_failures_are_counted_by_instance_or_else_by_request(self, request_: Request, key: str) -> None:
+        assert failure_key(request_, 3) == key

@@ -1,4 +1,4 @@
-"""What a refused call does: how long it goes on, and whom it lets go first."""
+"""How long a refused call is retried, and which calls are sent before it."""
 
 import asyncio
 import itertools
@@ -18,20 +18,20 @@ HUNDRED_A_SECOND = attrs.evolve(UNLIMITED, per_second=100, burst=1)
 
 
 def refusing(status: int, number: str, times: int) -> Callable[[PreparedRequest], Response]:
-    """Answers 200, but refuses one call so many times, with a small Retry-After."""
-    left = times
+    """Respond with 200, but refuse one call this many times, with a small Retry-After."""
+    remaining = times
 
     def server(request: PreparedRequest) -> Response:
-        nonlocal left
-        if request.url.name != number or not left:
+        nonlocal remaining
+        if request.url.name != number or not remaining:
             return respond(request)
-        left -= 1
+        remaining -= 1
         return respond(request, status, b"", after("0.01"))
 
     return server
 
 
-def one(number: int) -> Request:
+def get_instance(number: int) -> Request:
     return Request.get("/v1/backup_instances/{instance_id}", instance_id=number)
 
 
@@ -41,13 +41,13 @@ class TestARefusedCall:
         transport = FakeTransport(refusing(status, "5", 2))
         retry = RetryPolicy(max_throttled=2)
         async with session_over(transport, rate_limit=HUNDRED_A_SECOND, retry=retry) as session:
-            responses = await asyncio.gather(*(session.send(one(number)) for number in range(300)))
+            responses = await asyncio.gather(*(session.send(get_instance(number)) for number in range(300)))
         assert [response.status for response in responses] == [200] * 300
 
-    async def test_lets_three_others_go_first_and_no_more(self) -> None:
+    async def test_is_sent_again_after_at_most_three_others(self) -> None:
         transport = FakeTransport(refusing(429, "5", 2))
         async with session_over(transport, rate_limit=HUNDRED_A_SECOND) as session:
-            await asyncio.gather(*(session.send(one(number)) for number in range(10)))
+            await asyncio.gather(*(session.send(get_instance(number)) for number in range(10)))
         assert [request.url.name for _, request in transport.sent] == list("012345678595")
 
     async def test_gives_up_once_it_was_refused_for_too_long(self) -> None:
@@ -57,7 +57,7 @@ class TestARefusedCall:
                 await session.send(PING)
         assert now() == 2
 
-    async def test_pauses_even_where_the_cap_is_nothing(self) -> None:
+    async def test_pauses_even_if_the_cap_is_zero(self) -> None:
         transport = FakeTransport(Script(429, 429, 429))
         retry = RetryPolicy(cap=0)
         async with session_over(transport, rate_limit=UNLIMITED, retry=retry) as session:

@@ -1,4 +1,4 @@
-"""Requests and answers as values."""
+"""Requests and responses as values, and ids in paths."""
 
 import tracemalloc
 from enum import IntEnum, StrEnum
@@ -46,29 +46,29 @@ class TestAnId:
             *((Number.ONE, "1"), (Name.ONE, "a%2Fb"), ("{0}", "%7B0%7D")),
         ],
     )
-    def test_an_int_stands_as_it_is_and_a_text_is_quoted_whole(self, value: object, path: str) -> None:
+    def test_that_is_an_int_is_its_digits_and_a_text_is_quoted(self, value: object, path: str) -> None:
         assert identifier(value) == path
 
     @pytest.mark.parametrize(
         "value", ["", ".", "..", "\n", "a\x00", "a\tb", "\x7f", "a\x85", "42\r\nHost: x"]
     )
-    def test_a_text_that_would_lead_elsewhere_is_refused_by_name(self, value: str) -> None:
+    def test_that_would_change_the_path_is_refused_by_name(self, value: str) -> None:
         with pytest.raises(ValueError, match=r"^backup_id must not be empty") as caught:
             identifier(value, "backup_id")
         assert repr(value) in str(caught.value)
 
     @pytest.mark.parametrize("value", ["\ud800", "a\udcffb"])
-    def test_half_a_surrogate_pair_is_refused_by_name(self, value: str) -> None:
+    def test_with_a_lone_surrogate_is_refused_by_name(self, value: str) -> None:
         with pytest.raises(ValueError, match=r"^backup_id is not valid Unicode"):
             identifier(value, "backup_id")
 
     @pytest.mark.parametrize("value", [None, True, False, 1.0, float("nan"), b"42", [42], (), object])
-    def test_what_is_neither_is_refused_by_name(self, value: object) -> None:
+    def test_of_another_type_is_refused_by_name(self, value: object) -> None:
         with pytest.raises(TypeError, match=r"^backup_id must be an int or a str, not "):
             identifier(value, "backup_id")
 
     @given(st.text() | st.integers())
-    def test_what_is_accepted_can_be_read_back(self, value: str | int) -> None:
+    def test_that_is_accepted_can_be_read_back(self, value: str | int) -> None:
         try:
             path = identifier(value)
         except ValueError:
@@ -84,21 +84,21 @@ class TestTheKeyOfAnInstance:
         assert instance_key(value) == "42"
 
     @pytest.mark.parametrize("value", [0, "0", "000"])
-    def test_of_noughts_is_one(self, value: object) -> None:
+    def test_of_only_zeros_is_one_zero(self, value: object) -> None:
         assert instance_key(value) == "0"
 
-    def test_of_more_digits_than_python_makes_a_number_of_is_their_number_too(self) -> None:
+    def test_can_have_more_digits_than_python_converts(self) -> None:
         assert instance_key("0" + "7" * 5_000) == instance_key("7" * 5_000) == "7" * 5_000
 
     @pytest.mark.parametrize(
         "value", ["+42", " 42", "42 ", "4_2", "-042", "42.0", "0x2a", "٤٢", "²", "a/042"]
     )
-    def test_of_what_is_not_all_ascii_digits_is_what_stands_in_the_path(self, value: str) -> None:
+    def test_of_an_id_that_is_not_all_ascii_digits_is_its_form_in_the_path(self, value: str) -> None:
         assert instance_key(value) == identifier(value)
         assert instance_key(value) not in ("42", "2")
 
     @pytest.mark.parametrize("value", ["", "..", None, 1.5, True])
-    def test_of_what_can_be_no_id_is_refused(self, value: object) -> None:
+    def test_of_an_invalid_id_is_refused(self, value: object) -> None:
         with pytest.raises((TypeError, ValueError), match="backup_instance_id must"):
             instance_key(value)
 
@@ -124,8 +124,8 @@ class TestARequest:
         assert request == Request("POST", "/v1/x/1", repeatable=False, answers=frozenset({409}))
 
 
-class TestWhatMayBeShown:
-    def test_a_message_shows_no_header_body_or_secret(self) -> None:
+class TestWhatIsShown:
+    def test_a_request_shows_no_header_body_or_secret(self) -> None:
         assert "s3cret" not in repr(make_request("s3cret"))
 
     def test_a_response_shows_neither_body_nor_request(self) -> None:
@@ -135,18 +135,18 @@ class TestWhatMayBeShown:
         response = make_response(b"a=s3cret b=t0ken " + b"x" * 999, 400, None, "s3cret", "t0ken")
         assert response.excerpt == "a=[secret] b=[secret] " + "x" * 178
 
-    def test_a_secret_that_the_cut_would_halve_is_blotted_out_first(self) -> None:
+    def test_a_secret_is_concealed_before_the_excerpt_is_cut(self) -> None:
         assert "s3c" not in make_response(b"x" * 197 + b"s3cret", 400, None, "s3cret").excerpt
 
     @pytest.mark.parametrize("echo", ["a/b+c=", "a%2Fb%2Bc%3D", "a\\/b+c="])
-    def test_a_secret_is_blotted_out_however_it_is_written(self, echo: str) -> None:
+    def test_a_secret_is_concealed_in_any_spelling(self, echo: str) -> None:
         response = make_response(echo.encode(), 400, {"Content-Type": f"x; {echo}"}, "a/b+c=")
         assert (response.excerpt, response.content_type) == ("[secret]", "x; [secret]")
 
-    def test_bytes_that_are_no_text_are_shown_escaped(self) -> None:
+    def test_bytes_that_are_no_text_are_escaped(self) -> None:
         assert make_response(b"\xff" * 999, 400).excerpt == "\\xff" * 50
 
-    def test_what_does_not_print_is_escaped_wherever_a_response_is_shown(self) -> None:
+    def test_unprintable_characters_are_escaped_wherever_a_response_is_shown(self) -> None:
         evil = "x\nCRITICAL root \x1b[2J\x7f\x9b\u2028\u202e"
         shown = "x\\nCRITICAL root \\x1b[2J\\x7f\\x9b\\u2028\\u202e"
         response = make_response(evil.encode(), 400, {"Content-Type": evil})
@@ -154,7 +154,7 @@ class TestWhatMayBeShown:
         assert response.request.conceal(f"{evil}\ud800") == f"{shown}\\ud800"
         assert make_response(b"\x1b" * 999, 400).excerpt == "\\x1b" * 50
 
-    def test_an_excerpt_of_a_large_body_costs_no_more_than_it_shows(self) -> None:
+    def test_an_excerpt_of_a_large_body_does_not_copy_the_body(self) -> None:
         response = make_response(b"x" * 4 * 2**20, 200, None, "s3cret")
         tracemalloc.start()
         try:
@@ -164,6 +164,6 @@ class TestWhatMayBeShown:
             tracemalloc.stop()
         assert peak < 2**20
 
-    def test_the_content_type_may_be_missing(self) -> None:
+    def test_the_content_type_can_be_missing(self) -> None:
         assert make_response().content_type == ""
         assert make_response(b"", 200, {"content-type": "text/html"}).content_type == "text/html"

@@ -26,14 +26,14 @@ def built(
     token: str | None = "t0ken",
     **of_client: object,
 ) -> PreparedRequest:
-    """What is sent for a request."""
-    made = settings(**of_client)
-    call = CallState(request, options or CallOptions.of_client(made))
-    return RequestBuilder(made).build(call, token, 1.5)
+    """The prepared request."""
+    made_settings = settings(**of_client)
+    call = CallState(request, options or CallOptions.of_client(made_settings))
+    return RequestBuilder(made_settings).build(call, token, 1.5)
 
 
 class TestHeaders:
-    def test_carry_the_token_and_what_every_request_has(self) -> None:
+    def test_hold_the_token_and_those_of_every_request(self) -> None:
         assert dict(built().headers) == {
             "Accept": "application/json",
             "User-Agent": f"backupify-async/{__version__}",
@@ -50,22 +50,22 @@ class TestHeaders:
         assert built(PING, options, headers={"X-Tenant": "acme"}).headers["X-Tenant"] == "other"
 
     def test_of_one_call_are_not_sent_with_the_next(self) -> None:
-        made = settings()
-        builder, default = RequestBuilder(made), CallOptions.of_client(made)
+        made_settings = settings()
+        builder, default = RequestBuilder(made_settings), CallOptions.of_client(made_settings)
         options = CallOptions(Timeouts(), RetryPolicy(), {"X-Once": "1"})
         builder.build(CallState(PING, options), "t0ken", 0.0)
         assert "X-Once" not in builder.build(CallState(PING, default), "t0ken", 0.0).headers
 
     def test_follow_a_new_token_and_forget_the_old_one(self) -> None:
-        made = settings()
-        builder, options = RequestBuilder(made), CallOptions.of_client(made)
+        made_settings = settings()
+        builder, options = RequestBuilder(made_settings), CallOptions.of_client(made_settings)
         for token in ("one", "two"):
             request = builder.build(CallState(PING, options), token, 0.0)
             assert (request.headers["Authorization"], request.secrets) == (f"Bearer {token}", (token,))
         builder.forget_token()
         assert "two" not in str(vars(builder))
 
-    async def test_of_the_client_go_with_token_requests_and_those_of_a_call_do_not(self) -> None:
+    async def test_of_the_client_are_sent_with_token_requests_and_those_of_a_call_are_not(self) -> None:
         transport = FakeTransport(Script())
         async with session_over(transport, credentials=DEMO, headers={"X-Tenant": "acme"}) as session:
             options = CallOptions(Timeouts(), RetryPolicy(), {"X-Once": "1"})
@@ -74,7 +74,7 @@ class TestHeaders:
         assert (token_request.headers["X-Tenant"], call.headers["X-Tenant"]) == ("acme", "acme")
         assert ("X-Once" in token_request.headers, call.headers["X-Once"]) == (False, "1")
 
-    async def test_do_not_go_along_a_redirect_to_another_origin(self) -> None:
+    async def test_are_not_sent_to_the_target_of_a_redirect(self) -> None:
         async with serving(http(200)) as elsewhere:
             redirect = http(307, b"", f"Location: {elsewhere.base_url}/v1/ping")
             async with (
@@ -91,12 +91,12 @@ class TestHeaders:
 
 class TestHeaderValues:
     def test_are_in_no_repr(self) -> None:
-        made = settings(headers={"X-Tenant": VALUE})
+        made_settings = settings(headers={"X-Tenant": VALUE})
         options = CallOptions(Timeouts(), RetryPolicy(), {"X-Once": VALUE})
         client = BackupifyClient(StaticToken("t"), headers={"X-Tenant": VALUE})
         request = built(PING, options)
         for value in (
-            made,
+            made_settings,
             options,
             client,
             request,
@@ -104,7 +104,7 @@ class TestHeaderValues:
             Response(request, 200, {}, b""),
         ):
             assert VALUE not in repr(value)
-        assert "X-Tenant" in repr(made)
+        assert "X-Tenant" in repr(made_settings)
 
     @pytest.mark.parametrize("where", ["headers", "options"])
     def test_are_concealed_in_what_the_server_echoes(self, where: str) -> None:
@@ -112,13 +112,13 @@ class TestHeaderValues:
         request = built(PING, options, headers={"X-Tenant": VALUE} if where == "headers" else {})
         assert respond(request, 400, f"no {VALUE} here".encode()).excerpt == "no [secret] here"
 
-    def test_can_stand_in_a_link_where_the_token_cannot(self) -> None:
+    def test_can_be_in_a_link_unlike_the_token(self) -> None:
         request = built(token="the-token-of-the-client", headers={"X-Tenant": VALUE})
         assert not request.gives_away(f"/v1/x?tenant={VALUE}")
         assert request.gives_away("/v1/x?t=the-token-of-the-client")
 
     @pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "a\0b", "", " a", "a ", "\u00e4", None, 1])
-    def test_that_could_not_be_sent_are_refused_unseen(self, value: object) -> None:
+    def test_that_cannot_be_sent_are_refused_and_not_shown(self, value: object) -> None:
         with pytest.raises(
             ConfigurationError, match="headers: the value of X-A must be visible ASCII"
         ) as caught:
@@ -126,7 +126,7 @@ class TestHeaderValues:
         assert caught.value.__cause__ is None
 
     @pytest.mark.parametrize("name", ["", "X A", "X:", "X\r\n", "\u00dc", None])
-    def test_under_a_name_that_could_not_be_sent_are_refused(self, name: object) -> None:
+    def test_with_a_name_that_cannot_be_sent_are_refused(self, name: object) -> None:
         with pytest.raises(ConfigurationError, match="cannot be a name"):
             settings(headers={name: "a"})
 
@@ -139,24 +139,24 @@ class TestHeaderValues:
         with pytest.raises(ConfigurationError, match="headers: the client sets"):
             CallOptions(Timeouts(), RetryPolicy(), {name: "a"})
 
-    def test_of_one_header_twice_are_refused(self) -> None:
+    def test_for_one_header_twice_are_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="headers: x-a comes twice"):
             settings(headers={"X-A": "1", "x-a": "2"})
 
-    def test_are_a_copy(self) -> None:
+    def test_are_copied(self) -> None:
         headers = {"X-A": "1"}
-        made = settings(headers=headers)
+        made_settings = settings(headers=headers)
         headers["X-A"] = "2"
-        assert made.headers == {"X-A": "1"}
+        assert made_settings.headers == {"X-A": "1"}
 
     @pytest.mark.parametrize("headers", [None, "X-A: 1", [("X-A", "1")]])
-    def test_in_no_mapping_are_refused(self, headers: object) -> None:
+    def test_that_are_no_mapping_are_refused(self, headers: object) -> None:
         with pytest.raises(ConfigurationError, match="headers: must be a mapping"):
             settings(headers=headers)
 
 
 @pytest.mark.parametrize("value", ["", "a\r\nX: y", " a", "\u00e4", 1])
-def test_a_user_agent_that_could_not_be_sent_is_refused(value: object) -> None:
+def test_a_user_agent_that_cannot_be_sent_is_refused(value: object) -> None:
     with pytest.raises(ConfigurationError, match="user_agent: must be visible ASCII"):
         settings(user_agent=value)
 
@@ -173,13 +173,13 @@ class TestABody:
         request = Request("POST", "/v1/x", body=b"s3cret", content_type="application/json")
         assert "s3cret" not in repr(request) + repr(built(request))
 
-    async def test_arrives(self) -> None:
+    async def test_is_received_by_the_transport(self) -> None:
         transport = FakeTransport(lambda request: respond(request, 200, request.body or b""))
         form = Request("PUT", "/v1/x", body=b"a=b", content_type="application/x-www-form-urlencoded")
         async with session_over(transport) as session:
             assert (await session.send(form)).body == b"a=b"
 
 
-def test_the_url_is_below_the_base_url_and_a_links_path_is_below_the_origin() -> None:
+def test_the_path_is_added_to_the_base_url_and_that_of_a_link_to_the_origin() -> None:
     assert str(built(Request("GET", "/v1/x%2Fy", "q=%2F")).url) == "https://api.example/prefix/v1/x%2Fy?q=%2F"
     assert str(built(Request("GET", "/v1/x", from_origin=True)).url) == "https://api.example/v1/x"

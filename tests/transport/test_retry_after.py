@@ -11,7 +11,7 @@ from tests.support.transport_values import make_response
 
 NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
 IN_TEN = ["Sun, 06 Nov 1994 08:49:47 GMT", "Sunday, 06-Nov-94 08:49:47 GMT", "Sun Nov  6 08:49:47 1994"]
-TORN = "Sun Sun, Sunday, 6 06 Nov 1994 94 06-Nov-94 GMT +9999 -0000 8:49 24:61:99 99999999999 - , : 0 Jan,"
+PIECES = "Sun Sun, Sunday, 6 06 Nov 1994 94 06-Nov-94 GMT +9999 -0000 8:49 24:61:99 99999999999 - , : 0 Jan,"
 
 
 class TestRetryAfter:
@@ -27,19 +27,19 @@ class TestRetryAfter:
             ("604800", 604_800.0),
         ],
     )
-    def test_seconds_may_have_fractions(self, value: str, seconds: float) -> None:
+    def test_seconds_can_have_fractions(self, value: str, seconds: float) -> None:
         assert read_retry_after(value, None, NOW) == seconds
 
     @pytest.mark.parametrize("value", IN_TEN)
-    def test_a_date_is_read_by_our_clock_where_the_server_tells_none(self, value: str) -> None:
+    def test_a_date_is_read_by_our_clock_if_the_server_names_no_date(self, value: str) -> None:
         assert read_retry_after(value, None, NOW) == 10.0
 
     @pytest.mark.parametrize("value", IN_TEN)
     @pytest.mark.parametrize("date", ["Sun, 06 Nov 1994 08:49:45 GMT", "Sun Nov  6 08:49:45 1994"])
-    def test_a_date_is_read_by_the_clock_of_the_server_that_names_it(self, value: str, date: str) -> None:
+    def test_a_date_is_read_by_the_date_of_the_response(self, value: str, date: str) -> None:
         assert read_retry_after(value, date, NOW + timedelta(days=400)) == 2.0
 
-    def test_an_unreadable_clock_of_the_server_is_no_clock(self) -> None:
+    def test_an_unreadable_date_of_the_response_is_ignored(self) -> None:
         assert read_retry_after(IN_TEN[0], "yesterday", NOW) == 10.0
 
     @pytest.mark.parametrize(
@@ -59,27 +59,27 @@ class TestRetryAfter:
             ),
         ],
     )
-    def test_what_is_no_sensible_time_is_taken_as_missing(self, value: str) -> None:
+    def test_any_other_value_is_ignored(self, value: str) -> None:
         assert read_retry_after(value, None, NOW) is None
 
-    def test_it_is_found_in_an_answer_whatever_its_case(self) -> None:
+    def test_the_name_of_the_header_is_case_insensitive(self) -> None:
         assert make_response(b"Retry later", 429, {"retry-after": "5"}).retry_after == 5.0
         assert make_response(b"Retry later", 429).retry_after is None
 
     @given(st.text(), st.none() | st.text())
-    def test_no_text_makes_it_raise(self, value: str, date: str | None) -> None:
+    def test_any_text_is_read_without_an_error(self, value: str, date: str | None) -> None:
         seconds = read_retry_after(value, date, NOW)
         assert seconds is None or 0 <= seconds <= 604_800
 
-    @given(st.lists(st.sampled_from(TORN.split()), max_size=7).map(" ".join))
-    def test_no_torn_date_makes_it_raise(self, value: str) -> None:
+    @given(st.lists(st.sampled_from(PIECES.split()), max_size=7).map(" ".join))
+    def test_any_pieces_of_dates_are_read_without_an_error(self, value: str) -> None:
         seconds = read_retry_after(value, value, NOW)
         assert seconds is None or 0 <= seconds <= 604_800
 
 
 class TestHttpDate:
     @pytest.mark.parametrize("value", [None, "", "06 Nov", "Sun, 06 Nov 1994 25:00:00 GMT"])
-    def test_what_is_no_date_is_none(self, value: str | None) -> None:
+    def test_anything_else_is_none(self, value: str | None) -> None:
         assert http_date(value) is None
 
     @pytest.mark.parametrize("value", ["Sun, 06 Nov 1994 08:49:37 -0000", "Sun Nov  6 08:49:37 1994"])

@@ -58,12 +58,12 @@ def verdict(
     repeatable: bool = True,
     policy: RetryPolicy = POLICY,
 ) -> Verdict:
-    """The verdict on an error; where the failure is a refusal, the error's Retry-After is the refusal's."""
+    """The verdict on an error. If the failure is a refusal, it gets the error's status and Retry-After."""
     refusal = before.refusal
     if refusal is not None and isinstance(error, APIError):
-        asked = error.retry_after
-        over_cap = (asked or 0.0) > policy.max_retry_after
-        refusal = attrs.evolve(refusal, status=error.status, retry_after=asked, over_cap=over_cap)
+        wait = error.retry_after
+        over_cap = (wait or 0.0) > policy.max_retry_after
+        refusal = attrs.evolve(refusal, status=error.status, retry_after=wait, over_cap=over_cap)
     return decide(
         attrs.evolve(before, error=error, repeatable=repeatable, refusal=refusal), policy, upper_bound
     )
@@ -101,7 +101,7 @@ class TestTheTable:
 
     @pytest.mark.parametrize("code", [420, 503])
     @pytest.mark.parametrize("retry_after", [None, 0.0, 3.0, 500.0])
-    def test_a_503_and_a_420_prove_nothing_whatever_they_ask_for(
+    def test_a_503_or_420_leaves_any_other_request_in_doubt(
         self, code: int, retry_after: float | None
     ) -> None:
         assert verdict(status(code, retry_after), REFUSED, repeatable=False) == Indeterminate()
@@ -155,13 +155,13 @@ class TestTheTable:
         assert verdict(error, repeatable=repeatable) == GiveUp()
 
     @pytest.mark.parametrize("code", sorted(set(range(300, 600)) - NOTHING_DONE))
-    def test_no_other_status_proves_it(self, code: int) -> None:
+    def test_any_other_status_leaves_the_outcome_in_doubt(self, code: int) -> None:
         assert verdict(status(code), repeatable=False) == Indeterminate()
 
     @pytest.mark.parametrize(
         "error", [status(429, 3.0, "known"), ConnectionFailed("x", sent=False, gave_up="known")]
     )
-    def test_an_error_that_was_given_up_already_stays_given_up(self, error: BackupifyError) -> None:
+    def test_an_error_that_says_why_it_was_given_up_is_raised(self, error: BackupifyError) -> None:
         assert verdict(error) == GiveUp("known")
 
 
@@ -171,7 +171,7 @@ class TestTheLimits:
         result = verdict(status(500), attrs.evolve(FIRST, attempts=attempts))
         assert isinstance(result, Retry) is again
 
-    def test_the_reason_says_how_many_attempts_there_were(self) -> None:
+    def test_the_reason_names_the_number_of_attempts(self) -> None:
         assert verdict(status(500), attrs.evolve(FIRST, attempts=4)) == GiveUp("sent 4 times")
 
     def test_a_single_attempt_gives_no_reason(self) -> None:
@@ -212,7 +212,7 @@ class TestTheLimits:
         ("refused_for", "retry_after", "again"),
         [(900.0, None, True), (900.1, None, False), (890.0, 10.0, True), (890.0, 10.1, False)],
     )
-    def test_a_call_is_refused_no_longer_than_max_throttled(
+    def test_a_refused_call_is_retried_for_max_throttled_seconds(
         self, refused_for: float, retry_after: float | None, again: bool
     ) -> None:
         result = verdict(status(429, retry_after), attrs.evolve(REFUSED, refused_for=refused_for))
@@ -224,13 +224,13 @@ class TestTheLimits:
 
 
 class TestTheWait:
-    def test_a_429_waits_at_the_gate_and_not_before_it(self) -> None:
+    def test_a_429_without_retry_after_waits_at_the_gate_only(self) -> None:
         assert verdict(status(429), REFUSED) == Retry(RetryReason.REFUSED, 0.0)
 
-    def test_a_call_waits_out_its_own_retry_after_before_the_gate(self) -> None:
+    def test_a_429_with_retry_after_waits_before_the_gate(self) -> None:
         assert verdict(status(429, 3.0), REFUSED) == Retry(RetryReason.REFUSED, 3.0)
 
-    def test_a_call_that_is_refused_alone_backs_off_by_itself(self) -> None:
+    def test_a_call_that_is_refused_alone_backs_off(self) -> None:
         many = attrs.evolve(BACKS_OFF, refusals=3)
         assert verdict(status(429), many) == Retry(RetryReason.REFUSED, 2.0)
         assert verdict(status(429, 3.0), many) == Retry(RetryReason.REFUSED, 3.0)
@@ -243,7 +243,7 @@ class TestTheWait:
         assert verdict(status(503), REFUSED) == Retry(RetryReason.REFUSED, 0.0)
         assert verdict(status(503, 3.0), BACKS_OFF) == Retry(RetryReason.REFUSED, 3.0)
 
-    def test_a_token_request_backs_off_where_a_refusal_asks_for_no_wait(self) -> None:
+    def test_a_token_request_backs_off_if_the_refusal_has_no_retry_after(self) -> None:
         many = attrs.evolve(BACKS_OFF, refusals=3)
         assert verdict(status(503, 0.0), many) == Retry(RetryReason.REFUSED, 2.0)
         assert verdict(status(429), many) == Retry(RetryReason.REFUSED, 2.0)

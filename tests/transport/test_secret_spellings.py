@@ -1,4 +1,4 @@
-"""Secrets in spellings that only some servers use, and in the exceptions of others."""
+"""Secrets in the spellings that servers use, and in exceptions of a user's credentials."""
 
 import html
 import json
@@ -16,12 +16,12 @@ from tests.support.scripted import PING, Script, Vault
 
 
 def each(spell: Callable[[str], str]) -> str:
-    """The token, with all that is neither letter nor digit spelt in some way."""
+    """The token, with each character that is neither letter nor digit spelt by `spell`."""
     return "".join(sign if sign.isalnum() else spell(sign) for sign in TOKEN)
 
 
 SPELLINGS = {
-    "as it is": TOKEN,
+    "plain": TOKEN,
     "JSON": each(lambda sign: f"\\u{ord(sign):04x}"),
     "JSON, upper case": each(lambda sign: f"\\u{ord(sign):04X}"),
     "URL": urllib.parse.quote(TOKEN, safe=""),
@@ -32,23 +32,23 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("spelt", SPELLINGS.values(), ids=SPELLINGS)
-async def test_a_token_is_concealed_however_it_is_spelt(spelt: str) -> None:
-    body = f"no: {spelt}."
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+async def test_a_token_is_concealed_in_any_spelling(spelling: str) -> None:
+    body = f"no: {spelling}."
     async with by_method(http(403, body.encode()), b"") as url, client_of(url, retry=ONCE) as client:
         with pytest.raises(PermissionDenied) as caught:
             await client.backups.get(1, 1)
     assert caught.value.excerpt == "no: [secret]."
 
 
-@pytest.mark.parametrize("spelt", SPELLINGS.values(), ids=SPELLINGS)
-def test_each_spelling_is_one_of_the_token(spelt: str) -> None:
-    plain = html.unescape(urllib.parse.unquote(json.loads(f'"{spelt}"')))
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_each_spelling_is_one_of_the_token(spelling: str) -> None:
+    plain = html.unescape(urllib.parse.unquote(json.loads(f'"{spelling}"')))
     assert plain == TOKEN
 
 
 class TestTheTextOfAVaultsException:
-    async def test_is_nowhere_in_ours(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_is_not_in_our_exception_or_log(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level("DEBUG")
         vault = Vault(RuntimeError("GET https://vault.example/?key=OPEN-SESAME failed"))
         async with session_over(FakeTransport(Script()), credentials=vault) as session:
@@ -58,7 +58,7 @@ class TestTheTextOfAVaultsException:
         assert "AuthenticationError" in shown
         assert "OPEN-SESAME" not in shown + str(caught.value) + repr(caught.value) + caplog.text
 
-    async def test_is_not_behind_a_failure_that_is_told_again(self) -> None:
+    async def test_is_not_in_the_context_of_an_error_that_is_raised_again(self) -> None:
         vault = Vault(RuntimeError("OPEN-SESAME"))
         async with session_over(FakeTransport(Script()), credentials=vault) as session:
             for _ in range(2):

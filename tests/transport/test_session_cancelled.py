@@ -1,8 +1,7 @@
-"""A call that is cancelled at each of its awaits leaves limiter, places and scopes as they were.
+"""A call that is cancelled at any of its awaits leaves limiter, permits and scopes unchanged.
 
 The call runs inside `Interrupted`, which counts its suspensions and cancels it at the n-th: once while it
-waits, and once in the very turn of the loop in which what it waits for is done. n goes up until the call
-comes through.
+waits, and once in the turn of the loop in which its wait ends. n grows until the call is not cancelled.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Interrupted:
-    """Awaits something, and has the task cancelled at its n-th suspension."""
+    """Awaits a call, and cancels the task at its n-th suspension."""
 
     def __init__(self, call: Awaitable[object], at: int, *, when_done: bool) -> None:
         self._call = call
@@ -44,7 +43,7 @@ class Interrupted:
                 self._cancel(waited_for)
             try:
                 yield waited_for
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the call
+            except BaseException as error:  # noqa: BLE001 - any exception belongs to the call
                 step = partial(steps.throw, error)
             else:
                 step = partial(next, steps)
@@ -59,7 +58,7 @@ class Interrupted:
 
 
 class Scenario:
-    """What a call meets, and how often it is suspended meanwhile, at least."""
+    """What happens to a call, and how often it is suspended at least."""
 
     def __init__(self, *steps: Any, suspensions: int, request: Request = PING, **options: Any) -> None:
         self.steps = steps
@@ -74,16 +73,20 @@ SCENARIOS = {
     "retry after a 500": Scenario(500, suspensions=5),
     "retry after a 503": Scenario((503, after("4")), suspensions=4),
     "pause after a 429": Scenario((429, after("4")), suspensions=4),
-    "pause after a 429 that says nothing": Scenario(429, suspensions=4),
+    "pause after a 429 without Retry-After": Scenario(429, suspensions=4),
     "replay after a 401": Scenario(401, credentials=DEMO, suspensions=5),
     "wait for a token": Scenario(credentials=DEMO, suspensions=2),
-    "wait for a token that is asked for twice": Scenario(credentials=DEMO, tokens=(500,), suspensions=2),
-    "one place": Scenario(max_concurrency=1, suspensions=2),
+    "wait for a token that is requested twice": Scenario(credentials=DEMO, tokens=(500,), suspensions=2),
+    "one permit": Scenario(max_concurrency=1, suspensions=2),
 }
 
 
 async def interrupt(scenario: Scenario, at: int, *, when_done: bool) -> bool:
-    """Run a call that is cancelled at its n-th suspension, and look at what it left; whether it was cut."""
+    """Run a call that is cancelled at its n-th suspension, and check that nothing of it remains.
+
+    Returns:
+        Whether it was cancelled.
+    """
     options = {"credentials": StaticToken("static-token"), **scenario.options}
     script = Script(*scenario.steps, tokens=options.pop("tokens", ()))
     transport = FakeTransport(script, round_trip=1, max_concurrency=options.pop("max_concurrency", 64))
@@ -94,43 +97,47 @@ async def interrupt(scenario: Scenario, at: int, *, when_done: bool) -> bool:
             await session.send(PING)  # so that the call has to wait for a slot
         call = Interrupted(session.send(scenario.request), at, when_done=when_done)
         results = await asyncio.gather(asyncio.ensure_future(_run(call)), return_exceptions=True)
-        cut = isinstance(results[0], asyncio.CancelledError)
-        if cut:
-            await looks_untouched(session, transport)
+        cancelled = isinstance(results[0], asyncio.CancelledError)
+        if cancelled:
+            assert_untouched(session, transport)
             script.steps.clear()
-            await a_fresh_call_leaves_as_if_it_had_not_been(session, transport)
+            await check_that_a_new_call_is_sent_as_early_as_possible(session, transport)
         else:
-            assert call.suspensions >= scenario.suspensions, "the scenario does not meet what it is to meet"
+            assert call.suspensions >= scenario.suspensions, "the call was suspended too rarely"
         await settled()
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    return cut
+    return cancelled
 
 
 async def _run(call: Interrupted) -> object:
     return await call
 
 
-async def looks_untouched(session: Session, transport: FakeTransport) -> None:
+def assert_untouched(session: Session, transport: FakeTransport) -> None:
     statistics = session.statistics()
-    renewals = [task for task in asyncio.all_tasks() if "token refresh" in task.get_name()]
+    refreshes = [task for task in asyncio.all_tasks() if "token refresh" in task.get_name()]
     assert (statistics.in_flight, statistics.waiting) == (0, 0)
     assert session.scopes.open == set()
-    assert transport.in_flight == len(renewals)
-    assert len(asyncio.all_tasks()) == 1 + len(renewals)
+    assert transport.in_flight == len(refreshes)
+    assert len(asyncio.all_tasks()) == 1 + len(refreshes)
 
 
-async def a_fresh_call_leaves_as_if_it_had_not_been(session: Session, transport: FakeTransport) -> None:
-    """As soon as rate, pause and token let it: a call that never left took no slot."""
-    earliest = [now(), session._limiter.paused_until, *(when + 4 for when in api_times(transport)[-1:])]
+async def check_that_a_new_call_is_sent_as_early_as_possible(
+    session: Session, transport: FakeTransport
+) -> None:
+    """As soon as rate, pause and token permit: a call that was not sent took no slot."""
+    earliest = [now(), session._limiter.paused_until, *(at + 4 for at in api_times(transport)[-1:])]
     await session.fetch_token()
     earliest.append(now())
     assert (await session.send(PING)).status == 200
     assert api_times(transport)[-1] == pytest.approx(max(earliest))
 
 
-@pytest.mark.parametrize("when_done", [False, True], ids=["while it waits", "just as it is done"])
+@pytest.mark.parametrize("when_done", [False, True], ids=["while it waits", "as the wait ends"])
 @pytest.mark.parametrize("name", SCENARIOS)
-async def test_cancelled_at_any_await(name: str, when_done: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_call_can_be_cancelled_at_any_await(
+    name: str, when_done: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("random.uniform", upper_bound)
     at = 1
     while await interrupt(SCENARIOS[name], at, when_done=when_done):

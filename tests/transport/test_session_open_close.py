@@ -1,4 +1,4 @@
-"""When a session may be used, and how it ends."""
+"""Opening and closing a session, and calls before, after and meanwhile."""
 
 import asyncio
 import gc
@@ -33,29 +33,29 @@ def unopened() -> Session:
 
 
 async def begun(session: Session, request: Request = PING, *, after_: float = 1) -> "asyncio.Task[object]":
-    """A call that has been under way for a second."""
+    """A call that was started `after_` seconds ago."""
     task: asyncio.Task[object] = asyncio.create_task(session.send(request))
     await asyncio.sleep(after_)
     return task
 
 
 class TestOpening:
-    async def test_a_call_before_it_says_so(self) -> None:
+    async def test_a_call_before_it_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="the client is not open"):
             await unopened().send(PING)
 
-    async def test_a_token_before_it_says_so(self) -> None:
+    async def test_fetching_a_token_before_it_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="the client is not open"):
             await unopened().fetch_token()
 
-    async def test_it_may_be_done_twice(self) -> None:
+    async def test_it_can_be_done_twice(self) -> None:
         session = unopened()
         await session.open()
         await session.open()
         assert (await session.send(PING)).status == 200
         await session.close()
 
-    async def test_opened_by_two_at_once_it_opens_its_transport_once(self) -> None:
+    async def test_two_at_once_open_the_transport_once(self) -> None:
         opened = []
 
         class SlowToOpen(FakeTransport):
@@ -112,7 +112,7 @@ class TestClosing:
         monkeypatch.setattr("random.uniform", upper_bound)
 
     async def ended(self, session: Session, *tasks: "asyncio.Task[object]") -> list[type[object]]:
-        """Close; what became of calls that were under way, at once and without a task left behind."""
+        """Close the session, which must take no time and leave no task. Returns what the calls ended with."""
         before = now()
         await session.close()
         results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -121,7 +121,7 @@ class TestClosing:
         assert (session.statistics().in_flight, session.statistics().waiting) == (0, 0)
         return [type(result) for result in results]
 
-    async def test_it_may_be_done_twice(self) -> None:
+    async def test_it_can_be_done_twice(self) -> None:
         async with session_over(FakeTransport(Script())) as session:
             assert await self.ended(session) == []
             assert await self.ended(session) == []
@@ -136,7 +136,7 @@ class TestClosing:
         async with session_over(FakeTransport(Script(), round_trip=9)) as session:
             assert await self.ended(session, await begun(session)) == [ClientClosed]
 
-    async def test_a_trigger_in_flight_may_have_been_acted_on(self) -> None:
+    async def test_it_leaves_a_trigger_in_flight_in_doubt(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=9)) as session:
             task = await begun(session, TRIGGER)
             assert await self.ended(session, task) == [DeliveryUnknown]
@@ -160,7 +160,7 @@ class TestClosing:
             tasks = [await begun(session), await begun(session, TRIGGER)]
             assert await self.ended(session, *tasks) == [ClientClosed] * 2
 
-    async def test_it_ends_calls_that_wait_for_an_object_of_the_callers(self) -> None:
+    async def test_it_ends_calls_that_wait_for_credentials_of_the_user(self) -> None:
         class Vault:
             async def token(self) -> Token:
                 await asyncio.sleep(9)
@@ -174,7 +174,7 @@ class TestClosing:
         async with session_over(transport, credentials=DEMO) as session:
             assert await self.ended(session, await begun(session)) == [ClientClosed]
 
-    async def test_it_ends_a_wait_for_nothing_but_a_token(self) -> None:
+    async def test_it_ends_a_wait_for_only_a_token(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=9), credentials=DEMO) as session:
             task: asyncio.Task[object] = asyncio.create_task(session.fetch_token())
             await asyncio.sleep(1)
@@ -188,7 +188,9 @@ class TestClosing:
             assert len(asyncio.all_tasks()) == 1 + 1
             assert await self.ended(session) == []
 
-    async def test_a_call_whose_response_came_in_the_same_turn_returns_or_is_ended(self) -> None:
+    async def test_a_call_whose_response_arrives_in_the_same_turn_of_the_loop_returns_or_is_ended(
+        self,
+    ) -> None:
         async with session_over(FakeTransport(Script(), round_trip=5)) as session:
             task = await begun(session, after_=5)
             (kind,) = await self.ended(session, task)
@@ -201,7 +203,7 @@ class TestClosing:
             await asyncio.sleep(5)
             assert (await self.ended(session, task))[0] in (ClientClosed, RequestTimeout)
 
-    async def test_a_cancelled_close_lets_go_of_everything_all_the_same(self) -> None:
+    async def test_a_cancelled_close_ends_everything_too(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=9), rate_limit=UNLIMITED) as session:
             tasks = [await begun(session) for _ in range(3)]
             closing = asyncio.create_task(session.close())
@@ -211,14 +213,14 @@ class TestClosing:
             assert await self.ended(session) == []
         assert {type(task.exception()) for task in tasks} == {ClientClosed}
 
-    async def test_a_call_after_it_says_so(self) -> None:
+    async def test_a_call_after_it_is_refused(self) -> None:
         async with session_over(FakeTransport(Script())) as session:
             await session.close()
             for call in (session.send(PING), session.fetch_token()):
                 with pytest.raises(ClientClosed, match="the client is closed"):
                     await call
 
-    async def test_a_cancelled_caller_is_cancelled_and_not_closed(self) -> None:
+    async def test_a_cancelled_call_is_cancelled_and_not_closed(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=9)) as session:
             task = await begun(session)
             task.cancel()

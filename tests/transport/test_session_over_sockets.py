@@ -1,4 +1,4 @@
-"""A whole session over a real socket: what only shows when all parts are in place."""
+"""A whole session over a real socket, and what its errors show."""
 
 import pytest
 
@@ -23,7 +23,7 @@ SECRET = "s3cret"
 
 
 async def failure(*responses: bytes | None, **options: int) -> tuple[BackupifyError, ScriptedServer]:
-    """The error of one call to a server that answers so."""
+    """The error of one call to a server with these responses."""
     async with serving(*responses) as server:
         settings = Settings(
             credentials=ClientCredentials("demo", SECRET),
@@ -68,14 +68,14 @@ async def test_an_unexpected_response_of_the_token_endpoint_is_not_shown(body: b
     assert SECRET not in str(error) + repr(error)
 
 
-async def test_a_token_endpoint_that_redirects_gets_no_secret_anywhere_else() -> None:
+async def test_a_redirect_of_the_token_endpoint_gets_no_secret() -> None:
     async with serving(TOKEN) as elsewhere:
         error, _ = await failure(http(307, b"", f"Location: {elsewhere.base_url}/oauth/token"))
     assert isinstance(error, AuthenticationError)
     assert elsewhere.requests == []
 
 
-async def test_a_token_endpoint_that_hangs_up_is_no_wrong_secret() -> None:
+async def test_a_token_endpoint_that_closes_the_connection_is_not_a_wrong_secret() -> None:
     error, _ = await failure(ScriptedServer.CLOSE)
     assert isinstance(error, TransportError)
     assert not isinstance(error, AuthenticationError)

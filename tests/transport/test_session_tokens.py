@@ -1,4 +1,4 @@
-"""How a session comes by its token, and what it does when the server refuses one."""
+"""How a session obtains and refreshes its token, and what it does when the server rejects it."""
 
 import asyncio
 from collections import Counter
@@ -46,7 +46,7 @@ def bearers(transport: FakeTransport) -> list[str]:
 
 
 class TestTheTokenRequest:
-    async def test_it_is_the_documented_form(self) -> None:
+    async def test_is_the_documented_form(self) -> None:
         transport = FakeTransport(Script())
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
@@ -58,7 +58,7 @@ class TestTheTokenRequest:
             b"client_id=demo&client_secret=s3cret&grant_type=client_credentials&scope=write"
         )
 
-    async def test_it_can_be_made_before_the_first_call(self) -> None:
+    async def test_can_be_made_before_the_first_call(self) -> None:
         transport = FakeTransport(Script())
         async with session_over(transport, credentials=DEMO) as session:
             await session.fetch_token()
@@ -66,32 +66,32 @@ class TestTheTokenRequest:
             await session.send(PING)
         assert (len(token_times(transport)), bearers(transport)) == (1, ["token-1"])
 
-    async def test_one_serves_any_number_of_calls(self) -> None:
+    async def test_is_made_once_for_any_number_of_calls(self) -> None:
         transport = FakeTransport(Script(), round_trip=1)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             await asyncio.gather(*(session.send(PING) for _ in range(100)))
         assert token_times(transport) == [0]
 
     @pytest.mark.parametrize("steps", [(429,), ((429, after("0.5")),), (408,), (500,), (503,)])
-    async def test_a_passing_failure_is_waited_out(self, steps: tuple[int]) -> None:
+    async def test_is_repeated_after_a_transient_failure(self, steps: tuple[int]) -> None:
         transport = FakeTransport(Script(tokens=steps))
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
         assert token_times(transport) == [0, 0.5]
 
-    async def test_its_retry_after_is_honoured(self) -> None:
+    async def test_waits_as_long_as_its_retry_after_says(self) -> None:
         transport = FakeTransport(Script(tokens=((429, after("7")), (503, after("9")))))
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
         assert token_times(transport) == [0, 7, 16]
 
-    async def test_its_429_pauses_the_calls_too(self) -> None:
+    async def test_with_a_429_pauses_the_calls_too(self) -> None:
         transport = FakeTransport(Script(tokens=(429,)))
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
         assert (token_times(transport), api_times(transport)) == ([0, 0.5], [1])
 
-    async def test_its_429_counts_for_the_limiter_as_that_of_a_sent_call(
+    async def test_with_a_429_counts_for_the_limiter_as_a_call_does(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         transport = FakeTransport(Script(tokens=(429,)))
@@ -103,7 +103,7 @@ class TestTheTokenRequest:
             await session.send(PING)
         assert [spy.call_count for spy in spies.values()] == [2, 2]
 
-    async def test_its_long_retry_after_fails_all_calls_unsent(self) -> None:
+    async def test_with_a_long_retry_after_fails_all_calls_unsent(self) -> None:
         transport = FakeTransport(Script(tokens=((429, after("3600")),)))
         async with session_over(transport, credentials=DEMO) as session:
             for _ in range(3):
@@ -112,20 +112,20 @@ class TestTheTokenRequest:
             assert session.is_blocked()
         assert len(transport.sent) == 1
 
-    async def test_its_429_is_counted(self) -> None:
+    async def test_with_a_429_is_counted_in_the_statistics(self) -> None:
         transport = FakeTransport(Script(tokens=(429,)))
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
             assert session.statistics().refused == 1
 
-    async def test_a_server_that_goes_on_failing_is_a_server_error_without_its_body(self) -> None:
+    async def test_that_keeps_failing_is_a_server_error_without_the_body(self) -> None:
         transport = FakeTransport(lambda request: respond(request, 500, b"echo: s3cret"))
         async with session_over(transport, credentials=DEMO) as session:
             with pytest.raises(ServerError, match=r"^POST /oauth/token answered 500; gave up: sent 4 times$"):
                 await session.send(PING)
         assert len(transport.sent) == 4
 
-    async def test_a_5xx_is_not_remembered_but_asked_again_a_second_later(self) -> None:
+    async def test_with_a_5xx_is_made_again_a_second_later(self) -> None:
         transport = FakeTransport(Script(tokens=(500,)))
         async with session_over(transport, credentials=DEMO, retry=RetryPolicy(attempts=1)) as session:
             with pytest.raises(ServerError):
@@ -133,7 +133,7 @@ class TestTheTokenRequest:
             await session.send(PING)
         assert token_times(transport) == [0, 1]
 
-    async def test_a_token_request_that_keeps_failing_is_made_less_and_less_often(self) -> None:
+    async def test_that_keeps_failing_is_made_less_and_less_often(self) -> None:
         transport = FakeTransport(Script(tokens=(503,) * 10_000))
         policy = RetryPolicy(attempts=1, budget=0)
         async with session_over(transport, credentials=DEMO, retry=policy, rate_limit=UNLIMITED) as session:
@@ -143,7 +143,7 @@ class TestTheTokenRequest:
                 assert {type(error) for error in errors} == {ServerError}
         assert token_times(transport) == [0, 1, 3, 7, 15, 31, 61, 91, 121, 151]
 
-    async def test_a_429_without_end_holds_off_too(self) -> None:
+    async def test_that_keeps_getting_429_is_made_less_and_less_often(self) -> None:
         transport = FakeTransport(Script(tokens=(429,) * 10_000))
         policy = RetryPolicy(attempts=1, budget=0, max_throttled=0)
         async with session_over(transport, credentials=DEMO, retry=policy) as session:
@@ -151,9 +151,9 @@ class TestTheTokenRequest:
                 with pytest.raises(RateLimited):
                     await session.send(PING)
                 await asyncio.sleep(0.125)
-        assert len(token_times(transport)) == 12  # two a renewal, 1, 2, 4, 8, 16 and 30 s apart
+        assert len(token_times(transport)) == 12  # two for each refresh, 1, 2, 4, 8, 16 and 30 s apart
 
-    async def test_a_wrong_secret_is_asked_once_for_a_minute(self) -> None:
+    async def test_with_a_wrong_secret_is_not_repeated_for_a_minute(self) -> None:
         transport = FakeTransport(Script(tokens=(401,) * 2))
         async with session_over(transport, credentials=DEMO) as session:
             calls = (session.send(PING) for _ in range(100))
@@ -168,14 +168,14 @@ class TestTheTokenRequest:
         assert {type(error) for error in errors} == {AuthenticationError}
         assert token_times(transport) == [0, 60]
 
-    async def test_each_waiting_call_gets_its_own_error(self) -> None:
+    async def test_gives_each_waiting_call_its_own_error(self) -> None:
         transport = FakeTransport(Script(tokens=(401,)), round_trip=1)
         async with session_over(transport, credentials=DEMO) as session:
             calls = (session.send(PING) for _ in range(10))
             errors = await asyncio.gather(*calls, return_exceptions=True)
         assert len(set(map(id, errors))) == 10
 
-    async def test_a_prefix_of_the_base_url_stands_before_it(self) -> None:
+    async def test_goes_below_the_prefix_of_the_base_url(self) -> None:
         transport = FakeTransport(Script())
         settings = Settings(credentials=DEMO, base_url="http://127.0.0.1/proxy/")
         session = Session(settings, transport)
@@ -186,7 +186,7 @@ class TestTheTokenRequest:
 
 
 class TestA401:
-    async def test_in_the_midst_of_a_thousand_calls_one_refresh_and_all_succeed(self) -> None:
+    async def test_during_a_thousand_calls_causes_one_refresh_and_all_succeed(self) -> None:
         script = Script()
         transport = FakeTransport(script, round_trip=0.1)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
@@ -198,7 +198,7 @@ class TestA401:
         assert len(token_times(transport)) == 2
         assert Counter(bearers(transport))["token-1"] < 600
 
-    async def test_the_replay_takes_nothing_from_attempts_and_budget(self) -> None:
+    async def test_costs_neither_an_attempt_nor_budget(self) -> None:
         transport = FakeTransport(Script(401))
         policy = RetryPolicy(attempts=1, budget=0)
         async with session_over(transport, credentials=DEMO, retry=policy) as session:
@@ -206,27 +206,27 @@ class TestA401:
             assert session.statistics().retried == 0
         assert bearers(transport) == ["token-1", "token-2"]
 
-    async def test_the_replay_takes_its_own_slot(self) -> None:
+    async def test_costs_a_second_slot_of_the_limiter(self) -> None:
         transport = FakeTransport(Script(401))
         limit = RateLimit(per_second=0.5, burst=1, adaptive=False)
         async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
             await session.send(PING)
         assert api_times(transport) == [0, 2]
 
-    async def test_a_static_token_raises_at_once(self) -> None:
+    async def test_of_a_static_token_is_raised_at_once(self) -> None:
         transport = FakeTransport(Script(401))
         async with session_over(transport) as session:
             with pytest.raises(Unauthorized, match=r"gave up: there is no other token$"):
                 await session.send(PING)
         assert len(transport.sent) == 1
 
-    async def test_an_object_of_the_callers_is_asked_once_more(self) -> None:
+    async def test_asks_the_credentials_of_the_user_once_more(self) -> None:
         transport, vault = FakeTransport(Script(401)), Vault(Token("one"), Token("two"))
         async with session_over(transport, credentials=vault) as session:
             await session.send(PING)
         assert (bearers(transport), vault.asked) == (["one", "two"], 2)
 
-    async def test_a_renewal_that_fails_is_raised(self) -> None:
+    async def test_followed_by_a_failed_refresh_raises_its_error(self) -> None:
         script = Script(401)
         transport = FakeTransport(script)
         async with session_over(transport, credentials=DEMO) as session:
@@ -237,8 +237,8 @@ class TestA401:
         assert len(api_times(transport)) == 1
 
 
-class TestATokenThatEnds:
-    async def test_it_is_refreshed_ahead_of_its_expiry_and_no_call_waits(self) -> None:
+class TestATokenThatExpires:
+    async def test_is_refreshed_before_that_and_no_call_waits(self) -> None:
         transport = FakeTransport(Script(life=100), round_trip=1)
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)
@@ -248,7 +248,7 @@ class TestATokenThatEnds:
         assert token_times(transport) == [0, 81]
         assert api_times(transport) == [1, 41, 81, 121]
 
-    async def test_a_token_that_expired_at_the_gate_is_replaced_before_the_call_is_sent(self) -> None:
+    async def test_while_its_call_waits_at_the_gate_is_replaced_before_the_call_is_sent(self) -> None:
         transport = FakeTransport(Script(life=10), round_trip=1, max_concurrency=1)
         limit = RateLimit(per_second=0.05, burst=1, adaptive=False)
         async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
@@ -256,7 +256,7 @@ class TestATokenThatEnds:
         assert bearers(transport) == ["token-1", "token-2"]
         assert api_times(transport) == [1, 22]
 
-    async def test_a_waiting_call_keeps_its_turn_when_the_token_is_refreshed(self) -> None:
+    async def test_does_not_cost_a_waiting_call_its_turn(self) -> None:
         transport, order = FakeTransport(Script(life=50)), []
 
         async def call(session: Session, name: str, delay: float) -> None:

@@ -1,4 +1,4 @@
-"""What a session waits for, in virtual time: rate, pauses, back-off, and what it counts."""
+"""What a session waits for in virtual time, what it retries, and what it counts."""
 
 import asyncio
 
@@ -37,7 +37,7 @@ async def pings(session: Session, count: int) -> None:
 
 
 class TestTheRate:
-    async def test_calls_leave_evenly_after_the_burst(self) -> None:
+    async def test_calls_are_sent_evenly_after_the_burst(self) -> None:
         transport = FakeTransport(Script())
         async with session_over(
             transport, rate_limit=RateLimit(per_second=2, burst=3, adaptive=False)
@@ -45,21 +45,21 @@ class TestTheRate:
             await pings(session, 6)
         assert transport.times == [0, 0, 0, 0.5, 1.0, 1.5]
 
-    async def test_no_more_are_in_flight_than_there_are_places(self) -> None:
+    async def test_at_most_max_concurrency_calls_are_in_flight(self) -> None:
         transport = FakeTransport(Script(), round_trip=1, max_concurrency=2)
         async with session_over(transport, rate_limit=UNLIMITED) as session:
             await pings(session, 5)
         assert transport.most_in_flight == 2
         assert transport.times == [0, 0, 1, 1, 2]
 
-    async def test_the_wait_for_a_token_uses_up_no_slots_that_then_leave_as_a_burst(self) -> None:
+    async def test_no_burst_follows_the_wait_for_a_token(self) -> None:
         transport = FakeTransport(Script(), round_trip=5)
         limit = RateLimit(per_second=1, burst=1, adaptive=False)
         async with session_over(transport, credentials=DEMO, rate_limit=limit) as session:
             await pings(session, 4)
         assert (token_times(transport), api_times(transport)) == ([0], [5, 6, 7, 8])
 
-    async def test_the_wait_for_a_token_holds_no_place(self) -> None:
+    async def test_a_call_that_waits_for_a_token_holds_no_permit(self) -> None:
         transport = FakeTransport(Script(), round_trip=1, max_concurrency=1)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
             call = asyncio.create_task(session.send(PING))
@@ -69,7 +69,7 @@ class TestTheRate:
 
 
 class TestA429:
-    async def test_it_pauses_everyone_and_no_burst_follows(self) -> None:
+    async def test_pauses_all_calls_and_no_burst_follows(self) -> None:
         transport = FakeTransport(Script((429, after("5"))))
         async with session_over(
             transport, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
@@ -77,35 +77,35 @@ class TestA429:
             await pings(session, 4)
         assert transport.times == [0, 5, 5.5, 6.0, 6.5]
 
-    async def test_without_a_retry_after_each_wave_waits_twice_as_long(self) -> None:
+    async def test_without_a_retry_after_pauses_twice_as_long_after_each_wave(self) -> None:
         transport = FakeTransport(Script(*[429] * 6))
         async with session_over(transport, rate_limit=UNLIMITED) as session:
             await session.send(PING)
         assert transport.times == [0, 1, 3, 7, 15, 23, 31]
 
-    async def test_refusals_that_were_under_way_are_one_wave(self) -> None:
+    async def test_of_calls_in_flight_together_is_one_wave(self) -> None:
         transport = FakeTransport(Script(*[429] * 5), round_trip=0.25)
         async with session_over(transport, rate_limit=UNLIMITED) as session:
             await pings(session, 5)
         assert transport.times == [0] * 5 + [1.25] * 5
 
-    @pytest.mark.parametrize("asked", [PING, TRIGGER])
-    async def test_it_takes_nothing_from_attempts_and_budget(self, asked: Request) -> None:
+    @pytest.mark.parametrize("sent", [PING, TRIGGER])
+    async def test_costs_neither_an_attempt_nor_budget(self, sent: Request) -> None:
         transport = FakeTransport(Script(*[(429, after("1"))] * 20))
         policy = RetryPolicy(attempts=1, budget=0)
         async with session_over(transport, rate_limit=UNLIMITED, retry=policy) as session:
-            await session.send(asked)
+            await session.send(sent)
             assert (session.statistics().refused, session.statistics().retried) == (20, 0)
         assert transport.times == list(range(21))
 
-    async def test_one_call_goes_on_being_refused_for_max_throttled_only(self) -> None:
+    async def test_is_retried_for_max_throttled_seconds(self) -> None:
         transport = FakeTransport(Script(*[(429, after("10"))] * 9))
         async with session_over(transport, retry=RetryPolicy(max_throttled=30)) as session:
             with pytest.raises(RateLimited, match=r"gave up: refused for 30 s, and max_throttled=30 s"):
                 await session.send(PING)
         assert transport.times == [0, 10, 20, 30]
 
-    async def test_its_place_is_free_while_it_waits(self) -> None:
+    async def test_releases_the_permit_during_the_wait(self) -> None:
         transport = FakeTransport(Script((429, after("5"))), max_concurrency=1)
         async with session_over(transport) as session:
             call = asyncio.create_task(session.send(PING))
@@ -115,7 +115,7 @@ class TestA429:
 
 
 class TestA503:
-    async def test_its_retry_after_pauses_everybody(self) -> None:
+    async def test_with_a_retry_after_pauses_all_calls(self) -> None:
         transport = FakeTransport(Script((503, after("5"))))
         async with session_over(
             transport, rate_limit=RateLimit(per_second=2, burst=1, adaptive=False)
@@ -131,7 +131,7 @@ class TestA503:
         assert transport.times == [0, 5, 10, 15]
 
     @pytest.mark.parametrize("step", [503, (503, after("5")), (503, after("500"))])
-    async def test_says_nothing_of_what_became_of_a_trigger(self, step: Step) -> None:
+    async def test_leaves_a_trigger_in_doubt(self, step: Step) -> None:
         transport = FakeTransport(Script(step))
         async with session_over(transport) as session:
             with pytest.raises(DeliveryUnknown):
@@ -144,7 +144,7 @@ class TestA503:
             await pings(session, 3)
         assert transport.times == [0, 0, 0, 4]
 
-    async def test_a_retry_after_above_the_limit_fails_that_call_only(self) -> None:
+    async def test_with_a_retry_after_over_the_cap_fails_only_that_call(self) -> None:
         transport = FakeTransport(Script((503, after("121"))))
         async with session_over(transport) as session:
             with pytest.raises(ServerError, match=r"Retry-After 121 s is over max_retry_after=120 s"):
@@ -155,20 +155,20 @@ class TestA503:
 
 
 class TestBackOff:
-    async def test_it_doubles_and_ends_with_the_attempts(self) -> None:
+    async def test_doubles_with_each_attempt(self) -> None:
         transport = FakeTransport(Script(*[500] * 4))
         async with session_over(transport) as session:
             with pytest.raises(ServerError, match=r"gave up: sent 4 times$"):
                 await session.send(PING)
         assert transport.times == [0, 0.5, 1.5, 3.5]
 
-    async def test_the_place_is_free_meanwhile(self) -> None:
+    async def test_releases_the_permit(self) -> None:
         transport = FakeTransport(Script(500), max_concurrency=1)
         async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(base=4)) as session:
             await pings(session, 3)
         assert transport.times == [0, 0, 0, 4]
 
-    async def test_each_attempt_takes_its_own_slot(self) -> None:
+    async def test_is_followed_by_a_new_slot_of_the_limiter(self) -> None:
         transport = FakeTransport(Script(500, 500))
         limit = RateLimit(per_second=0.1, burst=1, adaptive=False)
         async with session_over(transport, rate_limit=limit) as session:
@@ -222,7 +222,7 @@ class TestBackOff:
 
 
 class TestTheBudget:
-    async def test_an_exhausted_one_says_so(self) -> None:
+    async def test_is_named_in_the_error_when_it_is_spent(self) -> None:
         transport = FakeTransport(Script(*[500] * 9))
         async with session_over(transport, retry=RetryPolicy(attempts=9, budget=12)) as session:
             with pytest.raises(ServerError, match=r"gave up: the client's retry budget is spent$"):
@@ -230,7 +230,7 @@ class TestTheBudget:
             assert session.statistics().budget_left == 2
         assert len(transport.sent) == 3
 
-    async def test_it_is_shared_by_all_calls(self) -> None:
+    async def test_is_shared_by_all_calls(self) -> None:
         transport = FakeTransport(lambda request: respond(request, 500))
         async with session_over(transport, rate_limit=UNLIMITED, retry=RetryPolicy(budget=20)) as session:
             calls = (session.send(PING) for _ in range(50))
@@ -238,7 +238,7 @@ class TestTheBudget:
         assert len(transport.sent) == 50 + 4
         assert {type(error) for error in errors} == {ServerError}
 
-    async def test_a_retried_success_gives_its_price_back(self) -> None:
+    async def test_gets_back_what_a_successful_retry_cost(self) -> None:
         transport = FakeTransport(Script(500, 500))
         async with session_over(transport, retry=RetryPolicy(budget=100)) as session:
             await session.send(PING)
@@ -246,7 +246,7 @@ class TestTheBudget:
 
 
 class TestStatistics:
-    async def test_statistics_show_what_is_going_on(self) -> None:
+    async def test_count_requests_and_waiting_calls(self) -> None:
         transport = FakeTransport(Script(500, (429, after("10"))), round_trip=1, max_concurrency=2)
         async with session_over(transport, rate_limit=UNLIMITED) as session:
             calls = [asyncio.create_task(session.send(PING)) for _ in range(3)]
@@ -259,7 +259,7 @@ class TestStatistics:
         assert statistics.paused_until is not None
         assert statistics.budget_left == 495
 
-    async def test_attempts_are_counted_for_the_fan_out(self) -> None:
+    async def test_of_a_fan_out_count_the_attempts(self) -> None:
         transport = FakeTransport(Script(500, 429))
         count = AttemptCount()
         ATTEMPTS.set(count)
@@ -268,7 +268,7 @@ class TestStatistics:
         assert count.sent == 3
 
 
-async def test_a_failure_that_is_not_ours_passes_through() -> None:
+async def test_an_exception_of_another_library_is_raised_unchanged() -> None:
     def broken(request: PreparedRequest) -> Response:
         raise LookupError("a bug")
 

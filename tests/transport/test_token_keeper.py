@@ -1,57 +1,17 @@
-"""The token keeper: one refresh at a time, ahead of the token's end, for any number of calls."""
+"""The token keeper: one refresh at a time for all calls, before the token expires."""
 
 import asyncio
 import math
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from backupify_async import (
-    AuthenticationError,
-    BackupifyError,
-    ConfigurationError,
-    ServerError,
-    Token,
-    TransportError,
-)
+from backupify_async import Token
 from backupify_async._transport.token_keeper import TokenKeeper
 from backupify_async._transport.token_rejections import Rejections
-from tests.support.scripted import now, settled
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1000.0
-        self.reads = 0
-
-    def __call__(self) -> float:
-        self.reads += 1
-        assert self.reads < 500, "it loops"
-        return self.time
-
-
-class Source:
-    """Returns tokens, or raises; `asked` counts how often."""
-
-    def __init__(self, *gives: Token | Exception) -> None:
-        self.gives = list(gives)
-        self.asked = 0
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def __call__(self) -> Token:
-        self.asked += 1
-        await self.open.wait()
-        given = self.gives.pop(0)
-        if isinstance(given, Exception):
-            raise given
-        return given
-
-
-def keeper(ask: Callable[[], Awaitable[Token]], clock: Clock) -> TokenKeeper:
-    return TokenKeeper(ask, clock, lambda _: None)
+from tests.support.scripted import settled
+from tests.transport.token_sources import Clock, Source, keeper
 
 
 class TestTheKeeper:
@@ -89,7 +49,7 @@ class TestTheKeeper:
         assert (subject.current(), source.asked) == ("one", 1)
 
     @pytest.mark.parametrize(("life", "ahead"), [(900, 60), (300, 60), (100, 20), (10, 2), (1, 0.2)])
-    async def test_it_refreshes_a_minute_or_a_fifth_of_the_life_ahead_of_the_end(
+    async def test_it_refreshes_a_minute_or_a_fifth_of_the_life_before_the_token_expires(
         self, life: float, ahead: float
     ) -> None:
         clock, source = Clock(), Source(Token("one", life), Token("two", life))
@@ -104,7 +64,7 @@ class TestTheKeeper:
         await settled()
         assert (source.asked, subject.current()) == (2, "two")
 
-    async def test_a_token_that_has_ended_is_not_used(self) -> None:
+    async def test_an_expired_token_is_not_used(self) -> None:
         clock, source = Clock(), Source(Token("one", 10), Token("two", 10))
         subject = keeper(source, clock)
         await subject.get()
@@ -112,7 +72,7 @@ class TestTheKeeper:
         assert subject.current() is None
         assert await subject.get() == "two"
 
-    async def test_a_token_without_an_end_is_never_refreshed(self) -> None:
+    async def test_a_token_that_does_not_expire_is_never_refreshed(self) -> None:
         clock, source = Clock(), Source(Token("one", None))
         subject = keeper(source, clock)
         await subject.get()
@@ -120,7 +80,7 @@ class TestTheKeeper:
         assert subject.current() == "one"
         assert source.asked == 1
 
-    async def test_a_token_that_has_ended_when_it_comes_is_used_for_a_second(self) -> None:
+    async def test_a_token_that_has_expired_on_arrival_is_used_for_a_second(self) -> None:
         clock, source = Clock(), Source(Token("one", 1e-9))
         subject = keeper(source, clock)
         assert await subject.get() == "one"
@@ -169,128 +129,6 @@ class TestTheKeeper:
         subject = keeper(ask, Clock())
         assert await subject.on_rejected(await subject.get(), Rejections()) is None
         assert await subject.get() == "one"
-
-
-@pytest.mark.looptime
-class TestAFailedRefresh:
-    async def test_an_authentication_error_is_remembered_for_a_minute(self) -> None:
-        clock, source = Clock(), Source(AuthenticationError("wrong secret"), Token("one"))
-        subject = keeper(source, clock)
-        for _ in range(3):
-            with pytest.raises(AuthenticationError, match="wrong secret"):
-                await subject.get()
-        clock.time += 59.9
-        with pytest.raises(AuthenticationError, match="wrong secret"):
-            await subject.get()
-        assert source.asked == 1
-        clock.time += 0.2
-        assert await subject.get() == "one"
-
-    @pytest.mark.parametrize("error", [ServerError(500, "POST", "/oauth/token"), TransportError("lost")])
-    async def test_a_transient_error_is_not_remembered_but_delays_the_next_refresh_by_a_second(
-        self, error: BackupifyError
-    ) -> None:
-        subject = keeper(Source(error, Token("one")), Clock())
-        with pytest.raises(type(error)):
-            await subject.get()
-        assert await subject.get() == "one"
-        assert now() == 1
-
-    async def test_calls_that_come_during_the_delay_wait_for_the_same_refresh(self) -> None:
-        source = Source(TransportError("lost"), Token("one"))
-        subject = keeper(source, Clock())
-        with pytest.raises(TransportError):
-            await subject.get()
-        assert await asyncio.gather(*(subject.get() for _ in range(100))) == ["one"] * 100
-        assert (source.asked, now()) == (2, 1)
-
-    async def test_the_delay_doubles_with_each_failure_in_a_row_up_to_half_a_minute(self) -> None:
-        loop, asked = asyncio.get_running_loop(), []
-
-        async def ask() -> Token:
-            asked.append(now())
-            raise TransportError("lost")
-
-        subject = TokenKeeper(ask, loop.time, lambda _: None)
-        for _ in range(8):
-            with pytest.raises(TransportError):
-                await subject.get()
-        assert asked == [0, 1, 3, 7, 15, 31, 61, 91]
-
-    async def test_a_token_resets_the_delay(self) -> None:
-        clock = Clock()
-        lost = TransportError("lost")
-        subject = keeper(Source(lost, lost, Token("one", 10), lost, Token("two", 10)), clock)
-        for step in (0, 1):
-            clock.time += step
-            with pytest.raises(TransportError):
-                await subject.get()
-        clock.time += 2
-        await subject.get()
-        clock.time += 10
-        began = now()
-        with pytest.raises(TransportError):
-            await subject.get()
-        assert await subject.get() == "two"
-        assert now() == began + 1
-
-    async def test_a_secret_that_cannot_be_read_fails_calls_at_once_until_the_next_refresh(self) -> None:
-        clock, source = Clock(), Source(ConfigurationError("no file"), Token("one"))
-        subject = keeper(source, clock)
-        for _ in range(3):
-            with pytest.raises(ConfigurationError, match="no file"):
-                await subject.get()
-        assert (source.asked, now()) == (1, 0)
-        clock.time += 1
-        assert await subject.get() == "one"
-
-    async def test_an_authentication_error_is_forgotten_with_the_next_token(self) -> None:
-        clock, source = (
-            Clock(),
-            Source(AuthenticationError("x"), Token("one"), ServerError(500, "POST", "/t")),
-        )
-        subject = keeper(source, clock)
-        with pytest.raises(AuthenticationError):
-            await subject.get()
-        clock.time += 61
-        one = await subject.get()
-        with pytest.raises(ServerError):
-            await subject.on_rejected(one, Rejections())
-
-    async def test_a_failure_ahead_of_the_end_affects_no_call_and_delays_the_next_refresh(self) -> None:
-        clock, source = Clock(), Source(Token("one", 100), TransportError("lost"), Token("two", 100))
-        subject = keeper(source, clock)
-        await subject.get()
-        clock.time += 85
-        for _ in range(5):
-            assert subject.current() == "one"
-            await settled()
-        assert source.asked == 2
-        clock.time += 1
-        assert subject.current() == "one"
-        await settled()
-        assert (source.asked, subject.current()) == (3, "two")
-
-    async def test_an_authentication_error_ahead_of_the_end_is_raised_once_the_token_has_ended(self) -> None:
-        clock, source = Clock(), Source(Token("one", 100), AuthenticationError("revoked"))
-        subject = keeper(source, clock)
-        await subject.get()
-        clock.time += 85
-        subject.current()
-        await settled()
-        assert await subject.get() == "one"
-        clock.time += 16
-        with pytest.raises(AuthenticationError, match="revoked"):
-            await subject.get()
-        assert source.asked == 2
-
-    async def test_each_waiting_call_gets_the_cause(self) -> None:
-        error = AuthenticationError("the token source raised LookupError")
-        error.__cause__ = LookupError("vault")
-        subject = keeper(Source(error), Clock())
-        with pytest.raises(AuthenticationError) as caught:
-            await subject.get()
-        assert isinstance(caught.value.__cause__, LookupError)
 
 
 class TestClosing:

@@ -1,4 +1,4 @@
-"""What a 401 means: decided by what other calls met with the same token, and when those were sent."""
+"""What follows a 401, decided by the responses that other calls with the same token got, and when."""
 
 import math
 from typing import Any
@@ -8,14 +8,21 @@ import pytest
 
 from backupify_async._transport.token_rejections import Action, Rejections, TokenHistory, Wait, next_action
 
-# The current token, "new", came at 100 s; the call was refused at 200 s.
+# The current token, "new", was obtained at 100 s; the call was rejected at 200 s.
 SETTLED = TokenHistory(token="new", obtained=100.0, refreshed=100.0, trouble=200.0, probed=199.9)
 ONCE = Rejections("new", count=1, first=200.0, last=200.0, total=1, began=200.0)
 TWICE = Rejections("new", count=2, first=200.0, last=200.1, total=2, began=200.0)
 
 
 def verdict(rejections: Rejections, now: float, base: TokenHistory = SETTLED, **known: Any) -> Action | Wait:
-    """What a rejected call does, given what else is known of the token."""
+    """What a rejected call does.
+
+    Args:
+        rejections: Of this call.
+        now: The time.
+        base: What is known of the token.
+        known: Changes to `base`.
+    """
     return next_action(attrs.evolve(base, **known), rejections, now)
 
 
@@ -39,14 +46,14 @@ class TestARefresh:
             (150.0, 1.0, 202.0),
         ],
     )
-    def test_a_young_token_is_refreshed_five_seconds_after_the_last_refresh_and_yields_to_another_client(
+    def test_a_new_token_is_refreshed_five_seconds_after_the_last_refresh_and_later_with_jitter(
         self, obtained: float, jitter: float, due: float
     ) -> None:
         known: dict[str, Any] = {"obtained": obtained, "refreshed": obtained, "jitter": jitter, "probed": due}
         assert verdict(ONCE, due - 0.01, **known) == Wait(due, accepted_after=200.0)
         assert verdict(ONCE, due, **known) is Action.REFRESH
 
-    def test_another_client_gets_longer_where_a_refresh_takes_long(self) -> None:
+    def test_a_refresh_is_later_if_the_last_one_took_long(self) -> None:
         assert verdict(ONCE, 203.9, obtained=150.0, took=3.0, probed=203.9) == Wait(
             204.0, accepted_after=200.0
         )
@@ -64,7 +71,9 @@ class TestAProbe:
         assert verdict(ONCE, 200.2, base=self.YOUNG, accepted=200.01) is Action.RESEND
 
     @pytest.mark.parametrize("sent_time", [100.0, 199.9, 200.0])
-    def test_an_accepted_call_that_was_sent_before_the_rejection_says_nothing(self, sent_time: float) -> None:
+    def test_an_accepted_call_that_was_sent_before_the_rejection_does_not_count(
+        self, sent_time: float
+    ) -> None:
         assert verdict(ONCE, 200.2, base=self.YOUNG, accepted=sent_time, probed=200.0) == Wait(
             200.5, accepted_after=200.0
         )
@@ -83,12 +92,12 @@ class TestACallRejectedForItsOwnReason:
         assert verdict(TWICE, 200.6, **known) is Action.RESEND
         assert verdict(TWICE, 201.0, **known) is Action.RAISE
 
-    def test_where_one_was_raised_recently_a_probe_comes_before_a_refresh(self) -> None:
+    def test_if_one_was_raised_recently_a_probe_is_sent_before_a_refresh(self) -> None:
         assert verdict(ONCE, 200.0, raised=150.0, probed=0.0) is Action.PROBE
         assert verdict(TWICE, 200.1, raised=150.0) is Action.REFRESH
         assert verdict(ONCE, 200.0, raised=139.0) is Action.REFRESH
 
-    def test_after_giving_up_the_next_call_is_raised_soon_where_others_were_accepted_since(self) -> None:
+    def test_after_giving_up_its_second_401_is_raised_if_other_calls_were_accepted_since(self) -> None:
         known: dict[str, Any] = {"given_up": 180.0, "accepted": 190.0, "probed": 200.0}
         assert verdict(TWICE, 200.1, rejected_calls=2, **known) is Action.RAISE
         assert verdict(TWICE, 200.1, rejected_calls=3, **known) is Action.REFRESH
@@ -97,13 +106,13 @@ class TestACallRejectedForItsOwnReason:
 class TestGivingUp:
     YOUNG = attrs.evolve(SETTLED, trouble=185.0, obtained=196.5, refreshed=196.5, jitter=2.0)
 
-    def test_trouble_is_given_up_after_fifteen_seconds_where_no_token_was_ever_accepted(self) -> None:
+    def test_trouble_is_given_up_after_fifteen_seconds_if_no_token_was_ever_accepted(self) -> None:
         assert verdict(TWICE, 199.9, base=self.YOUNG, trouble=185.0, probed=199.9) == Wait(
             200.0, accepted_after=200.0
         )
         assert verdict(TWICE, 200.0, base=self.YOUNG) is Action.GIVE_UP
 
-    def test_trouble_is_given_up_after_twenty_seconds_where_one_was(self) -> None:
+    def test_trouble_is_given_up_after_twenty_seconds_if_one_was_accepted(self) -> None:
         assert verdict(TWICE, 200.2, base=self.YOUNG, accepted_before=100.0, probed=200.0) == Wait(
             200.5, accepted_after=200.0
         )
@@ -114,7 +123,7 @@ class TestGivingUp:
         assert verdict(TWICE, 200.5, base=self.YOUNG, **known) == Wait(200.9, accepted_after=200.0)
         assert verdict(TWICE, 202.0, base=self.YOUNG, **known) is Action.GIVE_UP
 
-    def test_a_waiting_call_takes_the_trouble_that_goes_on_for_no_new_one(self) -> None:
+    def test_a_call_that_waits_since_before_the_trouble_is_given_up_as_one_of_it(self) -> None:
         slow = attrs.evolve(TWICE, began=180.0)
         assert verdict(slow, 200.2, base=self.YOUNG, trouble=200.0) is Action.GIVE_UP
         assert verdict(slow, 200.2, base=self.YOUNG, trouble=200.0, accepted_before=190.0) == Wait(
@@ -160,7 +169,7 @@ class TestTheHistory:
         self.reject(history, 22.0)
         assert history.trouble == 20.0
 
-    def test_trouble_whose_end_no_call_saw_is_over_after_five_quiet_seconds(self) -> None:
+    def test_trouble_is_over_after_five_seconds_without_a_rejection(self) -> None:
         history = TokenHistory(token="new")
         self.reject(history, 20.0)
         self.reject(history, 25.1)
@@ -177,13 +186,13 @@ class TestTheHistory:
         self.reject(history, 90.0)
         assert history.trouble == 90.0
 
-    def test_rejected_calls_are_counted_and_not_their_rejections(self) -> None:
+    def test_a_call_that_is_rejected_twice_is_counted_once(self) -> None:
         history = TokenHistory(token="new")
         one = self.reject(history, 20.0)
         self.reject(history, 20.5, one)
         assert history.rejected_calls == 1
 
-    def test_a_new_token_begins_anew_and_the_same_token_does_not(self) -> None:
+    def test_begins_anew_with_a_new_token_and_not_with_the_same_one(self) -> None:
         history = TokenHistory(token="old", obtained=1.0, accepted=10.0, probed=11.0)
         history.on_token("old", 20.0, 0.5)
         assert (history.obtained, history.accepted, history.unchanged, history.refreshed) == (
@@ -196,7 +205,7 @@ class TestTheHistory:
         assert (history.obtained, history.accepted, history.ever_accepted) == (30.0, -math.inf, 10.0)
         assert (history.unchanged, history.refreshed, history.jitter) == (False, 30.0, 0.5)
 
-    def test_the_first_token_is_no_refresh(self) -> None:
+    def test_does_not_count_the_first_token_as_a_refresh(self) -> None:
         history = TokenHistory()
         history.on_token("new", 5.0, 0.0)
         assert history.refreshed == -math.inf
@@ -211,7 +220,7 @@ class TestTheHistory:
             (10, 101.0, None),
         ],
     )
-    def test_no_call_needs_to_be_sent_once_ten_were_rejected_and_none_accepted_for_a_minute(
+    def test_is_hopeless_once_ten_calls_were_rejected_and_none_accepted_for_a_minute(
         self, rejected: int, accepted: float, until: float | None
     ) -> None:
         history = TokenHistory(token="new", rejected_calls=rejected, accepted=accepted, given_up=100.0)

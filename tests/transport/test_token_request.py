@@ -1,4 +1,4 @@
-"""How a token is requested, and how the response is read."""
+"""Requesting a token, and reading the response."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ def read(body: bytes | object, status: int = 200) -> Token:
 
 
 class TestTheResponse:
-    def test_a_token_may_hold_what_base64_holds(self) -> None:
+    def test_a_token_can_hold_the_characters_of_base64(self) -> None:
         token = read({"access_token": "ab+/c==", "token_type": "bearer", "expires_in": 899})
         assert (token.value, token.expires_in) == ("ab+/c==", 899)
 
@@ -111,14 +111,14 @@ class TestTheLifeOfAToken:
         ("expires_in", "seconds"),
         [(899, 899), ("899", 899), (" 899 ", 899), (0.5, 0.5), ("1e3", 1000), (1, 1)],
     )
-    def test_a_positive_number_is_taken_as_it_is(self, expires_in: object, seconds: float) -> None:
+    def test_a_positive_number_is_used(self, expires_in: object, seconds: float) -> None:
         assert read_life(expires_in) == seconds
 
     @pytest.mark.parametrize(
         "expires_in",
         [None, "", "soon", "nan", "inf", "-5", 0, -1, True, False, [899], {}, math.inf, math.nan, 10**400],
     )
-    def test_anything_else_is_a_minute(self, expires_in: object) -> None:
+    def test_anything_else_is_read_as_a_minute(self, expires_in: object) -> None:
         assert read_life(expires_in) == 60
 
     @given(st.text() | st.floats() | st.integers() | st.booleans() | st.none())
@@ -128,12 +128,12 @@ class TestTheLifeOfAToken:
 
 async def never(_form: bytes, _secrets: tuple[str, ...]) -> Response:
     """Fail."""
-    raise AssertionError("it sends a form without a secret")
+    raise AssertionError("a form was sent without a secret")
 
 
 class TestTheSecret:
     async def sent(self, secret: str | Path) -> tuple[bytes, tuple[str, ...]]:
-        """The form that is sent, and what no error must show."""
+        """The form that is sent, and the secrets that no error shows."""
         posted = []
 
         async def post(form: bytes, secrets: tuple[str, ...]) -> Response:
@@ -143,12 +143,12 @@ class TestTheSecret:
         await request_token(ClientCredentials("demo", secret), post, 60)
         return posted[0]
 
-    async def test_it_is_form_encoded_and_hidden_from_errors(self) -> None:
+    async def test_is_form_encoded_and_shown_in_no_error(self) -> None:
         form, secrets = await self.sent("a b&c=+/")
         assert b"client_secret=a+b%26c%3D%2B%2F&" in form
         assert secrets == ("a b&c=+/",)
 
-    async def test_its_file_is_read_for_each_token(self, tmp_path: Path) -> None:
+    async def test_in_a_file_is_read_for_each_token(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text("one\n", "utf-8")
         assert (await self.sent(file))[1] == ("one",)
@@ -158,7 +158,7 @@ class TestTheSecret:
     @pytest.mark.parametrize(
         "content", [b"\xef\xbb\xbfs3 cret\n", b"s3 cret\r\n", b"\t\xef\xbb\xbf s3 cret \r\n\r\n"]
     )
-    async def test_white_space_and_a_bom_around_it_in_a_file_are_removed(
+    async def test_in_a_file_is_stripped_of_white_space_and_a_bom(
         self, tmp_path: Path, content: bytes
     ) -> None:
         file = tmp_path / "secret"
@@ -166,7 +166,7 @@ class TestTheSecret:
         assert (await self.sent(file))[1] == ("s3 cret",)
 
     @pytest.mark.parametrize("content", [b"s3cret\0", "s3crét\n".encode(), b"s3\ncret\n", b"\x1cs3cret"])
-    async def test_a_file_with_a_secret_that_oauth_does_not_allow_is_named_and_the_secret_is_not_shown(
+    async def test_that_oauth_does_not_allow_is_not_shown_and_its_file_is_named(
         self, tmp_path: Path, content: bytes
     ) -> None:
         file = tmp_path / "secret"
@@ -176,23 +176,21 @@ class TestTheSecret:
         assert str(caught.value).startswith(f"client secret in {file}: ")
         assert "s3" not in str(caught.value).replace(str(file), "")
 
-    @pytest.mark.parametrize(
-        ("content", "says"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xef\xbb\xbf\r\n", "is empty")]
-    )
-    async def test_an_empty_file_is_named_in_the_error(
-        self, tmp_path: Path, content: bytes, says: str
+    @pytest.mark.parametrize("content", [b"", b" \n", b"\xef\xbb\xbf\r\n"])
+    async def test_in_an_empty_file_is_an_error_that_names_the_file(
+        self, tmp_path: Path, content: bytes
     ) -> None:
         file = tmp_path / "secret"
         file.write_bytes(content)
-        with pytest.raises(ConfigurationError, match=says) as caught:
+        with pytest.raises(ConfigurationError, match="is empty") as caught:
             await self.sent(file)
         assert str(file) in str(caught.value)
 
-    async def test_a_missing_file_is_named_in_the_error(self, tmp_path: Path) -> None:
+    async def test_in_a_missing_file_is_an_error_that_names_the_file(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"cannot read .*nowhere: No such file or directory"):
             await self.sent(tmp_path / "nowhere")
 
-    async def test_a_file_on_a_disk_that_hangs_is_named_in_the_error(
+    async def test_on_a_disk_that_hangs_is_an_error_that_names_the_file(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def hang(*_: object) -> None:
@@ -203,17 +201,17 @@ class TestTheSecret:
         with pytest.raises(ConfigurationError, match=r": it took longer than attempt=0\.01 s$"):
             await request_token(credentials, never, 0.01)
 
-    async def test_a_directory_instead_of_a_file_is_reported(self, tmp_path: Path) -> None:
+    async def test_in_a_directory_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="Is a directory"):
             await self.sent(tmp_path)
 
-    async def test_a_file_that_is_not_utf_8_is_named_without_its_content(self, tmp_path: Path) -> None:
+    async def test_in_a_file_that_is_not_utf_8_is_an_error_without_the_content(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_bytes(b"s3cret\xff")
         with pytest.raises(ConfigurationError, match="it is not UTF-8") as caught:
             await self.sent(file)
         assert caught.value.__context__ is None  # that would hold the bytes
 
-    async def test_a_secret_with_a_lone_surrogate_is_a_configuration_error(self) -> None:
+    async def test_with_a_lone_surrogate_is_a_configuration_error(self) -> None:
         with pytest.raises(ConfigurationError):
             await self.sent("s3cret\udcff")

@@ -1,4 +1,4 @@
-"""A transport of the user's: what crosses the seam, and what holds whatever the transport does."""
+"""A user's own transport: what it gets, what it returns, and what its exceptions become."""
 
 from collections.abc import Mapping
 
@@ -49,7 +49,7 @@ class Recorder:
 
 
 class Replay:
-    """Answers from a recording, or with an error, without a network."""
+    """Returns recorded responses or raises errors, without a network."""
 
     def __init__(self, *steps: bytes | Exception, max_concurrency: int | None = None) -> None:
         self.steps = list(steps)
@@ -79,7 +79,7 @@ def client_over(transport: Transport) -> BackupifyClient:
 
 
 class TestATransportOfTheUsers:
-    async def test_records_what_it_passes_on(self) -> None:
+    async def test_can_record_requests_and_responses(self) -> None:
         recorder = Recorder()
         async with (
             serving(http(200, ACTIVE)) as server,
@@ -89,13 +89,13 @@ class TestATransportOfTheUsers:
         path = "/v1/backup_instances/42/backups/active"
         assert recorder.exchanges == [("GET", path, 200, ACTIVE)]
 
-    async def test_answers_without_a_network(self) -> None:
+    async def test_can_respond_without_a_network(self) -> None:
         async with client_over(Replay(ACTIVE)) as client:
             backup = await client.backups.get_active(42)
         assert backup is not None
         assert backup.id == 7
 
-    async def test_gets_all_that_it_sends(self) -> None:
+    async def test_gets_requests_with_all_that_is_to_be_sent(self) -> None:
         replay = Replay(ACTIVE)
         async with client_over(replay) as client:
             await client.backups.get_active(42)
@@ -114,7 +114,7 @@ class TestATransportOfTheUsers:
             assert not replay.closed
         assert replay.closed
 
-    async def test_is_asked_for_a_new_connection_where_a_kept_one_could_lose_the_request(self) -> None:
+    async def test_is_asked_for_a_new_connection_by_requests_that_are_not_repeatable(self) -> None:
         replay = Replay(b"{}")
         async with session_over(replay) as session:
             await session.send(TRIGGER)
@@ -122,30 +122,30 @@ class TestATransportOfTheUsers:
         assert (request.repeatable, request.new_connection) == (False, True)
 
     @pytest.mark.parametrize(("own", "together"), [(None, 64), (5, 5), (99, 64)])
-    def test_lowers_how_many_requests_are_sent_at_once(self, own: int | None, together: int) -> None:
+    def test_lowers_how_many_requests_are_in_flight(self, own: int | None, together: int) -> None:
         settings = Settings(credentials=StaticToken("t"), max_concurrency=64)
         session = Session(settings, Replay(max_concurrency=own))
         assert session._gate._max_concurrency == together
 
-    def test_takes_the_place_of_a_connector(self) -> None:
+    def test_is_not_accepted_together_with_a_connector(self) -> None:
         with pytest.raises(ConfigurationError, match="connector: give it to the transport"):
             BackupifyClient(StaticToken("t"), transport=Replay(), connector=object())  # type: ignore[arg-type]
 
 
 class TestAnExceptionOfATransport:
-    async def test_that_is_ours_is_retried_as_ours(self) -> None:
+    async def test_from_this_library_is_retried(self) -> None:
         replay = Replay(RequestTimeout("slow"), b"{}")
         async with session_over(replay, retry=RetryPolicy(base=0)) as session:
             await session.send(PING)
         assert len(replay.requests) == 2
 
-    async def test_that_is_foreign_reaches_the_caller_of_a_request_that_is_repeatable(self) -> None:
+    async def test_from_elsewhere_is_raised_for_a_repeatable_request(self) -> None:
         replay = Replay(ValueError("broken"))
         async with session_over(replay) as session:
             with pytest.raises(ValueError, match="broken"):
                 await session.send(PING)
 
-    async def test_that_is_foreign_leaves_the_outcome_of_a_trigger_in_doubt(self) -> None:
+    async def test_from_elsewhere_leaves_a_trigger_in_doubt(self) -> None:
         replay = Replay(ValueError("Bearer s3cret"))
         async with session_over(replay) as session:
             with pytest.raises(DeliveryUnknown) as caught:
@@ -158,9 +158,9 @@ class TestAnExceptionOfATransport:
 
 class TestAResponse:
     @pytest.mark.parametrize("headers", [{"content-type": "a/b"}, CIMultiDict({"CONTENT-TYPE": "a/b"})])
-    def test_takes_any_mapping_of_headers_and_ignores_their_case(self, headers: Mapping[str, str]) -> None:
+    def test_accepts_any_mapping_of_headers_and_ignores_their_case(self, headers: Mapping[str, str]) -> None:
         response = Response(make_request(), 200, headers, b"")
         assert response.headers["Content-Type"] == response.content_type == "a/b"
 
-    def test_shows_no_header(self) -> None:
+    def test_does_not_show_its_headers(self) -> None:
         assert "s3cret" not in repr(Response(make_request(), 200, {"Set-Cookie": "s3cret"}, b""))

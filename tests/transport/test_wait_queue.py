@@ -48,7 +48,7 @@ async def test_calls_of_one_age_come_in_the_order_of_arrival() -> None:
     assert queue.taken() == ["a", "b", "c"]
 
 
-async def test_the_oldest_repeatable_call_is_taken_from_between_others() -> None:
+async def test_the_oldest_repeatable_call_can_be_taken_before_older_triggers() -> None:
     queue = Waiting()
     queue.add("trigger", 1, repeatable=False)
     queue.add("old", 2)
@@ -57,7 +57,7 @@ async def test_the_oldest_repeatable_call_is_taken_from_between_others() -> None
     assert (queue.waiting, queue.taken()) == (2, ["trigger", "new"])
 
 
-async def test_no_repeatable_call_is_found_where_none_waits() -> None:
+async def test_no_repeatable_call_is_found_if_none_waits() -> None:
     queue = Waiting()
     queue.add("trigger", 1, repeatable=False)
     queue.add("get", 2)
@@ -75,7 +75,7 @@ async def test_cancelled_calls_are_skipped() -> None:
     assert queue.taken() == ["2", "3"]
 
 
-async def test_it_takes_every_call_once_and_in_order_whatever_is_cancelled() -> None:
+async def test_each_call_is_taken_once_and_in_order_if_others_are_cancelled() -> None:
     queue, draw = Waiting(), random.Random(7)
     ages = {str(number): draw.randrange(50) for number in range(500)}
     for name, began in ages.items():

@@ -85,9 +85,9 @@ class TestTheRate:
         assert (pacer.rate, pacer.earliest(0.0, 0)) == (None, -math.inf)
 
     def test_a_hanging_call_does_not_delay_others(self) -> None:
-        server, answers = bucket(50, 10), itertools.count()
+        server, numbers = bucket(50, 10), itertools.count()
         hangs = Reply(200, takes=60.0)
-        pacer, done = run(lambda at: hangs if next(answers) == 40 else server(at), 2_000)
+        pacer, done = run(lambda at: hangs if next(numbers) == 40 else server(at), 2_000)
         assert pacer.rate == pytest.approx(50, rel=0.05)
         assert done.now < 1.1 * 2_000 / 50
 

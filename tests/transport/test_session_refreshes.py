@@ -1,4 +1,4 @@
-"""Tokens: vaults that hiccup, servers that answer 401 whatever they get, and waiters that leave."""
+"""Token refreshes with a vault that fails, an instance that always gets 401, and cancelled calls."""
 
 import asyncio
 import gc
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.looptime
 
 
 class TestAVaultThatRaises:
-    async def test_once_is_asked_again_a_second_later(self) -> None:
+    async def test_is_asked_again_a_second_later(self) -> None:
         vault = Vault(ConnectionError("blip"), Token("one"))
         async with session_over(FakeTransport(Script()), credentials=vault) as session:
             with pytest.raises(AuthenticationError):
@@ -26,7 +26,7 @@ class TestAVaultThatRaises:
             assert (await session.send(PING)).status == 200
         assert vault.asked == 2
 
-    async def test_each_time_is_not_asked_by_each_of_a_thousand_calls(self) -> None:
+    async def test_is_asked_at_most_twice_by_a_thousand_calls(self) -> None:
         vault = Vault(ConnectionError("down"))
         async with session_over(FakeTransport(Script()), credentials=vault) as session:
             calls = [session.send(PING) for _ in range(1000)]
@@ -34,7 +34,7 @@ class TestAVaultThatRaises:
         assert {type(error) for error in errors} == {AuthenticationError}
         assert vault.asked <= 2
 
-    async def test_an_authentication_error_is_believed_for_a_minute(self) -> None:
+    async def test_an_authentication_error_is_not_asked_again_for_a_minute(self) -> None:
         vault = Vault(AuthenticationError("no such account"), Token("one"))
         async with session_over(FakeTransport(Script()), credentials=vault) as session:
             for pause in (0, 59):
@@ -46,13 +46,13 @@ class TestAVaultThatRaises:
             assert (await session.send(PING)).status == 200
 
 
-def one(number: int) -> Request:
+def get_instance(number: int) -> Request:
     return Request.get("/v1/backup_instances/{instance_id}", instance_id=number)
 
 
-class TestAnInstanceThatAlwaysAnswers401:
+class TestAnInstanceThatAlwaysGets401:
     @pytest.mark.parametrize("round_trip", [0.0, 0.1])
-    async def test_does_not_cost_the_others_their_token(self, round_trip: float) -> None:
+    async def test_causes_few_refreshes(self, round_trip: float) -> None:
         script = Script()
 
         def server(request: PreparedRequest) -> Response:
@@ -65,13 +65,13 @@ class TestAnInstanceThatAlwaysAnswers401:
             failed = []
             for number in range(300):
                 try:
-                    await session.send(one(number))
+                    await session.send(get_instance(number))
                 except Unauthorized:
                     failed.append(number)
         assert failed == list(range(0, 300, 3))
         assert script.issued <= 5
 
-    async def test_gets_no_second_renewal_within_five_seconds_of_the_last(self) -> None:
+    async def test_causes_no_second_refresh_within_five_seconds(self) -> None:
         script = Script(200, *[401] * 1000)
         transport = FakeTransport(script)
         async with session_over(transport, credentials=DEMO, rate_limit=UNLIMITED) as session:
@@ -80,12 +80,12 @@ class TestAnInstanceThatAlwaysAnswers401:
             for _ in range(9):
                 with pytest.raises(Unauthorized):
                     await session.send(PING)
-        renewals = token_times(transport)[1:]
-        assert renewals[0] == 100
-        assert all(later >= earlier + 5 for earlier, later in pairwise(renewals))
-        assert len(renewals) <= 4
+        refreshes = token_times(transport)[1:]
+        assert refreshes[0] == 100
+        assert all(later >= earlier + 5 for earlier, later in pairwise(refreshes))
+        assert len(refreshes) <= 4
 
-    async def test_leaves_a_token_that_was_revoked_to_be_renewed(self) -> None:
+    async def test_does_not_prevent_the_refresh_of_a_revoked_token(self) -> None:
         script = Script()
         async with session_over(FakeTransport(script), credentials=DEMO, rate_limit=UNLIMITED) as session:
             await session.send(PING)
@@ -104,7 +104,7 @@ def futures() -> int:
 
 
 @pytest.mark.slow
-async def test_twenty_thousand_cancelled_waiters_leave_nothing() -> None:
+async def test_twenty_thousand_cancelled_calls_leave_neither_tasks_nor_futures() -> None:
     vault = Vault(Token("one"), takes=50)
     transport = FakeTransport(Script())
     async with session_over(transport, credentials=vault, rate_limit=UNLIMITED) as session:

@@ -1,4 +1,4 @@
-"""What our transport gives to aiohttp, and what it takes from aiohttp's response: by aioresponses."""
+"""What the transport passes to aiohttp, and how it reads aiohttp's responses, with aioresponses."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ PING = ("GET", URL(f"{API}/v1/ping"))
 
 
 async def options_of(method: str, **more: Any) -> dict[str, Any]:
-    """What aiohttp is asked with."""
+    """The arguments of aiohttp's request."""
     with canned() as api:
         api.add(f"{API}/v1/ping", method)
         async with open_transport_to(API) as transport:
@@ -26,20 +26,20 @@ class TestARequest:
     async def test_follows_no_redirect(self) -> None:
         assert (await options_of("GET"))["allow_redirects"] is False
 
-    async def test_carries_the_token_and_its_own_headers(self) -> None:
+    async def test_has_the_token_and_its_own_headers(self) -> None:
         headers = (await options_of("GET", headers={"X-Mine": "1"}))["headers"]
         assert (headers["Authorization"], headers["X-Mine"]) == (f"Bearer {TOKEN}", "1")
 
-    async def test_has_the_body_that_it_was_given(self) -> None:
+    async def test_has_its_body(self) -> None:
         assert (await options_of("POST", body=b"a=1"))["data"] == b"a=1"
 
-    async def test_without_a_body_names_no_content_type(self) -> None:
+    async def test_without_a_body_has_no_content_type(self) -> None:
         assert (await options_of("POST"))["skip_auto_headers"] == ("Content-Type",)
 
 
 class TestAResponse:
     @pytest.mark.parametrize("status", [200, 404, 500])
-    async def test_is_given_whole_whatever_its_status(self, status: int) -> None:
+    async def test_is_returned_whole_with_any_status(self, status: int) -> None:
         with canned() as api:
             api.get(PING[1], status=status, body=b"pong", headers={"X-Request-Id": "r-1"})
             async with open_transport_to(API) as transport:

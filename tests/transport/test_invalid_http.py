@@ -1,4 +1,4 @@
-"""Bytes that are no HTTP, or HTTP that nobody should write: whatever comes, an answer or an error of ours."""
+"""Servers that send invalid or unusual HTTP: each request ends with a response or an error of ours."""
 
 import asyncio
 import gzip
@@ -19,7 +19,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 TWO = b"Content-Length: 2\r\n\r\n[]"
 SHORT = Timeouts(read=0.05, attempt=0.1)
 
-NO_HTTP = {
+INVALID = {
     "HTTP/0.9": b"[]" + ScriptedServer.CLOSE,
     "an older HTTP": b"HTTP/0.8 200 OK\r\n" + TWO,
     "a newer HTTP": b"HTTP/2 200 OK\r\n" + TWO,
@@ -40,44 +40,44 @@ NO_HTTP = {
     "a negative length": OK + b"Content-Length: -2\r\n\r\n[]",
     "a length with a sign": OK + b"Content-Length: +2\r\n\r\n[]",
     "a length beyond all numbers": OK + b"Content-Length: 99999999999999999999999\r\n\r\n[]",
-    "a chunk of no size": CHUNKED + b"zz\r\n[]\r\n0\r\n\r\n",
+    "a chunk without a size": CHUNKED + b"zz\r\n[]\r\n0\r\n\r\n",
     "a chunk of a negative size": CHUNKED + b"-2\r\n[]\r\n0\r\n\r\n",
     "a chunk beyond all numbers": CHUNKED + b"fffffffffffffffff\r\n[]",
-    "a chunk longer than it said": CHUNKED + b"2\r\n[]xx\r\n0\r\n\r\n",
-    "trailers that are none": CHUNKED + b"2\r\n[]\r\n0\r\n\x00\x01: x\r\n\r\n",
+    "a chunk longer than its size": CHUNKED + b"2\r\n[]xx\r\n0\r\n\r\n",
+    "invalid trailers": CHUNKED + b"2\r\n[]\r\n0\r\n\x00\x01: x\r\n\r\n",
     "an old web socket": OK + b"Sec-WebSocket-Key1: x\r\n" + TWO,
-    "half a head": OK + b"Content-Len" + ScriptedServer.CLOSE,
+    "an incomplete head": OK + b"Content-Len" + ScriptedServer.CLOSE,
     "nothing": ScriptedServer.CLOSE,
 }
-ODD = {
+UNUSUAL = {
     "status 0": (b"HTTP/1.1 000 X\r\n" + TWO, 0),
     "status 99": (b"HTTP/1.1 099 X\r\n" + TWO, 99),
     "status 999": (b"HTTP/1.1 999 X\r\n" + TWO, 999),
     "no reason": (b"HTTP/1.1 200\r\n" + TWO, 200),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n[]" + ScriptedServer.CLOSE, 200),
-    "line feeds alone": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\n[]", 200),
+    "line feeds only": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\n[]", 200),
     "octets above 0x7F": (b"HTTP/1.1 200 \xff\r\nDate: \xff\r\nContent-Type: \xff\r\n" + TWO, 200),
     "another protocol unasked": (b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\nxx", 101),
     "an offer of another protocol": (OK + b"Connection: upgrade\r\nUpgrade: h2c\r\n" + TWO, 200),
     "a coding of the transfer": (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n", 200),
-    "a coding that is none": (OK + b"Content-Encoding: \xff\x1b\r\n" + TWO, 200),
-    "interim answers": (b"HTTP/1.1 102 X\r\n\r\n" * 1000 + OK + TWO, 200),
+    "an invalid coding": (OK + b"Content-Encoding: \xff\x1b\r\n" + TWO, 200),
+    "interim responses": (b"HTTP/1.1 102 X\r\n\r\n" * 1000 + OK + TWO, 200),
     "304 with a length": (b"HTTP/1.1 304 X\r\nContent-Length: 22\r\n\r\n", 304),
 }
 
 
-@pytest.fixture(params=["ours", "the caller's"])
+@pytest.fixture(params=["ours", "the user's"])
 async def connector(request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.BaseConnector | None]:
     if request.param == "ours":
         yield None
         return
-    async with aiohttp.TCPConnector() as callers:
-        yield callers
+    async with aiohttp.TCPConnector() as users:
+        yield users
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("raw", NO_HTTP.values(), ids=NO_HTTP.keys())
-async def test_no_http_is_a_transport_error(
+@pytest.mark.parametrize("raw", INVALID.values(), ids=INVALID.keys())
+async def test_invalid_http_is_a_transport_error(
     raw: bytes, method: str, connector: aiohttp.BaseConnector | None
 ) -> None:
     async with (
@@ -90,15 +90,15 @@ async def test_no_http_is_a_transport_error(
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-@pytest.mark.parametrize(("raw", "status"), ODD.values(), ids=ODD.keys())
-async def test_odd_http_is_a_response(
+@pytest.mark.parametrize(("raw", "status"), UNUSUAL.values(), ids=UNUSUAL.keys())
+async def test_unusual_http_is_a_response(
     raw: bytes, status: int, connector: aiohttp.BaseConnector | None
 ) -> None:
     async with serving(raw) as server, open_transport_to(server.base_url, connector) as transport:
         assert (await transport(get(server.base_url))).status == status
 
 
-async def test_a_body_that_is_no_http_in_its_midst_is_not_waited_for() -> None:
+async def test_a_body_that_becomes_invalid_is_not_waited_for() -> None:
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(CHUNKED + b"2\r\n[]\r\n")
         await writer.drain()
@@ -122,7 +122,7 @@ async def test_endless_interim_responses_are_a_time_out() -> None:
             await transport(get(base_url))
 
 
-class Raising(aiohttp.TCPConnector):
+class FailingConnector(aiohttp.TCPConnector):
     """A connector that makes no connection."""
 
     def __init__(self, error: BaseException) -> None:
@@ -151,8 +151,11 @@ class Raising(aiohttp.TCPConnector):
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_whatever_aiohttp_raises_before_it_sends_is_an_error_of_ours(error: BaseException) -> None:
-    async with Raising(error) as connector, open_transport_to("http://127.0.0.1", connector) as transport:
+async def test_any_exception_of_aiohttp_before_sending_is_an_error_of_ours(error: BaseException) -> None:
+    async with (
+        FailingConnector(error) as connector,
+        open_transport_to("http://127.0.0.1", connector) as transport,
+    ):
         with pytest.raises(TransportError) as caught:
             await transport(send("POST", "http://127.0.0.1"))
     assert not caught.value.sent
@@ -184,7 +187,7 @@ HEADS = st.sampled_from(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """An answer with some octets taken out, put in or doubled, and the end of the connection."""
+    """A response with some bytes removed, inserted or doubled."""
     data = bytearray(draw(HEADS))
     for _ in range(draw(st.integers(0, 4))):
         begin = draw(st.integers(0, len(data)))
@@ -194,8 +197,6 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 class TestDamage:
-    """One server and one loop for all examples: each is another answer."""
-
     @settings(max_examples=60, deadline=None)
     @given(pieces=st.lists(damaged(), min_size=1, max_size=3))
     def test_a_call_ends_with_a_response_or_an_error_of_ours(self, pieces: list[bytes]) -> None:
@@ -205,7 +206,7 @@ class TestDamage:
                 await asyncio.sleep(0)
             writer.close()
 
-        async def ask() -> None:
+        async def call_twice() -> None:
             async with raw_server(serve) as base_url:
                 async with BackupifyClient(
                     StaticToken("static-token"),
@@ -217,8 +218,8 @@ class TestDamage:
                         try:
                             await call
                         except BackupifyError as error:
-                            assert "static-token" not in str(error)  # noqa: PT017 - either is right
+                            assert "static-token" not in str(error)  # noqa: PT017 - a response is right too
                 for _ in range(5):
                     await asyncio.sleep(0)
 
-        asyncio.run(ask())
+        asyncio.run(call_twice())

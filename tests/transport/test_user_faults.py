@@ -1,4 +1,4 @@
-"""What a user's own transport or limiter does wrong harms no other call, and starts no second backup."""
+"""Faults of a user's own transport or limiter harm no other call, and start no second backup."""
 
 import asyncio
 import copy
@@ -30,17 +30,17 @@ pytestmark = pytest.mark.looptime
 
 
 class SlotlessLimiter:
-    """Has one slot after some runs of `acquire`."""
+    """Has no slot in the first runs of `acquire`."""
 
     paused_until = blocked_until = -math.inf
 
-    def __init__(self, fruitless: int, error: BaseException | None = None) -> None:
+    def __init__(self, runs_without_slot: int, error: BaseException | None = None) -> None:
         self.runs = 0
-        self.fruitless = fruitless
+        self.runs_without_slot = runs_without_slot
         self.error = error
 
     def earliest(self, at: float, in_flight: int) -> float:
-        return at if self.runs > self.fruitless else math.inf
+        return at if self.runs > self.runs_without_slot else math.inf
 
     async def acquire(self) -> None:
         self.runs += 1
@@ -64,12 +64,12 @@ class SlotlessLimiter:
 class TestATimeoutErrorOfTheTransport:
     async def test_is_not_taken_for_the_time_out_of_the_call(self) -> None:
         async def late(_: PreparedRequest) -> Response:
-            raise TimeoutError("of the user's own")
+            raise TimeoutError("the user's own")
 
         transport = FakeTransport(Script())
         transport.slow = late
         async with session_over(transport, timeouts=Timeouts(total=30)) as session:
-            with pytest.raises(TimeoutError, match="of the user's own"):
+            with pytest.raises(TimeoutError, match="the user's own"):
                 await session.send(PING)
 
 
@@ -97,7 +97,7 @@ class TestATriggerWhoseTransportFails:
 
 
 class TestATokenRequestWhoseTransportFails:
-    async def test_is_held_off_like_any_other_failure(self) -> None:
+    async def test_delays_the_next_token_request_like_any_other_failure(self) -> None:
         class Broken(FakeTransport):
             async def __call__(self, request: PreparedRequest) -> Response:
                 await super().__call__(request)
@@ -113,21 +113,21 @@ class TestATokenRequestWhoseTransportFails:
 
 
 class TestAcquire:
-    async def test_that_obtains_no_slot_runs_again_after_a_delay_that_grows(self) -> None:
-        limiter = SlotlessLimiter(fruitless=8)
+    async def test_without_a_slot_runs_again_after_a_growing_delay(self) -> None:
+        limiter = SlotlessLimiter(runs_without_slot=8)
         async with session_over(FakeTransport(Script()), limiter=limiter) as session:
             await session.send(PING)
         assert limiter.runs == 9
         assert 0.4 < now() < 1
 
     async def test_that_is_cancelled_from_within_fails_one_call(self) -> None:
-        limiter = SlotlessLimiter(fruitless=1, error=asyncio.CancelledError())
+        limiter = SlotlessLimiter(runs_without_slot=1, error=asyncio.CancelledError())
         async with session_over(FakeTransport(Script()), limiter=limiter) as session:
             with pytest.raises(RuntimeError, match="cancelled from within"):
                 await session.send(PING)
             assert (await session.send(PING)).status == 200
 
-    async def test_in_progress_has_ended_when_the_client_is_closed(self) -> None:
+    async def test_is_ended_when_the_client_is_closed(self) -> None:
         class Waiting(SlotlessLimiter):
             async def acquire(self) -> None:
                 await asyncio.sleep(1000)
@@ -141,7 +141,7 @@ class TestAcquire:
 
 
 class TestClosing:
-    async def test_while_it_opens_closes_what_was_opened(self) -> None:
+    async def test_during_opening_closes_what_was_opened(self) -> None:
         steps: list[str] = []
 
         class Slow(FakeTransport):
@@ -160,8 +160,8 @@ class TestClosing:
         assert (steps, opening.exception() is not None) == (["open", "close"], True)
 
 
-@pytest.mark.parametrize("keep", [pickle.dumps, copy.copy])
-async def test_no_request_response_or_options_are_pickled(keep: Any) -> None:
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy])
+async def test_requests_responses_and_options_can_be_neither_pickled_nor_copied(duplicate: Any) -> None:
     transport = FakeTransport(Script())
     async with session_over(transport) as session:
         response = await session.send(PING)
@@ -169,4 +169,4 @@ async def test_no_request_response_or_options_are_pickled(keep: Any) -> None:
         assert isinstance(session.options, CallOptions)
     for value in values:
         with pytest.raises(TypeError, match="holds a secret"):
-            keep(value)
+            duplicate(value)

@@ -1,4 +1,4 @@
-"""A 429 whose Retry-After is longer than anybody is to wait: calls fail at once until then."""
+"""A 429 whose Retry-After is over `max_retry_after`: calls fail at once until then."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from tests.support.transport_values import upper_bound
 pytestmark = pytest.mark.looptime
 
 
-async def test_it_is_raised_at_once_and_named() -> None:
+async def test_it_is_raised_at_once_and_names_the_cap() -> None:
     transport = FakeTransport(Script((429, after("3600"))))
     async with session_over(transport) as session:
         with pytest.raises(RateLimited, match=r"Retry-After 3600 s is over max_retry_after=120 s") as caught:
@@ -21,7 +21,7 @@ async def test_it_is_raised_at_once_and_named() -> None:
     assert (caught.value.retry_after, now()) == (3600, 0)
 
 
-async def test_waiters_and_new_calls_fail_at_once_unsent_naming_the_time() -> None:
+async def test_waiting_and_new_calls_fail_at_once_unsent_and_name_the_time() -> None:
     transport = FakeTransport(Script((429, after("3600"))), round_trip=1, max_concurrency=1)
     async with session_over(transport) as session:
         waiters = [session.send(PING) for _ in range(3)]
@@ -32,7 +32,7 @@ async def test_waiters_and_new_calls_fail_at_once_unsent_naming_the_time() -> No
     assert (len(transport.sent), now(), caught.value.retry_after) == (1, 1, 3600)
 
 
-async def test_it_opens_again() -> None:
+async def test_calls_are_sent_again_after_that_time() -> None:
     transport = FakeTransport(Script((429, after("3600"))))
     async with session_over(transport) as session:
         with pytest.raises(RateLimited):
@@ -43,7 +43,7 @@ async def test_it_opens_again() -> None:
     assert transport.times == [0, 3600]
 
 
-async def test_a_call_that_backs_off_meanwhile_fails_when_it_comes_back(
+async def test_a_call_that_backs_off_meanwhile_fails_after_its_back_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("random.uniform", upper_bound)
@@ -58,12 +58,12 @@ async def test_a_call_that_backs_off_meanwhile_fails_when_it_comes_back(
     assert (len(transport.sent), now()) == (2, 10)
 
 
-async def test_nothing_at_all_is_sent_while_it_is_closed() -> None:
+async def test_not_even_a_token_request_is_sent_meanwhile() -> None:
     transport = FakeTransport(Script((429, after("3600"))))
     async with session_over(transport, credentials=DEMO) as session:
         with pytest.raises(RateLimited):
             await session.send(PING)
-        await asyncio.sleep(1000)  # by now the token is over
+        await asyncio.sleep(1000)  # the token has expired
         with pytest.raises(RateLimited):
             await session.send(PING)
     assert len(transport.sent) == 2

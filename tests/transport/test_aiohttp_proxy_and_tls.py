@@ -1,4 +1,4 @@
-"""Proxies and TLS."""
+"""The aiohttp transport with proxies and TLS."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def proxy_for(base_url: str, *, trust_env: bool = True, proxy: str | None = None) -> str | None:
-    """The proxy that an transport uses."""
+    """The proxy that a transport uses."""
     settings = Settings(
         credentials=StaticToken("t"), base_url=base_url, trust_env=trust_env, proxy=proxy, allow_insecure=True
     )
@@ -47,7 +47,7 @@ async def proxy_for(base_url: str, *, trust_env: bool = True, proxy: str | None 
 
 
 class TestAProxy:
-    async def test_requests_go_through_it(self) -> None:
+    async def test_receives_the_requests(self) -> None:
         async with (
             serving(OK) as proxy,
             open_transport_to(API, proxy=proxy.base_url, allow_insecure=True) as transport,
@@ -57,7 +57,7 @@ class TestAProxy:
             b"GET http://api.example/v1/ping HTTP/1.1\r\nHost: api.example\r\n"
         )
 
-    async def test_it_gets_its_password_and_no_error_shows_it(self) -> None:
+    async def test_gets_its_password_which_no_error_shows(self) -> None:
         async with serving(OK) as proxy:
             url = proxy.base_url.replace("://", "://user:s3cret@")
             async with open_transport_to(API, proxy=url, allow_insecure=True) as transport:
@@ -68,7 +68,7 @@ class TestAProxy:
                 await transport(get(API))
         assert "s3cret" not in repr(caught.value) + str(caught.value)
 
-    async def test_no_password_that_it_can_send_leaves_as_an_error(self) -> None:
+    async def test_gets_a_password_with_any_characters(self) -> None:
         async with serving(OK) as proxy:
             url = proxy.base_url.replace("://", "://us%C3%A9r:p%C3%A4ss%FFw@")
             async with open_transport_to(API, proxy=url, allow_insecure=True) as transport:
@@ -77,7 +77,7 @@ class TestAProxy:
             proxy.header_lines
         )
 
-    async def test_one_that_is_no_http_sent_nothing(self) -> None:
+    async def test_that_speaks_no_http_is_an_error_before_anything_was_sent(self) -> None:
         api = "https://api.example"
         async with (
             serving(b"SSH-2.0-OpenSSH\r\n\r\n") as proxy,
@@ -87,7 +87,7 @@ class TestAProxy:
                 await transport(get(api))
         assert not caught.value.sent
 
-    async def test_one_that_refuses_to_connect_sent_nothing(self) -> None:
+    async def test_that_refuses_to_connect_is_an_error_before_anything_was_sent(self) -> None:
         api = "https://api.example"
         async with serving(http(407)) as proxy, open_transport_to(api, proxy=proxy.base_url) as transport:
             with pytest.raises(ConnectionFailed, match="the proxy answered 407 to CONNECT") as caught:
@@ -107,26 +107,26 @@ class TestTheEnvironment:
             ("ALL_PROXY", "http://api.example"),
         ],
     )
-    async def test_its_proxy_is_taken(
+    async def test_names_the_proxy(
         self, monkeypatch: pytest.MonkeyPatch, variable: str, base_url: str
     ) -> None:
         monkeypatch.setenv(variable, "http://proxy.example:3128")
         assert await proxy_for(base_url) == "http://proxy.example:3128"
 
-    async def test_it_is_left_alone_unless_trusted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_is_ignored_unless_trusted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
         assert await proxy_for("https://api.example", trust_env=False) is None
 
-    async def test_a_setting_stands_above_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_is_overridden_by_the_setting(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
         assert await proxy_for("https://api.example", proxy="http://mine.example") == "http://mine.example"
 
-    async def test_the_proxy_of_another_scheme_is_not_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_with_a_proxy_for_another_scheme_names_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
         assert await proxy_for("https://api.example") is None
 
     @pytest.mark.parametrize("exempt", ["api.example", ".example", "example", "*", "x.y, api.example"])
-    async def test_no_proxy_exempts(self, monkeypatch: pytest.MonkeyPatch, exempt: str) -> None:
+    async def test_can_exempt_hosts_by_no_proxy(self, monkeypatch: pytest.MonkeyPatch, exempt: str) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
         monkeypatch.setenv("NO_PROXY", exempt)
         assert await proxy_for("https://api.example") is None
@@ -134,18 +134,20 @@ class TestTheEnvironment:
             None if exempt == "*" else "http://proxy.example:3128"
         )
 
-    async def test_no_proxy_may_name_a_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_can_exempt_a_port_by_no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
         monkeypatch.setenv("NO_PROXY", "api.example:8443")
         assert await proxy_for("https://api.example:8443") is None
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "api.localhost", "[::1]"])
-    async def test_a_loopback_host_is_never_proxied(self, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    async def test_names_no_proxy_for_a_loopback_host(
+        self, monkeypatch: pytest.MonkeyPatch, host: str
+    ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
         assert await proxy_for(f"http://{host}:8099") is None
 
     @pytest.mark.parametrize("value", ["socks5://proxy.example:1080", "proxy.example:3128"])
-    async def test_one_that_cannot_be_used_is_named(
+    async def test_with_an_unusable_proxy_is_an_error(
         self, monkeypatch: pytest.MonkeyPatch, value: str
     ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", value)
@@ -176,11 +178,11 @@ class TestTls:
             assert (await transport(get(base_url))).status == 200
 
     async def test_a_server_without_tls_is_not_tried_again(self) -> None:
-        async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def respond(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(http(400))
             writer.close()
 
-        server = await asyncio.start_server(answer, "127.0.0.1")
+        server = await asyncio.start_server(respond, "127.0.0.1")
         base_url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server, open_transport_to(base_url) as transport:
             with pytest.raises(ConnectionFailed, match="TLS errors are not retried") as caught:
@@ -202,9 +204,9 @@ class TestTls:
     async def test_a_server_that_requires_a_client_certificate_refuses_after_the_request_was_sent(
         self, certificate: tuple[Path, Path], method: str, repeatable: bool
     ) -> None:
-        """TLS 1.3 has its alert behind our request: what must not be repeated is not given up then."""
+        """With TLS 1.3 the alert comes after our request: a request that is not repeatable is in doubt."""
         context = ssl.create_default_context(cafile=certificate[0])
-        with asking_server(certificate) as base_url:
+        with server_that_requires_a_certificate(certificate) as base_url:
             async with open_transport_to(base_url, tls=context) as transport:
                 request = attrs.evolve(send(method, base_url), repeatable=repeatable)
                 with pytest.raises(
@@ -214,7 +216,7 @@ class TestTls:
         assert caught.value.sent
         assert (caught.value.gave_up is not None) is repeatable
 
-    async def test_a_stranger_is_not_tried_again(self, certificate: tuple[Path, Path]) -> None:
+    async def test_an_untrusted_server_is_not_tried_again(self, certificate: tuple[Path, Path]) -> None:
         async with tls_server(certificate) as base_url, open_transport_to(base_url) as transport:
             with pytest.raises(ConnectionFailed, match="certificate errors are not retried") as caught:
                 await transport(get(base_url))
@@ -223,8 +225,8 @@ class TestTls:
 
 
 @contextlib.contextmanager
-def asking_server(certificate: tuple[Path, Path]) -> Iterator[str]:
-    """A server that wants a certificate of the client's; in a thread, for asyncio's would send no alert."""
+def server_that_requires_a_certificate(certificate: tuple[Path, Path]) -> Iterator[str]:
+    """A server that requires a client certificate. It runs in a thread: asyncio's server sends no alert."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate[0])
     context.load_cert_chain(*certificate)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -234,7 +236,7 @@ def asking_server(certificate: tuple[Path, Path]) -> Iterator[str]:
         with connection.dup() as plain:
             with contextlib.suppress(ssl.SSLError):
                 context.wrap_socket(connection, server_side=True)
-            while plain.recv(65_536):  # or its end would be a reset, which overtakes the alert
+            while plain.recv(65_536):  # else closing would send a reset, which overtakes the alert
                 pass
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -251,7 +253,7 @@ def tls_server(certificate: tuple[Path, Path]) -> "TlsServer":
 
 
 class TlsServer:
-    """Answers one request a connection, over TLS."""
+    """Responds to one request on each connection, over TLS."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
