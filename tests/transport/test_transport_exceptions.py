@@ -1,4 +1,4 @@
-"""What an exception of a user's transport or limiter means for the call that meets it."""
+"""What an exception of a user's transport or limiter means for the call."""
 
 import asyncio
 import math
@@ -34,13 +34,13 @@ async def raise_cancelled(_: PreparedRequest) -> Response:
 
 
 class FailingTransport(FakeTransport):
-    """Raises what it is given for each request."""
+    """Raises this error for each request."""
 
     def __init__(self, error: BaseException, cause: BaseException | None = None) -> None:
         super().__init__(Script())
         self.error, self.cause = error, cause
 
-    async def __call__(self, message: PreparedRequest) -> Response:
+    async def __call__(self, request: PreparedRequest) -> Response:
         raise self.error from self.cause
 
 
@@ -150,7 +150,7 @@ class TestAnErrorOfOurKindThatQuotesTheToken:
 
 class TestALimiterThatRaisesAfterTheRequestWasSent:
     async def test_leaves_a_request_that_is_not_repeatable_in_doubt(self) -> None:
-        transport = FakeTransport(lambda message: respond(message, 201, {"id": 1}))
+        transport = FakeTransport(lambda request: respond(request, 201, {"id": 1}))
         client = BackupifyClient(StaticToken(TOKEN), transport=transport, limiter=FailingLimiter())
         async with client:
             with pytest.raises(
@@ -160,7 +160,7 @@ class TestALimiterThatRaisesAfterTheRequestWasSent:
         assert len(transport.sent) == 1
 
     async def test_leaves_a_trigger_in_doubt_that_the_server_accepted(self) -> None:
-        transport = FakeTransport(lambda message: respond(message, 201 if message.method == "POST" else 404))
+        transport = FakeTransport(lambda request: respond(request, 201 if request.method == "POST" else 404))
         settled = Reconciliation(settling=1, patience=1)
         client = BackupifyClient(
             StaticToken(TOKEN), transport=transport, limiter=FailingLimiter(), reconciliation=settled
@@ -169,10 +169,10 @@ class TestALimiterThatRaisesAfterTheRequestWasSent:
             with pytest.raises(AmbiguousTrigger) as caught:
                 await client.backups.trigger(1)
         assert caught.value.trigger.accepted
-        assert [message.method for _, message in transport.sent].count("POST") == 1
+        assert [request.method for _, request in transport.sent].count("POST") == 1
 
     async def test_reaches_the_caller_of_a_request_that_is_repeatable(self) -> None:
-        transport = FakeTransport(lambda message: respond(message, 201))
+        transport = FakeTransport(lambda request: respond(request, 201))
         async with session_over(transport, limiter=FailingLimiter()) as session:
             with pytest.raises(RuntimeError, match="store is down"):
                 await session.send(PING)
