@@ -12,6 +12,7 @@ from backupify_async.errors import ConfigurationError
 
 _HEADERS = {"Accept-Encoding": "gzip, deflate"}
 _OF_A_USERS_SESSION = {
+    "_base_url": "give it to the client, as base_url=",
     "_default_auth": "the client sends a token: make it without auth=",
     "headers": "give them to the client, as headers=",
     "_default_proxy": "give its proxy= to the client, as proxy=",
@@ -78,8 +79,16 @@ def check_user_session(session: aiohttp.ClientSession) -> None:
         raise ConfigurationError("session: is closed")
     for name, advice in _OF_A_USERS_SESSION.items():
         if getattr(session, name, None):
-            kind = name.rpartition("_")[2]
+            kind = name.removeprefix("_").removeprefix("default_")
             raise ConfigurationError(f"session: has {kind}: {advice}")
+    for name in ("request", "_request"):
+        if getattr(type(session), name) is not getattr(aiohttp.ClientSession, name):
+            raise ConfigurationError(
+                f"session: {type(session).__name__} overrides {name}(), which the client does not call: "
+                "write a Transport around it, or give its connector"
+            )
+    if getattr(session, "_request_class", aiohttp.ClientRequest) is not aiohttp.ClientRequest:
+        raise ConfigurationError("session: has a request_class: the client has its own; use trace_configs")
 
 
 def proxy_from_environment(url: URL) -> str | None:

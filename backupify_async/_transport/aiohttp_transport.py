@@ -51,8 +51,9 @@ class AiohttpTransport:
         connector: A connector of yours, which stays open. Triggers share its kept connections; one that the
             server closes at the same moment makes a trigger ambiguous. Without it, each trigger has a new
             connection.
-        session: A session of yours, which stays open. Its connector, `trace_configs` and `trust_env` are
-            used; its time-outs and cookies are not.
+        session: A session of yours, which stays open. The requests go through a session of the client that
+            has its connector, `trace_configs` and `trust_env`. Its time-outs, cookies, `raise_for_status`
+            and classes of responses are not used. To keep what a subclass overrides, write a `Transport`.
 
     Raises:
         ConfigurationError: `connector` and `session` are both given, or are none of aiohttp's; or the session
