@@ -136,7 +136,10 @@ class BackupifyClient(AnyOperation):
         return self
 
     async def close(self) -> None:
-        """Close the client: pending calls and waits raise `ClientClosed`. Closing it again does nothing."""
+        """Close the client: pending calls and waits raise `ClientClosed`. Closing it again does nothing.
+
+        A part of yours that goes on after it was cancelled is waited for for 10 s.
+        """
         if self._owns_session:
             await self._session.close()
 

@@ -1,7 +1,13 @@
 """Cancel scopes: work that ends when its time is up, or when the client is closed."""
 
 import asyncio
+import logging
 from types import TracebackType
+
+CLOSING_PATIENCE = (
+    10.0  # seconds; a user's part that swallows its cancellation would hold up `close` for ever
+)
+_LOGGER = logging.getLogger("backupify_async.session")
 
 
 class ScopeEnded(Exception):
@@ -65,11 +71,16 @@ class CallScopes:
         self.closed = True
 
     async def end_all(self) -> None:
-        """End the work in all scopes, and wait for it."""
+        """End the work in all scopes, and wait for its end, for some seconds at most."""
         for scope in self.open:
             scope.end("closed")
         if self.open:
-            await self.last_ended.wait()
+            try:
+                async with asyncio.timeout(CLOSING_PATIENCE):
+                    await self.last_ended.wait()
+            except TimeoutError:
+                text = "closing the transport under calls that went on for %g s after their cancellation: %d"
+                _LOGGER.warning(text, CLOSING_PATIENCE, len(self.open))
 
 
 class CallScope(CancelScope):

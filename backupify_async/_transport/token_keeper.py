@@ -14,6 +14,7 @@ from functools import partial
 
 from backupify_async._transport.foreign_errors import foreign_exception
 from backupify_async._transport.held_token import HeldToken, hold
+from backupify_async._transport.scopes import CLOSING_PATIENCE
 from backupify_async._transport.token_rejections import (
     REFRESH_JITTER,
     Action,
@@ -151,7 +152,7 @@ class TokenKeeper:
             self._timer.cancel()
         if self._refresh is not None:
             self._refresh.cancel()
-            await asyncio.wait([self._refresh])
+            await asyncio.wait([self._refresh], timeout=CLOSING_PATIENCE)
 
     async def _wait_for_news(self, until: float, accepted_after: float) -> None:
         """Wait until a time, or until the token's state has changed; all rejected calls wake together."""

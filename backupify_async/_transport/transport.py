@@ -209,7 +209,8 @@ class Transport(Protocol):
                 as a trigger, it puts the outcome in doubt.
             DecodeError: The body is larger than `max_body_bytes`, or its content coding is unknown.
             asyncio.CancelledError: The calling task was cancelled: stop soon, and let it pass. It is how a
-                call ends at its `total` time-out, and how `close()` ends all calls. A `CancelledError` for
+                call ends at its `total` time-out, and how `close()` ends all calls; that waits for 10 s, and
+                then closes the transport. A `CancelledError` for
                 another reason, such as a task of the transport that was cancelled, is a `TransportError`.
         """
         ...

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from backupify_async._tasks import is_callers_cancellation
 from backupify_async._transport.rate.limiter import AsyncLimiter, Limiter
+from backupify_async._transport.scopes import CLOSING_PATIENCE
 
 _FIRST_DELAY = 0.001  # seconds; doubled with each run in a row that obtained no slot
 _LONGEST_DELAY = 1.0
@@ -38,10 +39,10 @@ class Acquisition:
         return earliest
 
     async def close(self) -> None:
-        """Cancel what is awaited, and wait for its end."""
+        """Cancel what is awaited, and wait for its end, for some seconds at most."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=CLOSING_PATIENCE)
 
     async def _run(self) -> None:
         error: Exception | None = None
