@@ -251,6 +251,7 @@ class Journal:
 
     async def _note(self, **changes: Any) -> None:
         async with self._noting:
+            self._require_open()
             await self._store.write_sweep(attrs.evolve(await self._store.read_sweep(), **changes))
 
     async def _open(self) -> None:
@@ -271,7 +272,8 @@ class Journal:
             try:
                 await group_commit.close()
             finally:
-                await self._store.close()
+                async with self._noting:
+                    await self._store.close()
 
     def _require_open(self) -> GroupCommit:
         if self._group_commit is None:

@@ -24,9 +24,11 @@ class JournalStore(Protocol):
     - **No value is lost.** `to_record` and `from_record` of `JournalEntry` and `SweepInfo` convert to flat
       dicts of texts, numbers and None, and refuse what they did not write.
 
-    All methods are called in the event loop that called `open`, and the loop must not be blocked. `open`,
-    `close`, `write_entries` and `write_sweep` do not run twice at once. Reading goes on while entries are
-    written.
+    All methods are called in the event loop that called `open`, and must not block it. What runs at once:
+
+    - `open` and `close` run alone, except that a reading can go on during `close`; it may raise.
+    - `write_entries` does not run twice at once, and neither does `write_sweep`. The two can overlap.
+    - `read_entries`, `read_sweep`, `counts` and `last_number` can overlap each other, and both writes.
 
     Every method may raise `JournalError`; its message goes to the user, so it should say what to do. After a
     write that failed, nothing more is triggered, and the entries are written once more before `close`. Any

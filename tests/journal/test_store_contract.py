@@ -184,6 +184,15 @@ class TestTheRecordOfTheSweep:
             await store.write_sweep(attrs.evolve(await store.read_sweep(), read_to_end=True))
             assert await entries_of(store) == ENTRIES
 
+    async def test_is_written_while_entries_are_written_and_counted(self, make: Factory, path: Path) -> None:
+        async with opened(make(path)) as store:
+            sweep = attrs.evolve(await store.read_sweep(), source="sha256:1")
+            await asyncio.gather(
+                store.write_entries(ENTRIES), store.write_sweep(sweep), store.counts(), store.last_number()
+            )
+        async with opened(make(path)) as store:
+            assert (await store.read_sweep(), await entries_of(store)) == (sweep, ENTRIES)
+
 
 class TestOpening:
     async def test_is_refused_while_another_writer_has_it_open(self, make: Factory, path: Path) -> None:
