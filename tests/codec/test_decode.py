@@ -62,7 +62,7 @@ class TestOneObject:
         assert one(body) is None
 
     @pytest.mark.parametrize("body", EMPTY)
-    def test_none_is_an_error_where_an_object_is_required(self, body: bytes) -> None:
+    def test_none_is_an_error_if_an_object_is_required(self, body: bytes) -> None:
         with pytest.raises(DecodeError, match="no Backup in it"):
             present(body)
 

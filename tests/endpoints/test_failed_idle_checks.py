@@ -1,4 +1,4 @@
-"""Checks whether an instance exists that fail, after a 404 of `get_active`."""
+"""Failing checks whether an instance exists, after a 404 of `get_active`."""
 
 import asyncio
 import contextlib

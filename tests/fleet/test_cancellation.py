@@ -93,7 +93,7 @@ class TestLeavingEarly:
         leaving = asyncio.create_task(leave_early())
         await asyncio.wait([leaving], timeout=100)
         ended, others = leaving.done(), other_tasks() - {leaving}
-        for task in others:  # if the test fails, too, no task keeps running
+        for task in others:  # so that no task keeps running, even if the test fails
             while not task.done():
                 task.cancel()
                 await asyncio.wait([task], timeout=1)

@@ -51,7 +51,7 @@ class TestADamagedJournal:
         "cells",
         ["begun_at = 'once'", "begun_at = 5", "base_url = x'00'", "client_id = x'00'", "read_to_end = 7"],
     )
-    async def test_is_reported_where_the_record_of_the_sweep_is_damaged(
+    async def test_is_reported_if_the_record_of_the_sweep_is_damaged(
         self, path: Path, api: Api, cells: str
     ) -> None:
         await write_journal(path, JournalEntry(1, 1))

@@ -121,12 +121,12 @@ class TestKeys:
 
 class TestArguments:
     @pytest.mark.parametrize("concurrency", [0, -1, 1.5, float("nan"), True, None, "8"], ids=repr)
-    def test_a_concurrency_that_is_out_of_range_is_named(self, concurrency: Any) -> None:
+    def test_a_concurrency_that_is_out_of_range_is_refused(self, concurrency: Any) -> None:
         with pytest.raises(ValueError, match="concurrency"):
             fan_out(Work(), [1], concurrency=concurrency)
 
     @pytest.mark.parametrize("max_failures", [-1, 0.5, float("nan"), False], ids=repr)
-    def test_a_max_failures_that_is_out_of_range_is_named(self, max_failures: Any) -> None:
+    def test_a_max_failures_that_is_out_of_range_is_refused(self, max_failures: Any) -> None:
         with pytest.raises(ValueError, match="max_failures"):
             fan_out(Work(), [1], max_failures=max_failures)
 

@@ -61,7 +61,7 @@ class TestKeysRead:
                     break
         assert handed_out == 50
 
-    async def test_twice_as_many_keys_are_read_where_calls_go_ahead(self) -> None:
+    async def test_twice_as_many_keys_are_read_with_ahead(self) -> None:
         source = Keys(range(50))
         async with FanOut(Work(), source, concurrency=5, ahead=True) as outcomes:
             await asyncio.sleep(10)

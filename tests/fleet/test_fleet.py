@@ -126,7 +126,7 @@ class TestFailures:
         assert {type(error) for error in results.errors.values()} == {AuthenticationError}
         assert (len(results.errors), len(backupify.requests)) == (100, 1)
 
-    async def test_of_the_caller_are_raised_at_once(self, backupify: SimulatedBackupify) -> None:
+    async def test_by_invalid_arguments_are_raised_at_once(self, backupify: SimulatedBackupify) -> None:
         async with client_of(backupify) as client:
             with pytest.raises(ValueError, match="limit"):
                 client.fleet([1, 2]).list(limit=-1)

@@ -87,7 +87,7 @@ class TestIds:
                 client.fleet(ids)
 
     @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, float("nan")], ids=repr)
-    async def test_need_a_concurrency_within_range(
+    async def test_with_a_concurrency_out_of_range_are_refused(
         self, backupify: SimulatedBackupify, concurrency: Any
     ) -> None:
         async with client_of(backupify) as client:
@@ -95,9 +95,9 @@ class TestIds:
                 client.fleet([1], concurrency=concurrency)
 
 
-class TestIdsFromAnIterator:
+class TestIdsOfAFleet:
     @pytest.mark.parametrize("ids", [iter([1, 2]), (number for number in (1, 2)), asynchronously([1, 2])])
-    async def test_serve_one_operation_and_refuse_a_second(
+    async def test_from_an_iterator_serve_one_operation_and_refuse_a_second(
         self, backupify: SimulatedBackupify, ids: Any
     ) -> None:
         async with client_of(backupify) as client:
@@ -106,12 +106,14 @@ class TestIdsFromAnIterator:
             with pytest.raises(RuntimeError, match="only once"):
                 fleet.trigger()
 
-    async def test_of_a_collection_serve_many_operations(self, backupify: SimulatedBackupify) -> None:
+    async def test_from_a_collection_serve_any_number_of_operations(
+        self, backupify: SimulatedBackupify
+    ) -> None:
         async with client_of(backupify) as client:
             fleet = client.fleet({1, 2})
             assert set((await fleet.get_active()).values) == set((await fleet.latest()).values) == {1, 2}
 
-    async def test_of_an_async_iterable_that_begins_anew_serve_many_operations(
+    async def test_from_an_async_iterable_that_restarts_serve_any_number_of_operations(
         self, backupify: SimulatedBackupify
     ) -> None:
         class Restartable:

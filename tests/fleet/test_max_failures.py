@@ -34,7 +34,7 @@ class TestMaxFailures:
             await fan_out(work, source, concurrency=4, max_failures=0)
         assert (work.ended, source.taken, now()) == ([0, 1, 2, 3], 4, 31)
 
-    async def test_raises_an_error_with_the_results_so_far_where_it_is_awaited(self) -> None:
+    async def test_raises_an_error_with_the_results_so_far_if_awaited(self) -> None:
         with pytest.raises(FanOutAborted) as raised:
             await fan_out(Work(lambda key: key, failing=[2]), [1, 2, 3, 4], concurrency=2, max_failures=0)
         error = raised.value

@@ -47,7 +47,7 @@ class TestASourceThatRaises:
         assert ([outcome.key for outcome in found], type(error)) == ([1, 2, 3], SourceFailed)
         assert other_tasks() == set()
 
-    async def test_raises_the_same_error_where_the_fan_out_is_awaited(self) -> None:
+    async def test_raises_the_same_error_if_the_fan_out_is_awaited(self) -> None:
         with pytest.raises(SourceFailed):
             await fan_out(Work(), Source(SourceFailed()).keys(1, 2))
         assert other_tasks() == set()

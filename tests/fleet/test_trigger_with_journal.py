@@ -83,7 +83,7 @@ async def test_a_request_without_an_effect_before_a_crash_is_reconciled_and_sent
         assert (results.values[1].kind, len(server.triggers[1])) == (TriggerKind.STARTED, 1)
 
 
-async def test_the_baseline_from_before_the_crash_is_used_instead_of_a_later_one(path: Path) -> None:
+async def test_the_baseline_from_before_the_crash_takes_precedence_over_a_later_one(path: Path) -> None:
     hang = Fault.hang(operation="trigger", after_acting=True, first=1)
     async with (
         SimulatedBackupify(instances=1, faults=[hang], date_header=True) as server,
@@ -233,7 +233,7 @@ class TestWithAWait:
                 sweep = asyncio.ensure_future(
                     fleet.trigger(journal=journal, wait=True, poll=self.EVERY_10_MS)
                 )
-                await server.wait_for_requests(4)  # the token, two triggers, and one more
+                await server.wait_for_requests(4)  # the token, two triggers, and one check or trigger
                 assert await client.drain() == 0
                 with pytest.raises(FanOutAborted) as stopped:
                     await sweep

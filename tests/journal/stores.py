@@ -9,4 +9,4 @@ from tests.support.json_lines_store import JsonLinesStore
 
 Factory = Callable[[Path], JournalStore]
 STORES: dict[str, Factory] = {"sqlite": SQLiteStore, "json_lines": JsonLinesStore}
-"""By name, what creates a store. The path names a journal; nothing is there yet."""
+"""What creates each store, by its name, for a journal at a path where nothing is yet."""

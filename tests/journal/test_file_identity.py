@@ -86,7 +86,7 @@ class TestAJournalThatAnotherProcessHasOpened:
                 sweep = await storage.read_sweep()
         assert (sweep.account, sweep.read_to_end, sweep.source) == (None, False, None)
 
-    async def test_writes_nothing_though_its_own_process_read_it(self, path: Path) -> None:
+    async def test_writes_nothing_even_if_its_own_process_has_read_it(self, path: Path) -> None:
         async with Journal(path) as journal:
             await journal.commit(journal.add(1))
             assert await ids_of(path) == [1]

@@ -61,7 +61,7 @@ class TestAJournal:
             await journal.commit(journal.add(42))
             assert [entry.instance_id for entry in await entries_of(path)] == [42]
 
-    async def test_writes_an_entry_without_a_commit_soon(self, path: Path) -> None:
+    async def test_soon_writes_an_entry_that_is_not_committed(self, path: Path) -> None:
         async with Journal(path) as journal:
             entry = journal.add(42)
             async with asyncio.timeout(10):

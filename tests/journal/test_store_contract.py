@@ -220,7 +220,7 @@ class TestOpening:
                 assert (await store.read_sweep()).name == "nightly"
                 assert await entries_of(store) == ENTRIES
 
-    async def test_is_refused_where_another_file_is_which_stays_unchanged(
+    async def test_is_refused_if_another_file_is_in_its_place_and_leaves_it_unchanged(
         self, make: Factory, path: Path
     ) -> None:
         await asyncio.to_thread(path.write_text, "42\n43\n")

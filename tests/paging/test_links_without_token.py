@@ -1,4 +1,4 @@
-"""A Link of a list that is requested without a token."""
+"""Links of a list that is requested without a token."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def two_pages(message: PreparedRequest) -> Response:
     return respond(message, 200, [{"id": 1}], {"Link": f'<{message.url}?page=2&tenant={TENANT}>; rel="next"'})
 
 
-async def test_is_followed_though_it_holds_the_value_of_a_header() -> None:
+async def test_a_link_with_the_value_of_a_header_is_followed() -> None:
     transport = FakeTransport(two_pages)
     client = BackupifyClient(StaticToken("token"), transport=transport, headers={"X-Tenant": TENANT})
     async with client:

@@ -221,7 +221,7 @@ class TestLeaving:
 
 
 class TestOtherLists:
-    async def test_instances_also_of_a_customer_are_prefetched_too(self) -> None:
+    async def test_instances_of_the_account_and_of_a_customer_are_prefetched_too(self) -> None:
         transport = FakeTransport(TEN, 0.05)
         async with session_over(transport, rate_limit=RateLimit(None, adaptive=False)) as session:
             await Instances(session).list(prefetch=3).collect()

@@ -101,7 +101,7 @@ class TestInvalidFaults:
             ({"probability": float("nan")}, "probability"),
         ],
     )
-    def test_a_value_out_of_range_is_named(self, where: Any, named: str) -> None:
+    def test_a_value_out_of_range_is_refused(self, where: Any, named: str) -> None:
         with pytest.raises(ValueError, match=named):
             Fault.hang(**where)
 

@@ -92,6 +92,6 @@ class TestUndecided:
 
     async def test_reconciliation_waits_for_a_list_that_lags(self) -> None:
         server = VirtualInstance(lag=20, duration=3)
-        server.gets.append(fail(404)(server))  # the only request to get-active while it ran
+        server.gets.append(fail(404)(server))  # the only request to get-active while it runs
         result, _ = await run(server, LOST_AFTER)
         assert (result.kind, backup_id(result)) == (ADOPTED, 5)

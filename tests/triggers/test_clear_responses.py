@@ -103,7 +103,7 @@ class TestAlreadyActive:
             assert isinstance(result, APIError)
 
     @pytest.mark.parametrize("status", [409, 422])
-    async def test_a_refusal_is_an_error_where_the_check_fails(self, status: int) -> None:
+    async def test_a_refusal_is_an_error_if_the_check_fails(self, status: int) -> None:
         result, *_ = await trigger(Fault.answer(status, operation="trigger"), Fault.answer(500, method="GET"))
         assert isinstance(result, APIError)
         assert result.status == status
@@ -144,7 +144,7 @@ class TestTheAgeOfTheBackupInA2xx:
             assert (await client.backups.trigger(7)).kind is kind
 
     @pytest.mark.parametrize("date", ["yesterday", "Thu, 01 Jan 1970 00:00:00 +9999999"])
-    async def test_our_clock_decides_where_the_date_header_is_unreadable(self, date: str) -> None:
+    async def test_our_clock_decides_if_the_date_header_is_unreadable(self, date: str) -> None:
         body = f'{{"id":5,"created_at":"{datetime.now(UTC).isoformat()}"}}'.encode()
         async with (
             raw_server(ScriptedServer(http(200, body, f"Date: {date}"))) as url,
@@ -152,7 +152,7 @@ class TestTheAgeOfTheBackupInA2xx:
         ):
             assert (await client.backups.trigger(7)).kind is TriggerKind.STARTED
 
-    async def test_the_servers_clock_decides_where_the_date_header_shows_it(self) -> None:
+    async def test_the_servers_clock_decides_if_the_date_header_shows_it(self) -> None:
         clock = ManualClock()  # far from ours
         settings: Any = {"clock": clock, "date_header": True, "active_conflict": 200, "backup_duration": 600}
         async with SimulatedBackupify(**settings) as server, client_of(server) as client:

@@ -33,7 +33,7 @@ class TestClocks:
         assert (await run(VirtualInstance(offset=offset, old=OLD_ONES), LOST_BEFORE))[0].kind is STARTED
 
     @pytest.mark.parametrize("date", [-600.0, 600.0])
-    async def test_a_date_header_by_another_clock_than_the_backups_dates_causes_no_second_backup(
+    async def test_a_date_header_that_differs_from_the_dates_of_backups_causes_no_second_backup(
         self, date: float
     ) -> None:
         with pytest.raises(AmbiguousTrigger) as raised:
@@ -53,7 +53,7 @@ class TestClocks:
             await run(VirtualInstance(offset=offset, date=None, duration=1), LOST_AFTER)
 
     @pytest.mark.parametrize("apart", [-100.0, -10.0, 100.0])
-    async def test_a_date_that_a_proxy_adds_does_not_date_backups(self, apart: float) -> None:
+    async def test_a_date_header_of_a_proxy_does_not_decide_the_age_of_a_backup(self, apart: float) -> None:
         def server(duration: float = 0.05) -> VirtualInstance:
             return VirtualInstance(offset=apart, date=-apart, duration=duration)
 
@@ -72,7 +72,7 @@ class TestClocks:
         assert (await run(VirtualInstance(offset=offset, date=date)))[0].kind is STARTED
 
     @pytest.mark.parametrize("jump", [-7200.0, 7200.0])
-    async def test_our_clock_can_jump_while_a_date_header_shows_the_servers(self, jump: float) -> None:
+    async def test_our_clock_can_jump_if_the_date_header_shows_the_servers_clock(self, jump: float) -> None:
         server = VirtualInstance(duration=5)
         server.posts.append(Post(3, "lost"))
         async with triggering(server) as (trigger, _, _):
@@ -90,7 +90,7 @@ class TestClocks:
         with pytest.raises(AmbiguousTrigger, match="neither its id nor its dates show it"):
             await run(VirtualInstance(has_created_at=False), LOST_BEFORE)
 
-    async def test_where_ids_have_no_order_the_dates_decide(self) -> None:
+    async def test_if_ids_have_no_order_the_dates_decide(self) -> None:
         name = "run-{}".format
         result, _ = await run(VirtualInstance(name=name), LOST_AFTER, baseline="run-4")
         assert (result.kind, backup_id(result)) == (ADOPTED, "run-5")
@@ -140,7 +140,7 @@ class TestASuspendedMachine:
                 assert (await trigger.run(7)).kind is STARTED
 
     @pytest.mark.parametrize("date", [0.0, None])
-    async def test_a_suspend_before_the_request_makes_it_adopt_no_other_backup(
+    async def test_after_a_suspend_before_the_request_no_other_backup_is_adopted(
         self, date: float | None
     ) -> None:
         server = VirtualInstance(date=date, duration=600)

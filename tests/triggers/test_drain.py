@@ -183,7 +183,7 @@ class TestAFanOut:
             await internals(backups).triggers.drain.run(None)
             assert len((await sweep).values) == 2
 
-    async def test_a_fan_out_of_reads_goes_on(self) -> None:
+    async def test_a_fan_out_of_reads_continues(self) -> None:
         transport = FakeTransport(lambda message: respond(message, body={"id": 1}), round_trip=1)
         async with fleets(transport) as (fleet, backups):
             await internals(backups).triggers.drain.run(None)

@@ -26,7 +26,7 @@ class TestAClearResponse:
         result, transport = await run(VirtualInstance())
         assert (result.kind, backup_id(result), len(transport.sent)) == (STARTED, 5, 1)
 
-    async def test_a_server_with_an_active_backup_gives_that_backup(self) -> None:
+    async def test_a_refusal_while_a_backup_is_active_returns_that_backup(self) -> None:
         server = VirtualInstance()
         server.start(0)
         result, transport = await run(server)

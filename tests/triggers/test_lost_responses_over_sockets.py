@@ -69,7 +69,7 @@ class TestALostResponse:
         error, sent, started = await trigger(fault)
         assert type(error) is cause
         assert str(error).endswith("no backup was started")
-        assert sent >= sent_times  # a 503 is a refusal that does not count, if the checks pass
+        assert sent >= sent_times  # after checks that pass, a 503 is a refusal, which takes no attempt
         assert started == 0
 
     @pytest.mark.parametrize("status", [None, 408, 500, 503])

@@ -55,7 +55,7 @@ class TestByTheDate:
         assert match_backup(Backup(7, started_at=at(-309)), WINDOW, SAME, TOLERANCE) is OLDER
 
     @pytest.mark.parametrize("off", [-600.0, -120.0, 120.0, 600.0])
-    def test_the_window_is_by_the_servers_clock(self, off: float) -> None:
+    def test_the_window_follows_the_servers_clock(self, off: float) -> None:
         assert match_backup(made(off + 1), WINDOW, ahead(off), TOLERANCE) is OURS
         assert match_backup(made(off - 1), WINDOW, ahead(off), TOLERANCE) is not OURS
 
@@ -287,7 +287,7 @@ class TestASuspendedMachine:
 def test_a_backup_that_the_trigger_started_is_ours_whatever_the_clock(
     truth: float, sent: float, took: float, acted: float, dated: float
 ) -> None:
-    """The server's clock is off by any amount, its Date is cut off, and it acts anywhere in the window."""
+    """The server's clock is off by any amount, its Date has whole seconds, and it acts within the window."""
     latest = sent + took + 30
     window = ActionWindow(TRIGGER, sent, latest, latest, ClockOffset(NOON, NOON))
     read_at, received = latest, latest + 2

@@ -59,7 +59,7 @@ class TestOurBackup:
     def test_our_backup_is_adopted_at_the_first_check(self) -> None:
         assert step(snapshot(OLD, NEW, began=2), now=2) == Adopt(NEW)
 
-    def test_our_backup_is_adopted_where_only_get_active_shows_it(self) -> None:
+    def test_our_backup_is_adopted_if_only_get_active_shows_it(self) -> None:
         assert step(snapshot(OLD, active=NEW, began=2), now=2) == Adopt(NEW)
         assert step(snapshot(active=NEW, began=2), now=2) == Adopt(NEW)
 
@@ -68,7 +68,7 @@ class TestOurBackup:
         first, second = (attrs.evolve(NEW, id=one) for one in ids)
         assert step(snapshot(OLD, first, second, active=second)) == Adopt(first)
 
-    def test_a_baseline_is_not_believed_where_the_ids_do_not_ascend(self) -> None:
+    def test_a_baseline_is_not_believed_if_the_ids_do_not_ascend(self) -> None:
         assert step(snapshot(OLD, UNDATED), baseline=5) == Adopt(UNDATED)
         assert "does not ascend" in reason(snapshot(UNDATED, OLD), baseline=5)
 
@@ -146,7 +146,7 @@ class TestDelayedChecks:
 
 
 class TestAServerThatWasDown:
-    def test_patience_stands_still_while_the_server_is_down(self) -> None:
+    def test_patience_does_not_run_while_the_server_is_down(self) -> None:
         late = FailedSnapshot(SETTLED, "no", SETTLED, downtime=10)
         assert isinstance(next_step(WINDOW, [late], SETTLED + 209, SETTINGS, downtime=100), CheckAgain)
         assert next_step(WINDOW, [late], SETTLED + 210, SETTINGS, downtime=100) == Undecided("no")

@@ -56,7 +56,7 @@ async def test_an_endless_list_ends_the_check_in_time() -> None:
     assert requests < 120
 
 
-async def test_an_endless_list_ends_the_check_for_the_reason_of_a_refusal() -> None:
+async def test_an_endless_list_ends_the_check_after_a_refusal_in_time() -> None:
     server = Endless()
     server.posts.append(Post(None, 409))
     async with triggering(server, reconciliation=IMPATIENT) as (trigger, _, _):
@@ -76,7 +76,7 @@ async def test_a_cut_list_shows_nothing_and_the_trigger_is_not_sent_again() -> N
 
 @pytest.mark.parametrize("old", [3, 4, 5, 6, 7])
 @pytest.mark.parametrize("name", [int, "b-{}".format], ids=["numbers", "texts"])
-async def test_a_list_with_the_newest_first_never_makes_a_second_backup(old: int, name: Any) -> None:
+async def test_a_descending_list_never_causes_a_second_backup(old: int, name: Any) -> None:
     begun = tuple(-100_000.0 * day for day in range(old, 0, -1))
     server = NewestFirst(old=begun, name=name, duration=0.5)
     server.posts.append(LOST_AFTER)

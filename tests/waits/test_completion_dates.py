@@ -11,7 +11,7 @@ from tests.waits.checks import ENDED, NOW, check
 
 
 class TestACompletionDate:
-    """Systems write the first or the last date that they can represent where none was set."""
+    """Where no date was set, systems write the first or the last one that they can represent."""
 
     @pytest.mark.parametrize(
         "placeholder",

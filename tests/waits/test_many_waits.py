@@ -1,4 +1,4 @@
-"""Many waits at once: how often each is checked, and what goes before checks."""
+"""Many waits at once: how often each is checked, and which calls take precedence."""
 
 import asyncio
 import itertools
@@ -40,7 +40,7 @@ class TestManyWaits:
             # 100 checks at 2 a second take 50 s; each is at most one interval early or late.
             assert all(39 < gap < 61 for gap in gaps)
 
-    async def test_other_calls_go_before_checks(self) -> None:
+    async def test_other_calls_take_precedence_over_checks(self) -> None:
         limit = RateLimit(per_second=2, burst=1, adaptive=False)
         server = Server({**dict.fromkeys(range(500), 300.0), 999: 1e9})
         async with backups_of(server, rate_limit=limit) as (backups, _, _):

@@ -129,7 +129,7 @@ class TestARunningBackup:
         assert progress.result == WaitResult(WaitKind.FAILED, shown("running"))
         assert doubts == [8, 9, 10, 11]
 
-    def test_a_running_backup_is_replaced_where_another_is_active(self) -> None:
+    def test_a_running_backup_is_replaced_if_another_is_active(self) -> None:
         progress, doubts = self.run(9, OTHER)
         assert progress.result == WaitResult(WaitKind.REPLACED, shown("running"), OTHER)
         assert doubts == [8, 9]

@@ -44,12 +44,12 @@ class TestOneBackup:
             await backups.wait(7, 7)
         assert transport.times == [0, 10, 20]
 
-    async def test_a_status_that_says_failed_gives_failed(self) -> None:
+    async def test_a_status_for_a_failure_gives_failed(self) -> None:
         async with backups_of(Server({7: 5}, ended="Failed")) as (backups, _, _):
             result = await backups.wait(7, 7)
         assert result.kind is WaitKind.FAILED
 
-    async def test_get_active_shows_the_end_where_the_status_is_unclear(self) -> None:
+    async def test_get_active_shows_the_end_if_the_status_is_unclear(self) -> None:
         server = Server({7: 15}, running="frobnicating", ended="frobnicated", says_when=False)
         async with backups_of(server) as (backups, transport, _):
             result = await backups.wait(7, 7, poll=EVERY_10_S)

@@ -70,7 +70,7 @@ async def test_a_backup_that_the_server_does_not_know_has_vanished(idle: object)
         assert len(asked(server, "get_backup")) == 2
 
 
-async def test_an_unknown_backup_was_replaced_where_another_is_active() -> None:
+async def test_an_unknown_backup_was_replaced_if_another_is_active() -> None:
     async with SimulatedBackupify(clock=ManualClock()) as server, client_of(server) as client:
         running = server.start_backup(7)
         result = await client.backups.wait(7, 10**9, poll=OFTEN)
