@@ -95,6 +95,7 @@ class BackupifyClient(AnyOperation):
         self.backups: Backups = Backups(session, shared)
         self.instances: Instances = Instances(session)
         self.customers: Customers = Customers(session)
+        self._drain = internals(self.backups).triggers.drain
 
     @classmethod
     def from_env(
@@ -158,7 +159,7 @@ class BackupifyClient(AnyOperation):
         Raises:
             ValueError: `timeout` is not a number from 0 up; nothing is drained.
         """
-        return await internals(self.backups).triggers.drain.run(timeout)
+        return await self._drain.run(timeout)
 
     async def __aenter__(self) -> Self:
         return await self.open()

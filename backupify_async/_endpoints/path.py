@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from backupify_async.ids import identifier
 
-_TRIGGER = re.compile(r"/v1/backup_instances/[^/]+/backups(\.[a-z]+)?", re.IGNORECASE)
+_TRIGGER = re.compile(r"/v1/backup_instances/([^/]+)/backups(\.[a-z]+)?", re.IGNORECASE)
 
 
 def fill_path(template: str, ids: Mapping[str, int | str]) -> str:
@@ -61,9 +61,15 @@ def _check(path: str) -> None:
 
 def is_trigger(method: str, path: str) -> bool:
     """Whether a request starts a backup, however its path is spelled."""
+    return triggered_instance(method, path) is not None
+
+
+def triggered_instance(method: str, path: str) -> str | None:
+    """The instance of which a request starts a backup; None where it starts none."""
     segments = [_plain(segment) for segment in path.split("/")]
     plain = "/" + "/".join(segment for segment in segments if segment)
-    return method == "POST" and _TRIGGER.fullmatch(plain) is not None
+    trigger = _TRIGGER.fullmatch(plain) if method == "POST" else None
+    return None if trigger is None else trigger[1]
 
 
 def _plain(segment: str) -> str:

@@ -9,9 +9,13 @@ from backupify_async._codec.readers import ModelT
 from backupify_async._endpoints.any_request import any_request, list_request
 from backupify_async._endpoints.api_response import APIResponse
 from backupify_async._endpoints.form import Fields
+from backupify_async._endpoints.path import triggered_instance
 from backupify_async._paging.paginator import Paginator
-from backupify_async._transport.request import DeliveryUnknown
+from backupify_async._transport.call_state import CallState
+from backupify_async._transport.request import DeliveryUnknown, Request
 from backupify_async._transport.session import Session
+from backupify_async._transport.transport import Response
+from backupify_async._triggers.drain import Drain, PendingTrigger
 from backupify_async.errors import AmbiguousRequest
 
 
@@ -19,6 +23,7 @@ class AnyOperation:
     """What a client can do with operations that have no method of their own."""
 
     _session: Session
+    _drain: Drain
 
     async def request(
         self,
@@ -51,12 +56,14 @@ class AnyOperation:
                 OPTIONS, PUT and DELETE are (RFC 9110 §9.2.2).
             answers: Statuses from 300 up that are returned and not raised.
             unsafe: Whether to send a trigger. `client.backups.trigger` never starts two backups; this can.
+                After `drain()` it is not sent, either.
             **ids: The ids that the path names.
 
         Raises:
             TypeError, ValueError: An argument is invalid, the path leads to another origin, or the request is
                 a trigger; nothing is sent.
             AmbiguousRequest: It is not repeatable, was sent, and got no clear response.
+            ClientDraining: It is a trigger, and the client sends no more of them.
             BackupifyError: It failed; `backupify_async.errors` has the tree.
         """
         request = any_request(
@@ -70,11 +77,24 @@ class AnyOperation:
             answers=answers,
             unsafe=unsafe,
         )
+        instance = triggered_instance(request.method, request.path) if unsafe else None
         try:
+            if instance is not None:
+                return APIResponse(await self._send_trigger(request, instance))
             return APIResponse(await self._session.send(request))
         except DeliveryUnknown as unknown:
             sent_at, cause = unknown.sent_at, unknown.cause
         raise AmbiguousRequest(request.method, request.path, sent_at, cause) from cause
+
+    async def _send_trigger(self, request: Request, instance: str) -> Response:
+        """Send a trigger unless the client drains; the drain waits for its end once it was sent."""
+
+        async def before_send() -> None:
+            self._drain.require_not_begun(instance)
+
+        call = CallState(request, self._session.options, before_send)
+        with PendingTrigger(self._drain, instance, lambda: call.sent_at is not None):
+            return await self._session.carry(call)
 
     @overload
     def iterate(
