@@ -211,7 +211,8 @@ def test_everything_public_has_a_docstring(module: str) -> None:
 
 
 def test_importing_the_package_needs_no_extra() -> None:
-    unwanted = ("cyclopts", "rich", "pytest", "aiohttp.web", "aiosqlite", "filelock", "sqlite3", "uvloop")
+    extras = ("cyclopts", "rich", "aiosqlite", "filelock", "uvloop", "redis", "cryptography")
+    unwanted = (*extras, "pytest", "aiohttp.web", "sqlite3")
     code = f"import sys; {IMPORT_CLIENT}; print([name for name in {unwanted} if name in sys.modules])"
     command = [sys.executable, "-c", code]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}

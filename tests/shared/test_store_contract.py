@@ -13,9 +13,10 @@ from backupify_async._shared.store import BadRecord, StateStore, Stored, StoreMi
 from tests.shared.members import Wake, Writing, opened, read
 from tests.shared.stores import BETWEEN_PROCESSES, STORES, Factory, Place, increment
 from tests.support.memory_store import MemoryHub
+from tests.support.redis_server import RedisServer
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["memory", "file", pytest.param("redis", marks=pytest.mark.slow)])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -26,7 +27,10 @@ def make(name: str) -> Factory:
 
 
 @pytest.fixture
-def place(name: str, tmp_path: Path) -> Place:
+def place(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    if name == "redis":
+        server: RedisServer = request.getfixturevalue("redis")
+        return server.url
     return MemoryHub() if name == "memory" else str(tmp_path / "shared")
 
 

@@ -17,10 +17,12 @@ pages: pages of a list, without a network.
 processes: the command line as a process: over pipes, and on a pseudo-terminal.
 rate_simulation: a limiter and a server, from event to event.
 raw_servers: servers that send any bytes, one after the other, and know their connections.
+redis_server: a real Redis server on a loopback port, or a cluster of two.
 running_backups: instances whose backups run until a set time, over `FakeTransport`.
 scripted: an API that responds from a script, over `FakeTransport`.
 settings: settings with a token, for tests of the other options.
 sites: a list of numbered pages in virtual time, which can be wrong about its end.
+tls_proxy: TLS before a server that has none.
 transport_values: requests, responses and refusals without a network, and jitter that is not random.
 virtual_instance: one instance of Backupify in virtual time.
 work: functions and sources of keys for fan-outs that a test can observe.
