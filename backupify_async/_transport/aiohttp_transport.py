@@ -1,7 +1,8 @@
 """`AiohttpTransport`: one request over the wire and its response back, by aiohttp."""
 
 import asyncio
-from functools import lru_cache
+from functools import lru_cache, partial
+from weakref import WeakSet
 
 import aiohttp
 import attrs
@@ -35,10 +36,11 @@ class _Timers:
     connect: aiohttp.ClientTimeout
 
     @classmethod
-    def of(cls, timeouts: Timeouts) -> "_Timers":
-        """The timers of requests with these time-outs."""
+    def of(cls, watches: WeakSet[Watch], timeouts: Timeouts) -> "_Timers":
+        """The timers of requests with these time-outs, whose watch is added to all others."""
         connect = aiohttp.ClientTimeout(connect=timeouts.connect, sock_connect=timeouts.connect)
-        return cls(timeouts, Watch(timeouts), connect)
+        watches.add(watch := Watch(timeouts))
+        return cls(timeouts, watch, connect)
 
 
 class AiohttpTransport:
@@ -73,7 +75,8 @@ class AiohttpTransport:
                 raise ConfigurationError("connector: the session has one already; give only one of them")
             check_user_session(session)
             connector = session.connector
-        self._timers_of = lru_cache(_REMEMBERED_TIMEOUTS)(_Timers.of)
+        self._watches: WeakSet[Watch] = WeakSet()
+        self._timers_of = lru_cache(_REMEMBERED_TIMEOUTS)(partial(_Timers.of, self._watches))
         self._user_connector = connector
         self._user_session = session
         self._session: aiohttp.ClientSession | None = None
@@ -116,8 +119,8 @@ class AiohttpTransport:
         for session in (self._session, self._one_off_session):
             if session is not None:
                 await session.close()
-        if self._session is not None:
-            self._timers.watch.close()
+        for watch in self._watches:
+            watch.close()
 
     async def __call__(self, request: PreparedRequest) -> Response:
         """Send a request once, and read the whole response.
