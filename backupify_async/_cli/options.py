@@ -92,6 +92,7 @@ def absolute_path(name: str) -> Path:
 
 Flag = Parameter(negative="", show_default=False)
 Count = Parameter(converter=read_whole_number, validator=Number(gte=1))
+WaitSeconds = Parameter(group=WAITING, converter=read_positive_number, metavar="SECONDS")
 VERBOSITY = Parameter(group=OUTPUT, alias="-v", count=True, negative="", show_default=False)
 OneInstanceId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The instance's id.")]
 BackupId = Annotated[str, Parameter(group=INSTANCES, validator=valid_id, help="The backup's id.")]
@@ -134,7 +135,12 @@ class RequestOptions:
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class RowOptions(RequestOptions):
-    """The options of every command with rows that calls the API."""
+    """The options of every command with rows that calls the API.
+
+    Attributes:
+        quiet: No progress and no summary on stderr.
+        rate: Maximum number of calls per second.  [default: the server's limit]
+    """
 
     ordered = False
     concurrency = 1
@@ -148,9 +154,7 @@ class RowOptions(RequestOptions):
         ),
     ] = "table"
     fields: FieldNames = None
-    quiet: Annotated[
-        bool, Flag, Parameter(group=OUTPUT, alias="-q", help="No progress and no summary on stderr.")
-    ] = False
+    quiet: Annotated[bool, Flag, Parameter(group=OUTPUT, alias="-q")] = False
     verbose: Annotated[
         int,
         VERBOSITY,
@@ -159,14 +163,7 @@ class RowOptions(RequestOptions):
             "request and response, on stderr."
         ),
     ] = 0
-    rate: Annotated[
-        float | None,
-        Parameter(
-            group=PACE,
-            converter=read_positive_number,
-            help="Maximum number of calls per second.  [default: the server's limit]",
-        ),
-    ] = None
+    rate: Annotated[float | None, Parameter(group=PACE, converter=read_positive_number)] = None
 
     @property
     def logs_requests(self) -> bool:
@@ -185,22 +182,25 @@ class RowOptions(RequestOptions):
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class FleetOptions(RowOptions):
-    """The options of every command that processes many instances."""
+    """The options of every command that processes many instances.
 
-    ordered: Annotated[
-        bool,
-        Flag,
-        Parameter(group=OUTPUT, help="Rows in the order of the ids. A slow instance delays those after it."),
-    ] = False
-    concurrency: Annotated[
-        int, Count, Parameter(group=PACE, help="Number of instances processed at the same time.")
-    ] = 32
+    Attributes:
+        ordered: Rows in the order of the ids. A slow instance delays those after it.
+        concurrency: Number of instances processed at the same time.
+    """
+
+    ordered: Annotated[bool, Flag, Parameter(group=OUTPUT)] = False
+    concurrency: Annotated[int, Count, Parameter(group=PACE)] = 32
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class SweepOptions(FleetOptions):
-    """The options of every command that takes instances."""
+    """The options of every command that takes instances.
+
+    Attributes:
+        all: All instances that the credentials can access.
+    """
 
     ids_file: Annotated[
         str | None,
@@ -212,30 +212,21 @@ class SweepOptions(FleetOptions):
             "Blank lines and # comments are ignored.",
         ),
     ] = None
-    all: Annotated[
-        bool, Flag, Parameter(group=INSTANCES, help="All instances that the credentials can access.")
-    ] = False
+    all: Annotated[bool, Flag, Parameter(group=INSTANCES)] = False
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class WaitOptions:
-    """The options of every command that can wait for the backups that it triggers."""
+    """The options of every command that can wait for the backups that it triggers.
 
-    wait: Annotated[
-        bool,
-        Flag,
-        Parameter(group=WAITING, help="Wait until each backup has ended. Its row says how it ended."),
-    ] = False
-    wait_timeout: Annotated[
-        float | None,
-        Parameter(
-            group=WAITING,
-            converter=read_positive_number,
-            metavar="SECONDS",
-            help="Maximum time to wait for each backup, from its trigger.  [default: no limit]",
-        ),
-    ] = None
+    Attributes:
+        wait: Wait until each backup has ended. Its row says how it ended.
+        wait_timeout: Maximum time to wait for each backup, from its trigger.  [default: no limit]
+    """
+
+    wait: Annotated[bool, Flag, Parameter(group=WAITING)] = False
+    wait_timeout: Annotated[float | None, WaitSeconds] = None
 
     def check(self) -> None:
         """Refuse a time-out without a wait.

@@ -26,12 +26,14 @@ ACTION = FleetAction(
 
 def active(
     *ids: InstanceIds,
-    running: Annotated[
-        bool, Flag, Parameter(group=OUTPUT, help="Leave out idle instances. Failed ones have their row.")
-    ] = False,
+    running: Annotated[bool, Flag, Parameter(group=OUTPUT)] = False,
     options: SweepOptions = SWEEP_DEFAULTS,
 ) -> int:
-    """Show the active backup of each instance, one row per instance, including idle ones."""
+    """Show the active backup of each instance, one row per instance, including idle ones.
+
+    Args:
+        running: Leave out idle instances. Failed ones have their row.
+    """
     action = attrs.evolve(ACTION, rows=_running_rows, found=_found) if running else ACTION
     return run_sweep(action, ids, options)
 

@@ -26,17 +26,10 @@ _REQUEST = Group("Request", sort_key=1)
 
 
 def api(
-    path: Annotated[
-        str, Parameter(group=_REQUEST, help="The path below the base URL, whole, with or without a ?query.")
-    ],
+    path: Annotated[str, Parameter(group=_REQUEST)],
     /,
     *,
-    method: Annotated[
-        str | None,
-        Parameter(
-            group=_REQUEST, alias="-X", help="The HTTP method.  [default: GET; POST with fields or a body]"
-        ),
-    ] = None,
+    method: Annotated[str | None, Parameter(group=_REQUEST, alias="-X")] = None,
     field: Annotated[
         list[str] | None,
         Parameter(
@@ -49,34 +42,12 @@ def api(
         ),
     ] = None,
     json: Annotated[
-        str | None,
-        Parameter(
-            group=_REQUEST,
-            validator=file_name,
-            allow_leading_hyphen=True,
-            metavar="FILE",
-            help="A JSON body, read from a file, or from stdin if FILE is -.",
-        ),
+        str | None, Parameter(group=_REQUEST, validator=file_name, allow_leading_hyphen=True, metavar="FILE")
     ] = None,
-    paginate: Annotated[
-        bool,
-        Flag,
-        Parameter(group=_REQUEST, help="Follow the Link headers, and write the items of all pages."),
-    ] = False,
-    yes: Annotated[
-        bool,
-        Flag,
-        Parameter(group=CONFIRMATION, alias="-y", help="Do not ask before anything but GET and HEAD."),
-    ] = False,
-    dry_run: Annotated[
-        bool, Flag, Parameter(group=CONFIRMATION, help="Send nothing, but show what would be sent.")
-    ] = False,
-    output: Annotated[
-        JSONFormat,
-        Parameter(
-            group=OUTPUT, alias="-o", help="The body as it is, indented on a terminal; or one line per item."
-        ),
-    ] = "json",
+    paginate: Annotated[bool, Flag, Parameter(group=_REQUEST)] = False,
+    yes: Annotated[bool, Flag, Parameter(group=CONFIRMATION, alias="-y")] = False,
+    dry_run: Annotated[bool, Flag, Parameter(group=CONFIRMATION)] = False,
+    output: Annotated[JSONFormat, Parameter(group=OUTPUT, alias="-o")] = "json",
     options: SingleCallOptions = SINGLE_CALL_DEFAULTS,
 ) -> int:
     """Call any operation of the API, and write the body of the response to stdout.
@@ -84,6 +55,15 @@ def api(
     Token, rate limit and retries are those of the other commands. A request that is
     not repeatable, as a POST, is not sent again if its response is lost. Triggers
     are refused: `backupify trigger` never starts two backups.
+
+    Args:
+        path: The path below the base URL, whole, with or without a ?query.
+        method: The HTTP method.  [default: GET; POST with fields or a body]
+        json: A JSON body, read from a file, or from stdin if FILE is -.
+        paginate: Follow the Link headers, and write the items of all pages.
+        yes: Do not ask before anything but GET and HEAD.
+        dry_run: Send nothing, but show what would be sent.
+        output: The body as it is, indented on a terminal; or one line per item.
     """
     request = read_request(path, method, field or (), json, paginate=paginate)
     if paginate and request.method != "GET":

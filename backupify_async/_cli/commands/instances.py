@@ -23,21 +23,21 @@ EXAMPLES = examples(
     "backupify instances --definition 3 --output csv > instances.csv",
 )
 _PER_PAGE = 100
+_FILTER = Parameter(group=INSTANCES, validator=valid_id, metavar="ID")
 
 
 def instances(
     *,
-    definition: Annotated[
-        str | None,
-        Parameter(group=INSTANCES, validator=valid_id, metavar="ID", help="Only of this backup definition."),
-    ] = None,
-    customer: Annotated[
-        str | None,
-        Parameter(group=INSTANCES, validator=valid_id, metavar="ID", help="Only of this customer."),
-    ] = None,
+    definition: Annotated[str | None, _FILTER] = None,
+    customer: Annotated[str | None, _FILTER] = None,
     options: RowOptions = ROW_DEFAULTS,
 ) -> int:
-    """List the instances that the credentials can access, one row per instance."""
+    """List the instances that the credentials can access, one row per instance.
+
+    Args:
+        definition: Only of this backup definition.
+        customer: Only of this customer.
+    """
     return run_command(partial(_list, definition=definition, customer=customer, options=options))
 
 

@@ -39,16 +39,18 @@ app = App(name="journal", help="Inspect the journal of a sweep.", sort_key=8)
 
 @app.command(help_epilogue=f"{STATES}\n\n{EXAMPLES}")
 def show(
-    file: Annotated[str, Parameter(validator=file_name, help="The journal; the sweep can be running.")],
+    file: Annotated[str, Parameter(validator=file_name)],
     /,
     *,
-    output: Annotated[
-        Format,
-        Parameter(group=OUTPUT, alias="-o", help="A table counts the instances; other formats list them."),
-    ] = "table",
+    output: Annotated[Format, Parameter(group=OUTPUT, alias="-o")] = "table",
     fields: FieldNames = None,
 ) -> int:
-    """Show the progress of a sweep."""
+    """Show the progress of a sweep.
+
+    Args:
+        file: The journal; the sweep can be running.
+        output: A table counts the instances; other formats list them.
+    """
     return run_command(partial(_show, path=absolute_path(file), output_format=output, fields=fields))
 
 

@@ -25,19 +25,16 @@ EXAMPLES = examples(
 
 def list_backups(
     *ids: InstanceIds,
-    limit: Annotated[
-        int | None,
-        Count,
-        Parameter(group=OUTPUT, help="Only this many backups of each instance, oldest first."),
-    ] = None,
-    newest: Annotated[
-        int | None,
-        Count,
-        Parameter(group=OUTPUT, help="Only this many backups of each instance, newest first."),
-    ] = None,
+    limit: Annotated[int | None, Count, Parameter(group=OUTPUT)] = None,
+    newest: Annotated[int | None, Count, Parameter(group=OUTPUT)] = None,
     options: SweepOptions = SWEEP_DEFAULTS,
 ) -> int:
-    """List all backups of each instance, one row per backup, oldest first."""
+    """List all backups of each instance, one row per backup, oldest first.
+
+    Args:
+        limit: Only this many backups of each instance, oldest first.
+        newest: Only this many backups of each instance, newest first.
+    """
     if limit is not None and newest is not None:
         raise Exit(ExitCode.USAGE, "--limit and --newest exclude each other")
     return run_sweep(_action(limit, newest), ids, options)

@@ -38,14 +38,8 @@ EXAMPLES = examples(
 
 def trigger(
     *ids: InstanceIds,
-    yes: Annotated[
-        bool,
-        Flag,
-        Parameter(group=CONFIRMATION, alias="-y", help="Do not ask before triggering more than one backup."),
-    ] = False,
-    dry_run: Annotated[
-        bool, Flag, Parameter(group=CONFIRMATION, help="Trigger nothing, but show what would be triggered.")
-    ] = False,
+    yes: Annotated[bool, Flag, Parameter(group=CONFIRMATION, alias="-y")] = False,
+    dry_run: Annotated[bool, Flag, Parameter(group=CONFIRMATION)] = False,
     journal: Annotated[
         str | None,
         Parameter(
@@ -66,6 +60,10 @@ def trigger(
     to a trigger is lost, its backup is looked up, and the trigger is sent again
     only if it surely started none. If that remains unclear, a message on stderr
     names the instance.
+
+    Args:
+        yes: Do not ask before triggering more than one backup.
+        dry_run: Trigger nothing, but show what would be triggered.
     """
     source = choose_source(ids, options.ids_file, everything=options.all)
     if dry_run:

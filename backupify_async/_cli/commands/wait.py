@@ -2,18 +2,9 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.help_text import examples
-from backupify_async._cli.options import (
-    ROW_DEFAULTS,
-    WAITING,
-    BackupId,
-    OneInstanceId,
-    RowOptions,
-    read_positive_number,
-)
+from backupify_async._cli.options import ROW_DEFAULTS, BackupId, OneInstanceId, RowOptions, WaitSeconds
 from backupify_async._cli.rows import WAITED_BACKUPS, waited_found, waited_row
 from backupify_async._cli.single_backup import show_backup
 from backupify_async._cli.writers import Row
@@ -32,26 +23,17 @@ def wait(
     backup: BackupId,
     /,
     *,
-    wait_timeout: Annotated[
-        float | None,
-        Parameter(
-            group=WAITING,
-            converter=read_positive_number,
-            metavar="SECONDS",
-            help="Maximum time to wait.  [default: no limit]",
-        ),
-    ] = None,
-    interval: Annotated[
-        float,
-        Parameter(
-            group=WAITING, converter=read_positive_number, metavar="SECONDS", help="Time between two checks."
-        ),
-    ] = PollPolicy().interval,
+    wait_timeout: Annotated[float | None, WaitSeconds] = None,
+    interval: Annotated[float, WaitSeconds] = PollPolicy().interval,
     options: RowOptions = ROW_DEFAULTS,
 ) -> int:
     """Wait until one backup is over, and show it as one row.
 
     The exit code is 0 only if it completed, as with `trigger --wait`; else it is 1.
+
+    Args:
+        wait_timeout: Maximum time to wait.  [default: no limit]
+        interval: Time between two checks.
     """
 
     async def read(client: BackupifyClient, backup_id: InstanceId, instance_id: InstanceId) -> Row:

@@ -37,14 +37,15 @@ _DEFAULTS = WhoamiOptions()
 
 def whoami(
     *,
-    output: Annotated[
-        Literal["text", "json"], Parameter(group=OUTPUT, alias="-o", help="Lines for people, or one object.")
-    ] = "text",
+    output: Annotated[Literal["text", "json"], Parameter(group=OUTPUT, alias="-o")] = "text",
     options: WhoamiOptions = _DEFAULTS,
 ) -> int:
     """Check server and credentials: who they are, and what to do where something fails.
 
     Exit code 0 if all checks passed, 3 if no token could be obtained, else 1.
+
+    Args:
+        output: Lines for people, or one object.
     """
     return run_command(partial(_whoami, output_format=output, options=options))
 
