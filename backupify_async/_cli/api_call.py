@@ -2,16 +2,16 @@
 
 import json
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 from backupify_async._cli.api_request import APIRequest
 from backupify_async._cli.confirmation import ask_on_terminal
 from backupify_async._cli.error_messages import reason
 from backupify_async._cli.exit_codes import Exit, ExitCode, exit_code_of
-from backupify_async._cli.json_text import compact, escaped_lines, pretty
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.single_call import SingleCallOptions, failed, single_call
 from backupify_async._cli.writers import JsonLinesWriter, JsonWriter, Row
+from backupify_async._escaping import printable
 from backupify_async.errors import BackupifyError
 
 JSONFormat = Literal["json", "jsonl"]
@@ -70,7 +70,7 @@ async def send_paginated(
 
 def _item_line(item: Row) -> str:
     try:
-        return f"{compact(item)}\n"
+        return f"{json.dumps(item)}\n"
     except RecursionError:
         raise Exit(ExitCode.SOME_FAILED, "an item is nested too deeply to be written") from None
 
@@ -88,14 +88,25 @@ def body_text(body: bytes, output_format: JSONFormat, *, on_terminal: bool) -> b
     try:
         value = json.loads(body)
         if output_format == "json":
-            text = pretty(value) + "\n"
+            text = _pretty(value) + "\n"
         else:
-            text = "".join(f"{compact(item)}\n" for item in (value if isinstance(value, list) else [value]))
+            text = "".join(
+                f"{json.dumps(item)}\n" for item in (value if isinstance(value, list) else [value])
+            )
     except (ValueError, RecursionError):  # not JSON, or nested too deeply to be read
         if not on_terminal:
             return body
-        text = escaped_lines(body.removesuffix(b"\n")) + "\n"
+        lines = body.removesuffix(b"\n").decode("utf-8", "backslashreplace").split("\n")
+        text = "".join(f"{printable(line)}\n" for line in lines)
     return text.encode("utf-8", "backslashreplace")
+
+
+def _pretty(value: Any) -> str:
+    """A JSON value with indentation. Characters that a terminal would act on are escaped."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+        for character in json.dumps(value, indent=2, ensure_ascii=False)
+    )
 
 
 def _stdout_is_terminal() -> bool:

@@ -1,9 +1,10 @@
 """The request of `backupify api`, read from its arguments and checked before anything is sent."""
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,6 @@ import attrs
 from backupify_async._cli.descriptors import read_some
 from backupify_async._cli.exit_codes import Exit, ExitCode
 from backupify_async._cli.id_files import STDIN
-from backupify_async._cli.json_text import compact
 from backupify_async._cli.request_fields import Nested, nest, split_field, split_query
 from backupify_async._endpoints import form as form_encoding
 from backupify_async._endpoints.any_request import any_request
@@ -57,7 +57,7 @@ class APIRequest:
             encoded = form_encoding.encode(_without_secrets(self.form))
             lines += [f"{name}={value}" for name, value in parse_qsl(encoded, keep_blank_values=True)]
         if self.json is not None:
-            lines.append(compact(_without_secrets(self.json)))
+            lines.append(json.dumps(_without_secrets(self.json)))
         return "\n".join(lines)
 
 
@@ -142,18 +142,12 @@ def _read(name: str) -> bytes:
     Raises:
         Exit: It cannot be read.
     """
-    where = "stdin" if name == STDIN else name
     try:
-        descriptor = 0 if name == STDIN else os.open(name, os.O_RDONLY)
-        try:
-            content = b""
-            while chunk := read_some(descriptor, _CHUNK):
-                content += chunk
-            return content
-        finally:
-            if name != STDIN:
-                os.close(descriptor)
+        if name == STDIN:
+            return b"".join(iter(partial(read_some, 0, _CHUNK), b""))
+        return Path(name).read_bytes()
     except OSError as error:
+        where = "stdin" if name == STDIN else name
         raise Exit(ExitCode.USAGE, f"{where}: {(error.strerror or 'cannot be read').lower()}") from None
 
 

@@ -1,9 +1,9 @@
-"""What a command works with: a client with a token, its output, and its progress."""
+"""What a command works with: a client, its output, and its progress."""
 
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -28,7 +28,6 @@ from backupify_async.errors import (
     RequestTimeout,
 )
 from backupify_async.events import EventHook
-from backupify_async.ids import InstanceId
 
 
 @attrs.frozen
@@ -36,7 +35,7 @@ class CommandContext:
     """What a command works with.
 
     Attributes:
-        client: The client, which has a token.
+        client: The client.
         output: Its stdout and stderr.
         writer: Formats its rows.
         progress: Counts what it does.
@@ -56,25 +55,6 @@ class CommandContext:
             self.output.show_status(self.progress.status)
         await self.output.rows(self.writer.header().encode())
 
-    def count_success(
-        self, instance_id: InstanceId, rows: Sequence[Row], found: tuple[str, int], code: ExitCode
-    ) -> None:
-        """Count an instance that succeeded, and report the errors in its rows: a table has no such column.
-
-        Args:
-            instance_id: The instance.
-            rows: Its rows.
-            found: What the rows count as in the summary, and how many of it.
-            code: The exit code for its result.
-        """
-        what, number = found
-        self.progress.succeeded += 1
-        self.progress.found[what] += number
-        self.progress.raise_code(code)
-        for row in rows:
-            if row["error"] is not None:
-                self.output.message(f"instance {instance_id}: {row['error']}")
-
     async def write(self, rows: Sequence[Row], fallback: Sequence[str] = ()) -> None:
         """Write rows; where that is impossible, write the fallback to stderr."""
         await self.output.rows(self.writer.write(rows).encode("utf-8", "backslashreplace"), fallback)
@@ -82,44 +62,29 @@ class CommandContext:
 
 @asynccontextmanager
 async def command_context(
-    shutdown: Shutdown,
-    command: str,
-    layout: Layout,
-    options: RowOptions,
-    *,
-    concurrency: int = 1,
-    on_event: EventHook | None = None,
-    without_token: "Callable[[CommandContext, TokenUnavailable], Awaitable[None]] | None" = None,
+    shutdown: Shutdown, command: str, layout: Layout, options: RowOptions, on_event: EventHook | None = None
 ) -> AsyncIterator[CommandContext]:
-    """Open client and output, obtain a token, and write the summary at the end.
+    """Open client and output, and write the summary at the end.
 
     Args:
         shutdown: Ends the command early.
         command: The command's name.
         layout: The columns of its rows.
         options: Its options.
-        concurrency: The number of instances that it processes at the same time.
         on_event: The client's event hook.
-        without_token: Called before the command ends because no token could be obtained.
 
     Raises:
-        Exit: No token could be obtained, or a setting is invalid.
+        Exit: There are no credentials, or a setting is invalid.
     """
     rows_writer = selected_writer(options.output, layout, options.fields)
     output = Output(shutdown, sys.stdout, sys.stderr)
     log = output.message if options.logs_requests else None
-    client = make_client(options.settings(concurrency), on_event, log)
+    client = make_client(options.settings(), on_event, log)
     async with output, client:
         progress = CommandProgress(command, client.statistics)
         progress.verbose = options.verbose > 0
         output.footer = rows_writer.footer
         context = CommandContext(client, output, rows_writer, progress, quiet=options.quiet)
-        try:
-            await _fetch_token(client, options.timeout)
-        except TokenUnavailable as error:
-            if without_token is not None:
-                await without_token(context, error)
-            raise
         yield context
         if not options.quiet and shutdown.code is not ExitCode.CLOSED_PIPE:
             output.message(progress.summary())
@@ -163,7 +128,7 @@ def make_client(
         raise Exit(ExitCode.USAGE, error.problem) from None
 
 
-async def _fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109
+async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109
     """Get a token before the sweep begins: a wrong secret is one failure, and not one for each instance.
 
     Raises:

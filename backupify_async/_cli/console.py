@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from backupify_async._cli.terminal import columns_to_fill, understands_escapes
+from backupify_async._cli.terminal import USUAL_COLUMNS, columns_of, understands_escapes
 
 _LINES = 25  # any number will do
 
@@ -20,7 +20,7 @@ class PipeConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            width=columns_to_fill(sys.stdout),
+            width=columns_of(sys.stdout) or USUAL_COLUMNS,
             height=_LINES,
             force_terminal=None if understands_escapes() else False,
             **options,

@@ -125,11 +125,9 @@ class RequestOptions:
         ),
     ] = None
 
-    def settings(self, concurrency: int = 1) -> SettingsOptions:
+    def settings(self) -> SettingsOptions:
         """The client's settings for these options."""
-        return SettingsOptions(
-            timeouts=Timeouts(total=self.timeout), max_concurrency=max(_MAX_CONCURRENCY, concurrency)
-        )
+        return SettingsOptions(timeouts=Timeouts(total=self.timeout))
 
 
 @Parameter(name="*")
@@ -170,9 +168,10 @@ class RowOptions(RequestOptions):
         """Whether to show each request and response."""
         return self.verbose >= _LOG_REQUESTS
 
-    def settings(self, concurrency: int = 1) -> SettingsOptions:
+    def settings(self) -> SettingsOptions:
         """The client's settings for these options."""
-        settings = RequestOptions.settings(self, concurrency)
+        settings = RequestOptions.settings(self)
+        settings["max_concurrency"] = max(_MAX_CONCURRENCY, self.concurrency)
         if self.rate is not None:
             burst = min(_MAX_BURST, max(1, round(self.rate)))
             settings["rate_limit"] = RateLimit(per_second=self.rate, burst=burst)

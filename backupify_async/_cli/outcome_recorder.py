@@ -92,7 +92,13 @@ class OutcomeRecorder(Generic[T]):
             return await self._record_failure(outcome.key, outcome.error)
         value = outcome.value
         rows = action.rows(outcome.key, value)
-        context.count_success(outcome.key, rows, action.found(rows), action.code(value))
+        what, number = action.found(rows)
+        progress.succeeded += 1
+        progress.found[what] += number
+        progress.raise_code(action.code(value))
+        for row in rows:
+            if row["error"] is not None:  # a table has no such column
+                context.output.message(f"instance {outcome.key}: {row['error']}")
         return await context.write(rows, list(map(row_message, rows)) if action.graceful else ())
 
     async def _record_failure(self, instance_id: InstanceId, error: BaseException) -> None:

@@ -6,7 +6,7 @@ from contextlib import aclosing, nullcontext
 from functools import partial
 from typing import TypeVar
 
-from backupify_async._cli.command_context import CommandContext, command_context
+from backupify_async._cli.command_context import CommandContext, command_context, fetch_token
 from backupify_async._cli.exit_codes import Exit, ExitCode, NoInstances, TokenUnavailable
 from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.graceful_shutdown import graceful_shutdown
@@ -41,15 +41,12 @@ async def sweep(
     Raises:
         Exit: It could not begin.
     """
-    async with command_context(
-        shutdown,
-        action.command,
-        action.layout,
-        options,
-        concurrency=options.concurrency,
-        on_event=action.on_event,
-        without_token=partial(_write_failures, action, source),
-    ) as context:
+    async with command_context(shutdown, action.command, action.layout, options, action.on_event) as context:
+        try:
+            await fetch_token(context.client, options.timeout)
+        except TokenUnavailable as why:
+            await _write_failures(action, source, context, why)
+            raise
         await _sweep(shutdown, action, source, options, context)
     return context.progress.code
 

@@ -6,7 +6,7 @@ from typing import TextIO
 
 _MIN_COLUMNS = 20  # rich and cyclopts do not return from laying out text for 0 to 2 columns
 _MAX_COLUMNS = 1_000
-_USUAL_COLUMNS = 80
+USUAL_COLUMNS = 80
 
 
 def understands_escapes() -> bool:
@@ -27,10 +27,5 @@ def columns_of(stream: TextIO | None) -> int | None:
     unknown, as in a container.
     """
     on_terminal = stream is not None and stream.isatty()
-    columns = shutil.get_terminal_size((_USUAL_COLUMNS if on_terminal else 0, 24)).columns
+    columns = shutil.get_terminal_size((USUAL_COLUMNS if on_terminal else 0, 24)).columns
     return min(max(columns, _MIN_COLUMNS), _MAX_COLUMNS) if columns else None
-
-
-def columns_to_fill(stream: TextIO | None) -> int:
-    """The columns that text for people can take on stdout."""
-    return columns_of(stream) or _USUAL_COLUMNS

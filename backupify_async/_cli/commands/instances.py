@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from backupify_async._cli.command_context import command_context
+from backupify_async._cli.command_context import command_context, fetch_token
 from backupify_async._cli.error_messages import ran_out_of_time, reason
 from backupify_async._cli.exit_codes import ExitCode, exit_code_of
 from backupify_async._cli.help_text import examples
@@ -45,6 +45,7 @@ async def _list(
     shutdown: Shutdown, definition: str | None, customer: str | None, options: RowOptions
 ) -> ExitCode:
     async with command_context(shutdown, "instances", INSTANCE_LAYOUT, options) as context:
+        await fetch_token(context.client, options.timeout)
         await context.start()
         try:
             async for page in _pages(context.client, definition, customer):
