@@ -8,7 +8,6 @@ from backupify_async._cli.demo_report import DemoReport, Step
 from backupify_async._cli.exit_codes import ExitCode
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._fleet.fan_out import FanOut
-from backupify_async._fleet.fleet import Fleet
 from backupify_async.client import BackupifyClient
 from backupify_async.credentials import ClientCredentials
 from backupify_async.errors import APIError, PermissionDenied
@@ -71,14 +70,11 @@ async def _walk(client: BackupifyClient, report: DemoReport, base_url: str) -> N
         step.found["instances"] += 1
         report.update()
     report.end()
-
-    def fleet() -> Fleet:
-        return client.fleet(ids, concurrency=_CONCURRENCY)
-
-    await _sweep(report, "list", fleet().list(), _listed)
-    await _sweep(report, "active", fleet().get_active(), _active)
-    await _sweep(report, "trigger", fleet().trigger(), _triggered)
-    await _sweep(report, "active", fleet().get_active(), _active)
+    fleet = client.fleet(ids, concurrency=_CONCURRENCY)
+    await _sweep(report, "list", fleet.list(), lambda backups: Counter(backups=len(backups)))
+    await _sweep(report, "active", fleet.get_active(), _active)
+    await _sweep(report, "trigger", fleet.trigger(), _triggered)
+    await _sweep(report, "active", fleet.get_active(), _active)
 
 
 async def _sweep(
@@ -91,10 +87,6 @@ async def _sweep(
             step.found += found(outcome.value) if outcome.ok else Counter()
             report.update()
     report.end()
-
-
-def _listed(backups: list[Backup]) -> Counter[str]:
-    return Counter(backups=len(backups))
 
 
 def _active(backup: Backup | None) -> Counter[str]:

@@ -37,6 +37,7 @@ class Output:
 
     Attributes:
         footer: Returns what is written after the last row, however the command ends.
+        takes_rows: Whether rows can still be written.
     """
 
     def __init__(self, shutdown: Shutdown, stdout: TextIO | None, stderr: TextIO | None) -> None:
@@ -53,7 +54,8 @@ class Output:
         self._pending = 0
         self._messages: list[str] = []
         self._work, self._room = asyncio.Event(), asyncio.Event()
-        self._closing = self._failed = self._drawn = False
+        self.takes_rows = True
+        self._closing = self._drawn = False
         self._drawn_at = 0.0
         self._writer: asyncio.Task[None] | None = None
 
@@ -64,7 +66,7 @@ class Output:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._failed and (footer := self.footer().encode()):
+        if self.takes_rows and (footer := self.footer().encode()):
             self._rows.append(footer)
             self._pending += len(footer)
         self._closing = True
@@ -78,11 +80,6 @@ class Output:
             self._stdout_thread.close()
             self._stderr_thread.close()
 
-    @property
-    def takes_rows(self) -> bool:
-        """Whether rows can still be written."""
-        return not self._failed
-
     async def rows(self, data: bytes, fallback: Sequence[str] = ()) -> None:
         """Write rows to stdout; wait where they arrive faster than stdout takes them.
 
@@ -92,16 +89,16 @@ class Output:
             data: The rows.
             fallback: Messages for stderr where the rows cannot be written.
         """
-        if self._failed:
+        if not self.takes_rows:
             for line in fallback:
                 self.message(line)
-        if self._failed or not data:
+        if not self.takes_rows or not data:
             return
         self._rows.append(data)
         self._fallback += fallback
         self._pending += len(data)
         self._work.set()
-        while self._pending > _MAX_PENDING and not self._failed and self._shutdown.code is None:
+        while self._pending > _MAX_PENDING and self.takes_rows and self._shutdown.code is None:
             self._room.clear()
             await self._room.wait()
 
@@ -151,7 +148,7 @@ class Output:
         try:
             await self._stdout_thread.call(write_all, self._stdout, rows)
         except OSError as error:
-            self._failed = True
+            self.takes_rows = False
             for line in fallback:
                 self.message(line)
             if error.errno == errno.EPIPE:

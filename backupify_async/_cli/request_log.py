@@ -48,7 +48,9 @@ class LoggingTransport:
         try:
             response = await self._transport(request)
         except BaseException as error:
-            self._log(f"< [{number}] {_problem(error, request)}, after {now() - started:.3f} s")
+            cancelled = isinstance(error, asyncio.CancelledError)
+            problem = "cancelled" if cancelled else request.conceal(reason(error))
+            self._log(f"< [{number}] {problem}, after {now() - started:.3f} s")
             raise
         request_id = f", request id {response.request_id}" if response.request_id else ""
         self._log(f"< [{number}] {response.status} in {now() - started:.3f} s{request_id}")
@@ -89,9 +91,3 @@ def event_line(event: Event) -> str | None:
 def valid_for(expires_in: float | None) -> str:
     """How long a token is valid, in words; None where its end is not known."""
     return "with no known end" if expires_in is None else f"valid for {expires_in:.0f} s"
-
-
-def _problem(error: BaseException, request: PreparedRequest) -> str:
-    if isinstance(error, asyncio.CancelledError):
-        return "cancelled"
-    return request.conceal(reason(error))

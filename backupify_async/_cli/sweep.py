@@ -47,25 +47,21 @@ async def sweep(
         except TokenUnavailable as why:
             await _write_failures(action, source, context, why)
             raise
-        await _sweep(shutdown, action, source, options, context)
+        if action.confirm is not None:
+            await action.confirm(context.client)
+        context.progress.total = lambda: source.total
+        cursor = IdCursor(source)
+        fleet = context.client.fleet(cursor.read(context.client), concurrency=options.concurrency)
+        try:
+            async with action.resources(context):
+                await context.start()
+                fan_out = action.start(context.client, fleet, options.ordered)
+                await stream(
+                    shutdown, action, fan_out, context, lambda: action.remaining_ids(cursor.remaining())
+                )
+        except JournalError as error:
+            _report_journal_error(error, context)
     return context.progress.code
-
-
-async def _sweep(
-    shutdown: Shutdown, action: FleetAction[T], source: IdSource, options: RowOptions, context: CommandContext
-) -> None:
-    if action.confirm is not None:
-        await action.confirm(context.client)
-    context.progress.total = lambda: source.total
-    cursor = IdCursor(source)
-    fleet = context.client.fleet(cursor.read(context.client), concurrency=options.concurrency)
-    try:
-        async with action.resources(context):
-            await context.start()
-            fan_out = action.start(context.client, fleet, options.ordered)
-            await stream(shutdown, action, fan_out, context, lambda: action.remaining_ids(cursor.remaining()))
-    except JournalError as error:
-        _report_journal_error(error, context)
 
 
 async def _write_failures(
