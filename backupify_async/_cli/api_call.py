@@ -1,7 +1,6 @@
 """Sends the request of `backupify api`, and writes what came."""
 
 import json
-import sys
 from typing import Any, Literal
 
 from backupify_async._cli.api_request import APIRequest
@@ -39,7 +38,7 @@ async def send(
             )
         except BackupifyError as error:
             raise failed(error) from None
-        await output.rows(body_text(response.body, output_format, on_terminal=_stdout_is_terminal()))
+        await output.rows(body_text(response.body, output_format, on_terminal=output.rows_on_terminal))
     return ExitCode.SUCCESS
 
 
@@ -107,7 +106,3 @@ def _pretty(value: Any) -> str:
         character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
         for character in json.dumps(value, indent=2, ensure_ascii=False)
     )
-
-
-def _stdout_is_terminal() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()

@@ -1,7 +1,7 @@
 """The progress of a command: its counts, as a status line and as a summary."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from rich.cells import set_cell_size
@@ -10,11 +10,13 @@ from backupify_async._cli.error_messages import ran_out_of_time
 from backupify_async._cli.exit_codes import ExitCode, exit_code_of, most_severe
 from backupify_async._cli.plurals import count, count_of
 from backupify_async._cli.rate_messages import limit_summary, rate_status
-from backupify_async._cli.send_rate import SendRate
 from backupify_async.errors import WaitFailed
 from backupify_async.statistics import Statistics
 
 _BAR = 10  # characters
+_SPAN = 10.0  # seconds that count as the present
+_SPACING = 0.5  # seconds between two counts that are kept
+_MIN_SECONDS = 0.1  # a shorter time says nothing about a rate
 
 
 class CommandProgress:
@@ -128,3 +130,29 @@ def _fitting(parts: list[str], columns: int) -> str:
             break
         line += f", {part}"
     return line if len(line) <= columns else set_cell_size(line, columns)
+
+
+class SendRate:
+    """Requests per second, from a running count.
+
+    Args:
+        started: When counting began, in seconds.
+    """
+
+    def __init__(self, started: float) -> None:
+        self._counts = deque([(started, 0)])
+
+    def at(self, now: float, requests: int) -> float:
+        """Requests per second in the last ten seconds, or since the start where that is shorter.
+
+        Args:
+            now: The time in seconds; never earlier than before.
+            requests: The number of requests sent until now.
+        """
+        counts = self._counts
+        while len(counts) > 1 and counts[1][0] <= now - _SPAN:
+            counts.popleft()
+        since, before = counts[0]
+        if now - counts[-1][0] >= _SPACING:
+            counts.append((now, requests))
+        return (requests - before) / max(now - since, _MIN_SECONDS)

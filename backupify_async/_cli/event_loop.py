@@ -6,19 +6,9 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
-
-T = TypeVar("T")
 
 _UVLOOP_FILES = 10  # seven for a loop, two for its signals, and one to spare
 _ASYNCIO_FILES = 3  # a selector and a pair of sockets
-
-
-def run_in_new_loop(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine function in a new event loop, as `asyncio.run` runs a coroutine."""
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(main())
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -1,6 +1,7 @@
 """Where the ids of a sweep come from: the command line, a file, or the server."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeAlias
 
@@ -231,3 +232,39 @@ class FileIds:
 
 IdSource: TypeAlias = ArgumentIds | AllIds | FileIds
 """Each reads its ids lazily, and knows their number as far as it can be known before (`count`) or by now."""
+
+
+class IdCursor:
+    """Reads ids, and remembers the last one: a sweep that ends early reports those that it did not begin.
+
+    Args:
+        source: Where the ids come from.
+    """
+
+    def __init__(self, source: IdSource) -> None:
+        self._source = source
+        self._last: InstanceId | None = None
+        self._read = 0
+        self._ended = False
+
+    async def read(self, client: BackupifyClient) -> AsyncGenerator[InstanceId, None]:
+        """The ids, read lazily.
+
+        Raises:
+            Exit: They cannot be read, or one of them is invalid.
+        """
+        async with aclosing(self._source.read(client)) as ids:
+            async for instance_id in ids:
+                self._last = instance_id
+                self._read += 1
+                yield instance_id
+        self._ended = True
+
+    def remaining(self) -> str | None:
+        """The ids that were not read, in words; None where all were."""
+        total = self._source.total
+        number = None if total is None or total < self._read else total - self._read
+        if self._ended or number == 0:
+            return None
+        which = "any ids" if number is None else f"the {count(number, 'id')}"
+        return f"{which}{f' after {self._last}' if self._read else ''} {self._source.location}"

@@ -37,6 +37,7 @@ class Output:
 
     Attributes:
         footer: Returns what is written after the last row, however the command ends.
+        rows_on_terminal: Whether rows go to a terminal.
         takes_rows: Whether rows can still be written.
     """
 
@@ -45,7 +46,7 @@ class Output:
         self._status: Callable[[int], str] | None = None
         self._shutdown = shutdown
         self._stdout, self._stderr = descriptor(stdout), descriptor(stderr)
-        self._rows_on_terminal = os.isatty(self._stdout)
+        self.rows_on_terminal = os.isatty(self._stdout)
         self._shows_status = os.isatty(self._stderr) and understands_escapes()
         self._encoding = "utf-8" if stderr is None else stderr.encoding
         self._stdout_thread, self._stderr_thread = DaemonThread("stdout"), DaemonThread("stderr")
@@ -135,7 +136,7 @@ class Output:
         rows, self._rows = b"".join(self._rows), []
         fallback, self._fallback = self._fallback, []
         messages = len(self._messages)
-        if messages or (rows and self._rows_on_terminal):
+        if messages or (rows and self.rows_on_terminal):
             await self._erase()
         if rows:
             await self._write_rows(rows, fallback)

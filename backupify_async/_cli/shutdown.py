@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable
-from functools import partial
 
-from backupify_async._cli.event_loop import run_in_new_loop
+from backupify_async._cli.event_loop import new_event_loop
 from backupify_async._cli.exit_codes import Exit, ExitCode, most_severe
 
 _SIGNALS = {
@@ -77,7 +76,8 @@ def run_command(command: Callable[[Shutdown], Awaitable[ExitCode]]) -> ExitCode:
     Raises:
         Exit: The command ended so, or was interrupted before it could report anything itself.
     """
-    return run_in_new_loop(partial(_run, command))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(_run(command))
 
 
 async def _run(command: Callable[[Shutdown], Awaitable[ExitCode]]) -> ExitCode:

@@ -10,8 +10,7 @@ from backupify_async._cli.command_context import CommandContext, command_context
 from backupify_async._cli.exit_codes import Exit, ExitCode, NoInstances, TokenUnavailable
 from backupify_async._cli.fleet_action import FleetAction
 from backupify_async._cli.graceful_shutdown import graceful_shutdown
-from backupify_async._cli.id_cursor import IdCursor
-from backupify_async._cli.id_sources import AllIds, IdSource, choose_source
+from backupify_async._cli.id_sources import AllIds, IdCursor, IdSource, choose_source
 from backupify_async._cli.options import RowOptions, SweepOptions
 from backupify_async._cli.outcome_recorder import OutcomeRecorder
 from backupify_async._cli.shutdown import Shutdown, run_command

@@ -6,8 +6,7 @@ from typing import cast
 import pytest
 
 from backupify_async import BackupifyClient
-from backupify_async._cli.id_cursor import IdCursor
-from backupify_async._cli.id_sources import AllIds, ArgumentIds, FileIds, IdSource
+from backupify_async._cli.id_sources import AllIds, ArgumentIds, FileIds, IdCursor, IdSource
 from backupify_async.ids import InstanceId
 
 NO_CLIENT = cast("BackupifyClient", None)

@@ -1,6 +1,6 @@
 import pytest
 
-from backupify_async._cli.send_rate import SendRate
+from backupify_async._cli.command_progress import SendRate
 
 
 def test_at_the_beginning_it_is_the_rate_since_the_start() -> None:
