@@ -1,4 +1,4 @@
-"""Runs commands in this process, against the simulated server."""
+"""Commands in this process, against the simulated server."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ _VARIABLES = (
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs these tests may have credentials of their own."""
+    """Remove the settings of the user who runs the tests."""
     for name in _VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
@@ -30,7 +30,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(backupify: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch) -> SimulatedBackupify:
-    """The simulated server, with the environment that leads there."""
+    """The simulated server, and the environment of a client of it."""
     monkeypatch.setenv("BACKUPIFY_BASE_URL", backupify.base_url)
     monkeypatch.setenv("BACKUPIFY_CLIENT_ID", "demo")
     monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", "demo")
@@ -39,7 +39,7 @@ def server(backupify: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch) -> Si
 
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line in this process."""
+    """Run a command line in this process."""
 
     def run_here(*arguments: str) -> Result:
         code = main(arguments)

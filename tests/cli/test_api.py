@@ -35,7 +35,7 @@ class TestApi:
         result = run("api", "/v1/customers/1", "-X", "PUT", "-F", "customer[name]=Ada", *YES)
         assert (result.code, json.loads(result.out)["name"]) == (0, "Ada")
 
-    def test_anything_but_a_get_needs_a_yes(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_any_method_but_get_needs_confirmation(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("api", "/v1/customers", "-F", "customer[name]=Ada")
         assert (result.code, server.requests) == (2, [])
         assert "add --yes, or check with --dry-run" in result.err
@@ -45,7 +45,7 @@ class TestApi:
         assert (result.code, result.out) == (0, "POST /v1/customers\ncustomer[name]=Ada\n")
         assert server.requests == []
 
-    def test_a_trigger_is_refused_unsent(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_trigger_is_refused_and_not_sent(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("api", "/v1/backup_instances/1/backups", "-X", "POST", *YES)
         assert (result.code, "use `backupify trigger 1`" in result.err) == (2, True)
         assert server.requests == []
@@ -60,14 +60,16 @@ class TestApi:
         assert (result.code, "--paginate needs a GET" in result.err) == (2, True)
 
     @pytest.mark.backupify(instances=12, faults=[Fault.answer(403, operation="list_instances", every=2)])
-    def test_a_list_that_ends_early_is_no_whole_array(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_the_array_of_a_list_that_ends_early_is_not_closed(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
         result = run("api", "/v1/backup_instances?per_page=5", "--paginate")
         assert (result.code, result.out.count('"id"'), result.out.endswith("]\n")) == (1, 5, False)
         assert "the list ended early: GET /v1/backup_instances answered 403" in result.err
 
 
 class TestStdin:
-    def test_a_json_body_or_a_value_can_come_from_it(self, tmp_path: Path) -> None:
+    def test_it_can_hold_a_json_body_or_a_value(self, tmp_path: Path) -> None:
         for arguments, given in (
             (("--json", "-"), '{"customer": {"name": "Ada"}}'),
             (("-F", "customer[name]=@-"), "Ada"),
@@ -80,7 +82,7 @@ class TestStdin:
         assert (result.code, result.err) == (2, "backupify: stdin can be read only once\n")
 
     @pytest.mark.backupify(instances=3)
-    def test_no_question_can_be_asked_then(self, server: SimulatedBackupify, tmp_path: Path) -> None:
+    def test_no_confirmation_can_be_asked_for_then(self, server: SimulatedBackupify, tmp_path: Path) -> None:
         done = with_stdin(tmp_path / "in", "Ada", "api", "/v1/customers", "-F", "customer[name]=@-")
         assert done.code == 2
         assert "cannot ask for confirmation while stdin holds a part of the request" in done.err
@@ -100,7 +102,7 @@ class TestFiles:
             (("-F", "a=@BYTES"), "BYTES: not UTF-8 text"),
         ],
     )
-    def test_one_that_cannot_be_sent_is_reported(
+    def test_a_file_that_cannot_be_sent_is_reported(
         self, run: Run, contents: None, arguments: tuple[str, ...], problem: str
     ) -> None:
         result = run("api", "/v1/x", *arguments, "--yes")
@@ -134,7 +136,7 @@ class TestFailure:
         assert run("api", "/v1/vendors/me").code == 2
 
     @pytest.mark.backupify(instances=1, faults=[Fault.hang(operation="get_vendor")])
-    def test_a_time_out_is_called_as_its_option(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_time_out_is_named_after_its_option(self, server: SimulatedBackupify, run: Run) -> None:
         assert "--timeout 0.2 s" in run("api", "/v1/vendors/me", "--timeout", "0.2").err
 
     @pytest.mark.backupify(
@@ -143,12 +145,12 @@ class TestFailure:
     def test_a_lost_response_to_a_post_is_not_retried(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("api", "/v1/customers", "-F", "customer[name]=Ada", "--yes")
         assert result.code == 1
-        assert len([one for one in server.requests if one.method == "POST"]) == 2  # one was for the token
+        assert len([one for one in server.requests if one.method == "POST"]) == 2  # one of them for the token
 
 
 class TestVerbose:
     @pytest.mark.backupify(instances=1)
-    def test_one_v_shows_requests(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_it_shows_requests(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("api", "/v1/ping", "-v")
         assert result.err.startswith(f"> [1] GET {server.base_url}/v1/ping\n< [1] 200 in ")
 
@@ -156,7 +158,7 @@ class TestVerbose:
 @pytest.mark.slow
 class TestAtATerminal:
     @pytest.mark.backupify(instances=3)
-    def test_a_yes_sends(self, server: SimulatedBackupify) -> None:
+    def test_a_yes_sends_the_request(self, server: SimulatedBackupify) -> None:
         with Terminal(("api", "/v1/customers", "-F", "customer[name]=Ada")) as terminal:
             terminal.expect("Send POST /v1/customers? [y/N] ")
             assert server.requests == []
@@ -165,7 +167,7 @@ class TestAtATerminal:
         assert '\r\n  "name": "Ada",\r\n' in terminal.seen
 
     @pytest.mark.backupify(instances=3)
-    def test_all_else_sends_nothing(self, server: SimulatedBackupify) -> None:
+    def test_any_other_input_sends_nothing(self, server: SimulatedBackupify) -> None:
         with Terminal(("api", "/v1/customers/1", "-X", "DELETE")) as terminal:
             terminal.expect("Send DELETE /v1/customers/1? [y/N] ")
             terminal.type("\n")

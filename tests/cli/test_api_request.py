@@ -12,7 +12,7 @@ from backupify_async._cli.writers import JsonWriter
 
 
 class TestTheRequest:
-    def test_is_a_get_and_a_post_where_there_are_fields(self) -> None:
+    def test_is_a_get_without_fields_and_a_post_with_fields(self) -> None:
         assert read_request("/v1/x", None, [], None).method == "GET"
         request = read_request("/v1/x", None, ["a=1"], None)
         assert (request.method, request.form, request.params) == ("POST", {"a": "1"}, None)
@@ -42,7 +42,7 @@ class TestTheRequest:
             ("/v1/backup_instances/42/%62ackups/", "POST", (), "starts a backup"),
         ],
     )
-    def test_that_makes_no_sense_is_refused(
+    def test_that_is_invalid_is_refused(
         self, path: str, method: str | None, fields: tuple[str, ...], problem: str
     ) -> None:
         with pytest.raises(Exit, match=problem):
@@ -63,7 +63,7 @@ class TestTheBody:
         assert body_text(b'{"a":"\xc2\x9b1m"}', "json", on_terminal=True) == b'{\n  "a": "\\u009b1m"\n}\n'
         assert body_text(b"\x1b[31mred\n", "json", on_terminal=True) == b"\\x1b[31mred\n"
 
-    def test_is_one_line_an_item_as_jsonl(self) -> None:
+    def test_is_one_line_per_item_as_jsonl(self) -> None:
         assert body_text(b'[{"a":1},2]', "jsonl", on_terminal=False) == b'{"a": 1}\n2\n'
 
     def test_of_all_pages_is_one_array(self) -> None:

@@ -1,3 +1,5 @@
+"""The progress line and the summary of a command."""
+
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,17 +22,17 @@ def always(statistics: Statistics) -> Callable[[], Statistics]:
 
 
 class TestStatus:
-    async def test_a_known_total_is_a_bar(self) -> None:
+    async def test_a_known_total_is_shown_as_a_bar(self) -> None:
         progress = CommandProgress("active", always(QUIET))
         progress.total, progress.succeeded = lambda: 1_200, 600
         assert progress.status(80) == "active [#####.....] 600 of 1,200, 0.0 calls/s, 0 in flight"
 
-    async def test_more_than_the_total_is_no_longer_bar(self) -> None:
+    async def test_more_than_the_total_fills_the_bar(self) -> None:
         progress = CommandProgress("active", always(QUIET))
         progress.total, progress.succeeded = lambda: 3, 4
         assert "[##########] 4 of 3" in progress.status(80)
 
-    async def test_what_goes_wrong_is_counted(self) -> None:
+    async def test_failures_throttled_and_retried_calls_are_counted(self) -> None:
         progress = CommandProgress(
             "list", always(attrs.evolve(QUIET, requests=50, refused=2, retried=3, in_flight=9))
         )
@@ -40,7 +42,7 @@ class TestStatus:
             "list 1 done, 1 failed, 5.0 calls/s, 2 throttled, 3 retried, 9 in flight"
         )
 
-    async def test_the_speed_is_the_present_one(self) -> None:
+    async def test_the_rate_is_the_present_one(self) -> None:
         requests = 0
         progress = CommandProgress("list", lambda: attrs.evolve(QUIET, requests=requests))
         for _ in range(30):
@@ -71,7 +73,7 @@ class TestStatus:
         now = attrs.evolve(QUIET, down_since=since, speed_reason=SpeedReason.DOWN)
         assert " calls/s, server down for 12 s, " in CommandProgress("list", always(now)).status(200)
 
-    async def test_the_distance_between_two_calls_is_no_pause(self) -> None:
+    async def test_the_time_between_two_calls_is_not_a_pause(self) -> None:
         until = datetime.now(UTC) + timedelta(seconds=0.1)
         progress = CommandProgress("list", always(attrs.evolve(QUIET, paused_until=until)))
         assert progress.status(200).endswith(" calls/s, 0 in flight")
@@ -81,7 +83,7 @@ class TestStatus:
         progress = CommandProgress("list", always(attrs.evolve(QUIET, speed_reason=reason)))
         assert f" calls/s, {reason.value}, " in progress.status(200)
 
-    async def test_a_verbose_one_shows_the_limit_in_eighty_columns(self) -> None:
+    async def test_with_verbose_the_limit_is_shown_in_eighty_columns(self) -> None:
         now = attrs.evolve(
             QUIET, limit_source=LimitSource.HISTORY, limit_per_second=83.14, speed_reason=SpeedReason.AT_LIMIT
         )
@@ -91,7 +93,7 @@ class TestStatus:
             "active 0 of 12,000, 0.0 calls/s, at the limit, about 83.1/s (history)"
         )
 
-    async def test_only_a_verbose_one_says_not_limited(self) -> None:
+    async def test_not_limited_is_shown_only_with_verbose(self) -> None:
         progress = CommandProgress("active", always(QUIET))
         assert progress.status(200) == "active 0 done, 0.0 calls/s, 0 in flight"
         progress.verbose = True
@@ -102,7 +104,7 @@ class TestStatus:
         for columns in range(14, 80):
             assert {*progress.status(columns).split(", ")} <= {*progress.status(200).split(", ")}
 
-    async def test_it_is_cut_to_the_columns_that_there_are(self) -> None:
+    async def test_it_is_cut_to_the_width_of_the_terminal(self) -> None:
         assert CommandProgress("active", always(QUIET)).status(12) == "active 0 don"
 
 
@@ -118,7 +120,7 @@ class TestSummary:
             "1,201 requests, 1 throttled, 0 retried; 2.5 s"
         )
 
-    async def test_duplicates_are_no_failures(self) -> None:
+    async def test_duplicates_are_not_failures(self) -> None:
         progress = CommandProgress("trigger", always(QUIET))
         progress.duplicates = 2
         assert progress.summary().startswith("trigger: 0 succeeded, 0 failed, 2 duplicates; ")
@@ -134,40 +136,38 @@ class TestSummary:
         assert progress.summary().endswith("; 2 timed out (--timeout includes waiting for the rate limit)")
 
     @pytest.mark.parametrize(
-        ("source", "per_second", "said"),
+        ("source", "per_second", "text"),
         [
             (LimitSource.NONE, None, "server's limit unknown"),
             (LimitSource.HEADERS, 2.2, "server's limit about 2.2/s (headers)"),
             (LimitSource.WINDOW, 1_200.0, "server's limit about 1,200.0/s (window)"),
         ],
     )
-    async def test_a_verbose_one_shows_the_limit(
-        self, source: LimitSource, per_second: float | None, said: str
+    async def test_with_verbose_the_limit_is_shown(
+        self, source: LimitSource, per_second: float | None, text: str
     ) -> None:
         progress = CommandProgress(
             "active", always(attrs.evolve(QUIET, limit_source=source, limit_per_second=per_second))
         )
-        assert said not in progress.summary()
+        assert text not in progress.summary()
         progress.verbose = True
-        assert f"; {said}; " in progress.summary()
+        assert f"; {text}; " in progress.summary()
 
     @pytest.mark.parametrize("reason", [SpeedReason.FINDING, SpeedReason.NOT_LIMITED])
-    async def test_a_verbose_one_does_not_take_an_accepted_rate_for_the_limit(
-        self, reason: SpeedReason
-    ) -> None:
-        felt = attrs.evolve(QUIET, limit_source=LimitSource.HISTORY, limit_per_second=9.0)
-        progress = CommandProgress("active", always(attrs.evolve(felt, speed_reason=reason)))
+    async def test_with_verbose_an_accepted_rate_is_not_shown_as_the_limit(self, reason: SpeedReason) -> None:
+        observed = attrs.evolve(QUIET, limit_source=LimitSource.HISTORY, limit_per_second=9.0)
+        progress = CommandProgress("active", always(attrs.evolve(observed, speed_reason=reason)))
         progress.verbose = True
         assert "; server's limit unknown: it accepted about 9.0/s; " in progress.summary()
 
-    async def test_time_counts_from_the_beginning(self) -> None:
+    async def test_time_counts_from_the_start(self) -> None:
         progress = CommandProgress("active", always(QUIET))
         await asyncio.sleep(60)
         progress.start()
         assert progress.summary().endswith("; 0.0 s")
 
 
-async def test_the_gravest_failure_stands() -> None:
+async def test_the_most_severe_failure_decides_the_exit_code() -> None:
     progress = CommandProgress("active", always(QUIET))
     progress.add_failure(AuthenticationError("no"))
     progress.add_failure(ValueError())
@@ -175,8 +175,8 @@ async def test_the_gravest_failure_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "what", "said"),
+    ("number", "what", "text"),
     [(1, "backups", "1 backup"), (2, "backups", "2 backups"), (1, "in progress", "1 in progress")],
 )
-def test_one_thing_is_not_named_by_its_plural(number: int, what: str, said: str) -> None:
-    assert count_of(number, what) == said
+def test_a_count_of_one_is_singular(number: int, what: str, text: str) -> None:
+    assert count_of(number, what) == text

@@ -1,3 +1,5 @@
+"""`backupify list`, `active`, `latest` and `instances`: their rows, and `-o json` of all commands."""
+
 import csv
 import io
 import json
@@ -24,13 +26,13 @@ BACKUP_COLUMNS = [
 
 class TestList:
     @pytest.mark.backupify(instances=3, backups=4)
-    def test_there_is_one_row_per_backup(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_each_backup_has_a_row(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("list", "1", "3", "--output", "csv", "--ordered")
         table = list(csv.DictReader(io.StringIO(result.out)))
         assert (result.code, [row["instance_id"] for row in table]) == (0, ["1"] * 4 + ["3"] * 4)
 
     @pytest.mark.backupify(instances=3, backups=25)
-    def test_a_limit_holds_for_each_instance(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_limit_applies_to_each_instance(self, server: SimulatedBackupify, run: Run) -> None:
         rows = run("list", "1", "2", "--limit", "22", "-o", "jsonl").rows
         assert len(rows) == 44
 
@@ -43,7 +45,7 @@ class TestList:
         assert [instance for instance, _ in found] == [1] * 7 + [2] * 7
 
     @pytest.mark.backupify(instances=1, backups=0)
-    def test_csv_has_its_header_even_without_a_row(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_csv_has_a_header_even_without_rows(self, server: SimulatedBackupify, run: Run) -> None:
         assert run("list", "1", "-o", "csv").rows == [",".join(BACKUP_COLUMNS)]
 
     @pytest.mark.backupify(instances=2, backups=3)
@@ -62,7 +64,7 @@ class TestActive:
         ]
 
     @pytest.mark.backupify(instances=45)
-    def test_all_goes_over_all_pages_of_instances(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_all_reads_all_pages_of_instances(self, server: SimulatedBackupify, run: Run) -> None:
         rows = run("active", "--all", "--ordered", "--rate", "1000", "-o", "csv").rows
         assert [row.split(",")[0] for row in rows[1:]] == [str(one) for one in server.instance_ids]
 
@@ -79,12 +81,12 @@ class TestActive:
 
 class TestLatest:
     @pytest.mark.backupify(instances=1, backups=30)
-    def test_the_state_is_the_status_of_the_newest(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_the_state_is_the_status_of_the_newest_backup(self, server: SimulatedBackupify, run: Run) -> None:
         row = json.loads(run("latest", "1", "-o", "jsonl").out)
         assert (row["state"], row["status"], row["backup_id"]) == ("completed", "completed", 37)
 
     @pytest.mark.backupify(instances=1, backups=0)
-    def test_an_instance_without_backups_has_none(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_the_state_without_backups_is_none(self, server: SimulatedBackupify, run: Run) -> None:
         assert json.loads(run("latest", "1", "-o", "jsonl").out)["state"] == "none"
 
     @pytest.mark.backupify(
@@ -97,14 +99,16 @@ class TestLatest:
         assert (row["state"], row["backup_id"], row["extra"]) == ("unknown", "b-1", {"bytes": 7})
 
     @pytest.mark.backupify(instances=1, backups=1)
-    def test_dates_have_their_offset(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_dates_have_an_offset(self, server: SimulatedBackupify, run: Run) -> None:
         created = datetime.fromisoformat(json.loads(run("latest", "1", "-o", "jsonl").out)["created_at"])
         assert created.utcoffset() == timedelta(0)
 
 
 class TestInstances:
     @pytest.mark.backupify(instances=123)
-    def test_all_pages_are_read_as_large_as_they_come(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_all_pages_are_read_at_the_page_size_of_the_server(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
         result = run("instances", "-o", "csv")
         assert result.rows[0] == "id,customer_id,backup_definition_id,backup_frequency,created_at,updated_at"
         assert (len(result.rows), len(server.requests)) == (124, 3)
@@ -118,7 +122,7 @@ class TestInstances:
             (["--customer", "2", "--definition", "3"], [6]),
         ],
     )
-    def test_they_can_be_chosen(
+    def test_they_can_be_filtered(
         self, server: SimulatedBackupify, run: Run, choice: list[str], expected: list[int]
     ) -> None:
         assert [json.loads(row)["id"] for row in run("instances", *choice, "-o", "jsonl").rows] == expected
@@ -130,7 +134,7 @@ class TestInstances:
         assert "the list ended early: GET /v1/backup_instances answered 400" in result.err
         assert "instances: 100 succeeded, 0 failed, the list ended early; " in result.err
 
-    def test_an_id_that_cannot_be_one_is_a_usage_error(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_an_invalid_id_is_a_usage_error(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("instances", "--customer", "..")
         assert (result.code, server.requests) == (2, [])
         assert "--customer" in result.err
@@ -150,7 +154,7 @@ class TestJson:
         assert [row["id"] for row in json.loads(run("instances", "-o", "json").out)] == server.instance_ids
 
     @pytest.mark.backupify(instances=1, backups=0)
-    def test_without_a_row_the_array_is_empty(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_without_rows_the_array_is_empty(self, server: SimulatedBackupify, run: Run) -> None:
         assert json.loads(run("list", "1", "-o", "json").out) == []
 
     @pytest.mark.backupify(instances=2)
@@ -162,7 +166,7 @@ class TestJson:
         rows = json.loads(run("journal", "show", journal, "-o", "json").out)
         assert {row["instance_id"]: row["state"] for row in rows} == {1: "started", 2: "started"}
 
-    def test_a_command_that_could_not_begin_writes_nothing(
+    def test_a_command_that_cannot_start_writes_nothing(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         result = run("active", "1", "-o", "json")
@@ -171,11 +175,11 @@ class TestJson:
 
 class TestTable:
     @pytest.mark.backupify(instances=1, backups=0)
-    def test_a_pipe_gets_all_columns_unless_a_width_is_set(
+    def test_a_pipe_gets_all_columns_where_no_width_is_set(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("COLUMNS")
-        assert run("active", "1").rows[0].split() == BACKUP_COLUMNS[:-1]  # stderr tells the error
+        assert run("active", "1").rows[0].split() == BACKUP_COLUMNS[:-1]  # the error is on stderr
 
     @pytest.mark.backupify(
         instances=1,

@@ -1,3 +1,5 @@
+"""Calls in a daemon thread, which no exit waits for."""
+
 import asyncio
 import threading
 
@@ -6,15 +8,15 @@ import pytest
 from backupify_async._cli.daemon_threads import DaemonThread
 
 
-async def test_calls_are_made_one_after_the_other_in_one_other_thread() -> None:
+async def test_calls_run_one_after_the_other_in_one_other_thread() -> None:
     thread = DaemonThread("test")
-    made = await asyncio.gather(*(thread.call(threading.get_ident) for _ in range(5)))
+    threads = await asyncio.gather(*(thread.call(threading.get_ident) for _ in range(5)))
     thread.close()
-    assert len(set(made)) == 1
-    assert made[0] != threading.get_ident()
+    assert len(set(threads)) == 1
+    assert threads[0] != threading.get_ident()
 
 
-async def test_what_a_call_raises_is_raised_where_it_is_awaited() -> None:
+async def test_an_error_of_a_call_is_raised_where_it_is_awaited() -> None:
     thread = DaemonThread("test")
     with pytest.raises(ZeroDivisionError):
         await thread.call(divmod, 1, 0)
@@ -22,7 +24,7 @@ async def test_what_a_call_raises_is_raised_where_it_is_awaited() -> None:
     thread.close()
 
 
-async def test_a_cancelled_caller_does_not_wait_for_a_call_that_blocks() -> None:
+async def test_a_cancelled_caller_does_not_wait_for_a_blocked_call() -> None:
     thread, begun, end = DaemonThread("test"), threading.Event(), threading.Event()
 
     def block() -> None:
@@ -31,10 +33,10 @@ async def test_a_cancelled_caller_does_not_wait_for_a_call_that_blocks() -> None
 
     call = asyncio.ensure_future(thread.call(block))
     await asyncio.to_thread(begun.wait)
-    never_made = asyncio.ensure_future(thread.call(pytest.fail))
+    skipped = asyncio.ensure_future(thread.call(pytest.fail))
     await asyncio.sleep(0)
     call.cancel()
-    never_made.cancel()
+    skipped.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
     end.set()

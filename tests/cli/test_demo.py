@@ -1,3 +1,5 @@
+"""`backupify demo`."""
+
 import attrs
 import pytest
 
@@ -13,19 +15,19 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same story, with fewer instances and a faster server."""
+def small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same walkthrough, with fewer instances and a faster server."""
     monkeypatch.setattr(demo_walkthrough, "_INSTANCES", 50)
     monkeypatch.setattr(demo_walkthrough, "_ALREADY_ACTIVE", range(5, 50, 17))
     monkeypatch.setattr(demo_walkthrough, "_SERVER_RATE", 2_000)
 
 
 class TestWalkthrough:
-    def test_it_ends_as_described(self) -> None:
+    def test_it_prints_each_step_and_its_result(self) -> None:
         with process("demo") as started:
             result = finish(started)
         assert (result.code, result.err) == (0, "")
-        for said in (
+        for text in (
             "200 instances",
             "187 idle, 12 active, 1 failed",
             "186 started, 12 active, 1 adopted, 1 failed",
@@ -39,11 +41,11 @@ class TestWalkthrough:
             "instance 13: list, active, trigger, active: 403",
             "Every instance is accounted for, and no backup was started twice.",
         ):
-            assert said in result.out
+            assert text in result.out
         assert "\x1b" not in result.out
         assert max(map(len, result.rows)) <= 100
 
-    def test_a_terminal_sees_how_far_it_is(self) -> None:
+    def test_a_terminal_shows_the_progress(self) -> None:
         with Terminal(("demo",), columns=80) as terminal:
             terminal.expect("list: ")
             terminal.expect(" backups")
@@ -52,10 +54,10 @@ class TestWalkthrough:
         assert terminal.seen.rstrip().endswith("backupify: interrupted")
         assert terminal.seen.count("\x1b[?25l") == terminal.seen.count("\x1b[?25h")
 
-    @pytest.mark.usefixtures("in_haste")
+    @pytest.mark.usefixtures("small_and_fast")
     def test_an_unexpected_result_is_reported(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        more = Fault.answer(404, body="gone", operation="trigger", instance=2)
-        monkeypatch.setattr(demo_walkthrough, "_FAULTS", (more, *demo_walkthrough._FAULTS))
+        extra = Fault.answer(404, body="gone", operation="trigger", instance=2)
+        monkeypatch.setattr(demo_walkthrough, "_FAULTS", (extra, *demo_walkthrough._FAULTS))
         result = run("demo")
         assert result.code == ExitCode.SOME_FAILED
         assert "Unexpected: trigger: 2 instances failed" in result.out
@@ -65,7 +67,7 @@ class TestWalkthrough:
 
 class TestLimit:
     @pytest.mark.parametrize(
-        ("source", "ground"),
+        ("source", "origin"),
         [
             (LimitSource.HEADERS, "the quota in the headers"),
             (LimitSource.WINDOW, "Retry-After"),
@@ -73,9 +75,9 @@ class TestLimit:
             (LimitSource.HISTORY, "429 responses alone"),
         ],
     )
-    def test_it_is_shown_with_its_source(self, source: LimitSource, ground: str) -> None:
+    def test_it_is_shown_with_its_source(self, source: LimitSource, origin: str) -> None:
         now = attrs.evolve(QUIET, limit_source=source, limit_per_second=119.6)
-        assert limit_explanation(now) == f"about 120 calls/s, found by the client from {ground}"
+        assert limit_explanation(now) == f"about 120 calls/s, found by the client from {origin}"
 
-    def test_where_there_is_none_nothing_is_made_up(self) -> None:
+    def test_it_is_shown_as_not_found_where_there_is_none(self) -> None:
         assert limit_explanation(QUIET).startswith("not found: ")

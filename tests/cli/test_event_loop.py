@@ -1,4 +1,4 @@
-"""The command line on uvloop, where that is installed."""
+"""The command line on uvloop, if that is installed."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ from backupify_async._cli.shutdown import Shutdown, run_command
 async def command(shutdown: Shutdown) -> ExitCode:
     return ExitCode.SUCCESS
 
-run_command(command)  # what it imports takes no descriptor any more
+run_command(command)  # later runs need no descriptors for imports
 for files in range(4, 30):
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     try:
@@ -34,10 +34,10 @@ for files in range(4, 30):
 """
 
 
-def test_it_runs_on_uvloop() -> None:
+def test_a_command_runs_on_uvloop() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
 
-    async def command(_stop: Shutdown) -> ExitCode:
+    async def command(_shutdown: Shutdown) -> ExitCode:
         loops.append(asyncio.get_running_loop())
         return ExitCode.SUCCESS
 
@@ -55,14 +55,14 @@ def test_too_low_a_limit_of_open_files_is_reported_in_one_line() -> None:
 
 @pytest.mark.backupify(instances=60)
 @pytest.mark.parametrize("rate", ["700", "1000", "3000"])
-def test_rates_of_more_than_one_call_a_millisecond_are_kept(
+def test_a_sweep_ends_at_a_rate_of_about_a_call_a_millisecond(
     server: SimulatedBackupify, run: Run, rate: str
 ) -> None:
     result = run("active", "--all", "--rate", rate, "-o", "csv")
     assert (result.code, len(result.rows)) == (ExitCode.SUCCESS, 61)
 
 
-def test_ctrl_c_ends_it_in_good_order() -> None:
+def test_ctrl_c_ends_the_simulated_server_with_success() -> None:
     with process("simulate", "--port", "0") as started:
         assert started.stdout is not None
         assert "simulated" in started.stdout.readline()

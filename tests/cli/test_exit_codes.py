@@ -24,18 +24,18 @@ class TestAuthentication:
         assert "authentication failed" in result.err
 
     @pytest.mark.backupify(instances=3, forbidden=[1], faults=[Fault.expired_token(instance=2)])
-    def test_an_instance_that_fails_by_it_is_graver_than_one_that_fails(
+    def test_an_instance_that_fails_by_it_decides_the_exit_code(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("BACKUPIFY_CLIENT_ID", "BACKUPIFY_CLIENT_SECRET"):
             monkeypatch.delenv(name)
-        monkeypatch.setenv("BACKUPIFY_TOKEN", server.issue_token())  # of which no other is waited for
+        monkeypatch.setenv("BACKUPIFY_TOKEN", server.issue_token())  # a refused static token is final
         result = run("active", "1", "2", "3", "-o", "csv")
         assert (result.code, len(result.rows)) == (3, 1 + 3)
 
 
-class TestOwnFaults:
-    def test_they_name_the_place_but_not_the_text(
+class TestUnexpectedErrors:
+    def test_they_are_reported_by_file_and_type_without_their_text(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_arguments: object) -> None:
@@ -48,7 +48,7 @@ class TestOwnFaults:
         assert "hunter2" not in result.err
 
     @pytest.mark.backupify(instances=40, latency=0.05)
-    def test_they_leave_no_trigger_unaccounted_for(
+    def test_after_them_every_trigger_is_reported(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         written = []
@@ -70,9 +70,9 @@ class TestOwnFaults:
 
 
 @pytest.mark.slow
-class TestWhatTheSystemRefuses:
+class TestErrorsOfTheSystem:
     @pytest.mark.parametrize("command", [["active"], ["trigger", "--yes"]])
-    def test_a_name_that_no_file_can_have(
+    def test_a_file_name_that_is_too_long_is_reported(
         self, server: SimulatedBackupify, run: Run, command: list[str]
     ) -> None:
         result = run(*command, "--ids-file", "a" * 300)
@@ -83,7 +83,7 @@ class TestWhatTheSystemRefuses:
         "command",
         [["--version"], ["--help"], ["trigger", "--help"], ["active", "1"], ["simulate", "--port", "0"]],
     )
-    def test_a_full_disk(self, server: SimulatedBackupify, command: list[str]) -> None:
+    def test_a_full_disk_is_reported(self, server: SimulatedBackupify, command: list[str]) -> None:
         with Path("/dev/full").open("w") as full, process(*command, stdout=full) as started:
             result = finish(started)
         assert result.code == 1
@@ -93,7 +93,7 @@ class TestWhatTheSystemRefuses:
     @pytest.mark.parametrize(
         "command", [["trigger", "1", "--journal", "j"], ["resume", "j"], ["journal", "show", "j"]]
     )
-    def test_a_working_directory_that_is_gone(
+    def test_a_deleted_working_directory_is_reported(
         self,
         server: SimulatedBackupify,
         run: Run,
@@ -101,17 +101,17 @@ class TestWhatTheSystemRefuses:
         monkeypatch: pytest.MonkeyPatch,
         command: list[str],
     ) -> None:
-        gone = tmp_path / "gone"
-        gone.mkdir()
-        monkeypatch.chdir(gone)
-        gone.rmdir()
+        deleted = tmp_path / "deleted"
+        deleted.mkdir()
+        monkeypatch.chdir(deleted)
+        deleted.rmdir()
         result = run(*command)
         assert (result.code, server.triggers) == (2, {})
         assert "j: the working directory cannot be used (No such file or directory)" in result.err
 
 
-class TestGravest:
-    def test_an_interrupt_stands_above_authentication_above_failures(self) -> None:
+class TestMostSevere:
+    def test_an_interrupt_is_above_authentication_and_that_above_failures(self) -> None:
         codes = [ExitCode.SUCCESS, ExitCode.SOME_FAILED, ExitCode.AUTHENTICATION, ExitCode.INTERRUPTED]
         assert [most_severe(*codes[:number]) for number in range(1, 5)] == codes
 
@@ -129,7 +129,7 @@ class TestWithoutTheExtra:
         assert "pip install '.[cli]' in the checkout" in ended.stderr
         assert missing in ended.stderr
 
-    def test_a_hole_in_the_package_itself_is_not_taken_for_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_module_of_the_package_itself_is_raised(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "backupify_async._cli.run", None)
         with pytest.raises(ModuleNotFoundError):
             main(["--version"])
@@ -137,7 +137,7 @@ class TestWithoutTheExtra:
 
 class TestLoading:
     @pytest.mark.parametrize("arguments", [["--version"], ["active", "1"]])
-    def test_what_the_environment_makes_fail_is_named(
+    def test_a_variable_that_makes_an_import_fail_is_named(
         self, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
     ) -> None:
         monkeypatch.setenv("SSLKEYLOGFILE", "/nowhere/keys")
@@ -150,7 +150,7 @@ class TestLoading:
         )
 
     @pytest.mark.parametrize("module", ["backupify_async", "backupify_async._cli"])
-    def test_ctrl_c_meanwhile_is_no_traceback(
+    def test_ctrl_c_during_it_shows_no_traceback(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
     ) -> None:
         (tmp_path / "cyclopts.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")

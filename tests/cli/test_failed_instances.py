@@ -20,7 +20,7 @@ class TestSomeFailed:
 
     @pytest.mark.backupify(instances=3, forbidden=[2])
     @pytest.mark.parametrize("command", ["list", "active", "latest", "trigger"])
-    def test_a_failed_instance_has_its_row(self, server: SimulatedBackupify, run: Run, command: str) -> None:
+    def test_a_failed_instance_has_a_row(self, server: SimulatedBackupify, run: Run, command: str) -> None:
         sweep = (command, "1", "2", "3", *(["--yes"] if command == "trigger" else []), "--ordered", "-o")
         rows = [json.loads(row) for row in run(*sweep, "jsonl").rows]
         of_ids = {row["instance_id"]: (row["state"], row["error"]) for row in rows}
@@ -32,13 +32,13 @@ class TestSomeFailed:
         assert (failed["instance_id"], failed["state"], failed["backup_id"]) == ("2", "error", "")
 
     @pytest.mark.backupify(instances=3, forbidden=[2])
-    def test_a_table_leaves_the_reason_to_stderr(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_in_a_table_the_reason_is_only_on_stderr(self, server: SimulatedBackupify, run: Run) -> None:
         header, first, second = run("active", "1", "2", "--ordered").rows
         assert "error" not in header
         assert (first.split()[:3], second.split()[:3]) == (["1", "idle", "-"], ["2", "error", "-"])
 
     @pytest.mark.backupify(faults=[Fault.answer(400, body="one\ntwo\x1b[2J", operation="get_active")])
-    def test_a_reason_takes_one_line(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_reason_is_one_line(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "1", "--quiet", "-o", "csv")
         for lines in (result.err.splitlines(), result.rows[1:]):
             assert len(lines) == 1
@@ -47,7 +47,7 @@ class TestSomeFailed:
     @pytest.mark.backupify(
         instances=50, faults=[Fault.answer(429, retry_after=9_999, operation="get_active")]
     )
-    def test_a_server_that_refuses_for_long_ends_the_sweep(
+    def test_a_retry_after_above_the_maximum_ends_the_sweep(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("active", "--all", "--concurrency", "2")
@@ -55,7 +55,7 @@ class TestSomeFailed:
         assert "stopped early: " in result.err
         assert re.search(r"; not begun: the 4\d ids after \d of --all\n", result.err)
 
-    def test_a_dead_server_is_reported_without_a_traceback(
+    def test_a_server_that_cannot_be_reached_is_reported_without_a_traceback(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("random.uniform", lambda low, high: 0.0)  # the back-off
@@ -66,7 +66,7 @@ class TestSomeFailed:
         assert result.err.endswith("; gave up: tried 4 times\n")
 
     @pytest.mark.parametrize("command", [("active",), ("trigger", "--yes"), ("list",), ("latest",)])
-    def test_each_given_instance_has_its_row_without_a_token_too(
+    def test_each_instance_has_a_row_also_without_a_token(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
     ) -> None:
         monkeypatch.setattr("random.uniform", lambda low, high: 0.0)  # the back-off
@@ -79,21 +79,19 @@ class TestSomeFailed:
         assert "sent" not in rows[0]["error"]
 
     @pytest.mark.backupify(faults=[Fault.hang(operation="token")])
-    def test_the_time_out_holds_for_the_token_too(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_the_time_out_applies_to_the_token_too(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "1", "--timeout", "0.1")
         assert (result.code, result.err) == (1, "backupify: no token: no response within 0.1 s\n")
 
     @pytest.mark.backupify(faults=[Fault.hang(operation="get_active", instance=2)])
-    def test_the_time_out_holds_for_one_call_and_not_for_all(
-        self, server: SimulatedBackupify, run: Run
-    ) -> None:
+    def test_the_time_out_applies_to_each_call(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("active", "1", "2", "--timeout", "0.3", "-o", "csv")
         assert (result.code, len(result.rows)) == (1, 3)
         assert "instance 2 failed: the call took longer than --timeout 0.3 s" in result.err
         assert result.err.count("--timeout includes waiting for the rate limit") == 1
 
     @pytest.mark.backupify(faults=[Fault.hang(operation="trigger")])
-    def test_the_time_out_of_a_trigger_is_called_as_the_option_too(
+    def test_the_time_out_of_a_trigger_is_named_after_the_option(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("trigger", "2", "--timeout", "0.3")

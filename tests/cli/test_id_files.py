@@ -1,4 +1,4 @@
-"""Files of ids that a sweep reads again: which these are, and that they are what they were."""
+"""Which files of ids a sweep can read again, and how a changed file is detected."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def ids(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def descriptor(ids: Path) -> Iterator[int]:
-    """As the shell redirects a file."""
+    """A descriptor of the file, as a shell redirects it."""
     number = os.open(ids, os.O_RDONLY)
     yield number
     os.close(number)
@@ -71,7 +71,7 @@ class TestAFile:
         assert not is_rereadable(str(ids.parent / "link"))
         assert not is_rereadable(str(ids.parent / "directory" / str(descriptor)))
 
-    def test_is_not_rereadable_while_it_is_open_as_stdin_can_be(self, ids: Path, descriptor: int) -> None:
+    def test_is_not_rereadable_while_this_process_has_it_open(self, ids: Path, descriptor: int) -> None:
         assert not is_rereadable(str(ids))
 
     @needs_proc
@@ -85,7 +85,7 @@ class TestAFile:
             other.kill()
             other.wait()
 
-    def test_is_neither_a_pipe_nor_a_device(self, tmp_path: Path) -> None:
+    def test_that_is_a_pipe_or_a_device_is_not_rereadable(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         assert not is_rereadable(str(tmp_path / "pipe"))
         assert not is_rereadable("/dev/null")
@@ -93,9 +93,9 @@ class TestAFile:
 
 class TestAFingerprint:
     def test_is_that_of_sha256sum(self, ids: Path) -> None:
-        mark = fingerprint_of(str(ids))
-        assert mark == Fingerprint(6, sha256(b"1\n2\n3\n").hexdigest())
-        assert str(mark) == f"6 bytes with SHA-256 {mark.sha256}"
+        fingerprint = fingerprint_of(str(ids))
+        assert fingerprint == Fingerprint(6, sha256(b"1\n2\n3\n").hexdigest())
+        assert str(fingerprint) == f"6 bytes with SHA-256 {fingerprint.sha256}"
 
     def test_of_a_pipe_without_a_writer_is_refused(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
@@ -111,17 +111,17 @@ class TestAVerifiedReader:
             file.write(before)
             file.seek(0)
             read = VerifiedReader(file.fileno(), str(Fingerprint(len(before), sha256(before).hexdigest())))
-            got = [read() for _ in range(min(chunks, len(before) // 4))]
+            chunks_read = [read() for _ in range(min(chunks, len(before) // 4))]
             os.truncate(file.fileno(), 0)
             os.pwrite(file.fileno(), after, 0)
             try:
-                while got[-1:] != [b""]:
-                    got += [read()]
+                while chunks_read[-1:] != [b""]:
+                    chunks_read += [read()]
             except ChangedFile:
                 assert before != after
             else:
-                assert b"".join(got) == before
-            assert before.startswith(b"".join(got))
+                assert b"".join(chunks_read) == before
+            assert before.startswith(b"".join(chunks_read))
 
     def test_refuses_another_fingerprint_before_the_first_read(self, descriptor: int) -> None:
         with pytest.raises(ChangedFile):
@@ -150,13 +150,13 @@ class TestIds:
     ) -> None:
         monkeypatch.setattr(id_files, "_CHUNK", 4)
         file = FileIds(str(ids), rereadable=True, expected=str(fingerprint_of(str(ids))))
-        came = []
+        ids_read = []
 
         async def read_and_write() -> None:
             async for one in file.read(NO_CLIENT):
-                came.append(one)
+                ids_read.append(one)
                 write(ids, "1\n2\n7\n8\n9\n")
 
         with pytest.raises(Exit, match="is not what this sweep began with"):
             await read_and_write()
-        assert came == [1, 2]
+        assert ids_read == [1, 2]

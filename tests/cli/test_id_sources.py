@@ -1,3 +1,5 @@
+"""Sources of ids: arguments, files, stdin and `--all`."""
+
 import asyncio
 import contextlib
 import os
@@ -21,20 +23,20 @@ from tests.support.commands import Run
 from tests.support.processes import COMMAND, finish, process
 from tests.support.raw_servers import http, raw_server
 
-# No-break, ideographic, thin space; ends of a line, a paragraph; zero-width space, BOM, word joiner.
-UNSEEN = ["\u00a0", "\u3000", "\u2009", "\u2028", "\u2029", "\u200b", "\ufeff", "\u2060"]
+# No-break, ideographic and thin space; line and paragraph separator; zero-width space, BOM, word joiner.
+INVISIBLE = ["\u00a0", "\u3000", "\u2009", "\u2028", "\u2029", "\u200b", "\ufeff", "\u2060"]
 NO_CLIENT = cast("BackupifyClient", None)
 
 
 @contextlib.asynccontextmanager
 async def one_page(headers: dict[str, str], body: bytes) -> AsyncIterator[BackupifyClient]:
-    """A client of a server that has only this page."""
+    """A client of a server with only this page."""
 
-    async def answer(_request: bytes, writer: asyncio.StreamWriter) -> None:
+    async def respond(_request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(http(200, body, *(f"{name}: {value}" for name, value in headers.items())))
 
     async with (
-        raw_server(answer) as url,
+        raw_server(respond) as url,
         BackupifyClient(StaticToken("static-token"), base_url=url) as client,
     ):
         yield client
@@ -46,20 +48,20 @@ async def ids_of(content: bytes, tmp_path: Path) -> list[InstanceId]:
     return [one async for one in FileIds(str(file), rereadable=True).read(NO_CLIENT)]
 
 
-class TestReadId:
+class TestParseId:
     @pytest.mark.parametrize(
         ("text", "expected"),
         [("42", 42), ("-5", -5), ("0", 0), ("042", "042"), ("x1", "x1"), ("9" * 20, "9" * 20), ("٣", "٣")],
     )
-    def test_an_int_is_one_only_as_it_is_written(self, text: str, expected: InstanceId) -> None:
+    def test_only_the_plain_form_of_an_int_is_an_int(self, text: str, expected: InstanceId) -> None:
         assert parse_id(text) == expected
 
     @given(st.text())
-    def test_what_was_read_is_written_the_same(self, text: str) -> None:
+    def test_a_parsed_id_has_the_same_text(self, text: str) -> None:
         try:
             assert str(parse_id(text)) == text
         except ValueError as error:
-            assert "id" in str(error)  # noqa: PT017 - either of two endings is right
+            assert "id" in str(error)  # noqa: PT017 - both outcomes are right
 
 
 class TestFile:
@@ -67,25 +69,36 @@ class TestFile:
         content = b"\xef\xbb\xbf# these\n42\r\n\n  x7\t # seven\n\t#no\n#\na#b\n43"
         assert await ids_of(content, tmp_path) == [42, "x7", "a#b", 43]
 
-    @pytest.mark.parametrize("unseen", UNSEEN)
-    async def test_invisible_characters_around_an_id_are_ignored(self, tmp_path: Path, unseen: str) -> None:
-        lines = [f"42{unseen}", f"{unseen}43", unseen, f"{unseen}# none", f"44{unseen} # four", f"x{unseen}"]
+    @pytest.mark.parametrize("invisible", INVISIBLE)
+    async def test_invisible_characters_around_an_id_are_ignored(
+        self, tmp_path: Path, invisible: str
+    ) -> None:
+        lines = [
+            f"42{invisible}",
+            f"{invisible}43",
+            invisible,
+            f"{invisible}# none",
+            f"44{invisible} # four",
+            f"x{invisible}",
+        ]
         assert await ids_of("\n".join(lines).encode(), tmp_path) == [42, 43, 44, "x"]
 
-    @pytest.mark.parametrize("unseen", UNSEEN)
-    async def test_invisible_characters_within_an_id_are_refused(self, tmp_path: Path, unseen: str) -> None:
+    @pytest.mark.parametrize("invisible", INVISIBLE)
+    async def test_invisible_characters_within_an_id_are_refused(
+        self, tmp_path: Path, invisible: str
+    ) -> None:
         with pytest.raises(Exit) as caught:
-            await ids_of(f"1\n4{unseen}2\n".encode(), tmp_path)
+            await ids_of(f"1\n4{invisible}2\n".encode(), tmp_path)
         assert caught.value.message.startswith(f"{tmp_path / 'ids.txt'}, line 2: ")
-        assert ascii(unseen)[1:-1] in ascii(caught.value.message)
+        assert ascii(invisible)[1:-1] in ascii(caught.value.message)
 
     @pytest.mark.parametrize("content", [b"", b"\n# none\n"])
-    async def test_an_empty_file_is_named(self, tmp_path: Path, content: bytes) -> None:
+    async def test_a_file_without_ids_is_named(self, tmp_path: Path, content: bytes) -> None:
         with pytest.raises(Exit) as caught:
             await ids_of(content, tmp_path)
         assert caught.value.message == f"no ids in {tmp_path / 'ids.txt'}"
 
-    async def test_lines_may_fall_on_the_border_of_two_reads(
+    async def test_a_line_can_be_split_between_two_reads(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(id_files, "_CHUNK", 3)
@@ -101,13 +114,15 @@ class TestFile:
             (b"x" * 5_000, "longer than 4096 bytes"),
         ],
     )
-    async def test_a_bad_line_is_named(self, tmp_path: Path, line: bytes, said: str) -> None:
+    async def test_an_invalid_line_is_reported_with_its_number(
+        self, tmp_path: Path, line: bytes, said: str
+    ) -> None:
         with pytest.raises(Exit) as caught:
             await ids_of(b"1\n# two\n" + line + b"\n4\n", tmp_path)
         assert caught.value.message.startswith(f"{tmp_path / 'ids.txt'}, line 3: ")
         assert said in caught.value.message
 
-    async def test_a_line_without_end_does_not_fill_the_memory(
+    async def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(id_files, "_CHUNK", 5_000)
@@ -118,7 +133,7 @@ class TestFile:
         with pytest.raises(Exit, match=r"gone\.txt: No such file"):
             await anext(FileIds(str(tmp_path / "gone.txt"), rereadable=True).read(NO_CLIENT))
 
-    async def test_ids_come_before_the_file_ends(self, tmp_path: Path) -> None:
+    async def test_ids_are_read_before_the_file_ends(self, tmp_path: Path) -> None:
         fifo = tmp_path / "fifo"
         os.mkfifo(fifo)
         source = await asyncio.to_thread(choose_source, (), str(fifo), everything=False)
@@ -133,7 +148,7 @@ class TestFile:
         assert [one async for one in ids] == []
 
 
-class TestNumber:
+class TestCount:
     async def test_a_file_is_counted(self, tmp_path: Path) -> None:
         file = tmp_path / "ids.txt"
         await asyncio.to_thread(file.write_text, "1\n\n2\n")
@@ -141,7 +156,7 @@ class TestNumber:
         assert source.describe(await source.count(NO_CLIENT)) == f"2 instances named in {file}"
         assert source.total == 2
 
-    async def test_what_can_be_read_but_once_is_counted_and_read_then(
+    async def test_a_source_that_can_be_read_once_is_counted_and_then_read(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(id_files, "_CHUNK", 3)
@@ -158,7 +173,7 @@ class TestNumber:
         source = choose_source((), "-", everything=False)
         assert source.describe(None) == "the instances in stdin (number unknown)"
 
-    async def test_given_ids_are_as_many_as_they_are(self) -> None:
+    async def test_given_ids_are_counted(self) -> None:
         source = ArgumentIds((7,))
         assert source.describe(await source.count(NO_CLIENT)) == "1 instance"
 
@@ -171,7 +186,7 @@ class TestNumber:
             ({"Link": '<http://127.0.0.1/x>; rel="next"'}, b'[{"id": 1}]', "all instances"),
         ],
     )
-    async def test_the_first_page_has_the_number(
+    async def test_all_instances_are_counted_from_the_first_page(
         self, headers: dict[str, str], body: bytes, expected: str
     ) -> None:
         async with one_page(headers, body) as client:
@@ -184,7 +199,7 @@ class TestNoInstances:
     @pytest.mark.parametrize(
         "command", [("active",), ("trigger", "--yes"), ("trigger", "--dry-run"), ("list",)]
     )
-    def test_at_all_are_named_and_not_well(
+    def test_are_reported_with_exit_code_1(
         self, server: SimulatedBackupify, run: Run, command: tuple[str, ...]
     ) -> None:
         result = run(*command, "--all")
@@ -192,7 +207,7 @@ class TestNoInstances:
         assert "--all: the server lists no instances for these credentials\n" in result.err
 
     @pytest.mark.backupify(instances=3, faults=[Fault.garbage(b"", operation="list_instances")])
-    def test_that_the_answer_lost_are_no_sweep_that_went_well(
+    def test_because_the_list_was_unreadable_is_exit_code_1(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("trigger", "--all", "--yes")
@@ -203,16 +218,16 @@ class TestNoInstances:
 @pytest.mark.slow
 class TestCommand:
     @pytest.mark.backupify(instances=3)
-    @pytest.mark.parametrize("unseen", UNSEEN)
-    def test_what_cannot_be_seen_around_an_id_reaches_no_server(
-        self, server: SimulatedBackupify, run: Run, unseen: str
+    @pytest.mark.parametrize("invisible", INVISIBLE)
+    def test_invisible_characters_around_an_id_are_not_sent(
+        self, server: SimulatedBackupify, run: Run, invisible: str
     ) -> None:
-        result = run("trigger", f"{unseen}2{unseen}", "-q", "-o", "csv")
+        result = run("trigger", f"{invisible}2{invisible}", "-q", "-o", "csv")
         assert (result.code, result.rows[1].split(",")[:2]) == (0, ["2", "started"])
         assert set(server.triggers) == {2}
 
     @pytest.mark.backupify(instances=3)
-    def test_a_file_with_a_line_that_names_none_triggers_nothing(
+    def test_a_file_with_an_invalid_line_triggers_nothing(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path
     ) -> None:
         file = tmp_path / "ids.txt"
@@ -228,9 +243,9 @@ class TestCommand:
         assert [row.split(",")[0] for row in out.splitlines()[1:]] == ["3", "1"]
 
     @pytest.mark.backupify(instances=3)
-    def test_stdin_may_be_non_blocking(self, server: SimulatedBackupify) -> None:
+    def test_stdin_can_be_non_blocking(self, server: SimulatedBackupify) -> None:
         reader, writer = os.pipe()
-        os.set_blocking(reader, False)  # whoever started us shares its stdin, and the mode of that
+        os.set_blocking(reader, False)  # the process that starts a command shares its stdin, with its mode
         with process("active", "--ids-file", "-", "-o", "csv", "--ordered", stdin=reader) as started:
             os.close(reader)
             assert started.stdout is not None
@@ -241,14 +256,14 @@ class TestCommand:
             result = finish(started)
         assert [row.split(",")[0] for row in [*rows, *result.rows]] == ["instance_id", "3", "1"]
 
-    def test_stdin_may_be_closed(self, server: SimulatedBackupify) -> None:
+    def test_a_closed_stdin_is_reported(self, server: SimulatedBackupify) -> None:
         command = f"'{COMMAND[0]}' -m backupify_async._cli active --ids-file - <&-"
         ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
         assert ended.returncode == 2
         assert "stdin: it is closed\n" in ended.stderr
 
     @pytest.mark.backupify(instances=3)
-    def test_what_stands_before_a_bad_line_is_done(self, server: SimulatedBackupify) -> None:
+    def test_ids_before_an_invalid_line_are_done(self, server: SimulatedBackupify) -> None:
         with process("active", "--ids-file", "-", "-o", "csv", stdin=-1) as started:
             out, err = started.communicate("3\n\n1 2\n")
         assert (started.returncode, len(out.splitlines())) == (2, 2)

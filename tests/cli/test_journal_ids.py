@@ -1,4 +1,4 @@
-"""What a resumed sweep reads is what its first run read: from pipes, descriptors, and files that change."""
+"""A resumed sweep reads the ids of its first run: from pipes, descriptors, and files that change."""
 
 import os
 import stat
@@ -32,7 +32,7 @@ def other(tmp_path: Path) -> Path:
 
 
 def with_stdin(file: Path, *arguments: str) -> Result:
-    """A command whose stdin is redirected from a file."""
+    """Run a command whose stdin is redirected from a file."""
     with file.open() as stdin:
         done = subprocess.run(
             [*COMMAND, *arguments], stdin=stdin, capture_output=True, text=True, check=False
@@ -53,7 +53,7 @@ class TestIdsThatCanBeReadOnlyOnce:
         assert (result.code, states(result)) == (0, {1: "started", 2: "started", 3: "already_active"})
 
     @pytest.mark.backupify(instances=3)
-    def test_may_come_by_a_named_pipe(
+    def test_can_come_from_a_named_pipe(
         self, server: SimulatedBackupify, run: Run, path: str, tmp_path: Path
     ) -> None:
         pipe = tmp_path / "ids"
@@ -72,7 +72,7 @@ class TestIdsThatCanBeReadOnlyOnce:
         assert f"stdin cannot be copied to {path}.ids: Is a directory" in result.stderr
 
     @pytest.mark.backupify(instances=3)
-    def test_are_not_read_anew_by_the_same_command(
+    def test_are_not_read_again_by_the_same_command(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         self.trigger("1\n2\n", path)
@@ -82,12 +82,12 @@ class TestIdsThatCanBeReadOnlyOnce:
         assert started(server) == {1: 1, 2: 1}
 
     @pytest.mark.backupify(instances=9)
-    def test_of_an_older_sweep_are_not_taken_for_those_of_a_new_journal(
+    def test_of_an_older_sweep_are_not_used_for_a_new_journal(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         self.trigger("1\n2\n", path)
         Path(path).unlink()
-        for _ in range(2):  # a refusal does not make them this sweep's
+        for _ in range(2):  # a refusal changes nothing
             refused = self.trigger("7\n8\n9\n", path)
             assert (refused.returncode, refused.stdout, started(server)) == (2, "", {1: 1, 2: 1})
             assert f"{path}.ids exists already, but {path} is empty" in refused.stderr
@@ -97,7 +97,7 @@ class TestIdsThatCanBeReadOnlyOnce:
         assert shown(run, path) == dict.fromkeys((7, 8, 9), "started")
 
     @pytest.mark.backupify(instances=3)
-    def test_of_a_sweep_that_broke_off_before_it_began_are_resumed(
+    def test_of_a_sweep_that_stopped_before_its_first_id_are_resumed(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         self.trigger("1\n2\n", path)
@@ -110,7 +110,7 @@ class TestIdsThatCanBeReadOnlyOnce:
 @pytest.mark.backupify(instances=9, backup_duration=1e-3)
 class TestIdsByTheNameOfADescriptor:
     @pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "link"])
-    def test_are_those_of_the_first_run_whatever_that_leads_to_later(
+    def test_are_those_of_the_first_run_whatever_the_name_leads_to_later(
         self, server: SimulatedBackupify, path: str, ids: Path, other: Path, name: str
     ) -> None:
         if name == "link":
@@ -121,7 +121,7 @@ class TestIdsByTheNameOfADescriptor:
         assert Path(f"{path}.ids").read_bytes() == ids.read_bytes()
         forget(path, 3)
         assert with_stdin(other, "resume", path).code == 0
-        assert started(server) == {1: 1, 2: 1, 3: 2}  # of which the journal was made to forget one
+        assert started(server) == {1: 1, 2: 1, 3: 2}  # 3 was removed from the journal
 
     def test_of_a_process_substitution_are_kept_too(
         self, server: SimulatedBackupify, run: Run, path: str, ids: Path
@@ -150,11 +150,11 @@ class TestAFileThatWasChanged:
         assert (refused.code, refused.out, started(server)) == (2, "", {1: 1, 2: 1, 3: 1})
         assert f"{ids} {CHANGED}" in refused.err
         assert "restore it and resume, or begin a new sweep" in refused.err
-        ids.write_text("1\n2\n3\n")  # at another time
+        ids.write_text("1\n2\n3\n")  # with another modification time
         result = run("resume", path, "--ordered", "-o", "jsonl")
         assert (result.code, list(states(result))) == (0, [1, 2, 3])
 
-    def test_is_refused_by_the_same_command_also_where_the_sweep_is_done(
+    def test_is_refused_by_the_same_command_even_if_the_sweep_is_done(
         self, server: SimulatedBackupify, run: Run, path: str, ids: Path
     ) -> None:
         command = ("trigger", "--ids-file", str(ids), "--yes", "--journal", path)
@@ -163,9 +163,7 @@ class TestAFileThatWasChanged:
         refused = run(*command)
         assert (refused.code, CHANGED in refused.err, started(server)) == (2, True, {1: 1, 2: 1, 3: 1})
 
-    def test_into_no_plain_file_is_refused(
-        self, server: SimulatedBackupify, run: Run, path: str, ids: Path
-    ) -> None:
+    def test_into_a_pipe_is_refused(self, server: SimulatedBackupify, run: Run, path: str, ids: Path) -> None:
         run("trigger", "--ids-file", str(ids), "--yes", "--journal", path)
         forget(path, 3)
         ids.unlink()
@@ -174,7 +172,7 @@ class TestAFileThatWasChanged:
         assert (refused.code, f"{ids} {CHANGED}" in refused.err) == (2, True)
 
     @pytest.mark.backupify(instances=9, faults=[Fault.hang(operation="trigger", instance=1)])
-    def test_while_it_is_read_ends_the_ids_before_what_is_new(
+    def test_while_it_is_read_ends_the_ids_before_the_change(
         self, server: SimulatedBackupify, run: Run, path: str, ids: Path
     ) -> None:
         lines = [f"{one}\n" for one in (1, 2)] + ["# a comment that fills pages\n"] * 5_000 + ["3\n"]
@@ -212,13 +210,13 @@ class TestTheCopy:
         with process(*arguments, stdin=reading) as command:
             os.close(reading)
             os.write(writing, b"1\n")
-            wait_for_requests(server, 1)  # the token: behind it the ids are read
+            wait_for_requests(server, 1)  # the token, after which the ids are read
             os.write(writing, b"2\n")
             os.close(writing)
             assert finish(command).code == 0
         assert started(server) == {1: 1, 2: 1}
 
-    def test_replaces_the_remains_of_a_killed_process(
+    def test_replaces_the_partial_copy_of_a_killed_process(
         self, server: SimulatedBackupify, path: str, ids: Path
     ) -> None:
         Path(f"{path}.ids.part").write_text("1\n2\n3\n4\n5\n")
@@ -234,7 +232,7 @@ class TestTheCopy:
         self.trigger(ids, path)
         assert stat.S_IMODE(Path(f"{path}.ids").stat().st_mode) == 0o640
 
-    def test_that_was_changed_is_refused(
+    def test_that_was_replaced_is_refused(
         self, server: SimulatedBackupify, run: Run, path: str, ids: Path, other: Path
     ) -> None:
         self.trigger(ids, path)
@@ -245,7 +243,7 @@ class TestTheCopy:
             assert (refused.code, f"{path}.ids {CHANGED}" in refused.err) == (2, True)
         assert started(server) == {1: 1, 2: 1, 3: 1}
 
-    def test_that_is_gone_is_made_anew_of_the_same_ids_only(
+    def test_that_was_deleted_is_created_again_only_from_the_same_ids(
         self, server: SimulatedBackupify, run: Run, path: str, ids: Path, other: Path
     ) -> None:
         self.trigger(ids, path)
@@ -259,7 +257,7 @@ class TestTheCopy:
         again = self.trigger(ids, path)
         assert (again.code, sorted(states(again))) == (0, [1, 2, 3])  # type: ignore[type-var]
 
-    def test_is_not_made_where_all_ids_are_known(
+    def test_is_not_created_again_where_all_ids_are_known(
         self, server: SimulatedBackupify, path: str, ids: Path, other: Path
     ) -> None:
         self.trigger(ids, path)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 class TestJournalShow:
     @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="trigger", instance=2)])
-    def test_counts_for_people(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+    def test_counts_states_in_a_table(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         run("trigger", "--all", "--yes", "--journal", path)
         result = run("journal", "show", path)
         assert [line.split() for line in result.rows] == [
@@ -28,7 +28,7 @@ class TestJournalShow:
         assert result.err.endswith("; all ids read\n")
 
     @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="trigger", instance=2)])
-    def test_lists_for_programs(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+    def test_lists_instances_for_programs(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         run("trigger", "1", "2", "--yes", "--journal", path)
         lines = [json.loads(row) for row in run("journal", "show", path, "-o", "jsonl").rows]
         assert [(line["instance_id"], line["state"]) for line in lines] == [(1, "started"), (2, "failed")]
@@ -37,7 +37,7 @@ class TestJournalShow:
         header, *rows = run("journal", "show", path, "-o", "csv").rows
         assert (header.split(",")[:3], len(rows)) == (["instance_id", "state", "backup_id"], 2)
 
-    def test_lists_any_number(self, run: Run, path: str, server: SimulatedBackupify) -> None:
+    def test_lists_any_number_of_instances(self, run: Run, path: str, server: SimulatedBackupify) -> None:
         run("trigger", "1", "--journal", path)
         row = "instance_id || 'x' || value, 0, 'read', NULL, NULL, NULL, '', NULL"
         more = "SELECT 2 UNION ALL SELECT value + 1 FROM n WHERE value < 1200"
@@ -50,7 +50,7 @@ class TestJournalShow:
         [("journal", "show"), ("resume",), ("trigger", "1", "--journal")],
         ids=lambda words: words[0],
     )
-    def test_explains_an_invalid_file_name_as_every_command_does(
+    def test_explains_an_invalid_file_name_as_the_other_commands_do(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path, command: tuple[str, ...]
     ) -> None:
         empty = run(*command, "")
@@ -67,7 +67,7 @@ class TestJournalShow:
         assert (result.code, result.err) == (2, f"backupify: {said}\n")
 
 
-def test_every_state_is_explained() -> None:
+def test_every_state_is_explained_in_readme_and_help() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     rows = [line for line in readme.splitlines() if line.startswith("| `")]
     states = [state.value for state in EntryState]

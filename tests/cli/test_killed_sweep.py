@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def at_once(options: RowOptions, concurrency: int = 1) -> SettingsOptions:
-    """Settings of a command that does not give a server, which acts at once, half a minute to act late."""
+    """Settings of a command for a server that acts at once: half a second to act, not half a minute."""
     return SettingsOptions(
         rate_limit=RateLimit(None),
         reconciliation=Reconciliation(settling=0.5),
@@ -28,7 +28,7 @@ def at_once(options: RowOptions, concurrency: int = 1) -> SettingsOptions:
 
 class TestKill:
     @pytest.mark.backupify(instances=60, backups=1, date_header=True, backup_duration=0.001, latency=0.05)
-    def test_at_an_instant_of_a_sweep_leaves_a_journal_to_go_on_with(
+    def test_during_a_sweep_leaves_a_journal_that_resume_continues(
         self, server: SimulatedBackupify, run: Run, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with process("trigger", "--all", "--yes", "--journal", path, "--rate", "100") as sweeping:
@@ -44,7 +44,7 @@ class TestKill:
         assert {"started", "adopted"} == set(states(result).values())
 
     @pytest.mark.backupify(instances=2, backup_duration=math.inf)
-    def test_while_it_waits_leaves_backups_that_a_resumed_sweep_waits_for(
+    def test_during_a_wait_leaves_backups_that_a_resumed_sweep_waits_for(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         with process("trigger", "1", "2", "--yes", "--wait", "--journal", path) as sweeping:
@@ -85,7 +85,7 @@ class TestKill:
     ) -> None:
         options = ("--rate", "1000", "--concurrency", "2", "--journal", path, "-o", "jsonl")
         with process("trigger", "--all", "--yes", *options) as sweeping:
-            wait_for_requests(server, 5)  # the token, twice the instances, two triggers
+            wait_for_requests(server, 5)  # the token, two requests for instances, two triggers
             sweeping.send_signal(signal.SIGTERM)
             result = finish(sweeping)
         assert result.code == 143
@@ -97,11 +97,11 @@ class TestKill:
         assert started(server) == dict.fromkeys(range(1, 10), 1)
 
     @pytest.mark.backupify(instances=2, backup_duration=math.inf, latency=0.2)
-    def test_by_a_signal_while_it_waits_names_the_backups_that_go_on(
+    def test_by_a_signal_during_a_wait_names_the_backups_that_still_run(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         with process("trigger", "1", "2", "--yes", "--wait", "--journal", path, "-o", "jsonl") as sweeping:
-            wait_for_requests(server, 3)  # the token, two triggers, which are followed to their end
+            wait_for_requests(server, 3)  # the token, two triggers, which are completed
             sweeping.send_signal(signal.SIGTERM)
             result = finish(sweeping)
         ids = {one: begun[0].id for one, begun in server.triggers.items()}
@@ -136,7 +136,7 @@ class TestKill:
         server.inject(Fault.hang(instance=2))
         asked = len(server.requests)
         with process("resume", path) as resumed:
-            wait_for_requests(server, asked + 2)  # the token, and a look
+            wait_for_requests(server, asked + 2)  # the token, and a check
             signal_twice(resumed, signal.SIGTERM)
             result = finish(resumed)
         assert "instance 2: sent by a previous run, a backup may or may not have started" in result.err

@@ -1,3 +1,5 @@
+"""Rows and messages on stdout and stderr: their order, slow readers and closed pipes."""
+
 import asyncio
 import contextlib
 import os
@@ -21,13 +23,13 @@ PATIENCE = 20.0
 
 @attrs.frozen
 class Pipe:
-    """A pipe in the place of a standard stream."""
+    """A pipe in place of a standard stream."""
 
     reader: int
     stream: TextIO
 
     def fill(self) -> None:
-        """Write until nothing more goes in."""
+        """Write until the pipe is full."""
         os.set_blocking(self.stream.fileno(), False)
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -35,11 +37,11 @@ class Pipe:
         os.set_blocking(self.stream.fileno(), True)
 
     def read(self) -> bytes:
-        assert select.select([self.reader], [], [], PATIENCE)[0], "nothing comes"
+        assert select.select([self.reader], [], [], PATIENCE)[0], "nothing was written"
         return os.read(self.reader, 1 << 20)
 
     def close_reader(self) -> None:
-        """Read it no more; its number stays taken."""
+        """Close the reading end, and keep its number in use."""
         nowhere = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nowhere, self.reader)
         os.close(nowhere)
@@ -65,12 +67,12 @@ def err() -> Iterator[Pipe]:
 
 
 class TestRows:
-    async def test_a_row_that_comes_alone_is_written_at_once(self, out: Pipe, err: Pipe) -> None:
+    async def test_a_single_row_is_written_at_once(self, out: Pipe, err: Pipe) -> None:
         async with Output(Shutdown(None), out.stream, err.stream) as output:
             await output.rows(b"1\n")
             assert await asyncio.to_thread(out.read) == b"1\n"
 
-    async def test_they_are_written_before_a_message_about_them(self, out: Pipe, err: Pipe) -> None:
+    async def test_rows_are_written_before_a_message_about_them(self, out: Pipe, err: Pipe) -> None:
         async with Output(Shutdown(None), out.stream, err.stream) as output:
             await output.rows(b"1\n")
             await output.rows(b"")
@@ -79,7 +81,7 @@ class TestRows:
             assert await asyncio.to_thread(err.read) == b"done\n"
             assert await asyncio.to_thread(out.read) == b"1\n2\n"
 
-    async def test_a_command_that_produces_them_faster_than_they_are_read_waits(
+    async def test_a_command_that_writes_faster_than_its_reader_waits(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(output_module, "_MAX_PENDING", 10)
@@ -94,7 +96,7 @@ class TestRows:
             await waiting
             await reading
 
-    async def test_a_closed_pipe_stops_the_command_and_the_rest_is_dropped(
+    async def test_a_closed_pipe_stops_the_command_and_further_rows_are_dropped(
         self, out: Pipe, err: Pipe
     ) -> None:
         task = asyncio.create_task(asyncio.Event().wait())
@@ -106,7 +108,7 @@ class TestRows:
             await output.rows(b"2\n")
         assert (task.cancelled(), shutdown.code) == (True, ExitCode.CLOSED_PIPE)
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     async def test_a_full_disk_is_named(self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
         task = asyncio.create_task(asyncio.Event().wait())
         shutdown = Shutdown(task)
@@ -118,7 +120,7 @@ class TestRows:
 
 
 class TestEnd:
-    async def test_a_footer_is_written_last_though_the_command_fails(self, out: Pipe, err: Pipe) -> None:
+    async def test_a_footer_is_written_last_even_if_the_command_fails(self, out: Pipe, err: Pipe) -> None:
         async def command() -> None:
             async with Output(Shutdown(None), out.stream, err.stream) as output:
                 output.footer = lambda: "]"
@@ -129,7 +131,7 @@ class TestEnd:
             await command()
         assert await asyncio.to_thread(out.read) == b"[1]"
 
-    async def test_a_stdout_that_takes_no_rows_is_given_no_footer(self, out: Pipe, err: Pipe) -> None:
+    async def test_a_closed_stdout_gets_no_footer(self, out: Pipe, err: Pipe) -> None:
         task = asyncio.create_task(asyncio.Event().wait())
         shutdown = Shutdown(task)
         out.close_reader()
@@ -139,7 +141,7 @@ class TestEnd:
             await asyncio.wait([task])
         assert shutdown.code is ExitCode.CLOSED_PIPE
 
-    async def test_a_stopped_command_does_not_wait_for_ever_for_a_reader(
+    async def test_a_stopped_command_waits_only_briefly_for_a_reader(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(output_module, "_FLUSH_SECONDS", 0.05)
@@ -152,7 +154,7 @@ class TestEnd:
         said = await asyncio.to_thread(err.read)
         assert said == b"interrupted\nstdout is blocked: the last rows were not written\n"
 
-    async def test_a_stopped_command_does_not_wait_for_many_pending_rows_either(
+    async def test_a_stopped_command_does_not_wait_to_write_more_rows(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(output_module, "_FLUSH_SECONDS", 0.05)
@@ -174,11 +176,11 @@ class TestEnd:
         async def command() -> None:
             async with Output(Shutdown(None), out.stream, err.stream) as output:
                 await output.rows(b"1\n")
-                leaving.set()
+                ending.set()
 
-        leaving = asyncio.Event()
+        ending = asyncio.Event()
         task = asyncio.create_task(command())
-        await leaving.wait()
+        await ending.wait()
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -188,25 +190,25 @@ class TestEnd:
     async def test_a_closed_stderr_is_ignored(self, out: Pipe, err: Pipe) -> None:
         err.close_reader()
         async with Output(Shutdown(None), out.stream, err.stream) as output:
-            output.message("heard by nobody")
+            output.message("not read")
             await output.rows(b"1\n")
         assert await asyncio.to_thread(out.read) == b"1\n"
 
 
 class TestWriteAll:
-    def test_a_descriptor_that_does_not_block_is_waited_for(self, out: Pipe) -> None:
+    def test_a_non_blocking_descriptor_is_waited_for(self, out: Pipe) -> None:
         out.fill()
         number = out.stream.fileno()
         os.set_blocking(number, False)
         writing = threading.Thread(target=write_all, args=(number, b"!" * 100_000))
         writing.start()
-        read = b""
-        while read.count(b"!") < 100_000:
-            read += out.read()
+        received = b""
+        while received.count(b"!") < 100_000:
+            received += out.read()
         writing.join()
-        assert read.endswith(b"!" * 100_000)
+        assert received.endswith(b"!" * 100_000)
 
-    def test_a_stream_that_is_not_there_swallows_all(self) -> None:
+    def test_a_missing_stream_discards_all(self) -> None:
         number = descriptor(None)
         write_all(number, b"lost")
         os.close(number)

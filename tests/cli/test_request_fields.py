@@ -23,7 +23,7 @@ class TestNest:
             ("a[][x][]=1&a[][x][]=2", {"a": [{"x": ["1", "2"]}]}),
         ],
     )
-    def test_brackets_nest_and_the_form_is_the_same_again(
+    def test_brackets_nest_and_encode_to_the_same_form_again(
         self, query: str, nested: dict[str, Nested]
     ) -> None:
         fields = parse_qsl(query, keep_blank_values=True)
@@ -45,7 +45,7 @@ class TestNest:
             ("=1", "not a field's name"),
         ],
     )
-    def test_what_cannot_be_nested_is_refused(self, query: str, problem: str) -> None:
+    def test_fields_that_cannot_be_nested_are_refused(self, query: str, problem: str) -> None:
         with pytest.raises(ValueError, match=problem):
             nest([split_field(text) for text in query.split("&")])
 

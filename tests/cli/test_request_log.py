@@ -1,4 +1,4 @@
-"""What -vv shows on stderr."""
+"""The requests and decisions that -vv shows on stderr."""
 
 import contextlib
 import re
@@ -73,13 +73,13 @@ class TestVeryVerbose:
 
     @pytest.mark.backupify(instances=1)
     @pytest.mark.parametrize("arguments", [("active", "1", "-v"), ("instances",)])
-    def test_fewer_show_no_request(
+    def test_with_fewer_v_no_request_is_shown(
         self, server: SimulatedBackupify, run: Run, arguments: tuple[str, ...]
     ) -> None:
         assert "> [1]" not in run(*arguments).err
 
     @pytest.mark.backupify(instances=1)
-    def test_quiet_leaves_it_on(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_quiet_does_not_disable_it(self, server: SimulatedBackupify, run: Run) -> None:
         assert run("instances", "-q", "-vv").err.startswith("> [1]")
 
     @pytest.mark.backupify(instances=3)
@@ -99,15 +99,15 @@ class TestSecrets:
         async with raw_server(echoing_form(status, "X-Request-Id")) as url:
             assert [line for line in await logged(url) if leaks(line)] == []
 
-    async def test_no_value_of_a_header_of_the_user_is_shown(self) -> None:
+    async def test_no_value_of_a_users_header_is_shown(self) -> None:
         value = "tenant-7781"
 
-        def echo(request: bytes) -> bytes:
+        def echo_value(request: bytes) -> bytes:
             link = f'Link: </v1/backup_instances/1/backups?page=2&tenant={value}>; rel="next"'
             more = [] if b"page=2" in request else [link]
             return http(200, b'[{"id": %d}]' % (2 - len(more)), f"X-Request-Id: {value}", *more)
 
-        async with echoing(echo) as url:
+        async with echoing(echo_value) as url:
             lines = await logged(url, headers={"X-Tenant": value})
         assert "?page=2&tenant=[secret]" in "".join(lines)
         assert "request id [secret]" in "".join(lines)
@@ -115,7 +115,7 @@ class TestSecrets:
 
 
 async def logged(url: str, **options: Any) -> list[str]:
-    """What is logged of a few calls to a server."""
+    """What is logged of some calls to a server."""
     lines: list[str] = []
     async with client_of(
         url,

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 class TestResume:
     @pytest.mark.backupify(instances=4)
     @pytest.mark.parametrize("source", ["--all", "--ids-file", "ids"])
-    def test_continues_after_the_ids_that_it_knows(
+    def test_continues_after_the_ids_in_the_journal(
         self, server: SimulatedBackupify, run: Run, path: str, tmp_path: Path, source: str
     ) -> None:
         file = tmp_path / "ids of tonight.txt"
@@ -34,7 +34,7 @@ class TestResume:
         ]
 
     @pytest.mark.backupify(instances=3)
-    def test_reads_nothing_where_all_ids_are_known(
+    def test_reads_no_ids_where_all_are_known(
         self, server: SimulatedBackupify, run: Run, path: str, tmp_path: Path
     ) -> None:
         file = tmp_path / "ids.txt"
@@ -45,7 +45,7 @@ class TestResume:
         assert (result.code, "was done already: no backup was triggered" in result.err) == (0, True)
 
     @pytest.mark.backupify(instances=2)
-    def test_finds_its_files_from_the_directory_that_it_is_run_in(
+    def test_finds_its_files_from_any_directory(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -57,7 +57,7 @@ class TestResume:
         monkeypatch.chdir(tmp_path)
         assert shown(run, "sweep.sqlite") == {1: "started", 2: "already_active"}
 
-    def test_without_a_journal_makes_none(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+    def test_without_a_journal_creates_none(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         result = run("resume", path)
         assert (result.code, Path(path).exists(), server.requests) == (2, False, [])
         assert f"there is no journal {path}: `backupify trigger --journal` creates one" in result.err

@@ -18,7 +18,7 @@ class TestSecrets:
     SECRET = "sEcReT-hunter2"
 
     @pytest.mark.backupify(instances=3, client_secret=SECRET, faults=[HANG])
-    def test_none_is_seen_in_the_process_list_or_the_output(
+    def test_none_is_in_the_process_list_or_the_output(
         self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", self.SECRET)
@@ -36,7 +36,7 @@ class TestSecrets:
         assert self.SECRET not in listed.stdout + result.out + result.err
 
     @pytest.mark.backupify(client_secret="another")
-    def test_none_is_seen_where_it_is_wrong(
+    def test_none_is_in_the_error_about_a_wrong_secret(
         self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", self.SECRET)

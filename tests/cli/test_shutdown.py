@@ -1,3 +1,5 @@
+"""How a command is stopped, gracefully and at once."""
+
 import asyncio
 import signal
 import sys
@@ -19,7 +21,7 @@ async def stopped(shutdown: Shutdown) -> ExitCode:
     return ExitCode.SUCCESS
 
 
-async def stopped_at_the_very_end(shutdown: Shutdown) -> ExitCode:
+async def stopped_at_its_end(shutdown: Shutdown) -> ExitCode:
     shutdown.request(ExitCode.CLOSED_PIPE)
     return ExitCode.SOME_FAILED
 
@@ -29,7 +31,7 @@ async def cancelled_by_another(shutdown: Shutdown) -> ExitCode:
     raise asyncio.CancelledError
 
 
-def test_the_first_request_stands() -> None:
+def test_the_first_request_decides() -> None:
     with pytest.raises(Exit) as caught:
         run_command(stopped)
     assert (caught.value.code, caught.value.message) == (ExitCode.TERMINATED, "terminated")
@@ -37,7 +39,7 @@ def test_the_first_request_stands() -> None:
 
 def test_a_late_request_still_decides_the_exit_code() -> None:
     with pytest.raises(Exit) as caught:
-        run_command(stopped_at_the_very_end)
+        run_command(stopped_at_its_end)
     assert caught.value.code == ExitCode.CLOSED_PIPE
 
 
@@ -54,7 +56,7 @@ def test_ctrl_c_outside_the_event_loop_has_its_exit_code(monkeypatch: pytest.Mon
     assert main(["--version"]) == ExitCode.INTERRUPTED
 
 
-async def finishes(shutdown: Shutdown) -> ExitCode:
+async def ends_gracefully(shutdown: Shutdown) -> ExitCode:
     done = asyncio.Event()
     shutdown.graceful = done.set
     shutdown.request(ExitCode.TERMINATED, "terminated")
@@ -62,7 +64,7 @@ async def finishes(shutdown: Shutdown) -> ExitCode:
     return ExitCode.SOME_FAILED
 
 
-async def is_asked_twice(shutdown: Shutdown) -> ExitCode:
+async def is_stopped_twice(shutdown: Shutdown) -> ExitCode:
     shutdown.graceful = lambda: None
     shutdown.request(ExitCode.TERMINATED, "terminated")
     shutdown.announced = True
@@ -79,26 +81,28 @@ async def has_a_closed_pipe(shutdown: Shutdown) -> ExitCode:
     return ExitCode.SUCCESS
 
 
-def is_told_more_while_it_ends(*more: ExitCode, announced: bool) -> Callable[[Shutdown], Awaitable[ExitCode]]:
+def gets_more_requests_while_it_ends(
+    *more: ExitCode, announced: bool
+) -> Callable[[Shutdown], Awaitable[ExitCode]]:
     async def command(shutdown: Shutdown) -> ExitCode:
         shutdown.graceful = lambda: None
         shutdown.request(ExitCode.HUNG_UP, "hung up")
         shutdown.announced = announced
         for code in more:
             shutdown.request(code)
-        await asyncio.sleep(0)  # where one of them ends it at once, it is cancelled here
+        await asyncio.sleep(0)  # a request that ends it at once cancels it here
         return ExitCode.SUCCESS
 
     return command
 
 
 class TestGracefulShutdown:
-    def test_a_command_ends_in_its_own_time(self) -> None:
-        assert run_command(finishes) == ExitCode.TERMINATED
+    def test_a_command_finishes_what_it_does(self) -> None:
+        assert run_command(ends_gracefully) == ExitCode.TERMINATED
 
     def test_the_second_request_ends_it_at_once(self) -> None:
         with pytest.raises(Exit) as caught:
-            run_command(is_asked_twice)
+            run_command(is_stopped_twice)
         assert (caught.value.code, caught.value.message) == (ExitCode.TERMINATED, "terminated")
 
     def test_a_closed_pipe_ends_it_gracefully(self) -> None:
@@ -106,20 +110,20 @@ class TestGracefulShutdown:
 
     def test_repeated_hang_ups_do_not_end_it_at_once(self) -> None:
         more = (ExitCode.HUNG_UP, ExitCode.SOME_FAILED, ExitCode.CLOSED_PIPE)
-        assert run_command(is_told_more_while_it_ends(*more, announced=True)) == ExitCode.HUNG_UP
+        assert run_command(gets_more_requests_while_it_ends(*more, announced=True)) == ExitCode.HUNG_UP
 
-    def test_a_signal_that_comes_twice_before_it_was_answered_is_one(self) -> None:
+    def test_signals_before_the_first_one_was_announced_count_as_one(self) -> None:
         more = (ExitCode.TERMINATED, ExitCode.INTERRUPTED)
-        assert run_command(is_told_more_while_it_ends(*more, announced=False)) == ExitCode.HUNG_UP
+        assert run_command(gets_more_requests_while_it_ends(*more, announced=False)) == ExitCode.HUNG_UP
 
 
 class TestIgnoredSignals:
     @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-    def test_what_was_inherited_as_ignored_stays_so(self, name: str) -> None:
+    def test_an_inherited_ignored_signal_stays_ignored(self, name: str) -> None:
         number = getattr(signal, name)
         before = signal.signal(number, signal.SIG_IGN)
 
-        async def command(_stop: Shutdown) -> ExitCode:
+        async def command(_shutdown: Shutdown) -> ExitCode:
             signal.raise_signal(number)
             await asyncio.sleep(0)
             return ExitCode.SUCCESS
@@ -132,16 +136,16 @@ class TestIgnoredSignals:
 
 
 class TestTheLoop:
-    def test_is_uvloops_where_it_is_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_uvloops_where_uvloop_is_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class Fast(asyncio.SelectorEventLoop):
-            """Stands for uvloop's."""
+            """In place of uvloop's."""
 
         uvloop = ModuleType("uvloop")
         monkeypatch.setattr(uvloop, "new_event_loop", Fast, raising=False)
         monkeypatch.setitem(sys.modules, "uvloop", uvloop)
         seen: list[asyncio.AbstractEventLoop] = []
 
-        async def command(_stop: Shutdown) -> ExitCode:
+        async def command(_shutdown: Shutdown) -> ExitCode:
             seen.append(asyncio.get_running_loop())
             return ExitCode.SUCCESS
 
@@ -155,7 +159,7 @@ class TestTheLoop:
         loop.close()
         assert type(loop).__module__.startswith("asyncio.")
 
-    def test_is_asyncios_where_it_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_asyncios_where_uvloop_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "uvloop", None)
         loop = new_event_loop()
         loop.close()

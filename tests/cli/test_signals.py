@@ -1,4 +1,4 @@
-"""How a signal ends a command, and what the command reports then."""
+"""How a signal ends a command, and what the command then reports."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ class TestSignals:
         with process(*SWEEP) as started:
             assert started.stdout is not None
             rows = [started.stdout.readline() for _ in range(3)]
-            wait_for_requests(server, 5)  # the token, three times active, a look at what a 404 means
+            wait_for_requests(server, 5)  # the token, three times active, a check what the 404 means
             started.send_signal(number)
             result = finish(started)
         assert (result.code, len(rows), result.out) == (code, 3, "")
@@ -46,7 +46,7 @@ class TestSignals:
         assert (result.code, {row["instance_id"] for row in rows}) == (130, {1, 2})
 
     @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="token")])
-    def test_before_the_first_call_no_summary_is_written(self, server: SimulatedBackupify) -> None:
+    def test_before_the_first_call_there_is_no_summary(self, server: SimulatedBackupify) -> None:
         with process(*SWEEP) as started:
             wait_for_requests(server, 1)
             started.send_signal(signal.SIGINT)
@@ -85,27 +85,27 @@ class TestSignals:
         instances=3,
         faults=[Fault.answer(204, operation="trigger", instance=2), Fault.hang(operation="get_active")],
     )
-    def test_an_accepted_trigger_is_reported_though_the_check_after_it_was_interrupted(
+    def test_an_accepted_trigger_is_reported_even_if_the_check_after_it_is_interrupted(
         self, server: SimulatedBackupify
     ) -> None:
         server.start_backup(1)
         with process("trigger", "1", "2", "--yes", "-o", "csv") as started:
-            wait_for_requests(server, 5)  # the token, two triggers, two looks
+            wait_for_requests(server, 5)  # the token, two triggers, two checks
             signal_twice(started, signal.SIGINT)
             result = finish(started)
         assert [row.split(",")[:2] for row in result.rows[1:]] == [["2", "started"]]
         assert result.err.splitlines()[:2] == [
             "instance 2: started; the check of its backup was interrupted",
-            "not triggered: instance 1",  # a 409 without a look says only that nothing was done
+            "not triggered: instance 1",  # without the check, a 409 says only that nothing was done
         ]
         assert "trigger: 1 succeeded (1 started), 0 failed; " in result.err
 
     @pytest.mark.backupify(
         instances=1, faults=[Fault.answer(499, operation="trigger"), Fault.hang(operation="get_active")]
     )
-    def test_a_status_that_proves_nothing_leaves_a_trigger_open(self, server: SimulatedBackupify) -> None:
+    def test_a_trigger_with_an_inconclusive_status_may_have_started(self, server: SimulatedBackupify) -> None:
         with process("trigger", "1") as started:
-            wait_for_requests(server, 3)  # the token, the trigger, a look
+            wait_for_requests(server, 3)  # the token, the trigger, a check
             signal_twice(started, signal.SIGINT)
             result = finish(started)
         assert result.err.splitlines()[0] == "instance 1: interrupted, a backup may or may not have started"
@@ -125,7 +125,7 @@ class TestSignals:
         assert "may or may not" not in result.err
 
     @pytest.mark.backupify(instances=9, latency=0.5)
-    def test_a_closed_terminal_lets_them_complete_too(
+    def test_triggers_in_flight_are_completed_after_the_terminal_is_closed_too(
         self, server: SimulatedBackupify, tmp_path: Path
     ) -> None:
         ids = [str(one) for one in range(1, 10)]
@@ -144,9 +144,9 @@ class TestSignals:
 
     @pytest.mark.backupify(instances=3, latency=0.3)
     @pytest.mark.parametrize("ignored", ["SIGHUP", "SIGINT"])
-    def test_an_ignored_signal_does_not_stop_it(self, server: SimulatedBackupify, ignored: str) -> None:
+    def test_an_ignored_signal_does_not_stop_a_sweep(self, server: SimulatedBackupify, ignored: str) -> None:
         number = getattr(signal, ignored)
-        before = signal.signal(number, signal.SIG_IGN)  # as nohup and `&` of a script do
+        before = signal.signal(number, signal.SIG_IGN)  # as nohup and a script's `&` do
         try:
             with process("trigger", "1", "2", "3", "--yes", "-o", "csv", "--concurrency", "1") as started:
                 wait_for_requests(server, 2)
@@ -157,17 +157,17 @@ class TestSignals:
         assert (result.code, len(result.rows)) == (0, 4)
 
     @pytest.mark.backupify(instances=9, latency=0.5)
-    def test_a_signal_that_comes_twice_at_once_is_one(self, server: SimulatedBackupify) -> None:
+    def test_two_equal_signals_at_once_count_as_one(self, server: SimulatedBackupify) -> None:
         with process("trigger", "1", "2", "3", "--yes", "-o", "csv", "--concurrency", "1") as started:
             wait_for_requests(server, 2)
             started.send_signal(signal.SIGTERM)
-            started.send_signal(signal.SIGTERM)  # `timeout` kills the process, and then its group
+            started.send_signal(signal.SIGTERM)  # `timeout` signals the process, and then its group
             result = finish(started)
         assert (result.code, len(result.rows)) == (143, 1 + len(server.triggers))
         assert "may or may not" not in result.err
 
     @pytest.mark.backupify(instances=9, faults=[Fault.hang(operation="get_active")])
-    def test_a_sweep_that_only_reads_names_the_rest_too(self, server: SimulatedBackupify) -> None:
+    def test_a_sweep_that_only_reads_names_the_ids_not_begun_too(self, server: SimulatedBackupify) -> None:
         with process("active", "--all", "--concurrency", "2") as started:
             wait_for_requests(server, 4)  # the token, the list, two instances
             started.send_signal(signal.SIGTERM)
@@ -178,7 +178,7 @@ class TestSignals:
         ]
 
     @pytest.mark.backupify(instances=1)
-    def test_a_silent_source_of_ids_does_not_delay_the_end(self, server: SimulatedBackupify) -> None:
+    def test_a_blocked_source_of_ids_does_not_delay_the_end(self, server: SimulatedBackupify) -> None:
         with process("active", "--ids-file", "-", "-o", "csv", stdin=subprocess.PIPE) as started:
             assert started.stdout is not None
             assert started.stdin is not None

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 
 class TestSimulate:
-    def test_what_it_prints_leads_to_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_printed_environment_is_that_of_a_client_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with process("simulate", "--port", "0", "--instances", "3", "--rate", "50", "--seed", "7") as serving:
             assert serving.stdout is not None
             lines = [serving.stdout.readline() for _ in range(4)]
@@ -27,7 +27,7 @@ class TestSimulate:
         )
         assert (len(rows), result.code, result.err) == (4, 0, "")
 
-    def test_sigterm_ends_it_well_too(self) -> None:
+    def test_sigterm_ends_it_with_success(self) -> None:
         with process("simulate", "--port", "0") as serving:
             assert serving.stdout is not None
             assert "no rate limit" in serving.stdout.readline()

@@ -25,12 +25,12 @@ class TestFields:
             ("csv", "error,id\n,1\n"),
         ],
     )
-    def test_only_they_are_written_in_their_order(self, output: str, text: str) -> None:
+    def test_only_named_fields_are_written_in_this_order(self, output: str, text: str) -> None:
         rows = writer(output, LAYOUT, 5, fields=["error", "id"])  # type: ignore[arg-type]
         assert rows.header() + rows.write(ROWS) + rows.footer() == text
 
     @pytest.mark.backupify(instances=2, backups=1)
-    def test_rows_of_a_command_have_only_them(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_rows_of_a_command_have_only_named_fields(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("latest", "1", "2", "-o", "jsonl", "--fields", "backup_id, instance_id")
         assert result.code == 0
         assert [set(json.loads(line)) for line in result.out.splitlines()] == [
@@ -45,7 +45,7 @@ class TestFields:
         assert (result.code, result.out, server.requests) == (2, "", [])
         assert "--fields: " in result.err
 
-    def test_a_journal_is_shown_with_only_them(
+    def test_a_journal_is_shown_with_only_named_fields(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path
     ) -> None:
         path = str(tmp_path / "sweep.sqlite")
@@ -137,14 +137,14 @@ class TestGet:
         assert "extra" in row
         assert "get: 1 succeeded (1 completed), 0 failed" in result.err
 
-    def test_one_that_is_not_there_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_backup_that_does_not_exist_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("get", "1", "999999", "-o", "jsonl")
         row = json.loads(result.out)
         assert (result.code, row["state"], row["backup_id"]) == (1, "error", 999999)
         assert "instance 1 failed: " in result.err
 
     @pytest.mark.parametrize("command", ["get", "wait"])
-    def test_one_has_its_row_without_a_token_too(
+    def test_a_backup_has_a_row_also_without_a_token(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
     ) -> None:
         monkeypatch.setattr("random.uniform", lambda low, high: 0.0)  # the back-off
@@ -163,20 +163,22 @@ class TestWait:
         assert (result.code, json.loads(result.out)["state"]) == (0, "completed")
 
     @pytest.mark.backupify(instances=1, backup_duration=3600)
-    def test_one_that_is_not_over_in_time_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_backup_that_is_not_over_in_time_is_exit_code_1(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
         backup = server.start_backup(1)
         result = run("wait", "1", str(backup.id), "--interval", "0.1", "--wait-timeout", "0.3", "-o", "jsonl")
         row = json.loads(result.out)
         assert (result.code, row["state"], row["status"]) == (1, "error", "running")
         assert f"instance 1: backup {backup.id} was not over after 0.3 s" in result.err
 
-    def test_one_that_fails_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_backup_that_fails_is_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
         server.inject(Fault.answer(200, body='{"id": 9, "status": "failed"}', operation="get_backup"))
         result = run("wait", "1", "9", "-o", "jsonl")
         assert (result.code, json.loads(result.out)["state"]) == (1, "failed")
         assert "wait: 1 succeeded (1 with a failed backup), 0 failed" in result.err
 
-    def test_an_end_with_an_unknown_status_is_explained_on_stderr(
+    def test_an_unknown_final_status_is_explained_on_stderr(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         now = datetime.now(UTC).isoformat()
@@ -187,7 +189,7 @@ class TestWait:
         assert (result.code, said in result.err) == (1, True)
 
     @pytest.mark.backupify(instances=1, backups=1)
-    def test_one_that_does_not_exist_is_vanished_under_its_id(
+    def test_a_backup_that_does_not_exist_is_vanished_under_its_id(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("wait", "1", "999999", "--interval", "0.05", "-o", "jsonl")
@@ -195,7 +197,7 @@ class TestWait:
         assert (result.code, row["state"], row["backup_id"]) == (1, "vanished", 999999)
 
 
-def test_completion_is_installed_for_the_shell_that_runs(
+def test_completion_is_installed_for_a_shell(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -11,25 +11,25 @@ from backupify_async.models import SentTrigger, TriggerKind, TriggerResult
 
 class TestStoppedTriggers:
     WHEN = datetime(2026, 1, 2, tzinfo=UTC)
-    UNKNOWN = "instance 7: interrupted, a backup may or may not have started"
+    IN_DOUBT = "instance 7: interrupted, a backup may or may not have started"
 
     def after(self, in_doubt: SentTrigger | None) -> StoppedTriggers:
         stopped = StoppedTriggers()
         stopped(TriggerStopped(7, in_doubt))
         return stopped
 
-    def test_one_in_doubt_may_have_started_and_the_others_were_not_triggered(self) -> None:
+    def test_a_trigger_in_doubt_may_have_started_and_the_others_were_not_triggered(self) -> None:
         stopped = self.after(SentTrigger(7, self.WHEN))
         assert stopped.known_result(7) is None
         assert stopped.interrupted_messages([7, "a b", 9], "the 3 ids after 9 in x") == [
-            self.UNKNOWN,
+            self.IN_DOUBT,
             "not triggered: instances a b, 9, and the 3 ids after 9 in x",
         ]
 
-    def test_one_that_surely_did_nothing_was_not_triggered(self) -> None:
+    def test_a_trigger_that_did_nothing_is_not_triggered(self) -> None:
         assert self.after(None).interrupted_messages([7], None) == ["not triggered: instance 7"]
 
-    def test_one_that_was_accepted_is_known(self) -> None:
+    def test_an_accepted_trigger_is_started(self) -> None:
         stopped = self.after(SentTrigger(7, self.WHEN, accepted=True))
         assert stopped.known_result(7) == TriggerResult(TriggerKind.STARTED, None)
         assert stopped.interrupted_messages([7], None) == [
@@ -37,7 +37,9 @@ class TestStoppedTriggers:
         ]
 
     @pytest.mark.parametrize("accepted", [False, True])
-    def test_one_of_a_previous_run_may_have_until_it_is_reconciled(self, accepted: bool) -> None:
+    def test_a_trigger_of_a_previous_run_may_have_started_until_it_is_reconciled(
+        self, accepted: bool
+    ) -> None:
         recorded = SentTrigger(7, self.WHEN, accepted=accepted)
         stopped = StoppedTriggers()
         stopped.add_recorded([recorded])
@@ -49,11 +51,11 @@ class TestStoppedTriggers:
         stopped(TriggerStopped(7, recorded))
         assert (stopped.known_result(7), stopped.interrupted_messages([7], None)) == (None, [said])
         stopped(TriggerStopped(7, SentTrigger(7, self.WHEN + timedelta(seconds=30))))
-        assert stopped.interrupted_messages([7], None) == [self.UNKNOWN]
+        assert stopped.interrupted_messages([7], None) == [self.IN_DOUBT]
         stopped(TriggerStopped(7, None))
         assert stopped.interrupted_messages([7], None) == ["not triggered: instance 7"]
 
-    def test_where_nothing_was_cut_off_the_rest_is_named_alone(self) -> None:
+    def test_without_interrupted_triggers_only_the_remaining_ids_are_named(self) -> None:
         assert StoppedTriggers().interrupted_messages([], "any ids in stdin") == [
             "not triggered: any ids in stdin"
         ]

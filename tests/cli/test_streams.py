@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 class TestClosedPipe:
     @pytest.mark.backupify(instances=300, latency=0.002)
-    def test_it_ends_quietly_and_stops_the_sweep(self, server: SimulatedBackupify) -> None:
+    def test_it_stops_the_sweep_without_a_message(self, server: SimulatedBackupify) -> None:
         with process("active", "--all", "-o", "csv", "--rate", "1000", "--concurrency", "2") as started:
             assert started.stdout is not None
             assert started.stdout.readline().startswith("instance_id")
@@ -36,9 +36,9 @@ class TestClosedPipe:
             assert started.stderr is not None
             said = started.stderr.read()
             assert started.wait(PATIENCE) == 141
-        left = re.search(r"the (\d+) ids after (\d+) on the command line\n", said)
-        assert left is not None
-        assert int(left[1]) + int(left[2]) == 300
+        remaining = re.search(r"the (\d+) ids after (\d+) on the command line\n", said)
+        assert remaining is not None
+        assert int(remaining[1]) + int(remaining[2]) == 300
 
     @pytest.mark.backupify(
         instances=2,
@@ -57,10 +57,10 @@ class TestClosedPipe:
             said = started.stderr.read()
             assert started.wait(PATIENCE) == 141
         (begun,) = server.triggers[1]
-        of_row, draining, of_wait = said.splitlines()
-        assert of_row == "instance 2: failed, backup 5"
+        row_message, draining, wait_message = said.splitlines()
+        assert row_message == "instance 2: failed, backup 5"
         assert draining.startswith("stdout has no reader: no more backups are triggered; ")
-        assert of_wait == f"instance 1: backup {begun.id} (started) is no longer waited for"
+        assert wait_message == f"instance 1: backup {begun.id} (started) is no longer waited for"
 
     @pytest.mark.backupify(instances=40, latency=0.5)
     def test_triggers_in_flight_are_completed(self, server: SimulatedBackupify) -> None:
@@ -76,7 +76,7 @@ class TestClosedPipe:
             assert f"instance {instance_id}: started, backup {backups[0].id}\n" in said
         assert re.search(r"^not triggered: the \d+ ids after \d+ of --all$", said, re.MULTILINE)
 
-    def test_a_help_without_a_reader_ends_likewise(self) -> None:
+    def test_it_ends_the_help_without_a_message(self) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         with process("--help", stdout=writer) as started:
@@ -87,13 +87,13 @@ class TestClosedPipe:
 
 class TestStreams:
     @pytest.mark.backupify(instances=1)
-    def test_closed_streams_are_no_reason_to_fail(self, server: SimulatedBackupify) -> None:
+    def test_a_command_succeeds_with_all_streams_closed(self, server: SimulatedBackupify) -> None:
         command = f"'{COMMAND[0]}' -m backupify_async._cli active 1 <&- >&- 2>&-"
         ended = subprocess.run(["/bin/sh", "-c", command], timeout=PATIENCE, check=False)
         assert (ended.returncode, len(server.requests)) == (0, 3)
 
     @pytest.mark.backupify(instances=1)
-    def test_an_unset_home_and_an_ascii_locale_are_no_reason_either(
+    def test_ids_outside_ascii_are_escaped_for_an_ascii_stream(
         self, server: SimulatedBackupify, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PYTHONIOENCODING", "ascii")

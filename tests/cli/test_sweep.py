@@ -1,11 +1,11 @@
-"""What becomes of outcomes where a sweep is stopped, without a network."""
+"""Outcomes of a sweep that is stopped, without a network."""
 
 import asyncio
 import json
 from collections.abc import Sequence
 from typing import cast
 
-from backupify_async import Backup, BackupifyClient, Statistics, fan_out
+from backupify_async import Backup, BackupifyClient, fan_out
 from backupify_async._cli.command_context import CommandContext
 from backupify_async._cli.command_progress import CommandProgress
 from backupify_async._cli.commands.active import ACTION
@@ -15,23 +15,11 @@ from backupify_async._cli.rows import failure_message
 from backupify_async._cli.shutdown import Shutdown, run_command
 from backupify_async._cli.sweep import stream
 from backupify_async._cli.writers import JsonLinesWriter
-from backupify_async.statistics import LimitSource
-
-QUIET = Statistics(
-    in_flight=0,
-    waiting=0,
-    paused_until=None,
-    requests=0,
-    refused=0,
-    retried=0,
-    budget_left=500,
-    limit_source=LimitSource.NONE,
-    limit_per_second=None,
-)
+from tests.support.commands import QUIET
 
 
 class FakeOutput:
-    """Keeps what it is given; the first row asks for an end, once all that can be done is done."""
+    """Records rows and messages; stops the command after the first row, once no other call can end."""
 
     def __init__(self, shutdown: Shutdown) -> None:
         self.shutdown = shutdown
@@ -50,7 +38,7 @@ class FakeOutput:
         self.said.append(line)
 
 
-async def idle_but_for_three(key: int | str) -> Backup | None:
+async def idle_except_for_three(key: int | str) -> Backup | None:
     if key == 3:
         await asyncio.Event().wait()
     return None
@@ -66,7 +54,7 @@ async def sweep_that_is_stopped(shutdown: Shutdown) -> ExitCode:
         quiet=True,
     )
     ids: list[int | str] = [1, 2, 3, 4]
-    outcomes = fan_out(idle_but_for_three, ids)
+    outcomes = fan_out(idle_except_for_three, ids)
     await stream(shutdown, ACTION, outcomes, at, lambda: "any ids after 4 in stdin")
     assert output.written == [1, 2, 4]
     assert output.said == ["interrupted", "1 instance interrupted", "not begun: any ids after 4 in stdin"]
@@ -74,7 +62,7 @@ async def sweep_that_is_stopped(shutdown: Shutdown) -> ExitCode:
     return at.progress.code
 
 
-def test_outcomes_that_were_not_handed_out_are_written_too() -> None:
+def test_outcomes_that_were_not_read_yet_are_written_too() -> None:
     assert run_command(sweep_that_is_stopped) == ExitCode.INTERRUPTED
 
 

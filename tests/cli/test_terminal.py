@@ -1,4 +1,4 @@
-"""At a terminal: the question, and the progress."""
+"""At a terminal: the confirmation, the progress line, the width and the colours."""
 
 import math
 import os
@@ -14,7 +14,7 @@ from tests.support.processes import Terminal
 pytestmark = pytest.mark.slow
 
 
-class TestQuestion:
+class TestConfirmation:
     @pytest.mark.backupify(instances=3)
     def test_a_yes_triggers(self, server: SimulatedBackupify) -> None:
         with Terminal(("trigger", "1", "3", "-o", "csv")) as terminal:
@@ -25,11 +25,11 @@ class TestQuestion:
         assert set(server.triggers) == {1, 3}
 
     @pytest.mark.backupify(instances=3)
-    @pytest.mark.parametrize("answer", ["\n", "yep\n", "\x04"])
-    def test_all_else_does_nothing(self, server: SimulatedBackupify, answer: str) -> None:
+    @pytest.mark.parametrize("typed", ["\n", "yep\n", "\x04"])
+    def test_any_other_input_triggers_nothing(self, server: SimulatedBackupify, typed: str) -> None:
         with Terminal(("trigger", "1", "3")) as terminal:
             terminal.expect("[y/N] ")
-            terminal.type(answer)
+            terminal.type(typed)
             assert terminal.end() == 2
         assert "not confirmed: no backup was triggered" in terminal.seen
         assert [record.operation for record in server.requests] == ["token"]
@@ -64,7 +64,7 @@ class TestQuestion:
         assert not server.triggers
 
     @pytest.mark.backupify(instances=3)
-    def test_a_terminal_that_is_non_blocking_is_waited_for(self, server: SimulatedBackupify) -> None:
+    def test_a_non_blocking_terminal_is_waited_for(self, server: SimulatedBackupify) -> None:
         with Terminal(("trigger", "1", "3", "-o", "csv"), blocking=False) as terminal:
             terminal.expect("[y/N] ")
             terminal.type("y\n")
@@ -84,7 +84,7 @@ class TestProgress:
         assert all(row.split()[1].startswith("\x1b[2midle") for row in rows)
 
     @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="get_active", instance=3)])
-    def test_rows_that_go_elsewhere_hold_none_of_it(self, server: SimulatedBackupify) -> None:
+    def test_rows_in_a_pipe_contain_no_progress(self, server: SimulatedBackupify) -> None:
         reader, writer = os.pipe()
         with Terminal(("active", "1", "2", "3", "-o", "csv"), stdout=writer) as terminal:
             os.close(writer)
@@ -95,7 +95,7 @@ class TestProgress:
             assert [row.split(",")[0] for row in rows] == ["instance_id", "1", "2"]
 
     @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="get_active", instance=3)])
-    def test_it_never_fills_a_line(self, server: SimulatedBackupify) -> None:
+    def test_it_never_exceeds_a_line(self, server: SimulatedBackupify) -> None:
         with Terminal(("active", "3"), columns=30) as terminal:
             terminal.expect("active [.")
             terminal.process.send_signal(15)
@@ -137,7 +137,7 @@ class TestProgress:
         assert " retried; server's limit unknown; " in terminal.seen
 
     @pytest.mark.backupify(instances=3, latency=0.4)
-    def test_a_terminal_of_no_known_width_is_one_of_eighty(self, server: SimulatedBackupify) -> None:
+    def test_a_terminal_of_unknown_width_has_eighty_columns(self, server: SimulatedBackupify) -> None:
         with Terminal(("active", "1"), columns=0) as terminal:
             assert terminal.end() == 0
         assert "[####################] 1 of 1" in terminal.seen or "] 0 of 1" in terminal.seen
@@ -146,7 +146,7 @@ class TestProgress:
 class TestWidth:
     @pytest.mark.parametrize("columns", ["0", "1", "2", "5", "19"])
     @pytest.mark.parametrize("command", [(), ("trigger",), ("journal",)])
-    def test_the_help_of_a_narrow_screen_is_that_of_twenty_columns(
+    def test_the_help_of_a_narrow_terminal_is_that_of_twenty_columns(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, columns: str, command: tuple[str, ...]
     ) -> None:
         monkeypatch.setenv("COLUMNS", "80" if columns == "0" else "20")
@@ -155,7 +155,7 @@ class TestWidth:
         assert run(*command, "--help") == expected
 
     @pytest.mark.parametrize("columns", [0, 1, 2, 5, 19])
-    def test_a_narrow_terminal_gets_its_help(self, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    def test_a_narrow_terminal_shows_the_help(self, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
         monkeypatch.delenv("COLUMNS")
         with Terminal(("active", "--help"), columns=columns) as terminal:
             assert terminal.end() == 0
@@ -181,13 +181,14 @@ class TestWidth:
         assert run("active", "1").rows[0].split() == expected
 
     @pytest.mark.parametrize(
-        ("told", "known"), [("", None), ("0", None), ("²", None), ("-5", None), ("19", 20), ("9" * 50, 1000)]
+        ("text", "columns"),
+        [("", None), ("0", None), ("²", None), ("-5", None), ("19", 20), ("9" * 50, 1000)],
     )
     def test_the_variable_columns_is_read(
-        self, monkeypatch: pytest.MonkeyPatch, told: str, known: int | None
+        self, monkeypatch: pytest.MonkeyPatch, text: str, columns: int | None
     ) -> None:
-        monkeypatch.setenv("COLUMNS", told)
-        assert columns_of(None) == known
+        monkeypatch.setenv("COLUMNS", text)
+        assert columns_of(None) == columns
 
 
 class TestDumbTerminal:

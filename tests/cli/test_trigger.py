@@ -13,24 +13,24 @@ from tests.support.commands import Run, started
 
 class TestTrigger:
     @pytest.mark.backupify(instances=3)
-    def test_one_instance_is_not_asked_about(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_one_instance_needs_no_confirmation(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "2", "-o", "jsonl")
         assert (result.code, json.loads(result.out)["state"], started(server)) == (0, "started", {2: 1})
 
     @pytest.mark.backupify(instances=3)
-    def test_what_runs_already_is_well(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_backup_that_runs_already_is_a_success(self, server: SimulatedBackupify, run: Run) -> None:
         server.start_backup(2)
         result = run("trigger", "2", "-o", "jsonl")
         assert (result.code, json.loads(result.out)["state"], started(server)) == (0, "already_active", {})
 
     @pytest.mark.backupify(instances=3)
-    def test_a_yes_on_the_command_line_is_enough(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_yes_on_the_command_line_is_enough(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "--all", "--yes")
         assert (result.code, started(server)) == (0, {1: 1, 2: 1, 3: 1})
         assert "trigger: 3 succeeded (3 started), 0 failed" in result.err
 
     @pytest.mark.backupify(instances=3)
-    def test_an_instance_that_comes_twice_is_triggered_once_and_named(
+    def test_an_instance_that_is_given_twice_is_triggered_once_and_reported(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("trigger", "2", "3", "2", "--yes", "-o", "csv")
@@ -49,7 +49,9 @@ class TestTrigger:
             Fault.answer(403, operation="get_active"),
         ]
     )
-    def test_one_that_is_not_found_in_time_is_named(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_a_backup_that_is_not_found_in_time_is_ambiguous(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
         result = run("trigger", "2", "--timeout", "0.3", "-o", "jsonl")
         assert (result.code, started(server)) == (1, {2: 1})
         row = json.loads(result.out)
@@ -75,7 +77,7 @@ class TestWait:
         assert f"trigger: 1 succeeded ({found}), 0 failed" in result.err
 
     @pytest.mark.backupify(backup_duration=math.inf)
-    def test_one_that_is_not_over_in_time_is_named_as_triggered(
+    def test_a_backup_that_is_not_over_in_time_is_reported_as_started(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("trigger", "2", "--wait", "--wait-timeout", "0.05", "-o", "jsonl")
@@ -93,14 +95,14 @@ class TestWait:
             Fault.answer(204, body="", operation="get_active"),
         ]
     )
-    def test_one_whose_backup_the_server_does_not_name_is_not_well(
+    def test_a_backup_that_the_server_does_not_name_is_not_a_success(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("trigger", "2", "--wait", "-o", "jsonl")
         assert (result.code, json.loads(result.out)["state"], started(server)) == (1, "started", {2: 1})
 
     @pytest.mark.parametrize("output", ["table", "jsonl", "csv"])
-    def test_an_end_with_an_unknown_status_is_not_a_success(
+    def test_an_unknown_final_status_is_not_a_success(
         self, server: SimulatedBackupify, run: Run, output: str
     ) -> None:
         now = datetime.now(UTC).isoformat()
@@ -115,7 +117,7 @@ class TestWait:
         assert row.get("state", "unknown") == "unknown"
         assert output != "jsonl" or row["error"] == said
 
-    def test_how_long_to_wait_needs_the_wish_to_wait(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_wait_timeout_needs_wait(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "2", "--wait-timeout", "5")
         assert (result.code, server.requests) == (2, [])
         assert "--wait-timeout needs --wait" in result.err
@@ -123,14 +125,16 @@ class TestWait:
 
 class TestNoTerminal:
     @pytest.mark.parametrize("ids", [["1", "2"], ["--all"]])
-    def test_without_a_terminal_nothing_is_done(
+    def test_without_a_terminal_nothing_is_triggered(
         self, server: SimulatedBackupify, run: Run, ids: list[str]
     ) -> None:
         result = run("trigger", *ids)
         assert (result.code, server.requests) == (2, [])
         assert "add --yes, or check with --dry-run" in result.err
 
-    def test_ids_from_stdin_prevent_the_question(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_with_ids_from_stdin_no_confirmation_is_possible(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
         result = run("trigger", "--ids-file", "-")
         assert (result.code, server.requests) == (2, [])
         assert "add --yes" in result.err
@@ -143,7 +147,7 @@ class TestNoTerminal:
 
 
 class TestDryRun:
-    def test_a_bad_line_is_found_before_the_first_call(
+    def test_an_invalid_line_is_reported_before_the_first_call(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path
     ) -> None:
         file = tmp_path / "ids.txt"

@@ -16,7 +16,7 @@ from tests.support.commands import Run, started
 
 @contextlib.contextmanager
 def piped(ids: str) -> Iterator[str]:
-    """The name of a pipe that holds ids."""
+    """The name of a pipe with these ids."""
     reading, writing = os.pipe()
     os.write(writing, ids.encode())
     os.close(writing)
@@ -28,7 +28,7 @@ def piped(ids: str) -> Iterator[str]:
 
 class TestIdsFile:
     @pytest.mark.backupify(instances=3)
-    def test_a_bad_line_is_found_before_anything_is_triggered(
+    def test_an_invalid_line_is_reported_before_anything_is_triggered(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path
     ) -> None:
         file = tmp_path / "ids.txt"
@@ -38,7 +38,7 @@ class TestIdsFile:
         assert f"{file}, line 3: " in result.err
 
     @pytest.mark.parametrize("content", ["", "# none\n\n"])
-    def test_one_without_ids_is_no_sweep_that_went_well(
+    def test_a_file_without_ids_is_an_error(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path, content: str
     ) -> None:
         file = tmp_path / "ids.txt"
@@ -52,7 +52,7 @@ class TestIdsThatCanBeReadOnlyOnce:
     OPTIONS = (("--yes",), ("--dry-run",), ("--yes", "--journal"))
 
     @pytest.mark.parametrize("options", OPTIONS)
-    def test_a_bad_line_is_found_before_anything_is_done(
+    def test_an_invalid_line_is_reported_before_anything_is_done(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path, options: tuple[str, ...]
     ) -> None:
         journal = [str(tmp_path / "sweep.sqlite")] if "--journal" in options else []
@@ -63,7 +63,7 @@ class TestIdsThatCanBeReadOnlyOnce:
         assert [record.operation for record in server.requests] == ["token"]
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_bad_line_is_found_where_the_journal_is_there_already(
+    def test_an_invalid_line_is_reported_also_where_the_journal_exists_already(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path
     ) -> None:
         journal = tmp_path / "sweep.sqlite"
@@ -75,14 +75,14 @@ class TestIdsThatCanBeReadOnlyOnce:
             assert not Path(f"{journal}.ids.part").exists()
 
     @pytest.mark.parametrize("options", OPTIONS[:2])
-    def test_all_of_them_are_done(
+    def test_all_of_them_are_triggered(
         self, server: SimulatedBackupify, run: Run, options: tuple[str, ...]
     ) -> None:
         with piped("1\n# two\n3\n") as name:
             result = run("trigger", "--ids-file", name, "-o", "csv", "--ordered", *options)
         assert (result.code, [row.split(",")[0] for row in result.rows[1:]]) == (0, ["1", "3"])
 
-    def test_an_error_of_copying_is_explained(
+    def test_an_error_while_copying_is_explained(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(id_files, "write_all", Mock(side_effect=OSError(errno.ENOSPC, "No space left")))
@@ -96,13 +96,13 @@ class TestIdsThatCanBeReadOnlyOnce:
 
 class TestAllInstancesWhereThereAreNone:
     @pytest.mark.backupify(instances=0)
-    def test_no_journal_is_made(self, server: SimulatedBackupify, run: Run, tmp_path: Path) -> None:
+    def test_no_journal_is_created(self, server: SimulatedBackupify, run: Run, tmp_path: Path) -> None:
         result = run("trigger", "--all", "--yes", "--journal", str(tmp_path / "sweep.sqlite"))
         said = "backupify: --all: the server lists no instances for these credentials\n"
         assert (result.code, result.err, list(tmp_path.iterdir())) == (1, said, [])
 
     @pytest.mark.backupify(instances=2)
-    def test_a_sweep_that_was_begun_goes_on(
+    def test_a_sweep_that_was_begun_continues(
         self, server: SimulatedBackupify, run: Run, tmp_path: Path
     ) -> None:
         command = ("trigger", "--all", "--yes", "--journal", str(tmp_path / "sweep.sqlite"), "-o", "csv")

@@ -15,13 +15,13 @@ pytestmark = pytest.mark.slow
 
 
 def runs(result: Result) -> list[str]:
-    """Which run of the sweep did what each row tells."""
+    """The run of the sweep that each row belongs to."""
     return [row["run"] for row in map(json.loads, result.rows)]
 
 
 class TestTriggerWithAJournal:
     @pytest.mark.backupify(instances=3)
-    def test_writes_down_each_instance(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+    def test_records_each_instance(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         result = run("trigger", "--all", "--yes", "--journal", path, "-o", "jsonl")
         assert (result.code, started(server)) == (0, {1: 1, 2: 1, 3: 1})
         assert shown(run, path) == states(result) == dict.fromkeys((1, 2, 3), "started")
@@ -45,7 +45,7 @@ class TestTriggerWithAJournal:
         assert started(server) == {1: 1, 2: 1, 3: 1}
 
     @pytest.mark.backupify(instances=3, faults=[Fault.answer(403, operation="trigger", instance=2, first=1)])
-    def test_tries_again_what_failed(self, server: SimulatedBackupify, run: Run, path: str) -> None:
+    def test_triggers_failed_instances_again(self, server: SimulatedBackupify, run: Run, path: str) -> None:
         first = run("trigger", "--all", "--yes", "--journal", path)
         assert first.code == 1
         assert f"`backupify resume {path}` continues this sweep" in first.err
@@ -57,7 +57,7 @@ class TestTriggerWithAJournal:
 
     @pytest.mark.backupify(instances=5)
     @pytest.mark.parametrize("ids", [("5", "007", "a b"), ("-5",)])
-    def test_takes_ids_of_any_kind(
+    def test_records_ids_of_any_kind(
         self, server: SimulatedBackupify, run: Run, path: str, ids: tuple[str, ...]
     ) -> None:
         run("trigger", "--yes", "--journal", path, "--", *ids)
@@ -94,7 +94,7 @@ class TestTriggerWithAJournal:
         assert "check the disk" in result.err
 
     @pytest.mark.backupify(instances=200)
-    def test_stops_where_the_disk_fills_up_and_goes_on_when_there_is_room(
+    def test_stops_when_the_disk_is_full_and_continues_when_there_is_room(
         self, server: SimulatedBackupify, run: Run, path: str
     ) -> None:
         with files_no_larger_than(150_000):

@@ -36,7 +36,7 @@ class TestUsage:
             (["simulate", "--instances", "-1"], "--instances. Must be >= 0."),
         ],
     )
-    def test_it_is_reported_without_a_request(
+    def test_a_usage_error_is_reported_without_a_request(
         self, server: SimulatedBackupify, run: Run, arguments: list[str], said: str
     ) -> None:
         result = run(*arguments)
@@ -74,7 +74,7 @@ class TestUsage:
             (["journal", "help", "show"], ["journal", "show", "--help"]),
         ],
     )
-    def test_help_may_be_a_word(self, run: Run, words: list[str], as_options: list[str]) -> None:
+    def test_help_can_be_a_command(self, run: Run, words: list[str], as_options: list[str]) -> None:
         assert run(*words) == run(*as_options)
         assert run(*words).code == 0
 
@@ -94,7 +94,7 @@ class TestConfiguration:
         assert "BACKUPIFY_BASE_URL" in result.err
         assert "demo" not in result.err
 
-    def test_a_base_url_in_the_clear_names_nothing_that_has_no_option(
+    def test_a_base_url_with_http_is_refused_with_advice_to_use_https(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("BACKUPIFY_BASE_URL", "http://api.example")
@@ -104,7 +104,7 @@ class TestConfiguration:
         assert result.err.startswith("backupify: BACKUPIFY_BASE_URL: http:// to api.example would send ")
         assert result.err.endswith("; use https://\n")
 
-    def test_a_secret_file_that_is_not_there_is_named(
+    def test_a_missing_secret_file_is_a_configuration_error(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("BACKUPIFY_CLIENT_SECRET")

@@ -9,7 +9,7 @@ from tests.support.commands import Run
 
 
 class TestWhoami:
-    def test_says_who_and_how_long(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_reports_server_token_and_vendor(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("whoami")
         assert result.code == 0
         server_line, token_line, vendor_line = result.out.splitlines()
@@ -24,7 +24,7 @@ class TestWhoami:
         )
         assert (found["vendor"]["value"], found["token"]["value"]) == (900, 899)
 
-    def test_wrong_credentials_are_exit_code_3_with_advice(
+    def test_wrong_credentials_exit_with_3_and_advice(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("BACKUPIFY_CLIENT_SECRET", "wrong-secret")
@@ -36,11 +36,13 @@ class TestWhoami:
         assert "wrong-secret" not in result.out + result.err
 
     @pytest.mark.backupify(faults=[Fault.answer(403, operation="get_vendor")])
-    def test_other_credentials_than_a_vendors_are_named(self, server: SimulatedBackupify, run: Run) -> None:
+    def test_credentials_of_another_kind_than_a_vendors_are_named(
+        self, server: SimulatedBackupify, run: Run
+    ) -> None:
         result = run("whoami")
         assert (result.code, "vendor: the credentials are valid, but not those" in result.err) == (1, True)
 
-    def test_a_server_that_is_not_there_is_named(
+    def test_a_server_that_cannot_be_reached_is_named(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
     ) -> None:
         monkeypatch.setenv("BACKUPIFY_BASE_URL", f"http://127.0.0.1:{unused_tcp_port}")
@@ -50,7 +52,7 @@ class TestWhoami:
         assert "server: check BACKUPIFY_BASE_URL, the network and the proxy" in result.err
 
     @pytest.mark.backupify(faults=[Fault.hang(operation="ping")])
-    def test_a_server_that_never_responds_is_named_in_time(
+    def test_a_server_that_never_responds_is_named_after_the_time_out(
         self, server: SimulatedBackupify, run: Run
     ) -> None:
         result = run("whoami", "--timeout", "0.2")
@@ -58,7 +60,7 @@ class TestWhoami:
         assert "[default: 30.0]" in run("whoami", "--help").out
 
     @pytest.mark.backupify(instances=1)
-    def test_a_given_token_that_is_refused_is_exit_code_3(
+    def test_a_static_token_that_is_refused_exits_with_3(
         self, server: SimulatedBackupify, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("BACKUPIFY_CLIENT_ID")

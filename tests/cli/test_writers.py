@@ -1,3 +1,5 @@
+"""The formats of rows: JSON lines, JSON, CSV and tables."""
+
 import csv
 import io
 import json
@@ -26,7 +28,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 class TestJsonLines:
-    def test_ints_stay_ints_and_texts_stay_texts(self) -> None:
+    def test_ints_stay_ints_and_strings_stay_strings(self) -> None:
         row = json.loads(JsonLinesWriter().write([{"a": 10**30, "b": "7", "c": None}]))
         assert row == {"a": 10**30, "b": "7", "c": None}
 
@@ -50,7 +52,7 @@ class TestJsonLines:
 
 class TestJson:
     @given(st.lists(st.lists(st.fixed_dictionaries({"a": texts}), max_size=3), max_size=4))
-    def test_however_rows_arrive_they_are_one_array(self, arrivals: list[list[dict[str, str]]]) -> None:
+    def test_rows_are_one_array_however_they_arrive(self, arrivals: list[list[dict[str, str]]]) -> None:
         json_writer = JsonWriter()
         text = json_writer.header() + "".join(map(json_writer.write, arrivals)) + json_writer.footer()
         assert json.loads(text) == [row for rows in arrivals for row in rows]
@@ -66,7 +68,7 @@ class TestJson:
 
 class TestCsv:
     @given(st.tuples(texts, texts, texts))
-    def test_what_was_written_is_read_back_with_what_does_not_print_escaped(
+    def test_cells_are_read_back_with_unprintable_characters_escaped(
         self, cells: tuple[str, str, str]
     ) -> None:
         text = CsvWriter(SHAPE).write([dict(zip("abc", cells, strict=True))])
@@ -74,20 +76,20 @@ class TestCsv:
         assert list(csv.reader(io.StringIO(text, newline=""))) == [[printable(cell) for cell in cells]]
 
     @pytest.mark.parametrize("first", ["=", "+", "-", "@"])
-    def test_free_text_that_a_spreadsheet_would_run_has_an_apostrophe(self, first: str) -> None:
+    def test_text_that_a_spreadsheet_would_execute_gets_an_apostrophe(self, first: str) -> None:
         evil = f'{first}HYPERLINK("http://evil.example")'
         row = {**backup_row(-7, evil, Backup("-5", status=evil)), "error": evil}
         (cells,) = csv.reader([CsvWriter(BACKUPS).write([row])])
         assert (cells[0], cells[2]) == ("-7", "-5")
         assert cells[1] == cells[3] == cells[-1] == f"'{evil}"
 
-    def test_no_cell_reaches_a_terminal_as_a_command(self) -> None:
+    def test_control_characters_in_a_cell_are_escaped(self) -> None:
         row = backup_row("a\u202eb", "run\x1b]0;owned\x07\x1b[2J", Backup("5\x9b", status="two\nlines"))
         assert CsvWriter(BACKUPS).write([row]) == (
             "a\\u202eb,run\\x1b]0;owned\\x07\\x1b[2J,5\\x9b,two\\nlines,,,,,\n"
         )
 
-    def test_a_line_ends_as_this_world_ends_it(self) -> None:
+    def test_a_line_ends_with_a_line_feed(self) -> None:
         assert CsvWriter(SHAPE).write([{"a": 1, "b": None, "c": "x"}]) == "1,,x\n"
 
 
@@ -101,16 +103,16 @@ class TestTable:
             "a     b       c\n1     two     -\n"
         )
 
-    def test_a_cell_too_long_is_whole_all_the_same(self) -> None:
+    def test_a_cell_that_is_too_long_is_not_cut(self) -> None:
         assert self.table().write([{"a": "long id", "b": "x", "c": "y"}]) == "long id  x       y\n"
 
-    def test_wide_letters_take_two_columns(self) -> None:
+    def test_wide_characters_take_two_columns(self) -> None:
         assert self.table().write([{"a": "日", "b": "x", "c": "y"}]) == "日    x       y\n"
 
     @pytest.mark.parametrize(
         ("width", "expected"), [(17, "a     b       c"), (16, "a     c"), (8, "c"), (1, "c")]
     )
-    def test_a_narrow_terminal_does_without_the_spare_columns(self, width: int, expected: str) -> None:
+    def test_a_narrow_table_omits_optional_columns(self, width: int, expected: str) -> None:
         assert self.table(width).header() == f"{expected}\n"
 
     def test_a_date_is_in_utc(self) -> None:
@@ -118,12 +120,12 @@ class TestTable:
         assert self.table().write([{"a": when, "b": "", "c": ""}]) == "2026-11-19 22:15:00Z\n"
 
     @given(st.text())
-    def test_no_cell_reaches_the_terminal_as_a_command(self, cell: str) -> None:
+    def test_no_cell_contains_control_characters(self, cell: str) -> None:
         line = self.table().write([{"a": cell, "b": "", "c": ""}])
         assert line[:-1].isprintable()
         assert line.endswith("\n")
 
-    def test_colour_changes_no_width(self) -> None:
+    def test_colour_does_not_change_widths(self) -> None:
         row = {"a": "idle", "b": "other", "c": "x"}
         plain, coloured = self.table().write([row]), self.table(colour=True).write([row])
         assert coloured == "\x1b[2midle\x1b[0m  other   x\n"
@@ -136,11 +138,11 @@ class TestTable:
 
 
 class TestBackupRow:
-    def test_extra_fields_come_along(self) -> None:
+    def test_it_contains_extra_fields(self) -> None:
         row = backup_row(7, "active", Backup(1, extra={"bytes": 5}))
         assert (row["backup_id"], row["extra"]) == (1, {"bytes": 5})
 
-    def test_without_a_backup_all_columns_are_there(self) -> None:
+    def test_without_a_backup_it_has_all_columns(self) -> None:
         assert set(backup_row(7, "idle", None)) == {*RUNNING_BACKUPS.names, "extra"}
 
 
