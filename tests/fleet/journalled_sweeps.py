@@ -101,7 +101,7 @@ async def write_journal(path: Path, *entries: JournalEntry, read_to_end: bool = 
             await journal.mark_end()
 
 
-async def broken_off(*ids: InstanceId) -> AsyncIterator[InstanceId]:
+async def failing_source(*ids: InstanceId) -> AsyncIterator[InstanceId]:
     """A source of ids that fails at its end."""
     for instance_id in ids:
         yield instance_id

@@ -25,7 +25,7 @@ from tests.fleet.journalled_sweeps import (
     MISSING,
     WHEN,
     Api,
-    broken_off,
+    failing_source,
     intent,
     recorded_states,
     run_sweep,
@@ -89,13 +89,13 @@ class TestAContinuedSweep:
 
     async def test_continues_after_the_ids_in_the_journal(self, path: Path, api: Api) -> None:
         with pytest.raises(OSError, match="broke off"):
-            await run_sweep(path, api, broken_off(1, 2))
+            await run_sweep(path, api, failing_source(1, 2))
         results = await run_sweep(path, api, [1, 2, 3])
         assert (list(results.values), api.sent) == ([1, 2, 3], [1, 2, 3])
 
     async def test_refuses_a_duplicate_of_an_id_from_the_previous_run(self, path: Path, api: Api) -> None:
         with pytest.raises(OSError, match="broke off"):
-            await run_sweep(path, api, broken_off(1, 2, 1))
+            await run_sweep(path, api, failing_source(1, 2, 1))
         results = await run_sweep(path, api, [1, 2, 1, 3, 3])
         assert {key: type(error) for key, error in results.errors.items()} == {
             1: DuplicateInstance,
@@ -115,7 +115,7 @@ class TestAContinuedSweep:
         self, path: Path, api: Api
     ) -> None:
         with pytest.raises(OSError, match="broke off"):
-            await run_sweep(path, api, broken_off("042", 42))
+            await run_sweep(path, api, failing_source("042", 42))
         results = await run_sweep(path, api, [42, "042", "0043"])
         assert (list(results.values), api.sent) == (["042", "0043"], ["042", "0043"])
         assert {key: type(error) for key, error in results.errors.items()} == {42: DuplicateInstance}
@@ -133,7 +133,7 @@ class TestAContinuedSweep:
         self, path: Path, api: Api
     ) -> None:
         await run_sweep(path, api, [1, 2])
-        results = await run_sweep(path, api, broken_off())
+        results = await run_sweep(path, api, failing_source())
         assert (list(results.values), api.sent) == ([1, 2], [1, 2])
 
     async def test_is_refused_as_another_sweep_if_the_list_has_a_new_id(self, path: Path, api: Api) -> None:
@@ -152,7 +152,7 @@ class TestAContinuedSweep:
         self, path: Path, api: Api
     ) -> None:
         await write_journal(path, JournalEntry(1, 1), read_to_end=True)
-        await run_sweep(path, api, broken_off())
+        await run_sweep(path, api, failing_source())
         assert api.sent == [1]
 
     async def test_of_another_account_is_refused_before_anything_is_read(self, path: Path, api: Api) -> None:
@@ -160,5 +160,5 @@ class TestAContinuedSweep:
         async with Journal(path) as journal:
             sweep = JournalledSweep(journal, SweepAccount("https://b.example", None), api.trigger, {})
             with pytest.raises(JournalError, match="another account"):
-                await FanOut(sweep.trigger, sweep.ids(broken_off(1)), concurrency=1)
+                await FanOut(sweep.trigger, sweep.ids(failing_source(1)), concurrency=1)
         assert api.sent == []

@@ -192,7 +192,7 @@ class TestWithAWait:
         ):
             results = await client.fleet([1, 2, 3]).trigger(journal=journal, wait=True, poll=self.EVERY_10_MS)
             started = {one: begun.id for one, (begun,) in server.triggers.items()}
-        assert over(results) == dict.fromkeys((1, 2, 3), (TriggerKind.STARTED, WaitKind.COMPLETED, False))
+        assert summary(results) == dict.fromkeys((1, 2, 3), (TriggerKind.STARTED, WaitKind.COMPLETED, False))
         assert {entry.instance_id: entry.state for entry in await entries(path)} == dict.fromkeys(
             started, EntryState.STARTED
         )
@@ -221,7 +221,7 @@ class TestWithAWait:
             assert {one: len(begun) for one, begun in server.triggers.items()} == {1: 1, 2: 1, 3: 1}
         continued = {one for one, result in results.values.items() if result.from_previous_run}
         assert continued >= set(leftover) >= {1}
-        assert {waited for _, waited, _ in over(results).values()} == {WaitKind.COMPLETED}
+        assert {waited for _, waited, _ in summary(results).values()} == {WaitKind.COMPLETED}
 
     async def test_a_drain_stops_the_triggers_and_lets_the_waits_finish(self, path: Path) -> None:
         async with (
@@ -246,10 +246,10 @@ class TestWithAWait:
             assert {len(begun) for begun in server.triggers.values()} == {1}
         assert len(results.values) == 9
         assert {one for one, result in results.values.items() if result.from_previous_run} == set(done)
-        assert {waited for _, waited, _ in over(results).values()} == {WaitKind.COMPLETED}
+        assert {waited for _, waited, _ in summary(results).values()} == {WaitKind.COMPLETED}
 
 
-def over(
+def summary(
     results: Results[int | str, TriggerResult],
 ) -> dict[int | str, tuple[TriggerKind, WaitKind | None, bool]]:
     """How each trigger and its wait ended, and whether a previous run triggered it."""

@@ -1,4 +1,4 @@
-"""What a journal asks of its store at the same time, and what it does not."""
+"""Which methods of its store a journal calls at the same time, and which it does not."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.looptime
 
 
 class SlowStore:
-    """Takes a second for each method, and notes which ran together."""
+    """A store whose methods take a second each, and that records which overlap."""
 
     name = "memory"
 
@@ -90,7 +90,7 @@ async def test_no_method_that_writes_runs_twice_at_once() -> None:
     assert store.sweep.source == "c"
 
 
-async def test_closing_waits_for_what_is_written_of_the_sweep() -> None:
+async def test_closing_waits_for_the_record_of_the_sweep() -> None:
     store = SlowStore()
     journal = await Journal.on(store).open()
     notes = [asyncio.create_task(journal.note_source(source)) for source in "ab"]

@@ -24,7 +24,9 @@ from tests.triggers.runs import ACTIVE, ADOPTED, STARTED, backup_id, posts, run,
 pytestmark = pytest.mark.looptime(start=0)
 
 
-async def crashed(server: VirtualInstance, post: Post, slow: float = 0.0, **options: Any) -> SentTrigger:
+async def recorded_before_crash(
+    server: VirtualInstance, post: Post, slow: float = 0.0, **options: Any
+) -> SentTrigger:
     """What a process recorded that died before the response; recording takes it `slow` seconds."""
     recorded: list[SentTrigger] = []
 
@@ -141,14 +143,16 @@ class TestAfterACrash:
         self, duration: float, slow: float
     ) -> None:
         server = VirtualInstance(duration=duration)
-        recorded = await crashed(server, Post(250.0, "lost"), slow, timeouts=Timeouts(attempt=300, read=None))
+        recorded = await recorded_before_crash(
+            server, Post(250.0, "lost"), slow, timeouts=Timeouts(attempt=300, read=None)
+        )
         await asyncio.sleep(1300)
         result, _ = await run(server, recorded=recorded)
         assert (result.kind, backup_id(result), server.triggers_received) == (ADOPTED, 5, 1)
 
     @pytest.mark.parametrize("attempt", [Timeouts(attempt=None, total=500), Timeouts(attempt=500)])
     async def test_the_latest_time_of_a_response_is_recorded(self, attempt: Timeouts) -> None:
-        recorded = await crashed(VirtualInstance(), LOST_BEFORE, timeouts=attempt)
+        recorded = await recorded_before_crash(VirtualInstance(), LOST_BEFORE, timeouts=attempt)
         assert recorded.response_by == at(501.1)
 
     @pytest.mark.parametrize("moved", [-600.0, -120.0, 120.0, 600.0, 86_400.0])
@@ -157,7 +161,7 @@ class TestAfterACrash:
         self, moved: float, offset: float
     ) -> None:
         server = VirtualInstance(duration=2, offset=offset)
-        recorded = await crashed(server, LOST_AFTER)
+        recorded = await recorded_before_crash(server, LOST_AFTER)
         assert recorded.clock_offset is not None
         await asyncio.sleep(1000)
         async with triggering(server, clock_moved=moved) as (trigger, _, _):
