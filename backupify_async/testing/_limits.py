@@ -31,7 +31,7 @@ class LimitCounter(Protocol):
         ...
 
 
-class RateLimit(Protocol):
+class ServerLimit(Protocol):
     """The settings of one limit."""
 
     def counter(self) -> LimitCounter:

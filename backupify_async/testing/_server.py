@@ -12,7 +12,7 @@ from backupify_async.testing._application import RequestHandler
 from backupify_async.testing._clock import Clock, wall_clock
 from backupify_async.testing._context import ServerContext
 from backupify_async.testing._faults import Fault
-from backupify_async.testing._limits import RateLimit
+from backupify_async.testing._limits import ServerLimit
 from backupify_async.testing._log import Log, RequestRecord
 from backupify_async.testing._service import Service
 from backupify_async.testing._settings import ActiveConflict, IdleResponse, Settings
@@ -84,7 +84,7 @@ class SimulatedBackupify:
         token_lifetime: int = 899,
         token_lag: float = 0.0,
         newest_token_only: bool = False,
-        rate_limit: RateLimit | None = None,
+        rate_limit: ServerLimit | None = None,
         latency: float | tuple[float, float] = 0.0,
         faults: Iterable[Fault] = (),
         backup_duration: float = 60.0,

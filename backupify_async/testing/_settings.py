@@ -9,7 +9,7 @@ from attrs.validators import and_, ge, gt, in_, instance_of, le, lt, optional
 
 from backupify_async.testing._clock import Clock
 from backupify_async.testing._faults import Fault
-from backupify_async.testing._limits import RateLimit
+from backupify_async.testing._limits import ServerLimit
 
 IdleResponse = Literal[404, 204, "null", "{}", "[]"]
 ActiveConflict = Literal[409, 422, 200]
@@ -64,7 +64,7 @@ class Settings:
     token_lifetime: int = field(validator=_at_least_one)
     token_lag: float = field(validator=ge(0))
     newest_token_only: bool
-    rate_limit: RateLimit | None
+    rate_limit: ServerLimit | None
     latency: tuple[float, float] = field(converter=_range, validator=_range_of_seconds)
     faults: tuple[Fault, ...] = field(converter=_tuple)
     backup_duration: float = field(validator=gt(0))
