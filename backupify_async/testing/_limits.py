@@ -11,7 +11,7 @@ _ROUNDING = 1e-4
 
 
 @frozen
-class Refusal:
+class LimitExceeded:
     """A request over the limit.
 
     Attributes:
@@ -26,7 +26,7 @@ class Refusal:
 class LimitCounter(Protocol):
     """The state of one limit."""
 
-    def take(self, now: float) -> Refusal | None:
+    def take(self, now: float) -> LimitExceeded | None:
         """Count a request at `now` (seconds since the epoch); None means that it is accepted."""
         ...
 
@@ -74,14 +74,14 @@ class _BucketCounter:
     level: float
     at: float = -math.inf
 
-    def take(self, now: float) -> Refusal | None:
+    def take(self, now: float) -> LimitExceeded | None:
         self.level = min(self.limit.burst, self.level + (now - self.at) * self.limit.per_second)
         self.at = now
         if self.level >= 1 - _ROUNDING:
             self.level -= 1
             return None
         seconds = math.ceil((1 - self.level) / self.limit.per_second)
-        return Refusal(max(1, seconds) if self.limit.retry_after else None, self.limit.status)
+        return LimitExceeded(max(1, seconds) if self.limit.retry_after else None, self.limit.status)
 
 
 @frozen
@@ -118,7 +118,7 @@ class _WindowCounter:
     window: int = -1
     count: int = 0
 
-    def take(self, now: float) -> Refusal | None:
+    def take(self, now: float) -> LimitExceeded | None:
         # Rack::Attack: the count's key is `epoch_time / period`, the header `period - epoch_time % period`.
         window, second = divmod(int(now), self.limit.period)
         if window != self.window:
@@ -126,4 +126,6 @@ class _WindowCounter:
         self.count += 1
         if self.count <= self.limit.limit:
             return None
-        return Refusal(self.limit.period - second if self.limit.retry_after else None, self.limit.status)
+        return LimitExceeded(
+            self.limit.period - second if self.limit.retry_after else None, self.limit.status
+        )

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from backupify_async.testing import FixedWindow, TokenBucket
-from backupify_async.testing._limits import Refusal
+from backupify_async.testing._limits import LimitExceeded
 
 _NOW = 1_767_225_600.0
 
@@ -13,7 +13,7 @@ _NOW = 1_767_225_600.0
 class TestTokenBucket:
     def test_a_full_bucket_lets_exactly_a_burst_pass(self) -> None:
         counter = TokenBucket(10, 3).counter()
-        assert [counter.take(_NOW) for _ in range(4)] == [None, None, None, Refusal(1)]
+        assert [counter.take(_NOW) for _ in range(4)] == [None, None, None, LimitExceeded(1)]
 
     def test_it_fills_at_its_rate(self) -> None:
         counter = TokenBucket(10, 1).counter()
@@ -22,7 +22,7 @@ class TestTokenBucket:
     def test_a_refused_request_takes_nothing(self) -> None:
         counter = TokenBucket(1, 1).counter()
         counter.take(_NOW)
-        assert [counter.take(_NOW + 0.5), counter.take(_NOW + 1)] == [Refusal(1), None]
+        assert [counter.take(_NOW + 0.5), counter.take(_NOW + 1)] == [LimitExceeded(1), None]
 
     def test_a_pause_saves_one_burst_at_most(self) -> None:
         counter = TokenBucket(1, 2).counter()
@@ -32,12 +32,12 @@ class TestTokenBucket:
     def test_retry_after_is_rounded_up_to_whole_seconds(self) -> None:
         counter = TokenBucket(0.4, 1).counter()
         counter.take(_NOW)
-        assert counter.take(_NOW) == Refusal(3)
+        assert counter.take(_NOW) == LimitExceeded(3)
 
     def test_retry_after_can_be_omitted(self) -> None:
         counter = TokenBucket(1, 1, retry_after=False).counter()
         counter.take(_NOW)
-        assert counter.take(_NOW) == Refusal(None)
+        assert counter.take(_NOW) == LimitExceeded(None)
 
     @pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
     def test_an_invalid_rate_is_refused(self, rate: float) -> None:
@@ -52,7 +52,7 @@ class TestTokenBucket:
 class TestFixedWindow:
     def test_it_counts_up_to_its_limit(self) -> None:
         counter = FixedWindow(2, 60).counter()
-        assert [counter.take(_NOW) for _ in range(3)] == [None, None, Refusal(60)]
+        assert [counter.take(_NOW) for _ in range(3)] == [None, None, LimitExceeded(60)]
 
     def test_windows_are_aligned_to_the_epoch_and_not_to_the_first_request(self) -> None:
         counter = FixedWindow(1, 60).counter()
@@ -61,12 +61,12 @@ class TestFixedWindow:
     def test_retry_after_is_the_rest_of_the_window_in_whole_seconds(self) -> None:
         counter = FixedWindow(1, 60).counter()
         counter.take(_NOW)
-        assert [counter.take(_NOW + 0.9), counter.take(_NOW + 59.9)] == [Refusal(60), Refusal(1)]
+        assert [counter.take(_NOW + 0.9), counter.take(_NOW + 59.9)] == [LimitExceeded(60), LimitExceeded(1)]
 
     def test_retry_after_can_be_omitted(self) -> None:
         counter = FixedWindow(1, 60, retry_after=False).counter()
         counter.take(_NOW)
-        assert counter.take(_NOW) == Refusal(None)
+        assert counter.take(_NOW) == LimitExceeded(None)
 
     @pytest.mark.parametrize(("limit", "period"), [(0, 1), (1, 0)])
     def test_a_limit_or_period_below_one_is_refused(self, limit: int, period: int) -> None:
