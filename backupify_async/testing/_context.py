@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from backupify_async.testing._log import Triggers
+from backupify_async.testing._log import StartedBackups
 from backupify_async.testing._messages import Request, Response, error_response, json_response
 from backupify_async.testing._pagination import link_header, paginate
 from backupify_async.testing._settings import Settings
@@ -21,7 +21,7 @@ class ServerContext:
     settings: Settings
     state: ServerState
     tokens: Tokens
-    triggers: Triggers
+    triggers: StartedBackups
 
 
 def page_response(

@@ -44,7 +44,7 @@ class RequestRecord:
     user_agent: str
 
 
-class Triggers(Mapping[int, list[SimulatedBackup]]):
+class StartedBackups(Mapping[int, list[SimulatedBackup]]):
     """The backups that were started by POST, by instance id; an empty list for an id without any."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Triggers(Mapping[int, list[SimulatedBackup]]):
         return instance_id in self._started
 
     def __repr__(self) -> str:
-        return f"Triggers({dict(self)!r})"
+        return f"StartedBackups({dict(self)!r})"
 
     def add(self, backup: SimulatedBackup) -> None:
         """Record a backup."""
@@ -80,7 +80,7 @@ class Log:
     """
 
     def __init__(self, *, max_records: int = _MAX_RECORDS) -> None:
-        self.triggers = Triggers()
+        self.triggers = StartedBackups()
         self._max_records = max_records
         self._count = 0
         self._records: list[RequestRecord] = []
