@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from backupify_async.testing._log import Log
 from backupify_async.testing._messages import Operation, Request
 from backupify_async.testing._service import Delivery, Reply, Service
-from backupify_async.testing._settings import Settings
+from backupify_async.testing._settings import ServerSettings
 
 _CUSTOMER = "/v1/customers/{customer_id}"
 _INSTANCE = "/v1/backup_instances/{instance_id}"
@@ -50,7 +50,7 @@ class RequestHandler:
         rng: For the latency and the request ids.
     """
 
-    def __init__(self, settings: Settings, service: Service, log: Log, rng: random.Random) -> None:
+    def __init__(self, settings: ServerSettings, service: Service, log: Log, rng: random.Random) -> None:
         self._settings = settings
         self._service = service
         self._log = log

@@ -8,7 +8,7 @@ from attrs import frozen
 from backupify_async.testing._log import StartedBackups
 from backupify_async.testing._messages import Request, Response, error_response, json_response
 from backupify_async.testing._pagination import link_header, paginate
-from backupify_async.testing._settings import Settings
+from backupify_async.testing._settings import ServerSettings
 from backupify_async.testing._state import ServerState, Tokens
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ T = TypeVar("T")
 class ServerContext:
     """What an operation can read and change."""
 
-    settings: Settings
+    settings: ServerSettings
     state: ServerState
     tokens: Tokens
     triggers: StartedBackups

@@ -15,7 +15,7 @@ from backupify_async.testing._faults import Fault
 from backupify_async.testing._limits import ServerLimit
 from backupify_async.testing._log import Log, RequestRecord
 from backupify_async.testing._service import Service
-from backupify_async.testing._settings import ActiveConflict, IdleResponse, Settings
+from backupify_async.testing._settings import ActiveConflict, IdleResponse, ServerSettings
 from backupify_async.testing._state import ServerState, SimulatedBackup, Tokens
 
 _HOST = "127.0.0.1"
@@ -103,7 +103,7 @@ class SimulatedBackupify:
         port: int = 0,
         clock: Clock | None = None,
     ) -> None:
-        self._settings = Settings(
+        self._settings = ServerSettings(
             instances=instances,
             seed=seed,
             backups=backups,

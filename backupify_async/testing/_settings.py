@@ -48,7 +48,7 @@ def _without_slash(link_base: str | None) -> str | None:
 
 
 @frozen(kw_only=True)
-class Settings:
+class ServerSettings:
     """All settings; see `SimulatedBackupify`.
 
     Raises:
