@@ -75,7 +75,7 @@ def definitions(now: float) -> tuple[BackupDefinition, ...]:
     )
 
 
-class Customers:
+class CustomerRecords:
     """All customers. One that no request created or changed is made on access: there may be many.
 
     Args:

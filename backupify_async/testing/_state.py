@@ -10,7 +10,7 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
-from backupify_async.testing._accounts import Customers, definitions, vendor
+from backupify_async.testing._accounts import CustomerRecords, definitions, vendor
 
 _DAY = 86_400.0
 _NIGHTLY_DURATION = 600.0
@@ -101,7 +101,7 @@ class ServerState:
         founded_at = now - (rounds + 1) * _DAY  # before the first backup
         self.vendor = vendor(founded_at)
         self.definitions = definitions(founded_at)
-        self.customers = Customers(count=-(-instances // len(self.definitions)), created_at=founded_at)
+        self.customers = CustomerRecords(count=-(-instances // len(self.definitions)), created_at=founded_at)
         self._new_ids = itertools.count(1 + rounds * instances)
         rng = random.Random(seed)
         for position in range(instances):
