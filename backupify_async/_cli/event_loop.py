@@ -11,6 +11,11 @@ _UVLOOP_FILES = 10  # seven for a loop, two for its signals, and one to spare
 _ASYNCIO_FILES = 3  # a selector and a pair of sockets
 
 
+def new_runner() -> asyncio.Runner:
+    """Runs coroutines in a new event loop, as `asyncio.run` does."""
+    return asyncio.Runner(loop_factory=new_event_loop)
+
+
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """Create uvloop's event loop where the extra `fast` is installed, else asyncio's.
 

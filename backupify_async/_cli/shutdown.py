@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 
-from backupify_async._cli.event_loop import new_event_loop
+from backupify_async._cli.event_loop import new_runner
 from backupify_async._cli.exit_codes import Exit, ExitCode, most_severe
 
 _SIGNALS = {
@@ -76,7 +76,7 @@ def run_command(command: Callable[[Shutdown], Awaitable[ExitCode]]) -> ExitCode:
     Raises:
         Exit: The command ended so, or was interrupted before it could report anything itself.
     """
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with new_runner() as runner:
         return runner.run(_run(command))
 
 
