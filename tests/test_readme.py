@@ -105,6 +105,8 @@ def test_the_examples_of_a_docstring_run(documented: object, backupify: Simulate
             await eval(code, {"client": client})
 
     asyncio.run(run())
+    assert {request.operation for request in backupify.requests} - {"token"}
+    assert {request.status for request in backupify.requests} <= {200, 201, 404}  # 404: an idle instance
 
 
 @pytest.mark.slow  # it waits for a backup

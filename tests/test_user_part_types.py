@@ -14,6 +14,8 @@ from backupify_async import (
     Journal,
     PollPolicy,
     RateLimit,
+    RequestSent,
+    ResponseReceived,
     Settings,
     StaticToken,
 )
@@ -45,6 +47,12 @@ def client(**options: Any) -> BackupifyClient:
     return BackupifyClient(TOKEN, **options)
 
 
+async def send_a_request(**options: Any) -> None:
+    """Send a request that needs no token through a client with these parts."""
+    async with client(**options) as opened:
+        await opened.request("GET", "/v1/ping")
+
+
 class TestATransport:
     def test_needs_all_members(self) -> None:
         class OnlyCallable:
@@ -69,12 +77,14 @@ class TestATransport:
         with pytest.raises(ValueError, match=r"transport\.max_concurrency must be an integer"):
             client(transport=FakeTransport(Script(), max_concurrency=number))
 
-    def test_can_get_its_members_from_another(self) -> None:
+    async def test_can_get_its_members_from_another(self) -> None:
         class Wrapper(Delegating):
             async def __call__(self, *args: Any) -> Any:
                 return await self.inner(*args)  # type: ignore[operator]
 
-        client(transport=Wrapper(FakeTransport(Script())))
+        inner = FakeTransport(Script())
+        await send_a_request(transport=Wrapper(inner))
+        assert len(inner.sent) == 1
 
 
 class TestALimiter:
@@ -90,8 +100,10 @@ class TestALimiter:
         with pytest.raises(ConfigurationError, match="limiter: is the class AdaptiveLimiter"):
             client(limiter=AdaptiveLimiter)
 
-    def test_can_get_its_members_from_another(self) -> None:
-        client(limiter=Delegating(AdaptiveLimiter()))
+    async def test_can_get_its_members_from_another(self) -> None:
+        transport = FakeTransport(Script())
+        await send_a_request(transport=transport, limiter=Delegating(AdaptiveLimiter()))
+        assert len(transport.sent) == 1
 
 
 class TestAHook:
@@ -107,8 +119,10 @@ class TestAHook:
         with pytest.raises(ConfigurationError, match="on_event: must not be a coroutine function"):
             client(on_event=hook)
 
-    def test_can_be_a_method(self) -> None:
-        client(on_event=[].append)
+    async def test_can_be_a_method(self) -> None:
+        events: list[Event] = []
+        await send_a_request(transport=FakeTransport(Script()), on_event=events.append)
+        assert [type(event) for event in events] == [RequestSent, ResponseReceived]
 
 
 class TestAnAiohttpTransport:

@@ -211,4 +211,5 @@ class TestWriteAll:
     def test_a_missing_stream_discards_all(self) -> None:
         number = descriptor(None)
         write_all(number, b"lost")
+        assert os.path.samestat(os.fstat(number), Path(os.devnull).stat())
         os.close(number)
