@@ -1,4 +1,4 @@
-"""Under what conditions a benchmark of triggers runs: the clocks differ, and how long backups run."""
+"""The servers of a benchmark of triggers: how their clocks and dates differ, and how long backups run."""
 
 from collections.abc import Callable
 
@@ -6,25 +6,25 @@ import attrs
 
 from backupify_async.testing._clock import Clock, wall_clock
 
-_SHORT = 0.001  # seconds: it is over before anybody looks, so that a second trigger starts a second backup
+_SHORT = 0.001  # seconds: it ends before any check, so that a second trigger starts a second backup
 _LONG = 86_400.0
 
 
 @attrs.frozen
 class Conditions:
-    """What kind of server it is.
+    """A kind of server.
 
     Attributes:
         name: In a few words.
         ahead: How far its clock, by which it dates backups, is ahead of ours, in seconds.
-        date_header: Whether its answers have a Date.
+        date_header: Whether its responses have a Date.
         date_offset: How far that is ahead of its clock, in seconds.
         backup_duration: How long a backup runs, in seconds.
-        baseline: Whether the newest backups have to be looked at before, since the times may not tell.
+        baseline: Whether the newest backups are listed first, because times alone can be inconclusive.
         list_lag: How long lists hide a backup that has begun, in seconds.
-        local_time: How many hours ahead of UTC dates are that have no offset; None for dates with one.
-        sleeps: Whether the client's machine sleeps for an hour while triggers are under way.
-        may_be_ambiguous: Whether neither ids nor times tell, so that a lost answer cannot be found out.
+        local_time: How many hours ahead of UTC dates without an offset are; None for dates with one.
+        sleeps: Whether the client's machine sleeps for an hour while triggers are in flight.
+        may_be_ambiguous: Whether neither ids nor times can show what became of a trigger without a response.
     """
 
     name: str
@@ -42,20 +42,20 @@ class Conditions:
         """The server's clock.
 
         Args:
-            slept: For how many seconds the client's machine has slept, which only its own loop does not see.
+            slept: Seconds that the client's machine has slept, which its event loop does not count.
         """
         wall = wall_clock()
         return lambda: wall() + self.ahead + slept()
 
 
-TELLING = (
+CONCLUSIVE = (
     Conditions("Date"),
     Conditions("no Date", date_header=False),
-    # Our own clock says of one in 150 backups from before that they may be the trigger's.
+    # By our own clock, one in 150 older backups could be the trigger's.
     Conditions("10 min ahead", ahead=600.0, baseline=True),
     Conditions("10 min behind", ahead=-600.0),
 )
-"""What was created when is told by a Date, or by our own clock: a backup is known by its time alone."""
+"""A Date or our own clock shows when a backup was created: its time alone identifies it."""
 
 WITHIN_TOLERANCE = (
     Conditions("no Date, 4 min ahead", ahead=240.0, date_header=False, backup_duration=_LONG),
@@ -63,7 +63,7 @@ WITHIN_TOLERANCE = (
     Conditions("Date 4 min too late", date_offset=240.0, backup_duration=_LONG),
     Conditions("Date 4 min too early", date_offset=-240.0, backup_duration=_LONG),
 )
-"""A clock is wrong, and nothing says so: a backup is known by its time, about, and by running still."""
+"""A clock is wrong, and nothing shows it: a backup is identified by its approximate time, while it runs."""
 
 CONTRADICTING = (
     Conditions("a list that lags", list_lag=0.08),
@@ -72,4 +72,4 @@ CONTRADICTING = (
     Conditions("an hour of sleep", sleeps=True),
     Conditions("an hour of sleep, no Date", sleeps=True, date_header=False),
 )
-"""What the server shows contradicts itself, or what the client's own clock does."""
+"""The server contradicts itself, or the client's clock jumps."""

@@ -1,4 +1,4 @@
-"""What pictures of benchmarks have in common: SVG, written by hand, light or dark as the reader's page is."""
+"""Parts of the SVG pictures of benchmarks, light or dark as the reader's page is."""
 
 import math
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ def document(width: float, height: float, title: str, style: str, parts: Sequenc
     Args:
         width: In pixels, as all lengths here.
         height: Likewise.
-        title: What a screen reader says.
-        style: CSS beside that of texts and axes.
+        title: For screen readers.
+        style: CSS in addition to that of texts and axes.
         parts: The elements.
     """
     return "\n".join(

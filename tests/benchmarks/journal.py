@@ -1,10 +1,10 @@
 """What a journal prevents, and what it costs: `python -m tests.benchmarks.journal`.
 
 Kills: `--kills` times, a sweep of `--count` triggers is killed (SIGKILL) at a random instant and resumed. The
-log of a new simulated server is the judge each time. It is another process, and its backups last a
-millisecond, so that a second trigger of an instance would start a second backup. It loses one request in
-twenty and one response in twenty, so that the kill also meets triggers that are being reconciled. In two
-sweeps of three its clock is ten minutes slow, or it sends no Date.
+journal is compared with the log of a new simulated server each time. The server is another process, and its
+backups last a millisecond, so that a second trigger of an instance would start a second backup. It loses one
+request in twenty and one response in twenty, so that the kill also hits triggers that are being reconciled.
+In two sweeps of three its clock is ten minutes slow, or it sends no Date.
 
 Cost: the time of a sweep with a journal over the time of one without, against a server without a limit.
 """
@@ -36,7 +36,7 @@ from backupify_async import (
 )
 from backupify_async.testing import Fault, SimulatedBackupify
 from backupify_async.testing._thread import running_in_thread
-from tests.benchmarks.conditions import TELLING, Conditions
+from tests.benchmarks.conditions import CONCLUSIVE, Conditions
 
 PROCESSES = multiprocessing.get_context("spawn")
 CREDENTIALS = ("demo", "demo")
@@ -45,7 +45,7 @@ FAULTS = (
     Fault.lose_response(after_acting=True, operation="trigger", probability=0.05),
     Fault.lose_response(after_acting=False, operation="trigger", probability=0.05),
 )
-CONDITIONS = [one for one in TELLING if not one.baseline]
+CONDITIONS = [one for one in CONCLUSIVE if not one.baseline]
 SETTLING = 1.0  # seconds; this server acts on what it received within its latency, or never
 
 Triggers = Mapping[int, list[int]]
@@ -53,12 +53,12 @@ Triggers = Mapping[int, list[int]]
 
 @attrs.frozen
 class Verdict:
-    """How a sweep went by the server's log.
+    """The result of a sweep, by the server's log.
 
     Attributes:
         twice: Instances with more than one new backup.
-        never: Instances with none.
-        wrong: Instances for which `journal show` says something else.
+        never: Instances without a new backup.
+        wrong: Instances for which `journal show` differs from the log.
         failed: Outcomes of the last run that were errors.
         adopted: Instances whose backup was found by reconciling.
     """
@@ -71,10 +71,10 @@ class Verdict:
 
 
 def serve(pipe: Connection, count: int, conditions: Conditions | None) -> None:
-    """Run a server: send its base URL, and on request the backups that it started.
+    """Run a server. Send its base URL, and on request the backups that it started.
 
     Args:
-        pipe: Where to send them.
+        pipe: The pipe to send them to.
         count: How many instances it has.
         conditions: Its clock; None for a server without faults and latency.
     """
@@ -98,7 +98,7 @@ def serve(pipe: Connection, count: int, conditions: Conditions | None) -> None:
 
 @contextlib.contextmanager
 def serving(count: int, conditions: Conditions | None) -> Iterator[tuple[str, Connection]]:
-    """Run a server in another process: its base URL, and the pipe to it."""
+    """Run a server in another process. Yields its base URL and the pipe to it."""
     ours, theirs = PROCESSES.Pipe()
     process = PROCESSES.Process(target=serve, args=(theirs, count, conditions))
     process.start()
@@ -126,7 +126,7 @@ async def instances(client: BackupifyClient) -> AsyncIterator[int | str]:
 
 
 async def sweep(base_url: str, path: str, pipe: Connection) -> None:
-    """Run a sweep: report when it has begun, and at its end how many outcomes failed."""
+    """Run a sweep. Report that it has begun, and at its end how many outcomes failed."""
     failed = 0
     async with (
         client_of(base_url) as client,
@@ -140,12 +140,12 @@ async def sweep(base_url: str, path: str, pipe: Connection) -> None:
 
 
 def run(base_url: str, path: str, pipe: Connection) -> None:
-    """The same, as the target of a process."""
+    """`sweep` as the target of a process."""
     asyncio.run(sweep(base_url, path, pipe))
 
 
 def run_for(base_url: str, path: Path, seconds: float | None = None) -> int:
-    """Run a sweep to its end, or kill it some seconds after it began; returns how many outcomes failed."""
+    """Run a sweep to its end, or kill it after some seconds. Returns how many outcomes failed."""
     ours, theirs = PROCESSES.Pipe()
     process = PROCESSES.Process(target=run, args=(base_url, str(path), theirs))
     process.start()
@@ -187,7 +187,7 @@ def judge(count: int, triggers: Triggers, entries: dict[int, dict[str, object]],
 
 
 def killed_once(count: int, seconds: float, conditions: Conditions, directory: Path) -> Verdict:
-    """Kill a sweep after some seconds, resume it, and judge."""
+    """Kill a sweep after some seconds, resume it, and compare its journal with the server's log."""
     path = directory / "sweep.sqlite"
     with serving(count, conditions) as (base_url, pipe):
         run_for(base_url, path, seconds)
@@ -197,13 +197,13 @@ def killed_once(count: int, seconds: float, conditions: Conditions, directory: P
 
 
 def uninterrupted(count: int) -> float:
-    """Seconds that a sweep takes that is not killed."""
+    """Seconds of a sweep that is not killed."""
     with serving(count, CONDITIONS[0]) as (base_url, _), tempfile.TemporaryDirectory() as directory:
         return asyncio.run(timed(base_url, count, Path(directory) / "sweep.sqlite"))
 
 
 def kill(kills: int, count: int, rng: random.Random) -> bool:
-    """Kill sweeps at random instants, and print how they went; returns whether all went well."""
+    """Kill sweeps at random instants, and print the results. Returns whether all are right."""
     seconds = uninterrupted(count)
     verdicts = []
     for number in range(kills):

@@ -1,4 +1,4 @@
-"""That the benchmarks run; how fast is theirs to say."""
+"""The benchmarks run and print their tables; the figures are not checked."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_the_cost_of_calls_is_measured_beside_other_clients_and_drawn(tmp_path: Path) -> None:
+def test_the_cost_of_calls_is_compared_with_other_clients_and_drawn(tmp_path: Path) -> None:
     picture = tmp_path / "speed.svg"
     command = [sys.executable, "-m", "tests.benchmarks.speed", "--smallest", "--plot", str(picture)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -29,7 +29,7 @@ def test_the_distance_from_an_unknown_limit_is_measured_and_drawn(tmp_path: Path
     assert ET.parse(picture).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_triggers_are_exact_though_the_server_fails_at_every_turn() -> None:
+def test_triggers_are_exact_although_the_server_fails_in_many_ways() -> None:
     command = [sys.executable, "-m", "tests.benchmarks.triggers", "--seeds", "13", "--count", "40"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -37,7 +37,7 @@ def test_triggers_are_exact_though_the_server_fails_at_every_turn() -> None:
     assert len(re.findall(row, done.stdout)) == 13, done.stdout
 
 
-def test_sweeps_that_are_killed_are_judged_by_the_servers_log() -> None:
+def test_killed_sweeps_are_checked_against_the_servers_log() -> None:
     command = [
         sys.executable,
         "-m",
@@ -55,7 +55,7 @@ def test_sweeps_that_are_killed_are_judged_by_the_servers_log() -> None:
     assert re.search(r"with a journal over one without: median \d+\.\d\d \(", done.stdout)
 
 
-def test_lateness_of_waits_is_measured_beside_other_ways() -> None:
+def test_the_lateness_of_waits_is_compared_with_other_strategies() -> None:
     command = [sys.executable, "-m", "tests.benchmarks.waits", "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""The table of real throttles, with none of them: what each allows, is told and needs; what is a miss."""
+"""The table of real throttles, without running one: limits, configurations, packages, and what is missed."""
 
 import sys
 from collections import Counter
@@ -55,7 +55,7 @@ def test_each_throttle_has_a_unique_name_by_which_another_process_finds_it() -> 
 
 
 @pytest.mark.parametrize("throttle", THROTTLES, ids=lambda throttle: throttle.name)
-def test_a_configuration_is_filled_in_whole(throttle: Throttle) -> None:
+def test_each_setting_of_a_configuration_is_filled_in(throttle: Throttle) -> None:
     text = throttle.config(port=1234, backend=5678)
     assert not any(f"@{name}@" in text for name in (*throttle.settings, "port", "backend"))
     if throttle.software.source in ("nginx.conf", "haproxy.cfg"):
@@ -64,7 +64,7 @@ def test_a_configuration_is_filled_in_whole(throttle: Throttle) -> None:
         assert all(str(value) in text for value in throttle.settings.values())
 
 
-def test_what_is_not_installed_is_skipped_by_name_with_the_reason(
+def test_throttles_that_are_not_installed_are_skipped_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -86,7 +86,7 @@ def test_only_missing_packages_are_named(tmp_path: Path) -> None:
     assert reason_to_skip(needs, tmp_path) is None
 
 
-def test_nothing_is_installed_for_a_program_that_is_not_there(
+def test_no_package_is_installed_if_the_program_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -95,38 +95,38 @@ def test_nothing_is_installed_for_a_program_that_is_not_there(
 
 
 def row(ours: Run) -> Row:
-    peer = Run(seconds=90.0, sent=6_000, answered=2_998, errors=Counter(ClientResponseError=2))
+    peer = Run(seconds=90.0, sent=6_000, accepted=2_998, errors=Counter(ClientResponseError=2))
     return Row(BUCKET, {"ours": ours, "retry only": peer})
 
 
-def test_a_share_is_of_the_time_or_of_the_calls_if_the_run_was_cut() -> None:
-    whole = row(Run(seconds=60.0, sent=3_000, answered=3_000))
+def test_a_share_is_by_time_or_by_calls_if_the_run_was_cut() -> None:
+    whole = row(Run(seconds=60.0, sent=3_000, accepted=3_000))
     assert whole.share(whole.runs["ours"]) == pytest.approx(100 * 59.58 / 60)
-    cut = row(Run(seconds=60.0, sent=310, answered=302, cut=True))
+    cut = row(Run(seconds=60.0, sent=310, accepted=302, cut=True))
     assert cut.share(cut.runs["ours"]) == pytest.approx(100 * 302 / 3_021)
 
 
 @pytest.mark.parametrize(
     ("ours", "missed"),
     [
-        (Run(seconds=60.0, sent=3_000, answered=3_000), False),
-        (Run(seconds=70.0, sent=3_000, answered=3_000), True),
-        (Run(seconds=60.0, sent=3_001, answered=2_999, errors=Counter(ServerError=1)), True),
-        (Run(seconds=60.0, sent=310, answered=302, cut=True), True),
+        (Run(seconds=60.0, sent=3_000, accepted=3_000), False),
+        (Run(seconds=70.0, sent=3_000, accepted=3_000), True),
+        (Run(seconds=60.0, sent=3_001, accepted=2_999, errors=Counter(ServerError=1)), True),
+        (Run(seconds=60.0, sent=310, accepted=302, cut=True), True),
     ],
     ids=["near the limit", "too slow", "a call lost", "stalled"],
 )
-def test_a_row_is_missed_where_ours_is_too_slow_or_loses_a_call(ours: Run, missed: bool) -> None:
+def test_a_row_is_missed_if_our_client_is_too_slow_or_fails_a_call(ours: Run, missed: bool) -> None:
     assert row(ours).missed == missed
     assert ("missed" in line(row(ours))) == missed
 
 
 def test_a_run_of_a_few_seconds_is_not_judged_by_its_share() -> None:
-    assert not row(Run(seconds=9.0, sent=300, answered=300)).missed
+    assert not row(Run(seconds=9.0, sent=300, accepted=300)).missed
 
 
-def test_a_run_that_met_no_limit_says_so() -> None:
-    assert "not met / 0.0 / 0 / 0.1 s" in line(row(Run(seconds=0.1, sent=20, answered=20)))
+def test_a_run_that_reached_no_limit_is_marked() -> None:
+    assert "not reached / 0.0 / 0 / 0.1 s" in line(row(Run(seconds=0.1, sent=20, accepted=20)))
 
 
 def test_a_throttle_that_is_installed_but_does_not_start_is_a_miss() -> None:
@@ -136,7 +136,7 @@ def test_a_throttle_that_is_installed_but_does_not_start_is_a_miss() -> None:
 
 
 def test_the_errors_of_failed_calls_are_shown_for_each_client() -> None:
-    ours = Run(seconds=60.0, sent=3_001, answered=2_999, errors=Counter(ServerError=1))
+    ours = Run(seconds=60.0, sent=3_001, accepted=2_999, errors=Counter(ServerError=1))
     assert failures(row(ours)) == [
         f"{BUCKET.name}, ours: 1 ServerError",
         f"{BUCKET.name}, retry only: 2 ClientResponseError",

@@ -1,13 +1,15 @@
-"""Ten thousand triggers through a server that fails at every turn: `python -m tests.benchmarks.triggers`.
+"""Ten thousand triggers for a server that fails in many ways: `python -m tests.benchmarks.triggers`.
 
-The server loses 5 % of the answers after it has acted and 5 % of the requests before, answers 503 to 5 %,
-truncates 2 %, hangs 0.5 %, and throttles at a limit that it does not tell. A proxy before it answers 503 with
-Retry-After to 1 %, half of them after the server has acted, and 499 to 1 % after that; 1 % are accepted by a
-202 that names no backup. From seed to seed the server's clock is right or wrong, it has a Date or none, its
-dates have an offset or none, its lists lag, its backups are over at once or run on, or the client's machine
-sleeps for an hour. A row a seed says what became of it, by the server's own log; the exit code is 1 where a
-backup was started twice or not at all, where an instance is unaccounted for or told as active that was not,
-or where a result holds another backup than the one that was started.
+The server loses 5 % of the responses after it has acted and 5 % of the requests before, responds with 503 to
+5 %, truncates 2 %, hangs 0.5 %, and throttles at a limit that it does not announce. A proxy in front of it
+responds with 503 and Retry-After to 1 %, half of them after the server has acted, and with 499 to 1 % after
+that; 1 % are accepted by a 202 that names no backup. The seed selects whether the server's clock is right, it
+sends a Date, its dates have an offset, its lists lag, its backups end at once, and the client's machine
+sleeps for an hour.
+
+Each seed has a row of results, which are compared with the server's log. The exit code is 1 if a backup was
+started twice or not at all, if an instance has no outcome or was wrongly reported as active, or if a result
+names another backup than the one that was started.
 """
 
 import argparse
@@ -36,11 +38,11 @@ from backupify_async import (
 )
 from backupify_async._endpoints import server_clock
 from backupify_async.testing import Fault, SimulatedBackupify, TokenBucket
-from tests.benchmarks.conditions import CONTRADICTING, TELLING, WITHIN_TOLERANCE
+from tests.benchmarks.conditions import CONCLUSIVE, CONTRADICTING, WITHIN_TOLERANCE
 
-_CALLS_A_SECOND = 400.0  # the limit that is not told
+_CALLS_A_SECOND = 400.0  # the limit, which is not announced
 _AT_ONCE = 64
-_CONDITIONS = (*TELLING, *WITHIN_TOLERANCE, *CONTRADICTING)
+_CONDITIONS = (*CONCLUSIVE, *WITHIN_TOLERANCE, *CONTRADICTING)
 _SLEEP = 3600.0  # seconds
 _FAULTS = (
     Fault.lose_response(after_acting=True, operation="trigger", probability=0.05),
@@ -60,9 +62,9 @@ _FAULTS = (
 
 @attrs.frozen
 class Score:
-    """What became of one sweep; each number counts instances, but for the last three.
+    """The result of one sweep. Each number counts instances, except for the last three.
 
-    `settled` is the median time of those whose answer was lost, in seconds from their first request on.
+    `settled` is the median time of the triggers whose response was lost, in seconds from the first request.
     """
 
     seed: int
@@ -71,7 +73,7 @@ class Score:
     never: int
     unaccounted: int
     wrong_backup: int
-    told_active: int
+    wrongly_active: int
     started: int
     adopted: int
     ambiguous: int
@@ -81,15 +83,15 @@ class Score:
     seconds: float
 
     def exact(self, count: int) -> bool:
-        """Whether every instance got one backup, every result names it, and few are in doubt."""
+        """Whether each instance got one backup, each result names it, and few are in doubt."""
         may_be_ambiguous = _CONDITIONS[self.seed % len(_CONDITIONS)].may_be_ambiguous
         few = may_be_ambiguous or self.ambiguous <= count / 100
-        wrong = self.twice or self.never or self.unaccounted or self.wrong_backup or self.told_active
+        wrong = self.twice or self.never or self.unaccounted or self.wrong_backup or self.wrongly_active
         return few and not wrong and not self.failed
 
 
 async def sweep(seed: int, count: int) -> Score:
-    """Trigger so many instances once, over sockets."""
+    """Trigger this many instances once, over sockets."""
     conditions, slept = _CONDITIONS[seed % len(_CONDITIONS)], [0.0]
     server = SimulatedBackupify(
         instances=count,
@@ -111,7 +113,7 @@ async def sweep(seed: int, count: int) -> Score:
             ClientCredentials("demo", "demo"),
             base_url=server.base_url,
             rate_limit=RateLimit(None, adaptive=True),
-            # The server acts at once or never, and its hangs are told by a short time-out.
+            # The server acts at once or never, and a short time-out ends its hangs.
             reconciliation=Reconciliation(settling=0.1, patience=3 if conditions.may_be_ambiguous else 30),
             timeouts=Timeouts(read=1.0),
             retry=RetryPolicy(attempts=8, base=0.05, cap=1.0, budget=10**6),
@@ -131,7 +133,7 @@ async def sweep(seed: int, count: int) -> Score:
 
 @contextlib.contextmanager
 def _our_clock(slept: Sequence[float]) -> Iterator[None]:
-    """Our own wall clock, put right after each sleep; the loop's knows nothing of it."""
+    """Our wall clock, corrected after each sleep; that of the loop is not."""
     shown = SimpleNamespace(time=lambda: time.time() + sum(slept))
     with mock.patch.object(server_clock, "time", shown):
         yield
@@ -144,7 +146,7 @@ def score(
     outcomes: Sequence[Outcome[int | str, TriggerResult]],
     seconds: float,
 ) -> Score:
-    """Hold the outcomes against the server's log."""
+    """Compare the outcomes with the server's log."""
     ids = server.instance_ids
     started = {one: [backup.id for backup in server.triggers[one]] for one in ids}
     values = {int(one.key): one.value for one in outcomes if one.ok and one.value is not None}
@@ -164,7 +166,7 @@ def score(
         never=sum(not backups and one not in ambiguous for one, backups in started.items()),
         unaccounted=sum((one in values) + (one in errors) != 1 for one in ids),
         wrong_backup=sum(started[one] != [backup] for one, backup in named.items()),
-        told_active=sum(named[one] not in started[one] for one in active),  # no other backup ran
+        wrongly_active=sum(named[one] not in started[one] for one in active),  # no other backup ran
         started=sum(result.kind is TriggerKind.STARTED for result in values.values()),
         adopted=sum(result.kind is TriggerKind.ADOPTED for result in values.values()),
         ambiguous=len(ambiguous),
@@ -176,7 +178,7 @@ def score(
 
 
 def rows(scores: Iterable[Score]) -> Iterable[str]:
-    """The table, a row as soon as its seed is done."""
+    """The table; each row once its seed is done."""
     widest = max(len(conditions.name) for conditions in _CONDITIONS)
     heads = [field.name.replace("_", " ") for field in attrs.fields(Score)]
     heads[1] = heads[1].ljust(widest)
@@ -188,22 +190,22 @@ def rows(scores: Iterable[Score]) -> Iterable[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Sweep once a seed, and print what became of it."""
+    """Run one sweep for each seed, and print its row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--count", type=int, default=10_000)
-    told = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     scores: list[Score] = []
 
     def sweeps() -> Iterable[Score]:
-        for seed in range(told.first, told.first + told.seeds):
-            scores.append(asyncio.run(sweep(seed, told.count)))
+        for seed in range(options.first, options.first + options.seeds):
+            scores.append(asyncio.run(sweep(seed, options.count)))
             yield scores[-1]
 
     for row in rows(sweeps()):
         print(row, flush=True)
-    return 0 if all(one.exact(told.count) for one in scores) else 1
+    return 0 if all(one.exact(options.count) for one in scores) else 1
 
 
 if __name__ == "__main__":

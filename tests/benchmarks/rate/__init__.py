@@ -1,1 +1,1 @@
-"""The laboratory for rate limits: the real limiter and session, against model servers, in virtual time."""
+"""Benchmarks of rate limits: the real limiter and session with simulated servers, in virtual time."""

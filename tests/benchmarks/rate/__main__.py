@@ -1,9 +1,10 @@
-"""How near to the server's limit do we run, untold?
+"""How close to the server's limit does the client get without knowing it?
 
-`python -m tests.benchmarks.rate`, in virtual time: percent of the ideal / percent refused of all that was
-sent, for the real session and limiter and for the usual ways. The ideal is the same client, told by an oracle
-when each call will pass. A cell is the median of its seeds, in brackets the worst; of random servers the
-median, in brackets where the worse tenth begins. A 0 of the ideal: it did not end in ten times that.
+`python -m tests.benchmarks.rate`, in virtual time: percent of the ideal / percent of the requests that were
+refused, for the real session and limiter and for the usual strategies. The ideal is the same client, which
+knows from an oracle when each call is accepted. A cell is the median of the seeds, in brackets the worst; for
+random servers the median, in brackets the worst after the worst tenth. 0 of the ideal: it did not end in ten
+times that time.
 """
 
 import argparse
@@ -32,21 +33,21 @@ def main() -> None:
     size.add_argument(
         "--full",
         action="store_true",
-        help="20,000 calls, 20 seeds, 200 random servers of each kind; only ours: half an hour on two cores",
+        help="20,000 calls, 20 seeds, 200 random servers of each kind, only ours: half an hour on 2 cores",
     )
-    size.add_argument("--quick", action="store_true", help="500 calls, one seed: to see that it runs")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only the rows whose name holds this")
+    size.add_argument("--quick", action="store_true", help="500 calls, one seed: only a test")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only the rows whose name contains this")
     parser.add_argument(
         "--service",
         metavar="MS/MS",
         type=service,
         default=PLAIN,
-        help="what the server takes for a success and for a refusal, such as 50/1",
+        help="how long the server takes for a success and for a refusal, such as 50/1",
     )
     parser.add_argument(
-        "--alone", action="store_true", help="our limiter without a session: faster, and much the same"
+        "--alone", action="store_true", help="our limiter without a session: faster, with similar results"
     )
-    parser.add_argument("--plot", metavar="FILE", type=Path, help="also draw what happens, as SVG")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="also draw the runs, as SVG")
     options = parser.parse_args()
     calls, seeds, servers = 5_000, 3, 10
     if options.full:

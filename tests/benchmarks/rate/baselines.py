@@ -1,12 +1,12 @@
-"""The usual ways to live with an unknown limit, for comparison: small and pure."""
+"""The usual strategies for an unknown limit, for comparison."""
 
 import math
 from collections.abc import Callable
 from random import Random
 
 from backupify_async._transport.rate import Ticket
-from tests.benchmarks.rate.crowd import Way
-from tests.benchmarks.rate.servers import Headers, told_to_wait
+from tests.benchmarks.rate.servers import Headers, retry_after_in
+from tests.benchmarks.rate.simulation import Strategy
 
 _ALMOST = 1e-9
 _REFUSALS = frozenset({429, 503})
@@ -21,36 +21,36 @@ class RetryOnly:
         self.random = random
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """As `Way.earliest`: at once."""
+        """As `Strategy.earliest`: now."""
         return now
 
     def on_send(self, now: float) -> Ticket:
-        """As `Way.on_send`: the ticket tells the time of sending."""
+        """As `Strategy.on_send`: the ticket has the time."""
         return Ticket(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """As `Way.on_response`: nothing is learned."""
+        """As `Strategy.on_response`: nothing is learnt."""
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
-        """As `Way.on_no_response`: nothing is learned."""
+        """As `Strategy.on_no_response`: nothing is learnt."""
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
-        """As `Way.back_off`."""
-        retry_after = told_to_wait(headers)
+        """As `Strategy.back_off`."""
+        retry_after = retry_after_in(headers)
         if retry_after is not None:
             return retry_after
         return self.random.uniform(0, min(8.0, 0.5 * 2.0 ** min(failures - 1, 10)))
 
 
 class FixedWait(RetryOnly):
-    """Each refused call is sent again 1 s later, whatever the server says."""
+    """Each refused call is sent again 1 s later; Retry-After is ignored."""
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
         return 1.0
 
 
 class PauseAll(RetryOnly):
-    """A refusal stops everybody: for Retry-After, else for 1 s; then all go on."""
+    """A refusal pauses all calls: for Retry-After, else for 1 s; then all are sent."""
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)
@@ -61,7 +61,7 @@ class PauseAll(RetryOnly):
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
         if status in _REFUSALS:
-            self.paused_until = max(self.paused_until, now + (told_to_wait(headers) or 1.0))
+            self.paused_until = max(self.paused_until, now + (retry_after_in(headers) or 1.0))
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
         return 0.0
@@ -70,22 +70,22 @@ class PauseAll(RetryOnly):
 class Aimd(RetryOnly):
     """Additive increase, multiplicative decrease: TCP's rule, with its slow start, for a rate.
 
-    It adds one call a second each second, and goes down to 0.7 of it once for each wave of refusals.
-    Until the first refusal each success adds one.
+    Each second adds one call a second, and each wave of refusals lowers the rate to 0.7 of it. Until the
+    first refusal each success adds one.
     """
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)
         self.rate = 10.0
         self.starting = True
-        self.left_at = -math.inf
+        self.sent_time = -math.inf
         self.cut_at = -math.inf
 
     def earliest(self, now: float, in_flight: int) -> float:
-        return self.left_at + 1 / self.rate
+        return self.sent_time + 1 / self.rate
 
     def on_send(self, now: float) -> Ticket:
-        self.left_at = now
+        self.sent_time = now
         return Ticket(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
@@ -97,14 +97,14 @@ class Aimd(RetryOnly):
             self.rate = max(0.5, self.rate * 0.7)
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
-        return told_to_wait(headers) or 0.0
+        return retry_after_in(headers) or 0.0
 
 
 class BotocoreAdaptive(RetryOnly):
-    """A rate by CUBIC behind a token bucket, with the constants of botocore 1.43's `adaptive` mode.
+    """A token bucket whose rate follows CUBIC, with the constants of botocore 1.43's `adaptive` mode.
 
-    What it measures is the rate of answers in half seconds, smoothed; no more than twice that is ever set.
-    A refused call also backs off by itself, up to 20 s, with full jitter; Retry-After is not read.
+    It measures the rate of responses in half seconds, smoothed, and sets at most twice that rate. A refused
+    call also backs off alone, up to 20 s, with full jitter; Retry-After is ignored.
     """
 
     scale, beta, smoothing, half_second, least = 0.4, 0.7, 0.8, 0.5, 0.5
@@ -114,7 +114,7 @@ class BotocoreAdaptive(RetryOnly):
         self.limited = False
         self.rate, self.tokens, self.filled = 1.0, 0.0, 0.0
         self.highest, self.failed_at = 0.0, 0.0
-        self.measured, self.answers, self.counted_from = 0.0, 0, 0.0
+        self.measured, self.responses, self.counted_from = 0.0, 0, 0.0
 
     def earliest(self, now: float, in_flight: int) -> float:
         if not self.limited:
@@ -149,15 +149,15 @@ class BotocoreAdaptive(RetryOnly):
         self.filled = now
 
     def _measure(self, now: float) -> None:
-        self.answers += 1
+        self.responses += 1
         period = math.floor(now / self.half_second) * self.half_second
         if period > self.counted_from:
-            rate = self.answers / (period - self.counted_from)
+            rate = self.responses / (period - self.counted_from)
             self.measured = rate * self.smoothing + self.measured * (1 - self.smoothing)
-            self.answers, self.counted_from = 0, period
+            self.responses, self.counted_from = 0, period
 
 
-BASELINES: dict[str, Callable[[Random], Way]] = {
+BASELINES: dict[str, Callable[[Random], Strategy]] = {
     "retry only": RetryOnly,
     "fixed 1 s": FixedWait,
     "pause all": PauseAll,

@@ -1,4 +1,4 @@
-"""Our own client in the laboratory: the real `Session` with its gate and limiter, in virtual time."""
+"""Our client against a simulated server: the real `Session` with its gate and limiter, in virtual time."""
 
 import asyncio
 import contextlib
@@ -21,17 +21,17 @@ from tests.support.fake_transport import respond
 _PATH = "/v1/backup_instances/{instance}/backups/active"
 
 
-class ModelCarrier:
-    """Carries each message to a model server and back; each way takes half a round trip."""
+class ModelTransport:
+    """Sends each request to a simulated server. Request and response take half a round trip each."""
 
     max_concurrency = IN_FLIGHT
 
     def __init__(
-        self, server: Server, random: Random, answers: list[tuple[float, int]], timing: Timing = PLAIN
+        self, server: Server, random: Random, responses: list[tuple[float, int]], timing: Timing = PLAIN
     ) -> None:
         self._server = server
         self._random = random
-        self._answers = answers
+        self._answers = responses
         self._timing = timing
 
     async def open(self, settings: Settings) -> None:
@@ -40,17 +40,17 @@ class ModelCarrier:
     async def close(self) -> None:
         """There is nothing to close."""
 
-    async def __call__(self, message: PreparedRequest) -> Response:
-        """Ask the server."""
+    async def __call__(self, request: PreparedRequest) -> Response:
+        """Send a request."""
         half = self._timing.half_round_trip(self._random)
         await asyncio.sleep(half)
         now = asyncio.get_running_loop().time()
-        status, headers = self._server.ask(now, int(message.url.parts[-3]))
+        status, headers = self._server.respond(now, int(request.url.parts[-3]))
         self._answers.append((now, status))
         await asyncio.sleep(self._timing.service(status) + half)
         if status == LOST:
-            raise ConnectionFailed("nobody listens", sent=False)
-        return respond(message, status, headers=headers)
+            raise ConnectionFailed("connection refused", sent=False)
+        return respond(request, status, headers=headers)
 
 
 def run(
@@ -59,10 +59,10 @@ def run(
     """Send calls through a session.
 
     Args:
-        server: What they meet.
+        server: The server.
         calls: How many.
-        seed: Of all that is random.
-        within: Seconds of virtual time after which it is cut off.
+        seed: The seed of all random numbers.
+        within: Seconds of virtual time after which the run is cut.
         excused: How many of the calls need not end.
         timing: How long network and server take.
     """
@@ -71,11 +71,11 @@ def run(
 
 async def _run(server: Server, calls: int, seed: int, within: float, *, excused: int, timing: Timing) -> Run:
     result = Run()
-    transport = ModelCarrier(server, Random(seed), result.answers, timing)
+    transport = ModelTransport(server, Random(seed), result.responses, timing)
     settings = Settings(credentials=StaticToken("token"), base_url="http://127.0.0.1", rate_limit=LEARNING)
     session = Session(settings, transport)
     await session.open()
-    with contextlib.suppress(TimeoutError):  # it did not finish: the table says so
+    with contextlib.suppress(TimeoutError):  # not finished, which the table shows
         async with asyncio.timeout(within):
             await _send_all(session, calls, calls - excused, result)
         result.finished = True

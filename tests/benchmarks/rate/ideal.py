@@ -1,7 +1,7 @@
-"""The mark for all: how long a client takes that knows when the server lets a call pass.
+"""The ideal: how long a client takes that knows when the server accepts a call.
 
-It is the same client, with as many calls in flight and the same round trips, against the same server, which
-holds each call that it would refuse until it may pass.
+It is the same client, with as many calls in flight and the same round trips. The server is the same too, but
+holds each call that it would refuse until it can accept it.
 """
 
 import heapq
@@ -14,7 +14,7 @@ IN_FLIGHT = 64
 
 
 def ideal_seconds(server: Server, calls: int, seed: int, timing: Timing = PLAIN) -> float:
-    """When the last answer reaches a client that knows all."""
+    """When the last response reaches the omniscient client."""
     random = Random(seed)
     server = server.considerate()
     halves = (timing.half_round_trip(random) for _ in range(min(IN_FLIGHT, calls)))
@@ -27,8 +27,8 @@ def ideal_seconds(server: Server, calls: int, seed: int, timing: Timing = PLAIN)
         while (free := server.free_at(now)) > now:
             now = free
         server.take(now)
-        left = now + timing.success + half
-        last = max(last, left)
-        out = timing.half_round_trip(random)
-        heapq.heapreplace(arrivals, (left + out, out))
+        received = now + timing.success + half
+        last = max(last, received)
+        half = timing.half_round_trip(random)
+        heapq.heapreplace(arrivals, (received + half, half))
     return last

@@ -1,6 +1,6 @@
-"""Our limiter without a session, at a gate like ours: many times faster, for tables of many servers.
+"""Our limiter without a session, at a simulated gate: many times faster, for tables of many servers.
 
-This is the only place here that calls the limiter. It handles responses as `Feedback` does.
+This is the only module of the benchmarks that calls the limiter. It handles responses as `Feedback` does.
 """
 
 import math
@@ -12,14 +12,14 @@ from backupify_async._transport.retry_rules import full_jitter
 from backupify_async._transport.throttling import RateSignals, RecentResponses, RefusalScope, Sending, observe
 from backupify_async.config import RateLimit, RetryPolicy
 from tests.benchmarks.rate.ideal import IN_FLIGHT
-from tests.benchmarks.rate.servers import Headers, told_to_wait
+from tests.benchmarks.rate.servers import Headers, retry_after_in
 
 LEARNING = RateLimit(per_second=None, adaptive=True)
 _POLICY = RetryPolicy()
 
 
-class Ours:
-    """The limiter as `crowd.Way`: a refused call waits at the gate, any other failure backs off."""
+class OurLimiter:
+    """Our limiter as a `Strategy`: a refused call waits at the gate, any other failure backs off."""
 
     others_first: int | None = 3
 
@@ -28,10 +28,10 @@ class Ours:
         self._limiter = make_limiter(LEARNING, _POLICY, IN_FLIGHT)
         self._recent = RecentResponses(_POLICY.max_retry_after)
         self._refused_since: dict[int, float] = {}
-        self._waits_at_gate = False  # the call of the last answer
+        self._waits_at_gate = False  # the call of the last response
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """As `Limiter.earliest`; no more than there are places, and none while it is closed."""
+        """As `Limiter.earliest`, and with the limits of the gate: calls in flight, and a blocked limiter."""
         if in_flight >= IN_FLIGHT:
             return math.inf
         return max(self._limiter.earliest(now, in_flight), self._limiter.blocked_until)
@@ -41,9 +41,9 @@ class Ours:
         return self._limiter.on_send(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """As `Limiter.on_response`, of what concerns all; a refusal that is a call's own is a lost answer."""
+        """As `Limiter.on_response`; a refusal that concerns only its call counts as no response."""
         sent_time, since = ticket.sent_time, self._refused_since.get(call)
-        signals = RateSignals(status, told_to_wait(headers), headers)
+        signals = RateSignals(status, retry_after_in(headers), headers)
         sending = Sending(call, sent_time, since)
         refusal = None if status == 200 else self._recent.classify(signals, sending, time.time())
         self._waits_at_gate = refusal is not None and not refusal.backs_off
@@ -65,8 +65,8 @@ class Ours:
         self._limiter.on_no_response(now, ticket)
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
-        """As the session's: until Retry-After is over, and with full jitter behind a failure of its own."""
-        asked = told_to_wait(headers) or 0.0
+        """As in a session: for its Retry-After, and with full jitter unless it waits at the gate."""
+        retry_after = retry_after_in(headers) or 0.0
         if self._waits_at_gate:
-            return asked
-        return max(asked, full_jitter(failures, _POLICY, self._random.uniform))
+            return retry_after
+        return max(retry_after, full_jitter(failures, _POLICY, self._random.uniform))

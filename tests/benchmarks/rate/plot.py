@@ -1,4 +1,4 @@
-"""The picture: what the client does against each kind of server, as SVG, written by hand."""
+"""The picture: requests per second against each kind of server, as SVG."""
 
 import math
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ _LEFT, _TOP, _GAP_X, _GAP_Y = 48, 96, 54, 70
 
 @attrs.frozen
 class Panel:
-    """One server's place in the picture.
+    """The diagram of one server.
 
     Attributes:
         scenario: The row of the table.
-        seconds: How long a piece of the run is shown, from its beginning.
-        bin: Seconds that one bar stands for: a window's period, where there is one.
+        seconds: How many seconds of the run are shown, from its begin.
+        bin: Seconds of one bar; for windows their period.
     """
 
     scenario: str
@@ -42,7 +42,7 @@ _PANELS = (
     Panel("sliding 300 per 10 s", 160, 2),
     Panel("window 100 per 10 s, silent", 400, 10),
     Panel("100/s shared with bursts", 60, 1),
-    Panel("2,000/s burst 100, not felt", 5, 0.1),
+    Panel("2,000/s burst 100, not reached", 5, 0.1),
 )
 
 _STYLE = """
@@ -54,7 +54,7 @@ _TITLE = "Requests per second against servers whose limit the client does not kn
 
 
 def svg(calls: int = _CALLS) -> str:
-    """Run each panel's server, and draw what happened."""
+    """Run the client against each panel's server, and draw the runs."""
     rows = math.ceil(len(_PANELS) / _COLUMNS)
     width = _LEFT + _COLUMNS * (_WIDTH + _GAP_X)
     height = _TOP + rows * (_HEIGHT + _GAP_Y)
@@ -72,11 +72,11 @@ def _legend(calls: int) -> list[str]:
         text(
             _LEFT,
             24,
-            f"A client that is not told the limit, against nine servers: {calls:,} calls each",
+            f"A client that does not know the limit, against nine servers: {calls:,} calls each",
             "head",
         ),
         f'<rect class="passed" x="{_LEFT}" y="{y - 9}" width="14" height="10"/>',
-        text(_LEFT + 20, y, "requests per second let pass"),
+        text(_LEFT + 20, y, "requests per second accepted"),
         f'<rect class="refused" x="{_LEFT + 200}" y="{y - 9}" width="14" height="10"/>',
         text(_LEFT + 220, y, "refused (429), on top of them"),
         f'<path class="limit" d="M{_LEFT + 404} {y - 4}h28"/>',
@@ -95,8 +95,8 @@ def _draw(panel: Panel, calls: int) -> list[str]:
     for at in range(math.ceil(seconds / panel.bin)):
         model.free_at(at * panel.bin)
         limits.append(model.limit(at * panel.bin))
-    felt = [limit for limit in limits if limit <= 2 * max(passed)]
-    top = 1.35 * max([*felt, 1.0 if felt else max(passed)])
+    reached_limits = [limit for limit in limits if limit <= 2 * max(passed)]
+    top = 1.35 * max([*reached_limits, 1.0 if reached_limits else max(passed)])
     share = 100 * ideal / run.seconds
     reached = (
         f"{share:.1f} % of the ideal, {100 * run.refused:.2f} % refused" if run.finished else "did not end"
@@ -114,9 +114,9 @@ def _counts(run: Run, panel: Panel, status: int) -> list[float]:
     """Calls per second in each bar that the panel shows."""
     seconds = min(panel.seconds, run.seconds)
     counts = [0.0] * math.ceil(seconds / panel.bin)
-    for when, answered in run.answers:
-        if answered == status and when < seconds:
-            counts[int(when / panel.bin)] += 1 / panel.bin
+    for at, received in run.responses:
+        if received == status and at < seconds:
+            counts[int(at / panel.bin)] += 1 / panel.bin
     return counts
 
 
@@ -125,12 +125,12 @@ def _bars(passed: Sequence[float], refused: Sequence[float], step: float, top: f
         return min(value / top, 1.0) * _HEIGHT
 
     bars = []
-    for at, (good, bad) in enumerate(zip(passed, refused, strict=True)):
+    for at, (accepted, denied) in enumerate(zip(passed, refused, strict=True)):
         x, width = at * step, min(step, _WIDTH - at * step)
-        ceiling = scaled(good)
+        ceiling = scaled(accepted)
         bars.append(_bar("passed", x, width, 0, ceiling))
-        if bad:  # never less than 2 px, and never above the panel: a refusal is always seen
-            above = max(2.0, scaled(good + bad) - ceiling)
+        if denied:  # at least 2 px and within the panel, so that each refusal is visible
+            above = max(2.0, scaled(accepted + denied) - ceiling)
             bars.append(_bar("refused", x, width, min(ceiling, _HEIGHT - above), above))
     return bars
 

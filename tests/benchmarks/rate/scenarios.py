@@ -1,4 +1,4 @@
-"""The servers of the table by name, each with its targets, and the kinds of random servers."""
+"""The servers of the table, each with its targets, and the kinds of random servers."""
 
 import math
 from collections import deque
@@ -12,12 +12,12 @@ from tests.benchmarks.rate.servers import Both, FixedWindow, Gcra, Server, Share
 
 @attrs.frozen
 class Target:
-    """What is to be reached, in percent.
+    """Targets in percent.
 
     Attributes:
-        ideal: Least share of the ideal, by the median.
-        refused: Greatest share of refused calls of all that were sent, by the median.
-        worst: Least share of the ideal: of the worst seed, or of the 10th percentile of random servers.
+        ideal: The least share of the ideal, for the median.
+        refused: The greatest share of the requests that were refused, for the median.
+        worst: The least share of the ideal, for the worst seed, or the 10th percentile of random servers.
     """
 
     ideal: float
@@ -31,7 +31,7 @@ class Scenario:
 
     Attributes:
         name: Its name.
-        build: Makes the server, with phases and unknown parameters drawn from a source of chance.
+        build: Makes the server, with random phases and parameters.
         short: The target at 5,000 calls.
         long: The target at 20,000 calls.
     """
@@ -46,15 +46,17 @@ class Scenario:
         return self.build(Random(f"{self.name} {seed}"))
 
     def target(self, calls: int) -> Target:
-        """The target for so many calls."""
+        """The target for this number of calls."""
         return self.long if calls >= 20_000 else self.short
 
 
 def _window(
-    quota: int, period: float, *, tells: bool = False, silent: bool = False
+    quota: int, period: float, *, announces: bool = False, silent: bool = False
 ) -> Callable[[Random], Server]:
     rounding = None if silent else math.ceil
-    return lambda random: FixedWindow(quota, period, random.uniform(0, period), tells, retry_after=rounding)
+    return lambda random: FixedWindow(
+        quota, period, random.uniform(0, period), announces, retry_after=rounding
+    )
 
 
 def _changing(_: Random) -> Server:
@@ -62,7 +64,7 @@ def _changing(_: Random) -> Server:
 
 
 def _bursts(random: Random, until: float = 4000.0) -> Iterator[float]:
-    """When another client calls: 20 to 60 times a second, for 1 to 4 s, 8 s apart on the average."""
+    """When another client sends its calls: 20 to 60 a second, for 1 to 4 s, on average 8 s apart."""
     now = 0.0
     while now < until:
         now += random.expovariate(1 / 8.0)
@@ -85,7 +87,7 @@ def _both(random: Random) -> Server:
 
 
 _EVEN = Target(99, 0.9), Target(99, 0.6)
-_EVEN_TOLD = Target(95, 0.5), Target(97, 0.2)
+_EVEN_RETRY_AFTER = Target(95, 0.5), Target(97, 0.2)
 _WINDOW = Target(99, 1.3), Target(99, 0.5)
 _HEADERS = Target(99, 0.1), Target(99, 0.05)
 _SLIDING = Target(92, 1.3), Target(96, 0.5)
@@ -95,16 +97,18 @@ SCENARIOS = (
     Scenario(
         "token bucket 83/s burst 17, Retry-After",
         lambda _: TokenBucket(83, 17, retry_after=math.ceil),
-        *_EVEN_TOLD,
+        *_EVEN_RETRY_AFTER,
     ),
     Scenario("token bucket 5/s burst 5", lambda _: TokenBucket(5, 5), *_EVEN),
     Scenario(
         "token bucket 5/s burst 5, Retry-After",
         lambda _: TokenBucket(5, 5, retry_after=math.ceil),
-        *_EVEN_TOLD,
+        *_EVEN_RETRY_AFTER,
     ),
     Scenario("GCRA 50/s burst 10", lambda _: Gcra(50, 10), *_EVEN),
-    Scenario("GCRA 50/s burst 10, Retry-After", lambda _: Gcra(50, 10, retry_after=math.ceil), *_EVEN_TOLD),
+    Scenario(
+        "GCRA 50/s burst 10, Retry-After", lambda _: Gcra(50, 10, retry_after=math.ceil), *_EVEN_RETRY_AFTER
+    ),
     Scenario(
         "GCRA 50/s burst 20, Retry-After always 5",
         lambda _: Gcra(50, 20, retry_after=lambda _: 5),
@@ -115,8 +119,8 @@ SCENARIOS = (
     Scenario("window 60 per 60 s, Retry-After", _window(60, 60), *_WINDOW),
     Scenario("window 1,000 per 60 s, Retry-After", _window(1000, 60), *_WINDOW),
     Scenario("window 50 per 1 s, Retry-After", _window(50, 1), Target(92, 1.3, worst=85), Target(95, 0.5)),
-    Scenario("window 140 per 2 s, headers", _window(140, 2, tells=True), *_HEADERS),
-    Scenario("window 1,000 per 60 s, headers", _window(1000, 60, tells=True), *_HEADERS),
+    Scenario("window 140 per 2 s, headers", _window(140, 2, announces=True), *_HEADERS),
+    Scenario("window 1,000 per 60 s, headers", _window(1000, 60, announces=True), *_HEADERS),
     Scenario("sliding 300 per 10 s", lambda _: SlidingLog(300, 10), *_SLIDING),
     Scenario(
         "sliding 300 per 10 s, Retry-After", lambda _: SlidingLog(300, 10, retry_after=math.ceil), *_SLIDING
@@ -125,7 +129,9 @@ SCENARIOS = (
         "sliding 300 per 10 s, refused count too", lambda _: SlidingLog(300, 10, punishes=True), *_SLIDING
     ),
     Scenario("window 100 per 10 s, silent", _window(100, 10, silent=True), Target(95, 2.0), Target(97, 1.0)),
-    Scenario("2,000/s burst 100, not felt", lambda _: TokenBucket(2000, 100), Target(97, 0), Target(99, 0)),
+    Scenario(
+        "2,000/s burst 100, not reached", lambda _: TokenBucket(2000, 100), Target(97, 0), Target(99, 0)
+    ),
     Scenario("100/s, then 25/s, then 200/s", _changing, Target(91, 1.3), Target(96, 1.0)),
     Scenario("100/s shared with bursts", _shared, Target(88, 2.5), Target(90, 2.0)),
     Scenario("20 per 1 s and 600 per 60 s", _both, Target(90, 2.0), Target(95, 1.0)),
@@ -133,7 +139,7 @@ SCENARIOS = (
 
 
 def _rate(random: Random) -> float:
-    """From one call in two seconds to 300 a second, each order of magnitude as likely as the next."""
+    """From 0.5 to 300 calls a second, evenly distributed on a logarithmic scale."""
     return math.exp(random.uniform(math.log(0.5), math.log(300)))
 
 
@@ -166,7 +172,7 @@ def _random_window(random: Random) -> Server:
 def _random_headers(random: Random) -> Server:
     period = random.choice([1, 2, 5, 10, 15, 30, 60])
     phase = random.uniform(0, period)
-    return FixedWindow(_quota(random, period), period, phase, tells=True, retry_after=_rounding(random))
+    return FixedWindow(_quota(random, period), period, phase, announces=True, retry_after=_rounding(random))
 
 
 def _random_silent_window(random: Random) -> Server:

@@ -1,12 +1,19 @@
-"""Random schedules: any model, from any start, through an outage or a blip, a rise, and mostly a fall."""
+"""Random schedules of any kind of server and start, with an outage, a rise, and a third random change."""
 
 import math
 from collections import deque
 from collections.abc import Callable
 from random import Random
 
-from tests.benchmarks.rate.disturbed import Outage, Scheduled, Strays, Unlimited, empty, half_spent
-from tests.benchmarks.rate.happenings import Happening
+from tests.benchmarks.rate.disturbance_cases import Disturbance
+from tests.benchmarks.rate.disturbed_servers import (
+    Outage,
+    Scheduled,
+    StrayRefusals,
+    Unlimited,
+    empty,
+    half_spent,
+)
 from tests.benchmarks.rate.recovery import Kind, Moment
 from tests.benchmarks.rate.servers import LOST, FixedWindow, Gcra, Server, SlidingLog, TokenBucket
 
@@ -17,12 +24,12 @@ WINDOWS = "windows and logs that say when"
 _LEAST_REST, _GREATEST_REST, _LONG_REST = 40.0, 90.0, 300.0  # seconds between two moments
 
 
-def schedule(family: str, number: int) -> Happening:
-    """The schedule of this number, always the same.
+def schedule(family: str, number: int) -> Disturbance:
+    """The schedule of this number, which is always the same.
 
     Args:
-        family: `EVEN` or `WINDOWS`.
-        number: Any.
+        family: `EVEN` or `WINDOWS`, which also seeds the random numbers.
+        number: Any number.
     """
     random = Random(f"{family} {number}")
     make = _even(random) if family == EVEN else _windows(random)
@@ -55,16 +62,16 @@ def schedule(family: str, number: int) -> Happening:
             empty(first, chance.uniform(0.5, 5) if begins == "in debt" else 0.0)
         elif begins == "half spent":
             half_spent(first)
-        line = [(0.0, first), *((at, _made(make, rate)) for at, rate in servers[1:])]
-        server = Scheduled(deque(line), outages)
-        return Strays(server, lambda sending, _: sending == 1) if begins == "stray" else server
+        stages = [(0.0, first), *((at, _make_or_unlimited(make, rate)) for at, rate in servers[1:])]
+        server = Scheduled(deque(stages), outages)
+        return StrayRefusals(server, lambda sending, _: sending == 1) if begins == "stray" else server
 
     rate_of_first = servers[0][1]
     name = f"{family} {number}: {begins}, " + ", ".join(f"{m.at:.0f} {m.kind}" for m in moments[1:])
-    return Happening(name, build, None, tuple(moments), within=now + _LEAST_REST)
+    return Disturbance(name, build, None, tuple(moments), within=now + _LEAST_REST)
 
 
-def _made(make: Make, rate: float) -> Server:
+def _make_or_unlimited(make: Make, rate: float) -> Server:
     return Unlimited() if rate >= 2_000 else make(rate)
 
 
@@ -85,7 +92,7 @@ def _outage(random: Random, begin: float) -> Outage:
 
 
 def _even(random: Random) -> Make:
-    seconds = _log_uniform(random, 0.1, 2)  # of the rate, in the store
+    seconds = _log_uniform(random, 0.1, 2)  # of the rate, which the store holds
     retry_after = random.choice([None, None, math.ceil])
     if random.random() < 0.4:
         return lambda rate: Gcra(rate, max(5, round(rate * seconds)), retry_after=retry_after)
@@ -95,9 +102,9 @@ def _even(random: Random) -> Make:
 def _windows(random: Random) -> Make:
     period = random.choice([1, 2, 5, 10])
     phase = random.uniform(0, period)
-    tells = random.random() < 0.5
-    if not tells and random.random() < 0.3:
+    announces = random.random() < 0.5
+    if not announces and random.random() < 0.3:
         return lambda rate: SlidingLog(max(5, round(rate * period)), period, retry_after=math.ceil)
     return lambda rate: FixedWindow(
-        max(5, round(rate * period)), period, phase, tells=tells, retry_after=math.ceil
+        max(5, round(rate * period)), period, phase, announces=announces, retry_after=math.ceil
     )

@@ -1,8 +1,8 @@
-"""Servers that limit their callers: each the few lines that decide, without I/O and without a clock.
+"""Simulated servers with a limit, without I/O and without a clock.
 
-A model answers two questions: when may the next call pass, and what changes once it has? From these follow
-its answer to a call, its Retry-After, and the time of the omniscient client (`ideal`). The times that it is
-asked about never go back.
+A server decides two things: when the next call can be accepted, and what changes once it is. From these
+follow its response to a call, its Retry-After, and the time of the omniscient client (`ideal`). Times never
+go back.
 """
 
 import math
@@ -14,26 +14,26 @@ import attrs
 
 Headers = dict[str, str]
 Rounding = Callable[[float], int]
-"""How a server makes whole seconds of a Retry-After: `math.ceil` or `math.floor`."""
+"""How a server rounds a Retry-After to whole seconds: `math.ceil` or `math.floor`."""
 
 LOST = 0
-"""Stands for the status of an answer that never came: nobody listened."""
+"""The status of a call without a response: the connection was refused."""
 
 _ALMOST = 1e-9
 
 
-def told_to_wait(headers: Headers) -> float | None:
+def retry_after_in(headers: Headers) -> float | None:
     """The seconds of a Retry-After, or None."""
     return float(headers["Retry-After"]) if "Retry-After" in headers else None
 
 
 @attrs.define
 class Server(ABC):
-    """A server that refuses what comes too fast.
+    """A server that refuses calls above its limit.
 
     Attributes:
-        retry_after: How it rounds the Retry-After of its refusals; None: it says nothing but its status.
-        status: Of its refusals.
+        retry_after: How it rounds the Retry-After of its refusals; None: it sends none.
+        status: The status of its refusals.
     """
 
     retry_after: Rounding | None = attrs.field(default=None, kw_only=True)
@@ -41,37 +41,37 @@ class Server(ABC):
 
     @abstractmethod
     def free_at(self, now: float) -> float:
-        """`now` where a call may pass; else a time before which none may: ask again then."""
+        """`now` if a call is accepted; else a time before which none is, at which to check again."""
 
     @abstractmethod
     def take(self, now: float) -> None:
-        """Let a call pass."""
+        """Count an accepted call."""
 
     @abstractmethod
     def limit(self, now: float) -> float:
-        """Calls per second that it lets pass in the long run, for the plot and for scores."""
+        """Calls a second that it accepts in the long run, for the plot and for scores."""
 
     def averaged_over(self) -> float:
-        """Seconds over which its limit is to be averaged, where it is not even."""
+        """Seconds over which its limit is an average; 0 for an even limit."""
         return 0.0
 
     def refuse(self, now: float) -> None:  # noqa: B027 - most servers do not count what they refuse
         """Count a refused call."""
 
     def headers(self, now: float) -> Headers:
-        """What each answer says of the limit."""
+        """What each response says about the limit."""
         return {}
 
     def considerate(self) -> "Server":
-        """The same server as it meets a client that knows all, and so leaves other clients their calls."""
+        """The same server for the omniscient client, which leaves other clients their calls."""
         return self
 
-    def ask(self, now: float, call: int = 0) -> tuple[int, Headers]:
-        """Answer a call with a status and headers.
+    def respond(self, now: float, call: int = 0) -> tuple[int, Headers]:
+        """Respond to a call with a status and headers.
 
         Args:
-            now: When it comes.
-            call: Which one it is, by a number that it keeps when it is sent again.
+            now: When it arrives.
+            call: Its number, which it keeps when it is sent again.
         """
         free = self.free_at(now)
         if free <= now:
@@ -80,7 +80,7 @@ class Server(ABC):
         return self.refusal(now, free)
 
     def refusal(self, now: float, free: float) -> tuple[int, Headers]:
-        """Refuse a call, which may pass at the time `free`."""
+        """Refuse a call that would be accepted at the time `free`."""
         headers = self.headers(now)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after(free - now))
@@ -125,7 +125,7 @@ class TokenBucket(Server):
 
 @attrs.define
 class Gcra(Server):
-    """The generic cell rate algorithm: `due` is when an even sender would be next (ITU-T I.371)."""
+    """The generic cell rate algorithm (ITU-T I.371): `due` is when an even sender would send next."""
 
     rate: float
     burst: int
@@ -148,7 +148,7 @@ class FixedWindow(Server):
     quota: int
     period: float
     phase: float = 0.0
-    tells: bool = False
+    announces: bool = False
     _used: int = attrs.field(init=False, default=0)
     _end: float = attrs.field(init=False)
 
@@ -165,7 +165,7 @@ class FixedWindow(Server):
         self._used += 1
 
     def headers(self, now: float) -> Headers:
-        if not self.tells:
+        if not self.announces:
             return {}
         return {
             "X-RateLimit-Limit": str(self.quota),
@@ -210,19 +210,19 @@ class SlidingLog(Server):
 
 @attrs.define
 class Shared(Server):
-    """A server on whose limit another client draws too, at the times `others`.
+    """A server whose limit another client shares, which sends calls at the times `others`.
 
-    The other client is refused like anybody; but a client that knows all leaves it its calls (`considerate`).
+    The other client is refused like any other. The omniscient client leaves it its calls (`considerate`).
     """
 
     server: TokenBucket
     others: deque[float]
-    _they_come_first: bool = False
+    _others_first: bool = False
 
     def free_at(self, now: float) -> float:
         while self.others and self.others[0] <= now:
             when = self.others.popleft()
-            if self.server.free_at(when) <= when or self._they_come_first:
+            if self.server.free_at(when) <= when or self._others_first:
                 self.server.take(when)
         return self.server.free_at(now)
 
@@ -230,16 +230,16 @@ class Shared(Server):
         self.server.take(now)
 
     def limit(self, now: float) -> float:
-        theirs = sum(now <= when < now + 1 for when in self.others)
-        return self.server.limit(now) - theirs
+        others = sum(now <= at < now + 1 for at in self.others)
+        return self.server.limit(now) - others
 
     def considerate(self) -> Server:
-        return attrs.evolve(self, they_come_first=True)
+        return attrs.evolve(self, others_first=True)
 
 
 @attrs.define
 class Both(Server):
-    """Two limits at once; a call passes if both let it, and then counts in both."""
+    """Two limits at once. A call is accepted if both permit it, and then counts in both."""
 
     first: Server
     second: Server

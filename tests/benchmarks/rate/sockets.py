@@ -1,8 +1,8 @@
-"""The simulated server over real sockets, whose limit nobody tells: how near the client comes.
+"""How close to the limit of the simulated server does the client get over real sockets, without knowing it?
 
-`python -m tests.benchmarks.rate.sockets`: 3,000 calls of get-active under a token bucket of 83 a second, and
-under windows of 140 in 2 seconds, on the wall clock. The ideal is what the limit allows from the first call
-on. `--quick` makes it a few hundred calls.
+`python -m tests.benchmarks.rate.sockets`: 3,000 calls of get-active with a token bucket of 83 a second, and
+with windows of 140 in 2 seconds, on the wall clock. The ideal is what the limit allows from the first call
+on. `--quick` sends a few hundred calls.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from backupify_async.testing import FixedWindow, SimulatedBackupify, TokenBucket
 
 @attrs.frozen
 class Scenario:
-    """A server with a limit, and the seconds that so many calls take at the least."""
+    """A server with a limit, and the shortest time in seconds for a number of calls."""
 
     name: str
     limit: TokenBucket | FixedWindow
@@ -32,7 +32,7 @@ SCENARIOS = (
 
 
 async def run(scenario: Scenario, calls: int) -> str:
-    """Make so many calls, and say what came of it."""
+    """Send this many calls. Returns a line with the result."""
     async with (
         SimulatedBackupify(instances=calls, rate_limit=scenario.limit) as server,
         BackupifyClient(ClientCredentials("demo", "demo"), base_url=server.base_url) as client,
@@ -44,13 +44,13 @@ async def run(scenario: Scenario, calls: int) -> str:
     share = 100 * now.refused / now.requests
     return (
         f"{scenario.name}: {100 * scenario.ideal(calls) / took:.1f} % of ideal, {share:.2f} % refused, "
-        f"{len(results.values)} answered, {len(results.errors)} errors, {took:.1f} s"
+        f"{len(results.values)} accepted, {len(results.errors)} errors, {took:.1f} s"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few calls: to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="few calls: only a test")
     calls = 300 if parser.parse_args().quick else 3_000
     for scenario in SCENARIOS:
         print(asyncio.run(run(scenario, calls)), flush=True)

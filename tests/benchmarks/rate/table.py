@@ -1,4 +1,4 @@
-"""The table: percent of ideal / percent refused, ours beside the usual ways."""
+"""The table: percent of the ideal / percent refused, for our client and the usual strategies."""
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,54 +7,54 @@ from random import Random
 
 import attrs
 
-from tests.benchmarks.rate import client, crowd, limiter
+from tests.benchmarks.rate import client, limiter, simulation
 from tests.benchmarks.rate.baselines import BASELINES
 from tests.benchmarks.rate.ideal import ideal_seconds
 from tests.benchmarks.rate.scenarios import RANDOM_KINDS, SCENARIOS, Scenario, Target
 from tests.benchmarks.rate.timing import PLAIN, Timing
 
 FIRST_SEED = 1001
-"""Lower ones may be used to tune a controller: this table is to show servers that it never met."""
+"""Lower seeds are for tuning: the servers of the table are new to the limiter."""
 
 OURS = "ours"
-WAYS: dict[str, Callable[[Random], crowd.Way]] = {OURS: limiter.Ours, **BASELINES}
+STRATEGIES: dict[str, Callable[[Random], simulation.Strategy]] = {OURS: limiter.OurLimiter, **BASELINES}
 _NAMED = {scenario.name: scenario for scenario in (*SCENARIOS, *RANDOM_KINDS)}
 
 
 @attrs.frozen
 class Job:
-    """One server, met once by each way."""
+    """One run of each strategy against one server."""
 
     name: str
     seed: int
     calls: int
-    ways: tuple[str, ...]
+    strategies: tuple[str, ...]
     timing: Timing = PLAIN
     alone: bool = False
 
 
 @attrs.frozen
 class Score:
-    """What one way reached against one server, in percent; nothing of the ideal where it never ended."""
+    """The result of one strategy against one server, in percent; 0 of the ideal if it did not end."""
 
     ideal: float
     refused: float
 
 
 def scores(job: Job) -> dict[str, Score]:
-    """Let each way meet the server."""
+    """Run each strategy against the server."""
     scenario = _NAMED[job.name]
     ideal = ideal_seconds(scenario.server(job.seed), job.calls, job.seed, job.timing)
     within = 10 * ideal + 60
     found = {}
-    for way in job.ways:
+    for strategy in job.strategies:
         server = scenario.server(job.seed)
-        if way == OURS and not job.alone:
+        if strategy == OURS and not job.alone:
             run = client.run(server, job.calls, job.seed, within, timing=job.timing)
         else:
-            controller = WAYS[way](Random(job.seed))
-            run = crowd.run(controller, server, job.calls, job.seed, within, timing=job.timing)
-        found[way] = Score(
+            controller = STRATEGIES[strategy](Random(job.seed))
+            run = simulation.run(controller, server, job.calls, job.seed, within, timing=job.timing)
+        found[strategy] = Score(
             100 * ideal / run.seconds if run.finished and not run.failed else 0.0, 100 * run.refused
         )
     return found
@@ -62,13 +62,13 @@ def scores(job: Job) -> dict[str, Score]:
 
 @attrs.frozen
 class Cell:
-    """What one way reached against all servers of a row.
+    """The result of one strategy against all servers of a row.
 
     Attributes:
         ideal: The median.
         refused: The median.
-        low: The least share of the ideal; with random servers its 10th percentile.
-        high: The greatest share of refusals; with random servers its 90th percentile.
+        low: The least share of the ideal; for random servers its 10th percentile.
+        high: The greatest share of refusals; for random servers its 90th percentile.
     """
 
     ideal: float
@@ -78,7 +78,7 @@ class Cell:
 
     @classmethod
     def of(cls, found: Sequence[Score], outliers: float) -> "Cell":
-        """Sum scores up, leaving out a share of outliers at the worse end."""
+        """Summarize scores, without a share of outliers at the worse end."""
         ideals = sorted(score.ideal for score in found)
         refused = sorted(score.refused for score in found)
         skipped = int(outliers * len(found))
@@ -87,7 +87,7 @@ class Cell:
         )
 
     def reaches(self, target: Target) -> bool:
-        """Whether it is as good as it is to be, to the digits that are shown."""
+        """Whether it reaches the target, to the digits that are shown."""
         return (
             round(self.ideal, 1) >= target.ideal
             and round(self.refused, 2) <= target.refused
@@ -114,24 +114,24 @@ def table(
     timing: Timing = PLAIN,
     alone: bool = False,
 ) -> Iterator[Row]:
-    """Run everything, on all processors, and give the rows in their order.
+    """Run all strategies against all servers, on all processors. Yields the rows in their order.
 
     Args:
-        calls: How many, against each server.
-        seeds: How many servers of each named kind.
-        random_servers: How many of each random kind, which only our own way meets.
+        calls: How many calls to send to each server.
+        seeds: How many servers of each named kind there are.
+        random_servers: How many of each random kind, which only our client runs against.
         scenarios: The rows.
-        baselines: The usual ways beside ours, of `BASELINES`.
+        baselines: The usual strategies, of `BASELINES`.
         timing: How long network and servers take.
-        alone: Whether our own limiter runs without a session.
+        alone: Whether our limiter runs without a session.
     """
     every = (OURS, *baselines)
     jobs: dict[str, list[Job]] = {}
     for scenario in scenarios:
         is_random = scenario in RANDOM_KINDS
-        ways, count = ((OURS,), random_servers) if is_random else (every, seeds)
+        strategies, count = ((OURS,), random_servers) if is_random else (every, seeds)
         jobs[scenario.name] = [
-            Job(scenario.name, FIRST_SEED + at, calls, ways, timing, alone) for at in range(count)
+            Job(scenario.name, FIRST_SEED + at, calls, strategies, timing, alone) for at in range(count)
         ]
     with ProcessPoolExecutor() as processes:
         futures = {name: [processes.submit(scores, job) for job in some] for name, some in jobs.items()}
@@ -139,8 +139,10 @@ def table(
             scenario = _NAMED[name]
             found = [future.result() for future in some]
             outliers = 0.1 if scenario in RANDOM_KINDS else 0.0
-            ways = jobs[name][0].ways
-            cells = {way: Cell.of([score[way] for score in found], outliers) for way in ways}
+            strategies = jobs[name][0].strategies
+            cells = {
+                strategy: Cell.of([score[strategy] for score in found], outliers) for strategy in strategies
+            }
             yield Row(scenario, scenario.target(calls), cells)
 
 
@@ -162,14 +164,14 @@ def line(row: Row, baselines: Iterable[str]) -> str:
         [
             row.scenario.name,
             f"{ours.ideal:.1f} ({ours.low:.1f}) / {ours.refused:.2f} ({ours.high:.2f})",
-            _written(row.target),
+            _target_text(row.target),
             "" if ours.reaches(row.target) else "missed",
             *("" if cell is None else f"{cell.ideal:.0f} / {cell.refused:.3g}" for cell in others),
         ]
     )
 
 
-def _written(target: Target) -> str:
+def _target_text(target: Target) -> str:
     worst = f" ({target.worst:g})" if target.worst else ""
     refused = f" / {target.refused:g}" if target.refused <= 100 else ""
     return f"{target.ideal:g}{worst}{refused}"

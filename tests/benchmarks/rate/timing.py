@@ -1,4 +1,4 @@
-"""How long a call takes apart from waiting: the ways there and back, and the server's work in between."""
+"""How long a call takes without waiting: the round trip, and the server's work."""
 
 import math
 from random import Random
@@ -11,12 +11,12 @@ _MEAN = math.exp(_SIGMA**2 / 2)  # of a lognormal distribution whose median is 1
 
 @attrs.frozen
 class Timing:
-    """What a network and a server take, in seconds.
+    """How long network and server take, in seconds.
 
     Attributes:
-        round_trip: Median of the lognormal time on the way, there and back.
-        success: What the server takes for a call that it lets pass.
-        refusal: What it takes for one that it refuses.
+        round_trip: Median of the lognormal time of a round trip.
+        success: How long the server works on a call that it accepts.
+        refusal: How long it works on one that it refuses.
     """
 
     round_trip: float = 0.060
@@ -31,11 +31,11 @@ class Timing:
         return self.round_trip * math.exp(random.gauss(0, _SIGMA)) / 2
 
     def service(self, status: int) -> float:
-        """Seconds from a call's arrival until its answer leaves."""
+        """Seconds from the arrival of a request until its response is sent."""
         return self.success if status == 200 else self.refusal
 
     def capacity(self, max_concurrency: int) -> float:
-        """Calls a second that pass where nothing but the number in flight holds them back."""
+        """Calls a second that are accepted if only the number in flight limits them."""
         return max_concurrency / (self.round_trip * _MEAN + self.success)
 
 
@@ -46,10 +46,10 @@ def service(text: str) -> Timing:
     """Read milliseconds of service as the command line and the tables write them.
 
     Args:
-        text: Of a success and of a refusal: `50/1`.
+        text: For a success and for a refusal: `50/1`.
 
     Raises:
-        ValueError: It is not of that form.
+        ValueError: It does not have this form.
     """
     success, refusal = (float(part) / 1000 for part in text.split("/"))
     return Timing(success=success, refusal=refusal)

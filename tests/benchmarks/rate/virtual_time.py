@@ -1,7 +1,7 @@
 """An event loop whose clock jumps to the next timer instead of waiting for it.
 
-`looptime`, which the tests use, lets 42 idle rounds pass before each jump, in case something outside the loop
-is going on. Here nothing is: no sockets, no threads. That makes it several times faster.
+`looptime`, which the tests use, waits 42 idle rounds before each jump, because sockets or threads could be
+active. Here there are none, which makes this loop several times faster.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _NoFiles:
-    """Stands where the loop has its selector: nothing is ever ready, and waiting takes no time."""
+class _IdleSelector:
+    """A selector without files. Waiting only moves the virtual time."""
 
     def __init__(self, loop: "VirtualLoop") -> None:
         self._loop = loop
 
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
-            raise RuntimeError("everybody waits, and nothing will happen any more")
+            raise RuntimeError("all tasks wait, and there is no timer")
         self._loop.now += timeout
         return []
 
@@ -30,7 +30,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self._selector = _NoFiles(self)
+        self._selector = _IdleSelector(self)
 
     def time(self) -> float:
         """Seconds of virtual time."""
@@ -40,7 +40,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """There are none."""
 
     def _write_to_self(self) -> None:
-        """Nobody calls from another thread."""
+        """There is no other thread."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -1,1 +1,1 @@
-"""What our calls cost beside those that a user would write: `python -m tests.benchmarks.speed`."""
+"""What calls cost with our client and with code of the user's: `python -m tests.benchmarks.speed`."""

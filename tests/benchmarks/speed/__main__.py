@@ -1,13 +1,13 @@
-"""What do our calls cost beside those that a user would write?
+"""What do calls cost with our client, compared with code that a user would write?
 
-`python -m tests.benchmarks.speed`. Each figure is a ratio, ours over theirs, of two that were taken by turns
-in one run: the median of all pairs, and its range. CPU is the time of the whole process. Ours runs with
-everything on: caps, retries, the limiter, typed errors, one outcome a call.
+`python -m tests.benchmarks.speed`. Each figure is a ratio, ours over theirs, of two values that were measured
+by turns in one run: the median of all pairs, and their range. CPU is the time of the whole process. Our
+client has all features on: caps, retries, the limiter, typed errors, one outcome for each call.
 
-*Memory kept*: asyncio's own loop reads into a new buffer of 256 KiB each time. glibc maps and unmaps a
-block as large as that, which takes 13 µs here, until the process once frees a larger one; from then on it
-keeps such memory. Both are common. Ours reads 64 KiB at once, and never pays that. Memory is kept in the rows
-that say so, and in all below them but those that have processes of their own.
+*Memory kept*: asyncio's own loop reads into a new buffer of 256 KiB each time. glibc maps and unmaps a block
+of this size, which takes 13 µs here, until the process frees a larger one; from then on it keeps such memory.
+Both are common. Our client reads 64 KiB at once, for which no memory is mapped. Memory is kept in the rows
+that say so and in all rows below them, except those with processes of their own.
 """
 
 import argparse
@@ -20,8 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tests.benchmarks.speed import (
-    ahead,
-    beside,
+    alternatives,
     calls,
     growth,
     latency,
@@ -29,6 +28,7 @@ from tests.benchmarks.speed import (
     lists,
     memory,
     plot,
+    prefetch,
     reading,
     starting,
     triggers,
@@ -41,11 +41,11 @@ from tests.benchmarks.speed.table import Row, head, line
 _WORKS = {
     "calls": calls,
     "layers": layers,
-    "beside": beside,
+    "alternatives": alternatives,
     "lists": lists,
     "reading": reading,
     "triggers": triggers,
-    "ahead": ahead,
+    "prefetch": prefetch,
     "starting": starting,
     "memory": memory,
     "latency": latency,
@@ -74,7 +74,7 @@ def main() -> None:
     )
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("--quick", action="store_true", help="small batches: under a minute")
-    how_much.add_argument("--smallest", action="store_true", help="only to see that it runs")
+    how_much.add_argument("--smallest", action="store_true", help="only a test")
     parser.add_argument("--only", choices=_WORKS, nargs="+", default=list(_WORKS), help="only these")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="also draw the ratios, as SVG")
     options = parser.parse_args()
@@ -84,7 +84,7 @@ def main() -> None:
     with running() as server:
         print(str(__doc__).split("\n\n", 1)[1])
         ceiling = asyncio.run(server.ceiling())
-        print(f"The server, {WHAT}, answers {ceiling:,.0f} a second.\n")
+        print(f"The server, {WHAT}, responds to {ceiling:,.0f} requests a second.\n")
         print(head())
         for name in [name for name in _WORKS if name in options.only]:
             if name != "calls":

@@ -1,4 +1,4 @@
-"""Get-active over many ids: what a call costs in CPU, ours over bare aiohttp's, with nothing beside them."""
+"""Get-active over many ids: what a call costs in CPU, ours over bare aiohttp, before others are imported."""
 
 import importlib
 from asyncio import AbstractEventLoop
@@ -15,20 +15,20 @@ from tests.benchmarks.speed.server import Server
 from tests.benchmarks.speed.sizes import Size
 from tests.benchmarks.speed.table import Row
 
-_OURS, _FAST, _UNLEARNING, _BARE, _FLOOR = "ours", "[fast]", "adaptive=False", "bare", "floor"
+_OURS, _FAST, _NOT_ADAPTIVE, _BARE, _FLOOR = "ours", "[fast]", "adaptive=False", "bare", "floor"
 _TARGET, _FAST_TARGET = (1.0, 0.88), (0.82, 0.7)
 
 
 def rows(server: Server, size: Size) -> Iterator[Row]:
-    """Over bare aiohttp, as a process begins, and once it keeps memory; and over the floor."""
+    """Over bare aiohttp, in a new process and once it keeps memory; and over the floor."""
     ways = _ways(server.at(), size)
     found = costs(ways, size.pairs)
     yield from _over_bare(found, "")
     learning = Figure.of(
         (ours - plain) / bare
-        for ours, plain, bare in zip(found[_OURS], found[_UNLEARNING], found[_BARE], strict=True)
+        for ours, plain, bare in zip(found[_OURS], found[_NOT_ADAPTIVE], found[_BARE], strict=True)
     )
-    yield Row("CPU that adaptive=True adds to a call, over all of a bare call's", learning, 0.02)
+    yield Row("CPU that adaptive=True adds to a call, over that of a bare call", learning, 0.02)
     yield Row("CPU of a get-active call, over a raw asyncio.Protocol", ratio(found, _OURS, _FLOOR))
     yield from _microseconds(found, "")
     keep_memory()
@@ -43,12 +43,16 @@ def _over_bare(found: Costs, when: str) -> Iterator[Row]:
         what = f"the same with [fast], over bare aiohttp without uvloop{when}"
         yield Row(what, ratio(found, _FAST, _BARE), *_FAST_TARGET)
     else:
-        print("not installed, and so left out: uvloop")
+        print("left out, because it is not installed: uvloop")
 
 
 def _microseconds(found: Costs, when: str) -> Iterator[Row]:
     for name, way in (("bare aiohttp", _BARE), ("ours", _OURS)):
-        yield Row(f"what {name} takes here{when}", Figure.of(1e6 * cost for cost in found[way]), unit="µs")
+        yield Row(
+            f"CPU of a get-active call of {name} here{when}",
+            Figure.of(1e6 * cost for cost in found[way]),
+            unit="µs",
+        )
 
 
 def _ways(base_url: str, size: Size) -> list[Way]:
@@ -56,7 +60,7 @@ def _ways(base_url: str, size: Size) -> list[Way]:
     ways = [
         Way(_BARE, partial(peers.bare_aiohttp, base_url), calls),
         Way(_OURS, ours, calls),
-        Way(_UNLEARNING, partial(ours, rate_limit=PLAIN), calls),
+        Way(_NOT_ADAPTIVE, partial(ours, rate_limit=PLAIN), calls),
         Way(_FLOOR, partial(raw_protocol, base_url), calls),
     ]
     if find_spec("uvloop") is not None:
@@ -65,6 +69,6 @@ def _ways(base_url: str, size: Size) -> list[Way]:
 
 
 def new_uvloop() -> AbstractEventLoop:
-    """A loop of uvloop's, which need not be installed."""
+    """A loop of uvloop, which is not always installed."""
     loop: AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
     return loop

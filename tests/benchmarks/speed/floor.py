@@ -1,4 +1,4 @@
-"""The floor: a raw `asyncio.Protocol` that only knows this server's answers."""
+"""The floor: a raw `asyncio.Protocol` that reads only the responses of this server."""
 
 import asyncio
 import contextlib
@@ -14,8 +14,8 @@ from tests.benchmarks.speed.peers import active
 from tests.benchmarks.speed.server import ACTIVE_ID
 
 
-class _Asking(asyncio.Protocol):
-    """One connection, which asks for one id after the other."""
+class _Connection(asyncio.Protocol):
+    """One connection, which sends a request for one id after another."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
@@ -29,7 +29,7 @@ class _Asking(asyncio.Protocol):
     def begin(self, ids: Iterator[int]) -> asyncio.Future[None]:
         self._ids = ids
         self._done = asyncio.get_running_loop().create_future()
-        self._ask()
+        self._send_next()
         return self._done
 
     def data_received(self, data: bytes) -> None:
@@ -39,9 +39,9 @@ class _Asking(asyncio.Protocol):
             return
         self._unread = b""
         assert orjson.loads(body)["id"] == ACTIVE_ID
-        self._ask()
+        self._send_next()
 
-    def _ask(self) -> None:
+    def _send_next(self) -> None:
         for instance in self._ids:
             path = urlsplit(active(self._base_url, instance)).path
             head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer token\r\n\r\n"
@@ -53,12 +53,13 @@ class _Asking(asyncio.Protocol):
 
 @contextlib.asynccontextmanager
 async def raw_protocol(base_url: str) -> AsyncIterator[Batch]:
-    """As little as asyncio lets one do: no types, no errors, no HTTP but what this server speaks."""
+    """The least that asyncio needs: no types, no errors, and only the HTTP of this server."""
     where = urlsplit(base_url)
     host, port = str(where.hostname), where.port or 80
     loop = asyncio.get_running_loop()
     connections = [
-        (await loop.create_connection(lambda: _Asking(base_url), host, port))[1] for _ in range(CONCURRENCY)
+        (await loop.create_connection(lambda: _Connection(base_url), host, port))[1]
+        for _ in range(CONCURRENCY)
     ]
 
     async def batch(calls: int) -> None:

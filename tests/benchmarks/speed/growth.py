@@ -16,7 +16,7 @@ _MOST_PAIRS = 5
 
 
 def rows(server: Server, size: Size) -> Iterator[Row]:
-    """Over what the same costs at 64 in flight, and over bare aiohttp at the same."""
+    """Over bare aiohttp with the same number of calls in flight, and over fewer ids."""
     pairs = min(size.pairs, _MOST_PAIRS)
     base_url = server.at()
     ways = []
@@ -28,7 +28,7 @@ def rows(server: Server, size: Size) -> Iterator[Row]:
         ]
     found = costs(ways, pairs)
     for in_flight in size.in_flight:
-        what = f"CPU of a get-active call over bare aiohttp's, {in_flight:,} in flight"
+        what = f"CPU of a get-active call over bare aiohttp, {in_flight:,} in flight"
         yield Row(what, ratio(found, f"{_OURS} {in_flight}", f"{_BARE} {in_flight}"))
     few, many = size.calls, 10 * size.calls
     longer = [Way(str(calls), partial(fan_out, base_url, Fleet.get_active), calls) for calls in (few, many)]

@@ -1,7 +1,7 @@
-"""What a call waits more than a bare one, and whether two fleets of one client get the same share.
+"""How much longer a call takes than a bare one, and whether two fleets of one client get equal shares.
 
-The server answers after 250 ms, so that 512 in flight are some 2,000 calls a second: what a loop bears. The
-round trip is what the bare call's median takes, with all that it queues for by itself.
+The server responds after 250 ms, so that 512 calls in flight are some 2,000 a second, which a loop can
+handle. The round trip is the median of the bare calls, with their own queueing.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from tests.benchmarks.speed.sizes import Size
 from tests.benchmarks.speed.table import Row
 
 _WAIT = 250  # milliseconds
-_WARM = 3  # calls of each place that are not counted: connections are opened, and the limiter feels its way
-_WAVES = 4  # calls of each place that are
+_WARM = 3  # calls of each worker that are not counted: connections are opened, and the limiter learns
+_WAVES = 4  # calls of each worker that are counted
 _TARGETS = {("p99", 512): (10.0, 5.0)}
 _MOST_PAIRS = 5
 
 
 @attrs.frozen
 class _Waits:
-    """The seconds that calls took: the median, and what one in a hundred exceeds."""
+    """Seconds that calls took: the median, and the 99th percentile."""
 
     p50: float
     p99: float
@@ -54,7 +54,7 @@ def rows(server: Server, size: Size) -> Iterator[Row]:
                 yield Row(f"{name} of added latency, {in_flight:,} in flight", added, must, goal, "%")
             shares = Figure.of(runner.run(_share(server.at(), in_flight)) for _ in range(rounds))
             yield Row(
-                f"what the slower of two equal fleets got, {in_flight:,} in flight", shares, unit="shares"
+                f"share of the slower of two equal fleets, {in_flight:,} in flight", shares, unit="shares"
             )
 
 
@@ -83,7 +83,7 @@ async def _ours(base_url: str, in_flight: int) -> _Waits:
 
 
 async def _timed(call: Callable[[int], Awaitable[object]], in_flight: int) -> _Waits:
-    """How long calls take, so many in flight all the time."""
+    """How long calls take with this number in flight at all times."""
     seconds: list[float] = []
 
     async def timed(_: int) -> None:
@@ -98,7 +98,7 @@ async def _timed(call: Callable[[int], Awaitable[object]], in_flight: int) -> _W
 
 
 async def _share(base_url: str, in_flight: int) -> float:
-    """How many outcomes the second fleet has when the first one is done, over the first one's."""
+    """How many outcomes the slower fleet has when the faster one is done, over those of the faster one."""
     async with client_at(base_url, in_flight) as client:
         keys = in_flight * _WAVES
         done = [0, 0]

@@ -1,4 +1,4 @@
-"""Where the cost of a call lies: from the least that aiohttp can take, one layer of ours after the other."""
+"""What each layer of our client costs, from the least that aiohttp needs upwards."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ _BARE, _LEAN_FAST = "bare", "lean aiohttp on uvloop, the floor of [fast]"
 
 @contextlib.asynccontextmanager
 async def _lean(base_url: str) -> AsyncIterator[Batch]:
-    """All that aiohttp's public switches spare, and nothing of ours."""
+    """aiohttp with all its public options that save time, and nothing of ours."""
     origin = URL(base_url)
     async with aiohttp.ClientSession(
         headers=peers.HEADERS,
@@ -48,7 +48,7 @@ async def _lean(base_url: str) -> AsyncIterator[Batch]:
 
 
 @contextlib.asynccontextmanager
-async def _carrier(base_url: str) -> AsyncIterator[Batch]:
+async def _transport(base_url: str) -> AsyncIterator[Batch]:
     """aiohttp with our caps, time-outs and errors."""
     transport = AiohttpTransport()
     await transport.open(_settings(base_url))
@@ -56,10 +56,10 @@ async def _carrier(base_url: str) -> AsyncIterator[Batch]:
 
     async def call(instance: int) -> None:
         url = _active(origin, instance)
-        message = PreparedRequest(
+        request = PreparedRequest(
             "GET", url, peers.HEADERS, None, datetime.now(UTC), ("token",), sent_time=loop.time()
         )
-        assert orjson.loads((await transport(message)).body)["id"] == ACTIVE_ID
+        assert orjson.loads((await transport(request)).body)["id"] == ACTIVE_ID
 
     yield partial(peers.work, call, CONCURRENCY)
     await transport.close()
@@ -67,7 +67,7 @@ async def _carrier(base_url: str) -> AsyncIterator[Batch]:
 
 @contextlib.asynccontextmanager
 async def _session(base_url: str) -> AsyncIterator[Batch]:
-    """Token, gate, limiter, retries and the total time-out besides."""
+    """With token, gate, limiter, retries and the total time-out too."""
     settings = _settings(base_url)
     session = Session(settings, AiohttpTransport())
     await session.open()
@@ -81,7 +81,7 @@ async def _session(base_url: str) -> AsyncIterator[Batch]:
 
 @contextlib.asynccontextmanager
 async def _resource(base_url: str) -> AsyncIterator[Batch]:
-    """Types besides."""
+    """With types too."""
     async with client_at(base_url) as client:
 
         async def call(instance: int) -> None:
@@ -91,7 +91,7 @@ async def _resource(base_url: str) -> AsyncIterator[Batch]:
 
 
 def _active(origin: URL, instance: int) -> URL:
-    """Where get-active is, made as cheaply as that can be."""
+    """The URL of get-active, made as cheaply as possible."""
     return origin.with_path(peers.active(origin.raw_path, instance), encoded=True)
 
 
@@ -104,7 +104,7 @@ def rows(server: Server, size: Size) -> Iterator[Row]:
     base_url, calls = server.at(), size.calls
     layers: dict[str, Callable[[str], AbstractAsyncContextManager[Batch]]] = {
         "lean aiohttp, the floor": _lean,
-        "our carrier (caps, time-outs, errors)": _carrier,
+        "our transport (caps, time-outs, errors)": _transport,
         "`Session.send` (token, gate, limiter, retries)": _session,
         "`backups.get_active` (types)": _resource,
         "`fleet.get_active` (outcomes)": partial(fan_out, sweep=Fleet.get_active),

@@ -1,4 +1,4 @@
-"""Lists: a page of typed backups, and 500 in 25 pages, beside plain dicts from a bare aiohttp loop."""
+"""Lists: a page of typed backups, and 500 in 25 pages, over plain dicts from a bare aiohttp loop."""
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
@@ -20,7 +20,7 @@ _PAGES = 25
 
 @contextlib.asynccontextmanager
 async def bare_lists(base_url: str, pages: int) -> AsyncIterator[Batch]:
-    """Follows aiohttp's own `response.links` and keeps plain dicts."""
+    """Follow aiohttp's own `response.links`, and collect plain dicts."""
     async with aiohttp.ClientSession(headers=HEADERS) as session:
 
         async def call(instance: int) -> None:
@@ -36,7 +36,7 @@ async def bare_lists(base_url: str, pages: int) -> AsyncIterator[Batch]:
 
 
 def rows(server: Server, size: Size) -> Iterator[Row]:
-    """One page, and many."""
+    """One page, and many pages."""
     one = _costs(server, size, 1, max(1, size.calls // 2))
     yield Row("CPU of a page of 20 typed backups, over plain dicts", ratio(one, _OURS, _BARE), 1.1, 0.95)
     many = _costs(server, size, _PAGES, max(1, size.calls // 100))

@@ -1,4 +1,4 @@
-"""Several ways to do the same work, by turns in one process: what each costs in CPU, as ratios."""
+"""Measures the CPU time of several ways to do the same work, by turns in one process, as ratios."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from typing import Any, Self
 import attrs
 
 Batch = Callable[[int], Coroutine[Any, Any, None]]
-"""Does the work so many times."""
+"""Does the work this many times."""
 
 
 @attrs.frozen
@@ -20,10 +20,10 @@ class Way:
     """One way to do the work.
 
     Attributes:
-        name: What the table calls it.
-        ready: Makes it ready, and gives the batch.
-        calls: How many calls make a batch: a slow way needs few for a time that can be measured.
-        new_loop: Makes the loop that it runs in.
+        name: Its name in the table.
+        ready: Prepares it, and yields the batch.
+        calls: How many calls make a batch; a slow way needs few for a measurable time.
+        new_loop: Makes its event loop.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Way:
 
 @attrs.frozen
 class Figure:
-    """What was measured in several pairs: the median, and its range."""
+    """A value that was measured in several pairs: the median, and the range."""
 
     median: float
     low: float
@@ -42,7 +42,7 @@ class Figure:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Self:
-        """Sum values up."""
+        """Summarize values."""
         ordered = sorted(values)
         return cls(statistics.median(ordered), ordered[0], ordered[-1])
 
@@ -51,25 +51,25 @@ _LARGE = 4 * 2**20  # bytes
 
 
 def keep_memory() -> None:
-    """Have glibc keep what is freed from now on, as it does in a process that once freed a block so large."""
+    """Make glibc keep freed memory from now on, as in a process that once freed a large block."""
     freed = bytearray(_LARGE)
     del freed
 
 
 Costs = dict[str, list[float]]
-"""CPU seconds per call, by way; the values of one round stand at the same place."""
+"""CPU seconds per call, by way. The values of one round have the same index."""
 
 
 def costs(ways: Sequence[Way], rounds: int) -> Costs:
-    """What a call of each way costs, round by round; every other round goes backwards.
+    """What a call of each way costs, round by round; every other round in reverse order.
 
-    CPU is that of the whole process, its threads among it. All ways are warm: the first batch is not counted.
+    CPU time is that of the whole process with its threads. The first batch of each way is not counted.
     """
     found: Costs = {way.name: [] for way in ways}
     with ExitStack() as stack:
         batches = [(way, *_made_ready(stack, way)) for way in ways]
-        # What all these libraries brought along is no garbage, and no user has all of them: it is not looked
-        # through again and again while one of them works.
+        # The objects of all these libraries are no garbage, and no user has all of them: the collector
+        # ignores them during the measurement.
         gc.collect()
         gc.freeze()
         stack.callback(gc.unfreeze)
@@ -96,5 +96,5 @@ async def _enter(ways: contextlib.AsyncExitStack, way: Way) -> Batch:
 
 
 def ratio(found: Costs, of: str, over: str) -> Figure:
-    """What one way costs over another, round by round."""
+    """The cost of one way over that of another, from all rounds."""
     return Figure.of(a / b for a, b in zip(found[of], found[over], strict=True))

@@ -1,7 +1,7 @@
-"""How the memory grows with the number of keys, where the outcomes are consumed.
+"""How the memory grows with the number of keys, if the outcomes are consumed.
 
-Everything of ours is at work but the exchange over the wire, which would take a million calls' time. Each
-number of keys has a process of its own: `python -m tests.benchmarks.speed.memory 1000` prints the peak in MB.
+The whole client runs, but without a network, because a million calls would take too long. Each number of keys
+is measured in a new process: `python -m tests.benchmarks.speed.memory 1000` prints the peak in MB.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ _KB_PER_MB = 1024
 _STATUS = Path("/proc/self/status")
 
 
-class _Echo:
-    """Answers each message in the loop's next turn."""
+class _ImmediateTransport:
+    """Responds to each request in the next turn of the loop."""
 
     max_concurrency = CONCURRENCY
 
@@ -40,10 +40,10 @@ class _Echo:
     async def close(self) -> None:
         """There is nothing to close."""
 
-    async def __call__(self, message: PreparedRequest) -> Response:
+    async def __call__(self, request: PreparedRequest) -> Response:
         await asyncio.sleep(0)
         body = b'{"id":1007,"status":"running","started_at":"2026-11-23T10:00:01.000Z"}'
-        return Response(message, 200, CIMultiDictProxy(CIMultiDict({"Date": str(datetime.now(UTC))})), body)
+        return Response(request, 200, CIMultiDictProxy(CIMultiDict({"Date": str(datetime.now(UTC))})), body)
 
 
 async def _sweep(keys: int) -> None:
@@ -52,7 +52,7 @@ async def _sweep(keys: int) -> None:
         base_url="http://127.0.0.1",
         rate_limit=RateLimit(None, adaptive=True),
     )
-    session = Session(settings, _Echo())
+    session = Session(settings, _ImmediateTransport())
     await session.open()
     async with fan_out(Backups(session).get_active, range(keys), concurrency=CONCURRENCY) as outcomes:
         async for outcome in outcomes:
@@ -61,16 +61,16 @@ async def _sweep(keys: int) -> None:
 
 
 def peak(keys: int) -> float:
-    """The peak memory of a process that sweeps over so many keys, in MB."""
+    """The peak memory of a process that sweeps over this many keys, in MB."""
     command = [sys.executable, "-m", "tests.benchmarks.speed.memory", str(keys)]
     return float(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 def rows(_server: Server, size: Size) -> Iterator[Row]:
-    """What each greater number of keys takes above the smallest one."""
+    """The additional memory of each greater number of keys, compared with the smallest one."""
     few, *more = size.keys
     if not _STATUS.exists():
-        print(f"no {_STATUS} on this system, and so left out: peak memory")
+        print(f"left out, because this system has no {_STATUS}: peak memory")
         return
     for keys in more:
         must, goal = (5, 0.5) if keys == more[-1] else (None, None)
@@ -81,6 +81,6 @@ def rows(_server: Server, size: Size) -> Iterator[Row]:
 
 if __name__ == "__main__":
     asyncio.run(_sweep(int(sys.argv[1])))
-    # Not getrusage: what it tells is never below the peak of the process that started this one.
+    # Not getrusage: its value is never below the peak of the process that started this one.
     (high_water,) = re.findall(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
     print(int(high_water) / _KB_PER_MB)

@@ -1,4 +1,4 @@
-"""Our own way, with everything on: caps, retries, the limiter that learns, typed errors, outcomes."""
+"""Our client with all features on: caps, retries, the adaptive limiter, typed errors, outcomes."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +19,7 @@ PLAIN = RateLimit(None, adaptive=False)
 def client_at(
     base_url: str, in_flight: int = CONCURRENCY, rate_limit: RateLimit = LEARNING
 ) -> BackupifyClient:
-    """A client that no limit slows down, though by default it looks for one."""
+    """A client without a rate limit; by default its limiter adapts to the server."""
     return BackupifyClient(
         StaticToken("token"), base_url=base_url, rate_limit=rate_limit, max_concurrency=in_flight
     )

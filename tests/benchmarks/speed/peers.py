@@ -1,5 +1,5 @@
-"""The same calls as a user would write them without us. Each is as cheap as its library is used at its best:
-workers that share an iterator, warm connections, the token in the session's own headers.
+"""The same calls with other libraries, as a user would write them, each in the cheapest way of its library:
+workers that share an iterator, warm connections, the token in the session's headers.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _THREADS = 16
 
 
 async def work(call: Callable[[int], Awaitable[None]], workers: int, calls: int) -> None:
-    """Call with each id, so many at once."""
+    """Call with each id, with this many workers."""
     ids = iter(range(calls))
 
     async def worker() -> None:
@@ -33,7 +33,7 @@ async def work(call: Callable[[int], Awaitable[None]], workers: int, calls: int)
 
 
 def active(base_url: str, instance: int) -> str:
-    """Where get-active is."""
+    """The URL of get-active."""
     return f"{base_url}/v1/backup_instances/{instance}/backups/active"
 
 
@@ -52,7 +52,7 @@ async def bare_aiohttp(base_url: str, in_flight: int = CONCURRENCY) -> AsyncIter
 
 @contextlib.asynccontextmanager
 async def aiohttp_with_tools(base_url: str) -> AsyncIterator[Batch]:
-    """aiohttp with tenacity, a semaphore and aiolimiter, as tutorials put them together."""
+    """aiohttp with tenacity, a semaphore and aiolimiter, as in tutorials."""
     from aiolimiter import AsyncLimiter
 
     semaphore = asyncio.Semaphore(CONCURRENCY)
@@ -125,7 +125,7 @@ async def niquests(base_url: str) -> AsyncIterator[Batch]:
 
 @contextlib.asynccontextmanager
 async def requests_in_threads(base_url: str) -> AsyncIterator[Batch]:
-    """requests, a session for each thread of a pool."""
+    """requests, with a session for each thread of a pool."""
     from requests import Session
 
     held = local()
@@ -137,8 +137,8 @@ async def requests_in_threads(base_url: str) -> AsyncIterator[Batch]:
             held.session.headers["Authorization"] = HEADERS["Authorization"]
             held.session.trust_env = False
             sessions.append(held.session)
-        mine: Session = held.session
-        return mine
+        current: Session = held.session
+        return current
 
     def call(instance: int) -> None:
         assert session().get(active(base_url, instance)).json()["id"] == ACTIVE_ID

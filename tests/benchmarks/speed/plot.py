@@ -7,7 +7,7 @@ from tests.benchmarks.speed.table import Row
 
 _LEFT, _TOP, _WIDTH, _STEP, _BAR = 470, 74, 460, 26, 14
 _RIGHT, _BOTTOM = 60, 40
-_MOST = 2.0  # a ratio above it is drawn up to here, and says its number
+_MOST = 2.0  # greater ratios are drawn up to here, with their number
 
 _STYLE = """
 .bar{fill:#4c8dd6}.missed{fill:#d1242f}.range{stroke:#24292f;stroke-width:1.5}
@@ -15,7 +15,7 @@ _STYLE = """
 @media (prefers-color-scheme:dark){.bar{fill:#3b74b8}.missed{fill:#ff6b63}
 .range,.must{stroke:#e6edf3}.goal{stroke:#3fb950}}
 """
-_TITLE = "What ours takes over what others take: less is better, and 1 is the same"
+_TITLE = "Cost of our client over that of others: less is better, and 1 is the same"
 
 
 def svg(rows: Sequence[Row]) -> str:

@@ -1,4 +1,4 @@
-"""What it takes to read a page into typed backups, and what no way of ours could spare of that."""
+"""The cost of reading a page into typed backups, and of the parts that cannot be saved."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from backupify_async._codec.decode import decode_list
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.models import Backup
 from tests.benchmarks.speed.measuring import Batch, Way, costs, ratio
-from tests.benchmarks.speed.server import PER_PAGE, Server, answer
+from tests.benchmarks.speed.server import PER_PAGE, Server, response_to
 from tests.benchmarks.speed.sizes import Size
 from tests.benchmarks.speed.table import Row
 
@@ -23,10 +23,10 @@ _HEAD = b"GET /0ms/1pages/v1/backup_instances/42/backups HTTP/1.1"
 
 
 def rows(_server: Server, size: Size) -> Iterator[Row]:
-    """Ours, and its parts, over the plain dicts of `json.loads`, which `response.json()` calls."""
-    body = answer(_HEAD)[1].partition(b"\r\n\r\n")[2]
-    message = PreparedRequest("GET", URL("http://127.0.0.1/"), {}, None, datetime.now(UTC), ())
-    response = Response(message, 200, CIMultiDictProxy(CIMultiDict()), body)
+    """Our reader and its parts, over the plain dicts of `json.loads`, which `response.json()` calls."""
+    body = response_to(_HEAD)[1].partition(b"\r\n\r\n")[2]
+    request = PreparedRequest("GET", URL("http://127.0.0.1/"), {}, None, datetime.now(UTC), ())
+    response = Response(request, 200, CIMultiDictProxy(CIMultiDict()), body)
     date = datetime.now(UTC)
     dates: list[str] = [text for item in orjson.loads(body) for text in item.values() if _is_date(text)]
 
@@ -52,7 +52,7 @@ def _is_date(text: object) -> bool:
 
 @contextlib.asynccontextmanager
 async def _again(work: Callable[[], object]) -> AsyncIterator[Batch]:
-    """The same again and again, without a network."""
+    """The same work repeatedly, without a network."""
 
     async def batch(times: int) -> None:
         for _ in range(times):

@@ -1,11 +1,11 @@
-"""A server that costs next to nothing, in a process of its own: `python -m tests.benchmarks.speed.server`.
+"""A server with little overhead, in a process of its own: `python -m tests.benchmarks.speed.server`.
 
-Its answers depend on the path alone: `/50ms/25pages/v1/…` answers 50 ms later, and each list has 25 pages of
-20 backups. A request has no body.
+Its responses depend only on the path: `/50ms/25pages/v1/…` responds 50 ms later, and each list has 25 pages
+of 20 backups. Requests have no body.
 
-It is a raw asyncio Protocol, on uvloop where there is one, and never nginx: nginx cannot wait 50 ms before
-an answer without modules that few have, and with one server here and another there no two tables would
-compare. How many requests it can answer is measured and printed each time: several times what aiohttp asks.
+It is a raw asyncio Protocol, on uvloop if that is installed. It is not nginx, which cannot delay a response
+by 50 ms without uncommon modules; and with different servers, tables could not be compared. How many requests
+it can handle is measured and printed each time: several times as many as aiohttp sends.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _BACKUP = (
     b'"bytes_transferred":123456789,"service":"google_workspace","triggered_by":"api"}'
 )
 ACTIVE_ID = 1007
-_INSTANCE = b"@@@@@@@"  # of which a backup is: the one that was asked for, in as many bytes
+_INSTANCE = b"@@@@@@@"  # replaced by the requested instance, in as many bytes
 
 
 def _http(status: bytes, body: bytes, link: bytes = b"") -> bytes:
@@ -54,8 +54,8 @@ def _page(number: int, pages: int) -> bytes:
     return _http(b"200 OK", body, link)
 
 
-def answer(head: bytes) -> tuple[float, bytes]:
-    """How many seconds to wait before the answer to a request's head, and the answer."""
+def response_to(head: bytes) -> tuple[float, bytes]:
+    """The delay in seconds, and the response to a request with this head."""
     method, target, _ = head.split(b" ", 2)
     _, wait, pages, path = target.split(b"/", 3)
     seconds = int(wait.removesuffix(b"ms")) / 1000
@@ -69,59 +69,59 @@ def answer(head: bytes) -> tuple[float, bytes]:
     return seconds, content.replace(_INSTANCE, b"%-7d" % int(path.split(b"/", 3)[2]))
 
 
-class Answering(asyncio.Protocol):
-    """Answers each end of a request's head."""
+class RespondingProtocol(asyncio.Protocol):
+    """Responds at the end of each request's head."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.unread = b""
 
     def data_received(self, data: bytes) -> None:
         *heads, self.unread = (self.unread + data).split(b"\r\n\r\n")
         for head in heads:
-            seconds, content = answer(head)
+            seconds, content = response_to(head)
             if seconds:
                 asyncio.get_running_loop().call_later(seconds, self._write, content)
             else:
                 self.transport.write(content)
 
     def _write(self, content: bytes) -> None:
-        if not self.transport.is_closing():  # the client may have left meanwhile
+        if not self.transport.is_closing():  # the client can have closed the connection
             self.transport.write(content)
 
 
 @attrs.frozen
 class Server:
-    """A server under way.
+    """A running server.
 
     Attributes:
-        port: Where it listens, on 127.0.0.1.
+        port: Its port on 127.0.0.1.
     """
 
     port: int
 
     def at(self, *, wait: int = 0, pages: int = 1) -> str:
-        """The base URL below which answers come `wait` milliseconds later, and lists have so many pages."""
+        """The base URL with which responses come `wait` milliseconds later, and lists have `pages` pages."""
         return f"http://127.0.0.1:{self.port}/{wait}ms/{pages}pages"
 
     async def ceiling(self, seconds: float = 0.5) -> float:
-        """How many requests a second it can answer: pipelined, so that asking costs next to nothing."""
+        """How many requests a second it can handle. They are pipelined, so that sending costs little."""
         request = b"GET /0ms/1pages/v1/backup_instances/1/backups/active HTTP/1.1\r\nHost: x\r\n\r\n" * 32
-        answered = 0
+        received = 0
 
-        async def ask() -> None:
-            nonlocal answered
+        async def send() -> None:
+            nonlocal received
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 writer.write(request)
                 await reader.readexactly(32 * len(_ACTIVE))
-                answered += 32
+                received += 32
             writer.close()
             await writer.wait_closed()
 
-        await asyncio.gather(*(ask() for _ in range(8)))
-        return answered / seconds
+        await asyncio.gather(*(send() for _ in range(8)))
+        return received / seconds
 
 
 @contextlib.contextmanager
@@ -137,7 +137,7 @@ def running() -> Iterator[Server]:
 
 
 async def main() -> None:
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=4096)
+    server = await asyncio.get_running_loop().create_server(RespondingProtocol, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

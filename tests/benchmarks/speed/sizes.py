@@ -8,13 +8,13 @@ class Size:
     """How much work to do.
 
     Attributes:
-        pairs: How many pairs a ratio is the median of; fewer where a pair takes seconds. Many small ones bear
-            with a machine that does other things.
+        pairs: How many pairs a ratio is the median of; fewer if a pair takes seconds. Many small pairs reduce
+            the influence of other processes.
         calls: How many calls make a batch of ours.
-        slow_calls: How many make one of a way that is many times slower.
-        pages: How long the list is that is fetched ahead.
-        keys: Over how many keys the memory is looked at.
-        in_flight: At how many calls in flight the latency is looked at.
+        slow_calls: How many make a batch of a way that is many times slower.
+        pages: How many pages the prefetched list has.
+        keys: The numbers of keys for which the memory is measured.
+        in_flight: The numbers of calls in flight for which the latency is measured.
     """
 
     pairs: int

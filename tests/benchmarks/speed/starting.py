@@ -1,4 +1,4 @@
-"""What it takes to begin: the import, and everything up to the first answer; each in a fresh process."""
+"""The cost of the import, and of all up to the first response, each in a new process."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from tests.benchmarks.speed.table import Row
 _MOST_PAIRS = 15
 _IMPORT = "from backupify_async import BackupifyClient"
 _IMPORT_BARE = "import aiohttp, attrs, cattrs"
-# What is installed is compiled already; an edited source is by the first run, which may write that down.
+# Installed packages are compiled already; the first run compiles edited sources, and can write the result.
 _ENVIRON = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
 _CALL = """
 import asyncio
@@ -34,7 +34,7 @@ asyncio.run(main())
 
 
 def rows(server: Server, size: Size) -> Iterator[Row]:
-    """In CPU time, and so whatever else the machine does."""
+    """In CPU time, which does not depend on other processes."""
     _seconds(_IMPORT)
     imports = [_seconds(_IMPORT) / _seconds(_IMPORT_BARE) for _ in range(min(size.pairs, _MOST_PAIRS))]
     yield Row(f"`{_IMPORT}` over `{_IMPORT_BARE}`", Figure.of(imports), 1.15, 1.05)
@@ -44,7 +44,7 @@ def rows(server: Server, size: Size) -> Iterator[Row]:
 
 
 def _seconds(code: str) -> float:
-    """CPU seconds that a process spends on some code, the interpreter's own start not counted."""
+    """CPU seconds that a process spends on some code, without the start of the interpreter."""
     timed = f"import time\nbegan = time.process_time()\n{code}\nprint(time.process_time() - began)"
     command = [sys.executable, "-c", timed]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=_ENVIRON)

@@ -1,4 +1,4 @@
-"""The table: what was measured, and which target it meets."""
+"""The table: what was measured, and which target it reaches."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from tests.benchmarks.speed.measuring import Figure
 
 @attrs.frozen
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
-        what: What was measured; a ratio where nothing else is said.
-        figure: The median of all pairs, and its range.
-        must: The target: not above this. None: there is none.
-        goal: What would be better still.
-        unit: What the figure counts, where it is no ratio.
+        what: What was measured; a ratio unless it has a unit.
+        figure: The median of all pairs, and their range.
+        must: The target, which the median must not exceed; None for no target.
+        goal: A more ambitious target.
+        unit: The unit of the figure; empty for a ratio.
     """
 
     what: str
@@ -27,7 +27,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Which target the median meets, to the digits that are shown."""
+        """Which target the median reaches, to the digits that are shown."""
         median = round(self.figure.median, 2)
         if self.must is None:
             return ""
@@ -36,7 +36,7 @@ class Row:
         return "must" if median <= self.must else "missed"
 
 
-_HEAD = ("what", "measured (range)", "must", "goal", "meets")
+_HEAD = ("what", "measured (range)", "must", "goal", "target")
 _WIDTHS = (75, 34, 6, 6, 6)
 
 

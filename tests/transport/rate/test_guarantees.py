@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.benchmarks.rate.disturbed import Outage, Scheduled, Strays, Unlimited, empty
-from tests.benchmarks.rate.happenings import Happening
-from tests.benchmarks.rate.meeting import Outcome, meet
-from tests.benchmarks.rate.recovery import MUST, Kind, Moment, span
+from tests.benchmarks.rate.disturbance_cases import Disturbance
+from tests.benchmarks.rate.disturbed_servers import Outage, Scheduled, StrayRefusals, Unlimited, empty
+from tests.benchmarks.rate.measuring import Outcome, measure
+from tests.benchmarks.rate.recovery import DEADLINES, Kind, Moment, span
 from tests.benchmarks.rate.servers import FixedWindow, Gcra, Server, TokenBucket
 from tests.benchmarks.rate.table import OURS
 from tests.benchmarks.rate.timing import Timing
@@ -122,19 +122,21 @@ class Case:
             if self.debt is not None and self.rate <= _FASTEST:
                 empty(stages[0][1], self.debt)
             server = Scheduled(deque(stages), outages)
-            return Strays(server, lambda sending, _: sending == self.stray)
+            return StrayRefusals(server, lambda sending, _: sending == self.stray)
 
         slowest = min(rate for _, rate in servers)
         rest = self.rest or _REST + self.limit.period + span(slowest, self.limit.period)
-        row = Happening("", build, None, tuple(moments), round_trip=self.timing.round_trip, within=now + rest)
-        return meet(row, self.timing, OURS, self.seed)
+        row = Disturbance(
+            "", build, None, tuple(moments), round_trip=self.timing.round_trip, within=now + rest
+        )
+        return measure(row, self.timing, OURS, self.seed)
 
     def late(self) -> list[str]:
         """The events after which the client reached the limit later than promised."""
         return [
             f"{kind}: {seconds}"
             for kind, seconds in self.outcome().back
-            if seconds is None or seconds > MUST[kind] + self.limit.period
+            if seconds is None or seconds > DEADLINES[kind] + self.limit.period
         ]
 
 

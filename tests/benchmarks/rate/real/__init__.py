@@ -1,1 +1,1 @@
-"""Throttles that people really run, on loopback: `python -m tests.benchmarks.rate.real`."""
+"""Throttles that are widely used, on loopback: `python -m tests.benchmarks.rate.real`."""

@@ -1,4 +1,4 @@
-"""Two clients that know nothing of the limit: ours as it comes, and aiohttp with tenacity."""
+"""Two clients that do not know the limit: ours with its defaults, and aiohttp with tenacity."""
 
 import asyncio
 import time
@@ -14,26 +14,26 @@ from tests.benchmarks.speed.ours import CONCURRENCY, client_at
 from tests.benchmarks.speed.peers import HEADERS, active, work
 
 _ATTEMPTS = 10
-_REFUSALS = frozenset({403, 420, 429, 500, 502, 503, 504})  # that the retrying client sends again
+_REFUSALS = frozenset({403, 420, 429, 500, 502, 503, 504})  # statuses that are retried
 
 
 @attrs.define
 class Run:
-    """What one client did.
+    """A run of one client.
 
     Attributes:
-        began: When, in seconds since the epoch.
-        seconds: How long it took, or until it was cut.
-        sent: Requests that were answered, or failed.
-        answered: Calls that were let pass.
-        errors: How many calls failed with what.
-        cut: Whether it was not done when the time was over.
+        began: Its begin, in seconds since the epoch.
+        seconds: Its duration, to its end or until it was cut.
+        sent: Requests that got a response or failed.
+        accepted: Calls that succeeded.
+        errors: How many calls failed, by the type of the error.
+        cut: Whether the time was over before all calls had ended.
     """
 
     began: float = attrs.field(factory=time.time)
     seconds: float = 0.0
     sent: int = 0
-    answered: int = 0
+    accepted: int = 0
     errors: Counter[str] = attrs.field(factory=Counter)
     cut: bool = False
 
@@ -44,8 +44,8 @@ class Run:
 
     @property
     def refused(self) -> float:
-        """The share of all that was sent that came back with nothing."""
-        return 1 - self.answered / self.sent if self.sent else 0.0
+        """The share of the requests that were refused or failed."""
+        return 1 - self.accepted / self.sent if self.sent else 0.0
 
 
 async def ours(base_url: str, calls: int, within: float) -> Run:
@@ -62,20 +62,20 @@ async def _fan_out(client: BackupifyClient, calls: int, run: Run) -> None:
     async with client.fleet(range(calls), concurrency=CONCURRENCY).get_active() as outcomes:
         async for outcome in outcomes:
             if outcome.error is None:
-                run.answered += 1
+                run.accepted += 1
             else:
                 run.errors[type(outcome.error).__name__] += 1
 
 
 async def retry_only(base_url: str, calls: int, within: float) -> Run:
-    """As many workers, of which each backs off alone: Retry-After, else full jitter."""
+    """As many workers. A refused call backs off alone: for its Retry-After, else with full jitter."""
     run = Run()
     async with aiohttp.ClientSession(headers=HEADERS) as session:
 
         @tenacity.retry(
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
             wait=_retry_after_or_jitter,
-            retry=tenacity.retry_if_exception(_is_worth_another),
+            retry=tenacity.retry_if_exception(_can_be_retried),
             reraise=True,
         )
         async def get(instance: int) -> None:
@@ -91,7 +91,7 @@ async def retry_only(base_url: str, calls: int, within: float) -> Run:
             except aiohttp.ClientError as error:
                 run.errors[type(error).__name__] += 1
             else:
-                run.answered += 1
+                run.accepted += 1
 
         await _timed(run, work(call, CONCURRENCY, calls), within)
     return run
@@ -103,21 +103,21 @@ _jitter = tenacity.wait_random_exponential(multiplier=0.5, max=8)
 def _retry_after_or_jitter(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     if isinstance(error, aiohttp.ClientResponseError) and error.headers is not None:
-        told = error.headers.get("Retry-After", "")
-        if told.isdigit():
-            return float(told)
+        retry_after = error.headers.get("Retry-After", "")
+        if retry_after.isdigit():
+            return float(retry_after)
     return _jitter(state)
 
 
-def _is_worth_another(error: BaseException) -> bool:
+def _can_be_retried(error: BaseException) -> bool:
     if isinstance(error, aiohttp.ClientResponseError):
         return error.status in _REFUSALS
     return isinstance(error, aiohttp.ClientError)
 
 
-async def _timed(run: Run, calling: Awaitable[None], within: float) -> None:
+async def _timed(run: Run, calls: Awaitable[None], within: float) -> None:
     began = time.monotonic()
-    task = asyncio.ensure_future(calling)
+    task = asyncio.ensure_future(calls)
     await asyncio.wait({task}, timeout=within)
     run.seconds = time.monotonic() - began
     run.cut = not task.done()
@@ -127,5 +127,5 @@ async def _timed(run: Run, calling: Awaitable[None], within: float) -> None:
         task.result()
 
 
-Way = Callable[[str, int, float], Awaitable[Run]]
-WAYS: dict[str, Way] = {"ours": ours, "retry only": retry_only}
+RunClient = Callable[[str, int, float], Awaitable[Run]]
+CLIENTS: dict[str, RunClient] = {"ours": ours, "retry only": retry_only}

@@ -1,20 +1,20 @@
-"""What a throttle allows: in how many seconds so many calls could have been let pass at the soonest."""
+"""What a throttle allows: the shortest time in which a number of calls can be accepted."""
 
 from bisect import bisect_right
 from collections.abc import Callable
 
 Limit = Callable[[int, float], float]
-"""The least seconds for some calls, the first of which leaves at the given time since the epoch."""
+"""Seconds for this number of calls, of which the first is sent at this time since the epoch."""
 _MORE_THAN_ANY = 10**7  # calls
 
 
 def most(limit: Limit, began: float, seconds: float) -> int:
-    """How many calls a limit could have let pass in some seconds.
+    """How many calls a limit allows in a time.
 
     Args:
         limit: What is allowed.
-        began: When the first call left, in seconds since the epoch.
-        seconds: How long there was.
+        began: When the first call is sent, in seconds since the epoch.
+        seconds: The time.
     """
     return bisect_right(range(1, _MORE_THAN_ANY), seconds, key=lambda calls: limit(calls, began))
 
@@ -39,9 +39,9 @@ def windows(quota: int, period: float, *, aligned: bool = False) -> Limit:
     """
 
     def least(calls: int, began: float) -> float:
-        waited_for = max(0, calls - 1) // quota
-        gone = began % period if aligned else 0.0
-        return max(0.0, waited_for * period - gone)
+        windows_before = max(0, calls - 1) // quota
+        elapsed = began % period if aligned else 0.0
+        return max(0.0, windows_before * period - elapsed)
 
     return least
 

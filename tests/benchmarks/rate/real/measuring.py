@@ -1,46 +1,48 @@
-"""Lets each client meet each throttle."""
+"""Runs each client against each throttle."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
-from tests.benchmarks.rate.real.clients import WAYS, Run
+from tests.benchmarks.rate.real.clients import CLIENTS, Run
 from tests.benchmarks.rate.real.packages import reason_to_skip
 from tests.benchmarks.rate.real.processes import CannotStart, running
 from tests.benchmarks.rate.real.table import Row
 from tests.benchmarks.rate.real.throttles import NAMED, Throttle
 
-_AT_ONCE = 4  # runs: what they do most of the time is wait
+_AT_ONCE = 4  # runs, which mostly wait
 
 
-def measure(name: str, way: str, calls: int, within: float, packages: Path) -> Run:
-    """One client against one throttle, both new.
+def measure(name: str, client: str, calls: int, within: float, packages: Path) -> Run:
+    """Run one client against one throttle, both new.
 
     Args:
-        name: The throttle's.
-        way: The client's, of `WAYS`.
-        calls: How many to make.
-        within: After how many seconds to cut it.
-        packages: Where what the throttle needs was installed.
+        name: The name of the throttle.
+        client: The name of the client in `CLIENTS`.
+        calls: How many calls to send.
+        within: Seconds after which the run is cut.
+        packages: Where the throttle's packages are installed.
 
     Raises:
         CannotStart: The throttle does not listen.
     """
     with running(NAMED[name], packages) as base_url:
-        return asyncio.run(_called(way, base_url, calls, within))
+        return asyncio.run(_called(client, base_url, calls, within))
 
 
-async def _called(way: str, base_url: str, calls: int, within: float) -> Run:
-    return await WAYS[way](base_url, calls, within)
+async def _called(client: str, base_url: str, calls: int, within: float) -> Run:
+    return await CLIENTS[client](base_url, calls, within)
 
 
 def rows(throttles: Sequence[Throttle], calls: int, within: float, packages: Path) -> Iterator[Row]:
-    """Measure everything, a few at once, and give the rows in their order."""
+    """Measure all throttles, a few at once. Yields the rows in their order."""
     skipped = {throttle.name: reason_to_skip(throttle.needs, packages) for throttle in throttles}
     with ProcessPoolExecutor(_AT_ONCE) as processes:
         jobs = {
-            name: {way: processes.submit(measure, name, way, calls, within, packages) for way in WAYS}
+            name: {
+                client: processes.submit(measure, name, client, calls, within, packages) for client in CLIENTS
+            }
             for name, reason in skipped.items()
             if reason is None
         }
@@ -51,6 +53,6 @@ def rows(throttles: Sequence[Throttle], calls: int, within: float, packages: Pat
 
 def _row(throttle: Throttle, jobs: dict[str, Future[Run]]) -> Row:
     try:
-        return Row(throttle, {way: job.result() for way, job in jobs.items()})
+        return Row(throttle, {client: job.result() for client, job in jobs.items()})
     except CannotStart as error:
         return Row(throttle, reason=f"cannot be started: {error}", broken=True)

@@ -1,6 +1,6 @@
 """What a throttle needs on this machine: a program on the PATH, and packages of its ecosystem.
 
-Nothing is installed unless that is asked for, and then into one folder, by name.
+Packages are installed only on request, and into one folder.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-_LONGEST = 300.0  # seconds that an installation may take
+_LONGEST = 300.0  # seconds that an installation can take
 
 
 @attrs.frozen
@@ -21,10 +21,10 @@ class Ecosystem:
     """A language's packages.
 
     Attributes:
-        name: In one word; also that of their folder.
-        environ: What makes a program find them, given their folder.
-        lacks: Which of some packages are not there, given their folder.
-        install: The command that brings packages into the folder, given both.
+        name: In one word; also the name of their folder.
+        environ: Environment variables with which a program finds the packages in a folder.
+        lacks: Which of these packages are missing in a folder.
+        install: The command that installs these packages into a folder.
     """
 
     name: str
@@ -38,12 +38,12 @@ def _missing_npm(folder: Path, packages: tuple[str, ...]) -> list[str]:
 
 
 def _missing_pip(folder: Path, packages: tuple[str, ...]) -> list[str]:
-    there = {found.name.lower().replace("_", "-") for found in distributions(path=[str(folder)])}
-    return [name for name in packages if name not in there]
+    installed = {found.name.lower().replace("_", "-") for found in distributions(path=[str(folder)])}
+    return [name for name in packages if name not in installed]
 
 
 def _gem_path(folder: Path) -> Mapping[str, str]:
-    return {"GEM_PATH": f"{folder}{os.pathsep}"}  # a separator at the end keeps the usual places
+    return {"GEM_PATH": f"{folder}{os.pathsep}"}  # a separator at the end keeps the default folders
 
 
 def _missing_gem(folder: Path, packages: tuple[str, ...]) -> list[str]:
@@ -96,44 +96,44 @@ GO = Ecosystem("go", lambda _folder: {}, _missing_go, _go_get)
 
 @attrs.frozen
 class Needs:
-    """What has to be there.
+    """What has to be installed.
 
     Attributes:
-        program: What has to be on the PATH.
+        program: A program on the PATH.
         packages: Names of packages.
-        ecosystem: Whose.
+        ecosystem: Their ecosystem.
     """
 
     program: str
     packages: tuple[str, ...] = ()
     ecosystem: Ecosystem | None = None
 
-    def folder(self, among: Path) -> Path:
-        """Where the packages are, among those of all ecosystems."""
-        return among / self.ecosystem.name if self.ecosystem is not None else among
+    def folder(self, packages_dir: Path) -> Path:
+        """The folder of the packages, below that of all ecosystems."""
+        return packages_dir / self.ecosystem.name if self.ecosystem is not None else packages_dir
 
-    def environ(self, among: Path) -> dict[str, str]:
+    def environ(self, packages_dir: Path) -> dict[str, str]:
         """The environment in which a program finds its packages."""
-        more = self.ecosystem.environ(self.folder(among)) if self.ecosystem is not None else {}
+        more = self.ecosystem.environ(self.folder(packages_dir)) if self.ecosystem is not None else {}
         return {**os.environ, **more}
 
 
-def reason_to_skip(needs: Needs, among: Path) -> str | None:
-    """Why this cannot run here; None where it can."""
+def reason_to_skip(needs: Needs, packages_dir: Path) -> str | None:
+    """Why this cannot run here; None if it can."""
     if shutil.which(needs.program) is None:
         return f"no {Path(needs.program).name} on the PATH"
     if needs.ecosystem is not None:
-        missing = needs.ecosystem.lacks(needs.folder(among), needs.packages)
+        missing = needs.ecosystem.lacks(needs.folder(packages_dir), needs.packages)
         if missing:
             return f"{needs.ecosystem.name} packages that are not installed: {', '.join(missing)}"
     return None
 
 
-def install(needs: Needs, among: Path) -> str | None:
-    """Bring the packages that are missing; the last line of what went wrong, or None."""
+def install(needs: Needs, packages_dir: Path) -> str | None:
+    """Install the packages that are missing. Returns the last line of the error, or None."""
     if needs.ecosystem is None or shutil.which(needs.program) is None:
         return None
-    folder = needs.folder(among)
+    folder = needs.folder(packages_dir)
     folder.mkdir(parents=True, exist_ok=True)
     missing = needs.ecosystem.lacks(folder, needs.packages)
     if not missing:

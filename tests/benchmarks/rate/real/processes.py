@@ -1,4 +1,4 @@
-"""Starts a throttle with a backend behind it, waits until it listens, and stops both."""
+"""Starts a throttle in front of a backend, waits until it listens, and stops both."""
 
 import contextlib
 import json
@@ -15,11 +15,11 @@ from tests.benchmarks.rate.real.throttles import Throttle
 from tests.benchmarks.speed import server
 
 _SOURCES = Path(__file__).parent / "sources"
-_STARTING, _STOPPING, _LOOK_EVERY = 30.0, 5.0, 0.02  # seconds
+_STARTING, _STOPPING, _POLL_INTERVAL = 30.0, 5.0, 0.02  # seconds
 
 
 class CannotStart(Exception):
-    """A throttle does not listen; the message is its own last word."""
+    """A throttle does not listen. The message is the last line that it printed."""
 
 
 @contextlib.contextmanager
@@ -27,8 +27,8 @@ def running(throttle: Throttle, packages: Path) -> Iterator[str]:
     """Start a throttle, and stop it.
 
     Args:
-        throttle: Which one.
-        packages: Where what it needs was installed.
+        throttle: The throttle.
+        packages: Where its packages are installed.
 
     Returns:
         The base URL of the API behind it.
@@ -38,7 +38,7 @@ def running(throttle: Throttle, packages: Path) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory() as at, server.running() as backend:
         folder, port = Path(at), free_port()
-        folder.chmod(0o755)  # a server that gives up its rights still reads there
+        folder.chmod(0o755)  # also for a server that drops its privileges
         config = folder / throttle.software.source
         config.write_text(throttle.config(port, backend.port))
         fields = {
@@ -55,12 +55,12 @@ def running(throttle: Throttle, packages: Path) -> Iterator[str]:
         )
         if build:
             _build(build, environ, throttle.needs.folder(packages))
-        with _started(command, environ, port, folder / "said"):
+        with _started(command, environ, port, folder / "output"):
             yield f"http://127.0.0.1:{port}/{throttle.service}ms/1pages"
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 on which nobody listens."""
+    """A free port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
     return port
@@ -74,35 +74,37 @@ def _build(command: list[str], environ: Mapping[str, str], folder: Path) -> None
 
 
 @contextlib.contextmanager
-def _started(command: list[str], environ: Mapping[str, str], port: int, said: Path) -> Iterator[None]:
-    with said.open("wb") as output:
-        # A session of its own: a server that has workers is stopped with all of them.
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environ, start_new_session=True)
+def _started(command: list[str], environ: Mapping[str, str], port: int, output: Path) -> Iterator[None]:
+    with output.open("wb") as file:
+        # A new session: a server that has workers is stopped with all of them.
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environ, start_new_session=True)
     try:
-        _wait_until_it_listens(process, port, said)
+        _wait_until_it_listens(process, port, output)
         yield
     finally:
         _stop(process)
 
 
-def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int, said: Path) -> None:
-    give_up = time.monotonic() + _STARTING
-    while process.poll() is None and time.monotonic() < give_up:
+def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int, output: Path) -> None:
+    deadline = time.monotonic() + _STARTING
+    while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
-        time.sleep(_LOOK_EVERY)
-    raise CannotStart(_last_line(said.read_text(errors="replace")))
+        time.sleep(_POLL_INTERVAL)
+    raise CannotStart(_last_line(output.read_text(errors="replace")))
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    for how, patience in ((signal.SIGTERM, _STOPPING), (signal.SIGKILL, None)):
+    for number, timeout in ((signal.SIGTERM, _STOPPING), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, how)
+            os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
+            process.wait(timeout)
             return
 
 
 def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line and not line[0].isspace()]  # the rest is a trace
-    return lines[-1] if lines else "it does not listen, and says nothing"
+    lines = [
+        line for line in text.splitlines() if line and not line[0].isspace()
+    ]  # the rest is a stack trace
+    return lines[-1] if lines else "it does not listen, and printed nothing"

@@ -1,7 +1,7 @@
 """The software that throttles, and how it is started.
 
-In a command `{folder}` is a folder of the run's own, `{config}` the source filled in, `{source}` the source
-as it is, `{port}` where to listen on 127.0.0.1, and `{settings}` JSON.
+In a command `{folder}` is a temporary folder, `{config}` the source with its settings filled in, `{source}`
+the unchanged source, `{port}` the port on 127.0.0.1, and `{settings}` the settings as JSON.
 """
 
 import sys
@@ -13,13 +13,13 @@ from tests.benchmarks.rate.real.packages import GEM, GO, NPM, PIP, Needs
 
 @attrs.frozen
 class Software:
-    """Something that throttles.
+    """Software that throttles.
 
     Attributes:
-        needs: What has to be there.
-        source: Its configuration or program, among `sources`.
-        command: What starts it.
-        build: What makes that runnable first.
+        needs: What has to be installed.
+        source: Its configuration or program, in `sources`.
+        command: The command that starts it.
+        build: The command that builds it first.
     """
 
     needs: Needs

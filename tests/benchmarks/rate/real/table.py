@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from tests.benchmarks.rate.real.clients import WAYS, Run
+from tests.benchmarks.rate.real.clients import CLIENTS, Run
 from tests.benchmarks.rate.real.limits import most
 from tests.benchmarks.rate.real.throttles import Throttle
 
-_TELLING = 10.0  # seconds: a shorter run tells of the start alone
+_LONG_ENOUGH = 10.0  # seconds: a shorter run shows only the start
 
 
 @attrs.frozen
@@ -16,10 +16,10 @@ class Row:
     """One throttle.
 
     Attributes:
-        throttle: Which.
-        runs: What each client did.
-        reason: Why there is none.
-        broken: Whether it was there, and did not start.
+        throttle: The throttle.
+        runs: The run of each client.
+        reason: Why there are no runs; None if there are.
+        broken: Whether it is installed and did not start.
     """
 
     throttle: Throttle
@@ -28,27 +28,27 @@ class Row:
     broken: bool = False
 
     def share(self, run: Run) -> float | None:
-        """Percent of the limit that was used: by time, or where cut by calls; None: it was not met."""
+        """Percent of the limit that was used, by time, or by calls if the run was cut. None: not reached."""
         limit = self.throttle.limit
         if run.cut:
-            return 100 * run.answered / most(limit, run.began, run.seconds)
-        least = limit(run.answered, run.began)
+            return 100 * run.accepted / most(limit, run.began, run.seconds)
+        least = limit(run.accepted, run.began)
         return 100 * least / run.seconds if least else None
 
     @property
     def missed(self) -> bool:
-        """Whether ours is below the target, to the digits that are shown, or lost a call."""
+        """Whether our client is below the target, to the digits that are shown, or failed a call."""
         if self.reason is not None:
             return self.broken
         ours = self.runs["ours"]
         share = self.share(ours)
-        if share is None or ours.seconds < _TELLING:
+        if share is None or ours.seconds < _LONG_ENOUGH:
             return ours.failed > 0
-        return round(share, 1) < self.throttle.must or ours.failed > 0
+        return round(share, 1) < self.throttle.target or ours.failed > 0
 
 
-_HEAD = ("throttle", *WAYS, "must", "")
-_WIDTHS = (48, 32, 32, 4, 6)
+_HEAD = ("throttle", *CLIENTS, "target", "")
+_WIDTHS = (48, 32, 32, 6, 6)
 
 
 def head() -> str:
@@ -62,21 +62,21 @@ def line(row: Row) -> str:
         what = f"skipped: {row.reason}" if not row.broken else row.reason
         return f"| {row.throttle.name.ljust(_WIDTHS[0])} | {what} |"
     cells = [_cell(row, run) for run in row.runs.values()]
-    return _line([row.throttle.name, *cells, f"{row.throttle.must:g}", "missed" if row.missed else ""])
+    return _line([row.throttle.name, *cells, f"{row.throttle.target:g}", "missed" if row.missed else ""])
 
 
 def _cell(row: Row, run: Run) -> str:
     share = row.share(run)
-    used = "not met" if share is None else f"{share:.1f}"
+    used = "not reached" if share is None else f"{share:.1f}"
     cut = ", cut" if run.cut else ""
     return f"{used} / {100 * run.refused:.1f} / {run.failed:,} / {run.seconds:.1f} s{cut}"
 
 
 def failures(row: Row) -> list[str]:
-    """What calls failed with, a line for each client that had any."""
+    """The errors of failed calls, a line for each client that had any."""
     return [
-        f"{row.throttle.name}, {way}: {', '.join(f'{n:,} {what}' for what, n in run.errors.most_common())}"
-        for way, run in row.runs.items()
+        f"{row.throttle.name}, {client}: {', '.join(f'{n:,} {what}' for what, n in run.errors.most_common())}"
+        for client, run in row.runs.items()
         if run.errors
     ]
 

@@ -1,4 +1,4 @@
-"""The throttles, as values: what each is called, needs, is told and allows."""
+"""The throttles: for each its name, its software, its settings and what it allows."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,33 +23,33 @@ from tests.benchmarks.rate.real.software import (
     Software,
 )
 
-_MUST, _WITHOUT_BURST, _SILENT_WINDOWS = 90.0, 70.0, 85.0  # percent of the limit
+_TARGET, _WITHOUT_BURST, _SILENT_WINDOWS = 90.0, 70.0, 85.0  # percent of the limit
 _IN_FLIGHT, _SERVICE = 10, 50  # calls, milliseconds
 
 
 @attrs.frozen
 class Throttle:
-    """A throttle in front of something that takes its time.
+    """A throttle in front of a backend.
 
     Attributes:
         name: In a few words.
         software: What it is, and how it is started.
-        settings: What its configuration is filled with, or the program is told.
+        settings: The settings of its configuration or program.
         limit: What it allows.
-        must: The least share of that in percent.
-        service: How many milliseconds an answer takes behind it.
+        target: The least share of that, in percent.
+        service: Milliseconds that a response of the backend takes.
     """
 
     name: str
     software: Software
     settings: Mapping[str, object]
     limit: Limit
-    must: float = _MUST
+    target: float = _TARGET
     service: int = 20
 
     @property
     def needs(self) -> Needs:
-        """What has to be there."""
+        """What has to be installed."""
         return self.software.needs
 
     def config(self, port: int, backend: int) -> str:
@@ -61,10 +61,10 @@ class Throttle:
 
 
 def _nginx(
-    name: str, limit: Limit, zones: str, limiting: str, *, refused: str = "", must: float = _MUST
+    name: str, limit: Limit, zones: str, limiting: str, *, refused: str = "", target: float = _TARGET
 ) -> Throttle:
     settings = {"zones": zones, "limits": limiting, "refused": refused}
-    return Throttle(f"nginx {name}", NGINX, settings, limit, must)
+    return Throttle(f"nginx {name}", NGINX, settings, limit, target)
 
 
 def _limit_conn(name: str, limiting: str) -> Throttle:
@@ -99,7 +99,7 @@ _NGINX = (
         limits.bucket(20, 1),
         _zone("a", 20),
         "limit_req zone=a; limit_req_status 429;",
-        must=_WITHOUT_BURST,
+        target=_WITHOUT_BURST,
     ),
     _nginx(
         "40/s burst 200 and 80/s burst 10",
@@ -137,8 +137,8 @@ _HAPROXY = (_haproxy("deny", "deny deny_status 429"), _haproxy("tarpit 1 s", "ta
 _300_PER_5 = limits.windows(300, 5)
 
 
-def _windows(name: str, software: Software, must: float = _MUST, **settings: object) -> Throttle:
-    return Throttle(f"{name}, 300 per 5 s", software, settings, _300_PER_5, must)
+def _windows(name: str, software: Software, target: float = _TARGET, **settings: object) -> Throttle:
+    return Throttle(f"{name}, 300 per 5 s", software, settings, _300_PER_5, target)
 
 
 _NODE = (
@@ -158,10 +158,10 @@ _NODE = (
 )
 
 
-def _attack(name: str, responder: str, must: float = _MUST) -> Throttle:
+def _attack(name: str, responder: str, target: float = _TARGET) -> Throttle:
     limit = limits.windows(300, 5, aligned=True)
     settings = {"responder": responder}
-    return Throttle(f"Rack::Attack {name}, 300 per 5 s", RACK_ATTACK, settings, limit, must)
+    return Throttle(f"Rack::Attack {name}, 300 per 5 s", RACK_ATTACK, settings, limit, target)
 
 
 _RACK = (

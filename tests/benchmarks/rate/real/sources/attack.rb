@@ -48,7 +48,7 @@ when "readme"
   end
 end
 
-behind = lambda do |env|
+backend = lambda do |env|
   path = env["PATH_INFO"]
   sleep(path[%r{\A/(\d+)ms/}, 1].to_i / 1000.0)
   instance = path[%r{/backup_instances/(\d+)/}, 1].to_i
@@ -59,6 +59,6 @@ end
 configuration = Puma::Configuration.new do |config|
   config.bind "tcp://127.0.0.1:#{ARGV[0]}"
   config.threads 64, 64
-  config.app Rack::Attack.new(behind)
+  config.app Rack::Attack.new(backend)
 end
 Puma::Launcher.new(configuration).run

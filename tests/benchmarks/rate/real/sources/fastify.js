@@ -1,4 +1,4 @@
-const answer = require("./answer.js");
+const activeBackup = require("./active_backup.js");
 
 const { headers } = JSON.parse(process.argv[3]);
 const names = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after"];
@@ -12,7 +12,7 @@ async function main() {
     addHeaders: shown,
     addHeadersOnExceeding: shown,
   });
-  app.get("/*", (request) => answer(request.url));
+  app.get("/*", (request) => activeBackup(request.url));
   await app.listen({ port: Number(process.argv[2]), host: "127.0.0.1" });
 }
 

@@ -1,11 +1,11 @@
 // The headers are those of rate-limiter-flexible's own README.
 const express = require("express");
 const { RateLimiterMemory } = require("rate-limiter-flexible");
-const answer = require("./answer.js");
+const activeBackup = require("./active_backup.js");
 
 const { headers } = JSON.parse(process.argv[3]);
 const limiter = new RateLimiterMemory({ points: 300, duration: 5 });
-const tell = (response, state) =>
+const setHeaders = (response, state) =>
   headers &&
   response.set({
     "Retry-After": String(state.msBeforeNext / 1000),
@@ -18,14 +18,14 @@ const app = express();
 app.use((request, response, next) =>
   limiter.consume(request.ip).then(
     (state) => {
-      tell(response, state);
+      setHeaders(response, state);
       next();
     },
     (state) => {
-      tell(response, state);
+      setHeaders(response, state);
       response.status(429).send("Too Many Requests");
     },
   ),
 );
-app.use(async (request, response) => response.json(await answer(request.url)));
+app.use(async (request, response) => response.json(await activeBackup(request.url)));
 app.listen(Number(process.argv[2]), "127.0.0.1");

@@ -1,6 +1,6 @@
 const Koa = require("koa");
 const imported = require("koa-ratelimit");
-const answer = require("./answer.js");
+const activeBackup = require("./active_backup.js");
 
 const ratelimit = imported.default ?? imported;
 const { headers } = JSON.parse(process.argv[3]);
@@ -16,6 +16,6 @@ app.use(
   }),
 );
 app.use(async (context) => {
-  context.body = await answer(context.url);
+  context.body = await activeBackup(context.url);
 });
 app.listen(Number(process.argv[2]), "127.0.0.1");

@@ -23,7 +23,7 @@ func main() {
 		panic(err)
 	}
 	limiter := rate.NewLimiter(rate.Limit(settings.Rate), settings.Burst)
-	answer := func(w http.ResponseWriter, r *http.Request) {
+	respond := func(w http.ResponseWriter, r *http.Request) {
 		if !limiter.Allow() {
 			http.Error(w, "Too Many Requests", http.StatusTooManyRequests)
 			return
@@ -34,5 +34,5 @@ func main() {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"id":1007,"backup_instance_id":%s,"status":"running"}`, found[2])
 	}
-	panic(http.ListenAndServe("127.0.0.1:"+os.Args[1], http.HandlerFunc(answer)))
+	panic(http.ListenAndServe("127.0.0.1:"+os.Args[1], http.HandlerFunc(respond)))
 }

@@ -5,7 +5,7 @@ import sys
 import time
 
 import django
-from answer import answer
+from active_backup import active_backup
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import re_path
@@ -14,7 +14,7 @@ from waitress import serve
 settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF=__name__,
-    SECRET_KEY="of nothing",
+    SECRET_KEY="unused",
     INSTALLED_APPS=["rest_framework"],
     REST_FRAMEWORK={
         "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -32,7 +32,7 @@ from rest_framework.response import Response  # noqa: E402
 
 @api_view(["GET"])
 def get_active(request: Request) -> Response:
-    seconds, body = answer(request.path)
+    seconds, body = active_backup(request.path)
     time.sleep(seconds)
     return Response(body)
 

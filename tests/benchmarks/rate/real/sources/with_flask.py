@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from answer import answer
+from active_backup import active_backup
 from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -23,7 +23,7 @@ Limiter(
 
 @app.get("/<path:_path>")
 def get_active(_path: str) -> dict[str, object]:
-    seconds, body = answer(request.path)
+    seconds, body = active_backup(request.path)
     time.sleep(seconds)
     return body
 

@@ -5,7 +5,7 @@ import json
 import sys
 
 import uvicorn
-from answer import answer
+from active_backup import active_backup
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from slowapi import Limiter, _rate_limit_exceeded_handler
@@ -22,7 +22,7 @@ app.add_exception_handler(RateLimitExceeded, _rate_limit_exceeded_handler)
 @app.get("/{path:path}")
 @limiter.shared_limit("300/5seconds", scope="all instances")
 async def get_active(request: Request, path: str) -> JSONResponse:
-    seconds, body = answer(request.url.path)
+    seconds, body = active_backup(request.url.path)
     await asyncio.sleep(seconds)
     return JSONResponse(body)
 

@@ -1,7 +1,7 @@
-"""Runs clients in virtual time without an event loop: each as many workers as we have places.
+"""Runs clients in virtual time without an event loop, each with `IN_FLIGHT` workers.
 
-A worker is a generator. It yields the time at which it goes on, or `AT_GATE` or `AGAIN` where it waits for
-its turn to leave; it is sent the present time.
+A worker is a generator. It yields the time at which it continues, or `AT_GATE` or `AT_GATE_AGAIN` while it
+waits for its turn to send. The present time is sent to it.
 """
 
 import heapq
@@ -21,39 +21,39 @@ from tests.benchmarks.rate.run import Run
 from tests.benchmarks.rate.servers import LOST, Headers, Server
 from tests.benchmarks.rate.timing import PLAIN, Timing
 
-AT_GATE, AGAIN = -2.0, -1.0
+AT_GATE, AT_GATE_AGAIN = -2.0, -1.0
 Worker = Generator[float, float, None]
 
 
-class Way(Protocol):
-    """How a client lives with a limit."""
+class Strategy(Protocol):
+    """How a client handles a limit that it does not know."""
 
     others_first: int | None
-    """How many others a refused call lets go first, and none else; None: it stands behind all others."""
+    """How many other calls are sent before a refused one; None: all that wait."""
 
     def earliest(self, now: float, in_flight: int) -> float:
-        """When the next call may leave; it may have passed."""
+        """When the next call can be sent; a time in the past means now."""
         ...
 
     def on_send(self, now: float) -> Ticket:
-        """Count a call that leaves now; return what tells its answer from others: a ticket."""
+        """Count a call that is sent now. Returns its ticket."""
         ...
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """Learn from an answer to a call, which has the same number when it is sent again."""
+        """Learn from a response. A call that is sent again keeps its number."""
         ...
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
-        """Learn that a call got no answer."""
+        """Learn that a call got no response."""
         ...
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
-        """Seconds that a call stays away by itself which has failed so often, at last with this status."""
+        """Seconds that a call waits by itself after this many failures, the last one with this status."""
         ...
 
 
-class Agenda:
-    """What is going to happen, by its time."""
+class EventQueue:
+    """Future events, ordered by time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -61,11 +61,11 @@ class Agenda:
         self._numbers = count()
 
     def at(self, when: float, action: Callable[[], None]) -> None:
-        """Let something happen."""
+        """Schedule an action."""
         heapq.heappush(self._heap, (when, next(self._numbers), action))
 
     def run(self, until: float, done: Callable[[], bool]) -> bool:
-        """Go on until it is done, or time is over; return whether it is done."""
+        """Run events until `done`, or until the time is over. Returns whether it is done."""
         while self._heap and not done():
             self.now, _, action = heapq.heappop(self._heap)
             if self.now > until:
@@ -77,14 +77,14 @@ class Agenda:
 class Client:
     """All workers of one client: those that wait for a time, and those that wait at its gate.
 
-    The gate is first come, first served; or refused calls have a line of their own, before the others, of
-    whom so many go first: the probe behind a refusal is to be another call.
+    At the gate the oldest call is first. With `Strategy.others_first`, refused calls have a second queue,
+    which is first after that many others: so the probe after a refusal is another call.
     """
 
     def __init__(
         self,
-        agenda: Agenda,
-        way: Way,
+        events: EventQueue,
+        strategy: Strategy,
         server: Server,
         calls: Iterator[int],
         *,
@@ -92,10 +92,10 @@ class Client:
         random: Random,
         until: float = math.inf,
     ) -> None:
-        self.passed = 0
+        self.accepted = 0
         self.result = Run()
-        self._agenda = agenda
-        self._way = way
+        self._events = events
+        self._way = strategy
         self._server = server
         self._timing = timing
         self._random = random
@@ -103,53 +103,53 @@ class Client:
         self._until = until
         self._turns: deque[Worker] = deque()
         self._again: deque[Worker] = deque()
-        self._bell = math.inf
+        self._timer_at = math.inf
         self._others = self._in_flight = 0
 
     def start(self, workers: int = IN_FLIGHT) -> None:
-        """Let the workers begin."""
+        """Start the workers."""
         for _ in range(workers):
             worker = self._work()
             turn = next(worker, None)
             if turn is None:
-                break  # there are fewer calls than workers
-            self._place(worker, turn)
+                break  # fewer calls than workers
+            self._schedule(worker, turn)
         self._open_gate()
 
-    def _go_on(self, worker: Worker) -> None:
+    def _continue(self, worker: Worker) -> None:
         try:
-            when = worker.send(self._agenda.now)
+            when = worker.send(self._events.now)
         except StopIteration:
             return
-        self._place(worker, when)
+        self._schedule(worker, when)
 
-    def _place(self, worker: Worker, when: float) -> None:
+    def _schedule(self, worker: Worker, when: float) -> None:
         if when == AT_GATE:
             self._turns.append(worker)
-        elif when == AGAIN:
+        elif when == AT_GATE_AGAIN:
             self._again.append(worker)
         else:
-            self._agenda.at(when, lambda: self._resume(worker))
+            self._events.at(when, lambda: self._resume(worker))
 
     def _resume(self, worker: Worker) -> None:
-        self._go_on(worker)
+        self._continue(worker)
         self._open_gate()
 
-    def _ring(self) -> None:
-        if self._agenda.now == self._bell:  # else another bell has replaced it
-            self._bell = math.inf
+    def _on_timer(self) -> None:
+        if self._events.now == self._timer_at:  # else another timer has replaced it
+            self._timer_at = math.inf
             self._open_gate()
 
     def _open_gate(self) -> None:
-        now = self._agenda.now
+        now = self._events.now
         while self._turns or self._again:
             earliest = self._way.earliest(now, self._in_flight)
             if earliest > now:
-                if earliest < self._bell:
-                    self._bell = earliest
-                    self._agenda.at(earliest, self._ring)
+                if earliest < self._timer_at:
+                    self._timer_at = earliest
+                    self._events.at(earliest, self._on_timer)
                 return
-            self._go_on(self._next())
+            self._continue(self._next())
 
     def _next(self) -> Worker:
         enough = self._others >= (self._way.others_first or 0)
@@ -160,8 +160,8 @@ class Client:
         return self._turns.popleft()
 
     def _work(self) -> Worker:
-        way, timing, answers = self._way, self._timing, self.result.answers
-        again = AT_GATE if way.others_first is None else AGAIN
+        strategy, timing, responses = self._way, self._timing, self.result.responses
+        again = AT_GATE if strategy.others_first is None else AT_GATE_AGAIN
         for call in self._calls:
             failures = 0
             turn = AT_GATE
@@ -169,17 +169,17 @@ class Client:
                 now = yield turn
                 if now >= self._until:
                     return
-                ticket = way.on_send(now)
+                ticket = strategy.on_send(now)
                 self._in_flight += 1
                 half = timing.half_round_trip(self._random)
                 now = yield now + half
-                status, headers = self._server.ask(now, call)
-                answers.append((now, status))
+                status, headers = self._server.respond(now, call)
+                responses.append((now, status))
                 now = yield now + timing.service(status) + half
                 if status == LOST:
-                    way.on_no_response(now, ticket)
+                    strategy.on_no_response(now, ticket)
                 else:
-                    way.on_response(now, ticket, status, headers, call)
+                    strategy.on_response(now, ticket, status, headers, call)
                 self._in_flight -= 1
                 if status == 200:
                     break
@@ -187,31 +187,31 @@ class Client:
                 turn = again
                 if not self._again:
                     self._others = 0
-                wait = way.back_off(failures, status, headers)
+                wait = strategy.back_off(failures, status, headers)
                 if wait:
                     yield now + wait
-            self.passed += 1
+            self.accepted += 1
 
 
 @attrs.frozen
 class Rival:
-    """Another client of the same server, which always has work while it is there.
+    """Another client of the same server, which always has calls to send.
 
     Attributes:
-        way: How it lives with the limit.
-        begin: When it comes, in seconds.
-        end: When it goes: nothing is sent any more.
-        workers: How many calls it has at once.
+        strategy: How it handles the limit.
+        begin: When it sends its first call, in seconds.
+        end: From when on it sends no more calls.
+        workers: How many calls it sends at once.
     """
 
-    way: Callable[[Random], Way]
+    strategy: Callable[[Random], Strategy]
     begin: float = 0.0
     end: float = math.inf
     workers: int = IN_FLIGHT
 
 
 def run(
-    way: Way,
+    strategy: Strategy,
     server: Server,
     calls: int | None,
     seed: int,
@@ -221,31 +221,33 @@ def run(
     timing: Timing = PLAIN,
     rivals: Sequence[Rival] = (),
 ) -> Run:
-    """Send calls, as `client.run` does in a session.
+    """Send calls, as `client.run` does with a session.
 
     Args:
-        way: How the client lives with the limit.
-        server: What it meets.
-        calls: How many; None: as many as there is time for.
-        seed: Of all that is random.
-        within: Seconds after which it is cut off.
-        excused: How many of the calls need not pass.
+        strategy: How the client handles the limit.
+        server: The server.
+        calls: How many; None: as many as the time permits.
+        seed: The seed of all random numbers.
+        within: Seconds after which the run is cut.
+        excused: How many of the calls need not be accepted.
         timing: How long network and server take.
         rivals: Other clients of the server.
     """
-    agenda = Agenda()
+    events = EventQueue()
     turns = count() if calls is None else iter(range(calls))
-    client = Client(agenda, way, server, turns, timing=timing, random=Random(seed))
-    agenda.at(0.0, client.start)
+    client = Client(events, strategy, server, turns, timing=timing, random=Random(seed))
+    events.at(0.0, client.start)
     others = []
     for number, rival in enumerate(rivals):
         random = Random(f"{seed} {number}")
-        work = count(-1, -1)  # never a number of the first client's
-        other = Client(agenda, rival.way(random), server, work, timing=timing, random=random, until=rival.end)
-        agenda.at(rival.begin, partial(other.start, rival.workers))
+        work = count(-1, -1)  # not a number of the first client's calls
+        other = Client(
+            events, rival.strategy(random), server, work, timing=timing, random=random, until=rival.end
+        )
+        events.at(rival.begin, partial(other.start, rival.workers))
         others.append(other)
     enough = math.inf if calls is None else calls - excused
-    client.result.finished = agenda.run(within, lambda: client.passed >= enough)
-    client.result.seconds = agenda.now
+    client.result.finished = events.run(within, lambda: client.accepted >= enough)
+    client.result.seconds = events.now
     client.result.rivals = [other.result for other in others]
     return client.result

@@ -1,4 +1,4 @@
-"""One long list at 50 ms a round trip, with pages ahead: in wall-clock time, for waits are what is saved."""
+"""One long list at 50 ms a round trip with prefetched pages, in wall-clock time: prefetching saves waits."""
 
 import asyncio
 import time
@@ -12,13 +12,13 @@ from tests.benchmarks.speed.table import Row
 
 _ROUND_TRIP = 50  # milliseconds
 _MOST_PAIRS = 5
-# Must and goal of the ratios over none ahead. With k ahead, n pages take no less than 1 + (n - 1) / k trips.
+# Must and goal of the ratios over prefetch=0. With prefetch=k, n pages take at least 1 + (n - 1) / k trips.
 _TARGETS = {4: (None, None), 16: (0.1, 0.07)}
-_PAGES = 1_000  # that the targets are for
+_PAGES = 1_000  # for which the targets are
 
 
 def rows(server: Server, size: Size) -> Iterator[Row]:
-    """4 and 16 pages ahead, over none."""
+    """4 and 16 prefetched pages, over none."""
     base_url = server.at(wait=_ROUND_TRIP, pages=size.pages)
     with asyncio.Runner() as runner:
         rounds = [

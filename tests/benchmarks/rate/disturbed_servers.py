@@ -1,4 +1,4 @@
-"""What happens to servers: a store that is spent at the start, outages, other limits, strays."""
+"""Servers with disturbances: a spent store at the start, outages, changes of the limit, stray refusals."""
 
 import copy
 import math
@@ -11,7 +11,7 @@ from tests.benchmarks.rate.servers import LOST, Headers, Rounding, Server
 
 
 def empty(server: Server, debt: float = 0.0) -> Server:
-    """Spend a server's store at time 0, and of buckets that many seconds' worth more."""
+    """Spend a server's store at time 0, and for buckets also `debt` seconds of their rate."""
     _spend(server, math.inf)
     for _ in range(round(debt * server.limit(0.0))):
         server.take(0.0)
@@ -34,7 +34,7 @@ def _spend(server: Server, most: float) -> int:
 
 @attrs.define
 class Unlimited(Server):
-    """A server that lets everything pass."""
+    """A server that accepts all calls."""
 
     def free_at(self, now: float) -> float:
         return now
@@ -48,7 +48,7 @@ class Unlimited(Server):
 
 @attrs.define
 class InFlight(Server):
-    """A server that works on no more than `most` calls at once, each for `seconds`."""
+    """A server that works on at most `most` calls at once, each for `seconds`."""
 
     most: int
     seconds: float
@@ -68,12 +68,12 @@ class InFlight(Server):
 
 @attrs.frozen
 class Outage:
-    """A time in which nothing passes; nobody's store is spent in it.
+    """A time in which no call is accepted or counted.
 
     Attributes:
         begin: In seconds.
         end: In seconds.
-        status: What each call is answered; `LOST`: nobody listens.
+        status: The status of each response; `LOST`: the connection is refused.
         retry_after: As `Server.retry_after`.
     """
 
@@ -88,9 +88,9 @@ class Scheduled(Server):
     """One server after another, with outages.
 
     Attributes:
-        servers: Each with the time from which on it answers, the first from 0 on. A new one has its store
-            full, as behind a restart.
-        outages: When nothing passes, in their order.
+        servers: Each with the time at which it replaces the one before; the first at 0. The store of a new
+            one is full, as after a restart.
+        outages: In the order of time.
     """
 
     servers: deque[tuple[float, Server]]
@@ -109,10 +109,10 @@ class Scheduled(Server):
     def headers(self, now: float) -> Headers:
         return self._current(now).headers(now)
 
-    def ask(self, now: float, call: int = 0) -> tuple[int, Headers]:
+    def respond(self, now: float, call: int = 0) -> tuple[int, Headers]:
         outage = self._outage(now)
         if outage is None:
-            return self._current(now).ask(now, call)
+            return self._current(now).respond(now, call)
         if outage.retry_after is None or outage.status == LOST:
             return outage.status, {}
         return outage.status, {"Retry-After": str(outage.retry_after(outage.end - now))}
@@ -133,19 +133,19 @@ class Scheduled(Server):
 
 
 @attrs.define
-class Strays(Server):
-    """A server that refuses some calls for no reason of the limit's.
+class StrayRefusals(Server):
+    """A server that refuses some calls although the limit permits them.
 
     Attributes:
-        server: What answers the others.
-        strays: Whether a sending is refused, by its number from 1 on and that of its call.
-        refused_at: When such calls came.
+        server: The server that responds to the others.
+        strays: Whether a request is refused, by its own number from 1 on and the number of its call.
+        refused_at: When it refused such calls.
     """
 
     server: Server
     strays: Callable[[int, int], bool]
     refused_at: list[float] = attrs.field(init=False, factory=list)
-    _sendings: int = attrs.field(init=False, default=0)
+    _requests: int = attrs.field(init=False, default=0)
 
     def free_at(self, now: float) -> float:
         return self.server.free_at(now)
@@ -153,12 +153,12 @@ class Strays(Server):
     def take(self, now: float) -> None:
         self.server.take(now)
 
-    def ask(self, now: float, call: int = 0) -> tuple[int, Headers]:
-        self._sendings += 1
-        if self.strays(self._sendings, call):
+    def respond(self, now: float, call: int = 0) -> tuple[int, Headers]:
+        self._requests += 1
+        if self.strays(self._requests, call):
             self.refused_at.append(now)
             return self.status, {}
-        return self.server.ask(now, call)
+        return self.server.respond(now, call)
 
     def limit(self, now: float) -> float:
         return self.server.limit(now)

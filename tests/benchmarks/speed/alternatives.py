@@ -1,4 +1,4 @@
-"""Get-active over many ids: what a call costs in CPU, ours over the other ways to write it."""
+"""Get-active over many ids: what a call costs in CPU, ours over other HTTP clients."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from tests.benchmarks.speed.sizes import Size
 from tests.benchmarks.speed.table import Row
 
 _OURS = "ours"
-# Where the targets stand: must and goal of ours over each.
+# Must and goal of the ratio of ours over each.
 _TARGETS = {
     "aiohttp + tenacity + semaphore + aiolimiter": (0.8, 0.65),
     "aiohttp-retry": (None, None),
@@ -24,14 +24,14 @@ _TARGETS = {
 
 
 def rows(server: Server, size: Size) -> Iterator[Row]:
-    """Ours over each way that is installed, all in one run."""
+    """Ours over each way that is installed, all measured in one run."""
     ways = [way for needed, way in _ways(server.at(), size) if find_spec(needed) is not None]
     found = costs(ways, size.pairs)
     for name, (must, goal) in _TARGETS.items():
         if name in found:
             yield Row(f"CPU of a get-active call, over {name}", ratio(found, _OURS, name), must, goal)
         else:
-            print(f"not installed, and so left out: {name}")
+            print(f"left out, because it is not installed: {name}")
 
 
 def _ways(base_url: str, size: Size) -> Iterator[tuple[str, Way]]:
