@@ -19,7 +19,7 @@ from backupify_async import (
     TransportError,
 )
 from backupify_async._transport.transport import PreparedRequest, Response
-from tests.support.fake_transport import client_over, respond, says
+from tests.support.fake_transport import always, client_over, respond
 from tests.support.scripted import DEMO, Script, Step, after, bearer
 
 pytestmark = pytest.mark.looptime
@@ -35,27 +35,27 @@ class Customer:
 
 class TestTheResponse:
     async def test_has_status_headers_request_id_and_json(self) -> None:
-        client, _ = client_over(says({"id": 7}, 201, **{"X-Request-Id": "r1", "X-Thing": "a"}))
+        client, _ = client_over(always({"id": 7}, 201, **{"X-Request-Id": "r1", "X-Thing": "a"}))
         async with client:
             response = await client.request("POST", "/v1/customers", form={"customer": {"name": "Ada"}})
         assert (response.status, response.request_id, response.headers["x-thing"]) == (201, "r1", "a")
         assert (response.json(), response.body) == ({"id": 7}, b'{"id":7}')
 
     async def test_is_read_as_any_attrs_class(self) -> None:
-        client, _ = client_over(says({"customer": {"id": 7, "name": 3}}))
+        client, _ = client_over(always({"customer": {"id": 7, "name": 3}}))
         async with client:
             response = await client.request("GET", "/v1/customers/{customer_id}", customer_id=7)
         assert response.read_as(Customer) == Customer(7)
 
     async def test_that_is_not_json_is_a_decode_error(self) -> None:
-        client, _ = client_over(says(b"<html>"))
+        client, _ = client_over(always(b"<html>"))
         async with client:
             response = await client.request("GET", "/v1/ping")
         with pytest.raises(DecodeError, match="not JSON"):
             response.json()
 
     async def test_shows_no_token_and_cannot_be_pickled_or_copied(self) -> None:
-        client, _ = client_over(says({}))
+        client, _ = client_over(always({}))
         async with client:
             response = await client.request("GET", "/v1/vendors/me")
         assert repr(response) == "APIResponse(status=200)"
@@ -66,7 +66,7 @@ class TestTheResponse:
 
 class TestARequest:
     async def test_takes_a_body_as_json(self) -> None:
-        client, transport = client_over(says({}))
+        client, transport = client_over(always({}))
         async with client:
             await client.request("put", "/v1/customers/{id}", json={"a": [1, None]}, id=7)
         ((_, request),) = transport.sent
@@ -74,7 +74,7 @@ class TestARequest:
         assert request.headers["Content-Type"] == "application/json"
 
     async def test_returns_the_statuses_that_it_names_and_raises_others(self) -> None:
-        client, _ = client_over(says({"error": "none"}, 404))
+        client, _ = client_over(always({"error": "none"}, 404))
         async with client:
             assert (await client.request("GET", "/v1/x", answers={404})).status == 404
             with pytest.raises(NotFound):
@@ -96,7 +96,7 @@ class TestARequest:
     async def test_that_is_invalid_is_refused_and_not_sent(
         self, arguments: tuple[Any, str], error: type[Exception], problem: str
     ) -> None:
-        client, transport = client_over(says({}))
+        client, transport = client_over(always({}))
         async with client:
             with pytest.raises(error, match=problem):
                 await client.request(*arguments)
@@ -119,20 +119,20 @@ class TestARequest:
     async def test_with_invalid_options_is_refused_and_not_sent(
         self, options: dict[str, Any], error: type[Exception], problem: str
     ) -> None:
-        client, transport = client_over(says({}))
+        client, transport = client_over(always({}))
         async with client:
             with pytest.raises(error, match=problem):
                 await client.request("POST", "/v1/customers", **options)
         assert transport.sent == []
 
     async def test_of_the_method_get_has_no_body(self) -> None:
-        client, _ = client_over(says({}))
+        client, _ = client_over(always({}))
         async with client:
             with pytest.raises(ValueError, match="a GET has no body: use params="):
                 await client.request("GET", "/v1/customers", form={"a": 1})
 
     async def test_that_is_a_trigger_is_refused_and_names_the_method_for_it(self) -> None:
-        client, transport = client_over(says({}, 201))
+        client, transport = client_over(always({}, 201))
         path = "/v1/backup_instances/{instance}/backups"
         async with client:
             with pytest.raises(ValueError, match=r"client\.backups\.trigger\(\), which never starts two"):
@@ -182,7 +182,7 @@ class TestThePing:
         assert [bearer(request) for _, request in transport.sent] == [""]
 
     async def test_raises_a_401_at_once(self) -> None:
-        client, transport = client_over(says({}, 401))
+        client, transport = client_over(always({}, 401))
         async with client:
             with pytest.raises(APIError):
                 await client.request("GET", "/v1/ping")
@@ -212,19 +212,19 @@ class TestIterate:
             assert [len(page.items) async for page in client.iterate("/v1/customers").pages()] == [1, 1, 1]
 
     async def test_sends_params_and_per_page(self) -> None:
-        client, transport = client_over(says([]))
+        client, transport = client_over(always([]))
         async with client:
             await client.iterate("/v1/x", params={"vendor_id": 3, "none": None}, per_page=50).collect()
         assert dict(transport.sent[0][1].url.query) == {"vendor_id": "3", "per_page": "50"}
 
     async def test_of_items_other_than_objects_is_a_decode_error(self) -> None:
-        client, _ = client_over(says([1]))
+        client, _ = client_over(always([1]))
         async with client:
             with pytest.raises(DecodeError, match="a list of objects was expected, not of int"):
                 await client.iterate("/v1/x").collect()
 
     async def test_refuses_invalid_arguments_at_once(self) -> None:
-        client, _ = client_over(says([]))
+        client, _ = client_over(always([]))
         with pytest.raises(ValueError, match="per_page"):
             client.iterate("/v1/x", per_page=0)
         with pytest.raises(TypeError, match="needs an id: customer_id"):

@@ -13,7 +13,7 @@ PATHS = ["/v1/backup_instances/42/backups", "/V1//backup_instances/42/%62ackups.
 
 
 def posts(transport: FakeTransport) -> int:
-    return [message.method for _, message in transport.sent].count("POST")
+    return [request.method for _, request in transport.sent].count("POST")
 
 
 async def trigger(client: BackupifyClient, path: str = PATHS[0]) -> int:
@@ -21,13 +21,13 @@ async def trigger(client: BackupifyClient, path: str = PATHS[0]) -> int:
 
 
 def started(round_trip: float = 0.0) -> tuple[BackupifyClient, FakeTransport]:
-    client, transport = client_over(lambda message: respond(message, 201, {"id": 1}))
+    client, transport = client_over(lambda request: respond(request, 201, {"id": 1}))
     transport.round_trip = round_trip
     return client, transport
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_no_trigger_is_sent_after_it(path: str) -> None:
+async def test_after_the_drain_no_trigger_is_sent(path: str) -> None:
     client, transport = started()
     async with client:
         await client.drain()
@@ -36,7 +36,7 @@ async def test_no_trigger_is_sent_after_it(path: str) -> None:
     assert posts(transport) == 0
 
 
-async def test_nor_by_a_client_with_other_options() -> None:
+async def test_after_the_drain_no_trigger_is_sent_with_other_options() -> None:
     client, transport = started()
     async with client:
         other = client.with_options(background=True)
@@ -46,7 +46,7 @@ async def test_nor_by_a_client_with_other_options() -> None:
     assert posts(transport) == 0
 
 
-async def test_it_waits_for_a_trigger_in_flight() -> None:
+async def test_the_drain_waits_for_a_trigger_in_flight() -> None:
     client, _ = started(round_trip=10)
     async with client:
         task = asyncio.create_task(trigger(client))
@@ -56,7 +56,7 @@ async def test_it_waits_for_a_trigger_in_flight() -> None:
         assert await task == 201
 
 
-async def test_it_ends_a_trigger_that_waits_to_be_sent() -> None:
+async def test_the_drain_ends_a_trigger_that_waits_to_be_sent() -> None:
     client, transport = started(round_trip=10)
     async with client:
         first = [asyncio.create_task(client.request("GET", "/v1/ping")) for _ in range(64)]
@@ -70,7 +70,7 @@ async def test_it_ends_a_trigger_that_waits_to_be_sent() -> None:
     assert posts(transport) == 0
 
 
-async def test_other_requests_go_on() -> None:
+async def test_after_the_drain_other_requests_are_sent() -> None:
     client, _ = started()
     async with client:
         await client.drain()

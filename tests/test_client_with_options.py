@@ -14,7 +14,7 @@ from backupify_async import (
     ServerError,
     Timeouts,
 )
-from tests.support.fake_transport import client_over, says
+from tests.support.fake_transport import always, client_over
 from tests.support.scripted import DEMO, Script, after, now
 
 pytestmark = pytest.mark.looptime
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.looptime
 
 class TestOtherOptions:
     async def test_apply_only_to_its_calls(self) -> None:
-        client, transport = client_over(says({"id": 1}), headers={"X-One": "client-1", "X-Two": "client-2"})
+        client, transport = client_over(always({"id": 1}), headers={"X-One": "client-1", "X-Two": "client-2"})
         async with client:
             other = client.with_options(headers={"x-one": "option-1"})
             other = other.with_options(headers={"X-Three": "option-3"})
@@ -34,7 +34,7 @@ class TestOtherOptions:
         assert two == ["client-1", "client-2", None]
 
     async def test_can_be_time_outs(self) -> None:
-        client, transport = client_over(says({"id": 1}), round_trip=5)
+        client, transport = client_over(always({"id": 1}), round_trip=5)
         async with client:
             with pytest.raises(RequestTimeout, match="total=2 s"):
                 await client.with_options(timeouts=Timeouts(total=2)).instances.get(1)
@@ -53,7 +53,7 @@ class TestOtherOptions:
     async def test_can_be_a_hook(self) -> None:
         events: list[Event] = []
         other_events: list[Event] = []
-        client, _ = client_over(says({"id": 1}), on_event=events.append)
+        client, _ = client_over(always({"id": 1}), on_event=events.append)
         async with client:
             await client.with_options(on_event=other_events.append).instances.get(1)
             assert [type(event).__name__ for event in other_events] == ["RequestSent", "ResponseReceived"]
@@ -75,7 +75,7 @@ class TestOtherOptions:
 
     async def test_can_let_other_calls_go_first(self) -> None:
         order: list[str] = []
-        client, _ = client_over(says({}), round_trip=1, max_concurrency=1)
+        client, _ = client_over(always({}), round_trip=1, max_concurrency=1)
 
         async def call(one: BackupifyClient, name: str) -> None:
             await one.request("GET", "/v1/vendors/me")
@@ -95,13 +95,13 @@ class TestOtherOptions:
         assert transport.times == [0, 3]
 
     async def test_do_not_open_the_client(self) -> None:
-        client, _ = client_over(says({}))
+        client, _ = client_over(always({}))
         with pytest.raises(ConfigurationError, match="the client is not open"):
             async with client.with_options(background=True):
                 pass
 
     async def test_close_nothing(self) -> None:
-        client, _ = client_over(says({"id": 1}))
+        client, _ = client_over(always({"id": 1}))
         async with client:
             async with client.with_options(background=True) as other:
                 await other.instances.get(1)
@@ -110,7 +110,7 @@ class TestOtherOptions:
             await other.instances.get(1)
 
     async def test_are_drained_with_the_client(self) -> None:
-        client, _ = client_over(says({}, 201), round_trip=1)
+        client, _ = client_over(always({}, 201), round_trip=1)
         async with client:
             other = client.with_options(timeouts=Timeouts(attempt=5))
             assert await client.drain() == 0
@@ -119,6 +119,6 @@ class TestOtherOptions:
             assert now() == 0
 
     async def test_that_cannot_be_sent_are_refused(self) -> None:
-        client, _ = client_over(says({}))
+        client, _ = client_over(always({}))
         with pytest.raises(ConfigurationError, match="the client sets Authorization"):
             client.with_options(headers={"Authorization": "Bearer x"})

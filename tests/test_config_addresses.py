@@ -39,7 +39,7 @@ class TestTheBaseUrl:
         assert settings(base_url=text).url == parse_base_url(text, allow_insecure=False)
 
     @pytest.mark.parametrize(
-        ("text", "says"),
+        ("text", "problem"),
         [
             *(
                 (bad, "needs a scheme and a host")
@@ -85,8 +85,8 @@ class TestTheBaseUrl:
             ),
         ],
     )
-    def test_any_other_url_is_refused_with_the_reason(self, text: Any, says: str) -> None:
-        with pytest.raises(ConfigurationError, match=says) as caught:
+    def test_any_other_url_is_refused_with_the_reason(self, text: Any, problem: str) -> None:
+        with pytest.raises(ConfigurationError, match=problem) as caught:
             settings(base_url=text)
         assert str(caught.value).startswith("base_url: ")
         assert "s3cret" not in str(caught.value)
@@ -134,7 +134,7 @@ class TestTheProxy:
         assert "s3cret" not in str(caught.value)
 
     @pytest.mark.parametrize(
-        ("proxy", "says"),
+        ("proxy", "problem"),
         [
             ("http://u:s3cret\u017e@p.example", "its user and password must be Latin-1"),
             ("http://s3cret\u20ac@p.example", "its user and password must be Latin-1"),
@@ -144,8 +144,8 @@ class TestTheProxy:
             (f"http://u:s3cret@{'a' * 64}.example", "its host has an empty label, a label of more"),
         ],
     )
-    def test_an_unusable_url_is_refused_and_not_shown(self, proxy: str, says: str) -> None:
-        with pytest.raises(ConfigurationError, match=f"^proxy: {says}") as caught:
+    def test_an_unusable_url_is_refused_and_not_shown(self, proxy: str, problem: str) -> None:
+        with pytest.raises(ConfigurationError, match=f"^proxy: {problem}") as caught:
             settings(proxy=proxy)
         links: list[BaseException | None] = [caught.value, caught.value.__cause__, caught.value.__context__]
         assert "s3cret" not in "".join(str(vars(link)) + repr(link) for link in links if link is not None)

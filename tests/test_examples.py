@@ -87,12 +87,14 @@ def test_trigger_fleet_starts_one_backup_each_and_finds_the_one_whose_response_w
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"), [("the list is empty", "the list is empty"), ("", "no response in 60 s")]
+    ("reason", "reason_shown"), [("the list is empty", "the list is empty"), ("", "no response in 60 s")]
 )
-def test_trigger_fleet_says_why_an_outcome_is_unknown(reason: str, said: str) -> None:
+def test_trigger_fleet_says_why_an_outcome_is_unknown(reason: str, reason_shown: str) -> None:
     lost = AmbiguousTrigger(SentTrigger(3, datetime.now(UTC)), RequestTimeout("no response in 60 s"), reason)
     in_words = runpy.run_path(str(EXAMPLES / "trigger_fleet.py"))["in_words"]
-    assert in_words(Failure("3", lost, 1, 0.0)) == f"CHECK THE INSTANCE before you trigger again: {said}"
+    assert (
+        in_words(Failure("3", lost, 1, 0.0)) == f"CHECK THE INSTANCE before you trigger again: {reason_shown}"
+    )
 
 
 @pytest.mark.backupify(instances=2, backups=0)

@@ -34,7 +34,7 @@ class CoroutineHook:
 
 
 class Delegating:
-    """Has no member itself: all come from what it wraps."""
+    """Gets all members from the object that it wraps."""
 
     def __init__(self, inner: object) -> None:
         self.inner = inner
@@ -67,7 +67,7 @@ class TestATransport:
         with pytest.raises(ConfigurationError, match="transport: is the class FakeTransport: give an inst"):
             client(transport=FakeTransport)
 
-    async def test_is_no_session_of_aiohttp(self) -> None:
+    async def test_is_not_a_session_of_aiohttp(self) -> None:
         async with aiohttp.ClientSession() as session:
             with pytest.raises(ConfigurationError, match=r"goes into AiohttpTransport\(session=...\)"):
                 client(transport=session)
@@ -92,7 +92,7 @@ class TestALimiter:
         with pytest.raises(ConfigurationError, match="limiter: int has no paused_until, blocked_until, earl"):
             client(limiter=5)
 
-    def test_is_no_rate_limit(self) -> None:
+    def test_is_not_a_rate_limit(self) -> None:
         with pytest.raises(ConfigurationError, match="a RateLimit goes into rate_limit="):
             client(limiter=RateLimit(5))
 
@@ -115,7 +115,7 @@ class TestAHook:
             client().with_options(on_event=hook)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("hook", [coroutine_hook, CoroutineHook()])
-    def test_is_no_coroutine_function(self, hook: object) -> None:
+    def test_is_not_a_coroutine_function(self, hook: object) -> None:
         with pytest.raises(ConfigurationError, match="on_event: must not be a coroutine function"):
             client(on_event=hook)
 
@@ -137,7 +137,7 @@ class TestAStore:
         with pytest.raises(ConfigurationError, match=r"store: str has no name, open\(\), .*Journal\(path\)"):
             Journal.on("sweep.sqlite")  # type: ignore[arg-type]
 
-    def test_goes_with_the_name_of_a_sweep(self) -> None:
+    def test_needs_a_str_as_the_name_of_its_sweep(self) -> None:
         with pytest.raises(TypeError, match="sweep must be a str, not 5"):
             Journal("sweep.sqlite", sweep=5)  # type: ignore[arg-type]
 
@@ -145,7 +145,7 @@ class TestAStore:
 @pytest.mark.parametrize(
     ("name", "value"), [("timeouts", 5), ("timeouts", ""), ("retry", 3), ("retry", []), ("background", "no")]
 )
-def test_an_option_of_some_calls_has_its_type(name: str, value: object) -> None:
+def test_an_option_of_a_wrong_type_is_refused(name: str, value: object) -> None:
     with pytest.raises(ConfigurationError, match=f"{name}: must be"):
         client().with_options(**{name: value})  # type: ignore[arg-type]
 
@@ -158,7 +158,7 @@ def test_an_option_of_some_calls_has_its_type(name: str, value: object) -> None:
         lambda: RateLimit(5, adaptive="false"),  # type: ignore[arg-type]
     ],
 )
-def test_a_switch_is_true_or_false(make: Callable[[], object]) -> None:
+def test_a_switch_that_is_not_a_bool_is_refused(make: Callable[[], object]) -> None:
     with pytest.raises(ConfigurationError, match="must be True or False, not 'false'"):
         make()
 

@@ -63,8 +63,8 @@ class TestUnexpectedErrors:
         ids = [str(one) for one in range(1, 41)]
         result = run("trigger", *ids, "--yes", "-o", "jsonl", "--concurrency", "4")
         assert (result.code, len(result.rows)) == (70, 1)
-        said = re.findall(r"^instance (\d+): (?:started|interrupted)\b", result.err, re.MULTILINE)
-        assert {*server.triggers} <= {*map(int, said), written[0][0]["instance_id"]}
+        reported = re.findall(r"^instance (\d+): (?:started|interrupted)\b", result.err, re.MULTILINE)
+        assert {*server.triggers} <= {*map(int, reported), written[0][0]["instance_id"]}
         assert re.search(r"^not triggered: .*the \d+ ids after \d+ on the", result.err, re.MULTILINE)
         assert "hunter2" not in result.err
 

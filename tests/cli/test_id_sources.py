@@ -105,7 +105,7 @@ class TestFile:
         assert await ids_of(b"1\n23\n456\n7890\nx", tmp_path) == [1, 23, 456, 7890, "x"]
 
     @pytest.mark.parametrize(
-        ("line", "said"),
+        ("line", "message"),
         [
             (b".", "must not be empty, '.', '..'"),
             (b"4\x002", "control characters"),
@@ -115,12 +115,12 @@ class TestFile:
         ],
     )
     async def test_an_invalid_line_is_reported_with_its_number(
-        self, tmp_path: Path, line: bytes, said: str
+        self, tmp_path: Path, line: bytes, message: str
     ) -> None:
         with pytest.raises(Exit) as caught:
             await ids_of(b"1\n# two\n" + line + b"\n4\n", tmp_path)
         assert caught.value.message.startswith(f"{tmp_path / 'ids.txt'}, line 3: ")
-        assert said in caught.value.message
+        assert message in caught.value.message
 
     async def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -207,9 +207,7 @@ class TestNoInstances:
         assert "--all: the server lists no instances for these credentials\n" in result.err
 
     @pytest.mark.backupify(instances=3, faults=[Fault.garbage(b"", operation="list_instances")])
-    def test_because_the_list_was_unreadable_is_exit_code_1(
-        self, server: SimulatedBackupify, run: Run
-    ) -> None:
+    def test_after_an_unreadable_list_are_exit_code_1(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "--all", "--yes")
         assert (result.code, server.triggers) == (1, {})
         assert "the list of all instances ended early" in result.err

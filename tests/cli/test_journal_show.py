@@ -63,8 +63,8 @@ class TestJournalShow:
         file = tmp_path / "notes.txt"
         file.write_text("42\n" * 500)
         result = run("journal", "show", str(file))
-        said = f"{file} is not a journal: choose another file (file is not a database)"
-        assert (result.code, result.err) == (2, f"backupify: {said}\n")
+        message = f"{file} is not a journal: choose another file (file is not a database)"
+        assert (result.code, result.err) == (2, f"backupify: {message}\n")
 
 
 def test_every_state_is_explained_in_readme_and_help() -> None:

@@ -151,8 +151,8 @@ class TestEnd:
             shutdown.request(ExitCode.INTERRUPTED)
             await output.rows(b"1\n")
             output.message("interrupted")
-        said = await asyncio.to_thread(err.read)
-        assert said == b"interrupted\nstdout is blocked: the last rows were not written\n"
+        messages = await asyncio.to_thread(err.read)
+        assert messages == b"interrupted\nstdout is blocked: the last rows were not written\n"
 
     async def test_a_stopped_command_does_not_wait_to_write_more_rows(
         self, out: Pipe, err: Pipe, monkeypatch: pytest.MonkeyPatch

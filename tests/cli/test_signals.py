@@ -19,19 +19,20 @@ SWEEP = ("active", "1", "2", "3", "-o", "csv", "--rate", "1000")
 class TestSignals:
     @pytest.mark.backupify(instances=3, faults=[HANG])
     @pytest.mark.parametrize(
-        ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+        ("number", "code", "message"),
+        [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
     )
     def test_a_sweep_ends_and_reports_what_was_done(
-        self, server: SimulatedBackupify, number: int, code: int, said: str
+        self, server: SimulatedBackupify, number: int, code: int, message: str
     ) -> None:
         with process(*SWEEP) as started:
             assert started.stdout is not None
             rows = [started.stdout.readline() for _ in range(3)]
-            wait_for_requests(server, 5)  # the token, three times active, a check what the 404 means
+            wait_for_requests(server, 5)  # the token, three times active, a check of what the 404 means
             started.send_signal(number)
             result = finish(started)
         assert (result.code, len(rows), result.out) == (code, 3, "")
-        assert result.err.splitlines()[:2] == [said, "1 instance interrupted"]
+        assert result.err.splitlines()[:2] == [message, "1 instance interrupted"]
         assert "active: 2 succeeded (2 idle), 0 failed" in result.err
 
     @pytest.mark.backupify(instances=3, faults=[HANG])
@@ -78,8 +79,8 @@ class TestSignals:
             wait_for_requests(server, 2)
             signal_twice(started, signal.SIGINT)
             result = finish(started)
-        said = f"not triggered: instances 2, 3, and the 6 ids after 3 in {file}"
-        assert (result.code, result.err.splitlines()[1]) == (130, said)
+        message = f"not triggered: instances 2, 3, and the 6 ids after 3 in {file}"
+        assert (result.code, result.err.splitlines()[1]) == (130, message)
 
     @pytest.mark.backupify(
         instances=3,

@@ -185,8 +185,8 @@ class TestWait:
         body = json.dumps({"id": 9, "status": "odd", "created_at": now, "completed_at": now})
         server.inject(Fault.answer(200, body=body, operation="get_backup"))
         result = run("wait", "1", "9")
-        said = "instance 1: backup 9 ended with status 'odd', which is not known to mean success\n"
-        assert (result.code, said in result.err) == (1, True)
+        message = "instance 1: backup 9 ended with status 'odd', which is not known to mean success\n"
+        assert (result.code, message in result.err) == (1, True)
 
     @pytest.mark.backupify(instances=1, backups=1)
     def test_a_backup_that_does_not_exist_is_vanished_under_its_id(

@@ -43,13 +43,13 @@ class TestStoppedTriggers:
         recorded = SentTrigger(7, self.WHEN, accepted=accepted)
         stopped = StoppedTriggers()
         stopped.add_recorded([recorded])
-        said = "instance 7: sent by a previous run, a backup may or may not have started"
+        message = "instance 7: sent by a previous run, a backup may or may not have started"
         assert (stopped.known_result(7), stopped.interrupted_messages([7, 8], None)) == (
             None,
-            [said, "not triggered: instance 8"],
+            [message, "not triggered: instance 8"],
         )
         stopped(TriggerStopped(7, recorded))
-        assert (stopped.known_result(7), stopped.interrupted_messages([7], None)) == (None, [said])
+        assert (stopped.known_result(7), stopped.interrupted_messages([7], None)) == (None, [message])
         stopped(TriggerStopped(7, SentTrigger(7, self.WHEN + timedelta(seconds=30))))
         assert stopped.interrupted_messages([7], None) == [self.IN_DOUBT]
         stopped(TriggerStopped(7, None))

@@ -21,9 +21,9 @@ class TestClosedPipe:
             assert started.stdout.readline().startswith("instance_id")
             started.stdout.close()
             assert started.stderr is not None
-            said = started.stderr.read()
+            stderr = started.stderr.read()
             assert started.wait(PATIENCE) == 141
-        assert said == ""
+        assert stderr == ""
         assert len(server.requests) < 300
 
     @pytest.mark.backupify(instances=300, latency=0.002)
@@ -34,9 +34,9 @@ class TestClosedPipe:
             assert started.stdout.readline().startswith("instance_id")
             started.stdout.close()
             assert started.stderr is not None
-            said = started.stderr.read()
+            stderr = started.stderr.read()
             assert started.wait(PATIENCE) == 141
-        remaining = re.search(r"the (\d+) ids after (\d+) on the command line\n", said)
+        remaining = re.search(r"the (\d+) ids after (\d+) on the command line\n", stderr)
         assert remaining is not None
         assert int(remaining[1]) + int(remaining[2]) == 300
 
@@ -54,10 +54,10 @@ class TestClosedPipe:
             assert started.stdout.readline().startswith("instance_id")
             started.stdout.close()
             assert started.stderr is not None
-            said = started.stderr.read()
+            stderr = started.stderr.read()
             assert started.wait(PATIENCE) == 141
         (begun,) = server.triggers[1]
-        row_message, draining, wait_message = said.splitlines()
+        row_message, draining, wait_message = stderr.splitlines()
         assert row_message == "instance 2: failed, backup 5"
         assert draining.startswith("stdout has no reader: no more backups are triggered; ")
         assert wait_message == f"instance 1: backup {begun.id} (started) is no longer waited for"
@@ -69,12 +69,12 @@ class TestClosedPipe:
             assert started.stdout.readline().startswith("instance_id")
             started.stdout.close()
             assert started.stderr is not None
-            said = started.stderr.read()
+            stderr = started.stderr.read()
             assert started.wait(PATIENCE) == 141
-        assert "may or may not" not in said
+        assert "may or may not" not in stderr
         for instance_id, backups in server.triggers.items():
-            assert f"instance {instance_id}: started, backup {backups[0].id}\n" in said
-        assert re.search(r"^not triggered: the \d+ ids after \d+ of --all$", said, re.MULTILINE)
+            assert f"instance {instance_id}: started, backup {backups[0].id}\n" in stderr
+        assert re.search(r"^not triggered: the \d+ ids after \d+ of --all$", stderr, re.MULTILINE)
 
     def test_it_ends_the_help_without_a_message(self) -> None:
         reader, writer = os.pipe()

@@ -24,7 +24,7 @@ class FakeOutput:
     def __init__(self, shutdown: Shutdown) -> None:
         self.shutdown = shutdown
         self.written: list[int] = []
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     async def rows(self, data: bytes, _instead: Sequence[str] = ()) -> None:
         self.written.append(json.loads(data)["instance_id"])
@@ -35,7 +35,7 @@ class FakeOutput:
             await asyncio.sleep(0)
 
     def message(self, line: str) -> None:
-        self.said.append(line)
+        self.messages.append(line)
 
 
 async def idle_except_for_three(key: int | str) -> Backup | None:
@@ -57,7 +57,7 @@ async def sweep_that_is_stopped(shutdown: Shutdown) -> ExitCode:
     outcomes = fan_out(idle_except_for_three, ids)
     await stream(shutdown, ACTION, outcomes, at, lambda: "any ids after 4 in stdin")
     assert output.written == [1, 2, 4]
-    assert output.said == ["interrupted", "1 instance interrupted", "not begun: any ids after 4 in stdin"]
+    assert output.messages == ["interrupted", "1 instance interrupted", "not begun: any ids after 4 in stdin"]
     assert at.progress.succeeded == 3
     return at.progress.code
 

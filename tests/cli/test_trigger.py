@@ -109,13 +109,13 @@ class TestWait:
         backup = {"id": 5, "status": "Frobnicated\x1b[31m", "created_at": now, "completed_at": now}
         server.inject(Fault.answer(201, body=json.dumps(backup), operation="trigger", after_acting=True))
         result = run("trigger", "2", "--wait", "-o", output)
-        said = r"backup 5 ended with status 'Frobnicated\x1b[31m', which is not known to mean success"
+        message = r"backup 5 ended with status 'Frobnicated\x1b[31m', which is not known to mean success"
         assert result.code == 1
-        assert f"instance 2: {said}\n" in result.err
+        assert f"instance 2: {message}\n" in result.err
         assert "1 succeeded (1 with a backup of unknown outcome), 0 failed" in result.err
         row = json.loads(result.out) if output == "jsonl" else {}
         assert row.get("state", "unknown") == "unknown"
-        assert output != "jsonl" or row["error"] == said
+        assert output != "jsonl" or row["error"] == message
 
     def test_wait_timeout_needs_wait(self, server: SimulatedBackupify, run: Run) -> None:
         result = run("trigger", "2", "--wait-timeout", "5")

@@ -98,8 +98,8 @@ class TestAllInstancesWhereThereAreNone:
     @pytest.mark.backupify(instances=0)
     def test_no_journal_is_created(self, server: SimulatedBackupify, run: Run, tmp_path: Path) -> None:
         result = run("trigger", "--all", "--yes", "--journal", str(tmp_path / "sweep.sqlite"))
-        said = "backupify: --all: the server lists no instances for these credentials\n"
-        assert (result.code, result.err, list(tmp_path.iterdir())) == (1, said, [])
+        message = "backupify: --all: the server lists no instances for these credentials\n"
+        assert (result.code, result.err, list(tmp_path.iterdir())) == (1, message, [])
 
     @pytest.mark.backupify(instances=2)
     def test_a_sweep_that_was_begun_continues(

@@ -8,7 +8,7 @@ from tests.support.commands import Run
 
 class TestUsage:
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
             (["active"], "no instances"),
             (["active", "1", "--all"], "more than one way"),
@@ -37,11 +37,11 @@ class TestUsage:
         ],
     )
     def test_a_usage_error_is_reported_without_a_request(
-        self, server: SimulatedBackupify, run: Run, arguments: list[str], said: str
+        self, server: SimulatedBackupify, run: Run, arguments: list[str], message: str
     ) -> None:
         result = run(*arguments)
         assert (result.code, result.out, server.requests) == (2, "", [])
-        assert said in result.err
+        assert message in result.err
 
     def test_the_help_names_the_defaults(self, run: Run) -> None:
         assert (
@@ -50,9 +50,9 @@ class TestUsage:
         )
 
     def test_the_help_explains_throttled_and_retried(self, run: Run) -> None:
-        said = " ".join(run("--help").out.split())
-        assert "throttled calls were refused by the server's rate limit (429)" in said
-        assert "retried calls were sent again after another failure" in said
+        help_text = " ".join(run("--help").out.split())
+        assert "throttled calls were refused by the server's rate limit (429)" in help_text
+        assert "retried calls were sent again after another failure" in help_text
 
     def test_no_command_shows_the_help_and_is_an_error(self, run: Run) -> None:
         result = run()

@@ -103,24 +103,24 @@ class TestALastPageThatDisappears:
         pages = Pages(
             {"/list": (backups(1, 2), LAST), "/list?page=9": (backups(17), "</list?page=8>; rel=prev")}
         )
-        pages.gone = ["/list?page=9"]
+        pages.missing_once = ["/list?page=9"]
         assert await newest(pages) == 17
         assert pages.asked == ["/list", "/list?page=9"] * 2
 
     async def test_a_last_page_that_stays_missing_is_skipped(self) -> None:
         pages = Pages({"/list": (backups(1, 2), LAST), "/list?page=2": (backups(3), "</list>; rel=prev")})
-        pages.gone = ["/list?page=9"] * 2
+        pages.missing_once = ["/list?page=9"] * 2
         assert await newest(pages) == 3
 
     async def test_pages_that_keep_disappearing_are_an_error(self) -> None:
         pages = Pages({"/list": (backups(1, 2), LAST)})
-        pages.gone = ["/list?page=9", "/list?page=9", "/list?page=2"]
+        pages.missing_once = ["/list?page=9", "/list?page=9", "/list?page=2"]
         with pytest.raises(PaginationError, match="pages of the list disappeared while it was read"):
             await newest(pages)
 
     async def test_a_missing_instance_is_not_a_pagination_error(self) -> None:
         pages = Pages({})
-        pages.gone = ["/list"]
+        pages.missing_once = ["/list"]
         with pytest.raises(NotFound):
             await newest(pages)
 

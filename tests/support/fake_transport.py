@@ -100,7 +100,7 @@ def client_over(
     return BackupifyClient(credentials, transport=transport, **options), transport
 
 
-def says(body: object, status: int = 200, **headers: str) -> Callable[[PreparedRequest], Response]:
+def always(body: object, status: int = 200, **headers: str) -> Callable[[PreparedRequest], Response]:
     """The same response to each request."""
     return lambda request: respond(request, status, body, headers)
 

@@ -32,8 +32,8 @@ class Pages:
         self.asked: list[str] = []
         self.arrived = asyncio.Event()
         self.held_back: asyncio.Event | None = None
-        self.gone: list[str] = []
-        """Paths and queries that are a 404 at the next request, and only then."""
+        self.missing_once: list[str] = []
+        """Paths and queries whose next request gets a 404; one entry for each request."""
 
     async def __call__(self, request: Request) -> Response:
         base = str(self.base_url.origin() if request.from_origin else self.base_url).rstrip("/")
@@ -42,8 +42,8 @@ class Pages:
         self.arrived.set()
         if self.held_back is not None:
             await self.held_back.wait()
-        if url.raw_path_qs in self.gone:
-            self.gone.remove(url.raw_path_qs)
+        if url.raw_path_qs in self.missing_once:
+            self.missing_once.remove(url.raw_path_qs)
             raise NotFound(404, "GET", url.raw_path)
         body, headers = self.pages.get(url.raw_path_qs, ([], None))
         if isinstance(headers, str):
