@@ -87,7 +87,7 @@ def is_dated_to_end_after_sending(
     ahead = window.our_offset.highest + tolerance if offset is None else offset.lowest
     _, latest = _bounds_of(window, offset or window.our_offset)
     # Servers cut off fractions of a second; an end in the future is no end.
-    return math.floor(window.sent + ahead) <= ended[0] <= latest + tolerance
+    return math.floor(window.sent_time + ahead) <= ended[0] <= latest + tolerance
 
 
 def _is_above(backup_id: int | str, baseline: Baseline) -> bool | None:
@@ -149,4 +149,4 @@ def _date_bounds(backup: Backup, name: str) -> tuple[float, float] | None:
 
 def _bounds_of(window: ActionWindow, offset: ClockOffset) -> tuple[float, float]:
     """The window by a clock that is so far ahead of the loop's, in seconds of the epoch."""
-    return math.floor(window.sent + offset.lowest), window.latest + offset.highest
+    return math.floor(window.sent_time + offset.lowest), window.latest + offset.highest

@@ -21,7 +21,7 @@ class ActionWindow:
 
     Attributes:
         trigger: What was sent.
-        sent: When it was sent.
+        sent_time: When it was sent.
         latest: Until when the server may act on it.
         settled: From when on a snapshot shows what it did. This is `latest`, or later where `latest` is a
             guess or the server asked to wait.
@@ -32,7 +32,7 @@ class ActionWindow:
     """
 
     trigger: SentTrigger
-    sent: float
+    sent_time: float
     latest: float
     settled: float
     our_offset: ClockOffset

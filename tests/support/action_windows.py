@@ -14,7 +14,7 @@ TOLERANCE = 300.0
 # Sent just after noon by our clock. The response was lost two seconds later, and the server can act for 30
 # seconds more.
 TRIGGER = SentTrigger(1, datetime.fromtimestamp(NOON + 0.7, UTC))
-WINDOW = ActionWindow(TRIGGER, sent=0.7, latest=32.7, settled=32.7, our_offset=ClockOffset(NOON, NOON))
+WINDOW = ActionWindow(TRIGGER, sent_time=0.7, latest=32.7, settled=32.7, our_offset=ClockOffset(NOON, NOON))
 SAME = ClockOffset(NOON - 0.1, NOON + 1)
 """The offset where a Date shows the same time as our clock."""
 

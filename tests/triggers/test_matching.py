@@ -183,11 +183,11 @@ class TestADateWithoutAnOffset:
     def test_a_date_without_a_time_includes_the_whole_day(self) -> None:
         day = Backup(7, created_at=at(-12 * HOUR), extra={"created_at": "2026-01-01"})
         assert (
-            match_backup(day, attrs.evolve(WINDOW, sent=11 * HOUR, latest=12 * HOUR), SAME, TOLERANCE)
+            match_backup(day, attrs.evolve(WINDOW, sent_time=11 * HOUR, latest=12 * HOUR), SAME, TOLERANCE)
             is UNSURE
         )
         assert (
-            match_backup(day, attrs.evolve(WINDOW, sent=25 * HOUR, latest=26 * HOUR), SAME, TOLERANCE)
+            match_backup(day, attrs.evolve(WINDOW, sent_time=25 * HOUR, latest=26 * HOUR), SAME, TOLERANCE)
             is OLDER
         )
 
