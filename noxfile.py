@@ -10,6 +10,8 @@ import nox
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "worksteal")
 CODE = ("backupify_async", "tests", "examples", "noxfile.py")
+FEW_EXAMPLES = ("--hypothesis-profile", "few")
+ABOUT_THE_SOURCE = ("--ignore=tests/test_house.py", "--ignore=tests/test_contributing.py")
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
@@ -31,6 +33,13 @@ SUPPORTED = nox.project.python_versions(PYPROJECT)
 FOUND = [version for version in SUPPORTED if _works(version)]
 
 
+def _slow_modules() -> list[str]:
+    """The test modules that hold slow tests: the longest first, since one that begins last ends last."""
+    longest = ("test_readme", "test_benchmarks", "test_house", "test_never_twice", "test_api_pages")
+    modules = [path for path in sorted(Path("tests").rglob("test_*.py")) if "mark.slow" in path.read_text()]
+    return [str(path) for path in sorted(modules, key=lambda path: path.stem not in longest)]
+
+
 def _install(session: nox.Session, *groups: str, extras: str = "cli,journal") -> None:
     # Where .pyc files are forbidden, each process that a test starts would compile the package anew.
     session.env["PYTHONDONTWRITEBYTECODE"] = None
@@ -49,17 +58,19 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
         return
     if not first:
-        # Some tests take long and depend little on the interpreter: the first one runs them, and measures.
-        session.run("pytest", *SIDE_BY_SIDE, "-m", "not slow")
+        # The first interpreter runs the slow tests, and measures; the second one draws many examples.
+        examples = () if session.python == FOUND[1] else FEW_EXAMPLES
+        session.run("pytest", *SIDE_BY_SIDE, *examples, *ABOUT_THE_SOURCE, "-m", "not slow")
         return
+    examples = FEW_EXAMPLES if len(FOUND) > 1 else ()
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location) / ".coverage")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, "-m", "not slow")
+    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *examples, "-m", "not slow")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
     # Most of these start processes, which start slowly under coverage, and wait for them: two a core.
-    workers = str(2 * (os.cpu_count() or 1))
-    session.run("pytest", "-n", workers, "--dist", "worksteal", "-m", "slow")
+    workers = ("-n", str(2 * (os.cpu_count() or 1)), "--dist", "load", "--maxschedchunk", "1")
+    session.run("pytest", *workers, "-m", "slow", *_slow_modules())
 
 
 @nox.session

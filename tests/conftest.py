@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings
 
 # pytest-asyncio 1.5 asks for the main thread's event loop before its first test. Up to Python 3.13 that
 # creates a loop that is never closed, and its ResourceWarning fails the test that runs at that time.
 asyncio.set_event_loop(None)
+
+settings.register_profile("few", max_examples=20)
 
 
 @pytest.fixture(scope="session")
