@@ -26,7 +26,7 @@ from backupify_async._transport.token_rejections import (
 from backupify_async._transport.token_request import TokenSourceFailed, request_token
 from backupify_async._transport.transport import Response
 from backupify_async.config import Settings
-from backupify_async.credentials import StaticToken, Token
+from backupify_async.credentials import ClientCredentials, StaticToken, Token
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError, RateLimited
 
 _LOGGER = logging.getLogger("backupify_async.auth")
@@ -40,6 +40,8 @@ _REASONS = {
 }
 _NO_OTHER = "there is no other token"
 
+Fetch = Callable[[], Awaitable[Token]]
+"""Fetches a token that is not due yet; raises what `request_token` does."""
 _Queue = dict[asyncio.Future[BackupifyError | None], None]  # an ordered set
 
 
@@ -55,7 +57,7 @@ class TokenKeeper:
 
     def __init__(
         self,
-        fetch: Callable[[], Awaitable[Token]],
+        fetch: Fetch,
         now: Callable[[], float],
         on_refresh: Callable[[float | None], None],
         *,
@@ -275,9 +277,22 @@ def make_token_keeper(
     send: Callable[[bytes, tuple[str, ...]], Awaitable[Response]],
     now: Callable[[], float],
     on_refresh: Callable[[float | None], None],
+    *,
+    share: Callable[[Fetch], Fetch] | None = None,
 ) -> TokenKeeper:
-    """The keeper for the credentials of these settings; `send` as for `request_token`."""
-    fetch = partial(request_token, settings.credentials, send, settings.timeouts.attempt)
+    """The keeper for the credentials of these settings.
+
+    Args:
+        settings: The settings.
+        send: As for `request_token`.
+        now: The loop's clock, seconds.
+        on_refresh: As for `TokenKeeper`.
+        share: Given what requests a token, returns what fetches one that is shared with other processes.
+            It is not called for a token or a source of the user's own.
+    """
+    fetch: Fetch = partial(request_token, settings.credentials, send, settings.timeouts.attempt)
+    if share is not None and isinstance(settings.credentials, ClientCredentials):
+        fetch = share(fetch)
     return TokenKeeper(fetch, now, on_refresh, static=isinstance(settings.credentials, StaticToken))
 
 

@@ -54,7 +54,7 @@ async def request_token(
     """
     if not isinstance(credentials, ClientCredentials):
         return await _ask_source(credentials, timeout)
-    secret = await _read_secret(credentials.secret, timeout)
+    secret = await read_secret(credentials.secret, timeout)
     fields = {
         "client_id": credentials.id,
         "client_secret": secret,
@@ -87,8 +87,16 @@ async def _ask_source(credentials: TokenSource, seconds: float | None) -> Token:
     raise TokenSourceFailed(f"the token source {what}")
 
 
-async def _read_secret(secret: str | os.PathLike[str], seconds: float | None) -> str:
-    """The secret. A file is read each time, because secrets rotate, and in a thread."""
+async def read_secret(secret: str | os.PathLike[str], seconds: float | None) -> str:
+    """The client secret. A file is read each time, because secrets rotate, and in a thread.
+
+    Args:
+        secret: The secret, or the path of its file.
+        seconds: How long reading can take; None for no limit.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or contains no secret.
+    """
     if isinstance(secret, str):
         return secret
     name = os.fspath(secret)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from backupify_async import Token
-from backupify_async._transport.token_keeper import TokenKeeper
+from backupify_async import ClientCredentials, Settings, StaticToken, Token
+from backupify_async._transport.token_keeper import TokenKeeper, make_token_keeper
 from backupify_async._transport.token_rejections import Rejections
+from backupify_async._transport.transport import Response
 from tests.support.scripted import settled
 from tests.transport.token_sources import Clock, Source, keeper
 
@@ -147,3 +148,22 @@ class TestClosing:
         await subject.close()
         await asyncio.wait([waiter])
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+class TestATokenThatIsShared:
+    async def first_token(self, credentials: ClientCredentials | StaticToken) -> str:
+        """What a keeper hands out whose requests are wrapped."""
+
+        async def send(form: bytes, secrets: tuple[str, ...]) -> Response:
+            raise AssertionError("no token is requested")
+
+        settings = Settings(credentials=credentials)
+        shared = Source(Token("everyones"))
+        subject = make_token_keeper(settings, send, Clock(), lambda _: None, share=lambda fetch: shared)
+        return await subject.get()
+
+    async def test_is_fetched_in_place_of_one_for_these_client_credentials(self) -> None:
+        assert await self.first_token(ClientCredentials("id", "secret")) == "everyones"
+
+    async def test_takes_the_place_of_no_token_that_the_user_has(self) -> None:
+        assert await self.first_token(StaticToken("mine")) == "mine"
