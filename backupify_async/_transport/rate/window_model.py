@@ -7,19 +7,22 @@ seconds; once it is found, the next end is known without a refusal.
 
 **The opening.** One call, the scout, is sent first, in the middle of the interval if that is wide; the
 others wait for its response. (Some windows begin with their first call: then the scout opens the window.)
-After that no more calls are in flight than twice the number accepted since, so that a wrong opening costs
-little.
+Then no more calls are in flight than twice the number accepted, so that a wrong opening costs little.
 
 **The quota** is what the first window held that was observed from its opening. When it is spent, nothing
-is sent until the next opening. Every 12 s one call more than the quota is sent, in case the quota rose;
-while such calls are accepted, their number doubles, within a window and from window to window.
+is sent until the next opening. In the next window, and then every 12 s, one call more than the quota is
+sent, in case it is higher; while such calls are accepted, as many more again. If that lasts until the end of
+a window, the quota is unknown again, and calls are not held back until the next refusal.
+
+**Other clients.** Half of the quota is sent at once and the rest is spread over some seconds, so that calls
+of others are accepted meanwhile, and after two windows that hold less the quota is lower. When more than the
+quota is tried, nothing is spread: that takes most from the client that spreads most, so shares converge.
 
 **One call or all.** Retry-After may concern only the refused call. So in a closing that was not predicted
 one call, the probe, is sent well before the end. If it is accepted, nothing is closed (`per_call`).
 
 **Not a window.** A sliding log and a bucket of less than one call a second send Retry-After too. But then
-some ends fit no period, or scouts and calls in the middle of a window are refused. Where other clients
-share the quota, windows hold less than before. In these cases the model is given up (`no_window`).
+some ends fit no period, or calls in the middle of a window are refused: the model is given up (`no_window`).
 """
 
 import math
@@ -38,10 +41,12 @@ _SEVERAL = 1.2  # periods since an opening: from then on the count covers more t
 _NARROW = 0.12  # of a period: an opening known so precisely needs no early scout
 _PROBE = 1.0  # seconds after which the probe is sent, at most
 _SPENT = 0.98  # of a quota: a refusal after that is about the window
-_SURPRISE = 0.8  # of its quota: a window that holds less was not predicted
-_SURPRISES = 4  # such windows, minus those as predicted, after which the model is given up
 _SCOUTS = 2  # refused in a row, after which the latest possible end is waited for
 _MISFITS = 2  # ends that fit no period, after which the model is given up
+_AT_ONCE = 0.5  # of a quota: it is sent at the opening
+_LEAST_AT_ONCE = 8  # calls
+_SPREAD = 0.75  # of a period: the rest of the quota is sent in that time
+_LONGEST_SPREAD = 6.0  # seconds
 _NEVER = TimeInterval(math.inf, math.inf)
 
 
@@ -61,14 +66,11 @@ class WindowModel:
     _opening: TimeInterval | None = None
     _closed: bool = False
     _counting: bool = False  # the window is spent, and some of its calls are still in flight
-    _extra: int = 0  # calls beyond the quota that may be sent in this window
-    _extra_step: int = 1
-    _extra_at: float = -math.inf
-    _extra_accepted: bool = False
+    _asking: bool = False  # for more than the quota
+    _asked_at: float = -math.inf
     _accepted: int = 0
     _misfits: int = 0
-    _surprises: int = 0
-    _held: int = 0  # by a window that was not observed from its opening
+    _held: float = 0.0  # by a window that was not observed from its opening
     _dip: int | None = None  # what the last window held, if that was less than its quota
     _longest: float = 0.0  # Retry-After
     _predicted: bool = False
@@ -97,6 +99,10 @@ class WindowModel:
         return self._closed or self._scouting or self._counting
 
     @property
+    def _periods(self) -> list[int]:
+        return [period for period in _PERIODS if period >= self._longest]
+
+    @property
     def in_use(self) -> bool:
         """Whether any refusal was about a window."""
         return self._end.high < math.inf
@@ -107,8 +113,7 @@ class WindowModel:
         if not self._closed:
             return -math.inf
         width = self._end.high - self._end.low
-        scouted = self._scouts_refused < _SCOUTS and self._period is not None
-        if scouted and width > _NARROW * (self._period or 0):
+        if self._period is not None and self._scouts_refused < _SCOUTS and width > _NARROW * self._period:
             return self._end.low + width / 2
         return self._end.high
 
@@ -116,7 +121,7 @@ class WindowModel:
     def no_window(self) -> bool:
         """Whether the server counts in another way, asked after a refusal that was not about a window."""
         refused_inside = self.rate is not None and not self._between
-        return refused_inside or self._misfits >= _MISFITS or self._surprises >= _SURPRISES
+        return refused_inside or self._misfits >= _MISFITS
 
     def earliest(self, now: float, in_flight: int) -> float:
         """When the next call may be sent; infinity if a response must arrive first."""
@@ -132,27 +137,30 @@ class WindowModel:
             self._open(now)
         period, opening = self._period, self._opening
         if period is not None and opening is not None and now >= opening.high + period:
-            self._close(now - period)  # the last window ended unspent: the next one is open already
+            self._close(
+                now - period, in_flight
+            )  # the last window ended unspent: the next one is open already
             self._open(now)
             self._accepted = in_flight + 1  # so no scout is needed
         return self._earliest_in_window(now, in_flight)
 
     def _earliest_in_window(self, now: float, in_flight: int) -> float:
-        if in_flight > (_GROWTH_PREDICTED if self._predicted else _GROWTH) * self._accepted:
+        growth = _GROWTH_PREDICTED if self._predicted else _GROWTH
+        if min(in_flight, self.used - self._accepted) > growth * self._accepted:
             return math.inf
         if self._quota is None or self._period is None:
             beyond = self.used - self._held * _PROVEN
             return math.inf if beyond >= 0 and in_flight >= _UNPROVEN + beyond else -math.inf
-        if self.used < self._quota + self._extra:
-            return -math.inf
-        if not self._extra:
-            self._close(now)
-            return self.blocked_until
-        if in_flight:
-            return math.inf
-        self._extra_step *= 2  # all of them were accepted
-        self._extra += self._extra_step
-        return -math.inf
+        if self._asking:
+            beyond = self.used - self._quota
+            return math.inf if beyond > 0 and 2 * in_flight > beyond else -math.inf
+        if self.used < self._quota:
+            beyond = self.used - max(_LEAST_AT_ONCE, _AT_ONCE * self._quota)
+            seconds = min(_LONGEST_SPREAD, _SPREAD * self._period)
+            even = self.opened_at + seconds * beyond / (self._quota - _AT_ONCE * self._quota)
+            return -math.inf if beyond <= 0 else even
+        self._close(now, in_flight)
+        return self.blocked_until
 
     def on_send(self) -> None:
         """Count a call that is sent now."""
@@ -187,7 +195,7 @@ class WindowModel:
             return self.in_use and self._longest <= 2
         end = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
         if self._period is None:
-            ahead = [period for period in _PERIODS if period >= self._longest]
+            ahead = self._periods
         elif self._quota is not None and self.used > _SPENT * self._quota:
             return True
         else:
@@ -203,10 +211,7 @@ class WindowModel:
             self._rounded_down = True
             self._end = self._end.shifted(1)  # what was read before is corrected
         end = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
-        if not self.in_use:
-            self._end = end
-            self._closed = self._counting = True
-        elif self._closed or self._counting:
+        if self._closed or self._counting:
             self._end = self._end.intersect(end) or end
             self._counting |= sent_time >= self.opened_at and not self._is_probe(sent_time)
         elif self._scouting:
@@ -221,10 +226,10 @@ class WindowModel:
         self._closed = True
         self._scouts_refused += 1
         both = self._end.intersect(end)
-        if both is None and end.low - self._end.high < _NARROW * (self._period or 1):
+        if 0 <= end.low - self._end.high < _NARROW * (self._period or 1):
             self._begins_with_call = True  # it ends a moment later than the one before
         elif both is None:
-            self._misfits += 1
+            both = self._fold(end)
         self._end = both or end
 
     def _fold(self, end: TimeInterval) -> TimeInterval:
@@ -233,7 +238,7 @@ class WindowModel:
         if opening is None:
             return end
         elapsed = (end.low + end.high - opening.low - opening.high) / 2
-        possible = [(one, max(1, round(elapsed / one))) for one in _PERIODS if one >= self._longest]
+        possible = [(one, max(1, round(elapsed / one))) for one in self._periods]
         known = [(period, count) for period, count in possible if period == self._period]
         # From 2 s on it is most likely the next end; else whole windows can have passed unspent.
         next_end = [(period, 1) for period, _ in possible] if self._longest >= 2 else []
@@ -243,9 +248,8 @@ class WindowModel:
                 if period != self._period:  # the quota was learned for another one
                     self._period, self._quota, self._dip = period, None, None
                 return both
-        if self._period is not None:
-            self._misfits += 1
-            self._period = self._quota = self._dip = None
+        self._misfits += self._period is not None or self._closed
+        self._period = self._quota = self._dip = None
         return end
 
     def _open(self, now: float) -> None:
@@ -253,22 +257,15 @@ class WindowModel:
         self._closed, self._probe_at = False, math.inf
         self._probing = TimeInterval(self._probing.low, min(self._probing.high, now))
         self._accepted = self.used = 0
-        step, self._extra, self._extra_step = self._extra_step, 0, 1
-        if self._quota is None:
-            self._extra_at = now
-        elif self._extra_accepted:  # all that the last window had time for: there is more
-            self._extra = self._extra_step = 2 * step
-            self._extra_at, self._extra_accepted = now, False
-        elif now == self._extra_at or now - self._extra_at >= _EXTRA_EVERY:
-            self._extra, self._extra_at = 1, now
+        if not self._asking and now - self._asked_at >= _EXTRA_EVERY:
+            self._asking, self._asked_at = True, now
 
-    def _close(self, now: float) -> None:
+    def _close(self, now: float, in_flight: int) -> None:
         """The quota is spent without a refusal: wait for the first end after `now`."""
         if self._opening is None or self._period is None:
             return
-        if self._extra and self._quota is not None and self.used > self._quota:
-            self._quota, self._extra_accepted = self.used, True
-        self._extra = 0
+        if self._asking and self._quota is not None and self.used - in_flight > self._quota:
+            self._quota, self._held, self._asking = None, math.inf, False  # there is more
         count = max(0, math.floor((now - self._opening.high) / self._period) + 1)
         self._end = self._opening.shifted(count * self._period)
         self._closed = True
@@ -279,21 +276,20 @@ class WindowModel:
     def _count_window(self, now: float) -> None:
         """All responses of a spent window have arrived: learn what it held."""
         self._counting = False
-        extra, self._extra, self._extra_accepted = self._extra, 0, False
+        asked, self._asking = self._asking, False
         held, quota = max(1, self.used), self._quota
         half = (self._end.low - now) / 2
         if half > self._round_trip and (quota is None or held < quota):
             self._probe_at, self._probing = now + min(_PROBE, half), TimeInterval(now, math.inf)
         several = self._period is not None and now - self.opened_at > _SEVERAL * self._period
-        self._surprises += quota is not None and held < _SURPRISE * quota
         if self.opened_at == -math.inf or several:
-            self._held = max(self._held, self.used)
+            self._held = self.used
         elif quota is None:
-            self._quota = held
-        elif held >= quota or extra:
-            self._surprises = max(0, self._surprises - 1)
-            self._quota, self._dip, self._predicted = max(held, quota), None, True
+            self._quota, self._asked_at = self.used or None, -math.inf  # 0: another client spent it
+        elif held >= quota:
+            self._quota, self._dip, self._predicted = held, None, True
         elif self._dip is None:  # once is an accident
             self._dip, self._predicted = held, False
+            self._asked_at = -math.inf if asked else self._asked_at  # again in the next window
         else:
             self._quota, self._dip = max(held, self._dip), None

@@ -42,20 +42,26 @@ class TestTheQuota:
                 model.on_refusal(at + 0.1, at, 4.9)
         assert beyond == [0, 0, 1, 0]
 
-    def test_is_exceeded_by_twice_as_many_each_time_while_they_are_accepted(self) -> None:
+    def test_is_exceeded_by_as_many_more_as_were_accepted_beyond_it(self) -> None:
         model = model_of_known_windows(2)
         assert send(model, 42.0, 3) == 3
         assert model.earliest(42.1, 1) == math.inf
-        for step, more in enumerate((2, 4, 8)):
-            assert send(model, 42.2 + step / 10, more) == more
-            assert model.earliest(42.2 + step / 10, 1) == math.inf
+        for in_flight in range(1, 10):
+            model.on_send()
+            assert model.earliest(42.2, in_flight) <= 42.2
+            assert model.earliest(42.2, in_flight + 1) == math.inf
+            model.on_send()
 
-    def test_is_exceeded_by_twice_as_many_in_the_next_window(self) -> None:
+    def test_is_unknown_again_after_a_window_in_which_all_beyond_it_were_accepted(self) -> None:
         model = model_of_known_windows(2)
         assert send(model, 42.0, 3) == 3  # one beyond the quota
-        assert send(model, 44.9, 2) == 2  # two more
-        assert send(model, 50.0, 5 + 4) == 5 + 4
-        assert model.earliest(50.0, 1) == math.inf
+        assert send(model, 50.0, 64) == 64
+
+    def test_is_spread_after_its_first_half(self) -> None:
+        model = model_of_known_windows(20)
+        assert send(model, 20.0, 20) == 11
+        assert model.earliest(20.0, 0) == pytest.approx(20.0 + 3.75 / 10)
+        assert send(model, 20.0 + 3.75, 20) == 9
 
     def test_rises_to_what_a_window_held(self) -> None:
         model = model_of_known_windows(2)
