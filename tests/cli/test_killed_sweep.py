@@ -27,12 +27,12 @@ def at_once(options: RowOptions, concurrency: int = 1) -> SettingsOptions:
 
 
 class TestKill:
-    @pytest.mark.backupify(instances=60, backups=1, date_header=True, backup_duration=0.001, latency=0.05)
+    @pytest.mark.backupify(instances=60, backups=1, date_header=True, backup_duration=0.001, latency=0.3)
     def test_during_a_sweep_leaves_a_journal_that_resume_continues(
         self, server: SimulatedBackupify, run: Run, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with process("trigger", "--all", "--yes", "--journal", path, "--rate", "100") as sweeping:
-            wait_for_requests(server, 20)
+        with process("trigger", "--all", "--yes", "--journal", path, "--rate", "20") as sweeping:
+            wait_for_requests(server, 10)
             assert "is in use: another process is sweeping with it" in run("resume", path).err
             assert "intended" in shown(run, path).values()
             sweeping.kill()
