@@ -1,4 +1,4 @@
-"""What a `ClientSession` of the user's does in its own way is refused where the client would not do it."""
+"""A `ClientSession` of the user's with behaviour of its own is refused where the client would bypass it."""
 
 import warnings
 from typing import Any
@@ -28,24 +28,26 @@ class SigningRequest(aiohttp.ClientRequest):
 
 
 @pytest.mark.parametrize(("kind", "name"), [(CachingSession, "_request"), (SigningSession, "request")])
-async def test_a_subclass_that_sends_in_its_own_way(kind: type[aiohttp.ClientSession], name: str) -> None:
+async def test_a_subclass_that_overrides_sending_is_refused(
+    kind: type[aiohttp.ClientSession], name: str
+) -> None:
     async with kind() as session:
         with pytest.raises(ConfigurationError, match=rf"{kind.__name__} overrides {name}\(\), which the cl"):
             AiohttpTransport(session=session)
 
 
-async def test_a_class_of_requests() -> None:
+async def test_a_request_class_is_refused() -> None:
     async with aiohttp.ClientSession(request_class=SigningRequest) as session:
         with pytest.raises(ConfigurationError, match="session: has a request_class"):
             AiohttpTransport(session=session)
 
 
-async def test_a_base_url() -> None:
+async def test_a_base_url_is_refused() -> None:
     async with aiohttp.ClientSession("https://api.example") as session:
         with pytest.raises(ConfigurationError, match="has base_url: give it to the client, as base_url="):
             AiohttpTransport(session=session)
 
 
-async def test_but_not_a_subclass_that_sends_as_aiohttp_does() -> None:
+async def test_a_subclass_that_sends_as_aiohttp_does_is_accepted() -> None:
     async with NamedSession() as session:
         assert AiohttpTransport(session=session).max_concurrency == 100

@@ -1,4 +1,4 @@
-"""The timers of an aiohttp transport."""
+"""The timers of an aiohttp transport end with it."""
 
 import asyncio
 import gc
@@ -15,11 +15,11 @@ OK = http(200, b"{}")
 
 
 def running_timers() -> list[Watch]:
-    """The watches whose timer is still to fire."""
-    return [one for one in gc.get_objects() if isinstance(one, Watch) and one._timer is not None]
+    """The watches whose timer is running."""
+    return [watch for watch in gc.get_objects() if isinstance(watch, Watch) and watch._timer is not None]
 
 
-async def test_those_of_calls_with_time_outs_of_their_own_end_with_it() -> None:
+async def test_timers_of_calls_with_their_own_time_outs_end_with_the_transport() -> None:
     before = weakref.WeakSet(running_timers())
     async with serving(*[OK] * 40) as server:
         transport = AiohttpTransport()

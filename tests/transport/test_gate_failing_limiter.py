@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Limiter:
-    """Has a slot at `free_at`, and raises the next of its errors whenever it is asked after `fails_at`."""
+    """Has a slot at `free_at`. From `fails_at` on each method raises the next of its errors."""
 
     paused_until = -math.inf
 
@@ -67,7 +67,7 @@ def outcomes(tasks: list[asyncio.Task[Ticket]]) -> list[str]:
 
 @pytest.mark.parametrize("method", ["blocked_until", "earliest", "on_send"])
 class TestALimiterThatRaises:
-    async def test_in_a_timer_fails_the_oldest_call_and_the_others_go_on(self, method: str) -> None:
+    async def test_in_a_timer_fails_only_the_oldest_call(self, method: str) -> None:
         gate = Gate(Limiter(method), max_concurrency=64)
         tasks = [asyncio.create_task(gate.acquire()) for _ in range(3)]
         async with asyncio.timeout(10):
@@ -94,7 +94,7 @@ class TestALimiterThatRaises:
             await asyncio.wait(tasks)
         assert outcomes(tasks) == [method, "granted"]
 
-    async def test_without_end_fails_each_waiting_call(self, method: str) -> None:
+    async def test_each_time_fails_each_waiting_call(self, method: str) -> None:
         limiter = Limiter(method)
         limiter.errors[method] = [RuntimeError(method) for _ in range(9)]
         gate = Gate(limiter, max_concurrency=64)
@@ -113,9 +113,7 @@ class TestALimiterThatRaisesForASingleCall:
         assert gate.in_flight == 0
 
     @pytest.mark.parametrize(("method", "unused"), [("on_cancel", True), ("on_no_response", False)])
-    async def test_as_it_ends_does_not_keep_the_next_call_from_its_turn(
-        self, method: str, unused: bool
-    ) -> None:
+    async def test_at_its_end_does_not_hold_up_the_next_call(self, method: str, unused: bool) -> None:
         gate = Gate(Limiter(method, free_at=0.0), max_concurrency=1)
         ticket = await gate.acquire()
         waiting = asyncio.create_task(gate.acquire())

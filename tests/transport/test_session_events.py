@@ -122,8 +122,9 @@ class TestTheHook:
         with pytest.raises(asyncio.CancelledError):
             emit(hook, TokenRefreshed(1.0))
 
-    async def test_can_be_missing(self) -> None:
+    async def test_can_be_missing(self, caplog: pytest.LogCaptureFixture) -> None:
         emit(None, TokenRefreshed(1.0))
+        assert caplog.records == []
 
 
 async def test_the_log_holds_no_secret(caplog: pytest.LogCaptureFixture) -> None:

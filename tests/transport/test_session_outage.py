@@ -240,7 +240,7 @@ class TestTheProbe:
         assert {type(result) for result in results} == {RequestTimeout}
         assert now() == pytest.approx(3.1, abs=0.1)
 
-    async def test_and_waiting_calls_are_ended_by_close(self) -> None:
+    async def test_is_no_longer_waited_for_after_close(self) -> None:
         server = Server(1e9, 1e9)
         async with session_over(FakeTransport(server, round_trip=0.05), rate_limit=UNLIMITED) as session:
             waiting = await self.down(session, server)

@@ -238,7 +238,7 @@ class TestA401:
 
 
 class TestATokenThatExpires:
-    async def test_is_refreshed_before_that_and_no_call_waits(self) -> None:
+    async def test_is_refreshed_in_advance_and_no_call_waits(self) -> None:
         transport = FakeTransport(Script(life=100), round_trip=1)
         async with session_over(transport, credentials=DEMO) as session:
             await session.send(PING)

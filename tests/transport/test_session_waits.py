@@ -175,7 +175,7 @@ class TestBackOff:
             await session.send(PING)
         assert transport.times == [0, 10, 20]
 
-    async def test_what_is_refused_does_not_count_against_the_attempts(self) -> None:
+    async def test_a_refusal_does_not_count_against_the_attempts(self) -> None:
         transport = FakeTransport(Script(500, 429, (503, after("1")), 500))
         async with session_over(transport, retry=RetryPolicy(attempts=3)) as session:
             await session.send(PING)
@@ -186,12 +186,12 @@ class TestBackOff:
         async with session_over(transport) as session:
             assert (await session.send(PING)).status == 200
 
-    async def test_a_trigger_that_never_left_is_sent_again(self) -> None:
+    async def test_a_trigger_that_was_not_sent_is_sent_again(self) -> None:
         transport = FakeTransport(Script(ConnectionFailed("no route", sent=False)))
         async with session_over(transport) as session:
             assert (await session.send(TRIGGER)).status == 200
 
-    async def test_a_trigger_that_was_never_sent_is_not_in_doubt(self) -> None:
+    async def test_a_trigger_that_could_never_be_sent_is_not_in_doubt(self) -> None:
         transport = FakeTransport(Script(*[ConnectionFailed("no route", sent=False) for _ in range(4)]))
         async with session_over(transport) as session:
             with pytest.raises(ConnectionFailed, match=r"gave up: tried 4 times"):

@@ -86,7 +86,7 @@ class TestACallRejectedForItsOwnReason:
     def test_its_second_401_is_raised(self) -> None:
         assert verdict(TWICE, 200.1, accepted=200.05) is Action.RAISE
 
-    def test_a_401_is_not_raised_while_some_nodes_may_not_know_the_token_yet(self) -> None:
+    def test_a_401_is_not_raised_while_some_nodes_possibly_do_not_know_the_token(self) -> None:
         known: dict[str, Any] = {"obtained": 196.0, "accepted": 200.2}
         assert verdict(TWICE, 200.3, **known) == Wait(200.6)
         assert verdict(TWICE, 200.6, **known) is Action.RESEND

@@ -101,7 +101,7 @@ class TestACancelledErrorThatTheCallerDidNotCause:
 
 
 class TestACancellationByTheCaller:
-    async def test_passes(self) -> None:
+    async def test_is_raised(self) -> None:
         async with session_over(FakeTransport(Script(), round_trip=5)) as session:
             task = asyncio.create_task(session.send(PING))
             await asyncio.sleep(1)
@@ -115,7 +115,7 @@ class TestACancellationByTheCaller:
                 await session.send(PING)
 
 
-class TestAnErrorOfOurKindThatQuotesTheToken:
+class TestAnErrorFromTheTransportThatQuotesTheToken:
     @pytest.mark.parametrize(
         "error",
         [
@@ -124,7 +124,7 @@ class TestAnErrorOfOurKindThatQuotesTheToken:
             DecodeError("not JSON", "/v1/ping", excerpt=f"you sent {TOKEN}"),
         ],
     )
-    async def test_is_raised_without_it(self, error: TransportError) -> None:
+    async def test_is_raised_without_the_token(self, error: TransportError) -> None:
         transport = FailingTransport(error)
         async with session_over(transport, credentials=StaticToken(TOKEN), retry=ONCE) as session:
             with pytest.raises(type(error)) as caught:
@@ -132,14 +132,14 @@ class TestAnErrorOfOurKindThatQuotesTheToken:
         assert TOKEN not in f"{caught.value} {caught.value.args} {vars(caught.value)}"
         assert "[secret]" in f"{caught.value} {vars(caught.value)}"
 
-    async def test_in_its_cause_alone_loses_that_cause(self) -> None:
+    async def test_loses_a_cause_that_quotes_the_token(self) -> None:
         transport = FailingTransport(TransportError("broken"), ValueError(f"Bearer {TOKEN}"))
         async with session_over(transport, credentials=StaticToken(TOKEN), retry=ONCE) as session:
             with pytest.raises(TransportError, match="broken") as caught:
                 await session.send(PING)
         assert caught.value.__cause__ is None
 
-    async def test_nowhere_keeps_its_cause(self) -> None:
+    async def test_keeps_a_cause_that_does_not_quote_the_token(self) -> None:
         cause = ValueError("the peer closed")
         transport = FailingTransport(TransportError("broken"), cause)
         async with session_over(transport, credentials=StaticToken(TOKEN), retry=ONCE) as session:
@@ -171,7 +171,7 @@ class TestALimiterThatRaisesAfterTheRequestWasSent:
         assert caught.value.trigger.accepted
         assert [request.method for _, request in transport.sent].count("POST") == 1
 
-    async def test_reaches_the_caller_of_a_request_that_is_repeatable(self) -> None:
+    async def test_is_raised_for_a_repeatable_request(self) -> None:
         transport = FakeTransport(lambda request: respond(request, 201))
         async with session_over(transport, limiter=FailingLimiter()) as session:
             with pytest.raises(RuntimeError, match="store is down"):

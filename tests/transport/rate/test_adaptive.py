@@ -60,7 +60,7 @@ class TestSources:
         assert limiter.estimate(0.1).source is LimitSource.HEADERS
         assert limiter.paused_until == pytest.approx(30.1)
 
-    def test_headers_that_lied_three_times_are_ignored(self) -> None:
+    def test_headers_that_were_false_three_times_are_ignored(self) -> None:
         limiter = adaptive()
         for now in (0.0, 10.0, 20.0):
             ticket = limiter.on_send(now)

@@ -76,11 +76,11 @@ class TestTheStart:
         assert limit.cap == 7
 
     def test_faster_calls_raise_the_cap_by_less(self) -> None:
-        near, far = ConcurrencyLimit(64), ConcurrencyLimit(64)
+        fast, slow = ConcurrencyLimit(64), ConcurrencyLimit(64)
         for _ in range(20):
-            succeed(near, 1.0, 1.001, near.cap)
-            succeed(far, 1.0, 1.06, far.cap)
-        assert (near.cap, far.cap) == (13, 25)
+            succeed(fast, 1.0, 1.001, fast.cap)
+            succeed(slow, 1.0, 1.06, slow.cap)
+        assert (fast.cap, slow.cap) == (13, 25)
 
     def test_after_the_second_wave_the_cap_restarts_at_two(self) -> None:
         limit = ConcurrencyLimit(64)
@@ -88,7 +88,7 @@ class TestTheStart:
         refuse(limit, 2.1, 3.0)
         assert limit.cap == 2
 
-    def test_once_a_rate_is_learned_the_cap_does_not_restart(self) -> None:
+    def test_once_a_rate_is_learnt_the_cap_does_not_restart(self) -> None:
         limit = ConcurrencyLimit(64)
         refuse(limit, 1.0, 2.0, paced=True)
         assert limit.cap == 13

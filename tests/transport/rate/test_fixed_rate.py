@@ -68,7 +68,7 @@ class TestThePause:
         respond(subject, 2.0, Ticket(0.5), 429, None, {})
         assert subject.paused_until == 50.0
 
-    def test_a_longer_one_wins(self) -> None:
+    def test_a_longer_one_replaces_it(self) -> None:
         subject = limiter()
         respond(subject, 0.0, Ticket(0.0), 429, 5.0, {})
         respond(subject, 1.0, Ticket(0.5), 429, 50.0, {})
@@ -135,14 +135,14 @@ class TestWaves:
             respond(subject, now, Ticket(0.5), 429, None, {})
         assert subject.paused_until == 2.0
 
-    def test_a_success_ends_the_row(self) -> None:
+    def test_a_success_resets_the_growth(self) -> None:
         subject = limiter()
         respond(subject, 0.5, Ticket(0.0), 429, None, {})
         respond(subject, 2.5, Ticket(2.0), 200, None, {})
         respond(subject, 3.5, Ticket(3.0), 429, None, {})
         assert subject.paused_until == 4.5
 
-    def test_a_success_of_a_call_in_flight_does_not_end_it(self) -> None:
+    def test_a_success_of_a_call_in_flight_does_not_reset_it(self) -> None:
         subject = limiter()
         respond(subject, 0.5, Ticket(0.0), 429, None, {})
         respond(subject, 0.6, Ticket(0.0), 200, None, {})
@@ -177,7 +177,7 @@ class TestWaves:
             respond(subject, 0.5, Ticket(0.0), 429, 0.001, {})
         assert subject.paused_until == 0.6
 
-    def test_a_success_ends_the_growth_of_a_tiny_retry_after_too(self) -> None:
+    def test_a_success_resets_the_growth_after_a_tiny_retry_after_too(self) -> None:
         subject = limiter()
         respond(subject, 0.5, Ticket(0.0), 429, 0.001, {})
         respond(subject, 1.5, Ticket(1.0), 429, 0.001, {})
@@ -192,7 +192,7 @@ class TestBlocking:
         respond(subject, 5.0, Ticket(4.0), 429, 121.0, {})
         assert (subject.blocked_until, subject.paused_until) == (126.0, 126.0)
 
-    def test_one_at_the_maximum_does_not(self) -> None:
+    def test_one_at_the_maximum_does_not_block_it(self) -> None:
         subject = limiter()
         respond(subject, 5.0, Ticket(4.0), 429, 120.0, {})
         assert subject.blocked_until == -math.inf

@@ -46,7 +46,7 @@ class TestALimiterThatContinues:
         assert run.refused - before <= 12
 
 
-def test_has_its_own_max_concurrency() -> None:
+def test_a_restored_limiter_has_its_own_max_concurrency() -> None:
     limiter = adaptive(max_concurrency=64)
     Run(limiter, lambda at: OK).until_accepted(1_000)
     other = restored(limiter, max_concurrency=8)

@@ -1,4 +1,4 @@
-"""A user's part that swallows its cancellation does not keep `close()` from its end."""
+"""`close()` ends although a user's transport or limiter ignores its cancellation."""
 
 import asyncio
 import contextlib
@@ -15,31 +15,31 @@ from tests.support.scripted import DEMO, PING, Script, now
 pytestmark = pytest.mark.looptime
 
 
-class StubbornTransport(FakeTransport):
-    """Answers in its own time, whatever happens to the task that calls it."""
+class UncancellableTransport(FakeTransport):
+    """Responds to requests of `path` only after a long time, and ignores cancellations."""
 
-    def __init__(self, *, stubborn_for: str) -> None:
+    def __init__(self, *, path: str) -> None:
         super().__init__(Script())
-        self.stubborn_for = stubborn_for
+        self.path = path
         self.closed = False
 
     async def close(self) -> None:
         self.closed = True
 
-    async def __call__(self, message: PreparedRequest) -> Response:
+    async def __call__(self, request: PreparedRequest) -> Response:
         end = asyncio.get_running_loop().time() + 1000
-        while message.url.path.endswith(self.stubborn_for) and not self.closed:
+        while request.url.path.endswith(self.path) and not self.closed:
             try:
                 await asyncio.sleep(max(0.0, end - asyncio.get_running_loop().time()))
             except asyncio.CancelledError:
                 await asyncio.sleep(60)
                 break
-        return respond(message, 200, {"access_token": "a-token"})
+        return respond(request, 200, {"access_token": "a-token"})
 
 
-@pytest.mark.parametrize("stubborn_for", ["/v1/ping", "/oauth/token"])
-async def test_it_ends_within_ten_seconds_and_closes_the_transport(stubborn_for: str) -> None:
-    transport = StubbornTransport(stubborn_for=stubborn_for)
+@pytest.mark.parametrize("path", ["/v1/ping", "/oauth/token"])
+async def test_it_ends_within_ten_seconds_and_closes_the_transport(path: str) -> None:
+    transport = UncancellableTransport(path=path)
     async with session_over(transport, credentials=DEMO) as session:
         task = asyncio.create_task(session.send(PING))
         await asyncio.sleep(1)
@@ -49,8 +49,8 @@ async def test_it_ends_within_ten_seconds_and_closes_the_transport(stubborn_for:
     await asyncio.wait([task])
 
 
-async def test_an_acquire_that_goes_on_is_waited_for_for_ten_seconds() -> None:
-    class Stubborn(AdaptiveLimiter):
+async def test_an_acquire_that_ignores_its_cancellation_is_waited_for_for_ten_seconds() -> None:
+    class UncancellableLimiter(AdaptiveLimiter):
         def earliest(self, now: float, in_flight: int) -> float:
             return math.inf
 
@@ -60,7 +60,7 @@ async def test_an_acquire_that_goes_on_is_waited_for_for_ten_seconds() -> None:
                     await asyncio.sleep(60)
                     return
 
-    async with session_over(FakeTransport(Script()), limiter=Stubborn()) as session:
+    async with session_over(FakeTransport(Script()), limiter=UncancellableLimiter()) as session:
         task = asyncio.create_task(session.send(PING))
         await asyncio.sleep(1)
         await session.close()
@@ -68,8 +68,8 @@ async def test_an_acquire_that_goes_on_is_waited_for_for_ten_seconds() -> None:
     await asyncio.wait([task])
 
 
-async def test_it_says_what_happened(caplog: pytest.LogCaptureFixture) -> None:
-    async with session_over(StubbornTransport(stubborn_for="/v1/ping")) as session:
+async def test_it_logs_how_many_calls_ignored_their_cancellation(caplog: pytest.LogCaptureFixture) -> None:
+    async with session_over(UncancellableTransport(path="/v1/ping")) as session:
         task = asyncio.create_task(session.send(PING))
         await asyncio.sleep(1)
         with caplog.at_level(logging.WARNING, "backupify_async"):
