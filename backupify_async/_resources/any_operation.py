@@ -41,15 +41,12 @@ class AnyOperation:
         """Call any operation of the API, with token, rate limit, retries and time-outs as everywhere.
 
             response = await client.request("GET", "/v1/customers/{customer_id}", customer_id=1)
-            print(response.status, response.json()["name"])
-
-        `response.read_as(Model)` reads it as an attrs class of yours, as in the example of `iterate`.
+            print(response.status, response.json()["name"])  # or response.read_as(YourModel)
 
         Args:
             method: The HTTP method.
             path: The path below the base URL. `{names}` are filled with ids, quoted.
-            params: The query. Mappings nest with brackets and lists repeat, as Rails reads them; None is left
-                out.
+            params: The query. Mappings nest with brackets, lists repeat, as Rails reads them; None is omitted.
             form: The body as a form, likewise.
             json: The body as JSON, instead of a form.
             repeatable: Whether sending it twice does no more than sending it once. By default GET, HEAD,
@@ -77,10 +74,12 @@ class AnyOperation:
             answers=answers,
             unsafe=unsafe,
         )
-        instance = triggered_instance(request.method, request.path) if unsafe else None
+        return await self._send(request, triggered_instance(request.method, request.path) if unsafe else None)
+
+    async def _send(self, request: Request, triggered: str | None) -> "APIResponse":
         try:
-            if instance is not None:
-                return APIResponse(await self._send_trigger(request, instance))
+            if triggered is not None:
+                return APIResponse(await self._send_trigger(request, triggered))
             return APIResponse(await self._session.send(request))
         except DeliveryUnknown as unknown:
             sent_at, cause = unknown.sent_at, unknown.cause
