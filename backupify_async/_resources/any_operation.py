@@ -46,7 +46,7 @@ class AnyOperation:
         Args:
             method: The HTTP method.
             path: The path below the base URL. `{names}` are filled with ids, quoted.
-            params: The query. Mappings nest with brackets, lists repeat, as Rails reads them; None is omitted.
+            params: The query. Mappings nest with brackets, lists repeat (as in Rails); None is left out.
             form: The body as a form, likewise.
             json: The body as JSON, instead of a form.
             repeatable: Whether sending it twice does no more than sending it once. By default GET, HEAD,
