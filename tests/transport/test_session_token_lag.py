@@ -1,4 +1,4 @@
-"""Sessions whose new token is rejected at first: by servers that lag, or for a token of another client."""
+"""Sessions whose token is rejected for a while, by servers that lag, or after another client's refresh."""
 
 import asyncio
 import random

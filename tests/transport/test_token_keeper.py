@@ -152,18 +152,18 @@ class TestClosing:
 
 class TestATokenThatIsShared:
     async def first_token(self, credentials: ClientCredentials | StaticToken) -> str:
-        """What a keeper hands out whose requests are wrapped."""
+        """The first token of a keeper whose token requests are replaced by a shared source."""
 
         async def send(form: bytes, secrets: tuple[str, ...]) -> Response:
             raise AssertionError("no token is requested")
 
         settings = Settings(credentials=credentials)
-        shared = Source(Token("everyones"))
+        shared = Source(Token("shared"))
         subject = make_token_keeper(settings, send, Clock(), lambda _: None, share=lambda fetch: shared)
         return await subject.get()
 
-    async def test_is_fetched_in_place_of_one_for_these_client_credentials(self) -> None:
-        assert await self.first_token(ClientCredentials("id", "secret")) == "everyones"
+    async def test_replaces_that_of_client_credentials(self) -> None:
+        assert await self.first_token(ClientCredentials("id", "secret")) == "shared"
 
-    async def test_takes_the_place_of_no_token_that_the_user_has(self) -> None:
+    async def test_does_not_replace_a_static_token(self) -> None:
         assert await self.first_token(StaticToken("mine")) == "mine"

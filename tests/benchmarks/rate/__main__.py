@@ -3,7 +3,7 @@
 `python -m tests.benchmarks.rate`, in virtual time: percent of the ideal / percent of the requests that were
 refused, for the real session and limiter and for the usual strategies. The ideal is the same client, which
 knows from an oracle when each call is accepted. A cell is the median of the seeds, in brackets the worst; for
-random servers the median, in brackets the worst after the worst tenth. 0 of the ideal: it did not end in ten
+random servers the median, in brackets the border of the worst tenth. 0 of the ideal: it did not end in ten
 times that time.
 """
 

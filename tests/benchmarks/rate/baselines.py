@@ -29,10 +29,10 @@ class RetryOnly:
         return Ticket(now)
 
     def on_response(self, now: float, ticket: Ticket, status: int, headers: Headers, call: int) -> None:
-        """As `Strategy.on_response`: nothing is learnt."""
+        """As `Strategy.on_response`: nothing is learned."""
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
-        """As `Strategy.on_no_response`: nothing is learnt."""
+        """As `Strategy.on_no_response`: nothing is learned."""
 
     def back_off(self, failures: int, status: int, headers: Headers) -> float:
         """As `Strategy.back_off`."""

@@ -21,7 +21,7 @@ from tests.support.fake_transport import respond
 _PATH = "/v1/backup_instances/{instance}/backups/active"
 
 
-class ModelTransport:
+class SimulatedTransport:
     """Sends each request to a simulated server. Request and response take half a round trip each."""
 
     max_concurrency = IN_FLIGHT
@@ -71,7 +71,7 @@ def run(
 
 async def _run(server: Server, calls: int, seed: int, within: float, *, excused: int, timing: Timing) -> Run:
     result = Run()
-    transport = ModelTransport(server, Random(seed), result.responses, timing)
+    transport = SimulatedTransport(server, Random(seed), result.responses, timing)
     settings = Settings(credentials=StaticToken("token"), base_url="http://127.0.0.1", rate_limit=LEARNING)
     session = Session(settings, transport)
     await session.open()

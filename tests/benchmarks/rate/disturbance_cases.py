@@ -1,4 +1,4 @@
-"""The rows of the table of disturbances: a server, what happens to it, and when."""
+"""The rows of the table of disturbances: each with a server, what happens to it, and when."""
 
 import math
 from collections import deque

@@ -41,7 +41,7 @@ _ROWS_HEAD = (
     ("botocore", 18),
 )
 _SCHEDULES_HEAD = (
-    ("random schedules: median / worse tenth / worst", 46),
+    ("random schedules: median / worst tenth / worst", 46),
     ("ms", 6),
     *((f"s to 90 %, {kind}", 31) for kind in DEADLINES),
     ("% used then", 15),
@@ -132,7 +132,7 @@ def _seconds(value: float) -> str:
 
 
 def schedule_rows(pool: ProcessPoolExecutor, numbers: Sequence[int], only: str) -> Iterator[Cells]:
-    """The rows of random schedules: the median, the best of the worst tenth, and the worst."""
+    """The rows of random schedules: the median, the border of the worst tenth, and the worst."""
     families = [family for family in (EVEN, WINDOWS) if only in family]
     jobs = {
         (family, served): [pool.submit(_measure_schedule, family, number, served) for number in numbers]

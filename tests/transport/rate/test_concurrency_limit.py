@@ -88,7 +88,7 @@ class TestTheStart:
         refuse(limit, 2.1, 3.0)
         assert limit.cap == 2
 
-    def test_once_a_rate_is_learnt_the_cap_does_not_restart(self) -> None:
+    def test_once_a_rate_is_learned_the_cap_does_not_restart(self) -> None:
         limit = ConcurrencyLimit(64)
         refuse(limit, 1.0, 2.0, paced=True)
         assert limit.cap == 13
@@ -149,7 +149,7 @@ class TestAServerThatLimitsCallsInFlight:
         run = run_for(in_flight(lambda at: 5 if at < 30 else 60), 60.0)
         assert accepted(run, 55.0, 60.0) > 0.95 * 60 * 20 * 5
 
-    def test_a_limit_that_fell_is_learnt_anew(self) -> None:
+    def test_a_limit_that_fell_is_learned_anew(self) -> None:
         run = run_for(in_flight(lambda at: 20 if at < 20 else 5), 50.0)
         assert accepted(run, 25.0, 50.0) > 0.95 * 5 * 20 * 25
         assert refused(run, 35.0, 50.0) <= 3

@@ -1,4 +1,4 @@
-"""A rate learnt from refusals without a Retry-After, and the speed around it."""
+"""A rate learned from refusals without a Retry-After, and the speed around it."""
 
 import itertools
 import math

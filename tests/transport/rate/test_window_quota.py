@@ -1,4 +1,4 @@
-"""How many calls a window holds: the quota is learnt, and followed when it rises or falls."""
+"""How many calls a window holds: the quota is learned, and followed when it rises or falls."""
 
 import math
 
