@@ -19,7 +19,7 @@ SPENT = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
 THROTTLING = b'{"__type": "com.amazon#ThrottlingException", "message": "Rate exceeded"}'
 
 
-def asks(
+def is_refusal(
     status: int,
     retry_after: float | None = None,
     headers: Mapping[str, str] | None = None,
@@ -34,19 +34,19 @@ def asks(
 class TestWhatAsksToSlowDown:
     @pytest.mark.parametrize("status", [420, 429])
     def test_includes_429_and_420(self, status: int) -> None:
-        assert asks(status)
+        assert is_refusal(status)
 
     @pytest.mark.parametrize("retry_after", [0.0, 5.0, 500.0])
     def test_includes_a_503_with_retry_after(self, retry_after: float) -> None:
-        assert asks(503, retry_after)
+        assert is_refusal(503, retry_after)
 
     def test_includes_an_unexplained_503_while_other_calls_are_accepted(self) -> None:
-        assert asks(503, others_pass=True)
-        assert not asks(503, others_pass=False)
+        assert is_refusal(503, others_pass=True)
+        assert not is_refusal(503, others_pass=False)
 
     def test_includes_a_403_with_retry_after_or_a_spent_quota(self) -> None:
-        assert asks(403, 60.0)
-        assert asks(403, headers=SPENT)
+        assert is_refusal(403, 60.0)
+        assert is_refusal(403, headers=SPENT)
 
     @pytest.mark.parametrize(
         "headers",
@@ -57,7 +57,7 @@ class TestWhatAsksToSlowDown:
         ],
     )
     def test_includes_no_other_403(self, headers: Mapping[str, str]) -> None:
-        assert not asks(403, headers=headers, others_pass=True)
+        assert not is_refusal(403, headers=headers, others_pass=True)
 
     @pytest.mark.parametrize(
         "body",
@@ -69,26 +69,26 @@ class TestWhatAsksToSlowDown:
         ],
     )
     def test_includes_a_400_whose_body_names_throttling(self, body: bytes) -> None:
-        assert asks(400, body=body)
+        assert is_refusal(400, body=body)
 
     @pytest.mark.parametrize(
         "body", [b"", b"Throttling", b'["Throttling"]', b'{"code": 7}', b'{"message": "Throttling"}']
     )
     def test_includes_no_other_400(self, body: bytes) -> None:
-        assert not asks(400, body=body, others_pass=True)
+        assert not is_refusal(400, body=body, others_pass=True)
 
     @pytest.mark.parametrize("status", [401, 404, 409, 422, 500, 502, 504, 529])
     def test_includes_no_other_status(self, status: int) -> None:
-        assert not asks(status, 5.0, SPENT, THROTTLING, others_pass=True)
+        assert not is_refusal(status, 5.0, SPENT, THROTTLING, others_pass=True)
 
     @pytest.mark.parametrize(
-        ("status", "retry_after", "all_hear"),
+        ("status", "retry_after", "all_calls"),
         [(503, None, True), (503, 120.0, True), (503, 121.0, False), (403, 121.0, False), (429, 121.0, True)],
     )
     def test_a_wait_over_the_cap_concerns_all_calls_only_with_a_429(
-        self, status: int, retry_after: float | None, all_hear: bool
+        self, status: int, retry_after: float | None, all_calls: bool
     ) -> None:
-        assert concerns_all(RateSignals(status, retry_after, {}), 120.0) is all_hear
+        assert concerns_all(RateSignals(status, retry_after, {}), 120.0) is all_calls
 
 
 class TestWhetherOtherCallsAreAccepted:
