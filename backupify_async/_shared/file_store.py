@@ -36,7 +36,7 @@ if sys.platform != "win32":
 _LOGGER = logging.getLogger("backupify_async.shared")
 _PATIENCE = 0.9  # seconds for the lock, of the second that a turn can take
 _FIRST_WAIT = 0.000_5  # seconds between tries to lock, doubled each time
-_LONGEST_WAIT = 0.01
+_LONGEST_WAIT = 0.003
 _SAME_TIME = 60.0  # seconds: another boot that wrote as recently as this is another machine, not a reboot
 _VALUES = ("limit", "token")
 

@@ -169,6 +169,8 @@ class RedisStore:
                 self._listener.on_server_back()
             return
         await self._use(self._any_node)  # the keys may have moved
+        with contextlib.suppress(*FAULTS):  # and the name of the server may lead to another by now
+            await self._any_node.connection_pool.disconnect(inuse_connections=False)
         hold_off = min(_FIRST_HOLD_OFF * 2.0 ** min(self._failures, 10), _LONGEST_HOLD_OFF)
         self._failures += 1
         self._not_before = asyncio.get_running_loop().time() + random.uniform(0.5, 1.0) * hold_off

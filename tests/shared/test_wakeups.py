@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -135,6 +136,7 @@ class TestASocketThatAKilledMemberLeft:
         theirs.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
 class TestAPathThatIsTooLongForASocket:
     async def test_is_reached_by_way_of_proc(self, tmp_path: Path) -> None:
         directory = tmp_path / ("long" * 20) / ("longer" * 20)
