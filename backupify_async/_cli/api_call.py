@@ -45,7 +45,7 @@ async def send(
 async def send_paginated(
     shutdown: Shutdown, request: APIRequest, output_format: JSONFormat, options: SingleCallOptions
 ) -> ExitCode:
-    """Follow the Link headers from a request on, and write the items as they come.
+    """Follow the Link headers from a request on, and write the items page by page.
 
     Raises:
         Exit: A page could not be fetched. The JSON array is then not closed, so that no program takes a part

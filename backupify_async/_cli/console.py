@@ -14,8 +14,7 @@ _LINES = 25  # any number will do
 class PipeConsole(Console):
     """A console on stdout that raises `BrokenPipeError`, where rich's own exits with code 1.
 
-    It is given its size, because rich hangs at 0 to 2 columns, and is told not to use colours where TERM is
-    unset.
+    Its size is set, because rich hangs at 0 to 2 columns. It uses no colours where TERM is unset.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _INSTANCES, _CONCURRENCY = 200, 32
 _FORBIDDEN, _LOST = 13, 41
 _ALREADY_ACTIVE = range(5, _INSTANCES, 17)
-_SERVER_RATE = 120  # calls per second, which the client is not told
+_SERVER_RATE = 120  # calls per second, which the client does not know
 _FAULTS = (
     Fault.lose_response(after_acting=True, operation="trigger", instance=_LOST),
     Fault.answer(503, retry_after=1, operation="get_active", first=2),

@@ -127,7 +127,7 @@ class AllIds:
         """The number of instances according to the server.
 
         Raises:
-            BackupifyError: The server does not answer.
+            BackupifyError: The list cannot be read.
         """
         pages = client.instances.list(per_page=_PER_PAGE).pages()
         try:

@@ -26,7 +26,7 @@ class Shutdown:
 
     Attributes:
         graceful: Starts a graceful shutdown; None where the command has nothing to finish.
-        announced: Whether the user was told of the graceful shutdown: `timeout` sends its signal twice at
+        announced: Whether the graceful shutdown was announced on stderr: `timeout` sends its signal twice at
             once.
         code: The exit code of the first request; None while there is none.
         message: The reason, for stderr.
