@@ -1,27 +1,31 @@
 """One token for all members: fetched from the store, or requested by the one member that has the lease."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import math
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from backupify_async._shared.store import StateStore, Stored, StoreUnavailable
 from backupify_async._shared.token_lease import (
+    LEASE,
     Renew,
     TokenRecord,
     Use,
     Wait,
     after_failure,
     decide,
+    extend_lease,
     read_record,
     take_lease,
     write_record,
 )
+from backupify_async._tasks import cancel_and_wait
 from backupify_async._transport.held_token import HeldToken, hold
 from backupify_async._transport.token_keeper import Fetch
 from backupify_async._transport.token_request import read_secret
@@ -121,11 +125,15 @@ class SharedToken:
 
     async def _renew(self, seal: "TokenSeal") -> Token:
         """Request a token, and share it."""
+        extending = asyncio.create_task(self._extend_lease(), name="backupify_async shared token")
         try:
             token = await self._request()
         except Exception:
-            await self._share(self._record_failure)
+            await cancel_and_wait([extending])
+            await self._share(partial(self._change, after_failure))
             raise
+        finally:
+            extending.cancel()
         held = hold(token, self._now())
         sealed = seal.seal(token.value)
 
@@ -143,8 +151,17 @@ class SharedToken:
         except StoreUnavailable as error:
             _LOGGER.warning("the token is not shared at present: %s", error)
 
-    def _record_failure(self, stored: Stored) -> bytes | None:
-        record = after_failure(read_record(stored), stored.now, self._member)
+    async def _extend_lease(self) -> None:
+        """Keep the lease, for as long as a slow token endpoint takes."""
+        while True:
+            await asyncio.sleep(LEASE / 2)
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.turn("token", partial(self._change, extend_lease))
+
+    def _change(
+        self, decide_change: Callable[[TokenRecord, float, str], TokenRecord | None], stored: Stored
+    ) -> bytes | None:
+        record = decide_change(read_record(stored), stored.now, self._member)
         return None if record is None else write_record(record, stored)
 
     async def _wait_for_news(self, seconds: float) -> None:

@@ -22,7 +22,7 @@ import orjson
 from backupify_async._shared.store import BadRecord, Stored
 
 VERSION = 1
-LEASE = 5.0  # seconds: how long the others wait for a member that died, where there is no old token
+LEASE = 5.0  # seconds: how long the others wait for a member that died; extended while its request lasts
 AFTER_FAILURE = 1.0  # seconds until another member tries
 _CLOCK_JUMP = 30.0  # seconds: a time of day that shows so much more than the clock is believed
 
@@ -87,6 +87,13 @@ def take_lease(record: TokenRecord, now: float, member: str, *, rejected: bool) 
     """The record once this member renews the token. A rejected token is not left for others."""
     kept = TokenRecord() if rejected else record
     return attrs.evolve(kept, owner=member, leased_until=now + LEASE)
+
+
+def extend_lease(record: TokenRecord, now: float, member: str) -> TokenRecord | None:
+    """The record once this member's request takes longer; None if the lease is another's by now."""
+    if record.owner != member:
+        return None
+    return attrs.evolve(record, leased_until=now + LEASE)
 
 
 def after_failure(record: TokenRecord, now: float, member: str) -> TokenRecord | None:

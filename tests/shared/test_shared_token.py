@@ -118,7 +118,7 @@ class TestEightMembers:
             assert len({*await group.tokens()}) == 1
         assert len(server.requests) == 1
 
-    @pytest.mark.parametrize("takes", [0.0, 0.2, 3.0])
+    @pytest.mark.parametrize("takes", [0.0, 0.2, 3.0, 17.0])
     async def test_make_one_request_for_each_renewal(
         self, server: Server, hub: MemoryHub, takes: float
     ) -> None:
@@ -129,7 +129,7 @@ class TestEightMembers:
                     assert server.accepts(value)
                 await asyncio.sleep(0.5)
         assert all(79.9 <= seconds <= 81.0 + takes for seconds in gaps(server.requests))
-        assert len(server.requests) in (12, 13)
+        assert len(server.requests) >= 11
 
     async def test_wait_for_no_renewal_once_they_have_a_token(self, server: Server, hub: MemoryHub) -> None:
         server.takes = 5.0
@@ -155,6 +155,12 @@ class TestEightMembers:
             (new,) = {*await group.tokens()}
         assert new != old
         assert len(server.requests) == 2
+
+    async def test_begin_with_one_request_though_it_takes_long(self, server: Server, hub: MemoryHub) -> None:
+        server.takes = 28.0
+        async with grouped(server, hub) as group:
+            assert len({*await group.tokens()}) == 1
+        assert len(server.requests) == 1
 
     async def test_of_which_one_dies_in_its_request_make_another_after_its_lease(
         self, server: Server, hub: MemoryHub

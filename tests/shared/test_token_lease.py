@@ -16,6 +16,7 @@ from backupify_async._shared.token_lease import (
     Wait,
     after_failure,
     decide,
+    extend_lease,
     read_record,
     take_lease,
     write_record,
@@ -79,6 +80,11 @@ class TestALease:
     def test_leaves_no_rejected_token_for_others(self) -> None:
         expected = TokenRecord(owner="me", leased_until=NOW + LEASE)
         assert take_lease(FRESH, NOW, "me", rejected=True) == expected
+
+    def test_is_extended_by_its_owner_alone(self) -> None:
+        expected = leased(DUE, "me", LEASE)
+        assert extend_lease(leased(DUE, "me", 1.0), NOW, "me") == expected
+        assert extend_lease(leased(DUE, "other", 1.0), NOW, "me") is None
 
     def test_lets_all_wait_for_a_second_after_a_failure(self) -> None:
         record = after_failure(leased(DUE, "me"), NOW, "me")
