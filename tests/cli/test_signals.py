@@ -46,6 +46,16 @@ class TestSignals:
         rows = json.loads("".join(begun) + result.out)
         assert (result.code, {row["instance_id"] for row in rows}) == (130, {1, 2})
 
+    @pytest.mark.backupify(instances=1, backup_duration=3600)
+    def test_a_wait_ends_as_a_sweep_does(self, server: SimulatedBackupify) -> None:
+        backup = server.start_backup(1)
+        with process("wait", "1", str(backup.id), "--interval", "0.1", "-o", "json") as started:
+            wait_for_requests(server, 3)
+            started.send_signal(signal.SIGINT)
+            result = finish(started)
+        assert (result.code, result.out) == (130, "[\n]\n")
+        assert result.err.splitlines()[:2] == ["interrupted", "1 instance interrupted"]
+
     @pytest.mark.backupify(instances=3, faults=[Fault.hang(operation="token")])
     def test_before_the_first_call_there_is_no_summary(self, server: SimulatedBackupify) -> None:
         with process(*SWEEP) as started:
