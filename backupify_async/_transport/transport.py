@@ -159,6 +159,8 @@ class Transport(Protocol):
     It sends each request exactly once, to the request's own URL. It follows no redirect, resends nothing,
     stores no cookie, and writes no header into a log. A response of any status is returned and not raised.
 
+        from backupify_async import AiohttpTransport, PreparedRequest, Response, Settings
+
         class Recorder:
             max_concurrency = None
 
