@@ -58,12 +58,12 @@ async def send_paginated(
             async for page in client.iterate(request.path, params=request.params).pages():
                 text = writer.write(page.items) if begun else writer.header() + writer.write(page.items)
                 begun = True
-                await output.rows(text.encode())
+                await output.rows(text)
         except BackupifyError as error:
             if not begun:
                 raise failed(error) from None
             raise Exit(exit_code_of(error), f"the list ended early: {reason(error)}") from None
-        await output.rows(writer.footer().encode())
+        await output.rows(writer.footer())
     return ExitCode.SUCCESS
 
 

@@ -53,11 +53,11 @@ class CommandContext:
         self.progress.start()
         if not self.quiet:
             self.output.show_status(self.progress.status)
-        await self.output.rows(self.writer.header().encode())
+        await self.output.rows(self.writer.header())
 
     async def write(self, rows: Sequence[Row], fallback: Sequence[str] = ()) -> None:
         """Write rows; where that is impossible, write the fallback to stderr."""
-        await self.output.rows(self.writer.write(rows).encode("utf-8", "backslashreplace"), fallback)
+        await self.output.rows(self.writer.write(rows), fallback)
 
 
 @asynccontextmanager
@@ -84,8 +84,7 @@ async def command_context(
         progress = CommandProgress(command, client.statistics)
         progress.verbose = options.verbose > 0
         output.footer = rows_writer.footer
-        context = CommandContext(client, output, rows_writer, progress, quiet=options.quiet)
-        yield context
+        yield CommandContext(client, output, rows_writer, progress, quiet=options.quiet)
         if not options.quiet and shutdown.code is not ExitCode.CLOSED_PIPE:
             output.message(progress.summary())
 

@@ -130,21 +130,16 @@ def _action(
     plain = trigger_action(wait, confirmation, journal, stopped)
 
     def rows(instance_id: InstanceId, result: TriggerResult) -> list[Row]:
-        return [
-            add_run(row, from_previous_run=result.from_previous_run)
-            for row in plain.rows(instance_id, result)
-        ]
+        previous = result.from_previous_run
+        return [add_run(row, from_previous_run=previous) for row in plain.rows(instance_id, result)]
 
     def failure(instance_id: InstanceId, error: BaseException) -> Row:
         from_previous_run = isinstance(error, WaitFailed) and error.result.from_previous_run
         return add_run(plain.failure(instance_id, error), from_previous_run=from_previous_run)
 
     def remaining_ids(of_source: str | None) -> str | None:
-        return (
-            f"the remaining ids of {journal.path}"
-            if journal.has_rest(of_source=of_source is not None)
-            else None
-        )
+        rest = journal.has_rest(of_source=of_source is not None)
+        return f"the remaining ids of {journal.path}" if rest else None
 
     return attrs.evolve(
         plain,

@@ -81,20 +81,21 @@ class Output:
             self._stdout_thread.close()
             self._stderr_thread.close()
 
-    async def rows(self, data: bytes, fallback: Sequence[str] = ()) -> None:
+    async def rows(self, text: str | bytes, fallback: Sequence[str] = ()) -> None:
         """Write rows to stdout; wait where they arrive faster than stdout takes them.
 
         Not during a shutdown: the last rows are few, and stdout may take none of them.
 
         Args:
-            data: The rows.
+            text: The rows; a text is written as UTF-8.
             fallback: Messages for stderr where the rows cannot be written.
         """
         if not self.takes_rows:
             for line in fallback:
                 self.message(line)
-        if not self.takes_rows or not data:
+        if not self.takes_rows or not text:
             return
+        data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
         self._rows.append(data)
         self._fallback += fallback
         self._pending += len(data)

@@ -69,7 +69,7 @@ async def _write_failures(
     """Write a row for each id that was given, though there is no token."""
     if action.has_journal or isinstance(source, AllIds):
         return
-    await context.output.rows(context.writer.header().encode())
+    await context.output.rows(context.writer.header())
     async with aclosing(source.read(context.client)) as ids:
         async for instance_id in ids:
             await context.write([{**action.failure(instance_id, why.error), "error": why.message}])

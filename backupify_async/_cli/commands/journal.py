@@ -15,7 +15,7 @@ from backupify_async._cli.options import OUTPUT, FieldNames, absolute_path, file
 from backupify_async._cli.output import Output
 from backupify_async._cli.rows import JOURNAL_COUNTS, JOURNAL_ENTRIES, count_rows, entry_row
 from backupify_async._cli.shutdown import Shutdown, run_command
-from backupify_async._cli.writers import Format, Row, Writer
+from backupify_async._cli.writers import Format, Row
 from backupify_async._journal.entries import SweepInfo
 from backupify_async._journal.snapshot import open_snapshot
 from backupify_async.errors import ConfigurationError, JournalError
@@ -65,25 +65,21 @@ async def _show(shutdown: Shutdown, path: Path, output_format: Format, fields: s
     try:
         async with open_snapshot(path) as storage, Output(shutdown, sys.stdout, sys.stderr) as output:
             output.footer = rows_writer.footer
-            await output.rows(rows_writer.header().encode())
+            await output.rows(rows_writer.header())
             if as_table:
-                await _write(output, rows_writer, count_rows(await storage.counts()))
+                await output.rows(rows_writer.write(count_rows(await storage.counts())))
                 output.message(_describe(await storage.read_sweep()))
                 return ExitCode.SUCCESS
             rows: list[Row] = []
             async for entry in storage.read_entries():
                 rows.append(entry_row(entry))
                 if len(rows) == _ROWS_AT_ONCE:
-                    await _write(output, rows_writer, rows)
+                    await output.rows(rows_writer.write(rows))
                     rows = []
-            await _write(output, rows_writer, rows)
+            await output.rows(rows_writer.write(rows))
     except (ConfigurationError, JournalError) as error:
         raise Exit(ExitCode.USAGE, str(error)) from None
     return ExitCode.SUCCESS
-
-
-async def _write(output: Output, rows_writer: Writer, rows: list[Row]) -> None:
-    await output.rows(rows_writer.write(rows).encode("utf-8", "backslashreplace"))
 
 
 def _describe(sweep: SweepInfo) -> str:
