@@ -22,11 +22,10 @@ from pathlib import Path
 
 import attrs
 
-from backupify_async._shared import value_file
 from backupify_async._shared.directory import FileAccess, make_inner_directory, prepare_directory
 from backupify_async._shared.machine import boot_id, require_unix
 from backupify_async._shared.store import BadRecord, Change, Stored, StoreMisused, StoreUnavailable
-from backupify_async._shared.value_file import Content
+from backupify_async._shared.value_file import Content, ValueFile
 from backupify_async._shared.wakeups import Wakeups
 from backupify_async.errors import ConfigurationError
 
@@ -157,25 +156,29 @@ class FileStore:
         return True
 
     def _change(self, name: str, change: Change, access: FileAccess) -> None:
-        path = self._paths[name]
-        content: Content | None = None
-        with self._available():
-            try:
-                content = value_file.read(path)
-            except BadRecord as bad:
-                self._put_aside(name, bad)
-        boots = self._boots(content)
+        file, content = ValueFile(self._paths[name]), None
         try:
-            value = change(self._stored(content))
-        except BadRecord as bad:
             with self._available():
-                self._put_aside(name, bad)
-            value = change(self._stored(None))
-        if value is not None:
-            with self._available():
-                value_file.write(path, Content(value, boots, time.time()), access)
-                if self._wakeups is not None:
-                    self._wakeups.on_write()
+                try:
+                    content = file.read()
+                except BadRecord as bad:
+                    self._put_aside(name, file, bad)
+            boots = self._boots(content)
+            try:
+                value = change(self._stored(content))
+            except BadRecord as bad:
+                with self._available():
+                    self._put_aside(name, file, bad)
+                content = None
+                value = change(self._stored(None))
+            if value is not None:
+                sequence = 1 if content is None else content.sequence + 1
+                with self._available():
+                    file.write(Content(value, boots, time.time(), sequence), access)
+                    if self._wakeups is not None:
+                        self._wakeups.on_write()
+        finally:
+            file.close()
 
     def _stored(self, content: Content | None) -> Stored:
         value = None if content is None else content.value
@@ -200,11 +203,11 @@ class FileStore:
 
     def _require_one_machine(self) -> None:
         for path in self._paths.values():
-            with contextlib.suppress(BadRecord):  # the turn puts it aside
-                self._boots(value_file.read(path))
+            with contextlib.suppress(BadRecord), contextlib.closing(ValueFile(path)) as file:
+                self._boots(file.read())  # a bad one is put aside by the turn
 
-    def _put_aside(self, name: str, bad: BadRecord) -> None:
-        value_file.put_aside(self._paths[name], bad)
+    def _put_aside(self, name: str, file: ValueFile, bad: BadRecord) -> None:
+        file.put_aside(bad)
         if bad.version is None:
             return
         if name in self._newer:
