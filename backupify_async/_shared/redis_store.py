@@ -1,4 +1,4 @@
-"""The store of many machines: a Redis server, and what others need to know of it.
+"""The store of many machines: a Redis server.
 
     {backupify:KEY}:limit    a hash: `value`, and its `revision`, which is random and new with each write
     {backupify:KEY}:token    the same
@@ -13,7 +13,7 @@ URLs are those of redis-py: `redis://`, `rediss://` (TLS) and `unix://`, with us
 and options such as `?ssl_ca_certs=...`. With a cluster, name any node: all keys are in one hash slot, and the
 store follows MOVED to the node that has it. redis-py has no URL for Sentinel: name the primary, or a proxy.
 
-A user who can do this and nothing else:
+A user with these permissions can do all that is needed, and nothing else:
 
     ACL SETUSER ops on >SECRET resetkeys ~{backupify:*}:* resetchannels &{backupify:*}:wake
         -@all +evalsha +script|load +type +time +hget +hset +pexpire +rename +publish +subscribe +ping +select

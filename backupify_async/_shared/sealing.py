@@ -1,4 +1,4 @@
-"""Seals a token so that only who knows the client secret can read it in a store. Needs the extra `shared`.
+"""Seals a token, so that it can be read in a store only with the client secret. Needs the extra `shared`.
 
 AES-256-GCM with a random nonce. The key is derived from the client secret by HKDF-SHA256 (RFC 5869), for
 one API and one client id; the associated data binds what is sealed to its place in the store. Whoever can

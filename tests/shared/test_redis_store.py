@@ -66,6 +66,7 @@ class TestTheURL:
             f"redis+sentinel://user:{SECRET}@cache.example/primary",
             SECRET,
         ],
+        ids=["scheme", "path", "port", "no host", "option", "Sentinel", "no scheme"],
     )
     def test_that_cannot_work_is_refused_without_being_repeated(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="not the URL of a Redis server") as caught:
