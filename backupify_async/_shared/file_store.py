@@ -1,7 +1,7 @@
 """The store of one machine: files in a directory, and a lock that is held for a quarter of a millisecond.
 
     KEY.lock                 locked by `flock` during a turn, with no `await` in between
-    KEY.limit, KEY.token     the values
+    KEY.limit, KEY.TOKEN     the values
     KEY.limit.broken-UTC     a value that could not be read
     KEY.members/             a socket for each member, by which the others wake it
 
@@ -37,7 +37,6 @@ _PATIENCE = 0.9  # seconds for the lock, of the second that a turn can take
 _FIRST_WAIT = 0.000_5  # seconds between tries to lock, doubled each time
 _LONGEST_WAIT = 0.003
 _SAME_TIME = 60.0  # seconds: another boot that wrote as recently as this is another machine, not a reboot
-_VALUES = ("limit", "token")
 
 
 @attrs.frozen
@@ -56,16 +55,18 @@ class FileStore:
     Args:
         directory: The directory; created if it is missing, for this user alone.
         key: A name for what is shared: letters and digits.
+        token: The name of the token: another one for each client id.
         boot: The boot id of this machine; read from the system by default.
     """
 
-    def __init__(self, directory: Path, key: str, *, boot: str | None = None) -> None:
+    def __init__(self, directory: Path, key: str, *, token: str = "token", boot: str | None = None) -> None:  # noqa: S107
         self._directory = directory.expanduser().absolute()
         self._key = key
         self._boot = boot
         self._lock = self._directory / f"{key}.lock"
         self._members = self._directory / f"{key}.members"
-        self._paths = {name: self._directory / f"{key}.{name}" for name in _VALUES}
+        names = {"limit": "limit", "token": token}
+        self._paths = {name: self._directory / f"{key}.{stored}" for name, stored in names.items()}
         self._pid = 0  # of the process that opened it
         self._files: _Files | None = None
         self._recreate = False  # the directory, if it is removed

@@ -1,7 +1,7 @@
 """The store of many machines: a Redis server.
 
     {backupify:KEY}:limit    a hash: `value`, and its `revision`, which is random and new with each write
-    {backupify:KEY}:token    the same
+    {backupify:KEY}:TOKEN    the same
     {backupify:KEY}:*:broken what was put aside, for a day
     {backupify:KEY}:wake     the channel of announcements
 
@@ -76,14 +76,16 @@ class RedisStore:
     Args:
         url: The server, as redis-py spells it.
         key: A name for what is shared: letters and digits.
+        token: The name of the token: another one for each client id.
 
     Raises:
         ConfigurationError: The URL cannot work.
     """
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, *, token: str = "token") -> None:  # noqa: S107
         self._key = key
-        self._options = _connection_options(url)
+        self._names = {"limit": "limit", "token": token}
+        self._options = connection_options(url)
         self._client = self._any_node = self._connect({})
         self._channel = f"{{backupify:{key}}}:wake"
         self._member = secrets.token_bytes(8)
@@ -200,7 +202,7 @@ class RedisStore:
 
     async def _call(self, script: str, name: str, arguments: Sequence[int | bytes]) -> Any:
         """Run a script on the node that has the key."""
-        key = f"{{backupify:{self._key}}}:{name}"
+        key = f"{{backupify:{self._key}}}:{self._names[name]}"
         run = self._client.register_script(script)
         try:
             return await run([key, f"{key}:broken"], arguments)
@@ -235,8 +237,8 @@ class _Wanted:
     by_its_caller = True
 
 
-def _connection_options(url: str) -> dict[str, Any]:
-    """What redis-py is to connect with.
+def connection_options(url: str) -> dict[str, Any]:
+    """What redis-py connects with.
 
     Raises:
         ConfigurationError: The URL cannot work. The message does not hold it, for it can hold a password.

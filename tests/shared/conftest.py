@@ -1,6 +1,7 @@
 """The servers that the tests of this room share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +20,10 @@ def redis(shared_redis: RedisServer) -> RedisServer:
     """The server, emptied."""
     shared_redis.command("FLUSHALL")
     return shared_redis
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of this test alone, which it can kill."""
+    with redis_server(tmp_path) as server:
+        yield server

@@ -1,6 +1,8 @@
 """What a user can name to share by, and under which name."""
 
 import builtins
+import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from backupify_async import ConfigurationError
 from backupify_async._shared import locations
 from backupify_async._shared.file_store import FileStore
-from backupify_async._shared.locations import make_store, store_key
+from backupify_async._shared.locations import make_store, read_location, store_key
 from backupify_async._shared.redis_store import RedisStore
 
 API = "https://api.example.com"
@@ -61,12 +63,44 @@ class TestTheNameOfWhatIsShared:
         assert len(keys) == 4
 
     def test_is_that_of_the_machine_where_the_server_limits_addresses(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        machine_id = tmp_path / "machine-id"
-        monkeypatch.setattr(locations, "_MACHINE_ID", machine_id)
-        keys = [store_key(API, "ops", "address")]  # by the host's name
-        for name in ("one", "two"):
-            machine_id.write_text(name)
+        keys = []
+        for boot in ("one", "two"):
+            monkeypatch.setattr(locations, "boot_id", lambda boot=boot: boot)
             keys += [store_key(API, "ops", "address"), store_key(API, "ops", "account")]
-        assert len({*keys}) == 4
+        assert len({*keys}) == 3
+
+    def test_is_by_the_name_of_a_machine_without_a_boot_id(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail() -> str:
+            raise ConfigurationError("no boot id")
+
+        monkeypatch.setattr(locations, "boot_id", fail)
+        keys = []
+        for name in ("one", "two", "one"):
+            monkeypatch.setattr(socket, "gethostname", lambda name=name: name)
+            keys.append(store_key(API, "ops", "address"))
+        assert (keys[0] == keys[2], keys[0] == keys[1]) == (True, False)
+
+
+class TestWhatIsShown:
+    @pytest.mark.parametrize(
+        ("location", "shown"),
+        [
+            ("/run/backupify", "/run/backupify"),
+            ("rediss://ops:s3cret@cache.example:6380/2?ssl_ca_certs=x", "rediss://cache.example:6380/2"),
+            ("redis://:s3cret@[::1]", "redis://[::1]"),
+            ("redis://cache?password=s3cret", "redis://cache"),
+            ("unix://ops:s3cret@/run/redis.sock?db=1", "unix:///run/redis.sock"),
+        ],
+    )
+    def test_is_no_password(self, location: str, shown: str) -> None:
+        assert read_location(location).shown == shown
+        assert "s3cret" not in repr(read_location(location))
+        assert read_location(location).has_password == ("s3cret" in location)
+
+    @pytest.mark.parametrize("password", ["s3/cret", "s3#cret", "s3?cret", "s3@cret/x", "s3/cr/et"])
+    def test_is_no_part_of_a_password_that_ends_the_host(self, password: str) -> None:
+        with pytest.raises(ConfigurationError, match="%XX") as caught:
+            read_location(f"redis://ops:{password}@cache.example")
+        assert not {"s3", "cr", "cret", "et"} & {*re.split(r"\W+", str(caught.value))}

@@ -5,7 +5,6 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from backupify_async._shared.redis_store import RedisStore
 from backupify_async._shared.store import Stored, StoreUnavailable
 from tests.shared.members import Wake, Writing, opened, read
 from tests.shared.stores import KEY, increment
-from tests.support.redis_server import RedisServer, free_port, redis_cluster, redis_server
+from tests.support.redis_server import RedisServer, free_port, redis_cluster
 from tests.support.tls_proxy import tls_proxy
 
 pytestmark = pytest.mark.slow
@@ -25,13 +24,6 @@ LIMIT = f"{{backupify:{KEY}}}:limit"
 TOKEN = f"{{backupify:{KEY}}}:token"
 SECRET = f"pass-{secrets.token_hex(8)}"
 ACL = " ".join(re.findall(r"ACL SETUSER (.*?)\n\n", (redis_store.__doc__ or "") + "\n\n", re.DOTALL)).split()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server of this test alone, which it can kill."""
-    with redis_server(tmp_path) as server:
-        yield server
 
 
 async def until_back(store: RedisStore) -> None:
