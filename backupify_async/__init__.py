@@ -12,8 +12,7 @@ Backupify for your own tests.
 
 Names are imported on first use. pytest loads the plugin of every installed package, and must not pay for
 aiohttp here; and `backupify` can report why an import failed. `BackupifyClient` imports all that a call
-needs, also
-when it fails: nothing is imported on a failure path.
+needs, also when it fails: nothing is imported on a failure path.
 """
 
 from backupify_async.version import __version__

@@ -115,7 +115,8 @@ class LimitChanged:
 
     Attributes:
         limit_source: What the estimate is based on.
-        limit_per_second: The estimate, in calls per second; None where there is none.
+        limit_per_second: The estimate, in calls per second, as `Statistics` explains it; None where there is
+            none.
         speed_reason: What determines the current send rate.
         paused_until: The end of the current pause, UTC; None without one.
     """

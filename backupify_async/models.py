@@ -84,29 +84,35 @@ class BackupInstance(ToDict):
 
 
 class TriggerKind(Enum):
-    """The outcome of a trigger."""
+    """The outcome of a trigger.
+
+    Attributes:
+        STARTED: This call started a backup.
+        ALREADY_ACTIVE: A backup was already active, and may have ended since; none was started.
+        ADOPTED: The response was lost, and the backup that this call had started was found afterwards.
+    """
 
     STARTED = "started"
-    """This call started a backup."""
     ALREADY_ACTIVE = "already_active"
-    """A backup was already active, and may have ended since; none was started."""
     ADOPTED = "adopted"
-    """The response was lost, and the backup that this call had started was found afterwards."""
 
 
 class WaitKind(Enum):
-    """How a backup ended."""
+    """How a backup ended.
+
+    Attributes:
+        COMPLETED: It is over, and its status means success, or is missing.
+        FAILED: Its status means failed, cancelled, partly done or the like.
+        UNKNOWN: It is over, and its status is an unknown word. `PollPolicy` accepts additional words.
+        VANISHED: The instance exists, but no longer has this backup.
+        REPLACED: Another backup of the instance is active, and nothing shows that this one has ended.
+    """
 
     COMPLETED = "completed"
-    """It is over, and its status means success, or is missing."""
     FAILED = "failed"
-    """Its status means failed, cancelled, partly done or the like."""
     UNKNOWN = "unknown"
-    """It is over, and its status is an unknown word. `PollPolicy` accepts additional words."""
     VANISHED = "vanished"
-    """The instance exists, but no longer has this backup."""
     REPLACED = "replaced"
-    """Another backup of the instance is active, and nothing shows that this one has ended."""
 
 
 @attrs.frozen

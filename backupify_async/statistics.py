@@ -11,43 +11,53 @@ __all__ = ["LimitSource", "SpeedReason", "Statistics"]
 
 
 class LimitSource(Enum):
-    """What the estimate of the server's limit rests on; the best source wins."""
+    """What the estimate of the server's limit is based on; the best source wins.
+
+    Attributes:
+        HEADERS: The quota that the server announces in its responses.
+        WINDOW: Retry-After: windows whose end is known, and the number of calls that they accepted.
+        IN_FLIGHT: The number of calls in flight when others were refused: the server limits that number, and
+            no rate.
+        HISTORY: The times of refusals, and the number of calls accepted between them.
+        NONE: Nothing yet: no limit was met, or detection is off.
+    """
 
     HEADERS = "headers"
-    """The quota that the server announces in its responses."""
     WINDOW = "window"
-    """Retry-After: windows whose end is known, and how many calls they held."""
     IN_FLIGHT = "in flight"
-    """How many calls were in flight when others were refused: the server limits that, and no rate."""
     HISTORY = "history"
-    """When calls were refused, and how many were accepted in between."""
     NONE = "none"
-    """Nothing yet: no limit was met, or detection is off."""
 
 
 class SpeedReason(Enum):
-    """What limits the present speed."""
+    """What determines the current send rate.
+
+    Attributes:
+        NOT_LIMITED: Only the client's own settings: no limit was met, or some of the announced quota remains.
+        FINDING: Calls were refused, and the server's limit is not known for certain yet.
+        AT_LIMIT: The server's limit is known and kept.
+        ASKING: The limit is known and was not exceeded for a while: the client sends a little faster, in case
+            the limit rose.
+        RETRY_AFTER: The server asked all calls to wait.
+        QUOTA: The announced quota is spent until its reset.
+        WINDOW: As many calls were sent as the server's window is known to accept: the client waits for the
+            next window.
+        IN_FLIGHT: The server limits the number of calls in flight, and no rate; the client tries one more
+            from time to time.
+        REFUSED: The server refuses every call: one call at a time probes whether that is over.
+        DOWN: The server is down: one call at a time probes whether it is back.
+    """
 
     NOT_LIMITED = "not limited"
-    """Only the client's own settings: no limit was met, or some of the announced quota remains."""
     FINDING = "finding the limit"
-    """Calls were refused, and the server's limit is not known for certain yet."""
     AT_LIMIT = "at the limit"
-    """The server's limit is known and kept."""
     ASKING = "asking for more"
-    """The limit is known and was not exceeded for a while: the speed grows above it, in case it rose."""
     RETRY_AFTER = "Retry-After"
-    """The server asked all calls to wait."""
     QUOTA = "quota spent"
-    """The announced quota is spent until its reset."""
     WINDOW = "window spent"
-    """As many calls were sent as the server's window is known to hold: the next window is waited for."""
-    IN_FLIGHT = "as many in flight as it takes"
-    """The server limits how many calls are in flight, and no rate; one more is tried from time to time."""
+    IN_FLIGHT = "at the limit of calls in flight"
     REFUSED = "all refused"
-    """No call is accepted: one at a time probes whether that is over."""
     DOWN = "server down"
-    """The server is down: one call at a time probes whether it is back."""
 
 
 @attrs.frozen
@@ -63,13 +73,14 @@ class Statistics(ToDict):
         refused: Responses that refused a call for now, as `Throttled` says.
         retried: Requests that repeat a failed one, without those that repeat a refused one.
         budget_left: Tokens remaining for retries.
-        limit_source: What the estimate of the server's limit rests on.
-        limit_per_second: Calls a second that the server is estimated to accept. While that is not known, the
-            average of what was accepted; None if nothing was refused or announced, or detection is off.
-        reconciling: Triggers whose response was lost, and whose outcome is being found out now.
-        waited_for: Backups whose end is waited for now.
+        limit_source: What the estimate of the server's limit is based on.
+        limit_per_second: The estimated limit, in calls per second. Before there is an estimate, the average
+            of accepted calls. Preliminary while `speed_reason` is FINDING; None if nothing was refused or
+            announced, or detection is off.
+        reconciling: Triggers that are being reconciled, because their response was lost.
+        waited_for: Backups that calls wait for.
         answered_from_memory: 404 responses to get-active taken for "idle" without a second request.
-        speed_reason: What limits the present speed.
+        speed_reason: What determines the current send rate.
     """
 
     in_flight: int

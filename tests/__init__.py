@@ -20,6 +20,8 @@ values, one module of a room does I/O, and no code reads an error's message.
 **Where to put what.** Its test is in the room of the same name under tests/.
 
     an operation      _resources/: a method says what to ask, and which model to read; models.py
+    any operation     `client.request` and `client.iterate`: _resources/any_operation.py, with the rules of
+                      _endpoints/any_request.py
     a resource        like _resources/instances.py; client.py, models.py, tests/test_models.py,
                       tests/typing/api.py, tests/support/api_pages.py; for the simulated server
                       testing/_messages.py, testing/_application.py, testing/_operations.py

@@ -93,7 +93,7 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
         (AmbiguousRequest,),
         (
             "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: slow; "
-            "not found out: the list is empty (seen: backup 7, backup x)"
+            "still unclear: the list is empty (seen: backup 7, backup x)"
         ),
     ),
     (
@@ -101,7 +101,7 @@ TREE: list[tuple[BackupifyError, tuple[type, ...], str]] = [
         (AmbiguousRequest,),
         (
             "instance 42: the backup triggered at 2026-01-02T03:04:05Z may or may not have started: lost; "
-            "not found out: too late"
+            "still unclear: too late"
         ),
     ),
     (DuplicateInstance("a/b"), (), "instance a/b is in this sweep twice: no second backup was triggered"),

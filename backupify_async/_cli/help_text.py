@@ -17,8 +17,10 @@ Exit codes:
   2    usage or configuration error
   3    authentication failed
   70   internal error: a bug in backupify
-  129  the terminal was closed; 130 Ctrl-C; 141 stdout was closed (| head);
-       143 SIGTERM"""
+  129  the terminal was closed (SIGHUP)
+  130  Ctrl-C (SIGINT)
+  141  stdout was closed, as by | head
+  143  SIGTERM"""
 
 
 def examples(*lines: str) -> str:

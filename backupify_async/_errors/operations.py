@@ -95,7 +95,7 @@ class AmbiguousTrigger(AmbiguousRequest):
         """The message without the instance."""
         sent_at = f"{self.sent_at:%Y-%m-%dT%H:%M:%SZ}"
         text = f"the backup triggered at {sent_at} may or may not have started: {self.cause}"
-        text += f"; not found out: {self.reason}" if self.reason else ""
+        text += f"; still unclear: {self.reason}" if self.reason else ""
         seen = ", ".join(f"backup {printable(backup.id)}" for backup in self.seen)
         return text + (f" (seen: {seen})" if seen else "")
 

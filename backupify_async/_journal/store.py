@@ -34,7 +34,8 @@ class JournalStore(Protocol):
     write that failed, nothing more is triggered, and the entries are written once more before `close`. Any
     other exception of a write is reported in the same way; of the other methods, it is raised unchanged.
 
-    `tests/journal/test_store_contract.py` checks an implementation: copy it, and let `STORES` name yours.
+    `tests/journal/test_store_contract.py` checks an implementation: in a checkout, add yours to `STORES` in
+    `tests/journal/stores.py`, and run it.
     """
 
     @property

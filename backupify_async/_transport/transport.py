@@ -210,9 +210,9 @@ class Transport(Protocol):
                 exception is not retried: the caller gets it unchanged. Of a request that is not repeatable,
                 as a trigger, it puts the outcome in doubt.
             DecodeError: The body is larger than `max_body_bytes`, or its content coding is unknown.
-            asyncio.CancelledError: The calling task was cancelled: stop soon, and let it pass. It is how a
-                call ends at its `total` time-out, and how `close()` ends all calls; that waits for 10 s, and
-                then closes the transport. A `CancelledError` for
-                another reason, such as a task of the transport that was cancelled, is a `TransportError`.
+            asyncio.CancelledError: The calling task was cancelled: stop soon, and do not catch it. A call
+                ends in this way at its `total` time-out, and all calls when the client closes: `close()`
+                waits 10 s for them, and then closes the transport. A `CancelledError` for another reason,
+                such as a cancelled task of the transport, becomes a `TransportError`.
         """
         ...

@@ -59,7 +59,7 @@ class TestTrigger:
         assert row["error"].startswith("the backup triggered at ")
         assert "instance 2: the backup triggered at " in result.err
         assert "may or may not have started" in result.err
-        assert "not found out: the call took longer than --timeout 0.3 s" in result.err
+        assert "still unclear: the call took longer than --timeout 0.3 s" in result.err
 
 
 class TestWait:

@@ -1,4 +1,4 @@
-"""The contract of `JournalStore`. To check your own store: copy this file, and put your store in `STORES`."""
+"""The contract of `JournalStore`. To check your own store, add it to `STORES` in tests/journal/stores.py."""
 
 import asyncio
 import sys

@@ -135,7 +135,7 @@ class TestAmbiguous:
         assert (type(error.cause), error.instance_id) == (TransportError, 7)
         assert error.__cause__ is error.cause
         assert before <= error.sent_at <= datetime.now(UTC)
-        assert "not found out: the last check failed: GET" in str(error)
+        assert "still unclear: the last check failed: GET" in str(error)
         assert (sent, started) == (1, 1)
 
     async def test_the_error_shows_the_backups_that_were_seen(self) -> None:

@@ -37,8 +37,8 @@ def api(
             alias="-F",
             negative="",
             metavar="NAME=VALUE",
-            help="A field of the form; of the query for GET, HEAD and with --json. customer[name]=Ada nests, "
-            "tags[]=a repeats, name=@FILE reads the value from a file, name=@- from stdin.",
+            help="A form field; a query parameter for GET and HEAD, and with --json. customer[name]=Ada "
+            "nests, tags[]=a repeats, name=@FILE reads the value from a file, name=@- from stdin.",
         ),
     ] = None,
     json: Annotated[
@@ -53,15 +53,15 @@ def api(
     """Call any operation of the API, and write the body of the response to stdout.
 
     Token, rate limit and retries are those of the other commands. A request that is
-    not repeatable, as a POST, is not sent again if its response is lost. Triggers
+    not repeatable, such as a POST, is not sent again if its response is lost. Triggers
     are refused: `backupify trigger` never starts two backups.
 
     Args:
-        path: The path below the base URL, whole, with or without a ?query.
+        path: The full path below the base URL, with or without a ?query.
         method: The HTTP method.  [default: GET; POST with fields or a body]
         json: A JSON body, read from a file, or from stdin if FILE is -.
         paginate: Follow the Link headers, and write the items of all pages.
-        yes: Do not ask before anything but GET and HEAD.
+        yes: Do not ask for confirmation. GET and HEAD never need it.
         dry_run: Send nothing, but show what would be sent.
         output: The body as it is, indented on a terminal; or one line per item.
     """

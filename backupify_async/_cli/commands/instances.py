@@ -35,8 +35,8 @@ def instances(
     """List the instances that the credentials can access, one row per instance.
 
     Args:
-        definition: Only of this backup definition.
-        customer: Only of this customer.
+        definition: Only instances of this backup definition.
+        customer: Only instances of this customer.
     """
     return run_command(partial(_list, definition=definition, customer=customer, options=options))
 

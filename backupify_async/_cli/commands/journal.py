@@ -34,7 +34,7 @@ EXAMPLES = examples(
 )
 _ROWS_AT_ONCE = 500
 
-app = App(name="journal", help="Inspect the journal of a sweep.", sort_key=8)
+app = App(name="journal", help="Inspect the journal of a sweep.", help_epilogue=EXAMPLES, sort_key=8)
 
 
 @app.command(help_epilogue=f"{STATES}\n\n{EXAMPLES}")

@@ -53,7 +53,7 @@ def trigger(
     wait: WaitOptions = NO_WAIT,
     options: SweepOptions = SWEEP_DEFAULTS,
 ) -> int:
-    """Trigger a backup of each instance, one row per instance, and never two of one.
+    """Trigger one backup of each instance, never two. One row per instance.
 
     A backup that is already running is left alone, and counts as a success. With
     --wait, a backup that does not complete makes the exit code 1. If the response

@@ -40,12 +40,12 @@ def whoami(
     output: Annotated[Literal["text", "json"], Parameter(group=OUTPUT, alias="-o")] = "text",
     options: WhoamiOptions = _DEFAULTS,
 ) -> int:
-    """Check server and credentials: who they are, and what to do where something fails.
+    """Check the server and the credentials, show whose they are, and what to do if a check fails.
 
     Exit code 0 if all checks passed, 3 if no token could be obtained, else 1.
 
     Args:
-        output: Lines for people, or one object.
+        output: Text for people, or one JSON object.
     """
     return run_command(partial(_whoami, output_format=output, options=options))
 

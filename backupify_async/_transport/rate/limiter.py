@@ -14,9 +14,9 @@ class Estimate:
     """What a limiter believes of the server's limit.
 
     Attributes:
-        source: What the estimate rests on.
+        source: What the estimate is based on.
         per_second: Calls a second that the server accepts, on average; None if unknown.
-        reason: What limits the present speed.
+        reason: What determines the current send rate.
     """
 
     source: LimitSource

@@ -85,7 +85,7 @@ class Pacer:
         return self._estimator.rate
 
     def estimate(self, now: float) -> tuple[float | None, SpeedReason]:
-        """Calls a second that the server accepts, if known, and what limits the present speed."""
+        """Calls a second that the server accepts, if known, and what determines the current send rate."""
         rate = self.rate
         if rate is not None:
             rate = max(rate, self._speed.borne(now))
