@@ -70,6 +70,30 @@ async def test_the_drain_ends_a_trigger_that_waits_to_be_sent() -> None:
     assert posts(transport) == 0
 
 
+async def test_the_drain_waits_for_a_repeatable_trigger_that_failed_and_is_sent_again() -> None:
+    statuses = iter([503, 201])
+    client, transport = client_over(
+        lambda request: respond(request, next(statuses), b"", {"Retry-After": "20"})
+    )
+    async with client:
+        task = asyncio.create_task(client.request("POST", PATHS[0], unsafe=True, repeatable=True))
+        await asyncio.sleep(1)
+        assert await client.drain() == 0
+        assert (await task).status == 201
+    assert posts(transport) == 2
+
+
+async def test_the_drain_ends_a_trigger_that_was_refused_and_would_be_sent_again() -> None:
+    client, transport = client_over(lambda request: respond(request, 429, b"", {"Retry-After": "20"}))
+    async with client:
+        task = asyncio.create_task(trigger(client))
+        await asyncio.sleep(1)
+        assert await client.drain() == 0
+        with pytest.raises(ClientDraining, match="no backup of instance 42 was triggered"):
+            await task
+    assert posts(transport) == 1
+
+
 async def test_after_the_drain_other_requests_are_sent() -> None:
     client, _ = started()
     async with client:

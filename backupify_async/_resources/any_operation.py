@@ -53,7 +53,7 @@ class AnyOperation:
                 OPTIONS, PUT and DELETE are (RFC 9110 §9.2.2).
             answers: Statuses from 300 up that are returned and not raised.
             unsafe: Whether to send a trigger. `client.backups.trigger` never starts two backups; this can.
-                After `drain()` it is not sent, either.
+                After `drain()` it is not begun, either.
             **ids: The ids that the path names.
 
         Raises:
@@ -86,13 +86,20 @@ class AnyOperation:
         raise AmbiguousRequest(request.method, request.path, sent_at, cause) from cause
 
     async def _send_trigger(self, request: Request, instance: str) -> Response:
-        """Send a trigger unless the client drains; the drain waits for its end once it was sent."""
+        """Send a trigger unless the client drains; the drain waits for its end once it was sent.
+
+        Between two sendings it is still open where the first one may have started a backup.
+        """
+
+        def is_open() -> bool:
+            return call.sent_at is not None or (request.repeatable and call.sendings > 0)
 
         async def before_send() -> None:
-            self._drain.require_not_begun(instance)
+            if not is_open():
+                self._drain.require_not_begun(instance)
 
         call = CallState(request, self._session.options, before_send)
-        with PendingTrigger(self._drain, instance, lambda: call.sent_at is not None):
+        with PendingTrigger(self._drain, instance, is_open):
             return await self._session.carry(call)
 
     @overload
