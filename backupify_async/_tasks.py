@@ -11,6 +11,12 @@ def is_callers_cancellation(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
 
 
+def cancellations() -> int:
+    """How often this task was cancelled."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
 async def cancel_and_wait(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks, and wait until all of them have ended, however long that takes.
 

@@ -1,5 +1,6 @@
 """One call: the settings that it has for itself, and what it has met so far."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
@@ -7,6 +8,7 @@ import attrs
 
 from backupify_async._checks import boolean, check_is_a, hook_or_none, is_a
 from backupify_async._headers import check_headers
+from backupify_async._tasks import cancellations
 from backupify_async._transport.request import Request
 from backupify_async._transport.throttling import Refusal
 from backupify_async.config import RetryPolicy, Settings, Timeouts
@@ -88,6 +90,7 @@ class CallState:
         before_send: Called before each sending, once the gate has let it pass; None for no call.
         retries_any_5xx: Whether it is retried after any 5xx.
         began: When it began, in the order of the gate, as `begin_call` returns it; 0 before it is sent.
+        cancellations_before: How often its task was cancelled before it was sent first.
         sent_at: When the sending that is in doubt was sent, UTC; None while there is none.
         sent_time: The same by the loop's clock, in seconds.
         answered: Whether an earlier sending certainly reached the server.
@@ -108,6 +111,7 @@ class CallState:
     before_send: Callable[[], Awaitable[None]] | None = None
     retries_any_5xx: bool = False
     began: int = 0
+    cancellations_before: int = 0
     sent_at: datetime | None = None
     sent_time: float = 0.0
     answered: bool = False
@@ -121,6 +125,15 @@ class CallState:
     last_cost: int = 0
     status: int | None = None
     distrusts: bool = False
+
+    def require_not_cancelled(self) -> None:
+        """Do not go on with a call that was cancelled.
+
+        Raises:
+            asyncio.CancelledError: It was, and a part of the user's swallowed that.
+        """
+        if cancellations() > self.cancellations_before:
+            raise asyncio.CancelledError
 
     @property
     def may_have_arrived(self) -> bool:

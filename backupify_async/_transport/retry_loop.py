@@ -109,6 +109,7 @@ class Retrying:
         """Count a failure, and decide whether the call goes on."""
         if call.sent_at is None:
             return GiveUp()  # no token, or the gate is closed: nothing was sent
+        call.require_not_cancelled()
         call.answered = call.answered or not isinstance(error, TransportError) or error.sent
         call.distrusts = isinstance(error, DecodeError)
         if call.down:

@@ -4,9 +4,8 @@ import asyncio
 import logging
 from types import TracebackType
 
-CLOSING_PATIENCE = (
-    10.0  # seconds; a user's part that swallows its cancellation would hold up `close` for ever
-)
+CLOSING_PATIENCE = 10.0
+"""Seconds that `close` waits for a user's part that swallows its cancellation."""
 _LOGGER = logging.getLogger("backupify_async.session")
 
 
@@ -17,7 +16,7 @@ class ScopeEnded(Exception):
 class CancelScope:
     """Work in the task that makes this, which can be cancelled without the rest of the task."""
 
-    __slots__ = ("_cancelling", "_task", "_why")
+    __slots__ = ("_task", "_why", "cancellations_before")
 
     raises: type[Exception] = TimeoutError
     """What leaves the scope when it was ended."""
@@ -26,7 +25,8 @@ class CancelScope:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that awaits runs in one
         self._task = task
-        self._cancelling = task.cancelling()
+        self.cancellations_before = task.cancelling()
+        """How often the task was cancelled before."""
         self._why: str | None = None
 
     def end(self, why: str) -> None:
@@ -52,7 +52,7 @@ class CancelScope:
     def ended_by(self) -> str | None:
         """Why it was ended, where nothing else cancelled the task, which then goes on; else None."""
         why, self._why = self._why, None
-        return why if why is not None and self._task.uncancel() <= self._cancelling else None
+        return why if why is not None and self._task.uncancel() <= self.cancellations_before else None
 
 
 class CallScopes:

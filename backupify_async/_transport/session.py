@@ -136,7 +136,9 @@ class Session:
         self.require_open()
         call.began = call.began or begin_call()
         try:
-            with CallScope(self.scopes, call.options.timeouts.total):
+            scope = CallScope(self.scopes, call.options.timeouts.total)
+            call.cancellations_before = scope.cancellations_before
+            with scope:
                 try:
                     response = await self._attempt(call)
                 except BackupifyError as error:
@@ -182,6 +184,7 @@ class Session:
             return response
         if status != 401 or not token:
             raise api_error(call.request, response)
+        call.require_not_cancelled()
         call.sent_at, call.answered = None, True
         gave_up = await self._keeper.on_rejected(token, rejections := rejections or Rejections())
         if gave_up is not None:

@@ -212,7 +212,8 @@ class Transport(Protocol):
             DecodeError: The body is larger than `max_body_bytes`, or its content coding is unknown.
             asyncio.CancelledError: The calling task was cancelled: stop soon, and do not catch it. A call
                 ends in this way at its `total` time-out, and all calls when the client closes: `close()`
-                waits 10 s for them, and then closes the transport. A `CancelledError` for another reason,
-                such as a cancelled task of the transport, becomes a `TransportError`.
+                waits 10 s for them, and then closes the transport. A fan-out that is left early waits
+                without limit. A call whose cancellation was caught is not sent again. A `CancelledError` for
+                another reason, such as a cancelled task of the transport, becomes a `TransportError`.
         """
         ...
