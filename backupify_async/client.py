@@ -139,7 +139,7 @@ class BackupifyClient(AnyOperation):
     async def close(self) -> None:
         """Close the client: pending calls and waits raise `ClientClosed`. Closing it again does nothing.
 
-        A part of yours that goes on after it was cancelled is waited for for 10 s.
+        If a part of yours continues after its cancellation, this waits 10 s for it.
         """
         if self._owns_session:
             await self._session.close()
@@ -180,8 +180,8 @@ class BackupifyClient(AnyOperation):
     ) -> Self:
         """A client with other options for its calls, on the same session.
 
-        Token, gate, rate limit, retry budget, connections and drain are shared. It costs no connection, and
-        closing it closes nothing.
+        Token, rate and concurrency limits, retry budget, connections and drain are shared. It costs no
+        connection, and closing it closes nothing.
 
         Args:
             timeouts: The time-outs of its calls.
@@ -249,7 +249,7 @@ class BackupifyClient(AnyOperation):
         return SweepAccount(str(settings.url).rstrip("/"), client_id)
 
     def statistics(self) -> Statistics:
-        """The current requests in flight, calls waiting, refusals and retry budget."""
+        """A snapshot: requests in flight, waiting calls, refusals, the learned limit, the retry budget."""
         shared = internals(self.backups)
         return attrs.evolve(
             self._session.statistics(),

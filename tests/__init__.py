@@ -19,8 +19,9 @@ values, one module of a room does I/O, and no code reads an error's message.
 
 **Where to put what.** Its test is in the room of the same name under tests/.
 
-    an operation      _resources/: a method says what to ask, and which model to read; models.py
-    any operation     `client.request` and `client.iterate`: _resources/any_operation.py, with the rules of
+    an operation      _resources/: a method says what to ask, and which model to read; for a new model
+                      models.py and `backupify_async.__init__`
+    a generic request `client.request` and `client.iterate`: _resources/any_operation.py, with the rules of
                       _endpoints/any_request.py
     a resource        like _resources/instances.py; client.py, models.py, tests/test_models.py,
                       tests/typing/api.py, tests/support/api_pages.py; for the simulated server
@@ -28,7 +29,8 @@ values, one module of a room does I/O, and no code reads an error's message.
     a request header  _transport/request_builder.py
     a rate header     _transport/rate/headers.py; _transport/rate/quota_tracker.py only for a new meaning
     the jitter        `full_jitter` in _transport/retry_rules.py
-    a limiter         implements `Limiter` in _transport/rate/limiter.py
+    a limiter         implements `Limiter` in _transport/rate/limiter.py; one that settings choose is made by
+                      `make_limiter` in _transport/rate/__init__.py
     a journal store   implements `JournalStore` in _journal/store.py; add it to `STORES` in
                       tests/journal/stores.py
     a shared store    implements `StateStore` in _shared/store.py; add it to `STORES` in

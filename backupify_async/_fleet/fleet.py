@@ -143,24 +143,26 @@ class Fleet:
         ordered: bool = False,
         max_failures: int | None = None,
     ) -> FanOut[InstanceId, TriggerResult]:
-        """Start a backup of each instance now, and never two of one.
+        """Start one backup of each instance now, and never two.
 
-        An id that comes twice gets a `DuplicateInstance` the second time; of digits the number counts: 42,
-        "42" and "042" are one instance. The ids are kept while the sweep runs, at about 100 bytes each.
+        An id that comes twice gets a `DuplicateInstance` the second time. Ids of digits are compared as
+        numbers: 42, "42" and "042" are one instance. The ids are kept while the sweep runs, at about 100
+        bytes each.
 
         Args:
-            baseline: For each id, as the fleet has it, the newest backup from before, as
-                `(await fleet.latest()).values` has it: `Backups.trigger` says what it is for.
-            journal: Where the sweep is recorded, open. What is not recorded is not sent: a journal that
-                cannot be used ends the sweep with a `JournalError`, or a `FanOutAborted` that names it. Its
-                ids come first, also those that the fleet has no more; what is done has no attempts. An async
-                iterable that was read to its end is not read again.
-            wait: Whether an outcome comes when the backup is over, as its `waited`, also where it was
-                running before. `concurrency` bounds the triggers; up to 10,000 backups are waited for. A wait
-                that fails is a `WaitFailed` with the result of the trigger; one that is cancelled too, in
-                `Outcomes.leftover` or `FanOut.results`. Where the server names no backup, a warning is logged
-                and `waited` is None.
-            wait_timeout: Seconds to wait for each backup after its trigger; None for as long as it takes.
+            baseline: The newest backup of each instance before the sweep, by the ids of the fleet, as in
+                `(await fleet.latest()).values`. `Backups.trigger` says what it is for.
+            journal: An open journal that records the sweep. Each trigger is recorded before it is sent: a
+                journal that cannot be used ends the sweep with a `JournalError`, or a `FanOutAborted` that
+                names it. The ids in the journal come first, also those that the fleet no longer has; the
+                outcome of an instance that is done has 0 `attempts`. An async iterable that was read to its
+                end is not read again.
+            wait: Whether an outcome comes only when the backup is over, also if it was running already; its
+                `value.waited` says how the backup ended. `concurrency` limits the triggers in flight; up to
+                10,000 backups are waited for. If a wait fails, the error is a `WaitFailed` with the result of
+                the trigger; so it is for a cancelled wait, in `Outcomes.leftover` or `FanOut.results`. If the
+                server names no backup, a warning is logged and `waited` is None.
+            wait_timeout: Seconds to wait for each backup after its trigger; None for no limit.
             poll: How often to check each backup, every 10 seconds by default, and what its statuses mean.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to accept; None for any number.

@@ -39,8 +39,8 @@ class Journal:
     """The journal of one sweep of triggers: `async with Journal("sweep.sqlite") as journal`.
 
     Given to `fleet.trigger(journal=journal)`, it records each id when it is read, each trigger before it is
-    sent, and its outcome. After a crash at any instant, the same two lines go on: what is done is answered
-    from the journal, what is in doubt is reconciled, and the rest is triggered.
+    sent, and its outcome. After a crash at any instant, the same two lines continue the sweep: the results of
+    instances that are done come from the journal, those in doubt are reconciled, and the rest is triggered.
 
     A new sweep needs a new file. While it is open, two files are beside it (`-wal`, `-shm`); a third
     (`.lock`) stays. Copy or move them together, and not while it is open. The file must be on a local disk.

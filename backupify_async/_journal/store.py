@@ -14,8 +14,8 @@ class JournalStore(Protocol):
 
     A journal must prevent a second trigger after a crash at any instant. For that it relies on these rules:
 
-    - **Durable on return.** What `write_entries` and `write_sweep` were given outlives the process, and a
-      power cut, when they return: commit, and wait for the disk or the server that confirms it.
+    - **Durable on return.** When `write_entries` or `write_sweep` returns, what was written survives a crash
+      and a power cut: commit, and wait until the disk or the server confirms it.
     - **One writer.** While a store is open, opening the same journal again raises `JournalError`, also in
       another process. Where that cannot be certain, the newer one wins: each later write of the older one
       raises `JournalError` and changes nothing.
@@ -26,7 +26,7 @@ class JournalStore(Protocol):
 
     All methods are called in the event loop that called `open`, and must not block it. What runs at once:
 
-    - `open` and `close` run alone, except that a reading can go on during `close`; it may raise.
+    - `open` and `close` run alone, except that a read can be in progress during `close`; that read may raise.
     - `write_entries` does not run twice at once, and neither does `write_sweep`. The two can overlap.
     - `read_entries`, `read_sweep`, `counts` and `last_number` can overlap each other, and both writes.
 
@@ -72,14 +72,14 @@ class JournalStore(Protocol):
     def read_entries(self) -> AsyncGenerator[JournalEntry, None]:
         """All entries in the order of their numbers, without holding them all in memory.
 
-        Entries that are written meanwhile are left out, or stand in their place, old or new.
+        An entry that is written during the read is missing, or is in its place, old or new.
         """
         ...
 
     async def write_entries(self, entries: Sequence[JournalEntry]) -> None:
         """Write entries, each in place of one with the same number; durable on return.
 
-        No number comes twice. Where this raises, some of them may be written: they come again.
+        No number occurs twice. If this raises, some of them may be written; all are written again later.
         """
         ...
 

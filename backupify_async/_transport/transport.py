@@ -46,9 +46,9 @@ class PreparedRequest(Unpicklable):
         sent_time: The time of sending by the event loop's clock, in seconds.
         new_connection: Whether it needs a new connection: a kept one may be closed by the server at the same
             moment, and then it is unknown whether the request was read.
-        timeouts: The time-outs of this request; `total` is not the transport's to keep.
+        timeouts: The time-outs of this request; the transport does not apply `total`.
         response_status: The status of the response. The transport sets it as soon as it has the response's
-            head, so that it is known even where the body never comes.
+            head, so that it is known even if the body never arrives.
     """
 
     method: str
@@ -188,8 +188,8 @@ class Transport(Protocol):
         """Prepare to send, in the running event loop.
 
         Args:
-            settings: The client's settings; `max_body_bytes`, `proxy`, `trust_env` and `tls` are the
-                transport's to keep.
+            settings: The client's settings; the transport applies `max_body_bytes`, `proxy`, `trust_env`
+                and `tls`.
 
         Raises:
             ConfigurationError: It cannot work with these settings, or not in this loop.
@@ -204,11 +204,11 @@ class Transport(Protocol):
         """Send a request once, and return the whole response.
 
         Raises:
-            TransportError: No whole response came; `sent=False` says that no byte of the request can have
-                reached the server. `RequestTimeout` and `ConnectionFailed` are kinds of it. Secrets in its
-                text and its fields are replaced by `[secret]`; a cause that shows one is dropped. Any other
-                exception is not retried: the caller gets it unchanged. Of a request that is not repeatable,
-                as a trigger, it puts the outcome in doubt.
+            TransportError: No complete response arrived; `sent=False` says that no byte of the request can
+                have reached the server. `RequestTimeout` and `ConnectionFailed` are kinds of it. Secrets in
+                its text and its fields are replaced by `[secret]`; a cause that shows one is dropped. Any
+                other exception is not retried: the caller gets it unchanged. If the request is not
+                repeatable, such as a trigger, its outcome is then in doubt.
             DecodeError: The body is larger than `max_body_bytes`, or its content coding is unknown.
             asyncio.CancelledError: The calling task was cancelled: stop soon, and do not catch it. A call
                 ends in this way at its `total` time-out, and all calls when the client closes: `close()`

@@ -11,7 +11,7 @@ from backupify_async.statistics import LimitSource, SpeedReason
 
 @attrs.frozen
 class Estimate:
-    """What a limiter believes of the server's limit.
+    """What a limiter believes about the server's limit.
 
     Attributes:
         source: What the estimate is based on.
@@ -64,32 +64,32 @@ class Limiter(Protocol):
     - Methods return at once and do not raise: they run in the event loop, for each request.
     - Every ticket comes back exactly once, by one of the three methods above.
     - `on_send` can come without an `earliest` before it: once for each token request that is refused.
-    - `earliest` is infinite only while a request is in flight, whose end will change it; else all calls would
-      wait for ever. A limiter that must ask somebody else is an `AsyncLimiter`.
+    - `earliest` is infinite only while a request is in flight whose end will change it; otherwise all calls
+      would wait for ever. A limiter that must await something is an `AsyncLimiter`.
     - One limiter serves one client.
     """
 
     @property
     def paused_until(self) -> float:
-        """When the present pause ends; in the past if there is none. `earliest` heeds it too."""
+        """When the current pause ends; a past time means no pause. `earliest` must be no earlier."""
         ...
 
     @property
     def blocked_until(self) -> float:
-        """Until this time calls fail at once with `RateLimited`; in the past for no such time."""
+        """Until when calls fail at once with `RateLimited`; a past time means that they do not."""
         ...
 
     def earliest(self, now: float, in_flight: int) -> float:
         """The earliest time at which one more request may be sent; any past time means now.
 
         Args:
-            now: The present time.
+            now: The current time.
             in_flight: How many requests are in flight.
         """
         ...
 
     def on_send(self, now: float) -> Ticket:
-        """Count a request that is sent now. Returns `Ticket(now)`, which stands for it from here on."""
+        """Count a request that is sent now, and return its ticket: `Ticket(now)`."""
         ...
 
     def on_cancel(self, now: float, ticket: Ticket) -> None:
@@ -97,7 +97,7 @@ class Limiter(Protocol):
         ...
 
     def on_no_response(self, now: float, ticket: Ticket) -> None:
-        """The request ended without a response, or with one that says nothing of the limit."""
+        """The request ended without a response, or with one that says nothing about the limit."""
         ...
 
     def on_response(self, ticket: Ticket, observation: Observation) -> None:
@@ -105,7 +105,7 @@ class Limiter(Protocol):
         ...
 
     def estimate(self, now: float) -> Estimate:
-        """The present estimate, for statistics and events."""
+        """The current estimate, for statistics and events."""
         ...
 
 
