@@ -129,4 +129,4 @@ def check_part(name: str, part: object, needed: tuple[str, ...], advice: str) ->
 def _has(part: object, member: str) -> bool:
     if member.endswith("()"):
         return callable(getattr(part, member[:-2], None))
-    return hasattr(part, member)
+    return hasattr(type(part), member) or hasattr(part, member)  # a property may need a running loop

@@ -1,5 +1,7 @@
 """Parts and options of a wrong type are refused where they are given, and not by the first call."""
 
+import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +106,28 @@ class TestALimiter:
         transport = FakeTransport(Script())
         await send_a_request(transport=transport, limiter=Delegating(AdaptiveLimiter()))
         assert len(transport.sent) == 1
+
+    async def test_can_get_acquire_from_another(self) -> None:
+        class OneSlot(AdaptiveLimiter):
+            acquired = False
+
+            def earliest(self, now: float, in_flight: int) -> float:
+                return now if self.acquired else math.inf
+
+            async def acquire(self) -> None:
+                self.acquired = True
+
+        transport = FakeTransport(Script())
+        await asyncio.wait_for(send_a_request(transport=transport, limiter=Delegating(OneSlot())), 5)
+        assert len(transport.sent) == 1
+
+    def test_can_need_a_running_loop(self) -> None:
+        class InALoop(AdaptiveLimiter):
+            @property
+            def paused_until(self) -> float:
+                return asyncio.get_running_loop().time()
+
+        client(limiter=InALoop())
 
 
 class TestAHook:

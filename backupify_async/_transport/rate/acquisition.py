@@ -2,10 +2,10 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from backupify_async._tasks import is_callers_cancellation
-from backupify_async._transport.rate.limiter import AsyncLimiter, Limiter
+from backupify_async._transport.rate.limiter import Limiter
 from backupify_async._transport.scopes import CLOSING_PATIENCE
 
 _FIRST_DELAY = 0.001  # seconds; doubled with each run in a row that obtained no slot
@@ -24,7 +24,8 @@ class Acquisition:
 
     def __init__(self, limiter: Limiter, on_end: Callable[[Exception | None], None]) -> None:
         self._limiter = limiter
-        self._acquire = limiter.acquire if isinstance(limiter, AsyncLimiter) else None
+        # `isinstance` reads the properties up to Python 3.11, and from 3.12 on ignores `__getattr__`.
+        self._acquire: Callable[[], Awaitable[None]] | None = getattr(limiter, "acquire", None)
         self._on_end = on_end
         self._task: asyncio.Task[None] | None = None
         self._fruitless = 0  # runs in a row after which there was no slot
