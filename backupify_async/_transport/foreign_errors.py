@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from backupify_async._tasks import is_callers_cancellation
 from backupify_async._transport.transport import PreparedRequest
@@ -42,31 +43,44 @@ def _hide_secrets(error: BackupifyError, request: PreparedRequest) -> None:
         error.__cause__ = error.__context__ = None
     if not _shows_secret(error, request):
         return
-    error.args = tuple(_without_secrets(value, request) for value in error.args)
+    error.args = _without_secrets(error.args, request)
     for name, value in vars(error).items():
         setattr(error, name, _without_secrets(value, request))
 
 
 def _shows_secret(error: BaseException, request: PreparedRequest) -> bool:
-    """Whether the message of an error, its notes or its arguments hold a secret."""
-    text = "".join(traceback.format_exception_only(error)) + repr(error.args)
+    """Whether the message of an error, its arguments or its fields, as its notes, hold a secret."""
+    try:
+        text = f"{error} {error.args} {vars(error)}"
+    except Exception:  # noqa: BLE001 - a user's `__str__` can raise anything
+        return True
     return request.without_secrets(text) != text
 
 
-def _without_secrets(value: object, request: PreparedRequest) -> object:
-    if isinstance(value, list):  # as the notes are
-        return [_without_secrets(item, request) for item in value]
-    if not isinstance(value, str) or value in _LIMITS:
-        return value
-    return request.without_secrets(value)
+def _without_secrets(value: Any, request: PreparedRequest) -> Any:
+    match value:
+        case str():
+            return value if value in _LIMITS else request.without_secrets(value)
+        case bytes():
+            return request.without_secrets(value.decode("latin-1")).encode("latin-1")
+        case list():
+            return [_without_secrets(item, request) for item in value]
+        case dict():
+            return {key: _without_secrets(item, request) for key, item in value.items()}
+        case tuple() if type(value) is tuple:
+            return tuple(_without_secrets(item, request) for item in value)
+        case _:
+            return value
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The causes of an error, each once."""
+    """The causes of an error, each once, with the members of groups."""
     seen, links = {id(error)}, [error.__cause__, error.__context__]
     while links:
         link = links.pop()
         if link is not None and id(link) not in seen:
             seen.add(id(link))
             links += [link.__cause__, link.__context__]
+            if isinstance(link, BaseExceptionGroup):
+                links += link.exceptions
             yield link

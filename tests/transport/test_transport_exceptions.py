@@ -139,6 +139,42 @@ class TestAnErrorFromTheTransportThatQuotesTheToken:
                 await session.send(PING)
         assert caught.value.__cause__ is None
 
+    async def test_loses_a_group_of_causes_one_of_which_quotes_the_token(self) -> None:
+        first = ValueError("no route")
+        first.__cause__ = KeyError(TOKEN)
+        transport = FailingTransport(TransportError("broken"), ExceptionGroup("two ways", [first]))
+        async with session_over(transport, credentials=StaticToken(TOKEN), retry=ONCE) as session:
+            with pytest.raises(TransportError, match="broken") as caught:
+                await session.send(PING)
+        assert caught.value.__cause__ is None
+
+    async def test_loses_a_cause_that_cannot_be_printed(self) -> None:
+        class Unprintable(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("not ready")
+
+        transport = FailingTransport(TransportError("broken"), Unprintable())
+        async with session_over(transport, credentials=StaticToken(TOKEN), retry=ONCE) as session:
+            with pytest.raises(TransportError, match="broken") as caught:
+                await session.send(PING)
+        assert caught.value.__cause__ is None
+
+    async def test_is_raised_without_the_token_in_a_field_that_the_message_does_not_show(self) -> None:
+        class Refused(TransportError):
+            def __init__(self) -> None:
+                super().__init__("refused")
+                self.headers = {"Authorization": f"Bearer {TOKEN}"}
+                self.raw = (401, f"Bearer {TOKEN}".encode())
+                self.add_note(f"Bearer {TOKEN}")
+
+        transport = FailingTransport(Refused())
+        async with session_over(transport, credentials=StaticToken(TOKEN), retry=ONCE) as session:
+            with pytest.raises(Refused) as caught:
+                await session.send(PING)
+        assert caught.value.headers == {"Authorization": "Bearer [secret]"}
+        assert caught.value.raw == (401, b"Bearer [secret]")
+        assert caught.value.__notes__ == ["Bearer [secret]"]
+
     async def test_keeps_a_cause_that_does_not_quote_the_token(self) -> None:
         cause = ValueError("the peer closed")
         transport = FailingTransport(TransportError("broken"), cause)
