@@ -146,7 +146,7 @@ Baseline = int | str | None | UnknownBaseline
 class SentTrigger(ToDict):
     """A trigger that was sent, with what is known about it.
 
-    While its outcome is in doubt, this is what its backup can be found by, even by a later process.
+    While its outcome is in doubt, its backup can be found by these values, also by a later process.
 
     Attributes:
         instance_id: The instance.

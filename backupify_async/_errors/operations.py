@@ -47,12 +47,12 @@ class AmbiguousRequest(BackupifyError):
 class AmbiguousTrigger(AmbiguousRequest):
     """A backup may or may not have been started: the request was sent, and no clear response came.
 
-    Reconciliation did not find out. Another trigger could start a second backup: check the instance first.
+    Reconciliation could not decide it. Another trigger could start a second backup: check the instance first.
 
     Attributes:
         trigger: What was sent, and what is known about it.
         cause: Why there is no clear response.
-        reason: Why reconciliation did not find out; "" where there was no time for it.
+        reason: Why reconciliation could not decide it; "" where there was no time for it.
         seen: The backups that were active, or may be this trigger's, at the last check.
         interrupted_by: What ended the reconciliation early: a time-out, or a closed client; else None.
     """

@@ -95,8 +95,8 @@ class Fleet:
 
         Args:
             limit: How many of each at most; None for all.
-            prefetch: How many pages of each to ask for ahead of the one in hand, as in `Backups.list`: it is
-                for few instances with long lists. At most `concurrency` times that many pages are held.
+            prefetch: How many pages of each instance to request ahead, as in `Backups.list`: it is for few
+                instances with long lists. At most `concurrency` times that many pages are held.
             ordered: Whether outcomes come in the order of the ids.
             max_failures: How many failures to accept; None for any number.
 

@@ -46,7 +46,7 @@ class _Timers:
 class AiohttpTransport:
     """The transport that a client has by default: aiohttp, with a pool of connections to one API.
 
-    It uses aiohttp in its own way whatever it is given: it follows no redirect, resends nothing, keeps no
+    Whatever session or connector it is given, it follows no redirect, resends nothing, keeps no
     cookie, reads no netrc, and counts a body while it reads it.
 
     Args:
@@ -58,7 +58,7 @@ class AiohttpTransport:
             and classes of responses are not used. To keep what a subclass overrides, write a `Transport`.
 
     Raises:
-        ConfigurationError: `connector` and `session` are both given, or are none of aiohttp's; or the session
+        ConfigurationError: `connector` and `session` are both given, or are not aiohttp's; or the session
             is closed, or has something that would be ignored, or that the client sets for itself.
     """
 
