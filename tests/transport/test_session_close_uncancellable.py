@@ -7,12 +7,19 @@ import math
 
 import pytest
 
-from backupify_async import AdaptiveLimiter
+from backupify_async import AdaptiveLimiter, ClientClosed
 from backupify_async._transport.transport import PreparedRequest, Response
 from tests.support.fake_transport import FakeTransport, respond, session_over
 from tests.support.scripted import DEMO, PING, Script, now
 
 pytestmark = pytest.mark.looptime
+
+
+async def ended(task: asyncio.Task[Response]) -> None:
+    """Wait until a call and what it started have ended, here and not in real time when the loop closes."""
+    with pytest.raises(ClientClosed):
+        await task
+    await asyncio.sleep(100)
 
 
 class UncancellableTransport(FakeTransport):
@@ -46,7 +53,7 @@ async def test_it_ends_within_ten_seconds_and_closes_the_transport(path: str) ->
         await session.close()
         assert now() == 11
         assert transport.closed
-    await asyncio.wait([task])
+    await ended(task)
 
 
 async def test_an_acquire_that_ignores_its_cancellation_is_waited_for_for_ten_seconds() -> None:
@@ -55,17 +62,16 @@ async def test_an_acquire_that_ignores_its_cancellation_is_waited_for_for_ten_se
             return math.inf
 
         async def acquire(self) -> None:
-            while True:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.sleep(60)
-                    return
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1000)
+            await asyncio.sleep(60)
 
     async with session_over(FakeTransport(Script()), limiter=UncancellableLimiter()) as session:
         task = asyncio.create_task(session.send(PING))
         await asyncio.sleep(1)
         await session.close()
         assert now() == 11
-    await asyncio.wait([task])
+    await ended(task)
 
 
 async def test_it_logs_how_many_calls_ignored_their_cancellation(caplog: pytest.LogCaptureFixture) -> None:
@@ -74,5 +80,5 @@ async def test_it_logs_how_many_calls_ignored_their_cancellation(caplog: pytest.
         await asyncio.sleep(1)
         with caplog.at_level(logging.WARNING, "backupify_async"):
             await session.close()
-    await asyncio.wait([task])
+    await ended(task)
     assert "under calls that went on for 10 s after their cancellation: 1" in caplog.text

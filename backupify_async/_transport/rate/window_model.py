@@ -137,9 +137,8 @@ class WindowModel:
             self._open(now)
         period, opening = self._period, self._opening
         if period is not None and opening is not None and now >= opening.high + period:
-            self._close(
-                now - period, in_flight
-            )  # the last window ended unspent: the next one is open already
+            # The last window ended unspent: the next one is open already.
+            self._close(now - period, in_flight)
             self._open(now)
             self._accepted = in_flight + 1  # so no scout is needed
         return self._earliest_in_window(now, in_flight)

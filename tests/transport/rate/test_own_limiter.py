@@ -9,6 +9,7 @@ import pytest
 from backupify_async import (
     AsyncLimiter,
     BackupifyClient,
+    ClientClosed,
     ConfigurationError,
     Estimate,
     LimitSource,
@@ -156,7 +157,8 @@ class TestAClientWithItsOwnLimiter:
         await settled()
         await client.close()
         await settled()
-        assert (call.done(), asyncio.all_tasks()) == (True, {asyncio.current_task()})
+        assert isinstance(call.exception(), ClientClosed)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     def test_accepts_no_rate_limit_beside_the_limiter(self) -> None:
         with pytest.raises(ConfigurationError, match="limiter and rate_limit"):
