@@ -49,6 +49,15 @@ class TestUsage:
             in run("active", "--help").out
         )
 
+    @pytest.mark.parametrize("command", ["api", "latest", "list", "trigger", "wait", "whoami"])
+    def test_no_line_of_the_help_breaks_on_80_columns(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "200")
+        paragraphs = run(command, "--help").out.split("\n\n")
+        lines = [line for paragraph in paragraphs[2:] for line in paragraph.splitlines()]
+        assert [line for line in lines if len(line) > 80 and line[0] not in "│╭╰"] == []
+
     def test_the_help_explains_throttled_and_retried(self, run: Run) -> None:
         help_text = " ".join(run("--help").out.split())
         assert "throttled calls were refused by the server's rate limit (429)" in help_text

@@ -53,14 +53,14 @@ def api(
     """Call any operation of the API, and write the body of the response to stdout.
 
     Token, rate limit and retries are those of the other commands. A request that is
-    not repeatable, such as a POST, is not sent again if its response is lost. Triggers
-    are refused: `backupify trigger` never starts two backups.
+    not repeatable, such as a POST, is not sent again if its response is lost.
+    Triggers are refused: `backupify trigger` never starts two backups.
 
     Args:
         path: The full path below the base URL, with or without a ?query.
         method: The HTTP method.  [default: GET; POST with fields or a body]
         json: A JSON body, read from a file, or from stdin if FILE is -.
-        paginate: Follow the Link headers, and write the items of all pages.
+        paginate: Follow the Link headers, and write the items of all pages, one per line.
         yes: Do not ask for confirmation. GET and HEAD never need it.
         dry_run: Send nothing, but show what would be sent.
         output: The body as it is, indented on a terminal; or one line per item.

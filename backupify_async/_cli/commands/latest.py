@@ -9,7 +9,7 @@ from backupify_async._cli.sweep import run_sweep
 EXAMPLES = examples(
     "backupify latest --all",
     "backupify latest --all --output csv --quiet > latest.csv",
-    "backupify instances --customer 7 -o jsonl | jq .id | backupify latest --ids-file -",
+    "backupify instances -o jsonl | jq .id | backupify latest --ids-file -",
 )
 ACTION = FleetAction("latest", BACKUPS, lambda _, fleet, ordered: fleet.latest(ordered=ordered), latest_rows)
 
