@@ -214,6 +214,7 @@ class Transport(Protocol):
                 ends in this way at its `total` time-out, and all calls when the client closes: `close()`
                 waits 10 s for them, and then closes the transport. A fan-out that is left early waits
                 without limit. A call whose cancellation was caught is not sent again. A `CancelledError` for
-                another reason, such as a cancelled task of the transport, becomes a `TransportError`.
+                another reason, such as a cancelled task of the transport, becomes a `TransportError`. Code
+                that cancels the calling task for a time-out must uncancel it, as `asyncio.timeout` does.
         """
         ...

@@ -132,6 +132,22 @@ async def test_a_fan_out_that_is_left_early_ends_with_the_transport(transport: S
     assert len(transport.sent) == 4
 
 
+async def test_a_call_that_timed_out_in_the_transport_is_retried() -> None:
+    async def time_out(_: PreparedRequest) -> Response:
+        try:
+            async with asyncio.timeout(5):
+                await asyncio.sleep(1000)
+        except TimeoutError:
+            raise RequestTimeout("no response within 5 s") from None
+        raise AssertionError
+
+    transport = FakeTransport(Script())
+    transport.slow = time_out
+    async with session_over(transport) as session:
+        assert (await session.send(PING)).status == 200
+    assert len(transport.sent) == 2
+
+
 async def test_a_call_in_a_task_that_was_cancelled_before_is_retried() -> None:
     transport = FakeTransport(Script())
     transport.slow = lambda request: asyncio.sleep(0, respond(request, 503))
