@@ -126,13 +126,18 @@ class CallState:
     status: int | None = None
     distrusts: bool = False
 
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether it was cancelled, by its caller or its scope."""
+        return cancellations() > self.cancellations_before
+
     def require_not_cancelled(self) -> None:
         """Do not go on with a call that was cancelled.
 
         Raises:
             asyncio.CancelledError: It was, and a part of the user's swallowed that.
         """
-        if cancellations() > self.cancellations_before:
+        if self.was_cancelled:
             raise asyncio.CancelledError
 
     @property

@@ -6,25 +6,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backupify_async._tasks import is_callers_cancellation
 from backupify_async._transport.transport import PreparedRequest
 from backupify_async.errors import BackupifyError, TransportError
 
 _LIMITS = frozenset({"connect", "read", "attempt", "total"})  # of a `RequestTimeout`: code compares them
 
 
-def transport_failure(error: BaseException, request: PreparedRequest) -> BackupifyError | None:
+def transport_failure(
+    error: BaseException, request: PreparedRequest, *, was_cancelled: bool
+) -> BackupifyError | None:
     """The failure of a request, by what its transport raised; None where the caller gets that unchanged.
 
     Args:
         error: What the transport raised.
         request: The request that it was to send.
+        was_cancelled: Whether the call was cancelled.
     """
     if isinstance(error, BackupifyError):
         _hide_secrets(error, request)
         return error
     if isinstance(error, asyncio.CancelledError):  # a part of the transport can have been cancelled
-        return None if is_callers_cancellation(error) else foreign_exception(error)
+        return None if was_cancelled else foreign_exception(error)
     if isinstance(error, Exception) and not request.repeatable:
         return foreign_exception(error)
     return None

@@ -229,7 +229,7 @@ class Session:
             response = await self._transport(request)
         except BaseException as error:  # before a cancellation, too, the head of a response may have come
             call.status = request.response_status
-            failure = transport_failure(error, request)
+            failure = transport_failure(error, request, was_cancelled=call.was_cancelled)
             if failure is None:
                 raise
         else:

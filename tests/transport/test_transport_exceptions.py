@@ -1,6 +1,7 @@
 """What an exception of a user's transport or limiter means for the call."""
 
 import asyncio
+import contextlib
 import math
 
 import pytest
@@ -83,6 +84,21 @@ class TestACancelledErrorThatTheCallerDidNotCause:
                 TransportError, match=r"CancelledError was raised in test_transport_exc.*line"
             ):
                 await session.send(PING)
+
+    async def test_is_retried_in_a_task_that_cleans_up_after_its_own_cancellation(self) -> None:
+        transport = FakeTransport(Script())
+        transport.slow = raise_cancelled
+        async with session_over(transport) as session:
+
+            async def clean_up() -> int:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(1000)
+                return (await session.send(PING)).status
+
+            task = asyncio.create_task(clean_up())
+            await asyncio.sleep(1)
+            task.cancel()
+            assert await task == 200
 
     async def test_leaves_a_trigger_in_doubt(self) -> None:
         transport = FakeTransport(Script())
