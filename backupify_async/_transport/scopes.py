@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from types import TracebackType
+from typing import Self
 
 CLOSING_PATIENCE = 10.0
 """Seconds that `close` waits for a user's part that swallows its cancellation."""
@@ -104,12 +105,13 @@ class CallScope(CancelScope):
         self._seconds = seconds
         self._timer: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         if self._scopes.closed:
             raise ScopeEnded
         self._scopes.open.add(self)
         if self._seconds is not None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self.end, "total")
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -136,9 +136,8 @@ class Session:
         self.require_open()
         call.began = call.began or begin_call()
         try:
-            scope = CallScope(self.scopes, call.options.timeouts.total)
-            call.cancellations_before = scope.cancellations_before
-            with scope:
+            with CallScope(self.scopes, call.options.timeouts.total) as scope:
+                call.cancellations_before = scope.cancellations_before
                 try:
                     response = await self._attempt(call)
                 except BackupifyError as error:
@@ -297,7 +296,5 @@ class Session:
         return call_cut_short(call, closed=self.scopes.closed)
 
     def _closed_gate(self, call: CallState) -> BackupifyError:
-        longest = self.settings.retry.max_outage
-        return gate_closed(
-            call, self.outage, self._limiter, max_outage=longest, now=self._now(), utc=self._utc
-        )
+        limit, now = self.settings.retry.max_outage, self._now()
+        return gate_closed(call, self.outage, self._limiter, max_outage=limit, now=now, utc=self._utc)
