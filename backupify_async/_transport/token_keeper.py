@@ -25,6 +25,7 @@ from backupify_async._transport.token_rejections import (
 )
 from backupify_async._transport.token_request import TokenSourceFailed, request_token
 from backupify_async._transport.transport import Response
+from backupify_async._transport.waiters import Waiters, wait_among
 from backupify_async.config import Settings
 from backupify_async.credentials import ClientCredentials, StaticToken, Token
 from backupify_async.errors import AuthenticationError, BackupifyError, ConfigurationError, RateLimited
@@ -42,7 +43,6 @@ _NO_OTHER = "there is no other token"
 
 Fetch = Callable[[], Awaitable[Token]]
 """Fetches a token that is not due yet; raises what `request_token` does."""
-_Queue = dict[asyncio.Future[BackupifyError | None], None]  # an ordered set
 
 
 class TokenKeeper:
@@ -70,11 +70,11 @@ class TokenKeeper:
         self._held: HeldToken | None = None
         self._doubted: HeldToken | None = None  # no call uses it while it is refreshed after a rejection
         self._refresh: asyncio.Task[BackupifyError | None] | None = None
-        self._waiting_for_refresh: _Queue = {}
+        self._waiting_for_refresh: Waiters = {}
         self._not_before = -math.inf
         self._failures = 0
         self._refusal: BackupifyError | None = None
-        self._rejected: _Queue = {}
+        self._rejected: Waiters = {}
         self._wake_after = math.inf  # rejected calls wake once a call is accepted that was sent later
         self._timer: asyncio.TimerHandle | None = None
 
@@ -165,7 +165,7 @@ class TokenKeeper:
                 self._timer.cancel()
             self._timer = loop.call_at(when, self._wake_rejected)
         self._wake_after = min(self._wake_after, accepted_after)
-        await _wait_in(self._rejected)
+        await wait_among(self._rejected)
 
     def _wake_rejected(self, error: BackupifyError | None = None) -> None:
         """Let all rejected calls decide again, or end with an error."""
@@ -209,7 +209,7 @@ class TokenKeeper:
         if self._refusal is not None and self._now() < self._not_before:
             raise copy.copy(self._refusal)
         self._begin_refresh()
-        await _wait_in(self._waiting_for_refresh)
+        await wait_among(self._waiting_for_refresh)
 
     def _begin_refresh(self) -> None:
         if self._refresh is None or self._refresh.done():
@@ -294,17 +294,3 @@ def make_token_keeper(
     if share is not None and isinstance(settings.credentials, ClientCredentials):
         fetch = share(fetch)
     return TokenKeeper(fetch, now, on_refresh, static=isinstance(settings.credentials, StaticToken))
-
-
-async def _wait_in(queue: _Queue) -> None:
-    """Wait in a queue until its future gets a result; raise the error that is that result."""
-    waiter: asyncio.Future[BackupifyError | None] = asyncio.get_running_loop().create_future()
-    queue[waiter] = None
-    try:
-        error = await waiter
-    finally:
-        del queue[waiter]
-    if (
-        error is not None
-    ):  # each waiter raises a copy: a shared exception collects the tracebacks of all tasks
-        raise copy.copy(error) from error.__cause__

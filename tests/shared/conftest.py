@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared.stores import KEY
 from tests.support.redis_server import RedisServer, redis_server
 
 
@@ -27,3 +28,13 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A server of this test alone, which it can kill."""
     with redis_server(tmp_path) as server:
         yield server
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "shared"
+
+
+@pytest.fixture
+def limit(directory: Path) -> Path:
+    return directory / f"{KEY}.limit"
