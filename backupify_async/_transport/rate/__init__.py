@@ -19,9 +19,13 @@ limit that was found is exceeded only at the end of a plateau, by a few calls.
 **The best source of information wins**, and is used only while it predicts what happens:
 
 1. Headers that announce a quota (`headers`, `quota_tracker`). 2. Retry-After, which says when a window
-ends (`window_model`). 3. The refusals alone (`rate_estimator`, `pacer`). A refusal shows that the
-server's bucket is empty. Between two such moments, the number of accepted calls over the time elapsed is
-the rate, however large the bucket.
+ends, or two times without any success between which a quota was accepted (`window_end`, `window_model`).
+3. The refusals alone (`rate_estimator`, `pacer`). A refusal shows that the server's bucket is empty. Between
+two such moments, the number of accepted calls over the time elapsed is the rate, however large the bucket.
+
+**A quota is spread.** A window and a log of the last seconds look alike from outside: a quota, and then
+nothing until a period is over. Sent at once, a quota is refused by a log in the next period, and leaves
+nothing for other clients. Spread in the same way in each period, it is accepted by both.
 
 **Calls are counted in the order of sending** (`reorder_buffer`). An edge server refuses at once, while an
 accepted call takes its time. So a refusal is weighed when all calls sent before it have a response.

@@ -5,7 +5,8 @@ Four parts say when the next call can be sent, and the latest time applies:
 - `ConcurrencyLimit`: few calls in flight at first. If the server limits what is in flight, nothing is paced.
 - `QuotaTracker`: a quota announced in headers. It is the best source: the other parts do not hear of the
   refusals that it explains.
-- `WindowModel`: Retry-After of 2 s and more, which says when a window ends.
+- `WindowModel`: a quota for each window, or for the last seconds. Retry-After of 2 s and more shows it, or
+  two lockouts.
 - `Pacer`: all other refusals. They still reveal the rate.
 
 The user's own ceiling applies above all of them. A Retry-After longer than `max_retry_after` is not
@@ -23,7 +24,7 @@ from backupify_async._transport.rate.headers import Quota
 from backupify_async._transport.rate.limiter import PAUSE, UNKNOWN, Estimate, Observation
 from backupify_async._transport.rate.state import LimiterState, read_state, write_state
 from backupify_async._transport.rate.ticket import Ticket
-from backupify_async._transport.rate.window_model import WindowModel
+from backupify_async._transport.rate.window_model import WindowModel, silent_windows
 from backupify_async.config import RateLimit, RetryPolicy
 from backupify_async.statistics import LimitSource, SpeedReason
 
@@ -123,6 +124,8 @@ class AdaptiveLimiter:
         when = max(when, self._windows.earliest(now, in_flight))
         if self._windows.opened_at > opened_at:
             self._pacer.resume(now)
+        if self._windows.silent and self._windows.rate is None:
+            self._replace_windows(WindowModel())  # more was accepted
         return when
 
     def on_send(self, now: float) -> Ticket:
@@ -169,10 +172,16 @@ class AdaptiveLimiter:
 
     def _on_success(self, now: float, ticket: Ticket, status: int, quota: Quota | None) -> None:
         self._concurrency.on_success(now, ticket, self._in_flight)
-        self._pacer.on_success(now, ticket)
+        refill = self._pacer.on_success(now, ticket)
         if self._state.unlimited:
             return
         self._windows.on_success(now, ticket.sent_time)
+        if refill is not None and self._windows.enabled and not self._windows.in_use:
+            suspected = silent_windows(refill, ticket.sent_time)
+            if suspected is not None:
+                self._replace_windows(suspected)
+                self._pacer.forget(now)
+                self._concurrency.restart(math.inf)
         if self._windows.per_call:
             self._on_nothing_closed(now)
         if quota is not None or status < 500:  # a proxy's error says nothing of what the server announces
@@ -198,19 +207,21 @@ class AdaptiveLimiter:
                 pacer.on_no_response(now, ticket)
                 windows.on_cancel()
                 return
-        suspected = pacer.probes_refused and windows.enabled
-        if retry_after is not None and (suspected or windows.concerns(now, sent_time, retry_after)):
+        suspected = retry_after is not None and pacer.probes_refused and windows.enabled
+        judged = retry_after is not None or windows.silent
+        if suspected or windows.concerns(now, sent_time, retry_after):
             pacer.on_no_response(now, ticket)
             windows.on_refusal(now, sent_time, retry_after)
         else:
             windows.on_cancel()
-            if retry_after is None or not windows.no_window:
+            if not judged or not windows.no_window:
                 self._slow_down(now, ticket, retry_after)
-        if retry_after is not None and windows.no_window:
+        if judged and windows.no_window:
             # An even pace comes to the same, without a burst at each opening.
             pacer.assume(now, windows.rate or max(_SLOWEST, pacer.average()))
             pacer.on_refusal(now, ticket, retry_after)
-            self._replace_windows(WindowModel(enabled=False))
+            self._state.unclosed += windows.silent
+            self._replace_windows(WindowModel(enabled=windows.silent and self._state.unclosed < _UNCLOSED))
 
     def _slow_down(self, now: float, ticket: Ticket, retry_after: float | None) -> None:
         if self._concurrency.on_refusal(now, ticket, self._in_flight, paced=self._pacer.rate is not None):

@@ -1,43 +1,41 @@
 """A lockout: every call is refused, because of an outage or because a window is closed.
 
-One probe at a time, at intervals that grow with the time elapsed, finds the end. Lockouts that recur are
-the closings of a server that refills periodically. From the end of one to the end of the next its bucket
-was filled and emptied once, so the calls accepted in between, over the time, are its rate. But a bucket
-that was not emptied in every period is filled several times between two lockouts: then the count says how
-fast we sent, and not what the server allows.
+One probe at a time, at intervals that grow with the time elapsed, finds the end. What was accepted from the
+end of one lockout to the end of the next can be the quota of a window: `WindowModel` tries it out.
 """
 
 import math
 
 import attrs
 
+from backupify_async._transport.rate.headers import TimeInterval
 from backupify_async._transport.rate.rate_estimator import ENOUGH, Depletion
 from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 
 _FIRST_PROBE = 0.1  # seconds
 _GROWTH = 0.15  # of the time elapsed
-_FIRST_PROBE_OF_CYCLE = 0.5
-_GROWTH_OF_CYCLE = 0.3
+_FIRST_PROBE_AGAIN = 0.5  # in a lockout that is not the first
+_GROWTH_AGAIN = 0.3
 _LONGEST_PROBE = 6.0  # seconds
 _LONG = 1.0  # seconds, from which on it is more than a bucket that refills evenly
-_AGREE = 0.2  # relative difference of the rates of two cycles
 _NONE = Depletion(0.0, 0)
-_ONE = 1.5  # times the shortest cycle: a longer one is several
 
 
 @attrs.frozen
-class RefillCycle:
-    """A bucket that is refilled as a whole, periodically.
+class Refill:
+    """What was accepted between the ends of two lockouts.
 
     Attributes:
-        rate: Calls a second that it allows on average.
-        seconds: The period.
-        agreed: How many cycles in a row agreed.
+        before: When the first one ended.
+        opening: When the second one ended.
+        held: How many calls were accepted in between.
+        seconds: How long they took.
     """
 
-    rate: float
+    before: TimeInterval
+    opening: TimeInterval
+    held: int
     seconds: float
-    agreed: int = 1
 
 
 @attrs.frozen
@@ -46,11 +44,11 @@ class LockoutEnd:
 
     Attributes:
         count_from: Where a new count begins: an outage says nothing of the rate.
-        cycle: The cycle, if two lockouts agree; then the count begins where this lockout began.
+        refill: What was accepted since the lockout before.
     """
 
     count_from: Depletion | None = None
-    cycle: RefillCycle | None = None
+    refill: Refill | None = None
 
 
 @attrs.define(eq=False)
@@ -63,11 +61,8 @@ class Lockout:
     """When the next probe can be sent."""
     _began: Depletion | None = None
     _last: Depletion = _NONE
-    _ended: Depletion | None = None  # the end of the lockout before
-    _cycles_since: Depletion | None = None
-    _cycle_rate: float | None = None
-    _shortest: float = math.inf
-    _agreed: int = 0
+    _opening: TimeInterval | None = None  # the end of the lockout before
+    _accepted: int = 0  # calls until then
     _probe: Ticket | None = attrs.field(init=False, default=None)
 
     @property
@@ -99,43 +94,25 @@ class Lockout:
     def schedule(self, now: float, rate: float | None) -> None:
         """Schedule the next probe: after a part of the time elapsed, and half a call's time at least."""
         elapsed = now - self._began.at if self._began is not None else 0.0
-        recurs = self._cycle_rate is not None
-        first, growth = (_FIRST_PROBE_OF_CYCLE, _GROWTH_OF_CYCLE) if recurs else (_FIRST_PROBE, _GROWTH)
+        again = self._opening is not None
+        first, growth = (_FIRST_PROBE_AGAIN, _GROWTH_AGAIN) if again else (_FIRST_PROBE, _GROWTH)
         half = 0.5 / rate if rate else 0.0
         self.probe_at = now + min(_LONGEST_PROBE, max(first, growth * elapsed, half))
 
-    def end(self, now: float) -> LockoutEnd:
-        """A call was accepted."""
+    def end(self, now: float, accepted: int) -> LockoutEnd:
+        """A call was accepted; `accepted` others were before."""
         began = self._began
         self.cancel()
         if began is None or now - began.at <= _LONG:
             return LockoutEnd()
-        before, self._ended = self._ended, Depletion(now, began.accepted)
-        if before is None or began.accepted - before.accepted < ENOUGH:
-            self._cycle_rate = None
-            return LockoutEnd(self._last)
-        cycle = self._cycle(before, began, now)
-        return LockoutEnd(self._last) if cycle is None else LockoutEnd(began, cycle)
+        before, held = self._opening, accepted - self._accepted
+        self._opening, self._accepted = TimeInterval(self._last.at, now), accepted
+        refill = None
+        if before is not None and held >= ENOUGH:
+            refill = Refill(before, self._opening, held, began.at - before.high)
+        return LockoutEnd(self._last, refill)
 
     def cancel(self) -> None:
         """It is over, for a reason that says nothing of the server."""
         self._began = None
         self.refused = 0
-
-    def _cycle(self, before: Depletion, began: Depletion, now: float) -> RefillCycle | None:
-        """Learn from one more cycle, from the end of the lockout before to the end of this one."""
-        seconds = now - before.at
-        rate, last = (began.accepted - before.accepted) / seconds, self._cycle_rate
-        if last is not None and rate < last and seconds > _ONE * self._shortest:
-            self._cycles_since = None
-            self._agreed += 1
-            return RefillCycle(last, self._shortest, self._agreed)
-        if last is None or abs(rate / last - 1) >= _AGREE:
-            self._cycle_rate, self._cycles_since, self._shortest = rate, before, seconds
-            self._agreed = 0
-            return None
-        self._agreed += 1
-        self._shortest = min(self._shortest, seconds)
-        since = self._cycles_since = self._cycles_since or before
-        self._cycle_rate = (began.accepted - since.accepted) / (now - since.at)
-        return RefillCycle(self._cycle_rate, self._shortest, self._agreed)

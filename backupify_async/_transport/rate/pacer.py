@@ -14,7 +14,7 @@ from collections import deque
 
 import attrs
 
-from backupify_async._transport.rate.lockout import Lockout
+from backupify_async._transport.rate.lockout import Lockout, LockoutEnd, Refill
 from backupify_async._transport.rate.rate_estimator import ENOUGH, Depletion, Overshoot, RateEstimator
 from backupify_async._transport.rate.reorder_buffer import ReorderBuffer
 from backupify_async._transport.rate.speed import ProbingSpeed
@@ -22,6 +22,7 @@ from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 from backupify_async.statistics import SpeedReason
 
 _TICK = 1e-3  # seconds: no shorter time between two responses is assumed
+_AGREE = 0.2  # relative difference of two counts from lockout to lockout
 _REST = 1.0  # seconds without a response, and
 _RESTS = 4.0  # intervals of the rate: with so little work it cannot be measured
 
@@ -63,7 +64,9 @@ class Pacer:
     _waves: deque[SpeedAtRefusal] = attrs.field(factory=deque)  # not weighed yet
     _noticed: float = -math.inf  # calls sent before belong to an earlier wave,
     _weighed: float = -math.inf  # and these to one that was weighed
-    _count_from: Depletion | None = None  # where to count from, once enough is accepted after a lockout
+    _end: LockoutEnd | None = None  # of a lockout that is not judged yet
+    _cycle_rate: float = 0.0  # calls a second from the begin of one lockout to the begin of the next
+    _recurs: bool = False  # the last lockout is one of many: a window closes
 
     @property
     def paused_until(self) -> float:
@@ -136,18 +139,20 @@ class Pacer:
         """A call got no response, or one that says nothing of the rate."""
         self._settle(now, ticket, CallOutcome.UNKNOWN)
 
-    def on_success(self, now: float, ticket: Ticket) -> None:
-        """A call was accepted."""
+    def on_success(self, now: float, ticket: Ticket) -> Refill | None:
+        """A call was accepted. Returns what can be a window's quota, if that ended a lockout."""
         if not self.was_refused:
             self._responded_at = now
             self._accepted += 1
-            return
+            return None
+        refill = None
         if self._lockout.active and ticket.sent_time > self._noticed:
-            self._end_lockout(now)
+            refill = self._end_lockout(now)
         elif self.rate is not None and now - self._decided_at > max(_REST, _RESTS / self.rate):
             self._estimator.forget()
         self._decided_at = now
         self._settle(now, ticket, CallOutcome.ACCEPTED)
+        return refill
 
     def on_refusal(self, now: float, ticket: Ticket, retry_after: float | None = None) -> None:
         """A call was refused for now. Whole seconds of a Retry-After are taken to be rounded up."""
@@ -164,10 +169,15 @@ class Pacer:
     def resume(self, now: float) -> None:
         """A window opened: what was refused while it was closed says nothing of the rate."""
         self._lockout.cancel()
-        self.was_refused, self._count_from = True, None
+        self.was_refused, self._end = True, None
         self._waves.clear()
         self._noticed = self._weighed = now
         self._estimator.resume(Depletion(now, self._accepted))
+
+    def forget(self, now: float) -> None:
+        """Another model explains what was refused."""
+        self.resume(now)
+        self._estimator = RateEstimator()
 
     def assume(self, now: float, rate: float) -> None:
         """Take an unconfirmed rate from another source."""
@@ -186,9 +196,6 @@ class Pacer:
         if ticket.outcome is CallOutcome.ACCEPTED:
             self._accepted += 1
             self._accepted_after_wave += ticket.sent_time > self._weighed
-            if self._count_from is not None and self._accepted - self._count_from.accepted >= ENOUGH:
-                self._estimator.start(self._count_from)
-                self._count_from = None
             if ticket.overdue:
                 self._estimator.on_late_success(ticket.sent_time)
         elif ticket.outcome is CallOutcome.REFUSED and self._waves and ticket.sent_time > self._weighed:
@@ -220,6 +227,7 @@ class Pacer:
             self._lockout.begin(now, empty, None)
             self._estimator.start(empty)
             return
+        self._judge_lockout(empty)
         first, confirmed = self.rate is None, self._estimator.confirmed
         self._estimator.on_refusal(empty, wave.speed, wave.overshoot)
         if self._estimator.confirmed < confirmed or not self._estimator.confirmed:
@@ -227,21 +235,29 @@ class Pacer:
         if first:
             self._speed.rest(now, self.rate or 1.0)
 
-    def _end_lockout(self, now: float) -> None:
+    def _judge_lockout(self, empty: Depletion) -> None:
+        """Find out whether the last lockout recurs: then the rate is right if that time is counted, too."""
+        end, self._end = self._end, None
+        last = self._estimator.last
+        if end is None or last is None or empty.accepted - last.accepted < ENOUGH:
+            return
+        before, self._cycle_rate = self._cycle_rate, self._estimator.count(empty)
+        self._recurs = abs(self._cycle_rate - before) < _AGREE * before
+        if self._recurs:
+            self._estimator.rate = self._cycle_rate
+        elif end.count_from is not None:
+            self._estimator.start(end.count_from)
+
+    def _end_lockout(self, now: float) -> Refill | None:
         """A probe was accepted: the rate is valid until it is refuted, but unconfirmed."""
-        end = self._lockout.end(now)
+        confirmed = self._estimator.confirmed
+        end = self._lockout.end(now, self._accepted)
         self._waves.clear()
         self._weighed = self._noticed
         self._speed.restart(now)
-        cycle, rate = end.cycle, self.rate
-        if cycle is not None and end.count_from is not None:
-            rate = cycle.rate
-            self._estimator.assume(rate)
-            self._estimator.confirmed = cycle.agreed
-            self._estimator.start(end.count_from)
-            self._speed.hold(math.inf if cycle.agreed > 1 else cycle.seconds + 1)
-        elif rate is not None:
-            self._estimator.assume(rate)
-            self._count_from = end.count_from or self._count_from
-        if rate is not None:
-            self._speed.rest(now, rate, 1.0)
+        if self.rate is not None:
+            self._end = end
+            if not self._recurs:
+                self._estimator.assume(self.rate)
+            self._speed.rest(now, self.rate, 1.0)
+        return None if confirmed else end.refill

@@ -148,6 +148,10 @@ class RateEstimator:
             self._forget_before(self._in_plateau[0])
             self._in_plateau.clear()
 
+    def count(self, empty: Depletion) -> float:
+        """Calls a second that were accepted since the last depletion."""
+        return _rate(self._depletions[-1], empty) if self._depletions else 0.0
+
     def _fell_since(self, empty: Depletion, speed: float) -> Depletion | None:
         """The depletion since which so few calls were accepted that the limit must have fallen."""
         if self.rate is None:

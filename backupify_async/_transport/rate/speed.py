@@ -7,7 +7,6 @@ import attrs
 from backupify_async._transport.rate.rate_estimator import Overshoot, RateEstimator
 
 _LONGEST_PLATEAU = 12.0  # seconds
-_LONGEST_HELD = 15.0  # seconds of plateau, for a server that refills periodically
 _STEEP = 2.0  # seconds of growth after which the speed is twice the rate; after twice that, 16 times
 _MOST_DOUBLINGS = 60.0  # the ceiling and the concurrency limit hold long before
 _LATE = 0.1  # seconds by which a timer can be late and still be caught up with: the server's bucket filled
@@ -67,7 +66,6 @@ class ProbingSpeed:
 
     _bucket: CreditBucket = attrs.field(factory=CreditBucket)
     _since: float = -math.inf  # when the plateau began
-    _held: float = 0.0  # seconds of plateau, at least
     _growing_since: float | None = None
     _sent: int = 0  # calls, since then
     _asked_at: float = -math.inf  # when `earliest` was last called,
@@ -124,10 +122,6 @@ class ProbingSpeed:
         """Let the plateau begin then: nothing is sent before."""
         self._since = max(self._since, until)
 
-    def hold(self, seconds: float) -> None:
-        """Make the plateau this long at least, within bounds."""
-        self._held = min(_LONGEST_HELD, seconds)
-
     def rest(self, now: float, rate: float, calls: float | None = None) -> None:
         """Send nothing for the time of one call at this rate, and some more against jitter, or of `calls`."""
         self._bucket.advance(now, rate)
@@ -142,6 +136,4 @@ class ProbingSpeed:
         return speed
 
     def _steady_until(self, estimator: RateEstimator) -> float:
-        if not estimator.confirmed:
-            self._held = 0.0
-        return self._since + max(self._held, plateau(estimator.confirmed))
+        return self._since + plateau(estimator.confirmed)

@@ -17,7 +17,7 @@ from backupify_async._transport.rate.pacer import Pacer
 from backupify_async._transport.rate.quota_tracker import QuotaTracker
 from backupify_async._transport.rate.window_model import WindowModel
 
-_VERSION = 2
+_VERSION = 3
 _INVALID = "this is not a limiter's state"
 
 

@@ -1,13 +1,9 @@
-"""A model of servers that count calls in windows and say in Retry-After when the next window opens.
+"""A model of servers that allow a quota of calls in each window, or in the last seconds.
 
-**The end of a window.** A 429 sent at `s` and received at `now`, with a Retry-After of `r` whole seconds,
-puts the end between `s + r - 1` and `now + r`, because the header is rounded up, or, as a refusal with 0
-proves, down. Such intervals are intersected. Ends lie one period apart, and a period is a nice number of
-seconds; once it is found, the next end is known without a refusal.
+When a window ends is another module's matter (`window_end`). This one spends the quota.
 
-**The opening.** One call, the scout, is sent first, in the middle of the interval if that is wide; the
-others wait for its response. (Some windows begin with their first call: then the scout opens the window.)
-Then no more calls are in flight than twice the number accepted, so that a wrong opening costs little.
+**The opening.** One call, the scout, is sent first; the others wait for its response. Then no more calls are
+in flight than twice the number accepted, so that a wrong opening costs little.
 
 **The quota** is what the first window held that was observed from its opening. When it is spent, nothing
 is sent until the next opening. In the next window, and then every 12 s, one call more than the quota is
@@ -18,41 +14,49 @@ a window, the quota is unknown again, and calls are not held back until the next
 of others are accepted meanwhile, and after two windows that hold less the quota is lower. When more than the
 quota is tried, nothing is spread: that takes most from the client that spreads most, so shares converge.
 
-**One call or all.** Retry-After may concern only the refused call. So in a closing that was not predicted
+**Silent servers.** What was accepted between the ends of two lockouts can be a quota, if a nice number of
+seconds lies between them. It is tried out at once: if one call more is accepted, it was none. A log that
+slides looks alike, but frees its slots one by one, each a period after it was taken. So all calls are
+spread, in the same way in each window. One that is refused before the quota is spent came too early: that
+and all later ones are delayed. A log with Retry-After, which says only when the first slot is free, is
+treated in the same way.
+
+**One call or all.** Retry-After can concern only the refused call. So in a closing that was not predicted
 one call, the probe, is sent well before the end. If it is accepted, nothing is closed (`per_call`).
 
-**Not a window.** A sliding log and a bucket of less than one call a second send Retry-After too. But then
-some ends fit no period, or calls in the middle of a window are refused: the model is given up (`no_window`).
+**Not a window.** The model is given up (`no_window`) if ends or scouts fit no window, or if calls in the
+middle of a window are refused again and again.
 """
 
 import math
 
 import attrs
 
-from backupify_async._transport.rate.headers import TimeInterval, wait_end
+from backupify_async._transport.rate.headers import TimeInterval
+from backupify_async._transport.rate.lockout import Refill
+from backupify_async._transport.rate.window_end import WindowEnd, window_end
 
-_PERIODS = (2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds
 _UNPROVEN = 5  # calls in flight beyond what an earlier window is known to have held
 _GROWTH = 2  # calls in flight for each one accepted since the opening
 _GROWTH_PREDICTED = 16  # the same, after the quota came out as predicted
 _PROVEN = 0.6  # of the calls accepted in a window that was not observed from its opening
-_EXTRA_EVERY = 12.0  # seconds between two attempts to exceed the quota
+_ASK_EVERY = 12.0  # seconds between two attempts to exceed the quota
 _SEVERAL = 1.2  # periods since an opening: from then on the count covers more than one window
-_NARROW = 0.12  # of a period: an opening known so precisely needs no early scout
 _PROBE = 1.0  # seconds after which the probe is sent, at most
 _SPENT = 0.98  # of a quota: a refusal after that is about the window
-_SCOUTS = 2  # refused in a row, after which the latest possible end is waited for
-_MISFITS = 2  # ends that fit no period, after which the model is given up
 _AT_ONCE = 0.5  # of a quota: it is sent at the opening
 _LEAST_AT_ONCE = 8  # calls
 _SPREAD = 0.75  # of a period: the rest of the quota is sent in that time
 _LONGEST_SPREAD = 6.0  # seconds
+_LONGEST_CALL = 1 / 8  # of a period: else there is no time to spread calls, and to ask for more
+_DELAY = 0.03  # of a period; doubled each time
+_DELAYS = 4  # in one window, after which there is none
 _NEVER = TimeInterval(math.inf, math.inf)
 
 
 @attrs.define(eq=False)
 class WindowModel:
-    """Learns windows from Retry-After. All times are seconds of one monotonic clock."""
+    """Learns the quota of windows, and spends it. All times are seconds of one monotonic clock."""
 
     enabled: bool = True
     """Whether the model is used; one that was given up is not."""
@@ -62,31 +66,51 @@ class WindowModel:
     """When the present window was taken to be open."""
     used: int = 0
     """How many calls were sent in the present window."""
-    _end: TimeInterval = _NEVER
-    _opening: TimeInterval | None = None
+    _window: WindowEnd = attrs.field(factory=WindowEnd)
     _closed: bool = False
     _counting: bool = False  # the window is spent, and some of its calls are still in flight
     _asking: bool = False  # for more than the quota
     _asked_at: float = -math.inf
     _accepted: int = 0
-    _misfits: int = 0
     _held: float = 0.0  # by a window that was not observed from its opening
     _dip: int | None = None  # what the last window held, if that was less than its quota
-    _longest: float = 0.0  # Retry-After
     _predicted: bool = False
-    _rounded_down: bool = False
-    _begins_with_call: bool = False
-    _scouts_refused: int = 0  # in a row
+    _delay: float = 0.0  # seconds, of the calls after the scout
+    _delays: int = 0  # in the present window
+    _delayed_at: float = -math.inf
     _round_trip: float = 0.0
     _probe_at: float = math.inf
-    _probing: TimeInterval = _NEVER  # the latest closing in which a probe could be sent
-    _period: int | None = None
+    _probing: TimeInterval = _NEVER  # the latest closing in which a probe can be sent
     _quota: int | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the model does without Retry-After."""
+        return self._window.silent
 
     @property
     def rate(self) -> float | None:
         """Calls a second on average, if quota and period are known."""
-        return self._quota / self._period if self._quota is not None and self._period is not None else None
+        period = self._window.period
+        return self._quota / period if self._quota is not None and period is not None else None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any refusal was about a window."""
+        return self._window.known
+
+    @property
+    def blocked_until(self) -> float:
+        """When the present closing ends; -inf while a window is open. An uncertain end is scouted early."""
+        return self._window.scout_at if self._closed else -math.inf
+
+    @property
+    def no_window(self) -> bool:
+        """Whether the server counts in another way, asked after a refusal."""
+        refused_inside = self.rate is not None and not self._between
+        if self.silent:
+            refused_inside = self._delays >= _DELAYS
+        return refused_inside or self._window.unlikely
 
     @property
     def _scouting(self) -> bool:
@@ -99,29 +123,9 @@ class WindowModel:
         return self._closed or self._scouting or self._counting
 
     @property
-    def _periods(self) -> list[int]:
-        return [period for period in _PERIODS if period >= self._longest]
-
-    @property
-    def in_use(self) -> bool:
-        """Whether any refusal was about a window."""
-        return self._end.high < math.inf
-
-    @property
-    def blocked_until(self) -> float:
-        """When the present closing ends; -inf while a window is open. An uncertain end is scouted early."""
-        if not self._closed:
-            return -math.inf
-        width = self._end.high - self._end.low
-        if self._period is not None and self._scouts_refused < _SCOUTS and width > _NARROW * self._period:
-            return self._end.low + width / 2
-        return self._end.high
-
-    @property
-    def no_window(self) -> bool:
-        """Whether the server counts in another way, asked after a refusal that was not about a window."""
-        refused_inside = self.rate is not None and not self._between
-        return refused_inside or self._misfits >= _MISFITS
+    def _spent(self) -> bool:
+        """Whether the quota is used up, as far as it is known."""
+        return self._quota is not None and self.used > _SPENT * self._quota
 
     def earliest(self, now: float, in_flight: int) -> float:
         """When the next call may be sent; infinity if a response must arrive first."""
@@ -135,10 +139,8 @@ class WindowModel:
             if now < self.blocked_until:
                 return min(self.blocked_until, self._probe_at)
             self._open(now)
-        period, opening = self._period, self._opening
-        if period is not None and opening is not None and now >= opening.high + period:
-            # The last window ended unspent: the next one is open already.
-            self._close(now - period, in_flight)
+        if self._window.passed_unspent(now):
+            self._close(now - (self._window.period or 0), in_flight)
             self._open(now)
             self._accepted = in_flight + 1  # so no scout is needed
         return self._earliest_in_window(now, in_flight)
@@ -147,19 +149,25 @@ class WindowModel:
         growth = _GROWTH_PREDICTED if self._predicted else _GROWTH
         if min(in_flight, self.used - self._accepted) > growth * self._accepted:
             return math.inf
-        if self._quota is None or self._period is None:
+        period = self._window.period
+        if self._quota is None or period is None:
             beyond = self.used - self._held * _PROVEN
             return math.inf if beyond >= 0 and in_flight >= _UNPROVEN + beyond else -math.inf
+        if self.used < self._quota and (self.silent or not self._asking):
+            return self._spread(self._quota, min(_LONGEST_SPREAD, _SPREAD * period))
         if self._asking:
             beyond = self.used - self._quota
             return math.inf if beyond > 0 and 2 * in_flight > beyond else -math.inf
-        if self.used < self._quota:
-            beyond = self.used - max(_LEAST_AT_ONCE, _AT_ONCE * self._quota)
-            seconds = min(_LONGEST_SPREAD, _SPREAD * self._period)
-            even = self.opened_at + seconds * beyond / (self._quota - _AT_ONCE * self._quota)
-            return -math.inf if beyond <= 0 else even
         self._close(now, in_flight)
         return self.blocked_until
+
+    def _spread(self, quota: int, seconds: float) -> float:
+        """When the next call of the quota is due."""
+        if self.silent:
+            return self._window.scout.high + self._delay + seconds * self.used / quota
+        at_once = _AT_ONCE * quota
+        beyond = self.used - max(_LEAST_AT_ONCE, at_once)
+        return -math.inf if beyond <= 0 else self.opened_at + seconds * beyond / (quota - at_once)
 
     def on_send(self) -> None:
         """Count a call that is sent now."""
@@ -179,94 +187,61 @@ class WindowModel:
         if sent_time < self.opened_at:
             return
         if self._scouting:
-            self._scouts_refused = 0
-            latest = now if self._begins_with_call else min(self._end.high, now)
-            self._end = self._opening = TimeInterval(min(self._end.low, now), latest)
+            self._window.on_scout_accepted(now, sent_time)
         self._accepted += 1
 
-    def concerns(self, now: float, sent_time: float, retry_after: float) -> bool:
+    def concerns(self, now: float, sent_time: float, retry_after: float | None) -> bool:
         """Whether a refusal is about the window, and not about the speed within it."""
-        if not self.enabled:
+        if self.silent:
+            return self._spent or self._between or self._delays < _DELAYS
+        if retry_after is None or not self.enabled:
             return False
         if retry_after >= 2 or self._between:
             return True
-        if self._opening is None or (self._longest <= 2 and self._period is None):
-            return self.in_use and self._longest <= 2
-        end = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
-        if self._period is None:
-            ahead = self._periods
-        elif self._quota is not None and self.used > _SPENT * self._quota:
+        if self._window.fits(now, sent_time, retry_after, spent=self._spent):
             return True
-        else:
-            ahead = [max(1, math.ceil((end.low - self._opening.high) / self._period)) * self._period]
-        return any(end.intersect(self._opening.shifted(seconds)) for seconds in ahead)
+        call = self._window.scout.high - self._window.scout.low
+        if self.rate is not None and call <= _LONGEST_CALL * (self._window.period or 0):
+            self._window.silent = True  # a log that slides
+        return self.silent
 
-    def on_refusal(self, now: float, sent_time: float, retry_after: float) -> None:
-        """A call was refused until a window opens."""
+    def on_refusal(self, now: float, sent_time: float, retry_after: float | None) -> None:
+        """A call was refused until a window opens, or, by a log that slides, because it came too early."""
         self.used -= 1
         self._round_trip = now - sent_time
-        self._longest = max(self._longest, retry_after)
-        if retry_after == 0 and not self._rounded_down:
-            self._rounded_down = True
-            self._end = self._end.shifted(1)  # what was read before is corrected
-        end = wait_end(now, sent_time, retry_after, rounded_down=self._rounded_down)
+        period = self._window.period
+        if self.silent and not self._spent and not self._between:
+            if sent_time > self._delayed_at:
+                self._delay += max(self._round_trip, _DELAY * 2.0**self._delays * (period or 0))
+                self._delays, self._delayed_at = self._delays + 1, now
+            return
+        end = self._window.read(now, sent_time, None if self.silent else retry_after)
         if self._closed or self._counting:
-            self._end = self._end.intersect(end) or end
+            self._window.on_refusal_between(end)
             self._counting |= sent_time >= self.opened_at and not self._is_probe(sent_time)
         elif self._scouting:
-            self._on_scout_refused(TimeInterval(max(end.low, sent_time), max(end.high, sent_time)))
+            self._window.on_scout_refused(end, sent_time)
+            self._closed = True
         else:
-            self._end = self._fold(end)
+            self._window.on_refusal(end, retry_after)
             self._closed = self._counting = True
-            if self._period is None:
-                self._longest = retry_after  # a longer one, met once, fits no window any more
-
-    def _on_scout_refused(self, end: TimeInterval) -> None:
-        self._closed = True
-        self._scouts_refused += 1
-        both = self._end.intersect(end)
-        if 0 <= end.low - self._end.high < _NARROW * (self._period or 1):
-            self._begins_with_call = True  # it ends a moment later than the one before
-        elif both is None:
-            both = self._fold(end)
-        self._end = both or end
-
-    def _fold(self, end: TimeInterval) -> TimeInterval:
-        """Narrow an end by the opening and the period; find the period."""
-        opening = self._opening
-        if opening is None:
-            return end
-        elapsed = (end.low + end.high - opening.low - opening.high) / 2
-        possible = [(one, max(1, round(elapsed / one))) for one in self._periods]
-        known = [(period, count) for period, count in possible if period == self._period]
-        # From 2 s on it is most likely the next end; else whole windows can have passed unspent.
-        next_end = [(period, 1) for period, _ in possible] if self._longest >= 2 else []
-        for period, count in (*known, *next_end, *possible):
-            both = end.intersect(opening.shifted(count * period))
-            if both is not None:
-                if period != self._period:  # the quota was learned for another one
-                    self._period, self._quota, self._dip = period, None, None
-                return both
-        self._misfits += self._period is not None or self._closed
-        self._period = self._quota = self._dip = None
-        return end
+        if self._window.period != period:  # the quota was learned for another one
+            self._quota = self._dip = None
 
     def _open(self, now: float) -> None:
-        self._opening, self.opened_at = self._end, now
+        self._window.open()
+        self.opened_at = now
         self._closed, self._probe_at = False, math.inf
         self._probing = TimeInterval(self._probing.low, min(self._probing.high, now))
-        self._accepted = self.used = 0
-        if not self._asking and now - self._asked_at >= _EXTRA_EVERY:
+        self._accepted = self.used = self._delays = 0
+        if not self._asking and now - self._asked_at >= _ASK_EVERY:
             self._asking, self._asked_at = True, now
 
     def _close(self, now: float, in_flight: int) -> None:
         """The quota is spent without a refusal: wait for the first end after `now`."""
-        if self._opening is None or self._period is None:
-            return
         if self._asking and self._quota is not None and self.used - in_flight > self._quota:
             self._quota, self._held, self._asking = None, math.inf, False  # there is more
-        count = max(0, math.floor((now - self._opening.high) / self._period) + 1)
-        self._end = self._opening.shifted(count * self._period)
+        self._window.expect(now)
         self._closed = True
 
     def _is_probe(self, sent_time: float) -> bool:
@@ -276,11 +251,11 @@ class WindowModel:
         """All responses of a spent window have arrived: learn what it held."""
         self._counting = False
         asked, self._asking = self._asking, False
-        held, quota = max(1, self.used), self._quota
-        half = (self._end.low - now) / 2
+        held, quota, period = max(1, self.used), self._quota, self._window.period
+        half = (self._window.earliest - now) / 2
         if half > self._round_trip and (quota is None or held < quota):
             self._probe_at, self._probing = now + min(_PROBE, half), TimeInterval(now, math.inf)
-        several = self._period is not None and now - self.opened_at > _SEVERAL * self._period
+        several = period is not None and now - self.opened_at > _SEVERAL * period
         if self.opened_at == -math.inf or several:
             self._held = self.used
         elif quota is None:
@@ -292,3 +267,17 @@ class WindowModel:
             self._asked_at = -math.inf if asked else self._asked_at  # again in the next window
         else:
             self._quota, self._dip = max(held, self._dip), None
+
+
+def silent_windows(refill: Refill, sent_time: float) -> WindowModel | None:
+    """A model to try out on a server without Retry-After, if what was accepted can be a quota.
+
+    Args:
+        refill: What was accepted between two lockouts.
+        sent_time: When the call was sent whose success ended the second one.
+    """
+    window = window_end(refill, sent_time, _LONGEST_CALL)
+    if window is None:
+        return None
+    opened_at = refill.opening.high
+    return WindowModel(window=window, opened_at=opened_at, used=1, accepted=1, asking=True, quota=refill.held)

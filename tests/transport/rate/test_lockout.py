@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from backupify_async._transport.rate.lockout import Lockout, LockoutEnd, RefillCycle
+from backupify_async._transport.rate.headers import TimeInterval
+from backupify_async._transport.rate.lockout import Lockout, LockoutEnd, Refill
 from backupify_async._transport.rate.rate_estimator import Depletion
 from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 
@@ -48,61 +49,48 @@ class TestProbes:
 
 class TestTheEnd:
     def test_of_a_short_one_shows_nothing(self) -> None:
-        assert locked_out().end(0.9) == LockoutEnd()
+        assert locked_out().end(0.9, 0) == LockoutEnd()
 
     def test_of_a_long_one_restarts_counting_at_the_last_refusal(self) -> None:
         lockout = locked_out()
         lockout.on_refusal(Depletion(9.0, 0))
-        assert lockout.end(10.0) == LockoutEnd(Depletion(9.0, 0))
+        assert lockout.end(10.0, 0) == LockoutEnd(Depletion(9.0, 0))
 
     def test_leaves_no_lockout_active(self) -> None:
         lockout = locked_out()
         lockout.on_refusal(Depletion(9.0, 0))
-        lockout.end(10.0)
+        lockout.end(10.0, 0)
         assert (lockout.active, lockout.refused) == (False, 0)
 
 
-class TestACycle:
-    def ends(self, *begins: tuple[float, int]) -> list[RefillCycle | None]:
-        """The refill cycles found at the ends of lockouts of 5 s.
+class TestARefill:
+    """What is accepted between the ends of two lockouts."""
+
+    def ends(self, *begins: tuple[float, int]) -> list[Refill | None]:
+        """The refills found at the ends of lockouts of 5 s, of which the last probe is refused after 4 s.
 
         Args:
             begins: For each lockout its begin, and how many calls were accepted before.
         """
         lockout = Lockout()
-        cycles = []
+        refills = []
         for at, accepted in begins:
             lockout.begin(at, Depletion(at, accepted), 10.0)
-            cycles.append(lockout.end(at + 5).cycle)
-        return cycles
+            lockout.on_refusal(Depletion(at + 4, accepted))
+            refills.append(lockout.end(at + 5, accepted).refill)
+        return refills
 
-    def test_is_found_if_two_in_a_row_agree(self) -> None:
-        assert self.ends((5, 100), (15, 200), (25, 300)) == [None, None, RefillCycle(10, 10)]
-
-    def test_is_not_found_if_their_rates_differ(self) -> None:
-        assert self.ends((5, 100), (15, 200), (25, 500)) == [None, None, None]
+    def test_is_found_at_the_end_of_the_second(self) -> None:
+        refill = Refill(TimeInterval(9, 10), TimeInterval(19, 20), held=100, seconds=5)
+        assert self.ends((5, 100), (15, 200)) == [None, refill]
 
     def test_is_not_found_if_too_few_calls_were_accepted(self) -> None:
-        assert self.ends((5, 100), (15, 107), (25, 114)) == [None, None, None]
+        assert self.ends((5, 100), (15, 107)) == [None, None]
 
-    def test_is_probed_less_often(self) -> None:
-        lockout = Lockout()
-        for at, accepted in ((5.0, 100), (15.0, 200), (25.0, 300)):
-            lockout.begin(at, Depletion(at, accepted), 10.0)
-            lockout.end(at + 5)
+    def test_makes_later_probes_less_frequent(self) -> None:
+        lockout = locked_out()
+        lockout.end(10.0, 0)
         lockout.begin(35.0, Depletion(35.0, 400), 10.0)
         assert lockout.probe_at == pytest.approx(35.5)
         lockout.schedule(39.0, 10.0)
         assert lockout.probe_at == pytest.approx(39 + 0.3 * 4)
-
-    def test_is_averaged_over_all_cycles_that_agree(self) -> None:
-        assert self.ends((5, 100), (14, 200), (25, 300))[-1] == RefillCycle(10, 9)
-
-    def test_is_kept_if_several_passed_unspent_in_between(self) -> None:
-        assert self.ends((5, 100), (15, 200), (25, 300), (55, 500))[-1] == RefillCycle(10, 10, agreed=2)
-
-    def test_is_found_anew_if_more_is_accepted(self) -> None:
-        assert self.ends((5, 100), (15, 200), (25, 300), (55, 900), (85, 1500))[-2:] == [
-            None,
-            RefillCycle(20, 30),
-        ]

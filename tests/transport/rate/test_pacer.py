@@ -256,8 +256,7 @@ def test_late_timers_do_not_lower_the_rate() -> None:
         if random.random() < 0.02:
             done.now += random.uniform(0, 0.1)  # a late timer
         done.step()
-    assert pacer.rate == pytest.approx(83, rel=0.2)
-    assert done.now < 1.15 * 6_000 / 83
+    assert done.now < 1.1 * 6_000 / 83
 
 
 def test_an_estimate_far_too_low_is_overcome_within_seconds() -> None:
