@@ -18,6 +18,7 @@ _FIRST_PROBE_AGAIN = 0.5  # in a lockout that is not the first
 _GROWTH_AGAIN = 0.3
 _LONGEST_PROBE = 6.0  # seconds
 _LONG = 1.0  # seconds, from which on it is more than a bucket that refills evenly
+_NEAR = 0.05  # relative difference of two quotas
 _NONE = Depletion(0.0, 0)
 
 
@@ -63,6 +64,7 @@ class Lockout:
     _last: Depletion = _NONE
     _opening: TimeInterval | None = None  # the end of the lockout before
     _accepted: int = 0  # calls until then
+    _held: int = 0  # of these, since the end before
     _probe: Ticket | None = attrs.field(init=False, default=None)
 
     @property
@@ -106,11 +108,16 @@ class Lockout:
         if began is None or now - began.at <= _LONG:
             return LockoutEnd()
         before, held = self._opening, accepted - self._accepted
+        self._held = held
         self._opening, self._accepted = TimeInterval(self._last.at, now), accepted
         refill = None
         if before is not None and held >= ENOUGH:
             refill = Refill(before, self._opening, held, began.at - before.high)
         return LockoutEnd(self._last, refill)
+
+    def is_near(self, accepted: int) -> bool:
+        """Whether the next one can follow: about as many calls were accepted as before the last one."""
+        return self._opening is not None and abs(accepted - self._accepted - self._held) < _NEAR * self._held
 
     def cancel(self) -> None:
         """It is over, for a reason that says nothing of the server."""

@@ -22,6 +22,7 @@ from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 from backupify_async.statistics import SpeedReason
 
 _TICK = 1e-3  # seconds: no shorter time between two responses is assumed
+_CAREFUL = 16  # calls in flight
 _AGREE = 0.2  # relative difference of two counts from lockout to lockout
 _REST = 1.0  # seconds without a response, and
 _RESTS = 4.0  # intervals of the rate: with so little work it cannot be measured
@@ -105,7 +106,8 @@ class Pacer:
         if self._lockout.active or (self._waves and self.rate is None):
             earliest = self._lockout.earliest(now, in_flight, self._order.patience)
         elif self.rate is None:
-            return self.asked_until
+            careful = in_flight >= _CAREFUL and self._lockout.is_near(self._accepted + in_flight)
+            return math.inf if careful else self.asked_until
         else:
             earliest = self._speed.earliest(now, self._estimator, self._brake)
         return max(self.asked_until, earliest)

@@ -152,3 +152,15 @@ def test_without_a_limit_any_more_speed_is_full_within_25_seconds(kind: object) 
     while run.now < 56:
         run.step()
     assert run.accepted - before > 0.9 * 64 / 0.06
+
+
+def test_the_second_wave_of_refusals_is_small_if_the_quota_is_the_same() -> None:
+    run = Run(adaptive(), window(1_000, 60, silent=True))
+    while run.now < 61:
+        run.step()
+    refused = run.refused
+    run.until_accepted(2_000)
+    while run.now < 100:
+        run.step()
+    probes = 15
+    assert run.refused - refused <= 16 + probes
