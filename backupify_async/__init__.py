@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from backupify_async._paging.page import Page
     from backupify_async._paging.paginator import Paginator
     from backupify_async._transport.aiohttp_transport import AiohttpTransport
-    from backupify_async._transport.rate import AsyncLimiter, Estimate, Limiter, Observation, Ticket
+    from backupify_async._transport.rate import (
+        AsyncLimiter,
+        Estimate,
+        Limiter,
+        Observation,
+        OpenableLimiter,
+        Ticket,
+    )
     from backupify_async._transport.rate.adaptive import AdaptiveLimiter
     from backupify_async._transport.rate.headers import Quota
     from backupify_async._transport.transport import PreparedRequest, Response, Transport
@@ -133,6 +140,7 @@ __all__ = [
     "MissingCredentials",
     "NotFound",
     "Observation",
+    "OpenableLimiter",
     "Outcome",
     "Outcomes",
     "Page",
@@ -224,6 +232,7 @@ _ROOMS = {
     "MissingCredentials": "errors",
     "NotFound": "errors",
     "Observation": "_transport.rate.limiter",
+    "OpenableLimiter": "_transport.rate.limiter",
     "Outcome": "_fleet.outcomes",
     "Outcomes": "_fleet.streaming",
     "Page": "_paging.page",

@@ -30,7 +30,7 @@ class SharedLimiter:
         """Now while there are slots; otherwise the client awaits `acquire`."""
         return now if self._slots > 0 else math.inf
 
-    async def acquire(self) -> None:
+    async def acquire(self, waiting: int) -> None:
         """Lease some slots, and wait until they are due."""
         wait = await asyncio.to_thread(self._lease)
         await asyncio.sleep(wait)

@@ -114,7 +114,7 @@ class TestALimiter:
             def earliest(self, now: float, in_flight: int) -> float:
                 return now if self.acquired else math.inf
 
-            async def acquire(self) -> None:
+            async def acquire(self, waiting: int) -> None:
                 self.acquired = True
 
         transport = FakeTransport(Script())

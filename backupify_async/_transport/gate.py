@@ -34,7 +34,7 @@ class Gate:
 
     def __init__(self, limiter: Limiter, max_concurrency: int, outage: Outage | None = None) -> None:
         self._limiter = limiter
-        self._acquisition = Acquisition(limiter, self._on_acquired)
+        self._acquisition = Acquisition(limiter, lambda: self.waiting, self._on_acquired)
         self._outage = Outage(0) if outage is None else outage
         self._max_concurrency = max_concurrency
         self._queues = WaitQueues()

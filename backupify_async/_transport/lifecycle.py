@@ -3,10 +3,39 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import TypeGuard
 
 from backupify_async._transport.loops import running_loop
+from backupify_async._transport.rate import Limiter, OpenableLimiter
 from backupify_async._transport.scopes import CallScopes
+from backupify_async._transport.transport import Transport
+from backupify_async.config import Settings
 from backupify_async.errors import ClientClosed, ConfigurationError
+
+
+async def open_parts(transport: Transport, limiter: Limiter, settings: Settings) -> None:
+    """Open a session's transport, and then its limiter, if that is one to be opened."""
+    await transport.open(settings)
+    if _is_openable(limiter):
+        try:
+            await limiter.open()
+        except BaseException:
+            await close_parts(transport, limiter)
+            raise
+
+
+async def close_parts(transport: Transport, limiter: Limiter) -> None:
+    """Close what `open_parts` opened."""
+    try:
+        if _is_openable(limiter):
+            await limiter.close()
+    finally:
+        await transport.close()
+
+
+def _is_openable(limiter: Limiter) -> TypeGuard[OpenableLimiter]:
+    # As in `Acquisition`: no `isinstance`, which reads the properties up to Python 3.11.
+    return callable(getattr(limiter, "open", None)) and callable(getattr(limiter, "close", None))
 
 
 class Lifecycle:

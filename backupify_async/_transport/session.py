@@ -22,7 +22,7 @@ from backupify_async._transport.error_responses import api_error, call_cut_short
 from backupify_async._transport.feedback import DateSeen, Feedback
 from backupify_async._transport.foreign_errors import foreign_exception, transport_failure
 from backupify_async._transport.gate import Gate, GateBlocked
-from backupify_async._transport.lifecycle import Lifecycle
+from backupify_async._transport.lifecycle import Lifecycle, close_parts, open_parts
 from backupify_async._transport.outage import Outage, ServerDown
 from backupify_async._transport.rate import Limiter, Ticket, make_limiter
 from backupify_async._transport.report import Reporter
@@ -55,17 +55,17 @@ class Session:
         self.options = CallOptions.of_client(settings, on_event)
         """The options of calls that have none of their own."""
         self._transport = transport
-        self._lifecycle = Lifecycle(partial(transport.open, settings), self._release)
-        self._now, self._utc = self._lifecycle.now, self._lifecycle.utc
-        self.require_open = self._lifecycle.require_open
-        self.scopes = self._lifecycle.scopes
-        """The calls, and the work of several calls, that end with the client at the latest."""
         max_concurrency = settings.max_concurrency
         if transport.max_concurrency is not None:
             max_concurrency = min(max_concurrency, transport.max_concurrency)
         if limiter is None:
             limiter = make_limiter(settings.rate_limit, settings.retry, max_concurrency)
         self._limiter = limiter
+        self._lifecycle = Lifecycle(partial(open_parts, transport, limiter, settings), self._release)
+        self._now, self._utc = self._lifecycle.now, self._lifecycle.utc
+        self.require_open = self._lifecycle.require_open
+        self.scopes = self._lifecycle.scopes
+        """The calls, and the work of several calls, that end with the client at the latest."""
         self.outage = Outage(settings.retry.max_outage)
         """Whether the server is down for all calls."""
         self._gate = Gate(limiter, max_concurrency, self.outage)
@@ -115,7 +115,7 @@ class Session:
         finally:
             self._report.close()
             await self._gate.close()
-            await self._transport.close()
+            await close_parts(self._transport, self._limiter)
 
     def send(self, request: Request) -> Coroutine[None, None, Response]:
         """Send a request, and retry it where that is safe and may help; return a 2xx, or one of `answers`.

@@ -25,8 +25,8 @@ GROUPS = {
     "Journals": "Journal JournalEntry EntryState SweepInfo SweepAccount JournalStore",
     "Waiting": "PollPolicy WaitResult WaitKind",
     "Settings": "Settings Timeouts RetryPolicy RateLimit",
-    "The rate limit": "Limiter AsyncLimiter AdaptiveLimiter Ticket Observation Estimate Quota Statistics "
-    "LimitSource SpeedReason",
+    "The rate limit": "Limiter AsyncLimiter OpenableLimiter AdaptiveLimiter Ticket Observation Estimate "
+    "Quota Statistics LimitSource SpeedReason",
     "A transport of your own": "Transport AiohttpTransport PreparedRequest Response",
     "Events": "Event EventHook RequestSent ResponseReceived RetryScheduled Throttled LimitChanged "
     "TokenRefreshed TriggerStopped",

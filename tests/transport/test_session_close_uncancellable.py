@@ -61,7 +61,7 @@ async def test_an_acquire_that_ignores_its_cancellation_is_waited_for_for_ten_se
         def earliest(self, now: float, in_flight: int) -> float:
             return math.inf
 
-        async def acquire(self) -> None:
+        async def acquire(self, waiting: int) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(1000)
             await asyncio.sleep(60)

@@ -42,7 +42,7 @@ class SlotlessLimiter:
     def earliest(self, at: float, in_flight: int) -> float:
         return at if self.runs > self.runs_without_slot else math.inf
 
-    async def acquire(self) -> None:
+    async def acquire(self, waiting: int) -> None:
         self.runs += 1
         if self.error is not None:
             error, self.error = self.error, None
@@ -129,7 +129,7 @@ class TestAcquire:
 
     async def test_is_ended_when_the_client_is_closed(self) -> None:
         class Waiting(SlotlessLimiter):
-            async def acquire(self) -> None:
+            async def acquire(self, waiting: int) -> None:
                 await asyncio.sleep(1000)
 
         async with session_over(FakeTransport(Script()), limiter=Waiting(0)) as session:

@@ -55,11 +55,26 @@ tests.benchmarks.rate.disturbances` at changing ones.
 
 from backupify_async._transport.rate.adaptive import AdaptiveLimiter
 from backupify_async._transport.rate.fixed_rate import FixedRateLimiter
-from backupify_async._transport.rate.limiter import AsyncLimiter, Estimate, Limiter, Observation
+from backupify_async._transport.rate.limiter import (
+    AsyncLimiter,
+    Estimate,
+    Limiter,
+    Observation,
+    OpenableLimiter,
+)
 from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 from backupify_async.config import RateLimit, RetryPolicy
 
-__all__ = ["AsyncLimiter", "CallOutcome", "Estimate", "Limiter", "Observation", "Ticket", "make_limiter"]
+__all__ = [
+    "AsyncLimiter",
+    "CallOutcome",
+    "Estimate",
+    "Limiter",
+    "Observation",
+    "OpenableLimiter",
+    "Ticket",
+    "make_limiter",
+]
 
 
 def make_limiter(limit: RateLimit, retry: RetryPolicy, max_concurrency: int) -> Limiter:

@@ -19,13 +19,17 @@ class Acquisition:
 
     Args:
         limiter: The limiter.
+        waiting: Returns how many calls wait for a slot.
         on_end: Called in the event loop when `acquire` has ended, with the exception that it raised, or None.
     """
 
-    def __init__(self, limiter: Limiter, on_end: Callable[[Exception | None], None]) -> None:
+    def __init__(
+        self, limiter: Limiter, waiting: Callable[[], int], on_end: Callable[[Exception | None], None]
+    ) -> None:
         self._limiter = limiter
+        self._waiting = waiting
         # `isinstance` reads the properties up to Python 3.11, and from 3.12 on ignores `__getattr__`.
-        self._acquire: Callable[[], Awaitable[None]] | None = getattr(limiter, "acquire", None)
+        self._acquire: Callable[[int], Awaitable[None]] | None = getattr(limiter, "acquire", None)
         self._on_end = on_end
         self._task: asyncio.Task[None] | None = None
         self._fruitless = 0  # runs in a row after which there was no slot
@@ -52,7 +56,7 @@ class Acquisition:
                 await asyncio.sleep(min(_FIRST_DELAY * 2.0**self._fruitless, _LONGEST_DELAY))
             self._fruitless += 1
             if self._acquire is not None:
-                await self._acquire()
+                await self._acquire(self._waiting())
         except asyncio.CancelledError as cancelled:
             if is_callers_cancellation(cancelled):
                 raise

@@ -106,6 +106,16 @@ class ConcurrencyLimit:
         self._grown = min(cap, float(self._max_concurrency))
         self.cap = int(self._grown) if self._points is None else min(self._max_concurrency, self._limit)
 
+    def scale(self, factor: float) -> None:
+        """Let the cap grow from a multiple of what it is now."""
+        self.restart(max(1.0, self._grown * factor))
+
+    def resize(self, max_concurrency: int) -> None:
+        """Take another number for the most calls in flight."""
+        if max_concurrency != self._max_concurrency:
+            self._max_concurrency = max_concurrency
+            self.restart(self._grown)
+
     def earliest(self, in_flight: int) -> float:
         """When one more call can be sent: above the limit, some time after the one before."""
         return -math.inf if in_flight < self._limit else self._sent_time + self._latency / (in_flight + 1)

@@ -28,23 +28,24 @@ class Gcra:
     def __init__(self, limit: RateLimit) -> None:
         self._interval = 0.0 if limit.per_second is None else 1.0 / limit.per_second
         self._tolerance = self._interval * (limit.burst - 1)
-        self._due = -math.inf
+        self.due = -math.inf
+        """When the next call is due if calls are spaced evenly."""
 
     def earliest(self) -> float:
         """The earliest time at which one more call can be sent; it can be in the past."""
-        return self._due - self._tolerance
+        return self.due - self._tolerance
 
     def on_send(self, now: float) -> None:
         """Count a call that is sent now."""
-        self._due = max(self._due, now) + self._interval
+        self.due = max(self.due, now) + self._interval
 
     def on_cancel(self, not_before: float) -> None:
         """Uncount a call that was not sent; what `empty` took until `not_before` stays taken."""
-        self._due = max(self._due - self._interval, not_before + self._tolerance)
+        self.due = max(self.due - self._interval, not_before + self._tolerance)
 
     def empty(self, until: float) -> None:
         """Send nothing before this time, and no burst after it."""
-        self._due = max(self._due, until + self._tolerance)
+        self.due = max(self.due, until + self._tolerance)
 
 
 class FixedRateLimiter:

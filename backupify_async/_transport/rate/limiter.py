@@ -110,6 +110,22 @@ class Limiter(Protocol):
 
 
 @runtime_checkable
+class OpenableLimiter(Limiter, Protocol):
+    """A limiter that uses something that is to be opened and closed, for example a connection.
+
+    The client opens it in its event loop before the first call, and closes it after the last one.
+    """
+
+    async def open(self) -> None:
+        """Open what the limiter uses. An exception is raised by the client's `open()`; `close` runs first."""
+        ...
+
+    async def close(self) -> None:
+        """Close it. It can be called twice."""
+        ...
+
+
+@runtime_checkable
 class AsyncLimiter(Limiter, Protocol):
     """A limiter that has to wait for its slots, for example for a store over the network.
 
@@ -117,11 +133,14 @@ class AsyncLimiter(Limiter, Protocol):
     `on_cancel`. While it has none, `earliest` is infinite, and the client awaits `acquire` if calls wait.
     """
 
-    async def acquire(self) -> None:
+    async def acquire(self, waiting: int) -> None:
         """Obtain at least one slot: return once `earliest` is finite.
 
         It runs at most once at a time, on behalf of all waiting calls: the oldest one gets the slot, and a
         call that is cancelled does not cancel it. Closing the client does. An exception is raised by the
         oldest waiting call; then it runs again for the next one.
+
+        Args:
+            waiting: How many calls wait for a slot now.
         """
         ...

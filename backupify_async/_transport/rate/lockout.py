@@ -65,7 +65,8 @@ class Lockout:
     _opening: TimeInterval | None = None  # the end of the lockout before
     _accepted: int = 0  # calls until then
     _held: int = 0  # of these, since the end before
-    _probe: Ticket | None = attrs.field(init=False, default=None)
+    probe: Ticket | None = attrs.field(init=False, default=None)
+    """The latest probe."""
 
     @property
     def active(self) -> bool:
@@ -74,14 +75,14 @@ class Lockout:
 
     def earliest(self, now: float, in_flight: int, patience: float) -> float:
         """When the next probe can be sent; infinity while one is in flight that can still be answered."""
-        probe = self._probe
+        probe = self.probe
         if probe is not None and probe.outcome is CallOutcome.PENDING and now - probe.sent_time < patience:
             return math.inf if in_flight else now
         return self.probe_at
 
     def on_send(self, probe: Ticket) -> None:
         """A probe is sent."""
-        self._probe = probe
+        self.probe = probe
 
     def begin(self, now: float, empty: Depletion, rate: float | None) -> None:
         """Nothing was accepted since this depletion; `rate` is the estimated rate."""

@@ -53,7 +53,8 @@ class Pacer:
     """How many calls were sent."""
     asked_until: float = -math.inf
     """Until when the server asked to wait; -inf if it never did."""
-    _order: ReorderBuffer = attrs.field(init=False, factory=ReorderBuffer)
+    order: ReorderBuffer = attrs.field(init=False, factory=ReorderBuffer)
+    """The calls that are held back until earlier ones have ended."""
     _estimator: RateEstimator = attrs.field(factory=RateEstimator)
     _speed: ProbingSpeed = attrs.field(factory=ProbingSpeed)
     _lockout: Lockout = attrs.field(factory=Lockout)
@@ -79,6 +80,11 @@ class Pacer:
         return self._accepted / max(_TICK, max(until, self._responded_at) - self._began)
 
     @property
+    def probe(self) -> Ticket | None:
+        """The latest probe of a lockout."""
+        return self._lockout.probe
+
+    @property
     def probes_refused(self) -> bool:
         """Whether one probe after another is refused."""
         return self._lockout.refused > 1
@@ -101,10 +107,10 @@ class Pacer:
 
     def earliest(self, now: float, in_flight: int) -> float:
         """When the next call may be sent; infinity while a probe is in flight."""
-        for ticket in self._order.due(now):
+        for ticket in self.order.due(now):
             self._count(now, ticket)
         if self._lockout.active or (self._waves and self.rate is None):
-            earliest = self._lockout.earliest(now, in_flight, self._order.patience)
+            earliest = self._lockout.earliest(now, in_flight, self.order.patience)
         elif self.rate is None:
             careful = in_flight >= _CAREFUL and self._lockout.is_near(self._accepted + in_flight)
             return math.inf if careful else self.asked_until
@@ -124,12 +130,17 @@ class Pacer:
         self.sent += 1
         if not self.was_refused:  # most clients are never refused: they keep no order
             return Ticket(now, overdue=True)
-        ticket = self._order.on_send(now)
+        ticket = self.order.on_send(now)
         if self.rate is not None:
             self._speed.on_send()
         if self._lockout.active or self._waves:
             self._lockout.on_send(ticket)
         return ticket
+
+    def on_sent_before(self, sent_time: float) -> Ticket:
+        """Count a call that was sent before this pacer knew of it. It holds no other call back."""
+        self.sent += 1
+        return Ticket(sent_time, overdue=True)
 
     def on_cancel(self, now: float, ticket: Ticket) -> None:
         """Uncount a call that was not sent."""
@@ -168,6 +179,14 @@ class Pacer:
             self._speed.pause(self.asked_until)
         self._settle(now, ticket, CallOutcome.REFUSED)
 
+    def restore(self, order: ReorderBuffer, probe: Ticket | None) -> None:
+        """Continue with calls in flight that another pacer knew."""
+        self.order, self._lockout.probe = order, probe
+
+    def doubt(self) -> None:
+        """Take the rate to be unconfirmed: it was learned long ago."""
+        self._estimator.confirmed = 0
+
     def resume(self, now: float) -> None:
         """A window opened: what was refused while it was closed says nothing of the rate."""
         self._lockout.cancel()
@@ -190,7 +209,7 @@ class Pacer:
 
     def _settle(self, now: float, ticket: Ticket, outcome: CallOutcome) -> None:
         self._responded_at = now
-        for one in self._order.settle(now, ticket, outcome):
+        for one in self.order.settle(now, ticket, outcome):
             self._count(now, one)
 
     def _count(self, now: float, ticket: Ticket) -> None:

@@ -7,7 +7,7 @@ times the usual latency; if it is accepted after all, it is counted late.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from backupify_async._transport.rate.ticket import CallOutcome, Ticket
 
@@ -19,15 +19,16 @@ _WEIGHT = 0.1  # of the latest call in the average
 class ReorderBuffer:
     """Holds calls until all earlier ones have an outcome. All times are seconds of one monotonic clock."""
 
-    def __init__(self) -> None:
-        self._tickets: deque[Ticket] = deque()
-        self.latency: float | None = None
+    def __init__(self, tickets: Iterable[Ticket] = (), latency: float | None = None) -> None:
+        self.tickets = deque(tickets)
+        """The calls that are held, in the order of sending."""
+        self.latency = latency
         """Average seconds from sending a call to the response that accepts it."""
 
     def on_send(self, now: float) -> Ticket:
         """Add a call that is sent now."""
         ticket = Ticket(now)
-        self._tickets.append(ticket)
+        self.tickets.append(ticket)
         return ticket
 
     def settle(self, now: float, ticket: Ticket, outcome: CallOutcome) -> Iterator[Ticket]:
@@ -43,7 +44,7 @@ class ReorderBuffer:
 
     def due(self, now: float) -> Iterator[Ticket]:
         """Yield the calls that need not wait any longer, because one before them took too long."""
-        tickets, hangs = self._tickets, now - self.patience
+        tickets, hangs = self.tickets, now - self.patience
         while tickets and (tickets[0].outcome is not CallOutcome.PENDING or tickets[0].sent_time <= hangs):
             first = tickets.popleft()
             if first.outcome is CallOutcome.PENDING:

@@ -1,7 +1,7 @@
 """What an adaptive limiter has learned, to and from plain JSON types.
 
 Times in it are those of the limiter's clock. Calls in flight are not part of it: they never existed for
-the limiter that reads it.
+the limiter that reads it. `calls_in_flight` has them, for a limiter that takes them over.
 """
 
 import math
@@ -55,21 +55,30 @@ def read_state(plain: Mapping[str, object]) -> LimiterState:
     Raises:
         ValueError: It is of another version, or not a limiter's state.
     """
-    version = plain.get("version")
-    if version != _VERSION:
-        raise ValueError(f"a limiter's state of version {version!r}: only version {_VERSION} can be read")
-    try:
-        state = _converter().structure(dict(plain), LimiterState)
-    except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError):
-        raise ValueError(_INVALID) from None
+    state = read_own_state(plain)
     if write_state(state) != plain:  # cattrs fills in what is missing
         raise ValueError(_INVALID)
     return state
 
 
+def read_own_state(plain: Mapping[str, object]) -> LimiterState:
+    """As `read_state`, for a state from a trusted writer: what is missing goes unnoticed, in half the time.
+
+    Raises:
+        ValueError: It is of another version, or not a limiter's state.
+    """
+    version = plain.get("version")
+    if version != _VERSION:
+        raise ValueError(f"a limiter's state of version {version!r}: only version {_VERSION} can be read")
+    try:
+        return _converter().structure(dict(plain), LimiterState)
+    except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError):
+        raise ValueError(_INVALID) from None
+
+
 @cache
 def _converter() -> Converter:
-    converter = Converter(unstruct_collection_overrides={tuple: list, deque: list})
+    converter = Converter(detailed_validation=False, unstruct_collection_overrides={tuple: list, deque: list})
     converter.register_unstructure_hook(float, _number)
     return converter
 

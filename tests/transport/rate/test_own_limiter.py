@@ -74,7 +74,7 @@ class Leasing:
     def earliest(self, now: float, in_flight: int) -> float:
         return now if self.slots > 0 else math.inf
 
-    async def acquire(self) -> None:
+    async def acquire(self, waiting: int) -> None:
         if self.failing is not None:
             raise self.failing
         self.slots += await self._store.lease(self._lease)
