@@ -12,11 +12,12 @@ import orjson
 
 from backupify_async._shared.store import BadRecord
 from backupify_async._shared.time_scale import TimeScale
+from backupify_async._transport.rate import state
 from backupify_async._transport.rate.group_limiter import GroupLimiter
 from backupify_async._transport.rate.ticket import Ticket
 from backupify_async.config import RateLimit, RetryPolicy
 
-VERSION = 1
+VERSION = 1000 + state.VERSION  # of the record, and of the limiter's state in it
 _FORMAT = "backupify_async limit"
 
 
@@ -191,8 +192,8 @@ def decode(value: bytes) -> Record:
         raise BadRecord("it is not a whole shared limit") from None
 
 
-def _limiter(state: dict[str, Any], calls: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    return {**state}, {**calls}
+def _limiter(learned: dict[str, Any], calls: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {**learned}, {**calls}
 
 
 def _member(numbers: list[Any]) -> Member:

@@ -7,7 +7,7 @@ import pytest
 
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async._shared.messages import CallEnd, Report, Turn
-from backupify_async._shared.record import Record, Rules, decode, encode
+from backupify_async._shared.record import VERSION, Record, Rules, decode, encode
 from backupify_async._shared.store import BadRecord
 from backupify_async._shared.time_scale import TimeScale
 from backupify_async._shared.turn import take_turn
@@ -59,10 +59,10 @@ def test_what_is_torn_or_foreign_is_a_bad_record(value: bytes) -> None:
 
 
 def test_another_version_is_a_bad_record_that_says_so() -> None:
-    plain = {**orjson.loads(encode(used_record())), "version": 2}
-    with pytest.raises(BadRecord, match="version is 2") as caught:
+    plain = {**orjson.loads(encode(used_record())), "version": VERSION + 1}
+    with pytest.raises(BadRecord, match="its version is") as caught:
         decode(orjson.dumps(plain))
-    assert caught.value.version == 2
+    assert caught.value.version == VERSION + 1
 
 
 @pytest.mark.parametrize("part", ["scale", "members", "slots", "times", "felt_at", "limiter", "last_slot"])
@@ -73,7 +73,7 @@ def test_a_record_without_one_of_its_parts_is_bad(part: str) -> None:
         decode(orjson.dumps(plain))
 
 
-@pytest.mark.parametrize("limiter", [[{}, {}], [{"version": 1}, {}], [3, 4]])
+@pytest.mark.parametrize("limiter", [[{}, {}], [{"version": 0}, {}], [3, 4]])
 def test_a_limiter_that_cannot_be_read_makes_a_bad_record(limiter: object) -> None:
     plain = {**orjson.loads(encode(used_record())), "limiter": limiter}
     with pytest.raises(BadRecord):

@@ -17,7 +17,8 @@ from backupify_async._transport.rate.pacer import Pacer
 from backupify_async._transport.rate.quota_tracker import QuotaTracker
 from backupify_async._transport.rate.window_model import WindowModel
 
-_VERSION = 3
+VERSION = 3
+"""Of the state: no other one can be read."""
 _INVALID = "this is not a limiter's state"
 
 
@@ -46,7 +47,7 @@ class LimiterState:
 
 def write_state(state: LimiterState) -> dict[str, object]:
     """The state as JSON types: a few kilobytes."""
-    return {"version": _VERSION, **_converter().unstructure(state)}
+    return {"version": VERSION, **_converter().unstructure(state)}
 
 
 def read_state(plain: Mapping[str, object]) -> LimiterState:
@@ -68,8 +69,8 @@ def read_own_state(plain: Mapping[str, object]) -> LimiterState:
         ValueError: It is of another version, or not a limiter's state.
     """
     version = plain.get("version")
-    if version != _VERSION:
-        raise ValueError(f"a limiter's state of version {version!r}: only version {_VERSION} can be read")
+    if version != VERSION:
+        raise ValueError(f"a limiter's state of version {version!r}: only version {VERSION} can be read")
     try:
         return _converter().structure(dict(plain), LimiterState)
     except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError):
