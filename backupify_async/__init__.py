@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from backupify_async._journal.store import JournalStore
     from backupify_async._paging.page import Page
     from backupify_async._paging.paginator import Paginator
+    from backupify_async._shared.shared_state import SharedState
     from backupify_async._transport.aiohttp_transport import AiohttpTransport
     from backupify_async._transport.rate import (
         AsyncLimiter,
@@ -82,6 +83,8 @@ if TYPE_CHECKING:
         RequestSent,
         ResponseReceived,
         RetryScheduled,
+        SharedStoreAway,
+        SharedStoreBack,
         Throttled,
         TokenRefreshed,
         TriggerStopped,
@@ -163,6 +166,9 @@ __all__ = [
     "SentTrigger",
     "ServerError",
     "Settings",
+    "SharedState",
+    "SharedStoreAway",
+    "SharedStoreBack",
     "SpeedReason",
     "StaticToken",
     "Statistics",
@@ -255,6 +261,9 @@ _ROOMS = {
     "SentTrigger": "models",
     "ServerError": "errors",
     "Settings": "config",
+    "SharedState": "_shared.shared_state",
+    "SharedStoreAway": "events",
+    "SharedStoreBack": "events",
     "SpeedReason": "statistics",
     "StaticToken": "credentials",
     "Statistics": "statistics",

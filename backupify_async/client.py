@@ -1,6 +1,7 @@
 """`BackupifyClient`: all that the API offers begins here."""
 
 import copy
+import os
 from collections.abc import AsyncIterable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -16,7 +17,7 @@ from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.rate import Limiter
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import Transport
-from backupify_async._transport.user_parts import check_limiter, check_transport
+from backupify_async._transport.user_parts import check_limiter, check_transport, max_in_flight
 from backupify_async.config import RetryPolicy, Settings, SettingsOptions, Timeouts, read_environment
 from backupify_async.credentials import ClientCredentials, TokenSource
 from backupify_async.errors import ConfigurationError
@@ -26,6 +27,8 @@ from backupify_async.statistics import Statistics
 if TYPE_CHECKING:
     from backupify_async._fleet.fleet import Fleet
     from backupify_async._journal.entries import SweepAccount
+    from backupify_async._shared.shared_state import SharedState
+    from backupify_async._shared.sharing import Sharing
 
 __all__ = ["BackupifyClient"]
 
@@ -51,6 +54,8 @@ class BackupifyClient(AnyOperation):
             yours, or your own `Transport`. The client opens and closes it. Not together with `connector`.
         limiter: Decides when requests are sent, instead of `rate_limit`: a `Limiter` of your own, or an
             `AdaptiveLimiter` that continues from a saved state. One limiter serves one client.
+        shared: Where several processes share their limit and their token: a `SharedState`. Not together with
+            `limiter` or `RateLimit(adaptive=False)`; `RateLimit(per_second=...)` is then a ceiling for all.
         on_event: Called with each event (`RequestSent`, `Throttled`, ...) as it happens.
         **options: The fields of `Settings`: `base_url`, `rate_limit`, `retry`, `timeouts`, `reconciliation`,
             `max_concurrency`, `max_body_bytes`, `proxy`, `trust_env`, `tls`, `allow_insecure`, `headers`,
@@ -67,6 +72,8 @@ class BackupifyClient(AnyOperation):
         ValueError: A number is invalid; the message names it.
     """
 
+    _sharing: "Sharing | None"
+
     def __init__(
         self,
         credentials: ClientCredentials | TokenSource,
@@ -74,11 +81,14 @@ class BackupifyClient(AnyOperation):
         connector: aiohttp.BaseConnector | None = None,
         transport: Transport | None = None,
         limiter: Limiter | None = None,
+        shared: "SharedState | None" = None,
         on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
     ) -> None:
         if limiter is not None and "rate_limit" in options:
             raise ConfigurationError("both limiter and rate_limit are given: a limiter has its own limit")
+        if limiter is not None and shared is not None:
+            raise ConfigurationError("both limiter and shared are given: a limiter has its own limit")
         settings = Settings(credentials=credentials, **options)
         if transport is None:
             transport = AiohttpTransport(connector)
@@ -88,7 +98,13 @@ class BackupifyClient(AnyOperation):
         if limiter is not None:
             check_limiter(limiter)
         self._owns_session = True
-        self._use(Session(settings, transport, on_event, limiter))
+        self._sharing, share_token = None, None
+        if shared is not None:
+            from backupify_async._shared.sharing import Sharing  # noqa: PLC0415 - only those who share pay
+
+            sharing = self._sharing = Sharing(shared, settings, max_in_flight(settings, transport), on_event)
+            limiter, share_token = sharing.limiter, sharing.share_token
+        self._use(Session(settings, transport, on_event, limiter, share_token))
 
     def _use(self, session: Session, shared: Internals | None = None) -> None:
         self._session = session
@@ -105,20 +121,27 @@ class BackupifyClient(AnyOperation):
         connector: aiohttp.BaseConnector | None = None,
         transport: Transport | None = None,
         limiter: Limiter | None = None,
+        shared: "SharedState | None" = None,
         on_event: EventHook | None = None,
         **options: Unpack[SettingsOptions],
     ) -> Self:
         """A client with credentials from the environment; see `Settings.from_env` for the variables.
 
+        `BACKUPIFY_SHARED`, a directory or the URL of a Redis server, stands for `shared=SharedState(...)`,
+        with `BACKUPIFY_SHARED_ACCOUNT` as its account.
+
         Raises:
             ConfigurationError: A variable is missing, or contradicts another; the message names it.
         """
         credentials, options = read_environment(environ, options)
+        if shared is None:
+            shared = _shared_by(os.environ if environ is None else environ, limiter)
         return cls(
             credentials,
             connector=connector,
             transport=transport,
             limiter=limiter,
+            shared=shared,
             on_event=on_event,
             **options,
         )
@@ -250,13 +273,25 @@ class BackupifyClient(AnyOperation):
 
     def statistics(self) -> Statistics:
         """A snapshot: requests in flight, waiting calls, refusals, the learned limit, the retry budget."""
-        shared = internals(self.backups)
+        inner = internals(self.backups)
         return attrs.evolve(
             self._session.statistics(),
-            reconciling=shared.triggers.reconciling,
-            waited_for=shared.waits.waited_for,
-            answered_from_memory=shared.idle.answered,
+            reconciling=inner.triggers.reconciling,
+            waited_for=inner.waits.waited_for,
+            answered_from_memory=inner.idle.answered,
+            store_away=None if self._sharing is None else self._sharing.store_away,
         )
+
+
+def _shared_by(environ: Mapping[str, str], limiter: Limiter | None) -> "SharedState | None":
+    """What `BACKUPIFY_SHARED` names."""
+    if not environ.get("BACKUPIFY_SHARED"):
+        return None
+    if limiter is not None:
+        raise ConfigurationError("both limiter and BACKUPIFY_SHARED are given: a limiter has its own limit")
+    from backupify_async._shared.shared_state import read_shared  # noqa: PLC0415 - as above
+
+    return read_shared(environ)
 
 
 BackupifyClient.__module__ = "backupify_async"  # as the errors have it

@@ -19,6 +19,8 @@ __all__ = [
     "RequestSent",
     "ResponseReceived",
     "RetryScheduled",
+    "SharedStoreAway",
+    "SharedStoreBack",
     "Throttled",
     "TokenRefreshed",
     "TriggerStopped",
@@ -151,6 +153,30 @@ class TriggerStopped:
     in_doubt: SentTrigger | None
 
 
+@attrs.frozen
+class SharedStoreAway:
+    """The store of a `SharedState` cannot be used.
+
+    Until it is back, this client sends at its share of the last rate, and requests tokens for itself.
+
+    Attributes:
+        reason: Why, without a password.
+    """
+
+    reason: str
+
+
+@attrs.frozen
+class SharedStoreBack:
+    """The store of a `SharedState` can be used again.
+
+    Attributes:
+        away_for: How long it could not, in seconds.
+    """
+
+    away_for: float
+
+
 Event = (
     RequestSent
     | ResponseReceived
@@ -158,6 +184,8 @@ Event = (
     | Throttled
     | LimitChanged
     | TokenRefreshed
+    | SharedStoreAway
+    | SharedStoreBack
     | TriggerStopped
 )
 EventHook = Callable[[Event], object]

@@ -81,6 +81,8 @@ class Statistics(ToDict):
         waited_for: Backups that calls wait for.
         answered_from_memory: 404 responses to get-active taken for "idle" without a second request.
         speed_reason: What determines the current send rate.
+        store_away: Since when the store of a `SharedState` cannot be used, UTC; None if it can, or if nothing
+            is shared.
     """
 
     in_flight: int
@@ -97,3 +99,4 @@ class Statistics(ToDict):
     answered_from_memory: int = 0
     down_since: datetime | None = None
     speed_reason: SpeedReason = SpeedReason.NOT_LIMITED
+    store_away: datetime | None = None

@@ -13,9 +13,10 @@
 
 A trigger goes through _triggers/triggering.py, which sends once and then finds out what happened; a wait
 through _waits/waiting.py; a list through _paging/paginator.py; many instances through _fleet/fleet.py, and
-each of them is an entry of _journal/journal.py. Processes share a limit through the store in
-_shared/store.py. Imports run one way: `ROOMS` in tests/test_house.py. Decisions are pure functions over
-values, one module of a room does I/O, and no code reads an error's message.
+each of them is an entry of _journal/journal.py. Processes share a limit and a token by _shared/sharing.py,
+which puts a limiter, a token and a store in the place of a client's own. Imports run one way: `ROOMS` in
+tests/test_house.py. Decisions are pure functions over values, one module of a room does I/O, and no code
+reads an error's message.
 
 **Where to put what.** Its test is in the room of the same name under tests/.
 

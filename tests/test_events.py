@@ -11,6 +11,8 @@ from backupify_async import (
     RequestSent,
     ResponseReceived,
     RetryScheduled,
+    SharedStoreAway,
+    SharedStoreBack,
     SpeedReason,
     Throttled,
     TokenRefreshed,
@@ -24,6 +26,8 @@ EVENTS: list[Event] = [
     Throttled("GET", "/x", None, datetime.now(UTC), LimitSource.HISTORY, 10.0),
     LimitChanged(LimitSource.HISTORY, 10.0, SpeedReason.AT_LIMIT, None),
     TokenRefreshed(None),
+    SharedStoreAway("the Redis server does not respond"),
+    SharedStoreBack(6.0),
 ]
 each = pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 

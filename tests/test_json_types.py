@@ -123,6 +123,7 @@ EXPECTED: list[tuple[Any, dict[str, Any]]] = [
             "answered_from_memory": 0,
             "down_since": None,
             "speed_reason": "not limited",
+            "store_away": None,
         },
     ),
     (MISSING, PLAIN_MISSING),

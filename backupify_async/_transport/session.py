@@ -11,7 +11,7 @@ place in flight nor a slot.
 
 import contextlib
 import copy
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 import attrs
@@ -30,9 +30,10 @@ from backupify_async._transport.request import FORM, DeliveryUnknown, Request
 from backupify_async._transport.request_builder import RequestBuilder
 from backupify_async._transport.retry_loop import Retrying
 from backupify_async._transport.scopes import CallScope, ScopeEnded
-from backupify_async._transport.token_keeper import make_token_keeper
+from backupify_async._transport.token_keeper import Fetch, make_token_keeper
 from backupify_async._transport.token_rejections import ACCEPTED, Rejections
 from backupify_async._transport.transport import Response, Transport
+from backupify_async._transport.user_parts import max_in_flight
 from backupify_async.config import Settings
 from backupify_async.errors import AuthenticationError, BackupifyError, DecodeError
 from backupify_async.events import EventHook
@@ -50,14 +51,13 @@ class Session:
         transport: Transport,
         on_event: EventHook | None = None,
         limiter: Limiter | None = None,
+        share: Callable[[Fetch], Fetch] | None = None,
     ) -> None:
         self.settings = settings
         self.options = CallOptions.of_client(settings, on_event)
         """The options of calls that have none of their own."""
         self._transport = transport
-        max_concurrency = settings.max_concurrency
-        if transport.max_concurrency is not None:
-            max_concurrency = min(max_concurrency, transport.max_concurrency)
+        max_concurrency = max_in_flight(settings, transport)
         if limiter is None:
             limiter = make_limiter(settings.rate_limit, settings.retry, max_concurrency)
         self._limiter = limiter
@@ -72,7 +72,7 @@ class Session:
         self._report = Reporter(on_event, self.statistics)
         self.retrying = Retrying(settings.retry.budget, self._now, self._report.retry_scheduled)
         on_renewed = self._report.token_renewed
-        self._keeper = make_token_keeper(settings, self._post_for_token, self._now, on_renewed)
+        self._keeper = make_token_keeper(settings, self._post_for_token, self._now, on_renewed, share=share)
         self._builder = RequestBuilder(settings)
         self._feedback = Feedback(
             gate=self._gate,

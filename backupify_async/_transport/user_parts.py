@@ -1,6 +1,8 @@
 """Checks a user's transport or limiter where the client is made, and not in its first call."""
 
 from backupify_async._checks import check_count, check_part
+from backupify_async._transport.transport import Transport
+from backupify_async.config import Settings
 
 _TRANSPORT = ("max_concurrency", "open()", "close()", "__call__()")
 _LIMITER = (
@@ -36,3 +38,9 @@ def check_limiter(limiter: object) -> None:
         ConfigurationError: It is a class, or a member is missing; the message says which.
     """
     check_part("limiter", limiter, _LIMITER, "do as `Limiter` says; a RateLimit goes into rate_limit=")
+
+
+def max_in_flight(settings: Settings, transport: Transport) -> int:
+    """How many requests can be in flight: as many as both the client and its transport allow."""
+    most = transport.max_concurrency
+    return settings.max_concurrency if most is None else min(settings.max_concurrency, most)

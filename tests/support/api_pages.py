@@ -27,9 +27,10 @@ GROUPS = {
     "Settings": "Settings Timeouts RetryPolicy RateLimit",
     "The rate limit": "Limiter AsyncLimiter OpenableLimiter AdaptiveLimiter Ticket Observation Estimate "
     "Quota Statistics LimitSource SpeedReason",
+    "Many processes": "SharedState",
     "A transport of your own": "Transport AiohttpTransport PreparedRequest Response",
     "Events": "Event EventHook RequestSent ResponseReceived RetryScheduled Throttled LimitChanged "
-    "TokenRefreshed TriggerStopped",
+    "TokenRefreshed SharedStoreAway SharedStoreBack TriggerStopped",
 }
 
 
