@@ -4,22 +4,22 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
 
 from backupify_async._cli.command_progress import CommandProgress
 from backupify_async._cli.exit_codes import Exit, ExitCode, TokenUnavailable, exit_code_of
-from backupify_async._cli.options import RowOptions
+from backupify_async._cli.options import RequestOptions, RowOptions
 from backupify_async._cli.output import Output
 from backupify_async._cli.request_log import LoggingTransport, log_events
+from backupify_async._cli.shared_option import shared_state
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._cli.terminal import columns_of, takes_colour
 from backupify_async._cli.writers import Format, Layout, Row, Writer, writer
 from backupify_async._transport.aiohttp_transport import AiohttpTransport
 from backupify_async._transport.transport import Transport
 from backupify_async.client import BackupifyClient
-from backupify_async.config import SettingsOptions
 from backupify_async.errors import (
     AuthenticationError,
     BackupifyError,
@@ -79,8 +79,8 @@ async def command_context(
     rows_writer = selected_writer(options.output, layout, options.fields)
     output = Output(shutdown, sys.stdout, sys.stderr)
     log = output.message if options.logs_requests else None
-    client = make_client(options.settings(), on_event, log)
-    async with output, client:
+    client = make_client(options, on_event, log)
+    async with output, opened(client):
         progress = CommandProgress(command, client.statistics)
         progress.verbose = options.verbose > 0
         output.footer = rows_writer.footer
@@ -104,12 +104,12 @@ def selected_writer(output_format: Format, layout: Layout, fields: str | None) -
 
 
 def make_client(
-    settings: SettingsOptions, on_event: EventHook | None = None, log: Callable[[str], None] | None = None
+    options: RequestOptions, on_event: EventHook | None = None, log: Callable[[str], None] | None = None
 ) -> BackupifyClient:
     """The client for the credentials in the environment.
 
     Args:
-        settings: Its settings.
+        options: The command's options.
         on_event: Its event hook.
         log: Takes a line for each request, response and retry decision; None for no such lines.
 
@@ -119,12 +119,30 @@ def make_client(
     transport: Transport | None = None
     if log is not None:
         transport, on_event = LoggingTransport(AiohttpTransport(), log), log_events(on_event, log)
+    shared = None if options.shared is None else shared_state(options.shared, os.environ)
     try:
-        return BackupifyClient.from_env(os.environ, transport=transport, on_event=on_event, **settings)
+        return BackupifyClient.from_env(
+            os.environ, transport=transport, shared=shared, on_event=on_event, **options.settings()
+        )
     except MissingCredentials as error:
         raise Exit(ExitCode.USAGE, f"{error.problem}; `backupify demo` needs none") from None
     except ConfigurationError as error:  # without its `override`, which is no option of the command line
         raise Exit(ExitCode.USAGE, error.problem) from None
+
+
+@asynccontextmanager
+async def opened(client: BackupifyClient) -> AsyncIterator[BackupifyClient]:
+    """Open the client.
+
+    Raises:
+        Exit: It cannot be opened: what --shared names cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(client)
+        except ConfigurationError as error:
+            raise Exit(ExitCode.USAGE, error.problem) from None
+        yield client
 
 
 async def fetch_token(client: BackupifyClient, timeout: float | None) -> None:  # noqa: ASYNC109

@@ -9,7 +9,7 @@ from rich.cells import set_cell_size
 from backupify_async._cli.error_messages import ran_out_of_time
 from backupify_async._cli.exit_codes import ExitCode, exit_code_of, most_severe
 from backupify_async._cli.plurals import count, count_of
-from backupify_async._cli.rate_messages import limit_summary, rate_status
+from backupify_async._cli.rate_messages import limit_summary, rate_status, store_message
 from backupify_async.errors import WaitFailed
 from backupify_async.statistics import Statistics
 
@@ -108,6 +108,7 @@ class CommandProgress:
             f"{count(now.requests, 'request')}, {now.refused:,} throttled, {now.retried:,} retried",
         ]
         parts += [limit_summary(now)] if self.verbose else []
+        parts += [store_message(now)] if now.store_away else []
         parts += [f"{self.elapsed:.1f} s"]
         if self.timed_out:
             parts += [f"{self.timed_out:,} timed out (--timeout includes waiting for the rate limit)"]

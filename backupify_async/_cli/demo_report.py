@@ -105,13 +105,20 @@ class DemoReport:
             self._status = None
 
     def finish(
-        self, *, concurrency: int, actual: str, failures: Sequence[tuple[str, str]], problems: Sequence[str]
+        self,
+        *,
+        concurrency: int,
+        actual: str,
+        next_run: str,
+        failures: Sequence[tuple[str, str]],
+        problems: Sequence[str],
     ) -> None:
         """Print the summary.
 
         Args:
             concurrency: The number of instances processed at the same time.
             actual: The server's actual limit, in words.
+            next_run: What another client did that began with what this one learned; "" for none.
             failures: Each instance that failed, and the reason.
             problems: What differs from the expected result.
         """
@@ -123,6 +130,8 @@ class DemoReport:
         table.add_row("  Throughput", f"{count(now.requests, 'call')} in {seconds:.1f} s: {speed}")
         table.add_row("  Rate limit", limit_explanation(now))
         table.add_row("", actual)
+        if next_run:
+            table.add_row("  Next run", next_run)
         table.add_row("  Throttled", f"{count(now.refused, 'call')} refused with 429, and sent again")
         table.add_row("  Retried", f"{count(now.retried, 'call')} sent again after another failure")
         ranked = sorted(

@@ -1,13 +1,17 @@
 """What `demo` does: all main commands, on a simulated server that limits calls and fails at times."""
 
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from backupify_async._cli.demo_report import DemoReport, Step
 from backupify_async._cli.exit_codes import ExitCode
+from backupify_async._cli.plurals import count
 from backupify_async._cli.shutdown import Shutdown
 from backupify_async._fleet.fan_out import FanOut
+from backupify_async._shared.shared_state import SharedState
 from backupify_async.client import BackupifyClient
 from backupify_async.credentials import ClientCredentials
 from backupify_async.errors import APIError, PermissionDenied
@@ -35,8 +39,12 @@ _TEXT = (
 )
 
 
-async def run_demo(_shutdown: Shutdown) -> ExitCode:
-    """Run the demo; the exit code is 1 if something did not end as expected."""
+async def run_demo(_shutdown: Shutdown, directory: str) -> ExitCode:
+    """Run the demo; the exit code is 1 if something did not end as expected.
+
+    Args:
+        directory: An empty one, by which its clients share what they learn.
+    """
     server = SimulatedBackupify(
         instances=_INSTANCES,
         rate_limit=TokenBucket(_SERVER_RATE, burst=40, retry_after=False),
@@ -47,18 +55,39 @@ async def run_demo(_shutdown: Shutdown) -> ExitCode:
     )
     for instance_id in _ALREADY_ACTIVE:
         server.start_backup(instance_id)
-    async with server, BackupifyClient(ClientCredentials("demo", "demo"), base_url=server.base_url) as client:
-        report = DemoReport(client.statistics)
-        try:
-            await _walk(client, report, server.base_url)
-        finally:
-            report.stop()
-        problems = list(_problems(report.steps, server))
+    shared = None if sys.platform == "win32" else SharedState(directory)
+    async with server:
+        async with _client(server, shared) as client:
+            report = DemoReport(client.statistics)
+            try:
+                await _walk(client, report, server.base_url)
+            finally:
+                report.stop()
+            problems = list(_problems(report.steps, server))
+        next_run = "" if shared is None else await _run_again(server, shared)
     actual = f"(the server allows {_SERVER_RATE} calls/s)"
     report.finish(
-        concurrency=_CONCURRENCY, actual=actual, failures=_failures(report.steps), problems=problems
+        concurrency=_CONCURRENCY,
+        actual=actual,
+        next_run=next_run,
+        failures=_failures(report.steps),
+        problems=problems,
     )
     return ExitCode.SOME_FAILED if problems else ExitCode.SUCCESS
+
+
+def _client(server: SimulatedBackupify, shared: SharedState | None) -> BackupifyClient:
+    return BackupifyClient(ClientCredentials("demo", "demo"), base_url=server.base_url, shared=shared)
+
+
+async def _run_again(server: SimulatedBackupify, shared: SharedState) -> str:
+    """What another client does that begins with what the first one learned, in words."""
+    began = time.monotonic()
+    async with _client(server, shared) as client:
+        await client.fleet(server.instance_ids, concurrency=_CONCURRENCY).get_active()
+        now = client.statistics()
+    calls = f"{count(now.requests, 'call')} in {time.monotonic() - began:.1f} s"
+    return f"began at that limit, by SharedState: {calls}, {now.refused} refused"
 
 
 async def _walk(client: BackupifyClient, report: DemoReport, base_url: str) -> None:

@@ -4,7 +4,9 @@ PROGRAM = """List, watch and trigger backups across many Backupify instances at 
 
 Credentials are read from the environment: BACKUPIFY_CLIENT_ID and BACKUPIFY_CLIENT_SECRET (or \
 BACKUPIFY_CLIENT_SECRET_FILE), or BACKUPIFY_TOKEN. They are not options, because every user of this \
-machine could read those. BACKUPIFY_BASE_URL names a server other than https://api.backupify.com."""
+machine could read those. BACKUPIFY_BASE_URL names a server other than https://api.backupify.com. \
+BACKUPIFY_SHARED names a directory or a Redis server by which all processes share the rate limit; with \
+BACKUPIFY_TOKEN it needs a name of the account, in BACKUPIFY_SHARED_ACCOUNT."""
 
 EXIT_CODES = """In summaries, throttled calls were refused by the server's rate limit (429) and sent again; \
 retried calls were sent again after another failure.
@@ -39,4 +41,5 @@ EXAMPLES = examples(
     "backupify active --all",
     "backupify latest --ids-file ids.txt --output csv > latest.csv",
     "backupify trigger --ids-file ids.txt --dry-run",
+    "backupify active --all --shared /run/backupify   # at one limit with all that name this directory",
 )

@@ -75,6 +75,16 @@ def file_name(_type: object, value: str | None) -> None:
         raise ValueError("Must be a file name.")
 
 
+def location(_type: object, value: str | None) -> None:
+    """Refuse an empty location, as of an unset variable.
+
+    Raises:
+        ValueError: It is empty.
+    """
+    if value == "":
+        raise ValueError("Must be a directory or a URL.")
+
+
 def absolute_path(name: str) -> Path:
     """The absolute path of a file.
 
@@ -122,6 +132,17 @@ class RequestOptions:
             converter=read_positive_number,
             help="Maximum time for one call in seconds, including retries and waiting for the rate limit.  "
             "[default: no limit]",
+        ),
+    ] = None
+    shared: Annotated[
+        str | None,
+        Parameter(
+            group=PACE,
+            validator=location,
+            metavar="DIRECTORY|URL",
+            help="Share the rate limit and the token with all processes that name the same directory, or the "
+            "same Redis server (redis://HOST, rediss://HOST). A URL with a password is read from "
+            "BACKUPIFY_SHARED only.  [default: BACKUPIFY_SHARED]",
         ),
     ] = None
 

@@ -20,9 +20,17 @@ def rate_status(now: Statistics, *, verbose: bool) -> list[str]:
         text = f"server down for {down} s"
     elif paused := _seconds_paused(now):
         text = f"paused for {paused} s: {text}"
+    away = [store_away] if (store_away := store_message(now)) else []
     if not verbose or now.limit_per_second is None or not limited:
-        return [text] if verbose or limited else []
-    return [text, f"about {now.limit_per_second:,.1f}/s ({now.limit_source.value})"]
+        return [*away, text] if verbose or limited else away
+    return [*away, text, f"about {now.limit_per_second:,.1f}/s ({now.limit_source.value})"]
+
+
+def store_message(now: Statistics) -> str:
+    """Whether the store of --shared is away; "" where it is not."""
+    if now.store_away is None:
+        return ""
+    return f"shared store away for {_seconds_since(now.store_away)} s"
 
 
 def limit_summary(now: Statistics) -> str:
@@ -54,6 +62,8 @@ def _seconds_paused(now: Statistics) -> int:
 
 def _seconds_down(now: Statistics) -> int | None:
     """Seconds since the server went down; None where it is up."""
-    if now.down_since is None:
-        return None
-    return max(0, round((datetime.now(UTC) - now.down_since).total_seconds()))
+    return None if now.down_since is None else _seconds_since(now.down_since)
+
+
+def _seconds_since(then: datetime) -> int:
+    return max(0, round((datetime.now(UTC) - then).total_seconds()))

@@ -11,7 +11,16 @@ from itertools import count
 from backupify_async._cli.error_messages import reason
 from backupify_async._transport.transport import PreparedRequest, Response, Transport
 from backupify_async.config import Settings
-from backupify_async.events import Event, EventHook, LimitChanged, RetryScheduled, Throttled, TokenRefreshed
+from backupify_async.events import (
+    Event,
+    EventHook,
+    LimitChanged,
+    RetryScheduled,
+    SharedStoreAway,
+    SharedStoreBack,
+    Throttled,
+    TokenRefreshed,
+)
 
 
 class LoggingTransport:
@@ -84,6 +93,10 @@ def event_line(event: Event) -> str | None:
             return f"server's limit: {limit}; send rate: {speed_reason.value}"
         case TokenRefreshed(expires_in):
             return f"new token, {valid_for(expires_in)}"
+        case SharedStoreAway(why):
+            return f"shared store away: {why}"
+        case SharedStoreBack(away_for):
+            return f"shared store back after {away_for:.1f} s"
         case _:
             return None
 

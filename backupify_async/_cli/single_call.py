@@ -8,7 +8,7 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
-from backupify_async._cli.command_context import make_client
+from backupify_async._cli.command_context import make_client, opened
 from backupify_async._cli.error_messages import reason
 from backupify_async._cli.exit_codes import Exit, ExitCode, exit_code_of
 from backupify_async._cli.options import VERBOSITY, RequestOptions
@@ -50,8 +50,8 @@ async def single_call(
     """
     output = Output(shutdown, sys.stdout, sys.stderr)
     log = output.message if options.verbose else None
-    client = make_client(options.settings(), on_event, log)
-    async with output, client:
+    client = make_client(options, on_event, log)
+    async with output, opened(client):
         yield client, output
 
 

@@ -73,6 +73,12 @@ class TestStatus:
         now = attrs.evolve(QUIET, down_since=since, speed_reason=SpeedReason.DOWN)
         assert " calls/s, server down for 12 s, " in CommandProgress("list", always(now)).status(200)
 
+    async def test_a_shared_store_that_is_away_is_shown(self) -> None:
+        since = datetime.now(UTC) - timedelta(seconds=12.1)
+        progress = CommandProgress("list", always(attrs.evolve(QUIET, store_away=since)))
+        assert " calls/s, shared store away for 12 s, " in progress.status(200)
+        assert "; shared store away for 12 s; " in progress.summary()
+
     async def test_the_time_between_two_calls_is_not_a_pause(self) -> None:
         until = datetime.now(UTC) + timedelta(seconds=0.1)
         progress = CommandProgress("list", always(attrs.evolve(QUIET, paused_until=until)))

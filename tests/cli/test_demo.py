@@ -35,6 +35,7 @@ class TestWalkthrough:
             "Throughput",
             " calls/s, found by the client from 429 responses alone",
             "(the server allows 120 calls/s)",
+            "began at that limit, by SharedState: 20",
             "refused with 429, and sent again",
             "sent again after another failure",
             "Slowest",

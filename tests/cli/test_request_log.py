@@ -18,6 +18,8 @@ from backupify_async import (
     LimitSource,
     RequestSent,
     RetryScheduled,
+    SharedStoreAway,
+    SharedStoreBack,
     SpeedReason,
     Throttled,
     TokenRefreshed,
@@ -159,6 +161,8 @@ class TestEventLine:
             ),
             (TokenRefreshed(899), "new token, valid for 899 s"),
             (TokenRefreshed(None), "new token, with no known end"),
+            (SharedStoreAway("it does not respond"), "shared store away: it does not respond"),
+            (SharedStoreBack(6.04), "shared store back after 6.0 s"),
         ],
     )
     def test_a_decision_has_a_line_and_a_request_has_none(self, event: Event, line: str | None) -> None:

@@ -1,5 +1,8 @@
 """The command `demo`."""
 
+import tempfile
+from functools import partial
+
 from backupify_async._cli.help_text import examples
 from backupify_async._cli.shutdown import run_command
 
@@ -11,4 +14,5 @@ def demo() -> int:
     # Its server takes 150 ms to import.
     from backupify_async._cli.demo_walkthrough import run_demo  # noqa: PLC0415
 
-    return run_command(run_demo)
+    with tempfile.TemporaryDirectory() as directory:
+        return run_command(partial(run_demo, directory=directory))
