@@ -4,7 +4,9 @@
     POST /trigger/42    starts a backup
     GET /statistics     what the client is doing
 
-One client has one token, one rate limit and one pool of connections for all requests to the service.
+One client has one token, one rate limit and one pool of connections for all requests to the service. With
+BACKUPIFY_SHARED=/run/backupify it shares limit and token with `poll_fleet.py` and all others that have the
+same variable.
 """
 
 import sys

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from backupify_async import AmbiguousTrigger, Failure, RequestTimeout, SentTrigger
-from backupify_async.testing import Fault, SimulatedBackupify
+from backupify_async.testing import Fault, SimulatedBackupify, TokenBucket
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -123,6 +123,36 @@ def test_in_a_web_app_serves_with_one_client_and_stops_cleanly(backupify: Simula
     assert (triggered["kind"], triggered["backup"]["id"]) == ("started", backupify.triggers[2][0].id)
     assert (statistics["in_flight"], statistics["limit_source"]) == (0, "none")
     assert (service.returncode, backupify.tokens_issued) == (0, 1)
+
+
+@pytest.mark.backupify(instances=80, backups=0, rate_limit=TokenBucket(40, burst=10))
+def test_shared_limit_is_one_limit_and_one_token_for_a_web_application_and_a_cron_job(
+    backupify: SimulatedBackupify, tmp_path: Path
+) -> None:
+    directory = str(tmp_path / "shared")
+    with subprocess.Popen(
+        [sys.executable, "-u", str(EXAMPLES / "shared_limit.py"), "serve", directory, "0"],
+        env=environment(backupify),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as service:
+        assert service.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", service.stdout.readline())
+        assert found is not None
+        first = run(backupify, "shared_limit.py", "sweep", directory)
+        with urllib.request.urlopen(f"{found[0]}/statistics", timeout=30) as response:
+            limit = json.load(response)["limit_per_second"]
+        with urllib.request.urlopen(f"{found[0]}/active/1", timeout=30) as response:
+            active = response.read()
+        second = run(backupify, "shared_limit.py", "sweep", directory)
+        service.send_signal(signal.SIGINT)
+        service.communicate(timeout=30)
+    assert [done.stdout for done in (first, second)] == ["80 instances, 0 running, 0 failed\n"] * 2
+    assert (active, backupify.tokens_issued) == (b"null", 1)
+    assert limit == pytest.approx(40, rel=0.3)  # the web application knows what the cron job has learned
+    refused = re.search(r"(\d+) refused", second.stderr)
+    assert refused is not None
+    assert int(refused[1]) <= 2
 
 
 @pytest.mark.backupify(instances=12, backups=0)
