@@ -103,6 +103,7 @@ def benchmarks(session: nox.Session) -> None:
     session.run("python", "-m", "tests.benchmarks.speed", *quick)
     session.run("python", "-m", "tests.benchmarks.waits", *quick)
     session.run("python", "-m", "tests.benchmarks.rate", *session.posargs)
+    session.run("python", "-m", "tests.benchmarks.shared.sockets", *quick)
 
 
 @nox.session

@@ -1,0 +1,1 @@
+"""What real processes reach that share one learned limit: `python -m tests.benchmarks.shared.sockets -h`."""
