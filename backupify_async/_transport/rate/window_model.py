@@ -49,6 +49,7 @@ _LEAST_AT_ONCE = 8  # calls
 _SPREAD = 0.75  # of a period: the rest of the quota is sent in that time
 _LONGEST_SPREAD = 6.0  # seconds
 _LONGEST_CALL = 1 / 8  # of a period: else there is no time to spread calls, and to ask for more
+_ROSE = 1.05  # of a quota: one that rises by more twice in a row is none
 _DELAY = 0.03  # of a period; doubled each time
 _DELAYS = 4  # in one window, after which there is none
 _NEVER = TimeInterval(math.inf, math.inf)
@@ -75,6 +76,7 @@ class WindowModel:
     _held: float = 0.0  # by a window that was not observed from its opening
     _dip: int | None = None  # what the last window held, if that was less than its quota
     _predicted: bool = False
+    _rose: bool = False  # the quota, in the last window in which calls were refused
     _delay: float = 0.0  # seconds, of the calls after the scout
     _delays: int = 0  # in the present window
     _delayed_at: float = -math.inf
@@ -110,7 +112,12 @@ class WindowModel:
         refused_inside = self.rate is not None and not self._between
         if self.silent:
             refused_inside = self._delays >= _DELAYS
-        return refused_inside or self._window.unlikely
+        return refused_inside or (self._rose and self._rises) or self._window.unlikely
+
+    @property
+    def _rises(self) -> bool:
+        """Whether far more than the quota was accepted."""
+        return self._quota is not None and self.used > _ROSE * self._quota
 
     @property
     def _scouting(self) -> bool:
@@ -261,10 +268,12 @@ class WindowModel:
         elif quota is None:
             self._quota, self._asked_at = self.used or None, -math.inf  # 0: another client spent it
         elif held >= quota:
+            self._rose = self._rises
+            self._asked_at = -math.inf if self._rose else self._asked_at  # again in the next window
             self._quota, self._dip, self._predicted = held, None, True
         elif self._dip is None:  # once is an accident
             self._dip, self._predicted = held, False
-            self._asked_at = -math.inf if asked else self._asked_at  # again in the next window
+            self._asked_at = -math.inf if asked else self._asked_at  # again
         else:
             self._quota, self._dip = max(held, self._dip), None
 

@@ -146,6 +146,7 @@ def between(low: float, high: float) -> st.SearchStrategy[float]:
 
 
 rates = between(_SLOWEST, _FASTEST)
+even = st.builds(Limit, st.sampled_from([Model.BUCKET, Model.GCRA]), between(0.05, 5), st.booleans())
 silent = st.builds(Limit, st.sampled_from([Model.BUCKET, Model.GCRA]), between(0.05, 5), st.just(False))
 windows = st.builds(Limit, st.just(Model.WINDOW), st.sampled_from([2.0, 5.0, 10.0, 60.0]), st.just(True))
 
@@ -194,7 +195,7 @@ class TestNoCrawl:
     """Seconds until 90 % of the limit is used. Servers that count in windows get a period more."""
 
     @few
-    @given(cases(silent | windows))
+    @given(cases(even | windows))
     def test_ten_seconds_after_a_start_the_limit_is_used(self, case: Case) -> None:
         assert not case.late()
 
@@ -204,12 +205,12 @@ class TestNoCrawl:
         assert not case.late()
 
     @few
-    @given(cases(silent | windows, outages))
+    @given(cases(even | windows, outages))
     def test_fifteen_seconds_after_an_outage_the_limit_is_used(self, case: Case) -> None:
         assert not case.late()
 
     @few
-    @given(cases(silent, rises, timing=busy))
+    @given(cases(even, rises, timing=busy))
     def test_twenty_five_seconds_after_a_rise_the_limit_is_used(self, case: Case) -> None:
         assert not case.late()
 
