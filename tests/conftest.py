@@ -23,7 +23,7 @@ def blockbuster() -> Iterator[BlockBuster]:
         lock.can_block_in("coverage/collector.py", {"lock_data"})
         for function in blockbuster.functions.values():
             # A turn at a file store takes less time than it takes to reach a thread.
-            function.can_block_in("_shared/file_store.py", {"open", "turn", "announce", "close"})
+            function.can_block_in("_shared/file_store.py", {"__init__", "open", "turn", "announce", "close"})
             function.can_block_in("_shared/wakeups.py", {"open", "wake_others", "close", "_poll"})
         yield blockbuster
 

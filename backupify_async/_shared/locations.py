@@ -85,7 +85,11 @@ def make_store(location: str | os.PathLike[str], key: str, token: str = "token")
     """
     read = read_location(location)
     if not read.is_url:
-        return FileStore(Path(read.text), key, token=token)
+        try:
+            return FileStore(Path(read.text), key, token=token)
+        except (OSError, RuntimeError):  # without a working directory, or a home
+            problem = f"{read.text} leads to no directory at present: use an absolute path"
+        raise ConfigurationError(problem)
     try:
         from backupify_async._shared.redis_store import RedisStore  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as missing:

@@ -36,6 +36,15 @@ class TestALocation:
         with pytest.raises(ConfigurationError, match="is empty"):
             make_store("", "k")
 
+    def test_is_no_relative_path_where_the_working_directory_was_removed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        with pytest.raises(ConfigurationError, match="shared leads to no directory"):
+            make_store("shared", "k")
+
     def test_on_redis_needs_an_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         really = builtins.__import__
 
