@@ -10,6 +10,7 @@ clients: clients over sockets that never wait.
 commands: what a command printed and started; how to wait for it and to end it.
 echoes: servers that send a secret back wherever they can, and a search for it.
 fake_transport: a transport without a network, for virtual time; a session and a client over it.
+faulty_store: a `StateStore` in memory with faults on demand, for virtual time.
 files: disks and users that make a journal fail.
 json_lines_store: a second `JournalStore`, without SQLite.
 memory_store: a `StateStore` in memory, for virtual time.

@@ -176,3 +176,15 @@ def sliding(quota: int, period: float) -> Server:
         return Reply(429, float(math.ceil(log[0] + period - at)))
 
     return respond_at
+
+
+SERVERS: dict[str, Callable[[], Server]] = {
+    "none": lambda: lambda at: OK,
+    "bucket": lambda: bucket(60, 10),
+    "bucket, Retry-After": lambda: bucket(60, 10, whole_seconds=True),
+    "window": lambda: window(140, 2.0),
+    "silent window": lambda: window(140, 2.0, silent=True),
+    "headers": lambda: window(300, 5.0, headers=True),
+    "sliding": lambda: sliding(300, 10),
+}
+"""Servers by name: what each does to one call after the other."""

@@ -7,8 +7,7 @@ import pytest
 from backupify_async._transport.rate import Observation, Ticket
 from backupify_async._transport.rate.group_limiter import GroupLimiter
 from backupify_async.config import RateLimit, RetryPolicy
-from tests.support.rate_simulation import LEARNING, OK, Run
-from tests.transport.rate.test_state import SERVERS
+from tests.support.rate_simulation import LEARNING, OK, SERVERS, Run
 
 
 class HandedOn:

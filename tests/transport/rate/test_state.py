@@ -1,23 +1,12 @@
 """A limiter's state as JSON, from which another limiter continues."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from backupify_async import RateLimit, RetryPolicy
 from backupify_async._transport.rate.adaptive import AdaptiveLimiter
-from tests.support.rate_simulation import LEARNING, OK, Run, Server, adaptive, bucket, sliding, window
-
-SERVERS: dict[str, Callable[[], Server]] = {
-    "none": lambda: lambda at: OK,
-    "bucket": lambda: bucket(60, 10),
-    "bucket, Retry-After": lambda: bucket(60, 10, whole_seconds=True),
-    "window": lambda: window(140, 2.0),
-    "silent window": lambda: window(140, 2.0, silent=True),
-    "headers": lambda: window(300, 5.0, headers=True),
-    "sliding": lambda: sliding(300, 10),
-}
+from tests.support.rate_simulation import LEARNING, OK, SERVERS, Run, adaptive
 
 
 def restored(limiter: AdaptiveLimiter, max_concurrency: int = 64) -> AdaptiveLimiter:
