@@ -197,69 +197,48 @@ __all__ = [
     "fan_out",
 ]
 
+# Where each name comes from, if not from `errors`.
 _ROOMS = {
-    "APIError": "errors",
     "APIResponse": "_endpoints.api_response",
     "AdaptiveLimiter": "_transport.rate.adaptive",
     "AiohttpTransport": "_transport.aiohttp_transport",
-    "AmbiguousRequest": "errors",
-    "AmbiguousTrigger": "errors",
     "AsyncLimiter": "_transport.rate.limiter",
-    "AuthenticationError": "errors",
     "Backup": "models",
     "BackupInstance": "models",
     "BackupifyClient": "client",
-    "BackupifyError": "errors",
-    "BadRequest": "errors",
-    "ClientClosed": "errors",
     "ClientCredentials": "credentials",
-    "ClientDraining": "errors",
-    "ConfigurationError": "errors",
-    "Conflict": "errors",
-    "ConnectionFailed": "errors",
-    "DecodeError": "errors",
-    "DuplicateInstance": "errors",
     "EntryState": "_journal.entries",
     "Estimate": "_transport.rate.limiter",
     "Event": "events",
     "EventHook": "events",
     "Failure": "_fleet.outcomes",
     "FanOut": "_fleet.fan_out",
-    "FanOutAborted": "errors",
     "Fleet": "_fleet.fleet",
     "InstanceId": "ids",
     "Journal": "_journal.journal",
     "JournalEntry": "_journal.entries",
-    "JournalError": "errors",
     "JournalStore": "_journal.store",
     "LimitChanged": "events",
     "LimitSource": "statistics",
     "Limiter": "_transport.rate.limiter",
-    "MissingCredentials": "errors",
-    "NotFound": "errors",
     "Observation": "_transport.rate.limiter",
     "OpenableLimiter": "_transport.rate.limiter",
     "Outcome": "_fleet.outcomes",
     "Outcomes": "_fleet.streaming",
     "Page": "_paging.page",
-    "PaginationError": "errors",
     "Paginator": "_paging.paginator",
-    "PermissionDenied": "errors",
     "PollPolicy": "polling",
     "Quota": "_transport.rate.headers",
     "PreparedRequest": "_transport.transport",
     "RateLimit": "config",
-    "RateLimited": "errors",
     "Reconciliation": "config",
     "RequestSent": "events",
-    "RequestTimeout": "errors",
     "Response": "_transport.transport",
     "ResponseReceived": "events",
     "Results": "_fleet.outcomes",
     "RetryPolicy": "config",
     "RetryScheduled": "events",
     "SentTrigger": "models",
-    "ServerError": "errors",
     "Settings": "config",
     "SharedState": "_shared.shared_state",
     "SharedStoreAway": "events",
@@ -277,28 +256,22 @@ _ROOMS = {
     "TokenRefreshed": "events",
     "TokenSource": "credentials",
     "Transport": "_transport.transport",
-    "TransportError": "errors",
     "TriggerKind": "models",
     "TriggerResult": "models",
     "TriggerStopped": "events",
-    "Unauthorized": "errors",
-    "UnprocessableEntity": "errors",
-    "UnsafeLink": "errors",
-    "WaitFailed": "errors",
     "WaitKind": "models",
     "WaitResult": "models",
-    "WaitTimeout": "errors",
     "fan_out": "_fleet.fan_out",
 }
 
 if not TYPE_CHECKING:  # otherwise type checkers would accept any name
 
     def __getattr__(name: str) -> object:
-        if name not in _ROOMS:
+        if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib  # noqa: PLC0415 - as above
 
-        value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+        value = getattr(importlib.import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)
         globals()[name] = value
         return value
 
