@@ -84,6 +84,7 @@ class Record:
         felt_at: When the limit was met; None if it was not: then slots are not needed.
         paused_until: As the limiter says.
         refused_at: When a call was refused; -inf if none was.
+        turned_at: When a member took the last turn.
         blocked_until: As the limiter says.
     """
 
@@ -96,6 +97,7 @@ class Record:
     pace: float = 0.0
     granted_at: float = -math.inf
     refused_at: float = -math.inf
+    turned_at: float = -math.inf
     felt_at: float | None = None
     paused_until: float = -math.inf
     blocked_until: float = -math.inf
@@ -148,6 +150,7 @@ def encode(record: Record) -> bytes:
                     record.pace,
                     record.granted_at,
                     record.refused_at,
+                    record.turned_at,
                     record.paused_until,
                     record.blocked_until,
                 )
@@ -171,7 +174,9 @@ def decode(value: bytes) -> Record:
         if plain["version"] != VERSION:
             raise BadRecord(f"its version is {plain['version']!r}, and not {VERSION}", plain["version"])
         offset, now, epoch, wall = plain["scale"]
-        clock, due, pace, granted_at, refused_at, paused_until, blocked_until = map(float, plain["times"])
+        clock, due, pace, granted_at, refused_at, turned_at, paused_until, blocked_until = map(
+            float, plain["times"]
+        )
         limiter = plain["limiter"]
         return Record(
             TimeScale(offset, now, epoch, wall),
@@ -183,6 +188,7 @@ def decode(value: bytes) -> Record:
             pace,
             granted_at,
             refused_at,
+            turned_at,
             plain["felt_at"],
             paused_until,
             blocked_until,

@@ -18,7 +18,7 @@ from backupify_async._shared.reporting import expel, report, seed
 
 _SEEN_EVERY = 0.5  # seconds: a member need not show more often that it is there
 _THERE = 3.0  # seconds since its last turn: a member counts
-_OLD = 120.0  # seconds without a turn of any member: what was learned is doubtful
+_OLD = 3600.0  # seconds since the last turn of any member: what was learned is doubtful
 _EARLIER = 0.008  # seconds: others are woken if slots are due so much earlier
 
 
@@ -50,8 +50,9 @@ def take_turn(record: Record, turn: Turn, now: float, rules: Rules) -> News:
     """
     others = {name: member.waiting for name, member in record.members.items() if name != turn.member}
     felt, due, joined = record.felt_at is not None, record.due, turn.member not in record.members
-    if felt and all(now - member.seen > _OLD for member in record.members.values()):
-        record.limiter(rules)[0].doubt()
+    if felt and now - record.turned_at > _OLD:
+        record.limiter(rules)[0].doubt(now)
+    record.turned_at = now
     me = _register(record, turn, now)
     moved = expel(record, now, rules)
     if turn.felt and not felt:

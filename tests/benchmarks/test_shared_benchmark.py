@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.benchmarks.shared.next_run import next_run
 from tests.benchmarks.shared.table import MUST, jobs, scores
 
 pytestmark = pytest.mark.slow
@@ -28,3 +29,8 @@ def test_processes_that_do_not_share_starve_each_other() -> None:
     assert alone is not None
     assert alone.ideal < shared.ideal
     assert alone.refused > 3 * shared.refused
+
+
+@pytest.mark.parametrize("rest", [0.5, 60.0])
+def test_the_next_run_is_hardly_refused(rest: float) -> None:
+    assert next_run("token bucket 83/s burst 17", 1001, rest).refused() <= 2

@@ -252,14 +252,15 @@ class TestAReportOfACallWithoutASlot:
         assert [*table.record.slots] == [slot]
 
 
-def test_what_was_learned_is_doubted_when_no_member_was_there_for_minutes() -> None:
+def test_what_was_learned_is_doubted_when_no_member_was_there_for_an_hour() -> None:
     table = paced()
     limiter, _ = table.record.limiter(table.rules)
     limiter._pacer._estimator.assume(50.0)
     limiter._pacer._estimator.confirmed = 7
+    table.turn("a", leaves=True)
     table.wait(60)
     table.turn("a")
     assert table.record.limiter(table.rules)[0]._pacer._estimator.confirmed == 7
-    table.wait(121)
+    table.wait(3601)
     table.turn("b")
     assert table.record.limiter(table.rules)[0]._pacer._estimator.confirmed == 0

@@ -89,6 +89,6 @@ class GroupLimiter(AdaptiveLimiter):
         if self._state.unlimited:
             self._concurrency.scale(factor)
 
-    def doubt(self) -> None:
+    def doubt(self, now: float) -> None:
         """Take what was learned to be unconfirmed: it is old."""
-        self._pacer.doubt()
+        self._pacer.doubt(now)

@@ -183,9 +183,10 @@ class Pacer:
         """Continue with calls in flight that another pacer knew."""
         self.order, self._lockout.probe = order, probe
 
-    def doubt(self) -> None:
+    def doubt(self, now: float) -> None:
         """Take the rate to be unconfirmed: it was learned long ago."""
         self._estimator.confirmed = 0
+        self._speed.restart(now)
 
     def resume(self, now: float) -> None:
         """A window opened: what was refused while it was closed says nothing of the rate."""
