@@ -88,7 +88,9 @@ class BackupifyClient(AnyOperation):
         if limiter is not None and "rate_limit" in options:
             raise ConfigurationError("both limiter and rate_limit are given: a limiter has its own limit")
         if limiter is not None and shared is not None:
-            raise ConfigurationError("both limiter and shared are given: a limiter has its own limit")
+            raise ConfigurationError(
+                "both limiter and shared are given: give one of them, for a limiter has its own limit"
+            )
         settings = Settings(credentials=credentials, **options)
         if transport is None:
             transport = AiohttpTransport(connector)
@@ -288,7 +290,9 @@ def _shared_by(environ: Mapping[str, str], limiter: Limiter | None) -> "SharedSt
     if not environ.get("BACKUPIFY_SHARED"):
         return None
     if limiter is not None:
-        raise ConfigurationError("both limiter and BACKUPIFY_SHARED are given: a limiter has its own limit")
+        raise ConfigurationError(
+            "both limiter and BACKUPIFY_SHARED are given: unset one of them, for a limiter has its own limit"
+        )
     from backupify_async._shared.shared_state import read_shared  # noqa: PLC0415 - as above
 
     return read_shared(environ)

@@ -16,6 +16,7 @@ from backupify_async._shared.store import StateStore
 from backupify_async.errors import ConfigurationError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST = re.compile(r"[^/\\]{2,}:")  # a drive of Windows has one letter
 _REDIS = ("redis", "rediss", "unix")
 
 
@@ -49,6 +50,11 @@ def read_location(location: object) -> Location:
         raise ConfigurationError("the directory to share by is empty: name one, such as /run/backupify")
     if isinstance(location, str) and _SCHEME.match(text):
         return _read_url(text)
+    if _HOST.match(text):  # a URL in quotes too, whose password would be the name of a directory
+        raise ConfigurationError(
+            "this is neither a URL nor clearly a directory: write redis://HOST:PORT for a Redis server, and "
+            "./NAME or an absolute path for a directory with a colon in its name"
+        )
     return Location(text, is_url=False, shown=text, has_password=False)
 
 

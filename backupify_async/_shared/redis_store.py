@@ -93,6 +93,7 @@ class RedisStore:
         self._listener: RedisListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures = 0
+        self._problem = ""  # of the last failure
         self._not_before = 0.0
         self._newer: set[str] = set()  # names for which a value of a later release was put aside
 
@@ -118,7 +119,7 @@ class RedisStore:
             _LOGGER.warning("%s", why_unavailable(error))
         if problem is not None:
             await self.close()
-            raise ConfigurationError(f"{problem}: see `backupify_async._shared.redis_store` for its ACL")
+            raise ConfigurationError(f'{problem}: correct the URL or the ACL, which help("{__name__}") shows')
 
     async def turn(self, name: str, change: Change) -> None:
         """Change a value. See `StateStore`."""
@@ -153,11 +154,16 @@ class RedisStore:
             raise ConfigurationError("this store was opened before a fork: open one in each process")
         if asyncio.get_running_loop().time() < self._not_before:
             work.close()
-            raise StoreUnavailable("the Redis server was away a moment ago")
+            raise StoreUnavailable(f"{self._problem}, a moment ago")
         task = asyncio.create_task(self._in_time(work), name="backupify_async shared turn")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_end)
         await asyncio.shield(task)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # else asyncio logs that of a task whose caller was cancelled
 
     async def _in_time(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -176,6 +182,7 @@ class RedisStore:
         hold_off = min(_FIRST_HOLD_OFF * 2.0 ** min(self._failures, 10), _LONGEST_HOLD_OFF)
         self._failures += 1
         self._not_before = asyncio.get_running_loop().time() + random.uniform(0.5, 1.0) * hold_off
+        self._problem = problem
         raise StoreUnavailable(problem)
 
     async def _turn(self, name: str, change: Change, wanted: "_Wanted") -> None:
@@ -261,4 +268,13 @@ def connection_options(url: str) -> dict[str, Any]:
         socket_connect_timeout=_PATIENCE,
         health_check_interval=0,
     )
+    try:
+        ConnectionPool(**options).make_connection()  # type: ignore[no-untyped-call]
+    except (TypeError, ValueError, RedisError):
+        options = {}
+    if not options:
+        raise ConfigurationError(
+            "the URL of the Redis server has an option that redis-py does not know, or not with this scheme: "
+            "ssl_... needs rediss://"
+        )
     return options

@@ -3,7 +3,6 @@
 import asyncio
 from datetime import datetime
 
-from backupify_async._checks import check_is_a
 from backupify_async._shared.limiter import SharedLimiter
 from backupify_async._shared.locations import make_store, store_key, token_name
 from backupify_async._shared.shared_state import ACCOUNT, SharedState
@@ -32,7 +31,8 @@ class Sharing:
     def __init__(
         self, shared: SharedState, settings: Settings, max_concurrency: int, on_event: EventHook | None
     ) -> None:
-        check_is_a("shared", shared, SharedState)
+        if not isinstance(shared, SharedState):  # a URL, perhaps with a password: it is not shown
+            raise ConfigurationError(f"shared: must be a SharedState(...), not a {type(shared).__name__}")
         if not settings.rate_limit.adaptive:
             raise ConfigurationError(
                 "rate_limit: adaptive=False cannot be shared (by shared= or BACKUPIFY_SHARED): "

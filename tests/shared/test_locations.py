@@ -32,6 +32,19 @@ class TestALocation:
         with pytest.raises(ConfigurationError, match="not the URL of a Redis server"):
             make_store(location, "k")
 
+    @pytest.mark.parametrize(
+        "location",
+        ["cache:6379", "redis:cache", "'redis://:s3cret@cache'", " redis://:s3cret@cache", Path("redis://h")],
+    )
+    def test_is_no_host_or_misspelt_url_which_would_become_a_directory(self, location: str | Path) -> None:
+        with pytest.raises(ConfigurationError, match="write redis://HOST:PORT for a Redis server") as caught:
+            make_store(location, "k")
+        assert "s3cret" not in str(caught.value)
+
+    def test_is_a_directory_with_a_colon_in_its_name(self) -> None:
+        assert isinstance(make_store("./cache:6379", "k"), FileStore)
+        assert isinstance(make_store("/srv/a:b", "k"), FileStore)
+
     def test_is_not_empty(self) -> None:
         with pytest.raises(ConfigurationError, match="is empty"):
             make_store("", "k")

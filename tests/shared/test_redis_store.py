@@ -47,6 +47,11 @@ class TestTheURL:
             assert SECRET not in f"{error!r}{error}{error.args}"
             error = error.__cause__
 
+    @pytest.mark.parametrize("url", ["redis://cache?timeout=9", "redis://cache?ssl_ca_certs=/x"])
+    def test_with_an_option_that_redis_py_does_not_know_is_refused(self, url: str) -> None:
+        with pytest.raises(ConfigurationError, match="has an option that redis-py does not know"):
+            RedisStore(url, KEY)
+
     async def test_names_a_user_a_password_and_a_database(self, redis: RedisServer) -> None:
         redis.command("ACL", "SETUSER", "ops", "on", f">{SECRET}", "~*", "&*", "+@all")
         store = RedisStore(f"redis://ops:{SECRET}@127.0.0.1:{redis.port}/3", KEY)
@@ -102,7 +107,7 @@ class TestAUser:
     ) -> None:
         redis.command("ACL", "SETUSER", "few", "reset", "on", *rules)
         store = RedisStore(f"redis://few:{SECRET}@127.0.0.1:{redis.port}", KEY)
-        with pytest.raises(ConfigurationError, match=message) as caught:
+        with pytest.raises(ConfigurationError, match=f"{message}: correct the URL or the ACL") as caught:
             await store.open(Wake())
         assert SECRET not in f"{caught.value}{caught.value.__context__!r}"
 

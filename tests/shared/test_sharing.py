@@ -131,7 +131,7 @@ class TestWhatExcludesSharing:
         [
             ({"limiter": AdaptiveLimiter()}, "both limiter and shared"),
             ({"rate_limit": RateLimit(50, adaptive=False)}, "adaptive=False cannot be shared"),
-            ({"shared": "/run/x"}, r"shared: must be a SharedState\(\.\.\.\)"),
+            ({"shared": "/run/x"}, r"shared: must be a SharedState\(\.\.\.\), not a str"),
         ],
     )
     def test_is_refused_where_the_client_is_made(
@@ -139,6 +139,11 @@ class TestWhatExcludesSharing:
     ) -> None:
         with pytest.raises(ConfigurationError, match=problem):
             BackupifyClient(DEMO, **{"shared": shared, **options})
+
+    def test_is_refused_without_a_password_that_is_given_instead(self) -> None:
+        with pytest.raises(ConfigurationError, match="must be a SharedState") as caught:
+            BackupifyClient(DEMO, shared="redis://:s3cret@cache")  # type: ignore[arg-type]
+        assert "s3cret" not in str(caught.value)
 
     def test_is_named_by_its_variable(self, tmp_path: Path) -> None:
         environ = {
