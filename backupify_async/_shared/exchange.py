@@ -5,6 +5,7 @@ was emptied is seeded anew, and a store that is away leaves something to go by.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from backupify_async._shared.messages import News, Turn
@@ -14,11 +15,14 @@ from backupify_async._shared.time_scale import read_scale
 from backupify_async._shared.turn import is_needed, read_news, take_turn
 from backupify_async._transport.rate.group_limiter import GroupLimiter
 
+_LOGGER = logging.getLogger("backupify_async.shared")
 _NAME = "limit"
 _WEIGHT = 0.2  # of the latest turn in the average latency
 _DRIFT = 1e-3  # seconds a second, by which clocks can diverge
 _JUMP = 1.0  # seconds
 _FORGOTTEN_SLOTS = 100_000  # more than others can have seen granted since
+_SENSELESS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a turn raises at a record that can be read and makes no sense."""
 
 
 class Exchange:
@@ -56,7 +60,17 @@ class Exchange:
         began, self._done = loop.time(), None
 
         def change(stored: Stored) -> bytes | None:
-            return self._change(stored, make, loop.time())
+            try:
+                return self._change(stored, make, loop.time())
+            except (BadRecord, *_SENSELESS) as error:
+                if stored.value is None and self._value is None:
+                    raise  # the fault is not in what was read
+                bad = _bad_record(error)
+            if stored.value is None or stored.value == self._value:
+                self._value = None
+            if stored.value is None:
+                return self._change(stored, make, loop.time())
+            raise bad
 
         await self._store.turn(_NAME, change)
         news, self._value, self._record, self.ahead = self._taken()
@@ -111,3 +125,10 @@ class Exchange:
         if not self._joined or abs(ahead - self.ahead) > _JUMP:
             return ahead
         return max(ahead, self.ahead - _DRIFT * (loop_time - self._measured_at))
+
+
+def _bad_record(error: Exception) -> BadRecord:
+    if isinstance(error, BadRecord):
+        return error
+    _LOGGER.debug("a turn failed", exc_info=error)
+    return BadRecord(f"a turn raised {type(error).__name__}")

@@ -19,6 +19,11 @@ from backupify_async.config import RateLimit, RetryPolicy
 
 VERSION = 1000 + state.VERSION  # of the record, and of the limiter's state in it
 _FORMAT = "backupify_async limit"
+_FARTHEST = 1e12  # seconds: no clock shows more
+_MOST = 1_000_000  # of what members have
+_LAST_SLOT = 2**53
+_AHEAD = 60.0  # seconds by which a record can be ahead of the time: more is a mistake
+_LONGEST_PAUSE = 8 * 86_400.0  # seconds: a longer Retry-After is not read either
 
 
 @attrs.frozen
@@ -125,6 +130,19 @@ class Record:
                 raise BadRecord("its slots are not the limiter's calls")
         return self._live
 
+    def require_plausible(self, now: float) -> None:
+        """Check that calls do not wait for ever, whatever was read.
+
+        Raises:
+            BadRecord: A time is too far ahead, or a response is waited for while no call is in flight.
+        """
+        awaited = self.due == math.inf and self.slots
+        until = max(self.paused_until, self.blocked_until)
+        if self.clock > now + _AHEAD or until > now + _LONGEST_PAUSE:
+            raise BadRecord("its times are too far ahead")
+        if not (self.due <= now + _LONGEST_PAUSE or awaited):
+            raise BadRecord("it grants no more slots")
+
     def limiter_parts(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The limiter and its calls in flight as JSON types; None while no limit was met."""
         if self._live is not None:
@@ -175,21 +193,24 @@ def decode(value: bytes) -> Record:
             raise BadRecord(f"its version is {plain['version']!r}, and not {VERSION}", plain["version"])
         offset, now, epoch, wall = plain["scale"]
         clock, due, pace, granted_at, refused_at, turned_at, paused_until, blocked_until = map(
-            float, plain["times"]
+            _time, plain["times"]
         )
-        limiter = plain["limiter"]
+        felt_at, limiter = plain["felt_at"], plain["limiter"]
         return Record(
-            TimeScale(offset, now, epoch, wall),
+            TimeScale(_finite(offset), _finite(now), str(epoch), _finite(wall)),
             {name: _member(numbers) for name, numbers in plain["members"].items()},
-            {int(number): Slot(owner, date, sent) for number, owner, date, sent in plain["slots"]},
-            plain["last_slot"],
+            {
+                _count(number, _LAST_SLOT): Slot(str(owner), _finite(date), sent is True)
+                for number, owner, date, sent in plain["slots"]
+            },
+            _count(plain["last_slot"], _LAST_SLOT),
             clock,
             due,
             pace,
             granted_at,
             refused_at,
             turned_at,
-            plain["felt_at"],
+            None if felt_at is None else _finite(felt_at),
             paused_until,
             blocked_until,
             None if limiter is None else _limiter(*limiter),
@@ -204,7 +225,33 @@ def _limiter(learned: dict[str, Any], calls: dict[str, Any]) -> tuple[dict[str, 
 
 def _member(numbers: list[Any]) -> Member:
     seen, capacity, waiting, served, latency = numbers
-    return Member(seen, capacity, waiting, float(served), latency)
+    return Member(_finite(seen), _count(capacity), _count(waiting), _time(served), _finite(latency))
+
+
+def _time(field: object) -> float:
+    """A time, which can be infinite.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is no time.
+    """
+    time = float(field)  # type: ignore[arg-type] # anything but a number or its text is a TypeError
+    if not (abs(time) <= _FARTHEST or math.isinf(time)):
+        raise ValueError(field)
+    return time
+
+
+def _finite(field: object) -> float:
+    time = _time(field)
+    if math.isinf(time):
+        raise ValueError(field)
+    return time
+
+
+def _count(field: object, most: int = _MOST) -> int:
+    if type(field) is not int or not 0 <= field <= most:
+        raise ValueError(field)
+    return field
 
 
 def _numbers(values: tuple[Any, ...]) -> list[Any]:

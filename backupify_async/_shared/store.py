@@ -21,9 +21,9 @@ class BadRecord(Exception):
         version: The version that the value has, if it is one that this release does not know.
     """
 
-    def __init__(self, why: str, version: int | None = None) -> None:
+    def __init__(self, why: str, version: object = None) -> None:
         super().__init__(why)
-        self.version = version
+        self.version = version if isinstance(version, int) else None
 
 
 @attrs.frozen

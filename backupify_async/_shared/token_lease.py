@@ -114,7 +114,7 @@ def read_record(stored: Stored) -> TokenRecord:
     try:
         fields = orjson.loads(stored.value)
         if fields["version"] != VERSION:
-            raise BadRecord(f"a token of version {fields['version']!r}", _version(fields["version"]))
+            raise BadRecord(f"a token of version {fields['version']!r}", fields["version"])
         shift = _clock_shift(stored, str(fields["epoch"]), float(fields["now"]), float(fields["wall"]))
         return TokenRecord(
             base64.b64decode(fields["sealed"], validate=True),
@@ -150,10 +150,6 @@ def _clock_shift(stored: Stored, epoch: str, written_at: float, wall: float) -> 
     by_day = max(0.0, stored.wall - wall)
     goes_on = epoch == stored.epoch and shown >= 0.0
     return 0.0 if goes_on and by_day <= shown + _CLOCK_JUMP else shown - by_day
-
-
-def _version(version: object) -> int | None:
-    return version if isinstance(version, int) else None
 
 
 def _time(field: object, shift: float) -> float:

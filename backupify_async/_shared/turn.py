@@ -47,6 +47,9 @@ def take_turn(record: Record, turn: Turn, now: float, rules: Rules) -> News:
         turn: What the member brings.
         now: The time by the record's scale.
         rules: The settings.
+
+    Raises:
+        BadRecord: The record cannot be used.
     """
     others = {name: member.waiting for name, member in record.members.items() if name != turn.member}
     felt, due, joined = record.felt_at is not None, record.due, turn.member not in record.members
@@ -62,6 +65,7 @@ def take_turn(record: Record, turn: Turn, now: float, rules: Rules) -> News:
         reported, registered = report(record, turn, now, rules)
         me.waiting = _still_wanted(record, turn)
         grant(record, now, rules, moved=moved or reported)
+        record.require_plausible(now)
     served = any(record.members[name].waiting < n for name, n in others.items() if name in record.members)
     earlier = record.due < due - _EARLIER and any(others.values())
     refused = any(one.refused for one in turn.reports)

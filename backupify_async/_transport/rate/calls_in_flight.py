@@ -82,7 +82,7 @@ def read_calls(plain: Mapping[str, object], state: LimiterState) -> tuple[dict[i
         state.pacer.restore(ReorderBuffer(ordered, calls.latency), probe)
         state.concurrency.cap = int(calls.cap)
         return tickets, -math.inf if calls.due is None else float(calls.due)
-    except (TypeError, ValueError, LookupError):
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         raise ValueError("these are not a limiter's calls in flight") from None
 
 

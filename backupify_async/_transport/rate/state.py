@@ -73,7 +73,7 @@ def read_own_state(plain: Mapping[str, object]) -> LimiterState:
         raise ValueError(f"a limiter's state of version {version!r}: only version {VERSION} can be read")
     try:
         return _converter().structure(dict(plain), LimiterState)
-    except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError):
+    except (BaseValidationError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         raise ValueError(_INVALID) from None
 
 
