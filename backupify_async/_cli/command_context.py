@@ -27,7 +27,7 @@ from backupify_async.errors import (
     MissingCredentials,
     RequestTimeout,
 )
-from backupify_async.events import EventHook
+from backupify_async.events import EventHook, SharedStoreAway, SharedStoreBack
 
 
 @attrs.frozen
@@ -78,8 +78,7 @@ async def command_context(
     """
     rows_writer = selected_writer(options.output, layout, options.fields)
     output = Output(shutdown, sys.stdout, sys.stderr)
-    log = output.message if options.logs_requests else None
-    client = make_client(options, on_event, log)
+    client = make_client(options, output.message, on_event, logs_requests=options.logs_requests)
     async with output, opened(client):
         progress = CommandProgress(command, client.statistics)
         progress.verbose = options.verbose > 0
@@ -104,21 +103,28 @@ def selected_writer(output_format: Format, layout: Layout, fields: str | None) -
 
 
 def make_client(
-    options: RequestOptions, on_event: EventHook | None = None, log: Callable[[str], None] | None = None
+    options: RequestOptions,
+    log: Callable[[str], None],
+    on_event: EventHook | None = None,
+    *,
+    logs_requests: bool = False,
 ) -> BackupifyClient:
     """The client for the credentials in the environment.
 
     Args:
         options: The command's options.
-        on_event: Its event hook.
-        log: Takes a line for each request, response and retry decision; None for no such lines.
+        log: Takes a line when the shared store is away or back, and what `logs_requests` asks for.
+        on_event: The client's event hook.
+        logs_requests: Whether there is a line for each request, response and retry decision.
 
     Raises:
         Exit: There are no credentials, or a setting is invalid.
     """
     transport: Transport | None = None
-    if log is not None:
+    if logs_requests:
         transport, on_event = LoggingTransport(AiohttpTransport(), log), log_events(on_event, log)
+    elif options.shared is not None or os.environ.get("BACKUPIFY_SHARED"):
+        on_event = log_events(on_event, log, SharedStoreAway | SharedStoreBack)
     shared = None if options.shared is None else shared_state(options.shared, os.environ)
     try:
         return BackupifyClient.from_env(

@@ -7,6 +7,7 @@ a next page and the request id, so secrets are taken out of both.
 import asyncio
 from collections.abc import Callable
 from itertools import count
+from types import UnionType
 
 from backupify_async._cli.error_messages import reason
 from backupify_async._transport.transport import PreparedRequest, Response, Transport
@@ -66,11 +67,19 @@ class LoggingTransport:
         return response
 
 
-def log_events(hook: EventHook | None, log: Callable[[str], None]) -> EventHook:
-    """An event hook that logs the decisions among the events, and passes all events on to `hook`."""
+def log_events(
+    hook: EventHook | None, log: Callable[[str], None], kinds: type | UnionType = object
+) -> EventHook:
+    """An event hook that logs the decisions among the events, and passes all events on to `hook`.
+
+    Args:
+        hook: The other hook, if any.
+        log: Takes the lines.
+        kinds: The classes of the events to log.
+    """
 
     def on_event(event: Event) -> None:
-        line = event_line(event)
+        line = event_line(event) if isinstance(event, kinds) else None
         if line is not None:
             log(f"* {line}")
         if hook is not None:

@@ -49,8 +49,7 @@ async def single_call(
         Exit: There are no credentials, or a setting is invalid.
     """
     output = Output(shutdown, sys.stdout, sys.stderr)
-    log = output.message if options.verbose else None
-    client = make_client(options, on_event, log)
+    client = make_client(options, output.message, on_event, logs_requests=bool(options.verbose))
     async with output, opened(client):
         yield client, output
 

@@ -6,6 +6,7 @@ import pytest
 
 from backupify_async.testing import SimulatedBackupify
 from tests.support.commands import Run
+from tests.support.redis_server import free_port
 
 PASSWORD = "s3cret"
 COMMANDS = [("active", "1"), ("get", "1", "1"), ("instances",), ("api", "/v1/vendors/me"), ("whoami",)]
@@ -58,6 +59,19 @@ class TestTheOption:
         assert (result.code, result.out, server.requests) == (2, "", [])
         assert problem in result.err
         assert PASSWORD not in result.err
+
+
+class TestAStoreThatIsAway:
+    @pytest.mark.backupify(instances=3)
+    @pytest.mark.parametrize(
+        "arguments", [("active", "1", "-q"), ("api", "/v1/vendors/me"), ("active", "1", "-vv")]
+    )
+    def test_is_reported_once_with_the_reason(
+        self, server: SimulatedBackupify, run: Run, arguments: tuple[str, ...]
+    ) -> None:
+        result = run(*arguments, "--shared", f"redis://127.0.0.1:{free_port()}")
+        assert result.code == 0
+        assert result.err.count("shared store away: the Redis server cannot be reached (Connection") == 1
 
 
 class TestAToken:
