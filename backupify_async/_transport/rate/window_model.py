@@ -51,6 +51,7 @@ _LONGEST_SPREAD = 6.0  # seconds
 _LONGEST_CALL = 1 / 8  # of a period: else there is no time to spread calls, and to ask for more
 _ROSE = 1.05  # of a quota: one that rises by more twice in a row is none
 _DELAY = 0.03  # of a period; doubled each time
+_EARLY, _EARLY_PART = 8, 0.06  # calls, and of a quota: more that came too early show that there is none
 _DELAYS = 4  # in one window, after which there is none
 _NEVER = TimeInterval(math.inf, math.inf)
 
@@ -79,6 +80,7 @@ class WindowModel:
     _rose: bool = False  # the quota, in the last window in which calls were refused
     _delay: float = 0.0  # seconds, of the calls after the scout
     _delays: int = 0  # in the present window
+    _early: int = 0  # calls refused in it that came too early
     _delayed_at: float = -math.inf
     _round_trip: float = 0.0
     _probe_at: float = math.inf
@@ -111,7 +113,9 @@ class WindowModel:
         """Whether the server counts in another way, asked after a refusal."""
         refused_inside = self.rate is not None and not self._between
         if self.silent:
-            refused_inside = self._delays >= _DELAYS
+            refused_inside = self._delays >= _DELAYS or self._early > max(
+                _EARLY, _EARLY_PART * (self._quota or 0)
+            )
         return refused_inside or (self._rose and self._rises) or self._window.unlikely
 
     @property
@@ -218,6 +222,7 @@ class WindowModel:
         self._round_trip = now - sent_time
         period = self._window.period
         if self.silent and not self._spent and not self._between:
+            self._early += 1
             if sent_time > self._delayed_at:
                 self._delay += max(self._round_trip, _DELAY * 2.0**self._delays * (period or 0))
                 self._delays, self._delayed_at = self._delays + 1, now
@@ -240,7 +245,7 @@ class WindowModel:
         self.opened_at = now
         self._closed, self._probe_at = False, math.inf
         self._probing = TimeInterval(self._probing.low, min(self._probing.high, now))
-        self._accepted = self.used = self._delays = 0
+        self._accepted = self.used = self._delays = self._early = 0
         if not self._asking and now - self._asked_at >= _ASK_EVERY:
             self._asking, self._asked_at = True, now
 

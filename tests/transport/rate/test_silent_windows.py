@@ -115,6 +115,16 @@ class TestAModel:
         assert subject.no_window
 
 
+def test_many_calls_at_once_that_came_too_early_end_a_model() -> None:
+    subject = model(100)
+    for _ in range(10):
+        assert not subject.no_window
+        subject.on_send()
+    for _ in range(9):
+        subject.on_refusal(21.0, 20.5, None)
+    assert subject.no_window
+
+
 @pytest.mark.parametrize("kind", [lambda n, t: window(n, t, silent=True), begins_with_call, sliding])
 @pytest.mark.parametrize(("quota", "period"), [(20, 2), (300, 5), (100, 10)])
 def test_once_found_a_quota_costs_five_refusals_a_minute(kind: object, quota: int, period: int) -> None:
