@@ -6,17 +6,21 @@ was emptied is seeded anew, and a store that is away leaves something to go by.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from backupify_async._shared.messages import News, Turn
 from backupify_async._shared.record import Record, Rules, decode, encode
-from backupify_async._shared.store import BadRecord, StateStore, Stored
+from backupify_async._shared.store import BadRecord, StateStore, Stored, StoreUnavailable
 from backupify_async._shared.time_scale import read_scale
 from backupify_async._shared.turn import is_needed, read_news, take_turn
 from backupify_async._transport.rate.group_limiter import GroupLimiter
 
 _LOGGER = logging.getLogger("backupify_async.shared")
 _NAME = "limit"
+_PATIENCE = 0.5  # seconds for a turn, at least,
+_LONGEST_PATIENCE = 0.9  # and at most,
+_PATIENT = 20.0  # and times the usual latency in between
 _WEIGHT = 0.2  # of the latest turn in the average latency
 _DRIFT = 1e-3  # seconds a second, by which clocks can diverge
 _JUMP = 1.0  # seconds
@@ -31,10 +35,12 @@ class Exchange:
     Args:
         store: Where the record is.
         rules: The settings.
+        on_late: Called with the reason when a turn is given up, of which the store knows nothing.
     """
 
-    def __init__(self, store: StateStore, rules: Rules) -> None:
+    def __init__(self, store: StateStore, rules: Rules, on_late: Callable[[str], None] | None = None) -> None:
         self._store = store
+        self._on_late = on_late
         self._rules = rules
         self._value: bytes | None = None  # as it was last read or written,
         self._record: Record | None = None  # and what it means
@@ -54,7 +60,7 @@ class Exchange:
                 called several times.
 
         Raises:
-            StoreUnavailable: The store is away.
+            StoreUnavailable: The store is away, or does not respond in time.
         """
         loop = asyncio.get_running_loop()
         began, self._done = loop.time(), None
@@ -72,11 +78,23 @@ class Exchange:
                 return self._change(stored, make, loop.time())
             raise bad
 
-        await self._store.turn(_NAME, change)
+        await self._in_time(self._store.turn(_NAME, change))
         news, self._value, self._record, self.ahead = self._taken()
         self._measured_at, self._joined = loop.time(), True
         self.latency += _WEIGHT * (self._measured_at - began - self.latency)
         return news
+
+    async def _in_time(self, turn: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(min(_LONGEST_PATIENCE, max(_PATIENCE, _PATIENT * self.latency))):
+                await turn
+        except TimeoutError:
+            late = StoreUnavailable("it does not respond in time")
+        else:
+            return
+        if self._on_late is not None:
+            self._on_late(str(late))
+        raise late
 
     def limiter(self) -> GroupLimiter | None:
         """The limiter as it was last read, to look something up; None while no limit is met."""

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import math
 import uuid
+from collections.abc import Callable
 from functools import partial
 from random import uniform
 
@@ -34,9 +35,6 @@ _LOGGER = logging.getLogger("backupify_async.shared")
 _SHOWN_EVERY = 1.0  # seconds between two turns, at most
 _SHORTEST_REST = 0.0005  # seconds between two turns, at least
 _REPORT_DELAY = 0.004  # seconds in which reports are collected
-_PATIENCE = 0.5  # seconds for a turn, at least,
-_LONGEST_PATIENCE = 0.9  # and at most,
-_PATIENT = 20.0  # and times the usual latency in between
 _RETRY = (0.4, 0.6)  # seconds between two attempts to reach a store that is away
 _DEFAULTS = Rules(RateLimit(), RetryPolicy())
 
@@ -49,6 +47,7 @@ class SharedLimiter:
         limit: The ceiling, of all clients together. `adaptive` is ignored.
         retry: Says how long refusals are waited out.
         max_concurrency: How many requests this client can have in flight at once.
+        on_late: Called with the reason when a turn is given up, of which the store knows nothing.
     """
 
     def __init__(
@@ -57,12 +56,13 @@ class SharedLimiter:
         limit: RateLimit = _DEFAULTS.limit,
         retry: RetryPolicy = _DEFAULTS.retry,
         max_concurrency: int = 64,
+        on_late: Callable[[str], None] | None = None,
     ) -> None:
         self._id = uuid.uuid4().hex[:12]
         self._store = store
         self._rules = Rules(limit, retry)
         self._capacity = max_concurrency
-        self._exchange = Exchange(store, self._rules)
+        self._exchange = Exchange(store, self._rules, on_late)
         self._free = FreeLimiter(self._rules, max_concurrency)
         self._local: Limiter | None = self._free  # None while slots are needed
         self._felt = limit.per_second is not None
@@ -238,12 +238,7 @@ class SharedLimiter:
         sent_before, wanted = self._sent_before, 0 if leaves else self._calls.wanted
         turn = Turn(self._id, self._capacity, wanted, self._exchange.latency, leaves=leaves)
         turn = attrs.evolve(turn, felt=self._felt, cap=self._free.cap, sent_before=sent_before)
-        try:
-            patience = min(_LONGEST_PATIENCE, max(_PATIENCE, _PATIENT * self._exchange.latency))
-            async with asyncio.timeout(patience):
-                news = await self._exchange.turn(partial(self._calls.complete, turn, batch))
-        except TimeoutError:
-            raise StoreUnavailable("it does not respond in time") from None
+        news = await self._exchange.turn(partial(self._calls.complete, turn, batch))
         self._turned_at = loop.time()
         self._learn(batch, news)
         if news.felt:

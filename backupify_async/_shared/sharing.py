@@ -5,7 +5,7 @@ from datetime import datetime
 
 from backupify_async._shared.limiter import SharedLimiter
 from backupify_async._shared.locations import make_store, store_key, token_name
-from backupify_async._shared.shared_state import ACCOUNT, SharedState
+from backupify_async._shared.shared_state import ACCOUNT, SHARED, SharedState
 from backupify_async._shared.shared_token import share_token
 from backupify_async._shared.watched_store import WatchedStore
 from backupify_async._transport.token_keeper import Fetch
@@ -44,7 +44,9 @@ class Sharing:
         self._key = store_key(self._origin, account_of(shared, credentials), shared.scope)
         token = token_name(credentials.id) if isinstance(credentials, ClientCredentials) else "token"
         self._store = WatchedStore(make_store(shared.location, self._key, token), on_event)
-        self.limiter = SharedLimiter(self._store, settings.rate_limit, settings.retry, max_concurrency)
+        self.limiter = SharedLimiter(
+            self._store, settings.rate_limit, settings.retry, max_concurrency, self._store.report_away
+        )
         """The limiter, which opens and closes the store."""
 
     @property
@@ -84,7 +86,7 @@ def account_of(shared: SharedState, credentials: ClientCredentials | TokenSource
         return credentials.id
     raise ConfigurationError(
         "account: a token does not say whose it is: name the account, the same in all its processes, by "
-        f"SharedState(..., account=...) or {ACCOUNT}"
+        f"SharedState(..., account=...), or by {ACCOUNT} beside {SHARED} or --shared"
     )
 
 

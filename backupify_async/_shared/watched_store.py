@@ -39,7 +39,7 @@ class WatchedStore:
         try:
             await self._store.turn(name, change)
         except (StoreUnavailable, ConfigurationError) as error:
-            self._away(str(error))
+            self.report_away(str(error))
             raise
         if self.away_since is not None:
             self._back(self.away_since)
@@ -56,7 +56,8 @@ class WatchedStore:
         for listener in self.listeners:
             listener()
 
-    def _away(self, reason: str) -> None:
+    def report_away(self, reason: str) -> None:
+        """Note that it is away: also for who gave up a turn, which for the store was only cancelled."""
         if self.away_since is None:
             self.away_since = datetime.now(UTC)
             emit(self._hook, SharedStoreAway(reason))

@@ -8,13 +8,23 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from backupify_async import AsyncLimiter, ConfigurationError, LimitSource, RateLimit, RetryPolicy
+from backupify_async import (
+    AsyncLimiter,
+    ConfigurationError,
+    LimitSource,
+    RateLimit,
+    RetryPolicy,
+    SharedStoreAway,
+    SharedStoreBack,
+)
 from backupify_async._shared.limiter import SharedLimiter
 from backupify_async._shared.record import decode
 from backupify_async._shared.store import Change, StoreMisused
+from backupify_async._shared.watched_store import WatchedStore
 from backupify_async._transport.gate import Gate
 from backupify_async._transport.rate import CallOutcome, Observation
 from backupify_async._transport.rate.limiter import OpenableLimiter
+from backupify_async.events import Event
 from tests.support.fake_transport import FakeTransport, session_over
 from tests.support.faulty_store import FaultyStore, Memory
 from tests.support.scripted import PING, Script, after, now
@@ -223,6 +233,20 @@ class TestAStoreThatIsAway:
             for sweep in sweeps:
                 sweep.cancel()
             await asyncio.wait(sweeps)
+
+    async def test_is_reported_within_a_second_though_it_only_hangs(self) -> None:
+        memory, events = Memory(), list[Event]()
+        store = WatchedStore(FaultyStore(memory), events.append)
+        one = SharedLimiter(store, TEN_A_SECOND, on_late=store.report_away)
+        await one.open()
+        memory.hangs = True
+        await asyncio.sleep(1.6)  # a turn begins within one second, and has 0.5
+        assert store.away_since is not None
+        memory.hangs = False
+        await asyncio.sleep(1.5)
+        await one.close()
+        assert [type(event) for event in events] == [SharedStoreAway, SharedStoreBack]
+        assert events[0] == SharedStoreAway("it does not respond in time")
 
     async def test_is_logged_once_and_so_is_its_return(self, caplog: pytest.LogCaptureFixture) -> None:
         memory = Memory()

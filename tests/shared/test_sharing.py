@@ -116,7 +116,8 @@ class TestAnAccount:
     @pytest.mark.parametrize("credentials", [StaticToken("token"), Vault()])
     def test_is_needed_with_a_token(self, credentials: StaticToken | Vault, shared: SharedState) -> None:
         with pytest.raises(
-            ConfigurationError, match=r"SharedState\(\.\.\., account=\.\.\.\) or BACKUPIFY_SHARED_ACCOUNT"
+            ConfigurationError,
+            match=r"SharedState\(\.\.\., account=\.\.\.\), or by BACKUPIFY_SHARED_ACCOUNT beside",
         ):
             BackupifyClient(credentials, shared=shared)
 
