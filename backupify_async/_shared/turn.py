@@ -53,8 +53,8 @@ def take_turn(record: Record, turn: Turn, now: float, rules: Rules) -> News:
     """
     others = {name: member.waiting for name, member in record.members.items() if name != turn.member}
     felt, due, joined = record.felt_at is not None, record.due, turn.member not in record.members
-    if felt and now - record.turned_at > _OLD:
-        record.limiter(rules)[0].doubt(now)
+    if felt and not _present(record, now):
+        record.limiter(rules)[0].begin_run(now, doubt=now - record.turned_at > _OLD)
     record.turned_at = now
     me = _register(record, turn, now)
     moved = expel(record, now, rules)
@@ -78,6 +78,11 @@ def take_turn(record: Record, turn: Turn, now: float, rules: Rules) -> News:
         me.seen = -math.inf
         expel(record, now, rules)
     return news
+
+
+def _present(record: Record, now: float) -> int:
+    """How many members there are."""
+    return sum(now - member.seen <= _THERE for member in record.members.values())
 
 
 def _register(record: Record, turn: Turn, now: float) -> Member:
@@ -109,7 +114,7 @@ def _news(record: Record, turn: Turn, now: float, known: Collection[int]) -> New
     reported = {one.slot for one in turn.reports}
     return News(
         felt=record.felt_at is not None,
-        members=sum(now - member.seen <= _THERE for member in record.members.values()),
+        members=_present(record, now),
         granted=_granted(record, turn, known),
         void=[number for number in known if number not in record.slots and number not in reported],
         registered=(),

@@ -31,6 +31,6 @@ def test_processes_that_do_not_share_starve_each_other() -> None:
     assert alone.refused > 3 * shared.refused
 
 
-@pytest.mark.parametrize("rest", [0.5, 60.0])
+@pytest.mark.parametrize("rest", [0.5, 60.0, 4000.0])
 def test_the_next_run_is_hardly_refused(rest: float) -> None:
     assert next_run("token bucket 83/s burst 17", 1001, rest).refused() <= 2

@@ -89,6 +89,6 @@ class GroupLimiter(AdaptiveLimiter):
         if self._state.unlimited:
             self._concurrency.scale(factor)
 
-    def doubt(self, now: float) -> None:
-        """Take what was learned to be unconfirmed: it is old."""
-        self._pacer.doubt(now)
+    def begin_run(self, now: float, *, doubt: bool) -> None:
+        """Begin with what an earlier run of the group has learned; with `doubt`, that is old."""
+        self._pacer.begin_run(now, doubt=doubt)

@@ -24,6 +24,7 @@ from backupify_async.statistics import SpeedReason
 _TICK = 1e-3  # seconds: no shorter time between two responses is assumed
 _CAREFUL = 16  # calls in flight
 _AGREE = 0.2  # relative difference of two counts from lockout to lockout
+_FIRST_PLATEAU = 6.0  # seconds of a run on what an earlier one learned: a short run is not refused at all
 _REST = 1.0  # seconds without a response, and
 _RESTS = 4.0  # intervals of the rate: with so little work it cannot be measured
 
@@ -183,10 +184,12 @@ class Pacer:
         """Continue with calls in flight that another pacer knew."""
         self.order, self._lockout.probe = order, probe
 
-    def doubt(self, now: float) -> None:
-        """Take the rate to be unconfirmed: it was learned long ago."""
-        self._estimator.confirmed = 0
-        self._speed.restart(now)
+    def begin_run(self, now: float, *, doubt: bool) -> None:
+        """Begin with what an earlier run has learned; with `doubt`, the rate is no more confirmed."""
+        if doubt:
+            self._estimator.confirmed = 0
+            self._speed.restart(now)
+        self._speed.stay(now, _FIRST_PLATEAU, self._estimator)
 
     def resume(self, now: float) -> None:
         """A window opened: what was refused while it was closed says nothing of the rate."""

@@ -83,13 +83,9 @@ class ProbingSpeed:
 
     def earliest(self, now: float, estimator: RateEstimator, brake: float) -> float:
         """When the next call may be sent. Time in which no call waited does not count for growth."""
-        idle = now - max(self._asked_at, min(now, self._due))
-        if idle > 0:
-            self._since = min(now, self._since + idle)
-            if self._growing_since is not None:
-                self._growing_since = min(now, self._growing_since + idle)
+        self._skip_idle(now)
         speed = self._advance(now, estimator, brake)
-        self._asked_at, self._due = now, self._bucket.earliest(now, speed, self._steady_until(estimator))
+        self._due = self._bucket.earliest(now, speed, self._steady_until(estimator))
         return self._due
 
     def on_send(self) -> None:
@@ -118,6 +114,12 @@ class ProbingSpeed:
         """Begin a new plateau."""
         self._since, self._growing_since = now, None
 
+    def stay(self, now: float, seconds: float, estimator: RateEstimator) -> None:
+        """Do not grow for some seconds."""
+        self._skip_idle(now)
+        self._since += max(0.0, now + seconds - self._steady_until(estimator))
+        self._growing_since = None
+
     def pause(self, until: float) -> None:
         """Let the plateau begin then: nothing is sent before."""
         self._since = max(self._since, until)
@@ -126,6 +128,14 @@ class ProbingSpeed:
         """Send nothing for the time of one call at this rate, and some more against jitter, or of `calls`."""
         self._bucket.advance(now, rate)
         self._bucket.rest(now, min(_CUSHION, 1 + _JITTER * rate) if calls is None else calls)
+
+    def _skip_idle(self, now: float) -> None:
+        idle = now - max(self._asked_at, min(now, self._due))
+        if idle > 0:
+            self._since = max(self._since, min(now, self._since + idle))
+            if self._growing_since is not None:
+                self._growing_since = min(now, self._growing_since + idle)
+        self._asked_at = now
 
     def _advance(self, now: float, estimator: RateEstimator, brake: float) -> float:
         beyond = now - self._steady_until(estimator)
