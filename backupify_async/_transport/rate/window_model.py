@@ -51,7 +51,7 @@ _LONGEST_SPREAD = 6.0  # seconds
 _LONGEST_CALL = 1 / 8  # of a period: else there is no time to spread calls, and to ask for more
 _ROSE = 1.05  # of a quota: one that rises by more twice in a row is none
 _DELAY = 0.03  # of a period; doubled each time
-_EARLY, _EARLY_PART = 8, 0.06  # calls, and of a quota: more that came too early show that there is none
+_EARLY, _EARLY_PART = 8, 0.06  # calls, and of a quota: if more are refused after a delay, there is none
 _DELAYS = 4  # in one window, after which there is none
 _NEVER = TimeInterval(math.inf, math.inf)
 
@@ -80,7 +80,7 @@ class WindowModel:
     _rose: bool = False  # the quota, in the last window in which calls were refused
     _delay: float = 0.0  # seconds, of the calls after the scout
     _delays: int = 0  # in the present window
-    _early: int = 0  # calls refused in it that came too early
+    _early: int = 0  # calls refused since the last one
     _delayed_at: float = -math.inf
     _round_trip: float = 0.0
     _probe_at: float = math.inf
@@ -113,9 +113,8 @@ class WindowModel:
         """Whether the server counts in another way, asked after a refusal."""
         refused_inside = self.rate is not None and not self._between
         if self.silent:
-            refused_inside = self._delays >= _DELAYS or self._early > max(
-                _EARLY, _EARLY_PART * (self._quota or 0)
-            )
+            many = self._delays > 1 and self._early > max(_EARLY, _EARLY_PART * (self._quota or 0))
+            refused_inside = many or self._delays >= _DELAYS
         return refused_inside or (self._rose and self._rises) or self._window.unlikely
 
     @property
@@ -222,10 +221,11 @@ class WindowModel:
         self._round_trip = now - sent_time
         period = self._window.period
         if self.silent and not self._spent and not self._between:
-            self._early += 1
             if sent_time > self._delayed_at:
+                self._early = 0
                 self._delay += max(self._round_trip, _DELAY * 2.0**self._delays * (period or 0))
                 self._delays, self._delayed_at = self._delays + 1, now
+            self._early += 1
             return
         end = self._window.read(now, sent_time, None if self.silent else retry_after)
         if self._closed or self._counting:
@@ -273,7 +273,7 @@ class WindowModel:
         elif quota is None:
             self._quota, self._asked_at = self.used or None, -math.inf  # 0: another client spent it
         elif held >= quota:
-            self._rose = self._rises
+            self._rose = self.silent and self._rises
             self._asked_at = -math.inf if self._rose else self._asked_at  # again in the next window
             self._quota, self._dip, self._predicted = held, None, True
         elif self._dip is None:  # once is an accident

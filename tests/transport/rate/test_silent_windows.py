@@ -115,13 +115,28 @@ class TestAModel:
         assert subject.no_window
 
 
+def test_a_quota_that_rises_in_two_windows_in_a_row_is_none() -> None:
+    subject = model(10)
+    for opening, quota in ((20.0, 10), (30.0, 13)):
+        assert not subject.no_window
+        assert send(subject, opening + 7.0, quota) >= quota - 1
+        for _ in range(4):
+            subject.on_send()
+        subject.on_refusal(opening + 8.5, opening + 8.0, None)
+        if quota == 10:
+            subject.earliest(29.0, 0)
+            send(subject, 30.1, 1)
+    assert subject.no_window
+
+
 def test_many_calls_at_once_that_came_too_early_end_a_model() -> None:
     subject = model(100)
-    for _ in range(10):
-        assert not subject.no_window
-        subject.on_send()
-    for _ in range(9):
-        subject.on_refusal(21.0, 20.5, None)
+    for at in (20.5, 22.0):
+        for _ in range(10):
+            assert not subject.no_window
+            subject.on_send()
+        for _ in range(9):
+            subject.on_refusal(at + 0.5, at, None)
     assert subject.no_window
 
 

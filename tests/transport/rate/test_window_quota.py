@@ -78,18 +78,6 @@ class TestTheQuota:
         assert model.earliest(40.2, 0) == pytest.approx(45.0)
         assert model.rate == 2 / 5
 
-    def test_that_rises_in_two_windows_in_a_row_is_none(self) -> None:
-        model = model_of_known_windows(10)
-        for at, quota in ((40.0, 10), (45.0, 13)):
-            assert not model.no_window
-            assert send(model, at, quota + 1) == quota + 1
-            for _ in range(3):
-                model.on_send()
-            model.on_refusal(at + 4.8, at + 4.7, 1.0)
-            if quota == 10:
-                assert blocked_until(model, at + 4.8) == pytest.approx(45.0)
-        assert model.no_window
-
     def test_costs_at_most_five_refusals_a_minute(self) -> None:
         run = Run(adaptive(), window(50, 5.0)).until_accepted(200)
         before, since = run.refused, run.now
