@@ -94,15 +94,22 @@ class SharedLimiter:
 
     async def close(self) -> None:
         """Leave the group. What was learned stays."""
-        if self._task is not None:
-            await cancel_and_wait([self._task])
+        try:
+            await cancel_and_wait([] if self._task is None else [self._task])
             if self._store_open and not self.store_away:
-                self._calls.give_back(math.inf)
-                with contextlib.suppress(StoreUnavailable):
-                    await self._take_turn(leaves=True)
-                    await self._store.announce()
-            self._task = None
-        await self._store.close()
+                await self._leave()
+        finally:
+            self._task, self._store_open = None, False
+            await self._store.close()
+
+    async def _leave(self) -> None:
+        self._calls.give_back(math.inf)
+        try:
+            await self._take_turn(leaves=True)
+            await self._store.announce()
+        except Exception as error:
+            if not isinstance(error, StoreUnavailable):  # else the others will notice
+                _LOGGER.exception("the store of the shared limit raised")
 
     @property
     def paused_until(self) -> float:
@@ -203,7 +210,8 @@ class SharedLimiter:
             except StoreMisused:
                 return
             except Exception as error:
-                _LOGGER.exception("the store of the shared limit raised")
+                if not self.store_away:
+                    _LOGGER.exception("the store of the shared limit raised")
                 self._go_alone(error)
 
     def _schedule(self) -> None:
@@ -225,7 +233,8 @@ class SharedLimiter:
                 self._store_open = True
             was_away, news = self.store_away, await self._take_turn()
             if news.changed or was_away:
-                await self._store.announce()
+                with contextlib.suppress(StoreUnavailable):  # which costs only time
+                    await self._store.announce()
         except StoreUnavailable as away:
             self._go_alone(away)
             if isinstance(away, StoreMisused):

@@ -19,7 +19,7 @@ from backupify_async import (
 )
 from backupify_async._shared.limiter import SharedLimiter
 from backupify_async._shared.record import decode
-from backupify_async._shared.store import Change, StoreMisused
+from backupify_async._shared.store import Change, StoreMisused, StoreUnavailable
 from backupify_async._shared.watched_store import WatchedStore
 from backupify_async._transport.gate import Gate
 from backupify_async._transport.rate import CallOutcome, Observation
@@ -340,6 +340,79 @@ async def test_a_store_that_raises_something_else_leaves_the_calls_going(
     assert len(await calls(gate, 3)) == 3
     assert "the store of the shared limit raised" in caplog.text
     await gate.close()
+    await one.close()
+
+
+class TestClosing:
+    """A member that leaves closes its store, whatever becomes of its last turn."""
+
+    class Store(FaultyStore):
+        fault: Exception | None = None
+        closed = False
+
+        async def turn(self, name: str, change: Change) -> None:
+            if self.fault is not None:
+                raise self.fault
+            await super().turn(name, change)
+
+        async def close(self) -> None:
+            self.closed = True
+            await super().close()
+
+    async def test_closes_the_store_if_the_last_turn_raises(self) -> None:
+        store = self.Store(Memory())
+        one = SharedLimiter(store)
+        await one.open()
+        store.fault = ZeroDivisionError()
+        await one.close()
+        assert store.closed
+
+    async def test_closes_the_store_if_it_is_cancelled(self) -> None:
+        memory = Memory()
+        store = self.Store(memory)
+        one = SharedLimiter(store)
+        await one.open()
+        memory.hangs = True
+        closing = asyncio.create_task(one.close())
+        await asyncio.sleep(0.1)
+        closing.cancel()
+        await asyncio.wait([closing])
+        assert store.closed
+
+    async def test_leaves_the_group_if_the_opening_was_cancelled_after_the_first_turn(self) -> None:
+        memory = Memory(latency=(0.1, 0.1))
+        one = SharedLimiter(self.Store(memory))
+        opening = asyncio.create_task(one.open())
+        while not memory.writes:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.01)
+        opening.cancel()
+        await asyncio.wait([opening])
+        await one.close()
+        assert decode(memory.values["limit"]).members == {}
+
+
+async def test_an_announcement_that_fails_costs_no_slot(caplog: pytest.LogCaptureFixture) -> None:
+    class Mute(FaultyStore):
+        async def announce(self) -> None:
+            raise StoreUnavailable("it has no channel")
+
+    one = SharedLimiter(Mute(Memory()), TEN_A_SECOND)
+    await one.open()
+    gate = Gate(one, 64)
+    await calls(gate, 5)
+    assert not one.store_away
+    assert not caplog.records
+    await gate.close()
+    await one.close()
+
+
+async def test_an_error_of_the_store_that_repeats_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    store = TestClosing.Store(Memory())
+    one = SharedLimiter(store)
+    await one.open()
+    store.fault = ZeroDivisionError()
+    await asyncio.sleep(60.0)
+    assert sum(one.exc_info is not None for one in caplog.records) == 1
     await one.close()
 
 

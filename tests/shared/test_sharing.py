@@ -1,6 +1,7 @@
 """Clients that share: one limit, one token, over real sockets and a file store or a Redis server."""
 
 import asyncio
+import fcntl
 import secrets
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,15 @@ class TestAStoreThatIsAway:
                     await asyncio.sleep(0.01)
         seen = [event for event in events if isinstance(event, SharedStoreAway | SharedStoreBack)]
         assert [type(event) for event in seen] == [SharedStoreAway, SharedStoreBack]
+
+    async def test_is_one_whose_lock_another_process_does_not_release(
+        self, backupify: SimulatedBackupify, tmp_path: Path
+    ) -> None:
+        events = list[Event]()
+        async with client_of(backupify, SharedState(tmp_path), on_event=events.append) as client:
+            with next(tmp_path.glob("*.lock")).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                async with asyncio.timeout(PATIENCE):
+                    while client.statistics().store_away is None:  # noqa: ASYNC110 - nothing announces it
+                        await asyncio.sleep(0.01)
+        assert SharedStoreAway("it does not respond in time") in events
