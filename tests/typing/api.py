@@ -26,6 +26,7 @@ from backupify_async import (
     RateLimited,
     Reconciliation,
     Results,
+    SharedState,
     StaticToken,
     Statistics,
     Success,
@@ -73,6 +74,7 @@ async def one_instance(client: BackupifyClient) -> None:
     assert_type(await client.instances.get(42), BackupInstance)
     assert_type(client.customers.instances(7), Paginator[BackupInstance])
     assert_type(client.statistics(), Statistics)
+    assert_type(client.statistics().store_away, datetime | None)
 
 
 async def many_instances(client: BackupifyClient) -> None:
@@ -181,5 +183,8 @@ def clients() -> None:
     assert_type(BackupifyClient(StaticToken("token"), reconciliation=settled), BackupifyClient)
     assert_type(BackupifyClient(ClientCredentials("id", "secret"), max_concurrency=8), BackupifyClient)
     assert_type(BackupifyClient(StaticToken("token"), base_url="https://api.example.com"), BackupifyClient)
+    shared = SharedState("/run/backupify", account="ops")
+    assert_type(BackupifyClient(StaticToken("token"), shared=shared), BackupifyClient)
+    SharedState("/run/backupify", scope="machine")  # type: ignore[arg-type]
     assert_type(BackupifyClient(Vault()), BackupifyClient)
     assert_type(BackupifyClient.from_env(), BackupifyClient)
