@@ -134,6 +134,21 @@ class TestAServerThatHangs:
             own_redis.go_on()
             await until_back(store)
 
+    async def test_reports_no_error_that_no_caller_waits_for(self, own_redis: RedisServer) -> None:
+        reported = list[str]()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: reported.append(context["message"]))
+        store = RedisStore(own_redis.url, KEY)
+        async with opened(store):
+            own_redis.stop()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await store.turn("limit", increment)
+            await asyncio.sleep(1.0)
+            gc.collect()
+            own_redis.go_on()
+        assert reported == []
+
     async def test_while_a_turn_is_cancelled_writes_nothing_of_it_later(self, own_redis: RedisServer) -> None:
         store = RedisStore(own_redis.url, KEY)
         async with opened(store):
