@@ -95,6 +95,7 @@ class RedisStore:
         self._failures = 0
         self._problem = ""  # of the last failure
         self._not_before = 0.0
+        self._responded_at = 0.0
         self._newer: set[str] = set()  # names for which a value of a later release was put aside
 
     def __repr__(self) -> str:
@@ -166,22 +167,26 @@ class RedisStore:
             task.exception()  # else asyncio logs that of a task whose caller was cancelled
 
     async def _in_time(self, work: Coroutine[Any, Any, None]) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             async with asyncio.timeout(_PATIENCE):
                 await work
         except FAULTS as error:
             problem = why_unavailable(error)
         else:
-            self._failures = 0
+            self._failures, self._not_before, self._responded_at = 0, 0.0, loop.time()
             if self._listener is not None:
                 self._listener.on_server_back()
             return
+        if self._responded_at > began:  # to another request: the server is there again
+            raise StoreUnavailable(problem)
         await self._use(self._any_node)  # the keys may have moved
         with contextlib.suppress(*FAULTS):  # and the name of the server may lead to another by now
             await self._any_node.connection_pool.disconnect(inuse_connections=False)
         hold_off = min(_FIRST_HOLD_OFF * 2.0 ** min(self._failures, 10), _LONGEST_HOLD_OFF)
         self._failures += 1
-        self._not_before = asyncio.get_running_loop().time() + random.uniform(0.5, 1.0) * hold_off
+        self._not_before = loop.time() + random.uniform(0.5, 1.0) * hold_off
         self._problem = problem
         raise StoreUnavailable(problem)
 
