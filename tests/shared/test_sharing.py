@@ -186,18 +186,19 @@ class TestTheEnvironment:
 
 class TestAStoreThatIsAway:
     @pytest.mark.backupify(instances=3)
+    @pytest.mark.parametrize(("goes", "comes"), [("kill", "start"), ("stop", "go_on")])
     async def test_is_in_the_statistics_and_an_event_until_it_is_back(
-        self, backupify: SimulatedBackupify, own_redis: RedisServer
+        self, backupify: SimulatedBackupify, own_redis: RedisServer, goes: str, comes: str
     ) -> None:
         events = list[Event]()
         async with client_of(backupify, SharedState(own_redis.url), on_event=events.append) as client:
             assert client.statistics().store_away is None
-            own_redis.kill()
+            getattr(own_redis, goes)()
             async with asyncio.timeout(PATIENCE):
                 while client.statistics().store_away is None:  # noqa: ASYNC110 - nothing announces it
                     await asyncio.sleep(0.01)
                 await client.backups.get_active(1)
-                own_redis.start()
+                getattr(own_redis, comes)()
                 while client.statistics().store_away is not None:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         seen = [event for event in events if isinstance(event, SharedStoreAway | SharedStoreBack)]
