@@ -18,6 +18,7 @@ from backupify_async._shared.token_lease import (
     TokenRecord,
     Use,
     Wait,
+    after_cancellation,
     after_failure,
     decide,
     extend_lease,
@@ -128,9 +129,10 @@ class SharedToken:
         extending = asyncio.create_task(self._extend_lease(), name="backupify_async shared token")
         try:
             token = await self._request()
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
             await cancel_and_wait([extending])
-            await self._share(partial(self._change, after_failure))
+            cancelled = isinstance(error, asyncio.CancelledError)
+            await self._share(partial(self._change, after_cancellation if cancelled else after_failure))
             raise
         finally:
             extending.cancel()

@@ -10,7 +10,7 @@ The member that takes the lease requests a token. The others keep the old one me
 | the same, or due | none, ended, or its own | takes the lease, and requests a token |
 
 A member asks for one of two reasons: its token is due, or was rejected. A failed request leaves a lease
-without an owner for a second, so that the members do not all fail at once.
+without an owner for a second, so that the members do not all fail at once. A cancelled one leaves none.
 """
 
 import base64
@@ -24,6 +24,7 @@ from backupify_async._shared.store import BadRecord, Stored
 VERSION = 1
 LEASE = 5.0  # seconds: how long the others wait for a member that died; extended while its request lasts
 AFTER_FAILURE = 1.0  # seconds until another member tries
+_ROUNDING = 1.0  # seconds: no lease lasts longer, or calls could wait for ever
 _CLOCK_JUMP = 30.0  # seconds: a time of day that shows so much more than the clock is believed
 
 
@@ -103,6 +104,13 @@ def after_failure(record: TokenRecord, now: float, member: str) -> TokenRecord |
     return attrs.evolve(record, owner="", leased_until=now + AFTER_FAILURE)
 
 
+def after_cancellation(record: TokenRecord, now: float, member: str) -> TokenRecord | None:
+    """The record once this member's request was cancelled: another member can send one at once."""
+    if record.owner != member:
+        return None
+    return attrs.evolve(record, owner="", leased_until=now)
+
+
 def read_record(stored: Stored) -> TokenRecord:
     """What the store holds, with times by its present clock.
 
@@ -115,13 +123,17 @@ def read_record(stored: Stored) -> TokenRecord:
         fields = orjson.loads(stored.value)
         if fields["version"] != VERSION:
             raise BadRecord(f"a token of version {fields['version']!r}", fields["version"])
-        shift = _clock_shift(stored, str(fields["epoch"]), float(fields["now"]), float(fields["wall"]))
+        written_at, wall = float(fields["now"]), float(fields["wall"])
+        if not (math.isfinite(written_at) and math.isfinite(wall)):
+            raise BadRecord("it was written at no time")
+        shift = _clock_shift(stored, str(fields["epoch"]), written_at, wall)
+        leased_until = _time(fields["leased_until"], shift)
         return TokenRecord(
             base64.b64decode(fields["sealed"], validate=True),
             _time(fields["refresh_at"], shift),
             _time(fields["ends_at"], shift),
             str(fields["owner"]),
-            _time(fields["leased_until"], shift),
+            leased_until if leased_until <= stored.now + LEASE + _ROUNDING else -math.inf,
         )
     except (ValueError, TypeError, KeyError):
         problem = "it is not a shared token"

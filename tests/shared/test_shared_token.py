@@ -90,7 +90,9 @@ class TestEightMembers:
             await asyncio.sleep(0.1)
             waiting.cancel()
             async with grouped(server, hub, 7) as others:
+                hub.away = True
                 await first.keepers[0].close()
+                hub.away = False
                 await others.tokens()
         assert [round(sent, 1) for sent in server.requests] == [0.0, 5.0]
 
@@ -104,6 +106,22 @@ class TestEightMembers:
         assert len({result for result in got if isinstance(result, str)}) == 1
         assert len(server.requests) == 4
         assert min(gaps(server.requests)) >= 1.0
+
+    async def test_of_which_one_is_closed_in_its_request_make_another_at_once(
+        self, server: Server, hub: MemoryHub
+    ) -> None:
+        server.takes = 2.0
+        async with grouped(server, hub) as group:
+            renews, *others = group.keepers
+            first = asyncio.create_task(renews.get())
+            await asyncio.sleep(0.1)
+            waits = [asyncio.create_task(keeper.get()) for keeper in others]
+            await asyncio.sleep(0.1)
+            await renews.close()
+            await asyncio.wait([first])
+            assert len({*await asyncio.gather(*waits)}) == 1
+            assert loop_time() < 2.4
+        assert len(server.requests) == 2
 
 
 @pytest.mark.looptime

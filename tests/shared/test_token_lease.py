@@ -132,6 +132,8 @@ class TestTheRecord:
             {"refresh_at": None},
             {"ends_at": "nan"},
             {"now": []},
+            {"now": "nan"},
+            {"wall": "inf"},
             {"version": "1"},
         ],
     )
@@ -139,6 +141,12 @@ class TestTheRecord:
         fields = {**orjson.loads(write_record(FRESH, self.stored(None))), **changes}
         with pytest.raises(BadRecord):
             read_record(self.stored(orjson.dumps(fields)))
+
+    @pytest.mark.parametrize("until", ["inf", 1e300, NOW + LEASE + 2.0])
+    def test_has_no_lease_if_it_lasts_longer_than_any(self, until: object) -> None:
+        fields = {**orjson.loads(write_record(leased(DUE), self.stored(None))), "leased_until": until}
+        record = read_record(self.stored(orjson.dumps(fields)))
+        assert decide(record, NOW, "me", rejected=False, held=True) == Renew()
 
     @pytest.mark.parametrize("value", [b"", b"[]", b"null", b"{}", b"\xff"])
     def test_that_is_foreign_is_bad(self, value: bytes) -> None:
