@@ -62,7 +62,7 @@ class SpeedReason(Enum):
 
 @attrs.frozen
 class Statistics(ToDict):
-    """A snapshot; counts are since the client was opened.
+    """A snapshot of one client; counts are since it was opened.
 
     Attributes:
         in_flight: Requests in flight.
@@ -74,9 +74,9 @@ class Statistics(ToDict):
         retried: Requests that repeat a failed one, without those that repeat a refused one.
         budget_left: Tokens remaining for retries.
         limit_source: What the estimate of the server's limit is based on.
-        limit_per_second: The estimated limit, in calls per second. Before there is an estimate, the average
-            of accepted calls. Preliminary while `speed_reason` is FINDING; None if nothing was refused or
-            announced, or detection is off.
+        limit_per_second: The estimated limit, in calls per second; with a `SharedState`, that of all
+            clients together. Before there is an estimate, the average of accepted calls. Preliminary while
+            `speed_reason` is FINDING; None if nothing was refused or announced, or detection is off.
         reconciling: Triggers that are being reconciled, because their response was lost.
         waited_for: Backups that calls wait for.
         answered_from_memory: 404 responses to get-active taken for "idle" without a second request.

@@ -3,9 +3,9 @@
     python examples/shared_limit.py serve /run/backupify 8080    # GET /active/42
     python examples/shared_limit.py sweep /run/backupify         # from cron
 
-Each begins with the limit that the other has learned, and neither starves the other. The directory can be on
-a disk of this machine only, and its files are readable by the user who created it; for two users, create it
-for a group of both: `install -d -m 2770 -g backup /run/backupify`.
+Each begins with the limit that the other has learned, and neither starves the other. The directory is on a
+local disk. If it is missing, it is created for this user alone; for two users, create it for a group of both:
+`install -d -m 0770 -g backup /run/backupify`.
 """
 
 import asyncio

@@ -73,14 +73,16 @@ def prepare_directory(path: Path, *, create: bool = True) -> FileAccess:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
     except (FileExistsError, NotADirectoryError):
-        raise ConfigurationError(f"{path} is not a directory: name a directory to share by") from None
+        raise ConfigurationError(
+            f"{path} is not a directory: name one, or a path where one can be created"
+        ) from None
     except PermissionError as error:
         raise ConfigurationError(
             f"{path} cannot be used ({error.strerror}): create it for this user (mode 0700), or for a group "
             "of which this user is a member (mode 0770)"
         ) from None
     if not stat.S_ISDIR(found.st_mode):
-        raise ConfigurationError(f"{path} is not a directory: name a directory to share by")
+        raise ConfigurationError(f"{path} is not a directory: name one, or a path where one can be created")
     if found.st_mode & stat.S_IWOTH:
         raise ConfigurationError(
             f"every user can write to {path}: name a directory in it that does not exist yet, "

@@ -47,7 +47,9 @@ def read_location(location: object) -> Location:
     if text is None or "\0" in text:
         raise ConfigurationError("this is neither the path of a directory nor the URL of a Redis server")
     if not text.strip():
-        raise ConfigurationError("the directory to share by is empty: name one, such as /run/backupify")
+        raise ConfigurationError(
+            "the location is empty: name a directory, such as /run/backupify, or the URL of a Redis server"
+        )
     if isinstance(location, str) and _SCHEME.match(text):
         return _read_url(text)
     if _HOST.match(text):  # a URL in quotes too, whose password would be the name of a directory

@@ -6,8 +6,8 @@
     {backupify:KEY}:wake     the channel of announcements
 
 A turn is two round trips: read, with the server's TIME; and write, if the revision is still the same, else
-the script returns what another member wrote, and the change is computed again. A turn runs in a task of its
-own, which a caller that is cancelled leaves to end: a connection whose response nobody reads is lost.
+the script returns what another member wrote, and the change is computed again. A turn runs in its own
+task, which goes on when its caller is cancelled: a connection with an unread response would be lost.
 
 URLs are those of redis-py: `redis://`, `rediss://` (TLS) and `unix://`, with user name, password, database
 and options such as `?ssl_ca_certs=...`. With a cluster, name any node: all keys are in one hash slot, and the

@@ -35,8 +35,8 @@ class SharedState:
             many machines (extra `redis`): `redis://`, `rediss://` (TLS) or `unix://`, as in redis-py. A
             missing directory is created for this user alone; processes of several users need one that is
             writable by a common group (mode 0770).
-        scope: Whose limit the server's is. With "account", all machines share it. With "address", the server
-            limits each address by itself: only the clients of one machine share, also by Redis.
+        scope: What the server limits. "account": the account, so that all machines share. "address": each
+            address by itself, so that only the clients of one machine share, also by Redis.
         account: A name of the account, the same in all its clients. By default the client id. It is needed
             with `StaticToken` and with a token source of yours, and where several client ids share a limit.
 
