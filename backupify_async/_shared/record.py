@@ -20,7 +20,8 @@ from backupify_async.config import RateLimit, RetryPolicy
 VERSION = 1000 + state.VERSION  # of the record, and of the limiter's state in it
 _FORMAT = "backupify_async limit"
 _FARTHEST = 1e12  # seconds: no clock shows more
-_MOST = 1_000_000  # of what members have
+MOST = 1_000_000
+"""Of what a member has: calls, or slots."""
 _LAST_SLOT = 2**53
 _AHEAD = 60.0  # seconds by which a record can be ahead of the time: more is a mistake
 _LONGEST_PAUSE = 8 * 86_400.0  # seconds: a longer Retry-After is not read either
@@ -28,10 +29,10 @@ _LONGEST_PAUSE = 8 * 86_400.0  # seconds: a longer Retry-After is not read eithe
 
 @attrs.frozen
 class Rules:
-    """What every member's settings say of the limit. Members of one group should have the same.
+    """What a member's settings say of the limit. All members of a group should have the same.
 
     Attributes:
-        limit: The ceiling, for all members together.
+        limit: The ceiling, for all members together. The lowest of any member applies (`Record.ceiling`).
         retry: How long refusals are waited out.
     """
 
@@ -49,6 +50,8 @@ class Member:
         waiting: How many more slots it can use.
         served: The date of its last slot; -inf if it had none.
         latency: Seconds that its turns take.
+        ceiling: The most calls a second that its settings allow to all members together.
+        burst: With that ceiling.
     """
 
     seen: float
@@ -56,6 +59,8 @@ class Member:
     waiting: int = 0
     served: float = -math.inf
     latency: float = 0.0
+    ceiling: float = math.inf
+    burst: int = 1
 
 
 @attrs.define
@@ -113,6 +118,13 @@ class Record:
         """The limit was met: from now on slots are needed, which this limiter grants."""
         self._live, self.felt_at = (limiter, {}), now
 
+    def ceiling(self) -> RateLimit:
+        """The lowest ceiling of any member: the others can have other settings."""
+        strictest = min(self.members.values(), key=lambda member: member.ceiling, default=None)
+        if strictest is None or strictest.ceiling == math.inf:
+            return RateLimit(None)
+        return RateLimit(strictest.ceiling, burst=strictest.burst)
+
     def limiter(self, rules: Rules) -> tuple[GroupLimiter, dict[int, Ticket]]:
         """The limiter, and the tickets of the slots.
 
@@ -123,7 +135,7 @@ class Record:
             if self._plain is None:
                 raise BadRecord("there is no limiter")
             try:
-                self._live = GroupLimiter.restore(*self._plain, rules.limit, rules.retry)
+                self._live = GroupLimiter.restore(*self._plain, self.ceiling(), rules.retry)
             except ValueError as error:
                 raise BadRecord(str(error)) from None
             if self._live[1].keys() != self.slots.keys():
@@ -224,8 +236,16 @@ def _limiter(learned: dict[str, Any], calls: dict[str, Any]) -> tuple[dict[str, 
 
 
 def _member(numbers: list[Any]) -> Member:
-    seen, capacity, waiting, served, latency = numbers
-    return Member(_finite(seen), _count(capacity), _count(waiting), _time(served), _finite(latency))
+    seen, capacity, waiting, served, latency, ceiling, burst = numbers
+    return Member(
+        _finite(seen),
+        _count(capacity),
+        _count(waiting),
+        _time(served),
+        _finite(latency),
+        _time(ceiling),
+        _count(burst),
+    )
 
 
 def _time(field: object) -> float:
@@ -248,7 +268,7 @@ def _finite(field: object) -> float:
     return time
 
 
-def _count(field: object, most: int = _MOST) -> int:
+def _count(field: object, most: int = MOST) -> int:
     if type(field) is not int or not 0 <= field <= most:
         raise ValueError(field)
     return field

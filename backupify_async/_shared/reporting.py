@@ -14,7 +14,7 @@ _UNAWARE = 1.0  # seconds after the limit was met, in which a member may not kno
 
 def seed(record: Record, turn: Turn, now: float, rules: Rules) -> None:
     """The limit was met for the first time: from now on slots are needed."""
-    limiter = GroupLimiter(rules.limit, rules.retry, turn.capacity)
+    limiter = GroupLimiter(record.ceiling(), rules.retry, turn.capacity)
     limiter.scale_start(turn.cap * len(record.members) / limiter.cap)
     record.seed(limiter, now)
     record.clock = max(record.clock, now)

@@ -13,7 +13,7 @@ import attrs
 
 from backupify_async._shared.granting import grant, horizon, next_turn
 from backupify_async._shared.messages import News, Turn
-from backupify_async._shared.record import Member, Record, Rules
+from backupify_async._shared.record import MOST, Member, Record, Rules
 from backupify_async._shared.reporting import expel, report, seed
 
 _SEEN_EVERY = 0.5  # seconds: a member need not show more often that it is there
@@ -53,10 +53,11 @@ def take_turn(record: Record, turn: Turn, now: float, rules: Rules) -> News:
     """
     others = {name: member.waiting for name, member in record.members.items() if name != turn.member}
     felt, due, joined = record.felt_at is not None, record.due, turn.member not in record.members
-    if felt and not _present(record, now):
+    begins = felt and not _present(record, now)
+    me = _register(record, turn, now, rules)
+    if begins:
         record.limiter(rules)[0].begin_run(now, doubt=now - record.turned_at > _OLD)
     record.turned_at = now
-    me = _register(record, turn, now)
     moved = expel(record, now, rules)
     if turn.felt and not felt:
         seed(record, turn, now, rules)
@@ -85,11 +86,16 @@ def _present(record: Record, now: float) -> int:
     return sum(now - member.seen <= _THERE for member in record.members.values())
 
 
-def _register(record: Record, turn: Turn, now: float) -> Member:
+def _register(record: Record, turn: Turn, now: float, rules: Rules) -> Member:
     """Show that the member is there."""
     me = record.members.get(turn.member)
     if me is None:
-        me = record.members[turn.member] = Member(now, turn.capacity)
+        me = record.members[turn.member] = Member(
+            now,
+            min(turn.capacity, MOST),
+            ceiling=rules.limit.per_second or math.inf,
+            burst=min(rules.limit.burst, MOST),
+        )
     me.seen, me.latency = now, turn.latency
     for number in turn.sent:
         if number in record.slots:
@@ -99,7 +105,8 @@ def _register(record: Record, turn: Turn, now: float) -> Member:
 
 def _still_wanted(record: Record, turn: Turn) -> int:
     """How many slots a member wants beyond those that were granted, of which it does not know yet."""
-    return max(0, turn.wanted - len(_granted(record, turn, turn.known))) if turn.wanted else 0
+    wanted = min(turn.wanted, MOST)
+    return max(0, wanted - len(_granted(record, turn, turn.known))) if wanted else 0
 
 
 def _granted(record: Record, turn: Turn, known: Collection[int]) -> list[tuple[int, float]]:

@@ -130,6 +130,18 @@ class TestACeiling:
             assert await call(late) - begun <= 0.2
             await sweep
 
+    @pytest.mark.parametrize("other", [RateLimit(None), RateLimit(100, burst=1), RateLimit(100, burst=50)])
+    async def test_is_kept_though_other_members_have_a_higher_one_or_none(self, other: RateLimit) -> None:
+        memory = Memory()
+        async with (
+            members(memory, 1, TEN_A_SECOND) as [(_, mine)],
+            members(memory, 1, other) as [(_, theirs)],
+        ):
+            await asyncio.sleep(0.1)
+            began = now()
+            await asyncio.gather(calls(mine, 20), calls(theirs, 20))
+            assert now() - began >= 3.9
+
 
 class TestARefusal:
     async def test_of_one_member_is_known_to_all(self) -> None:
