@@ -124,7 +124,7 @@ def make_client(
     if logs_requests:
         transport, on_event = LoggingTransport(AiohttpTransport(), log), log_events(on_event, log)
     elif options.shared is not None or os.environ.get("BACKUPIFY_SHARED"):
-        on_event = log_events(on_event, log, SharedStoreAway | SharedStoreBack)
+        on_event = log_events(on_event, log, SharedStoreAway | SharedStoreBack, lead="")
     shared = None if options.shared is None else shared_state(options.shared, os.environ)
     try:
         return BackupifyClient.from_env(

@@ -68,7 +68,7 @@ class LoggingTransport:
 
 
 def log_events(
-    hook: EventHook | None, log: Callable[[str], None], kinds: type | UnionType = object
+    hook: EventHook | None, log: Callable[[str], None], kinds: type | UnionType = object, lead: str = "* "
 ) -> EventHook:
     """An event hook that logs the decisions among the events, and passes all events on to `hook`.
 
@@ -76,12 +76,13 @@ def log_events(
         hook: The other hook, if any.
         log: Takes the lines.
         kinds: The classes of the events to log.
+        lead: What each line begins with.
     """
 
     def on_event(event: Event) -> None:
         line = event_line(event) if isinstance(event, kinds) else None
         if line is not None:
-            log(f"* {line}")
+            log(f"{lead}{line}")
         if hook is not None:
             hook(event)
 

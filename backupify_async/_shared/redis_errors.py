@@ -4,9 +4,19 @@ import os
 import socket
 import ssl
 
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    InvalidResponse,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from backupify_async._escaping import printable
+
+_SHOWN = 80  # characters of a text of the server
 
 FAULTS = (RedisError, OSError)
 """What a command can raise: `TimeoutError` is an OSError."""
@@ -23,6 +33,10 @@ def why_unavailable(error: BaseException) -> str:
             return "the Redis server does not respond within a second"
         case RedisConnectionError() | OSError():
             return f"the Redis server cannot be reached ({_cause(error)})"
+        case InvalidResponse():
+            return "what responds there is not a Redis server"
+        case ResponseError():  # it is the server's, which does not repeat a password
+            return f"the Redis server refuses a command ({printable(error)[:_SHOWN]})"
         case _:
             return f"the Redis server refuses a command ({type(error).__name__})"
 

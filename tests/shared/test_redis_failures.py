@@ -12,6 +12,7 @@ import pytest
 from backupify_async._shared import redis_listener
 from backupify_async._shared.redis_store import RedisStore
 from backupify_async._shared.store import StoreUnavailable
+from backupify_async.testing import SimulatedBackupify
 from tests.shared.members import Wake, Writing, opened, read
 from tests.shared.stores import KEY, increment
 from tests.support.redis_server import RedisServer, free_port
@@ -102,6 +103,19 @@ class TestAServerThatIsAway:
                 await store.turn("limit", increment)
             with pytest.raises(StoreUnavailable, match="a moment ago"):
                 await store.announce()
+
+    async def test_has_no_such_database_as_it_says_itself(self, redis: RedisServer) -> None:
+        store = RedisStore(f"{redis.url}/99", KEY)
+        async with opened(store):
+            with pytest.raises(StoreUnavailable, match=r"\(DB index is out of range\)"):
+                await store.turn("limit", increment)
+
+    async def test_is_another_server(self) -> None:
+        async with SimulatedBackupify() as server:
+            store = RedisStore(server.base_url.replace("http", "redis"), KEY)
+            async with opened(store):
+                with pytest.raises(StoreUnavailable, match="is not a Redis server"):
+                    await store.turn("limit", increment)
 
     async def test_is_not_named_in_messages(self, caplog: pytest.LogCaptureFixture) -> None:
         store = RedisStore(f"redis://user:54321/{SECRET}@cache.example", KEY)  # the slash ends the host
