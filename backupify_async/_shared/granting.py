@@ -34,6 +34,7 @@ def grant(record: Record, now: float, rules: Rules, *, moved: bool) -> None:
     if not (moved or stale or record.due <= last):
         return
     limiter, tickets = record.limiter(rules)
+    record.refused_at = max(record.refused_at, record.paused_until)  # a pause shows nothing of what passes
     limiter.resize(_capacity(record, limiter, now))
     time = max(now, record.clock)
     while time <= last and (ranking := _ranking(record, now)):
@@ -104,7 +105,7 @@ def _capacity(record: Record, limiter: GroupLimiter, now: float) -> int:
     no more than one client would have, unless responses take so long that more are needed.
     """
     each = [member.capacity for member in record.members.values()]
-    if now - max(record.refused_at, limiter.paused_until) > _QUIET:
+    if now - record.refused_at > _QUIET:
         return sum(each)
     speed = max(_FAST, 2 * (limiter.estimate(now).per_second or 0.0))
     return min(sum(each), max([*each, int(limiter.latency * speed)]))

@@ -93,7 +93,7 @@ class Record:
         granted_at: The date of the last slot.
         felt_at: When the limit was met; None if it was not: then slots are not needed.
         paused_until: As the limiter says.
-        refused_at: When a call was refused; -inf if none was.
+        refused_at: When a call was refused, or when the pause ends; -inf if none was.
         turned_at: When a member took the last turn.
         blocked_until: As the limiter says.
     """

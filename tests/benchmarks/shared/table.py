@@ -17,7 +17,7 @@ MUST = 97.0
 """Percent of what one client reaches."""
 _NAMED = {scenario.name: scenario for scenario in SCENARIOS}
 _FEW_WORKERS = 8
-_NOT_FELT = "not felt"
+_NOT_REACHED = "not reached"
 _HEAD = ("server", "one client", "not sharing", "sharing", "of one client", "")
 _WIDTHS = (40, 12, 12, 12, 14, 6)
 
@@ -91,7 +91,7 @@ def scores(job: Job) -> tuple[Score, Score | None, Score]:
     found = Score(100 * ideal / one.seconds if one.finished else 0.0, 100 * one.refused)
 
     def group(stores: StoreFactory) -> Score:
-        workers = _FEW_WORKERS if _NOT_FELT in job.name else 64
+        workers = _FEW_WORKERS if _NOT_REACHED in job.name else 64
         server, processes = scenario.server(job.seed), job.processes
         run = send_all(server, stores, job.calls, job.seed, within, processes=processes, workers=workers)
         good = run.finished and not run.failed
