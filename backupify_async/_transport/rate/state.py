@@ -17,7 +17,7 @@ from backupify_async._transport.rate.pacer import Pacer
 from backupify_async._transport.rate.quota_tracker import QuotaTracker
 from backupify_async._transport.rate.window_model import WindowModel
 
-VERSION = 3
+VERSION = 4
 """Of the state: no other one can be read."""
 _INVALID = "this is not a limiter's state"
 

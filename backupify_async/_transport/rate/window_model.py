@@ -3,29 +3,29 @@
 When a window ends is another module's matter (`window_end`). This one spends the quota.
 
 **The opening.** One call, the scout, is sent first; the others wait for its response. Then no more calls are
-in flight than twice the number accepted, so that a wrong opening costs little.
+in flight than twice the number accepted.
 
-**The quota** is what the first window held that was observed from its opening. When it is spent, nothing
-is sent until the next opening. In the next window, and then every 12 s, one call more than the quota is
-sent, in case it is higher; while such calls are accepted, as many more again. If that lasts until the end of
-a window, the quota is unknown again, and calls are not held back until the next refusal.
+**The quota** is what the first window held that was observed from its opening. In the next window, and then
+every 12 s, one call more is sent; while such calls are accepted, as many more again. If that lasts until the
+end of a window, the quota is unknown again, and calls are not held back until the next refusal.
 
-**Other clients.** Half of the quota is sent at once and the rest is spread over some seconds, so that calls
-of others are accepted meanwhile, and after two windows that hold less the quota is lower. When more than the
-quota is tried, nothing is spread: that takes most from the client that spreads most, so shares converge.
+**Other clients.** In the window after one in which more was tried, half of the quota is sent at once and the
+rest is spread over some seconds, so that calls of others are accepted meanwhile. A window that holds less
+shows that there are others: then all windows are spread for a while, and after two such windows the quota is
+lower. When more than the quota is tried, nothing is spread: that takes most from the client that spreads
+most, so shares converge.
 
 **Silent servers.** What was accepted between the ends of two lockouts can be a quota, if a nice number of
 seconds lies between them. It is tried out at once: if one call more is accepted, it was none. A log that
 slides looks alike, but frees its slots one by one, each a period after it was taken. So all calls are
-spread, in the same way in each window. One that is refused before the quota is spent came too early: that
-and all later ones are delayed. A log with Retry-After, which says only when the first slot is free, is
-treated in the same way.
+spread, in the same way in each window. One that is refused before the quota is spent came too early: all
+later ones are delayed. A log with Retry-After is treated in the same way.
 
 **One call or all.** Retry-After can concern only the refused call. So in a closing that was not predicted
 one call, the probe, is sent well before the end. If it is accepted, nothing is closed (`per_call`).
 
-**Not a window.** The model is given up (`no_window`) if ends or scouts fit no window, or if calls in the
-middle of a window are refused again and again.
+**Not a window.** The model is given up (`no_window`) if ends or scouts fit no window, if calls in the middle
+of one are refused again and again, or if a silent quota rises in two windows in a row.
 """
 
 import math
@@ -46,6 +46,7 @@ _PROBE = 1.0  # seconds after which the probe is sent, at most
 _SPENT = 0.98  # of a quota: a refusal after that is about the window
 _AT_ONCE = 0.5  # of a quota: it is sent at the opening
 _LEAST_AT_ONCE = 8  # calls
+_SHARED = 30.0  # seconds for which the quota is spread after a window that held less
 _SPREAD = 0.75  # of a period: the rest of the quota is sent in that time
 _LONGEST_SPREAD = 6.0  # seconds
 _LONGEST_CALL = 1 / 8  # of a period: else there is no time to spread calls, and to ask for more
@@ -75,6 +76,7 @@ class WindowModel:
     _asked_at: float = -math.inf
     _accepted: int = 0
     _held: float = 0.0  # by a window that was not observed from its opening
+    _spread_until: float = -math.inf  # the quota
     _dip: int | None = None  # what the last window held, if that was less than its quota
     _predicted: bool = False
     _rose: bool = False  # the quota, in the last window in which calls were refused
@@ -114,13 +116,9 @@ class WindowModel:
         refused_inside = self.rate is not None and not self._between
         if self.silent:
             many = self._delays > 1 and self._early > max(_EARLY, _EARLY_PART * (self._quota or 0))
-            refused_inside = many or self._delays >= _DELAYS
-        return refused_inside or (self._rose and self._rises) or self._window.unlikely
-
-    @property
-    def _rises(self) -> bool:
-        """Whether far more than the quota was accepted."""
-        return self._quota is not None and self.used > _ROSE * self._quota
+            rises = self._rose and self.used > _ROSE * (self._quota or math.inf)
+            refused_inside = many or rises or self._delays >= _DELAYS
+        return refused_inside or self._window.unlikely
 
     @property
     def _scouting(self) -> bool:
@@ -163,8 +161,10 @@ class WindowModel:
         if self._quota is None or period is None:
             beyond = self.used - self._held * _PROVEN
             return math.inf if beyond >= 0 and in_flight >= _UNPROVEN + beyond else -math.inf
-        if self.used < self._quota and (self.silent or not self._asking):
+        if self.used < self._quota and (self.silent or (now < self._spread_until and not self._asking)):
             return self._spread(self._quota, min(_LONGEST_SPREAD, _SPREAD * period))
+        if self.used < self._quota:
+            return -math.inf
         if self._asking:
             beyond = self.used - self._quota
             return math.inf if beyond > 0 and 2 * in_flight > beyond else -math.inf
@@ -264,6 +264,9 @@ class WindowModel:
         self._counting = False
         asked, self._asking = self._asking, False
         held, quota, period = max(1, self.used), self._quota, self._window.period
+        self._spread_until = max(self._spread_until, now + (2 * (period or 0) if asked else 0))
+        if quota is not None and held < quota:
+            self._spread_until = now + _SHARED
         half = (self._window.earliest - now) / 2
         if half > self._round_trip and (quota is None or held < quota):
             self._probe_at, self._probing = now + min(_PROBE, half), TimeInterval(now, math.inf)
@@ -273,7 +276,7 @@ class WindowModel:
         elif quota is None:
             self._quota, self._asked_at = self.used or None, -math.inf  # 0: another client spent it
         elif held >= quota:
-            self._rose = self.silent and self._rises
+            self._rose = self.silent and held > _ROSE * quota
             self._asked_at = -math.inf if self._rose else self._asked_at  # again in the next window
             self._quota, self._dip, self._predicted = held, None, True
         elif self._dip is None:  # once is an accident

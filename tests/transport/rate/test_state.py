@@ -42,7 +42,7 @@ def test_a_restored_limiter_has_its_own_max_concurrency() -> None:
     assert Run(other, lambda at: OK).until_accepted(1_000).most_in_flight == 8
 
 
-@pytest.mark.parametrize("version", [0, 2, None, "3"])
+@pytest.mark.parametrize("version", [0, 3, None, "4"])
 def test_another_version_is_refused_by_name(version: object) -> None:
     state = {**adaptive().state(), "version": version}
     with pytest.raises(ValueError, match="version"):

@@ -57,11 +57,22 @@ class TestTheQuota:
         assert send(model, 42.0, 3) == 3  # one beyond the quota
         assert send(model, 50.0, 64) == 64
 
-    def test_is_spread_after_its_first_half(self) -> None:
+    def test_is_sent_at_once(self) -> None:
+        model = model_of_known_windows(20)
+        assert send(model, 26.0, 30) == 20
+
+    def test_is_spread_after_its_first_half_in_the_window_after_one_with_more_calls(self) -> None:
         model = model_of_known_windows(20)
         assert send(model, 20.0, 20) == 11
         assert model.earliest(20.0, 0) == pytest.approx(20.0 + 3.75 / 10)
         assert send(model, 20.0 + 3.75, 20) == 9
+
+    def test_is_spread_for_a_while_after_a_window_that_held_less(self) -> None:
+        model = model_of_known_windows(20)
+        assert send(model, 20.0, 11) == 11
+        model.on_refusal(20.2, 20.0, 4.9)
+        assert blocked_until(model, 20.2) == pytest.approx(25.0)
+        assert send(model, 26.0, 20) == 11
 
     def test_rises_to_what_a_window_held(self) -> None:
         model = model_of_known_windows(2)
