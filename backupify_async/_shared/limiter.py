@@ -58,7 +58,7 @@ class SharedLimiter:
         max_concurrency: int = 64,
         on_late: Callable[[str], None] | None = None,
     ) -> None:
-        self._id = uuid.uuid4().hex[:12]
+        self._id = ""
         self._store = store
         self._rules = Rules(limit, retry)
         self._capacity = max_concurrency
@@ -86,6 +86,7 @@ class SharedLimiter:
         Raises:
             ConfigurationError: The store cannot be used; the message says why.
         """
+        self._id = uuid.uuid4().hex[:12]  # not before: a client can be made before a fork
         try:
             await self._turn()
         except StoreMisused as error:

@@ -88,7 +88,7 @@ class RedisStore:
         self._options = connection_options(url)
         self._client = self._any_node = self._connect({})
         self._channel = f"{{backupify:{key}}}:wake"
-        self._member = secrets.token_bytes(8)
+        self._member = b""
         self._pid = 0  # of the process that opened it
         self._listener: RedisListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,6 +108,7 @@ class RedisStore:
             ConfigurationError: The server refuses this user, or what it must be able to do.
         """
         self._pid = os.getpid()
+        self._member = secrets.token_bytes(8)  # not before: a client can be made before a fork
         self._listener = RedisListener(self._any_node, self._channel, self._member, on_change)
         problem: str | None = None
         try:

@@ -61,7 +61,7 @@ class SharedToken:
         self._store = store
         self._make_seal = make_seal
         self._now = now
-        self._member = secrets.token_hex(8)
+        self._member = ""
         self._given: HeldToken | None = None
         self._rejected: deque[bytes] = deque(maxlen=_REMEMBERED)  # digests
         self._news = asyncio.Event()
@@ -79,6 +79,7 @@ class SharedToken:
         Raises:
             BackupifyError: As by `request`.
         """
+        self._member = self._member or secrets.token_hex(8)  # not before: a client can be made before a fork
         if self._given is not None and self._now() < self._given.refresh_at:
             self._rejected.append(_digest(self._given.value))
         try:

@@ -2,7 +2,10 @@
 
 import asyncio
 import fcntl
+import os
 import secrets
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from backupify_async import (
     Token,
 )
 from backupify_async._shared import sharing
+from backupify_async._shared.record import decode
+from backupify_async._shared.value_file import ValueFile
 from backupify_async.events import Event
 from backupify_async.testing import SimulatedBackupify, TokenBucket
 from tests.support.redis_server import RedisServer
@@ -111,6 +116,56 @@ class TestClientsThatShare:
             async with client:
                 await client.request("GET", "/v1/ping")
         assert files(tmp_path) == {".limit", ".lock", ".members"}
+
+
+class TestAClientThatIsMadeBeforeAFork:
+    PROGRAM = """if True:
+        import asyncio, os, sys
+        from backupify_async import BackupifyClient, ClientCredentials, SharedState
+        demo = ClientCredentials("demo", "demo")
+        client = BackupifyClient(demo, base_url=sys.argv[1], shared=SharedState(sys.argv[2]))
+        async def main():
+            async with client:
+                await client.backups.get_active(1)
+                print("ready", flush=True)
+                await asyncio.sleep(60.0)
+        os.fork()
+        asyncio.run(main())
+    """
+
+    @pytest.mark.slow
+    @pytest.mark.backupify(instances=3)
+    @pytest.mark.parametrize("by", ["directory", "Redis"])
+    async def test_is_another_member_in_each_process(
+        self, backupify: SimulatedBackupify, tmp_path: Path, redis: RedisServer, by: str
+    ) -> None:
+        location = str(tmp_path) if by == "directory" else redis.url
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            self.PROGRAM,
+            backupify.base_url,
+            location,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            assert process.stdout is not None
+            for _ in range(2):
+                assert await process.stdout.readline() == b"ready\n"
+            if by == "directory":
+                [path] = tmp_path.glob("*.limit")
+                content = ValueFile(path).read()
+                value = None if content is None else content.value
+            else:
+                [key] = [key for key in redis.command("KEYS", "*:limit").split() if key.endswith(b":limit")]
+                value = redis.command("HGET", key, "value").split(b"\r\n", 1)[1].removesuffix(b"\r\n")
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        assert value is not None
+        assert len(decode(value).members) == 2
+        assert backupify.tokens_issued == 1
 
 
 class TestAnAccount:
