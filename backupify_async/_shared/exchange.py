@@ -67,7 +67,7 @@ class Exchange:
 
         def change(stored: Stored) -> bytes | None:
             try:
-                return self._change(stored, make, loop.time())
+                return self._change(stored, make, began, loop.time())
             except (BadRecord, *_SENSELESS) as error:
                 if stored.value is None and self._value is None:
                     raise  # the fault is not in what was read
@@ -75,7 +75,7 @@ class Exchange:
             if stored.value is None or stored.value == self._value:
                 self._value = None
             if stored.value is None:
-                return self._change(stored, make, loop.time())
+                return self._change(stored, make, began, loop.time())
             raise bad
 
         await self._in_time(self._store.turn(_NAME, change))
@@ -112,12 +112,11 @@ class Exchange:
             raise RuntimeError("the store did not call what changes its value")
         return self._done
 
-    def _change(self, stored: Stored, make: Callable[[float], Turn], loop_time: float) -> bytes | None:
+    def _change(
+        self, stored: Stored, make: Callable[[float], Turn], began: float, loop_time: float
+    ) -> bytes | None:
         value, self._done = stored.value if stored.value is not None else self._value, None
-        record, self._record = (
-            self._record,
-            None,
-        )  # it is about to change, and is valid only if that is written
+        record, self._record = self._record, None  # it changes now, and is valid only if that is written
         if value is not None and (record is None or value != self._value):
             record = decode(value)
         expected = loop_time + self.ahead if self._joined else None
@@ -128,7 +127,7 @@ class Exchange:
         record.scale = scale
         if stored.value is None:
             record.last_slot += _FORGOTTEN_SLOTS  # others can know of some that this member never read of
-        ahead = self._smoothed(now - loop_time, loop_time)
+        ahead = min(now - began, self._smoothed(now - loop_time, loop_time))  # it was read after that
         turn = make(ahead)
         if stored.value is not None and not moved and not is_needed(record, turn, now):
             self._done = read_news(record, turn, now), value, record, ahead

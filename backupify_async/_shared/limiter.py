@@ -263,7 +263,7 @@ class SharedLimiter:
         if self.store_away:
             self.store_away = False
             _LOGGER.info("the store of the shared limit is back")
-        self._calls.learn(batch, news, ahead)
+        self._calls.learn(batch, news, ahead, self._turned_at)
         if not news.felt:
             self._free.share(self._turned_at, news.members)
         self._grant_at = news.next_turn - ahead

@@ -142,8 +142,8 @@ class OwnCalls:
             known=known | {slot for _, slot in self._pool},
         )
 
-    def learn(self, batch: "Batch", news: News, ahead: float) -> None:
-        """Take in what a turn brought."""
+    def learn(self, batch: "Batch", news: News, ahead: float, now: float) -> None:
+        """Take in what a turn brought. A slot that comes after its date can be used from now on."""
         for call in batch.reports:
             self.drop(call)
         del self._reports[: len(batch.reports)]
@@ -155,7 +155,7 @@ class OwnCalls:
         if news.void:
             self._pool = [(date, slot) for date, slot in self._pool if slot not in news.void]
         for slot, date in news.granted:
-            insort(self._pool, (date - ahead, slot))
+            insort(self._pool, (max(date - ahead, now), slot))
 
 
 @attrs.frozen

@@ -282,6 +282,29 @@ class TestAStoreThatIsAway:
         assert now() - began <= 1.1
 
 
+class TestAStoreWhoseClockIsSet:
+    @pytest.mark.parametrize("seconds", [-30.0, -0.9, -0.4, 0.4, 0.9, 30.0])
+    async def test_delays_no_call(self, seconds: float) -> None:
+        memory = Memory()
+        async with members(memory, 2, TEN_A_SECOND) as [(one, mine), (_, theirs)]:
+            await asyncio.gather(calls(mine, 5), calls(theirs, 5))
+            memory.clock_error = seconds
+            await asyncio.sleep(3.0)
+            began = now()
+            await asyncio.gather(calls(mine, 5), calls(theirs, 5))
+            assert now() - began < 1.5
+            scale = decode(memory.values["limit"]).scale
+            assert one._exchange.ahead == pytest.approx(1000.0 + seconds + scale.offset, abs=0.01)
+
+
+@pytest.mark.parametrize("latency", [0.05, 0.2, 0.35, 0.42])
+async def test_calls_go_on_however_slow_the_store_is(latency: float) -> None:
+    async with members(Memory(latency=(latency, latency)), 2, TEN_A_SECOND) as [(_, mine), (_, theirs)]:
+        began = now()
+        await asyncio.gather(calls(mine, 20), calls(theirs, 20))
+        assert now() - began < 20.0
+
+
 class TestAStoreThatIsEmptied:
     async def test_is_seeded_anew_by_any_member(self) -> None:
         memory = Memory()
