@@ -264,8 +264,8 @@ class WindowModel:
         self._counting = False
         asked, self._asking = self._asking, False
         held, quota, period = max(1, self.used), self._quota, self._window.period
-        self._spread_until = max(self._spread_until, now + (2 * (period or 0) if asked else 0))
-        if quota is not None and held < quota:
+        self._spread_until = max(self._spread_until, now + (1.2 * (period or 0) if asked else 0))
+        if quota is not None and held < _SPENT * quota:
             self._spread_until = now + _SHARED
         half = (self._window.earliest - now) / 2
         if half > self._round_trip and (quota is None or held < quota):
