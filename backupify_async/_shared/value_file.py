@@ -41,6 +41,7 @@ _SLOT = 1 << 20  # bytes, most of which are never written and take no space
 _USUAL = 1 << 14  # bytes that are read at once
 _KEPT_BROKEN = 3  # files for each name
 _KEPT_BOOTS = 4
+_LAST = 2**63  # sequence number: one that is not reached
 _OPEN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -85,8 +86,10 @@ def decode(data: bytes) -> Content | None:
     end = _HEADER + boots + value
     if len(data) < end or checksum != zlib.crc32(memoryview(data)[_HEAD.size : end]):
         raise BadRecord("it is torn: its checksum is wrong")
-    names = data[_HEADER : _HEADER + boots].decode("ascii")
-    return Content(data[_HEADER + boots : end], tuple(names.split(",")), wall, sequence)
+    names = data[_HEADER : _HEADER + boots]
+    if not names.isascii() or sequence >= _LAST:
+        raise BadRecord("it says nothing that this package writes")
+    return Content(data[_HEADER + boots : end], tuple(names.decode().split(",")), wall, sequence)
 
 
 class ValueFile:

@@ -5,8 +5,10 @@ import fcntl
 import logging
 import os
 import signal
+import struct
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,20 @@ class TestAFileThatCannotBeRead:
         (broken,) = directory.glob(f"{KEY}.limit.broken-*")
         assert broken.read_bytes() == data
         assert str(broken) in caplog.text
+
+    @pytest.mark.parametrize(
+        ("sequence", "boots"), [(1, b"\xff"), (2**64 - 1, b"boot")], ids=["no boots", "no next one"]
+    )
+    async def test_is_put_aside_though_its_checksum_is_right(
+        self, directory: Path, limit: Path, sequence: int, boots: bytes
+    ) -> None:
+        directory.mkdir(0o700)
+        rest = struct.pack(">QdII", sequence, 0.0, len(boots), 1) + boots + b"1"
+        limit.write_bytes(struct.pack(">8sII", b"bkpshare", 1, zlib.crc32(rest)) + rest)
+        store = FileStore(directory, KEY)
+        async with opened(store):
+            await store.turn("limit", increment)
+            assert (await read(store)).value == b"1"
 
     async def test_is_put_aside_though_it_is_a_link_and_what_it_leads_to_is_untouched(
         self, directory: Path, limit: Path, tmp_path: Path

@@ -75,6 +75,9 @@ class TestTheNameOfWhatIsShared:
     def test_is_the_same_for_the_same_account(self) -> None:
         assert store_key(API, "ops", "account") == store_key(API, "ops", "account")
 
+    def test_can_be_of_an_account_that_is_no_unicode(self) -> None:  # from an environment of other bytes
+        assert store_key(API, "\udcff", "account") != store_key(API, "\udcfe", "account")
+
     def test_is_short_and_plain(self) -> None:
         key = store_key(API, "ops", "account")
         assert len(key) == 24
