@@ -32,7 +32,7 @@ class RateLimit:
 
     Attributes:
         per_second: The maximum in calls per second, which is never exceeded; None for no limit but the
-            server's.
+            server's. Clients that share send at the lowest of theirs, all together.
         burst: The number of calls that can be sent at once after an idle time, within that maximum.
         adaptive: Whether to find the server's limit from its headers, its Retry-After and its refusals, and
             to stay just below it. Otherwise the client keeps to its maximum, and pauses all calls after a

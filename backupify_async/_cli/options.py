@@ -158,7 +158,8 @@ class RowOptions(RequestOptions):
 
     Attributes:
         quiet: No progress and no summary on stderr.
-        rate: Maximum number of calls per second.  [default: the server's limit]
+        rate: Maximum number of calls per second; of all processes together if they share.
+            [default: the server's limit]
     """
 
     ordered = False
