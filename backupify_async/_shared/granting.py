@@ -6,7 +6,7 @@ from backupify_async._shared.record import Record, Rules, Slot
 from backupify_async._transport.rate.group_limiter import GroupLimiter
 
 _STALLED = 0.3  # seconds after its date: the owner of a slot that is not known to be used gets no more
-_STALE = 3.0  # seconds after which a limiter that waited for a response is asked again
+_STALE = 0.5  # seconds after which a limiter that waited for a response is asked again
 _MARGIN = 0.002  # seconds: timers are late
 _BATCH = 0.008  # seconds whose slots are granted in one turn, at least
 _SLOWEST_TURN = 0.1  # seconds: slots are not granted further ahead for a member that is slower
@@ -29,9 +29,8 @@ def grant(record: Record, now: float, rules: Rules, *, moved: bool) -> None:
     if not any(member.waiting for member in record.members.values()):
         record.due = -math.inf
         return
-    last = now + horizon(record)
-    stale = record.due == math.inf and now - record.clock > _STALE
-    if not (moved or stale or record.due <= last):
+    last = now + _horizon(record)
+    if not (moved or is_due(record, now)):
         return
     limiter, tickets = record.limiter(rules)
     record.refused_at = max(record.refused_at, record.paused_until)  # a pause shows nothing of what passes
@@ -64,15 +63,23 @@ def _served(record: Record, name: str, date: float) -> None:
 
 def next_turn(record: Record, member: str, now: float) -> float:
     """When a member should grant the next slots: the one that is served next does it first."""
-    if not record.members[member].waiting or not -math.inf < record.due < math.inf:
+    if not record.members[member].waiting or record.due == -math.inf:
         return math.inf
     ranking = _ranking(record, now)
     rank = ranking.index(member) if member in ranking else len(ranking)
     stagger = min(_LONGEST_STAGGER, max(_SHORTEST_STAGGER, record.pace, 2 * _latency(record)))
-    return record.due - _lead(record) + rank * stagger
+    # The response that is waited for can be a dead member's: then time alone changes something.
+    due = record.due if record.due < math.inf else record.clock + _STALE + _lead(record) + _MARGIN
+    return due - _lead(record) + rank * stagger
 
 
-def horizon(record: Record) -> float:
+def is_due(record: Record, now: float) -> bool:
+    """Whether slots can be granted now, as far as the record knows."""
+    stale = record.due == math.inf and now - record.clock > _STALE
+    return stale or record.due <= now + _horizon(record)
+
+
+def _horizon(record: Record) -> float:
     """How many seconds ahead slots are granted."""
     return _lead(record) + _BATCH + _latency(record)
 

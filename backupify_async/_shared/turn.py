@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 import attrs
 
-from backupify_async._shared.granting import grant, horizon, next_turn
+from backupify_async._shared.granting import grant, is_due, next_turn
 from backupify_async._shared.messages import News, Turn
 from backupify_async._shared.record import MOST, Member, Record, Rules
 from backupify_async._shared.reporting import expel, report, seed
@@ -30,7 +30,7 @@ def is_needed(record: Record, turn: Turn, now: float) -> bool:
     if record.felt_at is None:
         return turn.felt
     waiting = _still_wanted(record, turn)
-    asks = bool(waiting) and (not me.waiting or record.due <= now + horizon(record))
+    asks = bool(waiting) and (not me.waiting or is_due(record, now))
     return asks or bool(turn.without_slot)
 
 
