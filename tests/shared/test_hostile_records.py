@@ -11,7 +11,7 @@ import pytest
 from backupify_async._shared.limiter import SharedLimiter
 from backupify_async._shared.record import encode
 from backupify_async._transport.gate import Gate, GateBlocked
-from tests.shared.test_record import used_record
+from tests.shared.records import used_record
 from tests.support.faulty_store import FaultyStore, Memory
 from tests.support.scripted import now
 
