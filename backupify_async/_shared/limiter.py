@@ -268,8 +268,7 @@ class SharedLimiter:
             self._free.share(self._turned_at, news.members)
         self._grant_at = news.next_turn - ahead
         self._paused_until, self._blocked_until = news.paused_until - ahead, news.blocked_until - ahead
-        blocked = self._blocked_until > self._turned_at
-        if self._calls.held or blocked or was_local is not self._local:
+        if self._calls.held or was_local is not self._local or self._blocked_until > self._turned_at:
             self._wake_gate()
 
     def _wake_gate(self) -> None:

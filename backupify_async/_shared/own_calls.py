@@ -96,6 +96,8 @@ class OwnCalls:
         """A call was cancelled before it was sent: the next one can have its slot."""
         self.drop(call)
         if call.slot is not None:
+            if call in self._unshown:
+                self._unshown.remove(call)
             insort(self._pool, (call.ticket.sent_time, call.slot))
 
     def drop(self, call: Call) -> None:
