@@ -62,11 +62,9 @@ class TestClientsThatShare:
             await asyncio.gather(one.fleet(ids).get_active(), other.fleet(ids).get_active())
             limits = [client.statistics().limit_per_second or 0.0 for client in (one, other)]
         async with client_of(backupify, shared) as later:
-            await later.fleet(ids).get_active()
-            refused = later.statistics().refused
+            known = later.statistics().limit_per_second
         assert limits[0] > 10
-        assert limits == [pytest.approx(limits[0], rel=0.3)] * 2
-        assert refused <= 2
+        assert [limits[1], known] == [pytest.approx(limits[0], rel=0.3)] * 2
 
     @pytest.mark.backupify(instances=3)
     async def test_request_one_token(self, backupify: SimulatedBackupify, shared: SharedState) -> None:
