@@ -11,6 +11,7 @@ from backupify_async._transport.rate.limiter import Observation
 from backupify_async._transport.rate.ticket import Ticket
 
 _HELD = 0.25  # seconds after its date: a slot that no call used is given back
+_OUTDATED = 0.8  # seconds after its date: it will be void soon, and this process was stopped meanwhile
 _SENT_DELAY = 0.1  # seconds after which the record must know that a slot was used
 
 
@@ -157,7 +158,8 @@ class OwnCalls:
         if news.void:
             self._pool = [(date, slot) for date, slot in self._pool if slot not in news.void]
         for slot, date in news.granted:
-            insort(self._pool, (max(date - ahead, now), slot))
+            late = 0.0 < now - (date - ahead) < _OUTDATED
+            insort(self._pool, (now if late else date - ahead, slot))
 
 
 @attrs.frozen

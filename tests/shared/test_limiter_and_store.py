@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import math
 
 import pytest
 
 from backupify_async import ConfigurationError, RateLimit, SharedStoreAway, SharedStoreBack
 from backupify_async._shared.limiter import SharedLimiter
+from backupify_async._shared.messages import News
+from backupify_async._shared.own_calls import OwnCalls
 from backupify_async._shared.record import decode
 from backupify_async._shared.store import Change, StoreMisused, StoreUnavailable
 from backupify_async._shared.watched_store import WatchedStore
@@ -106,6 +109,16 @@ async def test_calls_go_on_however_slow_the_store_is(latency: float) -> None:
         began = now()
         await asyncio.gather(calls(mine, 20), calls(theirs, 20))
         assert now() - began < 20.0
+
+
+async def test_a_slot_that_comes_a_second_after_its_date_is_not_used() -> None:  # its process was stopped
+    own, ahead = OwnCalls(64), 1000.0
+    own.waiting = 2
+    granted = [(1, ahead - 1.0), (2, ahead - 0.5)]
+    news = News(True, 1, granted, (), (), 0, math.inf, False, False, -math.inf, -math.inf)
+    own.learn(own.batch(0.0), news, ahead, 0.0)
+    own.give_back(0.0)
+    assert (own.held, own.first_slot) == (1, 0.0)
 
 
 class TestAStoreThatIsEmptied:
