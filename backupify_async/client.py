@@ -290,9 +290,7 @@ def _shared_by(environ: Mapping[str, str], limiter: Limiter | None) -> "SharedSt
     if not environ.get("BACKUPIFY_SHARED"):
         return None
     if limiter is not None:
-        raise ConfigurationError(
-            "both limiter and BACKUPIFY_SHARED are given: unset one of them, for a limiter has its own limit"
-        )
+        raise ConfigurationError("limiter has its own limit: leave it out, or unset BACKUPIFY_SHARED")
     from backupify_async._shared.shared_state import read_shared  # noqa: PLC0415 - as above
 
     return read_shared(environ)

@@ -206,7 +206,7 @@ class TestWhatExcludesSharing:
             "BACKUPIFY_CLIENT_SECRET": "demo",
             "BACKUPIFY_SHARED": str(tmp_path),
         }
-        with pytest.raises(ConfigurationError, match="both limiter and BACKUPIFY_SHARED"):
+        with pytest.raises(ConfigurationError, match=r"limiter has its own limit: .* unset BACKUPIFY_SHARED"):
             BackupifyClient.from_env(environ, limiter=AdaptiveLimiter())
 
     async def test_a_directory_that_cannot_be_used_is_an_error_when_the_client_opens(
