@@ -1,8 +1,7 @@
 """The gate: grants a call a permit to be in flight and a slot of the rate limiter, both together.
 
-A call that held a permit while it waited for a slot, or the other way round, would keep others
-from what it cannot use. A waiting call costs one future, and one timer serves all of them. `wait_queue`
-decides which one comes next.
+A call that held a permit while it waited for a slot, or the other way round, would keep others from what it
+cannot use. A waiting call costs one future, and one timer serves all. `wait_queue` decides which one is next.
 
 While the server is down, as `outage` decides, one call at a time is sent: the probe, repeatable if one waits.
 """
@@ -34,8 +33,10 @@ class Gate:
 
     def __init__(self, limiter: Limiter, max_concurrency: int, outage: Outage | None = None) -> None:
         self._limiter = limiter
-        self._acquisition = Acquisition(limiter, lambda: self.waiting, self._on_acquired)
         self._outage = Outage(0) if outage is None else outage
+        self._acquisition = Acquisition(
+            limiter, lambda: self.waiting if self._outage.down_since is None else 1, self._on_acquired
+        )
         self._max_concurrency = max_concurrency
         self._queues = WaitQueues()
         self._bypass: asyncio.Future[bool] | None = None
@@ -241,8 +242,7 @@ class Gate:
         if outage.is_closed(now):
             self._fail_all(ServerDown)
             return
-        when = max(outage.next_probe, earliest)
-        # If one is due and could not be sent, no permit is free: `release` tries again.
+        when = max(outage.next_probe, earliest)  # if one is due, no permit is free: `release` tries again
         self._set_timer(loop, min(when if when > now else math.inf, outage.closes_at))
 
     def _send_probe(self, now: float, earliest: float) -> bool:

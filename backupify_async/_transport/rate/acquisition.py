@@ -19,7 +19,7 @@ class Acquisition:
 
     Args:
         limiter: The limiter.
-        waiting: Returns how many calls wait for a slot.
+        waiting: Returns how many calls wait for a slot and can use one.
         on_end: Called in the event loop when `acquire` has ended, with the exception that it raised, or None.
     """
 

@@ -141,6 +141,6 @@ class AsyncLimiter(Limiter, Protocol):
         oldest waiting call; then it runs again for the next one.
 
         Args:
-            waiting: How many calls wait for a slot now.
+            waiting: How many calls wait for a slot now. 1 while the server is down: only a probe is sent.
         """
         ...

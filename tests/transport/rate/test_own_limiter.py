@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 
@@ -20,6 +21,7 @@ from backupify_async import (
     Ticket,
 )
 from backupify_async._transport.gate import Gate
+from backupify_async._transport.outage import Outage
 from backupify_async._transport.session import Session
 from backupify_async._transport.transport import PreparedRequest, Response
 from backupify_async.config import Settings
@@ -208,3 +210,26 @@ class TestACallThatIsCancelled:
 
 def test_a_limiter_with_acquire_is_an_async_limiter() -> None:
     assert isinstance(Leasing(Store()), AsyncLimiter)
+
+
+async def test_while_the_server_is_down_slots_are_asked_for_the_probe_alone() -> None:
+    class Asked(Leasing):
+        waiting: ClassVar[list[int]] = []
+
+        async def acquire(self, waiting: int) -> None:
+            self.waiting.append(waiting)
+            await super().acquire(waiting)
+
+    outage = Outage(300.0)
+    outage.on_success(-1.0, -1.0, of_api=True)
+    for number in range(3):
+        outage.on_failure(0.0, 0.0, str(number))
+    gate = Gate(Asked(Store(), lease=1), 64, outage)
+    calls = [asyncio.create_task(gate.acquire()) for _ in range(20)]
+    await asyncio.wait(calls, timeout=1.0)
+    assert Asked.waiting
+    assert {*Asked.waiting} == {1}
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    await gate.close()
