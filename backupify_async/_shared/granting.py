@@ -35,9 +35,10 @@ def grant(record: Record, now: float, rules: Rules, *, moved: bool) -> None:
     limiter, tickets = record.limiter(rules)
     record.refused_at = max(record.refused_at, record.paused_until)  # a pause shows nothing of what passes
     limiter.resize(_capacity(record, limiter, now))
+    late = len(_late(record, now))
     time = max(now, record.clock)
     while time <= last and (ranking := _ranking(record, now)):
-        record.due = date = max(limiter.earliest(time, len(record.slots)), limiter.blocked_until)
+        record.due = date = max(limiter.earliest(time, len(record.slots) - late), limiter.blocked_until)
         if date > last:
             break
         if date > time:
@@ -96,13 +97,18 @@ def _latency(record: Record) -> float:
 
 def _ranking(record: Record, now: float) -> list[str]:
     """The members that wait, the one that was served longest ago first; without those that use no slots."""
-    stalled = {slot.owner for slot in record.slots.values() if not slot.sent and slot.date < now - _STALLED}
+    stalled = set(_late(record, now))
     waiting = [
         (member.served, name)
         for name, member in record.members.items()
-        if member.waiting and name not in stalled
+        if member.waiting and name not in stalled and not member.seen < member.served < now - _STALLED
     ]
     return [name for _, name in sorted(waiting)]
+
+
+def _late(record: Record, now: float) -> list[str]:
+    """The owners of slots that are not known to be used in time. Such a slot keeps no other call waiting."""
+    return [slot.owner for slot in record.slots.values() if not slot.sent and slot.date < now - _STALLED]
 
 
 def _capacity(record: Record, limiter: GroupLimiter, now: float) -> int:

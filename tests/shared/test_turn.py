@@ -157,6 +157,27 @@ class TestSlots:
             table.turn("c", wanted=9)
         assert table.owners().count("c") <= 4
 
+    def test_are_not_granted_again_once_those_are_void_before_it_is_seen(self) -> None:
+        table = paced()
+        table.turn("b", wanted=5)
+        table.wait(1.2)
+        assert len(table.turn("a", wanted=1).granted) == 1
+        assert table.owners() == ["a"]
+        table.wait(0.1)
+        assert len(table.turn("b", wanted=5).granted) == 1
+
+    def test_that_are_late_keep_no_call_of_another_member_waiting(self) -> None:
+        table = Table(Rules(RateLimit(1000, burst=1), RetryPolicy()))
+        table.turn("a", felt=True, cap=13, capacity=1)
+        for _ in range(5):
+            table.turn("b", capacity=1, wanted=5)
+            table.wait(0.02)
+        assert table.owners() == ["b"]  # as many as can be in flight
+        table.wait(0.2)
+        assert table.turn("a", capacity=1, wanted=1).granted == []
+        table.wait(0.4)
+        assert len(table.turn("a", capacity=1, wanted=1).granted) == 1
+
     def test_that_are_not_used_in_a_second_are_void(self) -> None:
         table = paced()
         [(slot, _)] = table.turn("a", wanted=1).granted
