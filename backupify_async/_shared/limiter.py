@@ -223,7 +223,7 @@ class SharedLimiter:
         elif self._local is None:
             unasked = self._calls.wanted and (self._news is None or not self._news.waiting)
             when = min(when, self._grant_at, self._calls.show_at, self._turned_at if unasked else math.inf)
-        if self._woken and (self._calls.waiting or self._local is not None):
+        if self._woken and not self.store_away and (self._calls.waiting or self._local is not None):
             when = self._turned_at
         self._alarm.set(max(when, self._turned_at + max(_SHORTEST_REST, self._exchange.latency / 2)))
 

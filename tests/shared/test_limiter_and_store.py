@@ -242,6 +242,28 @@ class TestClosing:
         assert decode(memory.values["limit"]).members == {}
 
 
+async def test_announcements_of_others_let_no_member_try_a_store_more_often_that_is_away_for_it() -> None:
+    memory, tries, often = Memory(), list[float](), RateLimit(100, burst=1)
+
+    class Refusing(FaultyStore):
+        away = False
+
+        async def turn(self, name: str, change: Change) -> None:
+            if self.away:
+                tries.append(now())
+                raise StoreUnavailable("it refuses this member")
+            await super().turn(name, change)
+
+    store = Refusing(memory)
+    one = SharedLimiter(store, often)
+    await one.open()
+    async with members(memory, 2, often) as group:
+        store.away = True
+        await asyncio.gather(*(calls(gate, 500) for _, gate in group))
+    assert 10 <= len(tries) <= 30
+    await one.close()
+
+
 async def test_an_announcement_that_fails_costs_no_slot(caplog: pytest.LogCaptureFixture) -> None:
     class Mute(FaultyStore):
         async def announce(self) -> None:
