@@ -246,21 +246,23 @@ async def test_announcements_of_others_let_no_member_try_a_store_more_often_that
     memory, tries, often = Memory(), list[float](), RateLimit(100, burst=1)
 
     class Refusing(FaultyStore):
-        away = False
-
         async def turn(self, name: str, change: Change) -> None:
-            if self.away:
+            if now() > 2.0:
                 tries.append(now())
                 raise StoreUnavailable("it refuses this member")
             await super().turn(name, change)
 
-    store = Refusing(memory)
-    one = SharedLimiter(store, often)
+    one = SharedLimiter(Refusing(memory), often)
     await one.open()
+    refused = Gate(one, 64)
     async with members(memory, 2, often) as group:
-        store.away = True
-        await asyncio.gather(*(calls(gate, 500) for _, gate in group))
-    assert 10 <= len(tries) <= 30
+        sweeps = [asyncio.create_task(calls(gate, 1000)) for gate in (refused, *(gate for _, gate in group))]
+        await asyncio.sleep(7.0)
+        assert 8 <= len(tries) <= 15
+        for sweep in sweeps:
+            sweep.cancel()
+        await asyncio.wait(sweeps)
+    await refused.close()
     await one.close()
 
 
