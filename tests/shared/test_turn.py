@@ -160,10 +160,14 @@ class TestSlots:
     def test_are_not_granted_again_once_those_are_void_before_it_is_seen(self) -> None:
         table = paced()
         table.turn("b", wanted=5)
+        table.wait(0.095)
+        assert len(table.turn("b", wanted=5).granted) == 2  # the second one is a little ahead
         table.wait(1.2)
-        assert len(table.turn("a", wanted=1).granted) == 1
-        assert table.owners() == ["a"]
-        table.wait(0.1)
+        for _ in range(4):
+            own = [number for number, slot in table.record.slots.items() if slot.owner == "a"]
+            table.turn("a", wanted=5, sent=own, known=own)
+            table.wait(0.1)
+        assert {*table.owners()} == {"a"}
         assert len(table.turn("b", wanted=5).granted) == 1
 
     def test_that_are_late_keep_no_call_of_another_member_waiting(self) -> None:
