@@ -72,8 +72,6 @@ class BackupifyClient(AnyOperation):
         ValueError: A number is invalid; the message names it.
     """
 
-    _sharing: "Sharing | None"
-
     def __init__(
         self,
         credentials: ClientCredentials | TokenSource,
@@ -88,9 +86,7 @@ class BackupifyClient(AnyOperation):
         if limiter is not None and "rate_limit" in options:
             raise ConfigurationError("both limiter and rate_limit are given: a limiter has its own limit")
         if limiter is not None and shared is not None:
-            raise ConfigurationError(
-                "both limiter and shared are given: give one of them, for a limiter has its own limit"
-            )
+            raise ConfigurationError("both limiter and shared are given: a limiter has its own limit")
         settings = Settings(credentials=credentials, **options)
         if transport is None:
             transport = AiohttpTransport(connector)
@@ -100,13 +96,12 @@ class BackupifyClient(AnyOperation):
         if limiter is not None:
             check_limiter(limiter)
         self._owns_session = True
-        self._sharing, share_token = None, None
-        if shared is not None:
-            from backupify_async._shared.sharing import Sharing  # noqa: PLC0415 - only those who share pay
-
-            sharing = self._sharing = Sharing(shared, settings, max_in_flight(settings, transport), on_event)
-            limiter, share_token = sharing.limiter, sharing.share_token
-        self._use(Session(settings, transport, on_event, limiter, share_token))
+        most = max_in_flight(settings, transport)
+        self._sharing = sharing = None if shared is None else _sharing(shared, settings, most, on_event)
+        if sharing is None:
+            self._use(Session(settings, transport, on_event, limiter))
+        else:
+            self._use(Session(settings, transport, on_event, sharing.limiter, sharing.share_token))
 
     def _use(self, session: Session, shared: Internals | None = None) -> None:
         self._session = session
@@ -283,6 +278,12 @@ class BackupifyClient(AnyOperation):
             answered_from_memory=inner.idle.answered,
             store_away=None if self._sharing is None else self._sharing.store_away,
         )
+
+
+def _sharing(shared: "SharedState", settings: Settings, most: int, on_event: EventHook | None) -> "Sharing":
+    from backupify_async._shared.sharing import Sharing  # noqa: PLC0415 - only those who share pay
+
+    return Sharing(shared, settings, most, on_event)
 
 
 def _shared_by(environ: Mapping[str, str], limiter: Limiter | None) -> "SharedState | None":
