@@ -69,7 +69,7 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
     # Most of these start processes, which start slowly under coverage, and wait for them: two a core.
-    workers = ("-n", str(2 * (os.cpu_count() or 1)), "--dist", "load", "--maxschedchunk", "1")
+    workers = ("-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadgroup")
     session.run("pytest", *workers, "-m", "slow", *_slow_modules())
 
 

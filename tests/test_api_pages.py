@@ -9,7 +9,7 @@ import pytest
 import backupify_async
 from backupify_async import testing
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one worker builds the pages")]
 
 
 @pytest.fixture(scope="module")
