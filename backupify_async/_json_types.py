@@ -31,6 +31,11 @@ def fields_to_dict(value: object, names: Iterable[str]) -> dict[str, Any]:
     return {name: _field_to_json_types(name, getattr(value, name)) for name in names}
 
 
+def number_or_text(number: float) -> float | str:
+    """A number as JSON has them, and NaN and infinity as text, from which `float` reads them back."""
+    return number if math.isfinite(number) else str(number)
+
+
 def to_json_types(value: object) -> Any:
     """A value as JSON types; a value of an unknown type as its `str`.
 

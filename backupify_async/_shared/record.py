@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import orjson
 
+from backupify_async._json_types import number_or_text
 from backupify_async._shared.store import BadRecord
 from backupify_async._shared.time_scale import TimeScale
 from backupify_async._transport.rate import state
@@ -275,5 +276,4 @@ def _count(field: object, most: int = MOST) -> int:
 
 
 def _numbers(values: tuple[Any, ...]) -> list[Any]:
-    """Numbers as JSON has them: it knows no infinity."""
-    return [str(value) if value in (math.inf, -math.inf) else value for value in values]
+    return [number_or_text(value) for value in values]

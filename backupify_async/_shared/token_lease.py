@@ -19,6 +19,7 @@ import math
 import attrs
 import orjson
 
+from backupify_async._json_types import number_or_text
 from backupify_async._shared.store import BadRecord, Stored
 
 VERSION = 1
@@ -149,9 +150,9 @@ def write_record(record: TokenRecord, stored: Stored) -> bytes:
         "wall": stored.wall,
         "sealed": base64.b64encode(record.sealed).decode("ascii"),
         "owner": record.owner,
-        "refresh_at": _plain(record.refresh_at),
-        "ends_at": _plain(record.ends_at),
-        "leased_until": _plain(record.leased_until),
+        "refresh_at": number_or_text(record.refresh_at),
+        "ends_at": number_or_text(record.ends_at),
+        "leased_until": number_or_text(record.leased_until),
     }
     return orjson.dumps(fields)
 
@@ -169,7 +170,3 @@ def _time(field: object, shift: float) -> float:
     if math.isnan(time):
         raise BadRecord("it has a time that is no number")
     return time + shift
-
-
-def _plain(time: float) -> float | str:
-    return time if math.isfinite(time) else str(time)  # JSON has no infinity

@@ -12,6 +12,7 @@ from functools import cache
 import attrs
 from cattrs import BaseValidationError, Converter
 
+from backupify_async._json_types import number_or_text
 from backupify_async._transport.rate.concurrency_limit import ConcurrencyLimit
 from backupify_async._transport.rate.pacer import Pacer
 from backupify_async._transport.rate.quota_tracker import QuotaTracker
@@ -80,9 +81,5 @@ def read_own_state(plain: Mapping[str, object]) -> LimiterState:
 @cache
 def _converter() -> Converter:
     converter = Converter(detailed_validation=False, unstruct_collection_overrides={tuple: list, deque: list})
-    converter.register_unstructure_hook(float, _number)
+    converter.register_unstructure_hook(float, number_or_text)
     return converter
-
-
-def _number(number: float) -> float | str:
-    return number if math.isfinite(number) else str(number)  # JSON has no infinity
