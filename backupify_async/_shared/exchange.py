@@ -11,13 +11,12 @@ from typing import Any
 
 from backupify_async._shared.messages import News, Turn
 from backupify_async._shared.record import Record, Rules, decode, encode
-from backupify_async._shared.store import BadRecord, StateStore, Stored, StoreUnavailable
+from backupify_async._shared.store import LIMIT, BadRecord, StateStore, Stored, StoreUnavailable
 from backupify_async._shared.time_scale import read_scale
 from backupify_async._shared.turn import is_needed, read_news, take_turn
 from backupify_async._transport.rate.group_limiter import GroupLimiter
 
 _LOGGER = logging.getLogger("backupify_async.shared")
-_NAME = "limit"
 _PATIENCE = 0.5  # seconds for a turn, at least,
 _LONGEST_PATIENCE = 0.9  # and at most,
 _PATIENT = 20.0  # and times the usual latency in between
@@ -78,7 +77,7 @@ class Exchange:
                 return self._change(stored, make, began, loop.time())
             raise bad
 
-        await self._in_time(self._store.turn(_NAME, change))
+        await self._in_time(self._store.turn(LIMIT, change))
         news, self._value, self._record, self.ahead = self._taken()
         self._measured_at, self._joined = loop.time(), True
         self.latency += _WEIGHT * (self._measured_at - began - self.latency)

@@ -23,8 +23,17 @@ from pathlib import Path
 import attrs
 
 from backupify_async._shared.directory import FileAccess, make_inner_directory, prepare_directory
-from backupify_async._shared.machine import boot_id, require_unix
-from backupify_async._shared.store import BadRecord, Change, Stored, StoreMisused, StoreUnavailable
+from backupify_async._shared.machine import boot_id, require_process, require_unix
+from backupify_async._shared.store import (
+    LIMIT,
+    TOKEN,
+    BadRecord,
+    Change,
+    Stored,
+    StoreMisused,
+    StoreUnavailable,
+    note_put_aside,
+)
 from backupify_async._shared.value_file import Content, ValueFile
 from backupify_async._shared.wakeups import Wakeups
 from backupify_async.errors import ConfigurationError
@@ -65,7 +74,7 @@ class FileStore:
         self._boot = boot
         self._lock = self._directory / f"{key}.lock"
         self._members = self._directory / f"{key}.members"
-        names = {"limit": "limit", "token": token}
+        names = {LIMIT: LIMIT, TOKEN: token}
         self._paths = {name: self._directory / f"{key}.{stored}" for name, stored in names.items()}
         self._pid = 0  # of the process that opened it
         self._files: _Files | None = None
@@ -117,7 +126,7 @@ class FileStore:
 
     async def announce(self) -> None:
         """Wake the other members."""
-        self._require_own_process()
+        require_process(self._pid)
         if self._wakeups is not None:
             try:
                 self._wakeups.wake_others()
@@ -135,7 +144,7 @@ class FileStore:
 
     def _turn_now(self, name: str, change: Change) -> bool:
         """Take a turn; False if another process has the lock, or has replaced it."""
-        self._require_own_process()
+        require_process(self._pid)
         with self._available():
             if self._files is None:
                 self._open_files(create=self._recreate)
@@ -209,11 +218,7 @@ class FileStore:
 
     def _put_aside(self, name: str, file: ValueFile, bad: BadRecord) -> None:
         file.put_aside(bad)
-        if bad.version is None:
-            return
-        if name in self._newer:
-            raise StoreMisused(f"two versions of backupify_async share this store: {self._directory}")
-        self._newer.add(name)
+        note_put_aside(self._newer, name, bad, str(self._directory))
 
     def _open_files(self, *, create: bool) -> None:
         access = prepare_directory(self._directory, create=create)
@@ -257,10 +262,6 @@ class FileStore:
         except FileNotFoundError:
             return False
         return (found.st_dev, found.st_ino) == (files.device, files.inode)
-
-    def _require_own_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise ConfigurationError("this store was opened before a fork: open one in each process")
 
     @contextlib.contextmanager
     def _available(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
-"""What the file store takes from the operating system: the boot id, and whether it has what is needed."""
+"""What the stores take from the operating system: its boot id, and whether it has what is needed."""
 
 import ctypes
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,16 @@ def require_unix() -> None:
             "sharing by a directory needs Unix locks and sockets, which Windows lacks: "
             "share by a Redis server (rediss://...)"
         )
+
+
+def require_process(pid: int) -> None:
+    """Check that a store is used in the process that opened it.
+
+    Raises:
+        ConfigurationError: It is another one.
+    """
+    if os.getpid() != pid:
+        raise ConfigurationError("this store was opened before a fork: open one in each process")
 
 
 @cache

@@ -18,6 +18,11 @@ _FIRST_HOLD_OFF = 0.1  # seconds after a lost connection, doubled each time
 _LONGEST_HOLD_OFF = 5.0
 
 
+def hold_off(failures: int, first: float, longest: float) -> float:
+    """Seconds until the next try, after so many failures before this one: doubled each time, with jitter."""
+    return random.uniform(0.5, 1.0) * min(first * 2.0 ** min(failures, 10), longest)
+
+
 class RedisListener:
     """Calls a function when another member has published something.
 
@@ -78,11 +83,10 @@ class RedisListener:
             finally:
                 with contextlib.suppress(*FAULTS):
                     await subscription.aclose()  # type: ignore[no-untyped-call]
-            hold_off = min(_FIRST_HOLD_OFF * 2.0 ** min(failures, 10), _LONGEST_HOLD_OFF)
-            failures += 1
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(random.uniform(0.5, 1.0) * hold_off):
+                async with asyncio.timeout(hold_off(failures, _FIRST_HOLD_OFF, _LONGEST_HOLD_OFF)):
                     await self._back.wait()
+            failures += 1
             self._back.clear()
 
     async def _subscribe(self, subscription: PubSub) -> None:

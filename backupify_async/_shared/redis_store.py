@@ -23,7 +23,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -34,14 +33,23 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, MovedError, NoPermissionError, RedisError
 
+from backupify_async._shared.machine import require_process
 from backupify_async._shared.redis_errors import FAULTS, why_unavailable
-from backupify_async._shared.redis_listener import RedisListener
-from backupify_async._shared.store import BadRecord, Change, Stored, StoreMisused, StoreUnavailable
+from backupify_async._shared.redis_listener import RedisListener, hold_off
+from backupify_async._shared.store import (
+    LIMIT,
+    TOKEN,
+    BadRecord,
+    Change,
+    Stored,
+    StoreUnavailable,
+    note_put_aside,
+)
 from backupify_async.errors import ConfigurationError
 
 _LOGGER = logging.getLogger("backupify_async.shared")
 _PATIENCE = 0.9  # seconds for a turn, of the second that it can take
-_LIFE = {"limit": 7 * 86_400, "token": 3_600}  # seconds after the last write
+_LIFE = {LIMIT: 7 * 86_400, TOKEN: 3_600}  # seconds after the last write
 _BROKEN_LIFE = 86_400
 _FIRST_HOLD_OFF = 0.05  # seconds after a failed try, doubled each time
 _LONGEST_HOLD_OFF = 1.0
@@ -84,7 +92,7 @@ class RedisStore:
 
     def __init__(self, url: str, key: str, *, token: str = "token") -> None:  # noqa: S107
         self._key = key
-        self._names = {"limit": "limit", "token": token}
+        self._names = {LIMIT: LIMIT, TOKEN: token}
         self._options = connection_options(url)
         self._client = self._any_node = self._connect({})
         self._channel = f"{{backupify:{key}}}:wake"
@@ -114,7 +122,7 @@ class RedisStore:
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._listener.open()
-                await self._call(_TURN, "limit", [_BROKEN_LIFE * 1_000])
+                await self._call(_TURN, LIMIT, [_BROKEN_LIFE * 1_000])
         except (AuthenticationError, NoPermissionError) as error:
             problem = why_unavailable(error)
         except FAULTS as error:
@@ -125,6 +133,7 @@ class RedisStore:
 
     async def turn(self, name: str, change: Change) -> None:
         """Change a value. See `StateStore`."""
+        require_process(self._pid)
         wanted = _Wanted()
         try:
             await self._in_own_task(self._turn(name, change, wanted))
@@ -133,6 +142,7 @@ class RedisStore:
 
     async def announce(self) -> None:
         """Wake the other members."""
+        require_process(self._pid)
         await self._in_own_task(self._publish())
 
     async def close(self) -> None:
@@ -151,9 +161,6 @@ class RedisStore:
         Raises:
             StoreUnavailable: The server is away, or did not respond in time.
         """
-        if os.getpid() != self._pid:
-            work.close()
-            raise ConfigurationError("this store was opened before a fork: open one in each process")
         if asyncio.get_running_loop().time() < self._not_before:
             work.close()
             raise StoreUnavailable(f"{self._problem}, a moment ago")
@@ -185,9 +192,8 @@ class RedisStore:
         await self._use(self._any_node)  # the keys may have moved
         with contextlib.suppress(*FAULTS):  # and the name of the server may lead to another by now
             await self._any_node.connection_pool.disconnect(inuse_connections=False)
-        hold_off = min(_FIRST_HOLD_OFF * 2.0 ** min(self._failures, 10), _LONGEST_HOLD_OFF)
+        self._not_before = loop.time() + hold_off(self._failures, _FIRST_HOLD_OFF, _LONGEST_HOLD_OFF)
         self._failures += 1
-        self._not_before = loop.time() + random.uniform(0.5, 1.0) * hold_off
         self._problem = problem
         raise StoreUnavailable(problem)
 
@@ -234,11 +240,7 @@ class RedisStore:
         _LOGGER.warning(
             "the shared %s cannot be used: %s. It is kept for a day as %s:broken", name, bad, name
         )
-        if bad.version is None:
-            return
-        if name in self._newer:
-            raise StoreMisused("two versions of backupify_async share this store")
-        self._newer.add(name)
+        note_put_aside(self._newer, name, bad)
 
     def _connect(self, node: dict[str, object]) -> "Redis":
         return Redis.from_pool(ConnectionPool(**{**self._options, **node}))

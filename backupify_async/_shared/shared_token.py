@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from backupify_async._shared.store import StateStore, Stored, StoreUnavailable
+from backupify_async._shared.store import TOKEN, StateStore, Stored, StoreUnavailable
 from backupify_async._shared.token_lease import (
     LEASE,
     Renew,
@@ -122,7 +122,7 @@ class SharedToken:
                     return write_record(leased, stored)
             return None
 
-        await self._store.turn("token", change)
+        await self._store.turn(TOKEN, change)
         return found
 
     async def _renew(self, seal: "TokenSeal") -> Token:
@@ -149,7 +149,7 @@ class SharedToken:
 
     async def _share(self, change: Callable[[Stored], bytes | None]) -> None:
         try:
-            await self._store.turn("token", change)
+            await self._store.turn(TOKEN, change)
             await self._store.announce()
         except StoreUnavailable as error:
             _LOGGER.warning("the token is not shared at present: %s", error)
@@ -159,7 +159,7 @@ class SharedToken:
         while True:
             await asyncio.sleep(LEASE / 2)
             with contextlib.suppress(StoreUnavailable):
-                await self._store.turn("token", partial(self._change, extend_lease))
+                await self._store.turn(TOKEN, partial(self._change, extend_lease))
 
     def _change(
         self, decide_change: Callable[[TokenRecord, float, str], TokenRecord | None], stored: Stored

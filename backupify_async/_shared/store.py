@@ -5,6 +5,9 @@ from typing import Protocol
 
 import attrs
 
+LIMIT, TOKEN = "limit", "token"
+"""The names of the values that are shared."""
+
 
 class StoreUnavailable(Exception):
     """The store is away, too slow, or hangs. Whether the value was changed is unknown."""
@@ -44,6 +47,25 @@ class Stored:
     wall: float
 
 
+def note_put_aside(newer: set[str], name: str, bad: BadRecord, place: str = "") -> None:
+    """Take note that a value was put aside.
+
+    Args:
+        newer: The names for which a value of another version was put aside before; this one is added.
+        name: The name of the value.
+        bad: What was wrong with it.
+        place: Where the store is, for the message.
+
+    Raises:
+        StoreMisused: It is of another version, and is back: a member of that version writes it.
+    """
+    if bad.version is None:
+        return
+    if name in newer:
+        raise StoreMisused(f"two versions of backupify_async share this store{place and f': {place}'}")
+    newer.add(name)
+
+
 Change = Callable[[Stored], bytes | None]
 """Computes the value to write from the value that is stored; None leaves that one as it is.
 
@@ -77,7 +99,7 @@ class StateStore(Protocol):
         """Read the value of this name, change it, and write it, so that no other member's change is lost.
 
         Args:
-            name: "limit" or "token".
+            name: `LIMIT` or `TOKEN`.
             change: Computes the new value.
         """
         ...

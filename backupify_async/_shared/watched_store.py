@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from backupify_async._shared.store import Change, StateStore, StoreUnavailable
+from backupify_async._shared.store import LIMIT, Change, StateStore, StoreUnavailable
 from backupify_async.errors import ConfigurationError
 from backupify_async.events import EventHook, SharedStoreAway, SharedStoreBack, emit
-
-_WATCHED = "limit"  # its turns are frequent
 
 
 class WatchedStore:
@@ -33,7 +31,7 @@ class WatchedStore:
 
     async def turn(self, name: str, change: Change) -> None:
         """Change a value. See `StateStore`."""
-        if name != _WATCHED:
+        if name != LIMIT:  # whose turns are frequent
             await self._store.turn(name, change)
             return
         try:

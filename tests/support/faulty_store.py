@@ -6,7 +6,7 @@ from random import Random
 
 import attrs
 
-from backupify_async._shared.store import BadRecord, Change, Stored, StoreMisused, StoreUnavailable
+from backupify_async._shared.store import BadRecord, Change, Stored, StoreUnavailable, note_put_aside
 
 ANNOUNCED_AFTER = 0.0002
 """Seconds until an announcement reaches the others."""
@@ -57,7 +57,7 @@ class FaultyStore:
     def __init__(self, memory: Memory, seed: int = 0) -> None:
         self._memory = memory
         self._random = Random(f"memory {seed}")
-        self._versions: set[int | None] = set()
+        self._newer: set[str] = set()
         self._on_change: Callable[[], None] | None = None
 
     async def open(self, on_change: Callable[[], None]) -> None:
@@ -87,9 +87,7 @@ class FaultyStore:
                 value = change(stored)
             except BadRecord as bad:
                 memory.put_aside.append(memory.values.pop(name))
-                if bad.version is not None and bad.version in self._versions:
-                    raise StoreMisused("two versions of backupify_async share this store") from None
-                self._versions.add(bad.version)
+                note_put_aside(self._newer, name, bad)
                 stored = memory.read(name)
                 continue
             if value is None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import attrs
 
-from backupify_async._shared.store import BadRecord, Change, Stored, StoreMisused, StoreUnavailable
+from backupify_async._shared.store import BadRecord, Change, Stored, StoreUnavailable, note_put_aside
 
 
 @attrs.define
@@ -85,7 +85,4 @@ class MemoryStore:
 
     def _put_aside(self, name: str, bad: BadRecord) -> None:
         self.hub.put_aside.append((name, self.hub.values.pop(name)))
-        if bad.version is not None and name in self._newer:
-            raise StoreMisused("two versions of backupify_async share this store")
-        if bad.version is not None:
-            self._newer.add(name)
+        note_put_aside(self._newer, name, bad)
