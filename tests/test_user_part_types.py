@@ -127,7 +127,7 @@ class TestALimiter:
             def paused_until(self) -> float:
                 return asyncio.get_running_loop().time()
 
-        client(limiter=InALoop())
+        assert isinstance(client(limiter=InALoop()), BackupifyClient)
 
 
 class TestAHook:

@@ -4,6 +4,7 @@ The same as a table: `python -m tests.benchmarks.shared --faults`.
 """
 
 import random
+import uuid
 
 import pytest
 
@@ -17,10 +18,10 @@ COSTS = {
     "none": (98, 98, 25),
     "a member dies": (96, 98, 40),
     "a member stops for 6 s": (96, 98, 40),
-    "store away for 6 s": (75, 94, 60),
-    "store hangs for 6 s": (73, 94, 60),
+    "store away for 6 s": (80, 98, 40),
+    "store hangs for 6 s": (78, 97, 60),
     "store emptied": (97, 98, 30),
-    "store away, then empty": (75, 94, 60),
+    "store away, then empty": (80, 98, 40),
     "store's clock 30 s back": (97, 98, 30),
     "store's clock 30 s ahead": (97, 98, 30),
     "a ninth member joins": (97, 98, 30),
@@ -31,11 +32,13 @@ COSTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_costs_no_more_than_it_must(name: str) -> None:
-    random.seed(1)  # of the members' own delays; their names, which are random too, change a run a little
+def test_a_fault_costs_no_more_than_it_must(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The members' delays, and their names, by which equals are ordered: each run is the same.
+    random.seed(1)
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=random.getrandbits(128)))
     cost = Cost.of(run(FAULTS[name], seed=1))
     during, late, refused = COSTS[name]
-    assert cost.before >= 95
+    assert cost.before >= 98
     assert cost.during >= during
     assert cost.late >= late
     assert cost.refused <= refused

@@ -200,6 +200,7 @@ class TestAServerThatHangs:
             await asyncio.sleep(0.3)
             own_redis.go_on()
             await wake.arrived()  # for what it missed
+            assert wake.count == 1
 
 
 class TestAServerThatBecomesAReplica:

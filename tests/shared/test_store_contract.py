@@ -241,8 +241,9 @@ class TestClosing:
             assert (await read(second)).value == b"a"
 
     async def test_works_twice_and_without_opening(self, make: Factory, place: Place) -> None:
-        store = make(place)
+        store, wake = make(place), Wake()
         await store.close()
-        await store.open(Wake())
+        await store.open(wake)
         await store.close()
         await store.close()
+        assert wake.count == 0

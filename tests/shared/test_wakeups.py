@@ -59,6 +59,7 @@ class TestAMember:
             theirs.open(PRIVATE)
             mine.wake_others()
             await wake.arrived()
+            assert wake.count == 1
             theirs.close()
         mine.close()
 

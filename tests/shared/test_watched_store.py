@@ -82,3 +82,4 @@ class TestAnAnnouncement:
             await theirs.announce()
             await limit.arrived()
             await token.arrived()
+        assert (limit.count, token.count) == (1, 1)
